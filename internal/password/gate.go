@@ -1,0 +1,171 @@
+package password
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ErrBusy says that too many comparisons run or wait.
+var ErrBusy = errors.New("waiting for a free slot to hash a password: too many are hashed or wait already")
+
+// Limits bound the hashing of a process.
+type Limits struct {
+	Concurrency int           // comparisons that run at the same time; below 1 counts as 1
+	Queue       int           // callers that wait for one to end, over all keys; 0: nobody waits
+	Wait        time.Duration // the longest that one of them waits; 0: nobody waits
+}
+
+// DefaultLimits returns a concurrency of one less than the processors that Go uses, and at least 1, so that hashing
+// leaves one to everything else; a queue of 64; and a wait of 5 seconds.
+func DefaultLimits() Limits {
+	return Limits{Concurrency: max(1, runtime.GOMAXPROCS(0)-1), Queue: 64, Wait: 5 * time.Second}
+}
+
+// Gate bounds how many comparisons run at the same time. One process has one. Whoever waits is served fairly: keys take
+// turns, and the callers of one key go in the order in which they came. The zero Gate is not usable, see NewGate.
+type Gate struct {
+	mu      sync.Mutex
+	limits  Limits
+	running int
+	waiting int
+	lines   map[string]*line // by key; each has somebody in it
+	turns   []*line          // the same lines, next one first
+}
+
+// line is where the callers of one key wait.
+type line struct {
+	key     string
+	callers []*caller
+}
+
+// caller is one Acquire that waits.
+type caller struct {
+	served bool          // guarded by Gate.mu
+	ready  chan struct{} // closed when served
+}
+
+// NewGate returns a gate with the given limits.
+func NewGate(limits Limits) *Gate {
+	return &Gate{limits: limits, lines: make(map[string]*line)}
+}
+
+// SetLimits changes the limits. Free slots are given away at once. Lower limits take nothing away: what runs goes on,
+// and who waits keeps the place and the longest wait.
+func (g *Gate) SetLimits(limits Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.limits = limits
+	g.serve()
+}
+
+// Acquire takes a slot for one comparison, and waits for it if it must. The key is who asks, such as the client's
+// address; it shares with other keys. The caller calls release when the comparison is done; calling it again does
+// nothing.
+//
+// The error is ErrBusy at once when the queue is full or half of it, at least one place, is taken by the same key;
+// ErrBusy after Limits.Wait; ctx.Err() when the context ends first. There is no slot to release then.
+func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c, wait, err := g.enter(key)
+	if err != nil {
+		return nil, err
+	}
+	release = sync.OnceFunc(g.release)
+	if c == nil {
+		return release, nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-c.ready:
+		return release, nil
+	case <-timer.C:
+		if g.leave(key, c) {
+			return nil, ErrBusy
+		}
+		return release, nil // served in the last moment
+	case <-ctx.Done():
+		if !g.leave(key, c) {
+			release() // to the next one: nobody is left who would use it
+		}
+		return nil, ctx.Err()
+	}
+}
+
+// enter takes a free slot and returns nil, or puts a caller into the key's line and returns it with its longest wait.
+func (g *Gate) enter(key string) (*caller, time.Duration, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running < g.concurrency() { // then nobody waits: serve leaves no slot free
+		g.running++
+		return nil, 0, nil
+	}
+	l := g.lines[key]
+	if g.limits.Wait <= 0 || g.waiting >= g.limits.Queue || l != nil && len(l.callers) >= max(1, g.limits.Queue/2) {
+		return nil, 0, ErrBusy
+	}
+	if l == nil {
+		l = &line{key: key}
+		g.lines[key] = l
+		g.turns = append(g.turns, l)
+	}
+	c := &caller{ready: make(chan struct{})}
+	l.callers = append(l.callers, c)
+	g.waiting++
+	return c, g.limits.Wait, nil
+}
+
+// leave takes a caller out of its line, or returns false if a slot was given to it meanwhile.
+func (g *Gate) leave(key string, c *caller) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.served {
+		return false
+	}
+	l := g.lines[key]
+	i := slices.Index(l.callers, c)
+	l.callers = slices.Delete(l.callers, i, i+1)
+	g.waiting--
+	if len(l.callers) == 0 {
+		delete(g.lines, key)
+		i := slices.Index(g.turns, l)
+		g.turns = slices.Delete(g.turns, i, i+1)
+	}
+	return true
+}
+
+// release frees a slot.
+func (g *Gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.running--
+	g.serve()
+}
+
+// serve gives the free slots away: to the first caller of the line whose turn it is, which then goes behind the others.
+func (g *Gate) serve() {
+	for g.running < g.concurrency() && len(g.turns) > 0 {
+		l := g.turns[0]
+		c := l.callers[0]
+		l.callers = slices.Delete(l.callers, 0, 1)
+		g.turns = slices.Delete(g.turns, 0, 1)
+		if len(l.callers) > 0 {
+			g.turns = append(g.turns, l)
+		} else {
+			delete(g.lines, l.key)
+		}
+		g.waiting--
+		g.running++
+		c.served = true
+		close(c.ready)
+	}
+}
+
+// concurrency is at least 1: a gate that opens to nobody would let requests wait in vain.
+func (g *Gate) concurrency() int { return max(1, g.limits.Concurrency) }
