@@ -1,0 +1,69 @@
+package keyring
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+const (
+	// lockHold bounds the work under the storage lock. A lock whose holder stands still goes stale (file system: after
+	// 10 s) and then has two holders, so whoever took longer may no longer write.
+	lockHold = 5 * time.Second
+	// unlockWait bounds giving the lock back, which must happen also when the caller's context has ended.
+	unlockWait = 5 * time.Second
+)
+
+// Store keeps what one authorization server generates for itself:
+//
+//	<prefix>/secret                 the server secret
+//	<prefix>/keys/<alg>/<key>       one generated signing key; <alg> in lower case, <key> its ID as 64 hex digits
+//
+// Objects are written once and never overwritten. Names that are not of this form, such as a temporary file that a
+// crash left behind, are passed over. It is safe for concurrent use. Every method is bounded by its context as far as
+// the storage obeys it.
+//
+// Locks of certmagic are not perfect: one that went stale can have two holders. Two first starts at that moment may
+// leave two signing keys, which does no harm, since all nodes choose the same signer as soon as they have read both;
+// or one of two secrets, and the node that read the other must start again.
+type Store struct {
+	storage certmagic.Storage
+	prefix  string
+}
+
+// NewStore returns the store under a prefix of the storage. The prefix has no slash at its ends, and its parts are
+// lower case and free of "..": storages take keys as paths, and some fold case.
+func NewStore(storage certmagic.Storage, prefix string) *Store {
+	return &Store{storage: storage, prefix: prefix}
+}
+
+// exclusively runs f while this node alone generates under the prefix. The context of f ends after lockHold at the
+// latest, and f passes it to create.
+func (s *Store) exclusively(ctx context.Context, f func(context.Context) error) error {
+	name := path.Join(s.prefix, "generate")
+	if err := s.storage.Lock(ctx, name); err != nil {
+		return fmt.Errorf("locking %s in storage: %w", name, err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockWait)
+		defer cancel()
+		_ = s.storage.Unlock(ctx, name) // what was written stands; the lock goes stale by itself
+	}()
+	held, cancel := context.WithTimeout(ctx, lockHold)
+	defer cancel()
+	return f(held)
+}
+
+// create writes a new object, unless the time under the lock is over: not every storage asks the context itself.
+func (s *Store) create(ctx context.Context, key string, value []byte) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("storing %s: the time for it is over: %w", key, err)
+	}
+	if err := s.storage.Store(ctx, key, value); err != nil {
+		return fmt.Errorf("storing %s: %w", key, err)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package keyring
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+var now = time.Now
+
+const storedKeyVersion = 1
+
+// storedKey is the content of a key object.
+type storedKey struct {
+	Version    int       `json:"version"`
+	Algorithm  Algorithm `json:"algorithm"`
+	Created    int64     `json:"created"`     // unix seconds
+	PrivateKey []byte    `json:"private_key"` // base64 of PKCS#8 DER, or of the secret itself for HMAC
+}
+
+// generatedKey is a key with what the choice of the signer depends on.
+type generatedKey struct {
+	*Key
+	created int64 // unix seconds
+}
+
+// LoadKeys returns the generated keys of an algorithm, the one that signs first; none is no error. It only reads.
+//
+// One object that cannot be read or does not hold what its name says is an error that names it: to pass over it could
+// mean signing with another key than the rest of the nodes, or refusing tokens that are still good.
+func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]*Key, error) {
+	p, err := a.profile()
+	if err != nil {
+		return nil, err
+	}
+	folder := s.keyFolder(a)
+	names, err := s.storage.List(ctx, folder, false)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // some storages list a missing folder as empty
+		return nil, fmt.Errorf("listing signing keys in %s: %w", folder, err)
+	}
+	var found []generatedKey
+	for _, name := range names {
+		id, ok := strings.CutPrefix(name, folder+"/")
+		if !ok || !isKeyName(id) {
+			continue
+		}
+		content, err := s.storage.Load(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // deleted since it was listed
+		}
+		if err != nil {
+			return nil, fmt.Errorf("loading signing key %s: %w", name, err)
+		}
+		k, err := decodeKey(p, id, content)
+		if err != nil {
+			return nil, fmt.Errorf("loading signing key %s: %w; restore it, or delete it, which ends the tokens it signed", name, err)
+		}
+		found = append(found, k)
+	}
+	return signerFirst(found), nil
+}
+
+// EnsureKey is LoadKeys, and where there is no key yet it generates and stores one. Of several nodes that start at
+// once, one generates. It returns at least one key or an error.
+func (s *Store) EnsureKey(ctx context.Context, a Algorithm) ([]*Key, error) {
+	keys, err := s.LoadKeys(ctx, a)
+	if err != nil || len(keys) > 0 {
+		return keys, err
+	}
+	fresh, err := GenerateKey(a) // before the lock: RSA takes seconds on a small machine
+	if err != nil {
+		return nil, err
+	}
+	err = s.exclusively(ctx, func(ctx context.Context) (err error) {
+		if keys, err = s.LoadKeys(ctx, a); err != nil || len(keys) > 0 {
+			return err
+		}
+		content, err := encodeKey(generatedKey{Key: fresh, created: now().Unix()})
+		if err != nil {
+			return err
+		}
+		name := path.Join(s.keyFolder(a), keyName(fresh))
+		if err := s.create(ctx, name, content); err != nil {
+			return err
+		}
+		// What the storage has decides, not what was written to it.
+		if keys, err = s.LoadKeys(ctx, a); err != nil {
+			return err
+		}
+		if len(keys) == 0 {
+			return fmt.Errorf("loading signing key %s: stored, but the storage does not list it", name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// signerFirst puts the key that signs at the front, by a rule on nothing but what is stored, so that every node finds
+// the same: the oldest, and the lower ID where two were made in one second.
+func signerFirst(found []generatedKey) []*Key {
+	slices.SortFunc(found, func(a, b generatedKey) int {
+		return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(a.id, b.id))
+	})
+	var keys []*Key
+	for _, k := range found {
+		keys = append(keys, k.Key)
+	}
+	return keys
+}
+
+func (s *Store) keyFolder(a Algorithm) string {
+	return path.Join(s.prefix, "keys", strings.ToLower(string(a)))
+}
+
+// keyName is the ID in hex: base64url does not survive storages that fold case.
+func keyName(k *Key) string {
+	digest, _ := base64.RawURLEncoding.DecodeString(k.id) // its own encoding
+	return hex.EncodeToString(digest)
+}
+
+func isKeyName(name string) bool {
+	return len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
+}
+
+func encodeKey(k generatedKey) ([]byte, error) {
+	stored := storedKey{Version: storedKeyVersion, Algorithm: k.algorithm, Created: k.created}
+	if secret, ok := k.private().([]byte); ok {
+		stored.PrivateKey = secret
+	} else {
+		var err error
+		if stored.PrivateKey, err = x509.MarshalPKCS8PrivateKey(k.private()); err != nil {
+			return nil, fmt.Errorf("encoding a signing key for %s: %w", k.algorithm, err)
+		}
+	}
+	return json.Marshal(stored)
+}
+
+// decodeKey reads a key object and checks it against the folder and the name that it was found under. The ID is made
+// of the public key, and that of the private one, so a damaged key does not pass.
+func decodeKey(p profile, name string, content []byte) (generatedKey, error) {
+	var stored storedKey
+	if err := json.Unmarshal(content, &stored); err != nil {
+		// The error of encoding/json may quote the content.
+		return generatedKey{}, errors.New("the object is damaged: it is not the JSON of a key")
+	}
+	if stored.Version != storedKeyVersion {
+		return generatedKey{}, fmt.Errorf("the object has version %d, this program reads version %d", stored.Version, storedKeyVersion)
+	}
+	if stored.Algorithm != p.algorithm {
+		return generatedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
+	}
+	if stored.Created <= 0 {
+		return generatedKey{}, errors.New("the object is damaged: it has no time of creation")
+	}
+	var private any = stored.PrivateKey
+	if p.family != familyHMAC {
+		var err error
+		if private, err = x509.ParsePKCS8PrivateKey(stored.PrivateKey); err != nil {
+			return generatedKey{}, fmt.Errorf("the object is damaged: %w", err)
+		}
+	}
+	k, err := newKey(p, private)
+	if err != nil {
+		return generatedKey{}, err
+	}
+	if keyName(k) != name {
+		return generatedKey{}, errors.New("the object is damaged: its key is not the one that its name says")
+	}
+	return generatedKey{Key: k, created: stored.Created}, nil
+}
