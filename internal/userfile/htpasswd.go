@@ -1,0 +1,139 @@
+// Package userfile holds the strict parsers of the files that name users and
+// clients: Apache's htpasswd format ([Htpasswd]) and a JSON list ([List]).
+//
+// Both read a whole file that is already in memory, hand each entry to the
+// caller as they find it, go on after a bad one and report all of them at once
+// ([Problems]). Neither keeps an index of names: the caller has one, so it says
+// [ErrDuplicate] and the parser finds where the name was first.
+//
+// No error holds a hash, a piece of one, or the text of a line that could not be
+// split, which may be a password.
+package userfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of an htpasswd file, in bytes.
+const (
+	maxLine = 4096
+	maxName = 255
+)
+
+// ErrEmpty is returned by [Htpasswd] for a file with no entry at all: it is
+// empty, or holds white space and comments only.
+var ErrEmpty = errors.New("no entries in it; add one with: htpasswd -B <file> <name>")
+
+var (
+	errNoColon  = errors.New(`no colon in it; a line is name:hash`)
+	errLongLine = fmt.Errorf("longer than %d bytes; a line is name:hash", maxLine)
+	errNoName   = errors.New("no name before the colon")
+	errLongName = fmt.Errorf("the name is longer than %d bytes", maxName)
+	errNameUTF8 = errors.New("the name is not valid UTF-8; save the file as UTF-8")
+	errControl  = errors.New("the name has a control character in it; remove it")
+	errNoHash   = errors.New("no hash after the colon; set one with: htpasswd -B <file> <name>")
+	errUTF16    = errors.New("it is UTF-16; save it as UTF-8")
+)
+
+// Htpasswd reads Apache's format, a name:hash line each, and calls each for
+// every entry, in order. Names are 1 to 255 bytes of UTF-8 without control
+// characters; hashes are not empty and not judged here. Name and hash are
+// substrings of one copy of data, which lives as long as any of them.
+//
+// As Apache does it, blank lines and lines that start with # are ignored, and so
+// is white space around a line; as nginx does it, a second colon starts a
+// comment. A byte order mark and CRLF line ends are accepted.
+//
+// each returns [ErrDuplicate] for a name it already has. Its errors and those of
+// the lines themselves are collected in a [*Problems]. A file without an entry
+// is [ErrEmpty].
+func Htpasswd(data []byte, each func(name, hash string) error) error {
+	data, err := unmark(data)
+	if err != nil {
+		return err
+	}
+
+	text := string(data)
+	var problems Problems
+	empty := true
+	for number, line := range lines(text) {
+		empty = false
+		name, hash, err := split(line)
+		if err == nil {
+			err = each(name, hash)
+		}
+		if err != nil {
+			problems.add(place{line: number}, name, err)
+		}
+	}
+	if empty {
+		return ErrEmpty
+	}
+
+	problems.locate(func(found func(string, place)) {
+		for number, line := range lines(text) {
+			if name, _, err := split(line); err == nil {
+				found(name, place{line: number})
+			}
+		}
+	})
+	return problems.err()
+}
+
+// lines yields the number and text of every line that is to hold an entry.
+func lines(text string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for number := 1; text != ""; number++ {
+			var line string
+			line, text, _ = strings.Cut(text, "\n")
+			line = strings.Trim(strings.TrimSuffix(line, "\r"), " \t")
+			if line == "" || line[0] == '#' {
+				continue
+			}
+			if !yield(number, line) {
+				return
+			}
+		}
+	}
+}
+
+// split takes a line apart. The name is returned with an error only where it is
+// certain to be one.
+func split(line string) (name, hash string, err error) {
+	if len(line) > maxLine {
+		return "", "", errLongLine
+	}
+	name, rest, ok := strings.Cut(line, ":")
+	switch {
+	case !ok:
+		return "", "", errNoColon
+	case name == "":
+		return "", "", errNoName
+	case len(name) > maxName:
+		return "", "", errLongName
+	case !utf8.ValidString(name):
+		return "", "", errNameUTF8
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return "", "", errControl
+	}
+	hash, _, _ = strings.Cut(rest, ":")
+	if hash == "" {
+		return name, "", errNoHash
+	}
+	return name, hash, nil
+}
+
+// unmark drops a byte order mark. UTF-16, which a redirect in PowerShell
+// writes, gets an error of its own instead of one for each line.
+func unmark(data []byte) ([]byte, error) {
+	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
+		return nil, errUTF16
+	}
+	return bytes.TrimPrefix(data, []byte{0xEF, 0xBB, 0xBF}), nil
+}
