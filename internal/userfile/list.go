@@ -17,8 +17,7 @@ var sections = map[string]bool{"users": true, "clients": true}
 // List reads a JSON object like {"users":[{…},…],"clients":[…]}, decodes every
 // entry of the list under section into a new T and calls each with it, in order.
 // The list must be there; the other one may be, and of that only the syntax is
-// checked. T is a struct with json tags; numbers that land in an interface value
-// are a [json.Number], so that no digit of a large one is lost.
+// checked. T is a struct with json tags.
 //
 // It is stricter than encoding/json: a key that is not a field of T in exactly
 // that spelling, a key that is there twice in any object, null for an entry, for
@@ -77,8 +76,7 @@ type walker struct {
 // the rest of the file cannot be read.
 func walk[T any](data []byte, section string, visit func(place, *T, error)) (place, error) {
 	w := &walker{data: data, decoder: json.NewDecoder(bytes.NewReader(data)), line: 1}
-	w.decoder.DisallowUnknownFields()
-	w.decoder.UseNumber()
+	w.decoder.DisallowUnknownFields() // of structs within T; its own fields are checked by strict
 	names := keysOf[T]()
 
 	token, err := w.decoder.Token()

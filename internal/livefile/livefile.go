@@ -1,0 +1,122 @@
+// Package livefile holds a parsed file that follows its source: it is read
+// again when it changes, and the last good version stays in force while the
+// file is missing, empty or broken.
+//
+// It polls, since notifications do not cross network file systems and bind
+// mounts, and it waits until a file is at rest: Apache's htpasswd truncates and
+// rewrites the live file, and a reader in between sees a shorter, valid one.
+package livefile
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// interval is the time between two polls. A change is in force after two to
+// three of them.
+const interval = 2 * time.Second
+
+// now is the clock.
+var now = time.Now
+
+// Options say which file to follow and whom to tell. Loaded and Observe are
+// called by Open and then by the goroutine that polls, never at the same time;
+// they must not call [File.Close].
+type Options[T any] struct {
+	// Path of the file, absolute. Symbolic links are followed at each poll.
+	Path string
+
+	// Parse turns the content of the file into what the program uses. Its error
+	// is logged, so it must not quote what may not be in a log. A panic in it
+	// counts as an error.
+	Parse func(data []byte) (T, error)
+
+	// Loaded, if set, is called after every version that came into force, the
+	// first included.
+	Loaded func(T)
+
+	// Logger is called at each use.
+	Logger func() *zap.Logger
+
+	// Observe, if set, is called with every new status, the first included.
+	Observe func(Status)
+}
+
+// Status is how a file is doing.
+type Status struct {
+	// Err says why the file as it is now is not in force, nil if it is.
+	Err error
+
+	// LoadedAt is when the version in force was read.
+	LoadedAt time.Time
+}
+
+// File is a file that is being followed. Its methods are safe for concurrent
+// use.
+type File[T any] struct {
+	options Options[T]
+	current atomic.Pointer[T]
+	status  atomic.Pointer[Status]
+
+	close sync.Once
+	stop  chan struct{}
+	done  chan struct{}
+
+	follower // only Open and the goroutine that polls touch it
+}
+
+// Open reads and parses the file and starts to follow it. A file that is empty
+// or broken but was written a moment ago is tried again for up to two seconds.
+// Errors start with "reading <path>: " or, if Parse returned them, "<path>: ".
+func Open[T any](options Options[T]) (*File[T], error) {
+	f, err := load(options)
+	if err != nil {
+		return nil, err
+	}
+	go f.run()
+	return f, nil
+}
+
+// Current returns the version in force.
+func (f *File[T]) Current() T { return *f.current.Load() }
+
+// Status returns how the file is doing.
+func (f *File[T]) Status() Status { return *f.status.Load() }
+
+// Close ends the following and returns when it has ended: no callback runs
+// after it. The last version stays readable. More calls do nothing. It returns
+// nil.
+func (f *File[T]) Close() error {
+	f.close.Do(func() { close(f.stop) })
+	<-f.done
+	return nil
+}
+
+func (f *File[T]) run() {
+	defer close(f.done)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-f.stop:
+			return
+		case <-ticker.C:
+			f.guardedPoll()
+		}
+	}
+}
+
+// guardedPoll keeps a panic of a callback from taking the whole server down.
+func (f *File[T]) guardedPoll() {
+	defer func() {
+		if p := recover(); p != nil {
+			err := newPanicError(p)
+			f.options.Logger().Error("[PANIC] following a file",
+				zap.String("path", f.options.Path), zap.Error(err), zap.String("stack", err.stack))
+		}
+	}()
+	f.poll()
+}

@@ -1,0 +1,211 @@
+package livefile
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	retries    = 7 // of Open, retryDelay apart: two seconds
+	retryDelay = 300 * time.Millisecond
+	retryAge   = 2 * time.Second // only for a file that was written less than this ago
+
+	reminder = time.Hour
+)
+
+// errEmpty is for a Parse that would accept an empty file.
+var errEmpty = errors.New("it is empty")
+
+// follower is what one poll leaves for the next.
+type follower struct {
+	seen   sight             // by the last poll
+	judged sight             // the last that was read and parsed, with whatever result
+	sum    [sha256.Size]byte // of the version in force
+
+	logged   map[string]bool // errors since the last good version or reminder
+	remindAt time.Time
+}
+
+// load is Open without the goroutine.
+func load[T any](options Options[T]) (*File[T], error) {
+	f := &File[T]{options: options, stop: make(chan struct{}), done: make(chan struct{})}
+	for try := 0; ; try++ {
+		s := look(options.Path)
+		err := f.first(s)
+		if err == nil {
+			return f, nil
+		}
+		if try == retries || !errors.Is(err, errMoved) && !s.young(retryAge) {
+			return nil, err
+		}
+		time.Sleep(retryDelay)
+	}
+}
+
+// first is one try to bring a first version into force.
+func (f *File[T]) first(s sight) error {
+	data, err := s.read(f.options.Path)
+	if err != nil {
+		return f.unread(err)
+	}
+	value, err := f.parse(data)
+	if err != nil {
+		return err
+	}
+	f.seen = s
+	if !s.young(rest) { // else a write may follow that does not show: the first polls read it again
+		f.judged = s
+	}
+	f.install(value, sha256.Sum256(data))
+	return nil
+}
+
+// poll looks at the file once and takes in a change that is at rest.
+func (f *File[T]) poll() {
+	f.step()
+	f.remind()
+}
+
+func (f *File[T]) step() {
+	s := look(f.options.Path)
+	steady := s.same(f.seen)
+	f.seen = s
+	if !steady || s.same(f.judged) || s.young(rest) {
+		return
+	}
+
+	data, err := s.read(f.options.Path)
+	if errors.Is(err, errMoved) {
+		return
+	}
+	if err != nil {
+		// Not judged: a file that becomes readable by a chmod looks the same.
+		f.judged = sight{}
+		f.fail(f.unread(err))
+		return
+	}
+
+	f.judged = s
+	sum := sha256.Sum256(data)
+	if sum == f.sum {
+		f.recovered()
+		return
+	}
+	value, err := f.parse(data)
+	if err != nil {
+		f.fail(err)
+		return
+	}
+	f.install(value, sum)
+	f.options.Logger().Info("file has changed, its new version is in force", zap.String("path", f.options.Path))
+}
+
+// install brings a version into force.
+func (f *File[T]) install(value T, sum [sha256.Size]byte) {
+	f.sum = sum
+	f.logged = nil
+	f.current.Store(&value)
+	f.status.Store(&Status{LoadedAt: now()})
+	if f.options.Loaded != nil {
+		f.options.Loaded(value)
+	}
+	f.observe()
+}
+
+// recovered is for a file that has the content in force, maybe again.
+func (f *File[T]) recovered() {
+	status := f.Status()
+	if status.Err == nil {
+		return
+	}
+	f.logged = nil
+	f.status.Store(&Status{LoadedAt: status.LoadedAt})
+	f.observe()
+	f.options.Logger().Info("file is good again, its version in force has not changed", zap.String("path", f.options.Path))
+}
+
+// fail keeps the version in force and takes down why.
+func (f *File[T]) fail(err error) {
+	status := f.Status()
+	if status.Err != nil && status.Err.Error() == err.Error() {
+		return
+	}
+	f.status.Store(&Status{Err: err, LoadedAt: status.LoadedAt})
+	f.observe()
+}
+
+// remind logs the error that keeps a newer version out: once each, and again
+// every hour.
+func (f *File[T]) remind() {
+	status := f.Status()
+	if status.Err == nil {
+		return
+	}
+	if len(f.logged) == 0 || !now().Before(f.remindAt) {
+		f.logged = make(map[string]bool)
+		f.remindAt = now().Add(reminder)
+	}
+	if f.logged[status.Err.Error()] {
+		return
+	}
+	f.logged[status.Err.Error()] = true
+
+	fields := []zap.Field{
+		zap.String("path", f.options.Path),
+		zap.Error(status.Err),
+		zap.Time("in_force_since", status.LoadedAt),
+	}
+	if p := (*panicError)(nil); errors.As(status.Err, &p) {
+		fields = append(fields, zap.String("stack", p.stack))
+	}
+	f.options.Logger().Error("file is not usable, its last good version stays in force", fields...)
+}
+
+func (f *File[T]) observe() {
+	if f.options.Observe != nil {
+		f.options.Observe(f.Status())
+	}
+}
+
+func (f *File[T]) unread(err error) error {
+	return fmt.Errorf("reading %s: %w", f.options.Path, err)
+}
+
+// parse calls Parse and turns a panic in it into an error.
+func (f *File[T]) parse(data []byte) (value T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicError(p)
+		}
+		if err == nil && len(data) == 0 {
+			err = errEmpty
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", f.options.Path, err)
+		}
+	}()
+	return f.options.Parse(data)
+}
+
+// panicError says where a panic was; what it was only if the runtime raised it,
+// since any other value may hold a piece of the file.
+type panicError struct {
+	text  string
+	stack string
+}
+
+func newPanicError(p any) *panicError {
+	text := fmt.Sprintf("panic with a %T", p)
+	if cause, ok := p.(runtime.Error); ok {
+		text = "panic: " + cause.Error()
+	}
+	return &panicError{text: text, stack: string(debug.Stack())}
+}
+
+func (e *panicError) Error() string { return e.text }
