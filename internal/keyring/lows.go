@@ -33,3 +33,18 @@ func (m lowS) Sign(signingString string, key any) ([]byte, error) {
 	}
 	return signature, nil
 }
+
+// Verify refuses signatures with the higher s, which another could have made of ours. The key is an *ecdsa.PublicKey on
+// the curve of the method.
+func (m lowS) Verify(signingString string, signature []byte, key any) error {
+	public, ok := key.(*ecdsa.PublicKey)
+	if !ok {
+		return fmt.Errorf("verifying %s: %w", m.Name, jwt.ErrInvalidKeyType)
+	}
+	order := public.Params().N
+	s := new(big.Int).SetBytes(signature[len(signature)/2:])
+	if s.Cmp(new(big.Int).Rsh(order, 1)) > 0 {
+		return jwt.ErrECDSAVerification
+	}
+	return m.SigningMethodECDSA.Verify(signingString, signature, public)
+}

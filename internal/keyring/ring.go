@@ -12,6 +12,7 @@ import (
 // Ring is an immutable set of keys: the first signs, all verify.
 type Ring struct {
 	keys []*Key
+	byID map[string]*Key
 	jwks []byte
 }
 
@@ -37,12 +38,17 @@ func NewRing(keys ...*Key) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the public keys as JSON: %w", err)
 	}
-	return &Ring{keys: slices.Clone(keys), jwks: jwks}, nil
+	return &Ring{keys: slices.Clone(keys), byID: seen, jwks: jwks}, nil
 }
 
 // Signer is the key that signs.
 func (r *Ring) Signer() *Key {
 	return r.keys[0]
+}
+
+// Public reports whether the ring has a public key, so that others can verify its tokens.
+func (r *Ring) Public() bool {
+	return slices.ContainsFunc(r.keys, func(k *Key) bool { return k.public != nil })
 }
 
 // JWKS is the set of public keys as JSON (RFC 7517 §5), in the order of the ring, each with kty, use, alg and kid.

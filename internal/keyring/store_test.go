@@ -136,7 +136,7 @@ func TestGeneratedKeysAndSecretAreThereAfterARestart(t *testing.T) {
 	}
 	kid := make(map[Algorithm]string)
 	for _, p := range profiles {
-		keys, err := s.EnsureKey(t.Context(), p.algorithm)
+		keys, err := s.EnsureKey(t.Context(), p.algorithm, 0)
 		if err != nil || len(keys) != 1 {
 			t.Fatalf("%s: keys %v, error %v", p.algorithm, keys, err)
 		}
@@ -191,7 +191,7 @@ func TestNodesThatStartTogetherGenerateOneKeyAndOneSecret(t *testing.T) {
 	)
 	for i := range 8 {
 		group.Go(func() {
-			keys, err := stores[i%2].EnsureKey(ctx, "ES256")
+			keys, err := stores[i%2].EnsureKey(ctx, "ES256", 0)
 			if err != nil || len(keys) != 1 {
 				t.Errorf("keys %v, error %v", keys, err)
 				return
@@ -240,7 +240,7 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 			_, storage := newStore(t)
 			test.storage.Storage = storage
 			s := NewStore(&test.storage, testPrefix)
-			keys, err := s.EnsureKey(t.Context(), "ES256")
+			keys, err := s.EnsureKey(t.Context(), "ES256", 0)
 			checkError(t, err, test.key)
 			if err != nil && (!errors.Is(err, down) || keys != nil) {
 				t.Errorf("keys %v, error %v", keys, err)
@@ -258,7 +258,7 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 
 			// The same storage, up again.
 			up := NewStore(storage, testPrefix)
-			if keys, err := up.EnsureKey(t.Context(), "ES256"); err != nil || len(keys) != 1 {
+			if keys, err := up.EnsureKey(t.Context(), "ES256", 0); err != nil || len(keys) != 1 {
 				t.Errorf("later: keys %v, error %v", keys, err)
 			}
 			if _, err := up.EnsureSecret(t.Context()); err != nil {
@@ -275,7 +275,7 @@ func TestAWriteThatArrivedThoughItFailedIsFoundByTheNextAttempt(t *testing.T) {
 		return errors.Join(storage.Store(t.Context(), key, value), errors.New("connection lost"))
 	}}, testPrefix)
 	for _, want := range []string{"connection lost", ""} {
-		_, err := s.EnsureKey(t.Context(), "ES256")
+		_, err := s.EnsureKey(t.Context(), "ES256", 0)
 		checkError(t, err, want)
 		_, err = s.EnsureSecret(t.Context())
 		checkError(t, err, want)
@@ -288,7 +288,7 @@ func TestAWriteThatArrivedThoughItFailedIsFoundByTheNextAttempt(t *testing.T) {
 func TestAStorageThatForgetsWhatItTookIsAnError(t *testing.T) {
 	_, storage := newStore(t)
 	s := NewStore(&faulty{Storage: storage, list: func([]string, error) ([]string, error) { return nil, nil }}, testPrefix)
-	_, err := s.EnsureKey(t.Context(), "ES256")
+	_, err := s.EnsureKey(t.Context(), "ES256", 0)
 	checkError(t, err, "stored, but the storage does not list it")
 }
 
@@ -299,7 +299,7 @@ func TestWaitingForTheLockEndsWithTheContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := s.EnsureKey(ctx, "ES256"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.DeadlineExceeded) {
@@ -312,7 +312,7 @@ func TestNothingIsWrittenWhenTheContextEndedBeforeTheStore(t *testing.T) {
 	_, storage := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := NewStore(&faulty{Storage: storage, lock: func() error { cancel(); return nil }}, testPrefix)
-	if _, err := s.EnsureKey(ctx, "ES256"); !errors.Is(err, context.Canceled) {
+	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.Canceled) {

@@ -28,17 +28,17 @@ type storedKey struct {
 	PrivateKey []byte    `json:"private_key"` // base64 of PKCS#8 DER, or of the secret itself for HMAC
 }
 
-// generatedKey is a key with what the choice of the signer depends on.
-type generatedKey struct {
+// GeneratedKey is a signing key from storage, with what its use depends on.
+type GeneratedKey struct {
 	*Key
 	created int64 // unix seconds
 }
 
-// LoadKeys returns the generated keys of an algorithm, the one that signs first; none is no error. It only reads.
+// LoadKeys returns the generated keys of an algorithm, oldest first; none is no error. It only reads.
 //
 // One object that cannot be read or does not hold what its name says is an error that names it: to pass over it could
 // mean signing with another key than the rest of the nodes, or refusing tokens that are still good.
-func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]*Key, error) {
+func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
 	p, err := a.profile()
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]*Key, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // some storages list a missing folder as empty
 		return nil, fmt.Errorf("listing signing keys in %s: %w", folder, err)
 	}
-	var found []generatedKey
+	var found []GeneratedKey
 	for _, name := range names {
 		id, ok := strings.CutPrefix(name, folder+"/")
 		if !ok || !isKeyName(id) {
@@ -67,29 +67,32 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]*Key, error) {
 		}
 		found = append(found, k)
 	}
-	return signerFirst(found), nil
+	slices.SortFunc(found, func(a, b GeneratedKey) int {
+		return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(a.id, b.id))
+	})
+	return found, nil
 }
 
-// EnsureKey is LoadKeys, and where there is no key yet it generates and stores one. Of several nodes that start at
-// once, one generates. It returns at least one key or an error.
-func (s *Store) EnsureKey(ctx context.Context, a Algorithm) ([]*Key, error) {
+// EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is not 0 and the newest is older than that, it
+// generates and stores one. Of several nodes that do so at once, one generates. It returns at least one key or an error.
+func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Duration) ([]GeneratedKey, error) {
 	keys, err := s.LoadKeys(ctx, a)
-	if err != nil || len(keys) > 0 {
+	if err != nil || fresh(keys, rotateEvery) {
 		return keys, err
 	}
-	fresh, err := GenerateKey(a) // before the lock: RSA takes seconds on a small machine
+	next, err := GenerateKey(a) // before the lock: RSA takes seconds on a small machine
 	if err != nil {
 		return nil, err
 	}
 	err = s.exclusively(ctx, func(ctx context.Context) (err error) {
-		if keys, err = s.LoadKeys(ctx, a); err != nil || len(keys) > 0 {
+		if keys, err = s.LoadKeys(ctx, a); err != nil || fresh(keys, rotateEvery) {
 			return err
 		}
-		content, err := encodeKey(generatedKey{Key: fresh, created: now().Unix()})
+		content, err := encodeKey(GeneratedKey{Key: next, created: now().Unix()})
 		if err != nil {
 			return err
 		}
-		name := path.Join(s.keyFolder(a), keyName(fresh))
+		name := path.Join(s.keyFolder(a), keyName(next))
 		if err := s.create(ctx, name, content); err != nil {
 			return err
 		}
@@ -108,19 +111,6 @@ func (s *Store) EnsureKey(ctx context.Context, a Algorithm) ([]*Key, error) {
 	return keys, nil
 }
 
-// signerFirst puts the key that signs at the front, by a rule on nothing but what is stored, so that every node finds
-// the same: the oldest, and the lower ID where two were made in one second.
-func signerFirst(found []generatedKey) []*Key {
-	slices.SortFunc(found, func(a, b generatedKey) int {
-		return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(a.id, b.id))
-	})
-	var keys []*Key
-	for _, k := range found {
-		keys = append(keys, k.Key)
-	}
-	return keys
-}
-
 func (s *Store) keyFolder(a Algorithm) string {
 	return path.Join(s.prefix, "keys", strings.ToLower(string(a)))
 }
@@ -135,7 +125,7 @@ func isKeyName(name string) bool {
 	return len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
 }
 
-func encodeKey(k generatedKey) ([]byte, error) {
+func encodeKey(k GeneratedKey) ([]byte, error) {
 	stored := storedKey{Version: storedKeyVersion, Algorithm: k.algorithm, Created: k.created}
 	if secret, ok := k.private().([]byte); ok {
 		stored.PrivateKey = secret
@@ -150,34 +140,34 @@ func encodeKey(k generatedKey) ([]byte, error) {
 
 // decodeKey reads a key object and checks it against the folder and the name that it was found under. The ID is made
 // of the public key, and that of the private one, so a damaged key does not pass.
-func decodeKey(p profile, name string, content []byte) (generatedKey, error) {
+func decodeKey(p profile, name string, content []byte) (GeneratedKey, error) {
 	var stored storedKey
 	if err := json.Unmarshal(content, &stored); err != nil {
 		// The error of encoding/json may quote the content.
-		return generatedKey{}, errors.New("the object is damaged: it is not the JSON of a key")
+		return GeneratedKey{}, errors.New("the object is damaged: it is not the JSON of a key")
 	}
 	if stored.Version != storedKeyVersion {
-		return generatedKey{}, fmt.Errorf("the object has version %d, this program reads version %d", stored.Version, storedKeyVersion)
+		return GeneratedKey{}, fmt.Errorf("the object has version %d, this program reads version %d", stored.Version, storedKeyVersion)
 	}
 	if stored.Algorithm != p.algorithm {
-		return generatedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
+		return GeneratedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
 	}
 	if stored.Created <= 0 {
-		return generatedKey{}, errors.New("the object is damaged: it has no time of creation")
+		return GeneratedKey{}, errors.New("the object is damaged: it has no time of creation")
 	}
 	var private any = stored.PrivateKey
 	if p.family != familyHMAC {
 		var err error
 		if private, err = x509.ParsePKCS8PrivateKey(stored.PrivateKey); err != nil {
-			return generatedKey{}, fmt.Errorf("the object is damaged: %w", err)
+			return GeneratedKey{}, fmt.Errorf("the object is damaged: %w", err)
 		}
 	}
 	k, err := newKey(p, private)
 	if err != nil {
-		return generatedKey{}, err
+		return GeneratedKey{}, err
 	}
 	if keyName(k) != name {
-		return generatedKey{}, errors.New("the object is damaged: its key is not the one that its name says")
+		return GeneratedKey{}, errors.New("the object is damaged: its key is not the one that its name says")
 	}
-	return generatedKey{Key: k, created: stored.Created}, nil
+	return GeneratedKey{Key: k, created: stored.Created}, nil
 }

@@ -14,7 +14,7 @@ import (
 // putKey stores a key as a node does whose clock shows created.
 func putKey(t *testing.T, s *Store, k *Key, created int64) string {
 	t.Helper()
-	content, err := encodeKey(generatedKey{Key: k, created: created})
+	content, err := encodeKey(GeneratedKey{Key: k, created: created})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestTimeOfCreationIsTheClockOfTheNodeThatStored(t *testing.T) {
 	now = func() time.Time { return time.Unix(1790000123, 999) }
 	defer func() { now = time.Now }()
 	s, storage := newStore(t)
-	if _, err := s.EnsureKey(t.Context(), "ES256"); err != nil {
+	if _, err := s.EnsureKey(t.Context(), "ES256", 0); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range files(t, storage.Path) {
@@ -60,7 +60,7 @@ func TestTimeOfCreationIsTheClockOfTheNodeThatStored(t *testing.T) {
 
 func TestForeignNamesBesideTheKeysArePassedOver(t *testing.T) {
 	s, storage := newStore(t)
-	keys, err := s.EnsureKey(t.Context(), "ES256")
+	keys, err := s.EnsureKey(t.Context(), "ES256", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestOneDamagedKeyAmongSeveralIsAnErrorThatNamesIt(t *testing.T) {
 			_, err := s.LoadKeys(t.Context(), "ES256")
 			checkError(t, err, "loading signing key "+name)
 			checkError(t, err, test.err)
-			_, err = s.EnsureKey(t.Context(), "ES256")
+			_, err = s.EnsureKey(t.Context(), "ES256", 0)
 			checkError(t, err, test.err)
 			if !maps.Equal(before, files(t, storage.Path)) {
 				t.Error("EnsureKey changed the storage")

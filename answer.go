@@ -1,0 +1,35 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// writeJSON sends an answer that no cache may keep (RFC 6749 §5.1).
+func writeJSON(w http.ResponseWriter, status int, body any) error {
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("Pragma", "no-cache")
+	return write(w, status, "application/json; charset=UTF-8", body)
+}
+
+// writeCacheable sends what is the same for everybody and may be kept for ten minutes.
+func writeCacheable(w http.ResponseWriter, contentType string, body any) error {
+	w.Header().Set("Cache-Control", "public, max-age=600")
+	return write(w, http.StatusOK, contentType, body)
+}
+
+func write(w http.ResponseWriter, status int, contentType string, body any) error {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	encoded = append(encoded, '\n')
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(encoded)))
+	w.WriteHeader(status)
+	_, err = w.Write(encoded)
+	return err
+}

@@ -1,0 +1,228 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App is where the endpoints of a config find their authorization servers. It needs no
+// configuration: it comes to life with the first `token_endpoint`.
+type App struct {
+	ctx    caddy.Context
+	logger *zap.Logger
+
+	servers map[string]*Server // by name
+
+	expected []expectation
+	started  bool
+
+	gate       *password.Gate
+	gateTaken  bool // from the pool
+	gateLimits password.Limits
+	gateSetBy  map[string]string // setting → name of the server that set it
+}
+
+// expectation is a handler that asks for a server.
+type expectation struct{ name, place string }
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  appID,
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision prepares the registry and takes a reference to the process's hashing gate.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.logger = ctx.Logger()
+	a.servers = make(map[string]*Server)
+	a.gateLimits = password.DefaultLimits()
+	a.gateSetBy = make(map[string]string)
+
+	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	gate, _, err := processState.LoadOrNew(gateKey, func() (caddy.Destructor, error) {
+		return pooledGate{password.NewGate(a.gateLimits)}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("creating the hashing gate: %w", err)
+	}
+	a.gate, a.gateTaken = gate.(pooledGate).Gate, true
+	return nil
+}
+
+// expect notes that a handler asks for a server, which may be provisioned later.
+func (a *App) expect(name, place string) {
+	if place == "" {
+		place = "the config"
+	}
+	a.expected = append(a.expected, expectation{name, place})
+}
+
+// missing is an error for the first handler that asks for a server which is not there.
+func (a *App) missing() error {
+	for _, e := range a.expected {
+		if a.servers[e.name] != nil {
+			continue
+		}
+		if names := slices.Sorted(maps.Keys(a.servers)); len(names) > 0 {
+			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q", e.place, e.name, names)
+		}
+		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site", e.place, e.name)
+	}
+	return nil
+}
+
+// join returns the server of that name, provisioning it at its first endpoint. The
+// adapter copies a site's routes to several HTTP servers and snippets are imported into
+// many sites, so equal settings are one server; different ones are an error.
+func (a *App) join(ctx caddy.Context, config Config) (*Server, error) {
+	if config.Name == "" {
+		config.Name = defaultName
+	}
+	// before LoadModule, which empties the raw fields
+	fingerprint, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the settings of server %q: %w", config.Name, err)
+	}
+	if server, ok := a.servers[config.Name]; ok {
+		if server.fingerprint != string(fingerprint) {
+			return nil, fmt.Errorf("two token endpoints named %q have different settings: give one of them a name of its own, or make their settings equal", config.Name)
+		}
+		return server, nil
+	}
+
+	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
+		return nil, err
+	}
+	server := &Server{Config: config, fingerprint: string(fingerprint), gate: a.gate}
+	// registered first: what it took before an error is released by Cleanup
+	a.servers[config.Name] = server
+	if err := server.provision(ctx); err != nil {
+		return nil, fmt.Errorf("server %q: %w", config.Name, err)
+	}
+	return server, nil
+}
+
+// mergeLimits takes over the bounds that one server sets; servers may not disagree.
+func (a *App) mergeLimits(name string, checks *PasswordChecks) error {
+	if checks == nil {
+		return nil
+	}
+	if err := checks.validate(); err != nil {
+		return err
+	}
+	merge := func(setting string, differs bool) error {
+		if other, set := a.gateSetBy[setting]; set && differs {
+			return fmt.Errorf("password_checks: %s of server %q differs from that of server %q, but all servers share one budget: set it in one of them", setting, name, other)
+		}
+		a.gateSetBy[setting] = name
+		return nil
+	}
+	if n := checks.Concurrency; n != 0 {
+		if err := merge("concurrency", a.gateLimits.Concurrency != n); err != nil {
+			return err
+		}
+		a.gateLimits.Concurrency = n
+	}
+	if n := checks.Queue; n != 0 {
+		if err := merge("queue", a.gateLimits.Queue != n); err != nil {
+			return err
+		}
+		a.gateLimits.Queue = n
+	}
+	if d := time.Duration(checks.Wait); d != 0 {
+		if err := merge("wait", a.gateLimits.Wait != d); err != nil {
+			return err
+		}
+		a.gateLimits.Wait = d
+	}
+	return nil
+}
+
+// Start puts the bounds of this config into force and generates the keys that are
+// missing. It fails where a handler asks for a server that does not exist, but not where
+// the storage is down: the servers answer 503 until a key exists.
+func (a *App) Start() error {
+	a.started = true
+	if err := a.missing(); err != nil {
+		return err
+	}
+	a.gate.SetLimits(a.gateLimits)
+	var memory uint64
+	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
+		server := a.servers[name]
+		server.start(a.ctx)
+		memory = max(memory, server.hashMemory())
+	}
+	a.logger.Info("password checks are bounded",
+		zap.Int("concurrency", a.gateLimits.Concurrency),
+		zap.Int("queue", a.gateLimits.Queue),
+		zap.Duration("wait", a.gateLimits.Wait),
+		zap.Uint64("memory_bytes_at_most", uint64(a.gateLimits.Concurrency)*memory))
+	return nil
+}
+
+// Stop does nothing: what runs in the background ends with the config's context.
+func (a *App) Stop() error { return nil }
+
+// Cleanup releases what the servers of this config share with those of the next. It takes
+// nothing away: requests of this config may go on for a while.
+func (a *App) Cleanup() error {
+	if !a.started {
+		// `caddy validate` comes no further than this
+		if err := a.missing(); err != nil {
+			a.logger.Error("this config will not start", zap.Error(err))
+		}
+	}
+	for _, server := range a.servers {
+		server.release()
+	}
+	if !a.gateTaken {
+		return nil
+	}
+	a.gateTaken = false
+	_, err := processState.Delete(gateKey)
+	return err
+}
+
+// processState is what outlives a reload: the hashing gate, generated keys and followed
+// files, each under a key that says what makes it the same thing.
+var processState = caddy.NewUsagePool()
+
+type gatePoolKey struct{}
+
+var gateKey gatePoolKey
+
+// pooledGate is the hashing gate as a value of the pool.
+type pooledGate struct{ *password.Gate }
+
+// Destruct has nothing to end.
+func (pooledGate) Destruct() error { return nil }
+
+const (
+	appID       = "grant"
+	defaultName = "default"
+)
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,220 @@
+package caddygrant
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+func init() {
+	caddy.RegisterModule(BearerAuth{})
+}
+
+// BearerAuth lets a request pass if it has a valid access token of an authorization
+// server in its Authorization header (RFC 6750 §2.1), and refuses it otherwise: 401
+// without credentials or with a bad token, 403 if the token lacks a scope, 400 if the
+// request has credentials in two places, 503 while tokens cannot be checked. Errors go
+// to `handle_errors`; the `WWW-Authenticate` header is set by then.
+//
+// A token is checked against the users and clients as they are now: it is refused as
+// soon as its user is gone, disabled or has another password, or its client is gone.
+//
+// It sets the placeholders `{http.auth.user.id}` (the subject), `{http.auth.user.username}`,
+// `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
+// `{http.auth.user.session_id}`, and `{http.auth.user.<claim>}` for claims of the user's
+// own that are a string, a number or a boolean.
+type BearerAuth struct {
+	// The name of the authorization server to trust. Default: `default`.
+	Server string `json:"server,omitempty"`
+
+	// Which requests to check. The identity headers of `copy_claims` are removed from all
+	// requests that come here. Default: all requests.
+	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// The scopes that a token needs, all of them. Default: none.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// The audiences of which a token must name one. Placeholders are replaced at start.
+	// Default: those of the server.
+	Audience []string `json:"audience,omitempty"`
+
+	// The identity headers for the app: name of a claim to name of a header. What the
+	// client sent under these names is removed. Default: none.
+	CopyClaims []CopyClaim `json:"copy_claims,omitempty"`
+
+	// Leave the Authorization header for the app. Default: `false`.
+	ForwardToken bool `json:"forward_token,omitempty"`
+
+	// Let requests without a Bearer token pass as anonymous. A bad token never passes.
+	// Default: `false`.
+	Optional bool `json:"optional,omitempty"`
+
+	// Check and log, but let every request pass unchanged except for the identity headers
+	// that the client sent. For trying out a config before it is in force. Default: `false`.
+	Shadow bool `json:"shadow,omitempty"`
+
+	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
+	// Default: none.
+	DefinedAt string `json:"defined_at,omitempty"`
+
+	app      *App
+	matchers caddyhttp.MatcherSets
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (BearerAuth) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.bearer_auth",
+		New: func() caddy.Module { return new(BearerAuth) },
+	}
+}
+
+// Provision notes which server is asked for; the server itself may come later.
+func (b *BearerAuth) Provision(ctx caddy.Context) error {
+	b.logger = ctx.Logger()
+	if b.Server == "" {
+		b.Server = defaultName
+	}
+	var err error
+	if b.Audience, err = resolvedList(caddy.NewReplacer(), "audience", b.Audience); err != nil {
+		return err
+	}
+	if b.MatcherSetsRaw != nil {
+		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
+		if err != nil {
+			return fmt.Errorf("loading matchers: %w", err)
+		}
+		if err := b.matchers.FromInterface(loaded); err != nil {
+			return err
+		}
+	}
+	app, err := ctx.App(appID)
+	if err != nil {
+		return fmt.Errorf("loading the grant app: %w", err)
+	}
+	b.app = app.(*App)
+	b.app.expect(b.Server, b.DefinedAt)
+	return nil
+}
+
+// Validate checks the settings.
+func (b *BearerAuth) Validate() error {
+	if err := validateScopes("scopes", b.Scopes); err != nil {
+		return err
+	}
+	for i, c := range b.CopyClaims {
+		if err := c.validate(); err != nil {
+			return err
+		}
+		for _, other := range b.CopyClaims[:i] {
+			if headerAlias(other.Header) == headerAlias(c.Header) {
+				return fmt.Errorf("copy_claims: header %s is there twice", c.Header)
+			}
+		}
+	}
+	return nil
+}
+
+// ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
+// are gone first.
+func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	state := bearerStateOf(r)
+	state.removeIdentityHeaders(r, b.CopyClaims)
+
+	if b.matchers != nil {
+		matches, err := b.matchers.AnyMatchWithError(r)
+		if err != nil {
+			return err
+		}
+		if !matches {
+			return next.ServeHTTP(w, r)
+		}
+	}
+	token, refusal := b.check(state, r)
+	if refusal != nil {
+		return b.refuse(w, r, next, refusal)
+	}
+	if token == nil || b.Shadow {
+		return next.ServeHTTP(w, r)
+	}
+	setUserPlaceholders(r, token)
+	b.setIdentityHeaders(r, token)
+	if !b.ForwardToken {
+		r.Header.Del("Authorization")
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// check finds the token of a request and what is wrong with it. Without an error and
+// without a token the request is anonymous.
+func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *bearerError) {
+	raw, refusal := bearerToken(r, state.authorization)
+	if refusal != nil {
+		if refusal.anonymous && b.Optional {
+			return nil, nil
+		}
+		return nil, refusal
+	}
+	server := b.app.servers[b.Server]
+	if server == nil {
+		return nil, errBearerUnavailable("there is no such server")
+	}
+	token, err := state.tokenFor(server, raw)
+	if errors.Is(err, errTokenUnchecked) {
+		return nil, errBearerUnavailable(err.Error())
+	}
+	if err != nil {
+		return nil, errInvalidToken(err.Error())
+	}
+
+	audience := b.Audience
+	if audience == nil {
+		audience = server.Audience
+	}
+	if len(audience) > 0 && !slices.ContainsFunc(token.audience, func(a string) bool { return slices.Contains(audience, a) }) {
+		return token, errInvalidToken("aud does not name this resource")
+	}
+	for _, scope := range b.Scopes {
+		if !slices.Contains(token.scopes, scope) {
+			return token, errInsufficientScope(b.Scopes)
+		}
+	}
+	return token, nil
+}
+
+// refuse logs why, and answers by RFC 6750 unless it only looks on.
+func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearerError) error {
+	message := "request refused"
+	if b.Shadow {
+		message = "request would be refused"
+	}
+	if entry := b.logger.Check(zapcore.InfoLevel, message); entry != nil {
+		entry.Write(
+			zap.String("server", b.Server),
+			zap.String("client_ip", clientIP(r)),
+			zap.Int("status", refusal.status),
+			zap.String("oauth_error", refusal.code),
+			zap.String("reason", refusal.reason))
+	}
+	if b.Shadow {
+		return next.ServeHTTP(w, r)
+	}
+	if refusal.code != "" {
+		addLogField(r, zap.String("oauth_error", refusal.code))
+	}
+	return refusal.send(w, b.Server)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*BearerAuth)(nil)
+	_ caddy.Validator             = (*BearerAuth)(nil)
+	_ caddyhttp.MiddlewareHandler = (*BearerAuth)(nil)
+)

@@ -1,0 +1,96 @@
+package caddygrant
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// bearerError is the refusal of a request to a protected resource (RFC 6750 §3.1).
+type bearerError struct {
+	status int
+	code   string // empty for a request without credentials, which gets no code
+	scope  string // what insufficient_scope asks for
+	reason string // for the log
+
+	anonymous bool // no Bearer credentials, rather than bad ones
+}
+
+func errNoCredentials(reason string) *bearerError {
+	return &bearerError{status: http.StatusUnauthorized, reason: reason, anonymous: true}
+}
+
+func errBearerRequest(reason string) *bearerError {
+	return &bearerError{status: http.StatusBadRequest, code: codeInvalidRequest, reason: reason}
+}
+
+// errInvalidToken is one answer for every defect, so that it does not tell how far a
+// forged token came.
+func errInvalidToken(reason string) *bearerError {
+	return &bearerError{status: http.StatusUnauthorized, code: codeInvalidToken, reason: reason}
+}
+
+func errInsufficientScope(scopes []string) *bearerError {
+	return &bearerError{
+		status: http.StatusForbidden, code: codeInsufficientScope, reason: "the token lacks a scope",
+		scope: strings.Join(scopes, " "),
+	}
+}
+
+func errBearerUnavailable(reason string) *bearerError {
+	return &bearerError{status: http.StatusServiceUnavailable, reason: reason}
+}
+
+// Error describes the refusal for Caddy's own log, without anything the client sent.
+func (e *bearerError) Error() string { return e.reason }
+
+// send sets the challenge and leaves the answer to Caddy, so that handle_errors can style it.
+func (e *bearerError) send(w http.ResponseWriter, realm string) error {
+	if e.status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+		return caddyhttp.Error(e.status, e)
+	}
+	challenge := `Bearer realm="` + realm + `"`
+	if e.code != "" {
+		challenge += `, error="` + e.code + `"`
+	}
+	if e.scope != "" {
+		challenge += `, scope="` + e.scope + `"`
+	}
+	w.Header().Set("WWW-Authenticate", challenge)
+	return caddyhttp.Error(e.status, e)
+}
+
+// bearerToken finds the one token of a request. It is taken from the Authorization header
+// only: a query stays in logs, histories and Referer headers (RFC 6750 §5.3).
+func bearerToken(r *http.Request, authorization []string) (string, *bearerError) {
+	if r.URL.RawQuery != "" && r.URL.Query().Has("access_token") {
+		return "", errBearerRequest("the query has an access_token")
+	}
+	switch len(authorization) {
+	case 0:
+		return "", errNoCredentials("no Authorization header")
+	case 1:
+	default:
+		return "", errBearerRequest("more than one Authorization header")
+	}
+	scheme, token, _ := strings.Cut(authorization[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", errNoCredentials("the Authorization header is not of the scheme Bearer")
+	}
+	token = strings.Trim(token, " ")
+	if token == "" || strings.ContainsAny(token, " \t,") {
+		return "", errBearerRequest("the Authorization header is malformed")
+	}
+	return token, nil
+}
+
+// Error codes of RFC 6750 §3.1.
+const (
+	codeInvalidToken      = "invalid_token"
+	codeInsufficientScope = "insufficient_scope"
+)
+
+// Interface guard
+var _ error = (*bearerError)(nil)

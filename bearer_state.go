@@ -1,0 +1,46 @@
+package caddygrant
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// bearerState is what the bearer checks of one request know of each other: a site may
+// have several, and one must not undo what another did.
+type bearerState struct {
+	authorization []string // as the client sent it
+	removed       map[string]bool
+	checked       map[*Server]checkedToken
+}
+
+type checkedToken struct {
+	token *accessToken
+	err   error
+}
+
+// bearerStateOf returns the request's state, making it at the first check.
+func bearerStateOf(r *http.Request) *bearerState {
+	if state, ok := caddyhttp.GetVar(r.Context(), bearerStateVar).(*bearerState); ok {
+		return state
+	}
+	state := &bearerState{
+		authorization: r.Header["Authorization"],
+		removed:       make(map[string]bool),
+		checked:       make(map[*Server]checkedToken),
+	}
+	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
+	return state
+}
+
+// tokenFor checks the request's token once for each server.
+func (s *bearerState) tokenFor(server *Server, raw string) (*accessToken, error) {
+	if checked, ok := s.checked[server]; ok {
+		return checked.token, checked.err
+	}
+	token, err := server.checkAccessToken(raw)
+	s.checked[server] = checkedToken{token, err}
+	return token, err
+}
+
+const bearerStateVar = "caddy_grant.bearer"

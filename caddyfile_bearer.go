@@ -1,0 +1,110 @@
+package caddygrant
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("bearer_auth", parseBearerAuth)
+	// after token_endpoint, which needs no token, and before the app
+	httpcaddyfile.RegisterDirectiveOrder("bearer_auth", httpcaddyfile.Before, "forward_auth")
+}
+
+// parseBearerAuth sets up the check of access tokens from Caddyfile tokens. Syntax:
+//
+//	bearer_auth [<matcher>] [<name>] {
+//		scopes        <scopes...>
+//		audience      <audiences...>
+//		copy_claims   <claim>><header>...
+//		forward_token
+//		optional
+//		shadow
+//	}
+//
+// The matcher is the handler's and not the route's: the handler stands in the way of all
+// requests of its site, to remove the identity headers that clients send.
+func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next() // the directive
+	b := &BearerAuth{DefinedAt: fmt.Sprintf("%s:%d", h.File(), h.Line())}
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	if matcher != nil {
+		b.MatcherSetsRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap(matcher)}
+	}
+
+	h.Next() // the directive again, without the matcher
+	if h.NextArg() {
+		b.Server = h.Val()
+		if !validName.MatchString(b.Server) {
+			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is no name: it must be 1 to 32 of the characters a-z, 0-9, _ and -", b.Server)
+		}
+	}
+	if h.NextArg() {
+		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many", h.Val())
+	}
+	seen := make(once)
+	for nesting := h.Nesting(); h.NextBlock(nesting); {
+		if err := parseBearerSetting(h.Dispenser, b, seen); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.Validate(); err != nil {
+		return nil, h.WrapErr(err)
+	}
+	return h.NewRoute(namedRouteMatcher(h), b), nil
+}
+
+// parseBearerSetting parses one subdirective of bearer_auth.
+func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, seen once) error {
+	setting := d.Val()
+	if setting != "copy_claims" {
+		if err := seen.first(d); err != nil {
+			return err
+		}
+	}
+	var err error
+	switch setting {
+	case "scopes":
+		b.Scopes, err = scopeArgs(d)
+	case "audience":
+		b.Audience, err = someArgs(d)
+	case "copy_claims":
+		err = parseCopyClaims(d, b)
+	case "forward_token":
+		b.ForwardToken, err = flagArg(d)
+	case "optional":
+		b.Optional, err = flagArg(d)
+	case "shadow":
+		b.Shadow, err = flagArg(d)
+	default:
+		err = d.Errf("unrecognized subdirective %s", setting)
+	}
+	return err
+}
+
+func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {
+	args, err := someArgs(d)
+	if err != nil {
+		return err
+	}
+	for _, arg := range args {
+		claim, header, found := strings.Cut(arg, ">")
+		if !found {
+			return d.Errf("copy_claims %s: write claim>Header, such as sub>X-User", arg)
+		}
+		c := CopyClaim{Claim: claim, Header: header}
+		if err := c.validate(); err != nil {
+			return d.WrapErr(err)
+		}
+		b.CopyClaims = append(b.CopyClaims, c)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package caddygrant
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// clientDirectory is all client sources of a server in their order: the first one that
+// has an id decides.
+type clientDirectory struct {
+	sources []ClientSource
+}
+
+// loadClients opens the sources of the config in order.
+func (s *Server) loadClients(ctx caddy.Context) error {
+	if len(s.ClientsRaw) == 0 {
+		return errNoClients
+	}
+	modules, err := ctx.LoadModule(&s.Config, "ClientsRaw")
+	if err != nil {
+		return fmt.Errorf("loading clients: %w", err)
+	}
+	for _, module := range modules.([]any) {
+		source, ok := module.(ClientSource)
+		if !ok {
+			return fmt.Errorf("module %T in namespace grant.clients is not a client source", module)
+		}
+		if err := source.Open(SourceOptions{AllowWeakHashes: s.AllowWeakHashes}); err != nil {
+			return err
+		}
+		s.clients.sources = append(s.clients.sources, source)
+	}
+	return nil
+}
+
+func (d *clientDirectory) byID(id string) *Client {
+	for _, source := range d.sources {
+		if client := source.ByID(id); client != nil {
+			return client
+		}
+	}
+	return nil
+}
+
+// authMethods are the ways in which the clients that there are can authenticate, by their
+// names in RFC 8414 §2.
+func (d *clientDirectory) authMethods() []string {
+	var confidential, public bool
+	for _, source := range d.sources {
+		for client := range source.All() {
+			confidential = confidential || !client.Public
+			public = public || client.Public
+			if confidential && public {
+				break
+			}
+		}
+	}
+	var methods []string
+	if confidential {
+		methods = append(methods, "client_secret_basic", "client_secret_post")
+	}
+	if public {
+		methods = append(methods, "none")
+	}
+	return methods
+}
+
+// hashes says what checking secrets costs, source by source.
+func (d *clientDirectory) hashes() []*password.Mix {
+	mixes := make([]*password.Mix, len(d.sources))
+	for i, source := range d.sources {
+		mixes[i] = source.Hashes()
+	}
+	return mixes
+}
+
+var errNoClients = errors.New("no clients: add \"client <id> { secret {file./path/to/secret} }\"; apps ask for tokens in the name of a client")

@@ -1,0 +1,156 @@
+package caddygrant
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/userfile"
+)
+
+func init() {
+	caddy.RegisterModule(InlineClients{})
+	caddy.RegisterModule(HtpasswdClients{})
+	caddy.RegisterModule(JSONClients{})
+}
+
+// InlineClients are clients in the config itself.
+type InlineClients struct {
+	// The clients. Placeholders in ids, secrets, scopes and audiences are replaced at
+	// start, never in hashes.
+	Clients []Client `json:"clients,omitempty"`
+
+	*clientSet
+}
+
+// CaddyModule returns the Caddy module information.
+func (InlineClients) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.clients.inline",
+		New: func() caddy.Module { return new(InlineClients) },
+	}
+}
+
+// Open checks the clients.
+func (s *InlineClients) Open(options SourceOptions) error {
+	repl := caddy.NewReplacer()
+	s.clientSet = newClientSet(options)
+	for i, client := range s.Clients {
+		err := client.resolve(repl)
+		if err == nil {
+			err = s.add(&client)
+		}
+		if err != nil {
+			return fmt.Errorf("client %d %q: %w", i+1, client.ID, err)
+		}
+	}
+	return nil
+}
+
+// String names the source.
+func (*InlineClients) String() string { return "clients in the config" }
+
+// resolve replaces placeholders in all but the hash.
+func (c *Client) resolve(repl *caddy.Replacer) error {
+	var err error
+	if c.ID, err = resolved(repl, "client id", c.ID); err != nil {
+		return err
+	}
+	if c.Secret, err = resolvedSecret(repl, "secret", c.Secret); err != nil {
+		return err
+	}
+	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
+		return err
+	}
+	if c.DefaultScopes, err = resolvedList(repl, "default_scopes", c.DefaultScopes); err != nil {
+		return err
+	}
+	c.Audience, err = resolvedList(repl, "audience", c.Audience)
+	return err
+}
+
+// HtpasswdClients are clients in a file of Apache's htpasswd format: a line
+// `id:hash of the secret` each. The file is followed without a reload.
+type HtpasswdClients struct {
+	// The path of the file. Placeholders are replaced at start.
+	Path string `json:"path,omitempty"`
+
+	clientFile
+}
+
+// CaddyModule returns the Caddy module information.
+func (HtpasswdClients) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.clients.htpasswd",
+		New: func() caddy.Module { return new(HtpasswdClients) },
+	}
+}
+
+// Open reads the file, or joins those that follow it already.
+func (s *HtpasswdClients) Open(options SourceOptions) error {
+	return s.open(s.Path, "clients", "htpasswd", options, func(data []byte) (*clientSet, error) {
+		set := newClientSet(options)
+		err := userfile.Htpasswd(data, func(id, hash string) error {
+			return set.add(&Client{ID: id, SecretHash: hash})
+		})
+		return set, err
+	})
+}
+
+// JSONClients are clients in a JSON file: `{"clients":[{"id":…,"secret_hash":…}]}`, with
+// the members of a client in the config except `secret`. The file may also hold `users`.
+// It is followed without a reload.
+type JSONClients struct {
+	// The path of the file. Placeholders are replaced at start.
+	Path string `json:"path,omitempty"`
+
+	clientFile
+}
+
+// CaddyModule returns the Caddy module information.
+func (JSONClients) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.clients.json",
+		New: func() caddy.Module { return new(JSONClients) },
+	}
+}
+
+// Open reads the file, or joins those that follow it already.
+func (s *JSONClients) Open(options SourceOptions) error {
+	return s.open(s.Path, "clients", "json", options, func(data []byte) (*clientSet, error) {
+		set := newClientSet(options)
+		err := userfile.List(data, "clients", func(c *Client) string { return c.ID }, func(c *Client) error {
+			if c.Secret != "" {
+				return errPlainSecret
+			}
+			return set.add(c)
+		})
+		return set, err
+	})
+}
+
+// clientFile looks clients up in the version of a file that is in force.
+type clientFile struct{ followedFile[*clientSet] }
+
+// ByID returns the client with that id, or nil.
+func (f *clientFile) ByID(id string) *Client { return f.current().ByID(id) }
+
+// All goes through all clients in the order of the file.
+func (f *clientFile) All() iter.Seq[*Client] { return f.current().All() }
+
+// Hashes counts the confidential clients by what checking their secrets costs.
+func (f *clientFile) Hashes() *password.Mix { return f.current().Hashes() }
+
+var errPlainSecret = errors.New("secret: a file holds no secrets in plaintext, write secret_hash with the output of \"caddy hash-password\"")
+
+// Interface guards
+var (
+	_ ClientSource       = (*InlineClients)(nil)
+	_ ClientSource       = (*HtpasswdClients)(nil)
+	_ ClientSource       = (*JSONClients)(nil)
+	_ caddy.CleanerUpper = (*HtpasswdClients)(nil)
+	_ caddy.CleanerUpper = (*JSONClients)(nil)
+)

@@ -1,0 +1,254 @@
+package caddygrant
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/userfile"
+)
+
+// Client is a registered client (RFC 6749 §2): an app that may ask for tokens. It is
+// confidential, so it must authenticate, unless it is public. It is immutable once a
+// source has it.
+type Client struct {
+	// The client id, 1 to 255 printable ASCII characters.
+	ID string `json:"id"`
+
+	// The client secret in plaintext, for clients in the config only. Placeholders are
+	// replaced at start; use `{env.*}` or `{file.*}`, which keep it out of the config.
+	Secret string `json:"secret,omitempty"`
+
+	// The hash of the client secret, of a kind that users may have. It is computed at
+	// every token request, so a plaintext secret or a cheap hash of a long random secret
+	// is the better choice.
+	SecretHash string `json:"secret_hash,omitempty"`
+
+	// Whether the client is public (RFC 6749 §2.1): it has no secret, and anybody may
+	// pose as it. Default: `false`.
+	Public bool `json:"public,omitempty"`
+
+	// The scopes that the client may ask for. An empty list means none. Default: those
+	// of the server.
+	Scopes []string `json:"scopes,omitzero"`
+
+	// The scopes of a request that names none. Default: all that the client may ask for.
+	DefaultScopes []string `json:"default_scopes,omitzero"`
+
+	// The grant types that the client may use. An empty list means none. Default: all
+	// that the server offers.
+	Grants []string `json:"grants,omitzero"`
+
+	// The audiences of the client's access tokens (`aud`). Default: those of the server.
+	Audience []string `json:"audience,omitempty"`
+
+	// How long the client's access tokens are valid. Default: as the server says.
+	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
+
+	hash password.Hash // of a confidential client
+}
+
+// ClientSource is a guest module in the namespace grant.clients: it knows clients and
+// never changes one that it has handed out. Look-ups are called at every request and
+// from many goroutines; they must be quick and must not block.
+type ClientSource interface {
+	// Open gets the source ready. It is called once, before all else.
+	Open(SourceOptions) error
+
+	// ByID returns the client with that id, or nil.
+	ByID(id string) *Client
+
+	// All goes through all clients in a stable order.
+	All() iter.Seq[*Client]
+
+	// Hashes counts the confidential clients by what checking their secrets costs.
+	Hashes() *password.Mix
+
+	// String names the source for errors and logs.
+	String() string
+}
+
+// mayUse tells whether the client may use a grant type.
+func (c *Client) mayUse(grantType string) bool {
+	return c.Grants == nil || slices.Contains(c.Grants, grantType)
+}
+
+// clientSet is clients under their ids.
+type clientSet struct {
+	clients []*Client
+	byID    map[string]*Client
+	hashes  *password.Mix
+	options SourceOptions
+}
+
+func newClientSet(options SourceOptions) *clientSet {
+	return &clientSet{
+		byID:    make(map[string]*Client),
+		hashes:  new(password.Mix),
+		options: options,
+	}
+}
+
+// add checks a client and takes it in. Its errors never hold the secret or its hash.
+func (s *clientSet) add(c *Client) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if s.byID[c.ID] != nil {
+		return userfile.ErrDuplicate
+	}
+	switch {
+	case c.Secret != "":
+		c.hash = password.Digest(secretDigestKey, c.Secret)
+	case c.SecretHash != "":
+		var err error
+		if c.hash, err = password.Parse(c.SecretHash, s.options.AllowWeakHashes); err != nil {
+			return err
+		}
+	}
+	s.clients = append(s.clients, c)
+	s.byID[c.ID] = c
+	if !c.Public {
+		s.hashes.Add(c.hash.Params())
+	}
+	return nil
+}
+
+func (s *clientSet) ByID(id string) *Client { return s.byID[id] }
+
+func (s *clientSet) All() iter.Seq[*Client] { return slices.Values(s.clients) }
+
+func (s *clientSet) Hashes() *password.Mix { return s.hashes }
+
+func (c *Client) validate() error {
+	if err := validateName("client id", c.ID); err != nil {
+		return err
+	}
+	// VSCHAR of RFC 6749 appendix A.1
+	if strings.ContainsFunc(c.ID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		return errors.New("client id: it must be printable ASCII")
+	}
+	secrets := 0
+	for _, given := range []bool{c.Secret != "", c.SecretHash != "", c.Public} {
+		if given {
+			secrets++
+		}
+	}
+	switch {
+	case secrets == 0:
+		return errors.New("it has no secret: give it a secret, or say public if it can keep none")
+	case secrets > 1:
+		return errors.New("secret, secret_hash and public exclude each other")
+	case len(c.Secret) > password.MaxLength:
+		return fmt.Errorf("secret: %d bytes, at most %d are possible", len(c.Secret), password.MaxLength)
+	case strings.IndexByte(c.Secret, 0) >= 0:
+		return errors.New("secret: it holds a NUL character, which no client can send")
+	}
+	for _, grantType := range c.Grants {
+		if grantType != grantTypePassword {
+			return fmt.Errorf("grants: %q is not offered here; known is %q", grantType, grantTypePassword)
+		}
+	}
+	if c.AccessTokenTTL != 0 {
+		if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
+			return err
+		}
+	}
+	for _, audience := range c.Audience {
+		if err := validateName("audience", audience); err != nil {
+			return err
+		}
+	}
+	if err := validateScopes("scopes", c.Scopes); err != nil {
+		return err
+	}
+	if err := validateScopes("default_scopes", c.DefaultScopes); err != nil {
+		return err
+	}
+	if c.Scopes != nil {
+		for _, scope := range c.DefaultScopes {
+			if !slices.Contains(c.Scopes, scope) {
+				return fmt.Errorf("default_scopes: %q is not among the client's scopes", scope)
+			}
+		}
+	}
+	return nil
+}
+
+// authenticateClient finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
+// by Basic credentials, by client_id and client_secret in the body, or, for a public
+// client, by client_id alone.
+func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
+	id, secret := req.params["client_id"], req.params["client_secret"]
+	switch len(req.authorization) {
+	case 0:
+	case 1:
+		basicID, basicSecret, ok := parseBasic(req.authorization[0])
+		switch {
+		case secret != "":
+			return errInvalidRequest("two_client_authentications", "the client must authenticate in one way only")
+		case !ok:
+			return errInvalidClient("basic_malformed")
+		case id != "" && id != basicID:
+			return errInvalidRequest("two_client_ids", "the client_id is not that of the Authorization header")
+		}
+		id, secret = basicID, basicSecret
+	default:
+		return errInvalidRequest("two_client_authentications", "there must be one Authorization header at most")
+	}
+	if id == "" {
+		return errInvalidClient("no_client")
+	}
+
+	client := s.clients.byID(id)
+	if secret == "" {
+		if client == nil || !client.Public {
+			return errInvalidClient("no_client_secret")
+		}
+		req.client = client
+		return nil
+	}
+	reason, err := s.checkClientSecret(ctx, keys, req.address, id, client, secret)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
+		return errInvalidClient(reason)
+	}
+	req.client = client
+	return nil
+}
+
+// parseBasic reads a Basic Authorization header. The id ends at the first colon, and both
+// halves are form-urlencoded below the base64 (RFC 6749 §2.3.1).
+func parseBasic(header string) (id, secret string, ok bool) {
+	scheme, encoded, found := strings.Cut(header, " ")
+	if !found || !strings.EqualFold(scheme, "Basic") || len(encoded) > maxBasicLength {
+		return "", "", false
+	}
+	decoded, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(encoded, " "))
+	if err != nil || strings.ContainsAny(encoded, "\r\n") {
+		return "", "", false
+	}
+	id, secret, found = strings.Cut(string(decoded), ":")
+	if !found {
+		return "", "", false
+	}
+	id, errID := url.QueryUnescape(id)
+	secret, errSecret := url.QueryUnescape(secret)
+	if errID != nil || errSecret != nil || !validText(id) || !validText(secret) {
+		return "", "", false
+	}
+	return id, secret, true
+}
+
+// maxBasicLength has room for an id and a secret of their greatest lengths, both encoded.
+const maxBasicLength = 8 << 10

@@ -1,0 +1,260 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Config is the settings of one authorization server. Endpoints that have the same
+// name share one server, so their settings must be equal.
+type Config struct {
+	// The name of the server: 1 to 32 of `a-z`, `0-9`, `_` and `-`. It is a part of
+	// the storage keys and of the credential versions in tokens, so that a new name
+	// means new keys. Default: `default`.
+	Name string `json:"name,omitempty"`
+
+	// The issuer: the `iss` claim of access tokens, an https URL without query and
+	// fragment (http on a loopback host). Placeholders are replaced at start. Default: none.
+	Issuer string `json:"issuer,omitempty"`
+
+	// The audiences: the `aud` claim of access tokens. Placeholders are replaced at
+	// start. Default: the issuer, where there is one.
+	Audience []string `json:"audience,omitempty"`
+
+	// The scopes that clients without a list of their own may ask for. Default: none.
+	Scopes []string `json:"scopes,omitzero"`
+
+	// How long an access token is valid, at least one second. Default: `1h`.
+	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
+
+	// The `typ` header of access tokens, `JWT` or `at+jwt`; the latter (RFC 9068) needs
+	// an issuer. Default: `JWT`.
+	Typ string `json:"typ,omitempty"`
+
+	// How far the clocks of this server and of the one that issued a token may differ:
+	// access tokens are taken that much longer and earlier, at most 5 minutes. Default: `30s`.
+	Leeway *caddy.Duration `json:"leeway,omitempty"`
+
+	// The keys: the first signs access tokens, all of them are published if they are
+	// asymmetric. Default: one ES256 key, generated in Caddy's storage at the first
+	// start and shared by all servers of this name and issuer on that storage.
+	SigningKeys []SigningKey `json:"signing_key,omitempty"`
+
+	// How often to replace generated keys, at least `1h`. A new key is published for 15
+	// minutes before it signs, and the old one until the last token that it signed has
+	// expired. Default: `0`, never.
+	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
+
+	// Where the users are. The first source that has a username decides. At least one.
+	UsersRaw []json.RawMessage `json:"users,omitempty" caddy:"namespace=grant.users inline_key=source"`
+
+	// Where the clients are. The first source that has a client id decides. At least one.
+	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
+
+	// Bounds on password hashing. All servers of a Caddy process share one budget, so
+	// servers that set a bound must agree on it.
+	PasswordChecks *PasswordChecks `json:"password_checks,omitempty"`
+
+	// Accept `{SHA}` and `{SSHA}` hashes, which a thief of the file reverses at a rate
+	// of billions a second. Default: `false`.
+	AllowWeakHashes bool `json:"allow_weak_hashes,omitempty"`
+
+	// Write the username of refused requests to the log, also one that does not exist
+	// and may be a password typed into the wrong field. Default: `false`.
+	LogUsernames bool `json:"log_usernames,omitempty"`
+}
+
+// PasswordChecks bounds how much of the machine password hashing may take. The bounds
+// are those of the process: all servers share one budget, also across a reload.
+type PasswordChecks struct {
+	// How many passwords are hashed at the same time. Default: the number of cores less
+	// one, at least 1.
+	Concurrency int `json:"concurrency,omitempty"`
+
+	// How many requests may wait for their turn, half of them from one address at most.
+	// The next one is answered 503 at once. Default: 64.
+	Queue int `json:"queue,omitempty"`
+
+	// How long a request waits for its turn before it is answered 503. Default: `5s`.
+	Wait caddy.Duration `json:"wait,omitempty"`
+}
+
+func (c *PasswordChecks) validate() error {
+	switch {
+	case c.Concurrency < 0 || c.Concurrency > maxConcurrency:
+		return fmt.Errorf("password_checks: concurrency %d: it must be 1 to %d", c.Concurrency, maxConcurrency)
+	case c.Queue < 0 || c.Queue > maxQueue:
+		return fmt.Errorf("password_checks: queue %d: it must be 1 to %d", c.Queue, maxQueue)
+	case c.Wait < 0 || time.Duration(c.Wait) > maxWait:
+		return fmt.Errorf("password_checks: wait %s: it must be more than zero and at most %s", time.Duration(c.Wait), maxWait)
+	}
+	return nil
+}
+
+// resolve replaces the placeholders of the server's own settings.
+func (s *Server) resolve(repl *caddy.Replacer) error {
+	issuer, err := resolved(repl, "issuer", s.Issuer)
+	if err != nil {
+		return err
+	}
+	s.Issuer = issuer
+	s.Audience, err = resolvedList(repl, "audience", s.Audience)
+	return err
+}
+
+// validateTokens checks and completes what tokens are made of.
+func (s *Server) validateTokens() error {
+	if s.Issuer != "" {
+		if err := validateIssuer(s.Issuer); err != nil {
+			return err
+		}
+		if len(s.Audience) == 0 {
+			s.Audience = []string{s.Issuer}
+		}
+	}
+	switch s.Typ {
+	case "":
+		s.Typ = typJWT
+	case typJWT:
+	case typAccessToken:
+		if s.Issuer == "" {
+			return fmt.Errorf("typ %s (RFC 9068) needs an issuer: add the line \"issuer https://...\"", s.Typ)
+		}
+	default:
+		return fmt.Errorf("typ %q: it must be %s or %s", s.Typ, typJWT, typAccessToken)
+	}
+	if s.AccessTokenTTL == 0 {
+		s.AccessTokenTTL = caddy.Duration(defaultAccessTokenTTL)
+	}
+	if err := validateTTL("access_token_ttl", s.AccessTokenTTL); err != nil {
+		return err
+	}
+	if s.RotateEvery != 0 {
+		if err := validateRotation(s.RotateEvery); err != nil {
+			return err
+		}
+	}
+	if s.Leeway == nil {
+		leeway := caddy.Duration(defaultLeeway)
+		s.Leeway = &leeway
+	}
+	if err := validateLeeway(*s.Leeway); err != nil {
+		return err
+	}
+	return validateScopes("scopes", s.Scopes)
+}
+
+func validateLeeway(leeway caddy.Duration) error {
+	if d := time.Duration(leeway); d < 0 || d > maxLeeway {
+		return fmt.Errorf("leeway %s: it must be 0s to %s", d, maxLeeway)
+	}
+	return nil
+}
+
+// validateRotation leaves a new key the time to be published before the next one comes.
+func validateRotation(every caddy.Duration) error {
+	if d := time.Duration(every); d < minRotation {
+		return fmt.Errorf("rotate_every %s: it must be at least %s, or off", d, minRotation)
+	}
+	return nil
+}
+
+// validateIssuer holds RFC 8414 §2: an https URL without query and fragment. Plain http
+// is for trying things out on a loopback host.
+func validateIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	switch {
+	case err != nil, u.Host == "", u.Opaque != "", u.User != nil:
+		return fmt.Errorf("issuer %q: it must be a URL such as https://api.example.com", issuer)
+	case u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
+		return fmt.Errorf("issuer %q: it must have no query and no fragment (RFC 8414 section 2)", issuer)
+	case u.Scheme == "https":
+		return nil
+	case u.Scheme == "http" && isLoopbackHost(u.Hostname()):
+		return nil
+	}
+	return fmt.Errorf("issuer %q: it must begin with https:// (http:// only on a loopback host), or be left out", issuer)
+}
+
+func isLoopbackHost(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// resolved replaces the placeholders of a setting. One that is unknown or empty is an
+// error: the operator meant something to be there.
+func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	out, err := repl.ReplaceOrErr(value, true, true)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", setting, err)
+	}
+	if out == "" {
+		return "", fmt.Errorf("%s: it is empty", setting)
+	}
+	return out, nil
+}
+
+// resolvedSecret is resolved for a secret: its errors name a placeholder only where the
+// whole value is one, since anything else may be a piece of the secret.
+func resolvedSecret(repl *caddy.Replacer, setting, value string) (string, error) {
+	out, err := resolved(repl, setting, value)
+	if err != nil && !wholePlaceholder.MatchString(value) {
+		return "", fmt.Errorf("%s: it holds a placeholder that is unknown or empty; a literal { is written \\{", setting)
+	}
+	return out, err
+}
+
+func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]string, error) {
+	if values == nil {
+		return nil, nil
+	}
+	out := make([]string, len(values))
+	for i, value := range values {
+		var err error
+		if out[i], err = resolved(repl, setting, value); err != nil {
+			return nil, err
+		}
+		if out[i] == "" {
+			return nil, fmt.Errorf("%s: a value is empty", setting)
+		}
+	}
+	return out, nil
+}
+
+// validateTTL wants whole seconds, which is what a token can say.
+func validateTTL(setting string, ttl caddy.Duration) error {
+	d := time.Duration(ttl)
+	if d < time.Second || d > maxTTL || d%time.Second != 0 {
+		return fmt.Errorf("%s %s: it must be whole seconds, at least 1s and at most 10 years", setting, d)
+	}
+	return nil
+}
+
+var (
+	validName        = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
+	wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
+)
+
+const (
+	defaultAccessTokenTTL = time.Hour
+	minRotation           = time.Hour
+	defaultLeeway         = 30 * time.Second
+	maxLeeway             = 5 * time.Minute
+	maxTTL                = 10 * 365 * 24 * time.Hour
+	maxConcurrency        = 1024
+	maxQueue              = 1 << 16
+	maxWait               = 10 * time.Minute
+)

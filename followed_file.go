@@ -1,0 +1,110 @@
+package caddygrant
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/livefile"
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// followedFile is a source's share of a file that is followed without a reload. All
+// sources that read the same file in the same way share one copy, across reloads too, so
+// that the last good version of a file that broke stays in force.
+type followedFile[T fileContent] struct {
+	file   *livefile.File[T]
+	key    fileKey
+	joined bool
+}
+
+// fileContent is what a source makes of a file.
+type fileContent interface {
+	Hashes() *password.Mix
+}
+
+// fileKey is what makes a followed file the same.
+type fileKey struct {
+	path   string // absolute
+	reads  string // what is read from it, for messages: "users", "clients"
+	format string
+	weak   bool
+}
+
+// pooledFile is a followed file as a value of the pool.
+type pooledFile[T any] struct{ *livefile.File[T] }
+
+// Destruct ends the polling.
+func (f pooledFile[T]) Destruct() error { return f.Close() }
+
+// open joins the file, reading it if nobody follows it yet.
+func (f *followedFile[T]) open(path, reads, format string, options SourceOptions, parse func([]byte) (T, error)) error {
+	path, err := resolved(caddy.NewReplacer(), reads+" "+format+": path", path)
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		return fmt.Errorf("%s %s: it needs the path of a file", reads, format)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return fmt.Errorf("%s %s: finding the working directory: %w", reads, format, err)
+	}
+	key := fileKey{path: path, reads: reads, format: format, weak: options.AllowWeakHashes}
+	value, _, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
+		file, err := livefile.Open(livefile.Options[T]{
+			Path:    path,
+			Parse:   parse,
+			Loaded:  func(content T) { logLoaded(key, content) },
+			Logger:  fileLogger,
+			Observe: func(status livefile.Status) { observeFile(key, status) },
+		})
+		return pooledFile[T]{file}, err
+	})
+	if err != nil {
+		return fmt.Errorf("%s file %w", reads, err)
+	}
+	f.file, f.key, f.joined = value.(pooledFile[T]).File, key, true
+	return nil
+}
+
+// current returns the version in force.
+func (f *followedFile[T]) current() T { return f.file.Current() }
+
+// Cleanup leaves the file, which is followed as long as anybody else does. Its last
+// version stays readable, since requests of this config may go on for a while.
+func (f *followedFile[T]) Cleanup() error {
+	if !f.joined {
+		return nil
+	}
+	f.joined = false
+	last, err := processState.Delete(f.key)
+	if last {
+		forgetFile(f.key)
+	}
+	return err
+}
+
+// String names the file for errors and logs.
+func (f *followedFile[T]) String() string { return f.key.reads + " file " + f.key.path }
+
+// logLoaded says what came into force, and once per version what should be replaced.
+func logLoaded(key fileKey, content fileContent) {
+	hashes := content.Hashes()
+	logger := fileLogger().With(zap.String("path", key.path))
+	logger.Info(key.reads+" loaded", zap.Int("count", hashes.Len()))
+
+	advised := make(map[string]int)
+	for params, count := range hashes.All() {
+		if advice := params.Advice(); advice != "" {
+			advised[advice] += count
+		}
+	}
+	for advice, count := range advised {
+		logger.Warn("hashes that should be replaced", zap.Int("count", count), zap.String("advice", advice))
+	}
+}
+
+// fileLogger is Caddy's own, since a followed file outlives the config that opened it.
+func fileLogger() *zap.Logger { return caddy.Log().Named("grant.files") }

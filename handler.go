@@ -1,0 +1,181 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// routes tells the endpoints of a server by their paths, the way the path matcher does.
+type routes struct {
+	all  caddyhttp.MatchPath // the token endpoint and everything below it
+	each []route
+}
+
+type route struct {
+	path    caddyhttp.MatchPath
+	methods []string
+	serve   func(*Handler, http.ResponseWriter, *http.Request) error
+}
+
+// newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
+func newRoutes(path, issuer string) *routes {
+	reading := []string{http.MethodGet, http.MethodHead}
+	r := &routes{
+		all: caddyhttp.MatchPath{path, path + "/*"},
+		each: []route{
+			{caddyhttp.MatchPath{path}, []string{http.MethodPost}, (*Handler).serveToken},
+			{caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
+		},
+	}
+	if issuer != "" {
+		at := metadataPath(issuer)
+		r.all = append(r.all, at)
+		r.each = append(r.each, route{caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
+	}
+	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
+	for _, route := range r.each {
+		_ = route.path.Provision(caddy.Context{})
+	}
+	return r
+}
+
+// ServeHTTP answers requests to the server's endpoints and passes on all others. OPTIONS
+// goes on too, so that what the site does about CORS answers it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !h.routes.all.Match(r) || r.Method == http.MethodOptions {
+		return next.ServeHTTP(w, r)
+	}
+	if !h.AllowHTTP && !isSecure(r) {
+		return h.refuse(w, r, &tokenRequest{}, errNotSecure())
+	}
+	for _, route := range h.routes.each {
+		if !route.path.Match(r) {
+			continue
+		}
+		if !slices.Contains(route.methods, r.Method) {
+			return h.refuse(w, r, &tokenRequest{}, errMethod(strings.Join(route.methods, ", ")))
+		}
+		return route.serve(h, w, r)
+	}
+	return h.refuse(w, r, &tokenRequest{}, errNoEndpoint())
+}
+
+// serveToken answers a token request (RFC 6749 §3.2).
+func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request) error {
+	start := now()
+	req, err := parseTokenRequest(w, r)
+	if err != nil {
+		return h.refuse(w, r, req, err)
+	}
+	response, err := h.server.token(r.Context(), req)
+	if err != nil {
+		return h.refuse(w, r, req, err)
+	}
+
+	setUser(r, req.user)
+	addLogField(r, zap.String("grant_type", req.grantType))
+	if entry := h.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
+		entry.Write(append(h.facts(r, req),
+			zap.String("scope", response.Scope),
+			zap.String("token_id", response.tokenID),
+			zap.String("session_id", response.sessionID),
+			zap.Duration("duration", now().Sub(start)))...)
+	}
+	return writeJSON(w, http.StatusOK, response)
+}
+
+// serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
+func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request) error {
+	keys := h.server.keys.current()
+	if keys == nil {
+		return h.refuse(w, r, &tokenRequest{}, errNoKeys())
+	}
+	return writeCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
+}
+
+// refuse answers with an error and writes the one log line of a refusal: info where the
+// client caused it, error where the server did.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenRequest, err error) error {
+	refusal, ok := errors.AsType[*oauthError](err)
+	if !ok {
+		refusal = errServer(err)
+	}
+	addLogField(r, zap.String("oauth_error", refusal.code))
+	if grantType := h.knownGrantType(req); grantType != "" {
+		addLogField(r, zap.String("grant_type", grantType))
+	}
+
+	level := zapcore.InfoLevel
+	if refusal.status == http.StatusInternalServerError {
+		level = zapcore.ErrorLevel
+	}
+	if entry := h.logger.Check(level, "request refused"); entry != nil {
+		fields := append(h.facts(r, req),
+			zap.Int("status", refusal.status),
+			zap.String("oauth_error", refusal.code),
+			zap.String("reason", refusal.reason))
+		if refusal.remedy != "" {
+			fields = append(fields, zap.String("remedy", refusal.remedy))
+		}
+		if refusal.cause != nil {
+			fields = append(fields, zap.Error(refusal.cause))
+		}
+		if username := req.params["username"]; username != "" && h.LogUsernames {
+			fields = append(fields, zap.String("username", username[:min(len(username), maxNameLength)]))
+		}
+		entry.Write(fields...)
+	}
+	return refusal.write(w, h.server.Name)
+}
+
+// facts are the log fields that success and refusal share. A client or user appears only
+// once it is known to exist: what a stranger types may be a password.
+func (h *Handler) facts(r *http.Request, req *tokenRequest) []zap.Field {
+	fields := make([]zap.Field, 0, 12)
+	fields = append(fields, zap.String("server", h.server.Name), zap.String("client_ip", clientIP(r)))
+	if grantType := h.knownGrantType(req); grantType != "" {
+		fields = append(fields, zap.String("grant_type", grantType))
+	}
+	if req.client != nil {
+		fields = append(fields, zap.String("client_id", req.client.ID))
+	}
+	if req.user != nil {
+		fields = append(fields, zap.String("user_id", req.user.Subject()))
+	}
+	return fields
+}
+
+// knownGrantType is the request's grant type if it is one, since others are whatever a
+// stranger sent.
+func (h *Handler) knownGrantType(req *tokenRequest) string {
+	if _, ok := h.server.grants[req.grantType]; ok {
+		return req.grantType
+	}
+	return ""
+}
+
+// clientIP is the client's address as Caddy sees it, which honours trusted_proxies. It is
+// empty on a unix socket.
+func clientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+// addLogField adds to Caddy's access log.
+func addLogField(r *http.Request, field zap.Field) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(field)
+	}
+}
+
+// now is the clock; tests replace it.
+var now = time.Now

@@ -1,0 +1,132 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// CopyClaim gives the app one claim of a token in one identity header.
+type CopyClaim struct {
+	// The name of the claim.
+	Claim string `json:"claim"`
+
+	// The name of the header. It may not be one that HTTP or a proxy gives a meaning.
+	Header string `json:"header"`
+}
+
+func (c CopyClaim) validate() error {
+	if c.Claim == "" {
+		return fmt.Errorf("copy_claims: a claim has no name: write claim>Header, such as sub>X-User")
+	}
+	if !httpguts.ValidHeaderFieldName(c.Header) {
+		return fmt.Errorf("copy_claims: %q is not the name of a header", c.Header)
+	}
+	alias := headerAlias(c.Header)
+	if slices.Contains(reservedHeaders, alias) || strings.HasPrefix(alias, "x-forwarded-") || strings.HasPrefix(alias, "proxy-") {
+		return fmt.Errorf("copy_claims: the header %s has a meaning of its own: choose another name, such as X-User", c.Header)
+	}
+	return nil
+}
+
+// headerAlias is what a header's name has in common with all that an app may take for the
+// same: CGI and WSGI write X-User and X_User alike.
+func headerAlias(name string) string {
+	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
+}
+
+// removeIdentityHeaders removes what the client sent under the names of identity headers,
+// from headers, trailers and the list of the Connection header, which would make the
+// proxy drop ours. It does so once for each name, so that a second check on the same
+// request leaves what the first one has set.
+func (s *bearerState) removeIdentityHeaders(r *http.Request, claims []CopyClaim) {
+	var names []string
+	for _, c := range claims {
+		if alias := headerAlias(c.Header); !s.removed[alias] {
+			s.removed[alias] = true
+			names = append(names, alias)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	ours := func(name string) bool { return slices.Contains(names, headerAlias(name)) }
+	for name := range r.Header {
+		if ours(name) {
+			delete(r.Header, name)
+		}
+	}
+	if len(r.Trailer) > 0 {
+		// a map of its own: the server adds to the client's when the body ends
+		trailer := make(http.Header, len(r.Trailer))
+		for name, values := range r.Trailer {
+			if !ours(name) {
+				trailer[name] = values
+			}
+		}
+		r.Trailer = trailer
+	}
+	if connection := r.Header["Connection"]; len(connection) > 0 {
+		if kept := withoutTokens(connection, ours); kept != "" {
+			r.Header.Set("Connection", kept)
+		} else {
+			r.Header.Del("Connection")
+		}
+	}
+}
+
+// withoutTokens removes tokens from a list header.
+func withoutTokens(values []string, remove func(string) bool) string {
+	var kept []string
+	for _, value := range values {
+		for token := range strings.SplitSeq(value, ",") {
+			if token = strings.TrimSpace(token); token != "" && !remove(token) {
+				kept = append(kept, token)
+			}
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+// setIdentityHeaders sets the headers of the claims that the token has.
+func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
+	for _, c := range b.CopyClaims {
+		if value, ok := headerValue(json.RawMessage(token.claims[c.Claim])); ok {
+			r.Header.Set(c.Header, value)
+		}
+	}
+}
+
+// headerValue is a claim as the value of a header: a string, number or boolean as it is,
+// a list of strings joined by commas. Anything else, and whatever could be read in two
+// ways or is not printable ASCII, is not sent at all.
+func headerValue(claim json.RawMessage) (string, bool) {
+	value, ok := scalar(claim)
+	if !ok {
+		var list []string
+		if json.Unmarshal(claim, &list) != nil || len(list) == 0 {
+			return "", false
+		}
+		if slices.ContainsFunc(list, func(s string) bool { return s == "" || strings.Contains(s, ",") }) {
+			return "", false
+		}
+		value = strings.Join(list, ",")
+	}
+	for _, c := range []byte(value) {
+		if c < 0x20 || c > 0x7e {
+			return "", false
+		}
+	}
+	return value, value != ""
+}
+
+// reservedHeaders are names, as headerAlias gives them, that an identity header must not have.
+var reservedHeaders = []string{
+	"host", "authorization", "connection", "content-length", "transfer-encoding", "cookie",
+	"forwarded", "te", "trailer", "upgrade", "keep-alive", "expect", "via", "content-type",
+	"set-cookie", "origin", "range",
+}

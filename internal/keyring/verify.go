@@ -1,0 +1,94 @@
+package keyring
+
+import (
+	"encoding/base64"
+	"errors"
+	"strings"
+
+	// Unlike encoding/json it refuses a member that is there twice and tells "alg" from "ALG".
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// Why a token is refused. They are for logs: whoever sent it is told nothing but that.
+var (
+	ErrMalformed    = errors.New("not a signed token in compact form")
+	ErrCritical     = errors.New("the token has a critical header")
+	ErrUnknownKey   = errors.New("no key of this ring has the token's kid")
+	ErrWrongKey     = errors.New("the token's algorithm is not that of its key")
+	ErrBadSignature = errors.New("the signature does not verify")
+)
+
+// MaxTokenLength is the longest token in bytes that is looked at.
+const MaxTokenLength = 8 << 10
+
+// header is what is read of a token's header. Other members, such as jku, jwk and x5u, mean nothing here: keys come
+// from the ring alone (RFC 8725 §3.10).
+type header struct {
+	Algorithm string          `json:"alg"`
+	KeyID     string          `json:"kid"`
+	Type      string          `json:"typ"`
+	Critical  json.RawMessage `json:"crit"`
+}
+
+// Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns its `typ`, and its claims, which
+// are not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
+// spelling: base64url is taken without padding, line breaks and stray bits only, and ECDSA with the lower s, so that
+// no byte of it can be changed.
+func (r *Ring) Verify(token string) (typ string, claims []byte, err error) {
+	encoded, ok := split(token)
+	if !ok {
+		return "", nil, ErrMalformed
+	}
+	var parts [3][]byte
+	for i, part := range encoded {
+		if parts[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+			return "", nil, ErrMalformed
+		}
+	}
+	var h header
+	if err := json.Unmarshal(parts[0], &h); err != nil {
+		return "", nil, ErrMalformed
+	}
+	if h.Critical != nil {
+		return "", nil, ErrCritical
+	}
+	key := r.byID[h.KeyID]
+	if key == nil {
+		return "", nil, ErrUnknownKey
+	}
+	if h.Algorithm != string(key.algorithm) {
+		return "", nil, ErrWrongKey
+	}
+	signed := token[:len(token)-len(encoded[2])-1]
+	if err := key.method.Verify(signed, parts[2], key.verifier()); err != nil {
+		return "", nil, ErrBadSignature
+	}
+	return h.Type, parts[1], nil
+}
+
+// split cuts a token at its two dots. Its length and alphabet are checked before anything looks into it, since the
+// decoder passes over line breaks.
+func split(token string) (parts [3]string, ok bool) {
+	if len(token) > MaxTokenLength {
+		return parts, false
+	}
+	for _, c := range []byte(token) {
+		if !('A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
+			return parts, false
+		}
+	}
+	list := strings.SplitN(token, ".", 4)
+	if len(list) != 3 {
+		return parts, false
+	}
+	copy(parts[:], list)
+	return parts, parts[0] != "" && parts[1] != "" && parts[2] != ""
+}
+
+// verifier is what the key's method verifies with: the public key, or the secret of an HMAC key.
+func (k *Key) verifier() any {
+	if k.public != nil {
+		return k.public
+	}
+	return k.private()
+}

@@ -1,0 +1,258 @@
+package caddygrant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+)
+
+// serverKeys is what a server signs with: the keys of its config, those that are
+// generated in Caddy's storage, and what is derived from the server secret there.
+type serverKeys struct {
+	logger     *zap.Logger
+	store      *keyring.Store
+	configured []configuredKey
+	rotation   time.Duration        // 0: off
+	lifetime   func() time.Duration // of the longest-lived access token
+	pooled     *generatedKeys
+	poolKey    string // empty until taken
+	inForce    atomic.Pointer[keySet]
+}
+
+// keySet is a complete set of keys; requests hold one from beginning to end.
+type keySet struct {
+	ring              *keyring.Ring
+	credentialVersion []byte // key of `cver`
+	decoy             []byte // key of the choice of decoys
+}
+
+// generatedKeys is what was read from storage. It outlives a reload, so that a storage
+// that is down does not take the keys away from a server that had them.
+type generatedKeys struct {
+	mu     sync.Mutex
+	secret *keyring.Secret
+	keys   map[keyring.Algorithm][]keyring.GeneratedKey
+}
+
+// Destruct has nothing to end.
+func (*generatedKeys) Destruct() error { return nil }
+
+// newServerKeys loads the keys that the config names and joins the generated ones.
+func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
+	configured, err := loadSigningKeys(s.SigningKeys)
+	if err != nil {
+		return nil, err
+	}
+	storage := ctx.Storage()
+	prefix := storagePrefix(s.Name, s.Issuer)
+	k := &serverKeys{
+		logger:     s.logger,
+		store:      keyring.NewStore(storage, prefix),
+		configured: configured,
+		rotation:   time.Duration(s.RotateEvery),
+		lifetime:   s.longestTokenLife,
+	}
+	if k.rotation != 0 && !k.generates() {
+		return nil, errors.New("rotate_every: it is for generated keys, and every signing_key here is given; these rotate by listing the next one too, then first, then alone")
+	}
+	poolKey := "keys|" + prefix + "|" + storageIdentity(storage)
+	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+		return &generatedKeys{keys: make(map[keyring.Algorithm][]keyring.GeneratedKey)}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("joining generated keys: %w", err)
+	}
+	k.pooled, k.poolKey = pooled.(*generatedKeys), poolKey
+	return k, nil
+}
+
+// current returns the complete set of keys, or nil as long as one is missing.
+func (k *serverKeys) current() *keySet { return k.inForce.Load() }
+
+// read takes over what storage has, without leaving a trace there. Nothing there yet is
+// no error, and a storage that is down is logged: start tries again.
+func (k *serverKeys) read(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	err := k.update(ctx, k.store.LoadSecret, k.store.LoadKeys)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		k.logger.Error("reading the server's keys from storage; trying again at start", zap.Error(err))
+	}
+}
+
+// follow generates what storage does not have, trying again until it succeeds, and then
+// keeps up with keys that are rotated, here or by another node, until ctx ends. It closes
+// first after its first attempt.
+func (k *serverKeys) follow(ctx context.Context, first chan<- struct{}) {
+	defer func() {
+		if err := recover(); err != nil {
+			k.logger.Error("[PANIC] following the server's keys", zap.Any("error", err), zap.Stack("stack"))
+		}
+	}()
+	wait, failing := time.Duration(0), false
+	for {
+		attempt, cancel := context.WithTimeout(ctx, storageTimeout)
+		err := k.update(attempt, k.store.EnsureSecret, func(ctx context.Context, a keyring.Algorithm) ([]keyring.GeneratedKey, error) {
+			return k.store.EnsureKey(ctx, a, k.rotation)
+		})
+		if err == nil {
+			err = k.deleteRetired(attempt)
+		}
+		cancel()
+		if first != nil {
+			close(first)
+			first = nil
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && !k.generates():
+			return // keys of the config do not change
+		case err == nil:
+			wait, failing = keysPoll, false
+		default:
+			if !failing || k.current() == nil {
+				k.logger.Error("getting the server's keys from storage; without keys, requests are answered 503", zap.Error(err))
+			}
+			wait, failing = min(max(2*wait, time.Second), keysPoll), true
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (k *serverKeys) deleteRetired(ctx context.Context) error {
+	if k.rotation == 0 {
+		return nil
+	}
+	k.pooled.mu.Lock()
+	generated := maps.Clone(k.pooled.keys)
+	k.pooled.mu.Unlock()
+	for algorithm, keys := range generated {
+		if err := k.store.DeleteRetired(ctx, algorithm, keys, k.lifetime()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generates tells whether a key of this server comes from storage.
+func (k *serverKeys) generates() bool {
+	return slices.ContainsFunc(k.configured, func(c configuredKey) bool { return c.key == nil })
+}
+
+// update gets the secret and the generated keys by the given calls and puts a complete
+// set into force. What the process knows from before stands in for what fails.
+func (k *serverKeys) update(ctx context.Context,
+	getSecret func(context.Context) (*keyring.Secret, error),
+	getKeys func(context.Context, keyring.Algorithm) ([]keyring.GeneratedKey, error),
+) error {
+	secret, failed := getSecret(ctx)
+	generated := make(map[keyring.Algorithm][]keyring.GeneratedKey)
+	for _, c := range k.configured {
+		if c.key != nil {
+			continue
+		}
+		keys, err := getKeys(ctx, c.algorithm)
+		if err == nil && len(keys) > 0 {
+			generated[c.algorithm] = keys
+		}
+		failed = errors.Join(failed, err)
+	}
+
+	k.pooled.mu.Lock()
+	defer k.pooled.mu.Unlock()
+	if secret != nil {
+		k.pooled.secret = secret
+	}
+	maps.Copy(k.pooled.keys, generated)
+	if err := k.assemble(); err != nil {
+		return errors.Join(failed, err)
+	}
+	return failed
+}
+
+// assemble puts the set into force if nothing is missing.
+func (k *serverKeys) assemble() error {
+	if k.pooled.secret == nil {
+		return nil
+	}
+	var keys []*keyring.Key
+	for _, c := range k.configured {
+		if c.key != nil {
+			keys = append(keys, c.key)
+			continue
+		}
+		generated := k.pooled.keys[c.algorithm]
+		if len(generated) == 0 {
+			return nil
+		}
+		keys = append(keys, keyring.InUse(generated, k.lifetime())...)
+	}
+	ring, err := keyring.NewRing(keys...)
+	if err != nil {
+		return err
+	}
+	if before := k.inForce.Load(); before != nil && before.ring.Signer().ID() != ring.Signer().ID() {
+		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
+	}
+	k.inForce.Store(&keySet{
+		ring:              ring,
+		credentialVersion: k.pooled.secret.Derive("credential version", sha256.Size),
+		decoy:             k.pooled.secret.Derive("decoy", sha256.Size),
+	})
+	return nil
+}
+
+// release gives back the reference to the generated keys.
+func (k *serverKeys) release() {
+	if k.poolKey == "" {
+		return
+	}
+	if _, err := processState.Delete(k.poolKey); err != nil {
+		k.logger.Error("releasing generated keys", zap.Error(err))
+	}
+	k.poolKey = ""
+}
+
+// storagePrefix is where a server keeps what it generates. The issuer is hashed since
+// storage keys may be used as file names.
+func storagePrefix(name, issuer string) string {
+	sum := sha256.Sum256([]byte(issuer))
+	return "grant/" + name + "-" + hex.EncodeToString(sum[:8])
+}
+
+// storageIdentity tells whether two configs use the same storage: by type and settings,
+// hashed since they may hold a password.
+func storageIdentity(storage certmagic.Storage) string {
+	settings, err := json.Marshal(storage)
+	if err != nil {
+		settings = nil // not a storage that can be told apart by its settings
+	}
+	sum := sha256.Sum256(settings)
+	return fmt.Sprintf("%T-%x", storage, sum[:8])
+}
+
+const (
+	readTimeout    = 5 * time.Second
+	storageTimeout = 15 * time.Second
+	keysPoll       = 30 * time.Second
+)

@@ -1,0 +1,63 @@
+package caddygrant
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// metadata describes the server to clients (RFC 8414 §2). Only what works is in it.
+type metadata struct {
+	Issuer            string   `json:"issuer"`
+	TokenEndpoint     string   `json:"token_endpoint"`
+	JWKSURI           string   `json:"jwks_uri,omitempty"`
+	ScopesSupported   []string `json:"scopes_supported,omitempty"`
+	ResponseTypes     []string `json:"response_types_supported"` // required, and empty without an authorization endpoint
+	GrantTypes        []string `json:"grant_types_supported"`
+	ClientAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+}
+
+// serveMetadata answers with the server's metadata (RFC 8414 §3.2).
+func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request) error {
+	keys := h.server.keys.current()
+	if keys == nil {
+		return h.refuse(w, r, &tokenRequest{}, errNoKeys())
+	}
+	origin := issuerOrigin(h.server.Issuer)
+	m := metadata{
+		Issuer:            h.server.Issuer,
+		TokenEndpoint:     origin + h.Path,
+		ScopesSupported:   h.server.Scopes,
+		ResponseTypes:     []string{},
+		GrantTypes:        []string{grantTypePassword},
+		ClientAuthMethods: h.server.clients.authMethods(),
+	}
+	if keys.ring.Public() {
+		m.JWKSURI = origin + h.Path + jwksPath
+	}
+	return writeCacheable(w, "application/json", m)
+}
+
+// issuerOrigin is the issuer without its path.
+func issuerOrigin(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return issuer // not reached: the issuer was validated
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// metadataPath is where the metadata of an issuer is: the well-known path inserted before
+// the issuer's own (RFC 8414 §3.1).
+func metadataPath(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return wellKnownPath
+	}
+	return wellKnownPath + strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+const (
+	wellKnownPath = "/.well-known/oauth-authorization-server"
+	jwksPath      = "/jwks"
+)

@@ -1,0 +1,63 @@
+package caddygrant
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddygrant/caddy-grant/internal/livefile"
+)
+
+// fileLabels are set by the config, never by a request.
+var fileLabels = []string{"path", "reads"}
+
+var (
+	fileReloadSuccessful = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: metricsNamespace,
+		Subsystem: metricsSubsystem,
+		Name:      "file_last_reload_successful",
+		Help:      "Whether the users or clients file as it is now is in force (1), or an earlier version since it is missing or broken (0).",
+	}, fileLabels)
+
+	fileReloadSuccess = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: metricsNamespace,
+		Subsystem: metricsSubsystem,
+		Name:      "file_last_reload_success_timestamp_seconds",
+		Help:      "When the version of the users or clients file that is in force was read.",
+	}, fileLabels)
+)
+
+// registerMetrics adds the collectors to a config's registry. They are made once, so what
+// they count survives a reload.
+func registerMetrics(registry *prometheus.Registry) error {
+	if registry == nil {
+		return nil
+	}
+	for _, collector := range []prometheus.Collector{fileReloadSuccessful, fileReloadSuccess} {
+		err := registry.Register(collector)
+		if _, again := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !again {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+func observeFile(key fileKey, status livefile.Status) {
+	successful := 1.0
+	if status.Err != nil {
+		successful = 0
+	}
+	fileReloadSuccessful.WithLabelValues(key.path, key.reads).Set(successful)
+	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(float64(status.LoadedAt.UnixNano()) / 1e9)
+}
+
+func forgetFile(key fileKey) {
+	fileReloadSuccessful.DeleteLabelValues(key.path, key.reads)
+	fileReloadSuccess.DeleteLabelValues(key.path, key.reads)
+}
+
+const (
+	metricsNamespace = "caddy"
+	metricsSubsystem = "grant"
+)

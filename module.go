@@ -1,0 +1,100 @@
+package caddygrant
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Handler is an OAuth 2.0 authorization server: it answers `POST <path>` with the
+// resource owner password grant (RFC 6749 §4.3), for clients and users from a file or
+// from the config itself, and `GET <path>/jwks` with the public keys (RFC 7517) that
+// verify the access tokens it issues. Where an issuer is set, it also answers
+// `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every other
+// path below `<path>` is 404, OPTIONS and every other request go to the next handler.
+//
+// Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 405 or 413
+// with an error of §5.2 for whatever the client did wrong; 503 with `Retry-After` while
+// too many passwords are being checked or the signing key is not available; 500 for a
+// fault of the server. Requests over plain HTTP are refused unless they come over
+// loopback, from a trusted proxy that received them by HTTPS, or `allow_http` is set.
+//
+// When a token is issued, the placeholder `{http.auth.user.id}` is set to the subject,
+// so the access log names the user. The access log also gets the fields `grant_type`
+// and `oauth_error`.
+//
+// The password grant is deprecated (RFC 9700 §2.4): it is for first-party clients that
+// hold a secret, and for apps on their way to something better.
+type Handler struct {
+	// The path of the token endpoint, matched without regard to case as the `path`
+	// matcher does. Default: `/token`.
+	Path string `json:"path,omitempty"`
+
+	// Serve requests that arrive over plain HTTP from another machine. Passwords,
+	// secrets and tokens then cross the network in the clear. Default: `false`.
+	AllowHTTP bool `json:"allow_http,omitempty"`
+
+	Config
+
+	server *Server
+	routes *routes
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.token_endpoint",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision joins the authorization server of that name, or sets it up.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	if h.Path == "" {
+		h.Path = defaultPath
+	}
+	if err := validatePath(h.Path); err != nil {
+		return err
+	}
+	app, err := ctx.App(appID)
+	if err != nil {
+		return fmt.Errorf("loading the grant app: %w", err)
+	}
+	if h.server, err = app.(*App).join(ctx, h.Config); err != nil {
+		return err
+	}
+	h.routes = newRoutes(h.Path, h.server.Issuer)
+	return nil
+}
+
+// validatePath accepts an absolute, clean, literal path that is not the root.
+func validatePath(path string) error {
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("path %q: it must start with a slash, such as /token", path)
+	case strings.Contains(path, "*"):
+		return fmt.Errorf("path %q: it must be a path, not a matcher; what lies below it, such as %s/jwks, is served as well", path, strings.TrimRight(path, "/*"))
+	case strings.ContainsAny(path, "%?#{}\\\"; \t"):
+		return fmt.Errorf("path %q: it must be a literal path without any of %% ? # { } \\ \" ; or spaces", path)
+	case path == "/" || path != caddyhttp.CleanPath(path, true) || strings.HasSuffix(path, "/"):
+		return fmt.Errorf("path %q: it must name one place below the root, without a slash at its end, such as /token", path)
+	}
+	return nil
+}
+
+const defaultPath = "/token"
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

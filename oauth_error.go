@@ -1,0 +1,161 @@
+package caddygrant
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// oauthError is an answer other than success: what the client is told and, apart from
+// it, what the log says. Descriptions are constants, so nothing a client sent comes back
+// and the characters are those of RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E.
+type oauthError struct {
+	status      int
+	code        string
+	description string
+
+	reason     string        // for the log: one of a closed set
+	cause      error         // for the log: a fault of the server
+	remedy     string        // for the log: what the operator can do
+	allow      string        // Allow header of a 405
+	challenge  bool          // whether to send WWW-Authenticate
+	retryAfter time.Duration // Retry-After header of a 503
+}
+
+// Error describes the refusal without anything that the client sent.
+func (e *oauthError) Error() string {
+	if e.cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.code, e.reason, e.cause)
+	}
+	return e.code + ": " + e.reason
+}
+
+// Unwrap gives the server's fault, if it was one.
+func (e *oauthError) Unwrap() error { return e.cause }
+
+// Error codes of RFC 6749 §5.2. The last two are of §4.1.2.1, for the statuses that a
+// token endpoint needs as well.
+const (
+	codeInvalidRequest         = "invalid_request"
+	codeInvalidClient          = "invalid_client"
+	codeInvalidGrant           = "invalid_grant"
+	codeInvalidScope           = "invalid_scope"
+	codeUnauthorizedClient     = "unauthorized_client"
+	codeUnsupportedGrantType   = "unsupported_grant_type"
+	codeServerError            = "server_error"
+	codeTemporarilyUnavailable = "temporarily_unavailable"
+)
+
+func errInvalidRequest(reason, description string) *oauthError {
+	return &oauthError{status: http.StatusBadRequest, code: codeInvalidRequest, description: description, reason: reason}
+}
+
+func errNotSecure() *oauthError {
+	e := errInvalidRequest("not_secure", "this endpoint needs HTTPS")
+	e.remedy = "serve the site by HTTPS; behind a proxy that ends TLS, name it in the global option trusted_proxies (with trusted_proxies_strict) and have it send X-Forwarded-Proto; or allow_http, if the network between is safe"
+	return e
+}
+
+func errMethod(allow string) *oauthError {
+	e := errInvalidRequest("method", "this endpoint needs the method "+allow)
+	e.status, e.allow = http.StatusMethodNotAllowed, allow
+	return e
+}
+
+func errNoEndpoint() *oauthError {
+	e := errInvalidRequest("no_such_endpoint", "there is no endpoint at this path")
+	e.status = http.StatusNotFound
+	return e
+}
+
+func errBodyTooLarge() *oauthError {
+	e := errInvalidRequest("body_too_large", "the body is larger than 64 KiB")
+	e.status = http.StatusRequestEntityTooLarge
+	return e
+}
+
+func errMissingParameter(name string) *oauthError {
+	return errInvalidRequest("missing_"+name, "the parameter "+name+" is missing")
+}
+
+func errUnsupportedGrantType() *oauthError {
+	return &oauthError{
+		status: http.StatusBadRequest, code: codeUnsupportedGrantType, reason: "grant_type",
+		description: "this server does not offer this grant_type",
+	}
+}
+
+// errInvalidClient is one answer for every way in which a client fails to authenticate.
+func errInvalidClient(reason string) *oauthError {
+	return &oauthError{
+		status: http.StatusUnauthorized, code: codeInvalidClient, reason: reason, challenge: true,
+		description: "client authentication failed",
+	}
+}
+
+func errUnauthorizedClient() *oauthError {
+	return &oauthError{
+		status: http.StatusBadRequest, code: codeUnauthorizedClient, reason: "grant_not_allowed",
+		description: "this client may not use this grant_type",
+	}
+}
+
+func errInvalidScope(reason, description string) *oauthError {
+	return &oauthError{status: http.StatusBadRequest, code: codeInvalidScope, reason: reason, description: description}
+}
+
+// errInvalidGrant is one answer for unknown users, wrong passwords and disabled users.
+func errInvalidGrant(reason string) *oauthError {
+	return &oauthError{
+		status: http.StatusBadRequest, code: codeInvalidGrant, reason: reason,
+		description: "the username or password is wrong",
+	}
+}
+
+func errBusy() *oauthError {
+	return &oauthError{
+		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "password_checks_busy",
+		description: "too many requests are waiting, try again later", retryAfter: time.Second,
+		remedy: "password_checks raises the bounds; a cheaper hash raises the rate",
+	}
+}
+
+// errGone is for a client that hung up while it waited: nobody reads the answer.
+func errGone() *oauthError {
+	e := errBusy()
+	e.reason, e.remedy = "client_gone", ""
+	return e
+}
+
+func errNoKeys() *oauthError {
+	return &oauthError{
+		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "no_signing_key",
+		description: "the server is not ready, try again later", retryAfter: 5 * time.Second,
+	}
+}
+
+func errServer(cause error) *oauthError {
+	return &oauthError{
+		status: http.StatusInternalServerError, code: codeServerError, reason: "server_error", cause: cause,
+		description: "the server could not answer the request",
+	}
+}
+
+// write sends the error as RFC 6749 §5.2 wants it. It is the only place that does.
+func (e *oauthError) write(w http.ResponseWriter, realm string) error {
+	header := w.Header()
+	if e.challenge {
+		header.Set("WWW-Authenticate", `Basic realm="`+realm+`", charset="UTF-8"`)
+	}
+	if e.allow != "" {
+		header.Set("Allow", e.allow)
+	}
+	if e.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(e.retryAfter.Seconds())))
+	}
+	return writeJSON(w, e.status, struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}{e.code, e.description})
+}

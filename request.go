@@ -1,0 +1,124 @@
+package caddygrant
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// tokenRequest is a request to the token endpoint, parsed once. Grants see this and never
+// the *http.Request. What is found out about it on the way is kept here for the log.
+type tokenRequest struct {
+	grantType     string
+	params        map[string]string // those with a value; absent and empty are the same
+	authorization []string          // the Authorization headers
+	address       string            // of the client, as Caddy sees it; may be empty
+
+	client *Client  // from client authentication on
+	scopes []string // asked for and allowed for the client; nil if the request names none
+	user   *User    // as soon as a user of that name is known, before the password is checked
+}
+
+// parseTokenRequest reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
+func parseTokenRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, error) {
+	req := &tokenRequest{authorization: r.Header["Authorization"], address: clientIP(r)}
+
+	if r.URL.RawQuery != "" {
+		query := r.URL.Query()
+		for _, name := range credentialParameters {
+			if query.Has(name) {
+				return req, errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries")
+			}
+		}
+	}
+	if !isForm(r.Header["Content-Type"]) {
+		return req, errInvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return req, err
+	}
+	if req.params, err = parseForm(body); err != nil {
+		return req, err
+	}
+	req.grantType = req.params["grant_type"]
+	if req.grantType == "" {
+		return req, errMissingParameter("grant_type")
+	}
+	return req, nil
+}
+
+// isForm accepts one Content-Type, with UTF-8 as its charset if it names one.
+func isForm(contentTypes []string) bool {
+	if len(contentTypes) != 1 {
+		return false
+	}
+	mediaType, params, err := mime.ParseMediaType(contentTypes[0])
+	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+		return false
+	}
+	charset, has := params["charset"]
+	return !has || strings.EqualFold(charset, "utf-8")
+}
+
+// readBody reads the body within its bounds of size and time.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	controller := http.NewResponseController(w)
+	if controller.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
+		// the deadline is that of the connection: left in place, it would end the request
+		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodySize))
+	// request_body may have wrapped the body with a lower bound
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, errBodyTooLarge()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, errInvalidRequest("body_too_slow", "the body did not arrive in time")
+	}
+	if err != nil {
+		return nil, errInvalidRequest("body_incomplete", "the body could not be read")
+	}
+	return body, nil
+}
+
+// parseForm decodes a form. Every parameter may be there once only, and an empty one
+// counts as absent (RFC 6749 §3.2).
+func parseForm(body []byte) (map[string]string, error) {
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errInvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
+	}
+	params := make(map[string]string, len(values))
+	for name, list := range values {
+		if len(list) > 1 {
+			return nil, errInvalidRequest("parameter_repeated", "a parameter is there more than once")
+		}
+		if !validText(name) || !validText(list[0]) {
+			return nil, errInvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
+		}
+		if list[0] != "" {
+			params[name] = list[0]
+		}
+	}
+	return params, nil
+}
+
+func validText(s string) bool {
+	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+}
+
+var credentialParameters = []string{
+	"client_secret", "username", "password", "refresh_token", "access_token", "token",
+}
+
+const (
+	maxBodySize = 64 << 10
+	maxBodyTime = 10 * time.Second
+)

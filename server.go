@@ -1,0 +1,126 @@
+package caddygrant
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// Server is one authorization server: what all endpoints of its name share.
+type Server struct {
+	Config
+	fingerprint string // the Config as JSON, as it was given
+
+	logger  *zap.Logger
+	users   userDirectory
+	clients clientDirectory
+	grants  map[string]grant
+	gate    *password.Gate
+	keys    *serverKeys
+}
+
+// provision resolves placeholders, loads the sources and reads the keys that exist. It
+// leaves no trace, since `caddy validate` comes this far.
+func (s *Server) provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger().With(zap.String("server", s.Name))
+	if !validName.MatchString(s.Name) {
+		return fmt.Errorf("name %q: it must be 1 to 32 of the characters a-z, 0-9, _ and -", s.Name)
+	}
+	if err := s.resolve(caddy.NewReplacer()); err != nil {
+		return err
+	}
+	if err := s.validateTokens(); err != nil {
+		return err
+	}
+	if err := s.loadUsers(ctx); err != nil {
+		return err
+	}
+	if err := s.loadClients(ctx); err != nil {
+		return err
+	}
+
+	s.grants = map[string]grant{
+		grantTypePassword: &passwordGrant{server: s},
+	}
+
+	keys, err := newServerKeys(ctx, s)
+	if err != nil {
+		return err
+	}
+	s.keys = keys
+	s.keys.read(ctx)
+	return nil
+}
+
+// start generates what is missing of the keys, in the background and for as long as the
+// config lives if the storage does not answer; it waits a moment for the first attempt,
+// so that a new server can issue tokens when Start returns.
+func (s *Server) start(ctx context.Context) {
+	first := make(chan struct{})
+	go s.keys.follow(ctx, first)
+	select {
+	case <-first:
+	case <-time.After(keysPatience):
+	}
+}
+
+// release gives back what this server took of the process's state.
+func (s *Server) release() {
+	if s.keys != nil {
+		s.keys.release()
+	}
+}
+
+// token is the way of every token request, whatever its grant: who is the client, may it
+// use this grant, are the grant's parameters there, which scopes does it ask for; then
+// the grant says who the user is, and the tokens are minted. The order is that of
+// RFC 6749's security considerations: no password is looked at before the client is
+// authenticated, and no answer about a scope says anything about a password.
+func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
+	grant, ok := s.grants[req.grantType]
+	if !ok {
+		return nil, errUnsupportedGrantType()
+	}
+	keys := s.keys.current()
+	if keys == nil {
+		return nil, errNoKeys()
+	}
+	if err := s.authenticateClient(ctx, keys, req); err != nil {
+		return nil, err
+	}
+	if !req.client.mayUse(req.grantType) {
+		return nil, errUnauthorizedClient()
+	}
+	for _, name := range grant.parameters() {
+		if req.params[name] == "" {
+			return nil, errMissingParameter(name)
+		}
+	}
+	if err := s.checkScope(req); err != nil {
+		return nil, err
+	}
+	authorization, err := grant.authorize(ctx, keys, req)
+	if err != nil {
+		return nil, err
+	}
+	return s.mint(keys, req, authorization)
+}
+
+// longestTokenLife is how long after a key last signed its tokens may still be good.
+func (s *Server) longestTokenLife() time.Duration {
+	longest := s.AccessTokenTTL
+	for _, source := range s.clients.sources {
+		for client := range source.All() {
+			longest = max(longest, client.AccessTokenTTL)
+		}
+	}
+	return time.Duration(longest + *s.Leeway)
+}
+
+// keysPatience is how long Start waits for the keys, which come in the background if they take longer.
+const keysPatience = 3 * time.Second

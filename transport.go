@@ -1,0 +1,51 @@
+package caddygrant
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// isSecure tells whether credentials may travel this way (RFC 6749 §3.2, §10.3): by TLS
+// on this connection, over loopback or a unix socket, or by HTTPS to a trusted proxy. It
+// goes by the TCP peer, since the client writes Host and X-Forwarded-For itself.
+func isSecure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	said, https := forwardedProto(r)
+	if isLocalPeer(r) {
+		return !said || https
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted && said && https
+}
+
+// forwardedProto tells whether the request has an X-Forwarded-Proto, and whether every
+// value of it is https: one hop in the clear is enough to lose a password.
+func forwardedProto(r *http.Request) (said, https bool) {
+	https = true
+	for _, header := range r.Header["X-Forwarded-Proto"] {
+		for proto := range strings.SplitSeq(header, ",") {
+			said = true
+			if !strings.EqualFold(strings.TrimSpace(proto), "https") {
+				https = false
+			}
+		}
+	}
+	return said, said && https
+}
+
+func isLocalPeer(r *http.Request) bool {
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && strings.HasPrefix(addr.Network(), "unix") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,53 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// setUser sets the placeholder from which Caddy's access log takes its user_id.
+func setUser(r *http.Request, user *User) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.auth.user.id", user.Subject())
+	}
+}
+
+// setUserPlaceholders sets {http.auth.user.*}, from which Caddy's access log has its user_id.
+func setUserPlaceholders(r *http.Request, token *accessToken) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	for name, value := range token.claims {
+		if !slices.Contains(reservedClaims, name) {
+			if text, ok := scalar(json.RawMessage(value)); ok {
+				repl.Set("http.auth.user."+name, text)
+			}
+		}
+	}
+	repl.Set("http.auth.user.id", token.subject)
+	repl.Set("http.auth.user.username", token.username)
+	repl.Set("http.auth.user.client_id", token.clientID)
+	repl.Set("http.auth.user.scope", token.scope)
+	repl.Set("http.auth.user.token_id", token.tokenID)
+	repl.Set("http.auth.user.session_id", token.sessionID)
+}
+
+// scalar is the text of a claim that is a string, a number or a boolean.
+func scalar(claim json.RawMessage) (string, bool) {
+	var value any
+	if json.Unmarshal(claim, &value) != nil {
+		return "", false
+	}
+	switch value := value.(type) {
+	case string:
+		return value, true
+	case float64, bool:
+		return strings.TrimSpace(string(claim)), true
+	}
+	return "", false
+}

@@ -1,0 +1,159 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/userfile"
+)
+
+func init() {
+	caddy.RegisterModule(InlineUsers{})
+	caddy.RegisterModule(HtpasswdUsers{})
+	caddy.RegisterModule(JSONUsers{})
+}
+
+// InlineUsers are users in the config itself.
+type InlineUsers struct {
+	// The users. Placeholders in usernames, ids, scopes and claims are replaced at start,
+	// never in hashes.
+	Users []User `json:"users,omitempty"`
+
+	*userSet
+}
+
+// CaddyModule returns the Caddy module information.
+func (InlineUsers) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.users.inline",
+		New: func() caddy.Module { return new(InlineUsers) },
+	}
+}
+
+// Open checks the users.
+func (s *InlineUsers) Open(options SourceOptions) error {
+	repl := caddy.NewReplacer()
+	s.userSet = newUserSet(options)
+	for i, user := range s.Users {
+		err := user.resolve(repl)
+		if err == nil {
+			err = s.add(&user)
+		}
+		if err != nil {
+			return fmt.Errorf("user %d %q: %w", i+1, user.Username, err)
+		}
+	}
+	return nil
+}
+
+// String names the source.
+func (*InlineUsers) String() string { return "users in the config" }
+
+// resolve replaces placeholders in all but the hash.
+func (u *User) resolve(repl *caddy.Replacer) error {
+	var err error
+	if u.Username, err = resolved(repl, "username", u.Username); err != nil {
+		return err
+	}
+	if u.ID, err = resolved(repl, "id", u.ID); err != nil {
+		return err
+	}
+	if u.Scopes, err = resolvedList(repl, "scopes", u.Scopes); err != nil {
+		return err
+	}
+	claims := make(map[string]json.RawMessage, len(u.Claims))
+	for name, value := range u.Claims {
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			if value, err = json.Marshal(repl.ReplaceKnown(text, "")); err != nil {
+				return err
+			}
+		}
+		claims[name] = value
+	}
+	u.Claims = claims
+	return nil
+}
+
+// HtpasswdUsers are users in a file of Apache's htpasswd format: a line `username:hash`
+// each. The file is followed without a reload.
+type HtpasswdUsers struct {
+	// The path of the file. Placeholders are replaced at start.
+	Path string `json:"path,omitempty"`
+
+	userFile
+}
+
+// CaddyModule returns the Caddy module information.
+func (HtpasswdUsers) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.users.htpasswd",
+		New: func() caddy.Module { return new(HtpasswdUsers) },
+	}
+}
+
+// Open reads the file, or joins those that follow it already.
+func (s *HtpasswdUsers) Open(options SourceOptions) error {
+	return s.open(s.Path, "users", "htpasswd", options, func(data []byte) (*userSet, error) {
+		set := newUserSet(options)
+		err := userfile.Htpasswd(data, func(name, hash string) error {
+			return set.add(&User{Username: name, PasswordHash: hash})
+		})
+		return set, err
+	})
+}
+
+// JSONUsers are users in a JSON file: `{"users":[{"username":…,"password_hash":…}]}`, with
+// the members of a user in the config. The file may also hold `clients`. It is followed
+// without a reload.
+type JSONUsers struct {
+	// The path of the file. Placeholders are replaced at start.
+	Path string `json:"path,omitempty"`
+
+	userFile
+}
+
+// CaddyModule returns the Caddy module information.
+func (JSONUsers) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.users.json",
+		New: func() caddy.Module { return new(JSONUsers) },
+	}
+}
+
+// Open reads the file, or joins those that follow it already.
+func (s *JSONUsers) Open(options SourceOptions) error {
+	return s.open(s.Path, "users", "json", options, func(data []byte) (*userSet, error) {
+		set := newUserSet(options)
+		err := userfile.List(data, "users", func(u *User) string { return u.Username }, set.add)
+		return set, err
+	})
+}
+
+// userFile looks users up in the version of a file that is in force.
+type userFile struct{ followedFile[*userSet] }
+
+// ByUsername returns the user of that name, or nil.
+func (f *userFile) ByUsername(username string) *User { return f.current().ByUsername(username) }
+
+// BySubject returns the user with that subject, or nil.
+func (f *userFile) BySubject(subject string) *User { return f.current().BySubject(subject) }
+
+// All goes through all users in the order of the file.
+func (f *userFile) All() iter.Seq[*User] { return f.current().All() }
+
+// Hashes counts the users by what checking their passwords costs.
+func (f *userFile) Hashes() *password.Mix { return f.current().Hashes() }
+
+// Interface guards
+var (
+	_ UserSource         = (*InlineUsers)(nil)
+	_ UserSource         = (*HtpasswdUsers)(nil)
+	_ UserSource         = (*JSONUsers)(nil)
+	_ caddy.CleanerUpper = (*HtpasswdUsers)(nil)
+	_ caddy.CleanerUpper = (*JSONUsers)(nil)
+)
