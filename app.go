@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -91,18 +90,18 @@ func (a *App) missing() error {
 // join returns the server of that name, provisioning it at its first endpoint. The
 // adapter copies a site's routes to several HTTP servers and snippets are imported into
 // many sites, so equal settings are one server; different ones are an error.
-func (a *App) join(ctx caddy.Context, config Config) (*Server, error) {
+func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server, error) {
 	if config.Name == "" {
 		config.Name = defaultName
 	}
 	// before LoadModule, which empties the raw fields
-	fingerprint, err := json.Marshal(config)
+	fingerprint, err := config.fingerprint()
 	if err != nil {
-		return nil, fmt.Errorf("encoding the settings of server %q: %w", config.Name, err)
+		return nil, err
 	}
 	if server, ok := a.servers[config.Name]; ok {
-		if server.fingerprint != string(fingerprint) {
-			return nil, fmt.Errorf("two token endpoints named %q have different settings: give one of them a name of its own, or make their settings equal", config.Name)
+		if server.fingerprint != fingerprint {
+			return nil, errDifferentSettings(config.Name, definedAt, server.definedAt)
 		}
 		return server, nil
 	}
@@ -110,7 +109,7 @@ func (a *App) join(ctx caddy.Context, config Config) (*Server, error) {
 	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: string(fingerprint), gate: a.gate}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, gate: a.gate}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {

@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -11,8 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
 func init() {
@@ -62,39 +59,54 @@ func init() {
 //	}
 func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive
-	place := fmt.Sprintf("%s:%d", h.File(), h.Line())
-	handler := new(Handler)
+	handler := &Handler{DefinedAt: fmt.Sprintf("%s:%d", h.File(), h.Line())}
 	if h.NextArg() {
 		if err := parsePath(h.Dispenser, handler); err != nil {
 			return nil, err
 		}
 	}
 	var sources inlineSources
-	seen := make(once)
+	settings := newBlock("token_endpoint")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
-		if err := parseEndpointSetting(h.Dispenser, handler, &sources, seen); err != nil {
+		if err := parseEndpointSetting(h.Dispenser, handler, &sources, settings); err != nil {
 			return nil, err
 		}
 	}
 	sources.addTo(&handler.Config)
 
-	if len(handler.ClientsRaw) == 0 {
-		return nil, h.Err(errNoClients.Error())
-	}
-	if len(handler.UsersRaw) == 0 {
-		return nil, h.Err(errNoUsers.Error())
-	}
-	if err := checkName(h, handler.Config, place); err != nil {
+	// back to the directive, whose line the errors should name
+	h.Reset()
+	h.Next()
+	if err := checkWhole(h, handler, &sources); err != nil {
 		return nil, err
 	}
 	return h.NewRoute(namedRouteMatcher(h), handler), nil
+}
+
+// checkWhole finds what no single line of the block is to blame for.
+func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *inlineSources) error {
+	switch {
+	case len(handler.ClientsRaw) == 0:
+		return h.Err(errNoClients.Error())
+	case len(handler.UsersRaw) == 0:
+		return h.Err(errNoUsers.Error())
+	case handler.Typ == typAccessToken && handler.Issuer == "":
+		return h.WrapErr(errNeedsIssuer)
+	}
+	if err := sources.checkHashes(handler.AllowWeakHashes); err != nil {
+		return err
+	}
+	return checkName(h, handler)
 }
 
 // parsePath takes the directive's argument. Matchers are refused, since the endpoint goes
 // by its own paths and a matcher would only hide some of them.
 func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 	path := d.Val()
-	if path == "*" || strings.HasPrefix(path, "@") {
+	if path == "*" {
+		return d.Err("token_endpoint takes a path such as /token, not the matcher *: leave it out, the endpoint answers at its own path only")
+	}
+	if strings.HasPrefix(path, "@") {
 		return d.Errf("token_endpoint takes a path such as /token, not the matcher %s: to serve the endpoint for some requests only, put it inside \"handle %s { ... }\"", path, path)
 	}
 	if err := validatePath(path); err != nil {
@@ -108,16 +120,13 @@ func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 }
 
 // parseEndpointSetting parses one subdirective of token_endpoint.
-func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inlineSources, seen once) error {
-	setting := d.Val()
-	if !slices.Contains(repeatableSettings, setting) {
-		if err := seen.first(d); err != nil {
-			return err
-		}
+func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inlineSources, settings *block) error {
+	if err := settings.enter(d, "signing_key", "user", "users", "client", "clients"); err != nil {
+		return err
 	}
 	c := &handler.Config
 	var err error
-	switch setting {
+	switch d.Val() {
 	case "name":
 		if c.Name, err = oneArg(d); err == nil && !validName.MatchString(c.Name) {
 			err = d.Errf("name %q: it must be 1 to 32 of the characters a-z, 0-9, _ and -", c.Name)
@@ -160,12 +169,10 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "log_usernames":
 		c.LogUsernames, err = flagArg(d)
 	default:
-		err = d.Errf("unrecognized subdirective %s", setting)
+		err = settings.unrecognized(d)
 	}
 	return err
 }
-
-var repeatableSettings = []string{"signing_key", "user", "users", "client", "clients"}
 
 func parseSigningKey(d *caddyfile.Dispenser, c *Config) error {
 	args := d.RemainingArgs()
@@ -180,11 +187,7 @@ func parseSigningKey(d *caddyfile.Dispenser, c *Config) error {
 		return d.Err("signing_key takes an algorithm and then a secret, \"file <path>\", or nothing to have a key generated")
 	}
 	key.Algorithm = args[0]
-	algorithm, err := keyring.ParseAlgorithm(key.Algorithm)
-	if err != nil {
-		return d.WrapErr(err)
-	}
-	if err := key.fits(algorithm); err != nil {
+	if err := key.check(); err != nil {
 		return d.Errf("signing_key: %v", err)
 	}
 	c.SigningKeys = append(c.SigningKeys, key)
@@ -193,12 +196,12 @@ func parseSigningKey(d *caddyfile.Dispenser, c *Config) error {
 
 func parsePasswordChecks(d *caddyfile.Dispenser, c *Config) error {
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("password_checks takes no argument, only a block with concurrency, queue or wait")
 	}
 	checks := new(PasswordChecks)
-	seen := make(once)
+	settings := newBlock("password_checks")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := seen.first(d); err != nil {
+		if err := settings.enter(d); err != nil {
 			return err
 		}
 		var err error
@@ -210,7 +213,7 @@ func parsePasswordChecks(d *caddyfile.Dispenser, c *Config) error {
 		case "wait":
 			checks.Wait, err = durationArg(d)
 		default:
-			err = d.Errf("unrecognized subdirective %s", d.Val())
+			err = settings.unrecognized(d)
 		}
 		if err != nil {
 			return err
@@ -223,22 +226,27 @@ func parsePasswordChecks(d *caddyfile.Dispenser, c *Config) error {
 	return wrap(d, checks.validate())
 }
 
-// checkName finds two servers of one name with different settings while the places of
-// both are known. State is that of the Caddyfile, so the first one may be in another site.
-func checkName(h httpcaddyfile.Helper, c Config, place string) error {
-	if c.Name == "" {
-		c.Name = defaultName
+// checkName finds two servers of one name with different settings. State is that of the
+// Caddyfile, so the first one may be in another site; named routes have their own, and a
+// server in one of these meets the others when the config is provisioned.
+func checkName(h httpcaddyfile.Helper, handler *Handler) error {
+	config := handler.Config
+	if config.Name == "" {
+		config.Name = defaultName
 	}
-	encoded, err := json.Marshal(c)
+	fingerprint, err := config.fingerprint()
 	if err != nil {
 		return h.WrapErr(err)
 	}
-	type server struct{ config, place string }
-	key := "caddygrant.server." + c.Name
-	if other, ok := h.State[key].(server); ok && other.config != string(encoded) {
-		return h.Errf("two token endpoints named %q have different settings, here and at %s: give one of them a name of its own, or make their settings equal", c.Name, other.place)
-	} else if !ok {
-		h.State[key] = server{string(encoded), place}
+	type server struct{ fingerprint, definedAt string }
+	key := "caddygrant.server." + config.Name
+	other, there := h.State[key].(server)
+	if !there {
+		h.State[key] = server{fingerprint, handler.DefinedAt}
+		return nil
+	}
+	if other.fingerprint != fingerprint {
+		return h.WrapErr(errDifferentSettings(config.Name, handler.DefinedAt, other.definedAt))
 	}
 	return nil
 }

@@ -8,21 +8,40 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// once knows the subdirectives of a block that were there already.
-type once map[string]bool
+// block keeps watch over the subdirectives of a block: which were there, and which was last.
+type block struct {
+	of   string // the directive or subdirective that the block belongs to
+	seen map[string]bool
+	last string
+}
 
-func (o once) first(d *caddyfile.Dispenser) error {
-	if o[d.Val()] {
-		return d.Errf("%s is there twice", d.Val())
+func newBlock(of string) *block { return &block{of: of, seen: make(map[string]bool)} }
+
+// enter takes the next subdirective. One may be there twice only if it is repeatable.
+func (b *block) enter(d *caddyfile.Dispenser, repeatable ...string) error {
+	name := d.Val()
+	if name == "{" {
+		return d.Errf("%s takes no block", b.last)
 	}
-	o[d.Val()] = true
+	if b.seen[name] && !slices.Contains(repeatable, name) {
+		return d.Errf("%s is there twice", name)
+	}
+	b.seen[name], b.last = true, name
 	return nil
+}
+
+// unrecognized is the error for a subdirective that the block does not have.
+func (b *block) unrecognized(d *caddyfile.Dispenser) error {
+	return d.Errf("unrecognized subdirective %s of %s", d.Val(), b.of)
 }
 
 func oneArg(d *caddyfile.Dispenser) (string, error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
+	switch {
+	case len(args) == 1 && args[0] == "":
+		return "", d.Errf("%s is empty: give it a value or leave the line out", setting)
+	case len(args) != 1:
 		return "", d.Errf("%s takes one argument", setting)
 	}
 	return args[0], nil
@@ -32,7 +51,7 @@ func someArgs(d *caddyfile.Dispenser) ([]string, error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
 	if len(args) == 0 || slices.Contains(args, "") {
-		return nil, d.Errf("%s takes one argument or more", setting)
+		return nil, d.Errf("%s takes one argument or more; leave the line out for no restriction of its own", setting)
 	}
 	return args, nil
 }
@@ -49,7 +68,7 @@ func scopeArgs(d *caddyfile.Dispenser) ([]string, error) {
 func flagArg(d *caddyfile.Dispenser) (bool, error) {
 	setting := d.Val()
 	if d.NextArg() {
-		return false, d.Errf("%s takes no argument", setting)
+		return false, d.Errf("%s takes no argument: it is on where it is written and off where it is not", setting)
 	}
 	return true, nil
 }
@@ -75,7 +94,7 @@ func durationArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	}
 	duration, err := caddy.ParseDuration(arg)
 	if err != nil || duration <= 0 {
-		return 0, d.Errf("%s %s: it must be a duration such as 15m, 1h or 14d", setting, arg)
+		return 0, d.Errf("%s %s: it must be a duration with a unit, more than zero, such as 5s, 15m, 1h or 14d", setting, arg)
 	}
 	return caddy.Duration(duration), nil
 }

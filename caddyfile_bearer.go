@@ -50,9 +50,9 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many", h.Val())
 	}
-	seen := make(once)
+	settings := newBlock("bearer_auth")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
-		if err := parseBearerSetting(h.Dispenser, b, seen); err != nil {
+		if err := parseBearerSetting(h.Dispenser, b, settings); err != nil {
 			return nil, err
 		}
 	}
@@ -63,15 +63,12 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 }
 
 // parseBearerSetting parses one subdirective of bearer_auth.
-func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, seen once) error {
-	setting := d.Val()
-	if setting != "copy_claims" {
-		if err := seen.first(d); err != nil {
-			return err
-		}
+func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) error {
+	if err := settings.enter(d, "copy_claims"); err != nil {
+		return err
 	}
 	var err error
-	switch setting {
+	switch d.Val() {
 	case "scopes":
 		b.Scopes, err = scopeArgs(d)
 	case "audience":
@@ -85,7 +82,7 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, seen once) error 
 	case "shadow":
 		b.Shadow, err = flagArg(d)
 	default:
-		err = d.Errf("unrecognized subdirective %s", setting)
+		err = settings.unrecognized(d)
 	}
 	return err
 }

@@ -2,9 +2,12 @@ package caddygrant
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
 // inlineSources gathers the users and clients of one token_endpoint: those in the config
@@ -14,6 +17,24 @@ type inlineSources struct {
 	clients     []Client
 	userFiles   []json.RawMessage
 	clientFiles []json.RawMessage
+	hashes      []inlineHash
+}
+
+// inlineHash is a hash to check once the whole block is read: allow_weak_hashes may come last.
+type inlineHash struct{ owner, hash, definedAt string }
+
+func (s *inlineSources) checkHashes(allowWeak bool) error {
+	for _, h := range s.hashes {
+		if _, err := password.Parse(h.hash, allowWeak); err != nil {
+			return fmt.Errorf("%s: %w, at %s", h.owner, err, h.definedAt)
+		}
+	}
+	return nil
+}
+
+// addHash notes the hash of the subdirective in whose line d is.
+func (s *inlineSources) addHash(d *caddyfile.Dispenser, owner, hash string) {
+	s.hashes = append(s.hashes, inlineHash{owner, hash, fmt.Sprintf("%s:%d", d.File(), d.Line())})
 }
 
 func (s *inlineSources) addTo(c *Config) {
@@ -30,18 +51,17 @@ func (s *inlineSources) addTo(c *Config) {
 func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Err("user takes a username and the hash of a password: make one with \"caddy hash-password --algorithm argon2id\"")
+		return d.Err("user takes a username and the hash of a password, nothing else: make a hash with \"caddy hash-password --algorithm argon2id\"")
 	}
 	user := User{Username: args[0], PasswordHash: args[1]}
 	if slices.ContainsFunc(sources.users, func(u User) bool { return u.Username == user.Username }) {
-		return d.Errf("user %q is there twice", user.Username)
+		return d.Errf("user %s is there twice", shown(user.Username))
 	}
-	seen := make(once)
+	sources.addHash(d, "user "+shown(user.Username), user.PasswordHash)
+	settings := newBlock("user")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if d.Val() != "claim" {
-			if err := seen.first(d); err != nil {
-				return err
-			}
+		if err := settings.enter(d, "claim"); err != nil {
+			return err
 		}
 		var err error
 		switch d.Val() {
@@ -54,14 +74,17 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "disabled":
 			user.Disabled, err = flagArg(d)
 		default:
-			err = d.Errf("unrecognized subdirective %s", d.Val())
+			err = settings.unrecognized(d)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if err := user.validate(); err != nil {
-		return d.Errf("user %q: %v", user.Username, err)
+		return d.Errf("user %s: %v", shown(user.Username), err)
+	}
+	if i := slices.IndexFunc(sources.users, func(u User) bool { return u.Subject() == user.Subject() }); i >= 0 {
+		return d.Errf("user %s has the id of user %s; where there is none, the username is the id", shown(user.Username), shown(sources.users[i].Username))
 	}
 	sources.users = append(sources.users, user)
 	return nil
@@ -70,7 +93,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 func parseClaim(d *caddyfile.Dispenser, user *User) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Err("claim takes a name and a value")
+		return d.Err("claim takes a name and one value; lists and numbers go into a users file: \"users json <path>\"")
 	}
 	if _, there := user.Claims[args[0]]; there {
 		return d.Errf("claim %q is there twice", args[0])
@@ -116,7 +139,7 @@ func fileArgs(d *caddyfile.Dispenser) (format, path string, err error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
 	if len(args) != 2 || args[0] != "htpasswd" && args[0] != "json" || args[1] == "" {
-		return "", "", d.Errf("%s takes the format of a file, htpasswd or json, and its path", setting)
+		return "", "", d.Errf("%[1]s takes the format of a file and its path: \"%[1]s htpasswd <path>\" or \"%[1]s json <path>\"", setting)
 	}
 	return args[0], args[1], nil
 }
@@ -124,22 +147,24 @@ func fileArgs(d *caddyfile.Dispenser) (format, path string, err error) {
 func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	id, err := oneArg(d)
 	if err != nil {
-		return d.Err("client takes the client's id")
+		return d.Err("client takes the client's id and then a block with its secret, secret_hash or public")
 	}
 	client := Client{ID: id}
 	if slices.ContainsFunc(sources.clients, func(c Client) bool { return c.ID == id }) {
-		return d.Errf("client %q is there twice", id)
+		return d.Errf("client %s is there twice", shown(id))
 	}
-	seen := make(once)
+	settings := newBlock("client")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := seen.first(d); err != nil {
+		if err := settings.enter(d); err != nil {
 			return err
 		}
 		switch d.Val() {
 		case "secret":
 			client.Secret, err = oneArg(d)
 		case "secret_hash":
-			client.SecretHash, err = oneArg(d)
+			if client.SecretHash, err = oneArg(d); err == nil {
+				sources.addHash(d, "client "+shown(id), client.SecretHash)
+			}
 		case "public":
 			client.Public, err = flagArg(d)
 		case "scopes":
@@ -153,14 +178,14 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "access_token_ttl":
 			client.AccessTokenTTL, err = ttlArg(d)
 		default:
-			err = d.Errf("unrecognized subdirective %s", d.Val())
+			err = settings.unrecognized(d)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if err := client.validate(); err != nil {
-		return d.Errf("client %q: %v", id, err)
+		return d.Errf("client %s: %v", shown(id), err)
 	}
 	sources.clients = append(sources.clients, client)
 	return nil

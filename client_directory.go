@@ -78,4 +78,4 @@ func (d *clientDirectory) hashes() []*password.Mix {
 	return mixes
 }
 
-var errNoClients = errors.New("no clients: add \"client <id> { secret {file./path/to/secret} }\"; apps ask for tokens in the name of a client")
+var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client")

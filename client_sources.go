@@ -20,7 +20,7 @@ func init() {
 // InlineClients are clients in the config itself.
 type InlineClients struct {
 	// The clients. Placeholders in ids, secrets, scopes and audiences are replaced at
-	// start, never in hashes.
+	// start, never in hashes. Required.
 	Clients []Client `json:"clients,omitempty"`
 
 	*clientSet
@@ -36,6 +36,9 @@ func (InlineClients) CaddyModule() caddy.ModuleInfo {
 
 // Open checks the clients.
 func (s *InlineClients) Open(options SourceOptions) error {
+	if len(s.Clients) == 0 {
+		return errors.New("clients in the config: there are none")
+	}
 	repl := caddy.NewReplacer()
 	s.clientSet = newClientSet(options)
 	for i, client := range s.Clients {
@@ -44,7 +47,7 @@ func (s *InlineClients) Open(options SourceOptions) error {
 			err = s.add(&client)
 		}
 		if err != nil {
-			return fmt.Errorf("client %d %q: %w", i+1, client.ID, err)
+			return fmt.Errorf("client %d %s: %w", i+1, shown(client.ID), err)
 		}
 	}
 	return nil
@@ -75,7 +78,7 @@ func (c *Client) resolve(repl *caddy.Replacer) error {
 // HtpasswdClients are clients in a file of Apache's htpasswd format: a line
 // `id:hash of the secret` each. The file is followed without a reload.
 type HtpasswdClients struct {
-	// The path of the file. Placeholders are replaced at start.
+	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`
 
 	clientFile
@@ -104,7 +107,7 @@ func (s *HtpasswdClients) Open(options SourceOptions) error {
 // the members of a client in the config except `secret`. The file may also hold `users`.
 // It is followed without a reload.
 type JSONClients struct {
-	// The path of the file. Placeholders are replaced at start.
+	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`
 
 	clientFile

@@ -25,11 +25,12 @@ type Client struct {
 
 	// The client secret in plaintext, for clients in the config only. Placeholders are
 	// replaced at start; use `{env.*}` or `{file.*}`, which keep it out of the config.
+	// Default: none, then secret_hash or public is needed.
 	Secret string `json:"secret,omitempty"`
 
 	// The hash of the client secret, of a kind that users may have. It is computed at
 	// every token request, so a plaintext secret or a cheap hash of a long random secret
-	// is the better choice.
+	// is the better choice. Default: none, then secret or public is needed.
 	SecretHash string `json:"secret_hash,omitempty"`
 
 	// Whether the client is public (RFC 6749 §2.1): it has no secret, and anybody may
@@ -144,9 +145,9 @@ func (c *Client) validate() error {
 	}
 	switch {
 	case secrets == 0:
-		return errors.New("it has no secret: give it a secret, or say public if it can keep none")
+		return errors.New("it has no secret: add a block with \"secret {file./path/to/secret}\", or with \"public\" if it can keep none")
 	case secrets > 1:
-		return errors.New("secret, secret_hash and public exclude each other")
+		return errors.New("secret, secret_hash and public exclude each other: keep one of them")
 	case len(c.Secret) > password.MaxLength:
 		return fmt.Errorf("secret: %d bytes, at most %d are possible", len(c.Secret), password.MaxLength)
 	case strings.IndexByte(c.Secret, 0) >= 0:
@@ -154,7 +155,7 @@ func (c *Client) validate() error {
 	}
 	for _, grantType := range c.Grants {
 		if grantType != grantTypePassword {
-			return fmt.Errorf("grants: %q is not offered here; known is %q", grantType, grantTypePassword)
+			return fmt.Errorf("grants: %q is not offered here, only %s is", grantType, grantTypePassword)
 		}
 	}
 	if c.AccessTokenTTL != 0 {

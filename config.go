@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -52,14 +53,14 @@ type Config struct {
 	// expired. Default: `0`, never.
 	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
 
-	// Where the users are. The first source that has a username decides. At least one.
+	// Where the users are. The first source that has a username decides. At least one. Required.
 	UsersRaw []json.RawMessage `json:"users,omitempty" caddy:"namespace=grant.users inline_key=source"`
 
-	// Where the clients are. The first source that has a client id decides. At least one.
+	// Where the clients are. The first source that has a client id decides. At least one. Required.
 	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
 
 	// Bounds on password hashing. All servers of a Caddy process share one budget, so
-	// servers that set a bound must agree on it.
+	// servers that set a bound must agree on it. Default: the default of each bound.
 	PasswordChecks *PasswordChecks `json:"password_checks,omitempty"`
 
 	// Accept `{SHA}` and `{SSHA}` hashes, which a thief of the file reverses at a rate
@@ -69,6 +70,23 @@ type Config struct {
 	// Write the username of refused requests to the log, also one that does not exist
 	// and may be a password typed into the wrong field. Default: `false`.
 	LogUsernames bool `json:"log_usernames,omitempty"`
+}
+
+// fingerprint tells whether two servers have equal settings.
+func (c Config) fingerprint() (string, error) {
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("encoding the settings of server %q: %w", c.Name, err)
+	}
+	return string(encoded), nil
+}
+
+func errDifferentSettings(name, here, there string) error {
+	at := "in two places"
+	if here != "" && there != "" {
+		at = "at " + there + " and at " + here
+	}
+	return fmt.Errorf("two token endpoints named %q, %s, have different settings: give one of them a name of its own, or make their settings equal", name, at)
 }
 
 // PasswordChecks bounds how much of the machine password hashing may take. The bounds
@@ -93,7 +111,7 @@ func (c *PasswordChecks) validate() error {
 	case c.Queue < 0 || c.Queue > maxQueue:
 		return fmt.Errorf("password_checks: queue %d: it must be 1 to %d", c.Queue, maxQueue)
 	case c.Wait < 0 || time.Duration(c.Wait) > maxWait:
-		return fmt.Errorf("password_checks: wait %s: it must be more than zero and at most %s", time.Duration(c.Wait), maxWait)
+		return errors.New("password_checks: wait: it must be more than zero and at most 10m")
 	}
 	return nil
 }
@@ -125,7 +143,7 @@ func (s *Server) validateTokens() error {
 	case typJWT:
 	case typAccessToken:
 		if s.Issuer == "" {
-			return fmt.Errorf("typ %s (RFC 9068) needs an issuer: add the line \"issuer https://...\"", s.Typ)
+			return errNeedsIssuer
 		}
 	default:
 		return fmt.Errorf("typ %q: it must be %s or %s", s.Typ, typJWT, typAccessToken)
@@ -153,7 +171,7 @@ func (s *Server) validateTokens() error {
 
 func validateLeeway(leeway caddy.Duration) error {
 	if d := time.Duration(leeway); d < 0 || d > maxLeeway {
-		return fmt.Errorf("leeway %s: it must be 0s to %s", d, maxLeeway)
+		return errors.New("leeway: it must be 0s to 5m")
 	}
 	return nil
 }
@@ -161,7 +179,7 @@ func validateLeeway(leeway caddy.Duration) error {
 // validateRotation leaves a new key the time to be published before the next one comes.
 func validateRotation(every caddy.Duration) error {
 	if d := time.Duration(every); d < minRotation {
-		return fmt.Errorf("rotate_every %s: it must be at least %s, or off", d, minRotation)
+		return errors.New("rotate_every: it must be at least 1h, or off")
 	}
 	return nil
 }
@@ -171,7 +189,9 @@ func validateRotation(every caddy.Duration) error {
 func validateIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
-	case err != nil, u.Host == "", u.Opaque != "", u.User != nil:
+	case strings.Contains(issuer, "@"): // what is before it may be a password
+		return errors.New("issuer: it must be a URL without a user name and password, such as https://api.example.com")
+	case err != nil, u.Host == "", u.Opaque != "":
 		return fmt.Errorf("issuer %q: it must be a URL such as https://api.example.com", issuer)
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
 		return fmt.Errorf("issuer %q: it must have no query and no fragment (RFC 8414 section 2)", issuer)
@@ -238,12 +258,14 @@ func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]stri
 func validateTTL(setting string, ttl caddy.Duration) error {
 	d := time.Duration(ttl)
 	if d < time.Second || d > maxTTL || d%time.Second != 0 {
-		return fmt.Errorf("%s %s: it must be whole seconds, at least 1s and at most 10 years", setting, d)
+		return fmt.Errorf("%s: it must be whole seconds, at least 1s and at most 10 years", setting)
 	}
 	return nil
 }
 
 var (
+	errNeedsIssuer = errors.New("typ at+jwt (RFC 9068) needs an issuer: add the line \"issuer https://...\"")
+
 	validName        = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 	wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
 )

@@ -163,19 +163,5 @@ func (h *Handler) knownGrantType(req *tokenRequest) string {
 	return ""
 }
 
-// clientIP is the client's address as Caddy sees it, which honours trusted_proxies. It is
-// empty on a unix socket.
-func clientIP(r *http.Request) string {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ip
-}
-
-// addLogField adds to Caddy's access log.
-func addLogField(r *http.Request, field zap.Field) {
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(field)
-	}
-}
-
 // now is the clock; tests replace it.
 var now = time.Now

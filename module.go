@@ -41,6 +41,10 @@ type Handler struct {
 	// secrets and tokens then cross the network in the clear. Default: `false`.
 	AllowHTTP bool `json:"allow_http,omitempty"`
 
+	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
+	// Default: none.
+	DefinedAt string `json:"defined_at,omitempty"`
+
 	Config
 
 	server *Server
@@ -69,7 +73,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
-	if h.server, err = app.(*App).join(ctx, h.Config); err != nil {
+	if h.server, err = app.(*App).join(ctx, h.Config, h.DefinedAt); err != nil {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
@@ -80,13 +84,15 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 func validatePath(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/"):
-		return fmt.Errorf("path %q: it must start with a slash, such as /token", path)
+		return fmt.Errorf("path %q: it must start with a slash, such as /token; the site's address says the rest", path)
 	case strings.Contains(path, "*"):
 		return fmt.Errorf("path %q: it must be a path, not a matcher; what lies below it, such as %s/jwks, is served as well", path, strings.TrimRight(path, "/*"))
 	case strings.ContainsAny(path, "%?#{}\\\"; \t"):
-		return fmt.Errorf("path %q: it must be a literal path without any of %% ? # { } \\ \" ; or spaces", path)
-	case path == "/" || path != caddyhttp.CleanPath(path, true) || strings.HasSuffix(path, "/"):
+		return fmt.Errorf("path %q: it must be a literal path without any of %% ? # { } \\ \" ; or spaces; placeholders are not replaced here", path)
+	case path == "/" || strings.HasSuffix(path, "/"):
 		return fmt.Errorf("path %q: it must name one place below the root, without a slash at its end, such as /token", path)
+	case path != caddyhttp.CleanPath(path, true):
+		return fmt.Errorf("path %q: it must be without empty parts and without . and .., such as /token", path)
 	}
 	return nil
 }

@@ -102,6 +102,9 @@ func validateScopes(setting string, scopes []string) error {
 		return fmt.Errorf("%s: there are %d, at most %d are possible", setting, len(scopes), maxScopes)
 	}
 	for i, scope := range scopes {
+		if strings.Contains(scope, " ") {
+			return fmt.Errorf("%s: %q holds a space: write each scope as one of its own, without quotes around several", setting, scope)
+		}
 		if !validScope(scope) {
 			return fmt.Errorf("%s: %q is not a scope: it must be 1 to %d printable ASCII characters other than space, \" and \\", setting, scope, maxScopeLength)
 		}

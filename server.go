@@ -14,7 +14,8 @@ import (
 // Server is one authorization server: what all endpoints of its name share.
 type Server struct {
 	Config
-	fingerprint string // the Config as JSON, as it was given
+	fingerprint string // of the Config as it was given
+	definedAt   string // where the config has its first endpoint
 
 	logger  *zap.Logger
 	users   userDirectory

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -98,6 +99,21 @@ func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {
 		}
 	}
 	return out, nil
+}
+
+// check finds what can be found without the file and without what placeholders stand for.
+func (line SigningKey) check() error {
+	algorithm, err := keyring.ParseAlgorithm(line.Algorithm)
+	if err != nil {
+		return fmt.Errorf("the algorithm comes first: %w", err)
+	}
+	if err := line.fits(algorithm); err != nil {
+		return err
+	}
+	if line.Secret != "" && !strings.Contains(line.Secret, "{") {
+		_, err = keyring.NewHMACKey(algorithm, []byte(line.Secret))
+	}
+	return err
 }
 
 // fits tells whether the key is of the kind that the algorithm signs with.

@@ -47,7 +47,7 @@ func (d *userDirectory) validate() error {
 	for i, source := range d.sources[min(1, len(d.sources)):] {
 		for user := range source.All() {
 			if owner := d.subjectOwner(user, i+1); owner != nil && d.byUsernameBefore(user.Username, i+1) == nil {
-				return fmt.Errorf("%s: user %q has the id of a user in %s: ids must be unique over all sources", source, user.Username, owner)
+				return fmt.Errorf("%s: user %s has the id of a user in %s: ids must be unique over all sources", source, shown(user.Username), owner)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -20,7 +21,7 @@ func init() {
 // InlineUsers are users in the config itself.
 type InlineUsers struct {
 	// The users. Placeholders in usernames, ids, scopes and claims are replaced at start,
-	// never in hashes.
+	// never in hashes. Required.
 	Users []User `json:"users,omitempty"`
 
 	*userSet
@@ -36,6 +37,9 @@ func (InlineUsers) CaddyModule() caddy.ModuleInfo {
 
 // Open checks the users.
 func (s *InlineUsers) Open(options SourceOptions) error {
+	if len(s.Users) == 0 {
+		return errors.New("users in the config: there are none")
+	}
 	repl := caddy.NewReplacer()
 	s.userSet = newUserSet(options)
 	for i, user := range s.Users {
@@ -44,7 +48,7 @@ func (s *InlineUsers) Open(options SourceOptions) error {
 			err = s.add(&user)
 		}
 		if err != nil {
-			return fmt.Errorf("user %d %q: %w", i+1, user.Username, err)
+			return fmt.Errorf("user %d %s: %w", i+1, shown(user.Username), err)
 		}
 	}
 	return nil
@@ -82,7 +86,7 @@ func (u *User) resolve(repl *caddy.Replacer) error {
 // HtpasswdUsers are users in a file of Apache's htpasswd format: a line `username:hash`
 // each. The file is followed without a reload.
 type HtpasswdUsers struct {
-	// The path of the file. Placeholders are replaced at start.
+	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`
 
 	userFile
@@ -111,7 +115,7 @@ func (s *HtpasswdUsers) Open(options SourceOptions) error {
 // the members of a user in the config. The file may also hold `clients`. It is followed
 // without a reload.
 type JSONUsers struct {
-	// The path of the file. Placeholders are replaced at start.
+	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`
 
 	userFile

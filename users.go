@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -32,7 +33,7 @@ type User struct {
 	Scopes []string `json:"scopes,omitzero"`
 
 	// Claims for the user's access tokens. Names of registered claims and of claims and
-	// placeholders of this module are refused.
+	// placeholders of this module are refused. Default: none.
 	Claims map[string]json.RawMessage `json:"claims,omitempty"`
 
 	// Whether to refuse the user, as if the password were wrong. Default: `false`.
@@ -138,6 +139,9 @@ func (s *userSet) All() iter.Seq[*User] { return slices.Values(s.users) }
 func (s *userSet) Hashes() *password.Mix { return s.hashes }
 
 func (u *User) validate() error {
+	if looksLikeHash.MatchString(u.Username) {
+		return errors.New("the username comes first, then the hash")
+	}
 	if err := validateName("username", u.Username); err != nil {
 		return err
 	}
@@ -181,6 +185,19 @@ func validateName(what, name string) error {
 	}
 	return nil
 }
+
+// shown quotes a name for an error message, unless it may be a hash in the wrong place.
+func shown(name string) string {
+	if looksLikeHash.MatchString(name) {
+		return "(a hash)"
+	}
+	if len(name) > 32 {
+		return fmt.Sprintf("%.32q...", name)
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+var looksLikeHash = regexp.MustCompile(`^(\$[A-Za-z0-9]+\$|\{[A-Za-z0-9]+\}.)`)
 
 // reservedClaims are the registered claims of RFC 7519 §4.1, the claims of our tokens,
 // the names under {http.auth.user.*}, and claims that bind or delegate a token.

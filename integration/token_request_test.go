@@ -2,22 +2,242 @@ package integration
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 )
 
 // Section A of the conformance list: the token request.
-func TestTokenRequests(t *testing.T) {
+
+func TestTokenRequestMethods(t *testing.T) {
 	s := start(t, basicSite)
 
-	for _, method := range []string{"GET", "PUT", "HEAD", "DELETE", "PATCH"} {
-		t.Run("A1: "+method+" is answered 405 and names POST", func(t *testing.T) {
-			a := s.do(s.request(method, "/token", ""))
+	for _, method := range []string{"GET", "PUT", "HEAD", "DELETE", "PATCH", "TRACE", "post"} {
+		t.Run("A1: "+method+" is answered 405, names POST and gives no token", func(t *testing.T) {
+			a := s.do(s.request(method, "/token?"+loginForm("username", "", "password", "", "client_secret", ""), loginForm()))
 			if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "POST" {
 				t.Fatalf("got %d, Allow %q", a.status, a.header.Get("Allow"))
 			}
+			if method != "HEAD" {
+				a.want(t, 405, "invalid_request")
+			}
 		})
 	}
-	t.Run("a correct login gets a token", func(t *testing.T) {
+	t.Run("A1: OPTIONS goes to the next handler", func(t *testing.T) {
+		a := s.do(s.request("OPTIONS", "/token", ""))
+		if a.status != 200 || string(a.body) != "the app" {
+			t.Fatalf("got %d %s", a.status, a.body)
+		}
+	})
+	t.Run("the keys are there for GET and HEAD only", func(t *testing.T) {
+		for method, status := range map[string]int{"GET": 200, "HEAD": 200, "POST": 405, "DELETE": 405} {
+			a := s.do(s.request(method, "/token/jwks", ""))
+			if a.status != status || (status == 405 && a.header.Get("Allow") != "GET, HEAD") {
+				t.Errorf("%s: got %d, Allow %q", method, a.status, a.header.Get("Allow"))
+			}
+		}
+	})
+}
+
+// Every body here is sent as it stands.
+func TestTokenRequestForms(t *testing.T) {
+	s := start(t, basicSite)
+	const client = "&client_id=web&client_secret=web-secret"
+	const login = "grant_type=password&username=alice&password=correct+horse" + client
+
+	tests := []struct {
+		name   string
+		body   string
+		status int
+		code   string
+	}{
+		{"a correct login gets a token", login, 200, ""},
+		{"A2: + means space", "grant_type=password&username=alice&password=correct+horse" + client, 200, ""},
+		{"A2: %20 means space", "grant_type=password&username=alice&password=correct%20horse" + client, 200, ""},
+		{"A2: %2B is a plus and no space", "grant_type=password&username=alice&password=correct%2Bhorse" + client, 400, "invalid_grant"},
+		{"A2: names may be encoded as well", "%67rant%5Ftype=%70assword&username=alice&password=correct+horse" + client, 200, ""},
+		{"A2: unencoded UTF-8 is taken as it is", login + "&note=naïve", 200, ""},
+		{"A4: an empty username is a missing one", "grant_type=password&username=&password=correct+horse" + client, 400, "invalid_request"},
+		{"A4: an empty grant_type is a missing one", "grant_type=&username=alice&password=correct+horse" + client, 400, "invalid_request"},
+		{"A4: an empty scope is as good as none", login + "&scope=", 200, ""},
+		{"A4: a name without = is empty", login + "&scope", 200, ""},
+		{"A5: an unknown parameter is ignored", login + "&device=phone&x-y.z=1", 200, ""},
+		{"A5: an unknown parameter without a name is ignored", login + "&=1", 200, ""},
+		{"A6: grant_type twice", login + "&grant_type=password", 400, "invalid_request"},
+		{"A6: username twice", login + "&username=bob", 400, "invalid_request"},
+		{"A6: password twice, equal", login + "&password=correct+horse", 400, "invalid_request"},
+		{"A6: client_id twice", login + "&client_id=web", 400, "invalid_request"},
+		{"A6: client_secret twice, once empty", login + "&client_secret=", 400, "invalid_request"},
+		{"A6: scope twice", login + "&scope=read&scope=write", 400, "invalid_request"},
+		{"A6: an unknown parameter twice", login + "&x=1&x=1", 400, "invalid_request"},
+		{"A6: an unknown parameter twice, both empty", login + "&x=&x", 400, "invalid_request"},
+		{"A6: twice under two spellings", login + "&%73cope=read&scope=read", 400, "invalid_request"},
+		{"names that differ in case are different parameters", login + "&Username=bob", 200, ""},
+		{"A9: no grant_type", "username=alice&password=correct+horse" + client, 400, "invalid_request"},
+		{"A9: no body at all", "", 400, "invalid_request"},
+		{"A9: nothing but separators", "&&&", 400, "invalid_request"},
+		{"A10: client_credentials", "grant_type=client_credentials" + client, 400, "unsupported_grant_type"},
+		{"A10: authorization_code", "grant_type=authorization_code&code=x" + client, 400, "unsupported_grant_type"},
+		{"A10: refresh_token, as long as there is none", "grant_type=refresh_token&refresh_token=x" + client, 400, "unsupported_grant_type"},
+		{"A10: Password is not password", "grant_type=Password&username=alice&password=correct+horse" + client, 400, "unsupported_grant_type"},
+		{"A10: a space behind it makes it another one", "grant_type=password+&username=alice&password=correct+horse" + client, 400, "unsupported_grant_type"},
+		{"A11: a malformed escape in a value", login + "&x=%zz", 400, "invalid_request"},
+		{"A11: a malformed escape in a name", login + "&%=x", 400, "invalid_request"},
+		{"A11: an escape that is cut off", login + "&x=%4", 400, "invalid_request"},
+		{"A11: invalid UTF-8 in a value", login + "&x=%ff", 400, "invalid_request"},
+		{"A11: invalid UTF-8 in a name", login + "&%c3%28=x", 400, "invalid_request"},
+		{"A11: invalid UTF-8, not escaped", login + "&x=\xff\xfe", 400, "invalid_request"},
+		{"A11: a surrogate in UTF-8", login + "&x=%ed%a0%80", 400, "invalid_request"},
+		{"A11: a password that is cut inside a character", "grant_type=password&username=alice&password=na%c3" + client, 400, "invalid_request"},
+		{"NUL in a value", login + "&x=a%00b", 400, "invalid_request"},
+		{"NUL in a name", login + "&a%00b=x", 400, "invalid_request"},
+		{"NUL behind the right password", "grant_type=password&username=alice&password=correct+horse%00" + client, 400, "invalid_request"},
+		{"NUL, not escaped", login + "&x=\x00", 400, "invalid_request"},
+		{"a semicolon as separator", strings.ReplaceAll(login, "&", ";"), 400, "invalid_request"},
+		{"a semicolon in a value, not escaped", login + "&x=a;b", 400, "invalid_request"},
+		{"a semicolon in a value, escaped", login + "&x=a%3Bb", 200, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := s.do(s.request("POST", "/token", test.body, formType))
+			a.want(t, test.status, test.code)
+		})
+	}
+}
+
+func TestTokenRequestContentTypes(t *testing.T) {
+	s := start(t, basicSite)
+	const asJSON = `{"grant_type":"password","username":"alice","password":"correct horse","client_id":"web","client_secret":"web-secret"}`
+	multipart := "--b\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--b--\r\n"
+
+	tests := []struct {
+		name        string
+		contentType []string
+		body        string
+		status      int
+	}{
+		{"A3: a form", []string{"application/x-www-form-urlencoded"}, loginForm(), 200},
+		{"A3: a form in UTF-8", []string{"application/x-www-form-urlencoded; charset=UTF-8"}, loginForm(), 200},
+		{"A3: a form in utf-8, quoted, in odd case", []string{`Application/X-WWW-Form-Urlencoded;charset="utf-8"`}, loginForm(), 200},
+		{"A3: a form in Latin-1", []string{"application/x-www-form-urlencoded; charset=iso-8859-1"}, loginForm(), 400},
+		{"A3: JSON", []string{"application/json"}, asJSON, 400},
+		{"A3: JSON that is called a form", []string{"application/x-www-form-urlencoded"}, asJSON, 400},
+		{"A3: multipart", []string{"multipart/form-data; boundary=b"}, multipart, 400},
+		{"A3: text", []string{"text/plain"}, loginForm(), 400},
+		{"A3: no Content-Type", []string{}, loginForm(), 400},
+		{"A3: an empty Content-Type", []string{""}, loginForm(), 400},
+		{"A3: two Content-Types", []string{"application/x-www-form-urlencoded", "application/json"}, loginForm(), 400},
+		{"A3: two Content-Types in one header", []string{"application/x-www-form-urlencoded, application/json"}, loginForm(), 400},
+		{"A3: a type that only begins like a form", []string{"application/x-www-form-urlencoded-not"}, loginForm(), 400},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := s.request("POST", "/token", test.body)
+			r.Header["Content-Type"] = test.contentType
+			code := ""
+			if test.status != 200 {
+				code = "invalid_request"
+			}
+			s.do(r).want(t, test.status, code)
+		})
+	}
+}
+
+func TestTokenRequestQueries(t *testing.T) {
+	s := start(t, basicSite)
+
+	tests := []struct {
+		name   string
+		query  string
+		form   string
+		status int
+		code   string
+	}{
+		{"A7: the client's credentials in the query are not looked at", "client_id=web&client_secret=web-secret", userForm(), 400, "invalid_request"},
+		{"A7: client_id in the query is no client_id", "client_id=cli", userForm(), 401, "invalid_client"},
+		{"A8: client_secret", "client_secret=web-secret", loginForm("client_secret", ""), 400, "invalid_request"},
+		{"A8: username", "username=alice", loginForm("username", ""), 400, "invalid_request"},
+		{"A8: password", "password=correct+horse", loginForm("password", ""), 400, "invalid_request"},
+		{"A8: refresh_token", "refresh_token=x", loginForm(), 400, "invalid_request"},
+		{"A8: access_token", "access_token=x", loginForm(), 400, "invalid_request"},
+		{"A8: token", "token=x", loginForm(), 400, "invalid_request"},
+		{"A8: an empty password", "password=", loginForm(), 400, "invalid_request"},
+		{"A8: a password under another spelling", "%70assword=x", loginForm(), 400, "invalid_request"},
+		{"A8: a password behind others", "a=1&b=2&password=x", loginForm(), 400, "invalid_request"},
+		{"A8: grant_type in the query is not read", "grant_type=password", loginForm("grant_type", ""), 400, "invalid_request"},
+		{"A8: scope in the query is not read", "scope=nonsense", loginForm(), 200, ""},
+		{"A8: grant_type in the query does not disturb that of the body", "grant_type=refresh_token", loginForm(), 200, ""},
+		{"A14: an endpoint with a query is the endpoint", "tenant=a&x", loginForm(), 200, ""},
+		{"A14: an empty query", "", loginForm(), 200, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s.post("/token?"+test.query, test.form).want(t, test.status, test.code)
+		})
+	}
+	t.Run("A8: the mistake is named", func(t *testing.T) {
+		a := s.post("/token?password=x", loginForm())
+		if description := a.text(t, "error_description"); !strings.Contains(description, "query") {
+			t.Errorf("it says %q", description)
+		}
+	})
+	t.Run("A14: a fragment that a client did not cut off is another path", func(t *testing.T) {
+		a := s.exchange(s.rawPost("/token#here", loginForm()))
+		if a.status == 200 && a.json != nil {
+			t.Errorf("got %s", a.body)
+		}
+	})
+}
+
+func TestTokenRequestSizes(t *testing.T) {
+	s := start(t, basicSite)
+	const limit = 64 << 10
+	fill := func(size int) string {
+		form := loginForm() + "&x="
+		return form + strings.Repeat("x", size-len(form))
+	}
+
+	t.Run("A12: a body of 64 KiB is accepted", func(t *testing.T) {
+		s.post("/token", fill(limit)).want(t, 200, "")
+	})
+	t.Run("A12: one byte more is too large", func(t *testing.T) {
+		s.post("/token", fill(limit+1)).want(t, 413, "invalid_request")
+	})
+	t.Run("A12: ten megabytes are too large", func(t *testing.T) {
+		// the server may answer and close while the client still sends
+		response, err := s.client.Do(s.request("POST", "/token", fill(10<<20)))
+		if err != nil {
+			t.Logf("the connection was closed early: %v", err)
+		} else if response.Body.Close(); response.StatusCode != 413 {
+			t.Errorf("got %d", response.StatusCode)
+		}
+		if reason := s.reason(); reason != "body_too_large" {
+			t.Errorf("refused for %q", reason)
+		}
 		s.login("alice", "correct horse").want(t, 200, "")
+	})
+}
+
+func TestABodyLimitOfTheSiteThatIsLowerCounts(t *testing.T) {
+	s := start(t, strings.Replace(basicSite, "token_endpoint", "request_body {\n max_size 1KB\n}\ntoken_endpoint", 1))
+	t.Run("A12: a body within the site's limit is accepted", func(t *testing.T) {
+		s.login("alice", "correct horse").want(t, 200, "")
+	})
+	t.Run("A12: a body beyond it is too large; unlike its length, its chunks get past Caddy to the endpoint", func(t *testing.T) {
+		chunks := "7d0\r\n" + strings.Repeat("x", 2000) + "\r\n0\r\n\r\n"
+		s.exchange(s.rawRequest("POST", "/token", chunks, formType, "Transfer-Encoding: chunked")).want(t, 413, "invalid_request")
+	})
+}
+
+// A13 in depth is in transport_test.go.
+func TestTokenRequestTransport(t *testing.T) {
+	s := start(t, basicSite)
+	t.Run("A13: loopback is secure", func(t *testing.T) {
+		s.login("alice", "correct horse").want(t, 200, "")
+	})
+	t.Run("A13: a proxy on this machine that was asked by HTTP is not", func(t *testing.T) {
+		s.post("/token", loginForm(), "X-Forwarded-Proto: http").want(t, 400, "invalid_request")
+		if reason := s.reason(); reason != "not_secure" {
+			t.Errorf("refused for %q", reason)
+		}
 	})
 }

@@ -1,6 +1,7 @@
-// Package keyring holds the keys that sign access tokens: the algorithms of RFC 7518 §3 and RFC 8037, keys from a
-// configured secret, from a PEM file or generated, what is published of them (RFC 7517), and how the generated ones
-// and the server secret are kept in storage so that a restart and another node use the same.
+// Package keyring holds the keys that sign and verify access tokens: the algorithms of RFC 7518 §3 and RFC 8037, keys
+// from a configured secret, from a PEM file or generated, what is published of them (RFC 7517), how the generated ones
+// and the server secret are kept in storage so that a restart and another node use the same, and how generated keys
+// follow one another.
 //
 // It knows nothing of HTTP or of Caddy's config. No error, log or print of anything here contains key material.
 package keyring

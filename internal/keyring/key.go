@@ -27,7 +27,7 @@ const (
 // kidLabel is what the `kid` of an HMAC key is a digest of. It has no dot, so the digest is no token's signature.
 const kidLabel = "caddy-grant kid"
 
-// Key signs tokens with one algorithm. It is immutable and safe for concurrent use, and prints as its algorithm and
+// Key signs and verifies tokens with one algorithm. It is immutable and safe for concurrent use, and prints as its algorithm and
 // ID only, whatever prints it.
 type Key struct {
 	id        string
@@ -158,7 +158,7 @@ func (k *Key) ID() string {
 	return k.id
 }
 
-// Algorithm is the one algorithm that the key signs with.
+// Algorithm is the one algorithm that the key signs and verifies with.
 func (k *Key) Algorithm() Algorithm {
 	return k.algorithm
 }

@@ -2,9 +2,10 @@ package keyring
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
-	"slices"
 	"time"
 )
 
@@ -13,24 +14,33 @@ const (
 	// long as they may, and time for every node to read the key from storage.
 	PublishFor = 15 * time.Minute
 
-	// keepRetired is how long a retired key stays in storage, for nodes whose clocks are behind.
+	// handover is how late a node may be to sign with the next key: nodes arrange their keys once a minute, later while
+	// storage is slow, and their clocks differ.
+	handover = 5 * time.Minute
+
+	// keepRetired is how long a retired key stays in storage. A node whose clock is further ahead than that deletes keys
+	// with which the others still sign.
 	keepRetired = 24 * time.Hour
 )
 
-// InUse arranges generated keys for a ring: first the one that signs, then those that verify. It goes by what is
-// stored and by the time alone, so that every node finds the same:
+// InUse arranges generated keys for a ring: first the one that signs, then those that verify, oldest first. It goes by
+// what is stored and by the time alone, so that every node finds the same:
 //
 //   - the newest that was published for PublishFor signs, or the oldest as long as there is none;
-//   - a key whose successor has signed for the lifetime of a token is retired: whatever it signed has expired.
+//   - a key whose successor has signed for the lifetime of a token, and for the time that nodes need to follow, is
+//     retired: whatever it signed has expired.
 //
-// The keys are those of one algorithm, oldest first, as LoadKeys returns them.
+// The keys are those of one algorithm, oldest first, as LoadKeys returns them. The lifetime is that of the longest-lived
+// token that there is. Who makes it shorter than what was signed already ends such tokens when their key retires.
 func InUse(keys []GeneratedKey, lifetime time.Duration) []*Key {
-	signer := signerIndex(keys)
-	var out []*Key
+	if len(keys) == 0 {
+		return nil
+	}
+	at := now()
+	signer := signerIndex(keys, at)
+	out := []*Key{keys[signer].Key}
 	for i, k := range keys {
-		if i == signer {
-			out = slices.Insert(out, 0, k.Key)
-		} else if !retired(keys, i, lifetime) {
+		if i != signer && !retired(keys, i, lifetime, at) {
 			out = append(out, k.Key)
 		}
 	}
@@ -39,31 +49,33 @@ func InUse(keys []GeneratedKey, lifetime time.Duration) []*Key {
 
 // DeleteRetired removes keys from storage that have been retired for a day. Several nodes may do so at once.
 func (s *Store) DeleteRetired(ctx context.Context, a Algorithm, keys []GeneratedKey, lifetime time.Duration) error {
+	at := now()
 	for i, k := range keys {
-		if !retired(keys, i, lifetime+keepRetired) {
+		if !retired(keys, i, lifetime+keepRetired, at) {
 			continue
 		}
 		name := path.Join(s.keyFolder(a), keyName(k.Key))
-		if err := s.storage.Delete(ctx, name); err != nil {
+		err := s.storage.Delete(ctx, name)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // some storages miss what another node has deleted
 			return fmt.Errorf("deleting retired signing key %s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func signerIndex(keys []GeneratedKey) int {
-	signer := 0
-	for i := range keys {
-		if i > 0 && !now().Before(signsFrom(keys[i])) {
-			signer = i
+// signerIndex finds the key that signs among at least one.
+func signerIndex(keys []GeneratedKey, at time.Time) int {
+	for i := len(keys) - 1; i > 0; i-- {
+		if !at.Before(signsFrom(keys[i])) {
+			return i
 		}
 	}
-	return signer
+	return 0
 }
 
-// retired tells whether the key after this one has signed for long enough.
-func retired(keys []GeneratedKey, i int, lifetime time.Duration) bool {
-	return i+1 < len(keys) && !now().Before(signsFrom(keys[i+1]).Add(lifetime))
+// retired tells whether the key after this one has been able to sign for long enough.
+func retired(keys []GeneratedKey, i int, lifetime time.Duration, at time.Time) bool {
+	return i+1 < len(keys) && !at.Before(signsFrom(keys[i+1]).Add(handover+lifetime))
 }
 
 func signsFrom(k GeneratedKey) time.Time { return time.Unix(k.created, 0).Add(PublishFor) }
@@ -74,5 +86,5 @@ func fresh(keys []GeneratedKey, rotateEvery time.Duration) bool {
 		return false
 	}
 	newest := time.Unix(keys[len(keys)-1].created, 0)
-	return rotateEvery == 0 || now().Before(newest.Add(rotateEvery))
+	return rotateEvery <= 0 || now().Before(newest.Add(rotateEvery))
 }

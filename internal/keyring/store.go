@@ -22,7 +22,7 @@ const (
 //	<prefix>/secret                 the server secret
 //	<prefix>/keys/<alg>/<key>       one generated signing key; <alg> in lower case, <key> its ID as 64 hex digits
 //
-// Objects are written once and never overwritten. Names that are not of this form, such as a temporary file that a
+// Objects are written once and never overwritten; keys are deleted when they have long retired. Names that are not of this form, such as a temporary file that a
 // crash left behind, are passed over. It is safe for concurrent use. Every method is bounded by its context as far as
 // the storage obeys it.
 //

@@ -23,10 +23,11 @@ const testPrefix = "grant/default-0a1b2c3d"
 // faulty is a storage that fails or lies where a function is set.
 type faulty struct {
 	certmagic.Storage
-	lock  func() error
-	store func(key string, value []byte) error
-	load  func(key string) error
-	list  func([]string, error) ([]string, error)
+	lock   func() error
+	store  func(key string, value []byte) error
+	load   func(key string) error
+	list   func([]string, error) ([]string, error)
+	remove func() error
 }
 
 func (f *faulty) Lock(ctx context.Context, name string) error {
@@ -64,6 +65,13 @@ func (f *faulty) List(ctx context.Context, prefix string, recursive bool) ([]str
 	return names, err
 }
 
+func (f *faulty) Delete(ctx context.Context, key string) error {
+	if f.remove != nil {
+		return f.remove()
+	}
+	return f.Storage.Delete(ctx, key)
+}
+
 func newStore(t *testing.T) (*Store, *certmagic.FileStorage) {
 	t.Helper()
 	storage := &certmagic.FileStorage{Path: t.TempDir()}
@@ -96,7 +104,7 @@ func files(t *testing.T, folder string) map[string]string {
 	return found
 }
 
-func ids(keys []*Key) []string {
+func ids[K interface{ ID() string }](keys []K) []string {
 	var all []string
 	for _, k := range keys {
 		all = append(all, k.ID())
@@ -150,14 +158,17 @@ func TestGeneratedKeysAndSecretAreThereAfterARestart(t *testing.T) {
 		t.Errorf("another secret, error %v", err)
 	}
 	for _, p := range profiles {
-		for name, read := range map[string]func(context.Context, Algorithm) ([]*Key, error){
-			"LoadKeys": restarted.LoadKeys, "EnsureKey": restarted.EnsureKey,
+		for name, read := range map[string]func(context.Context, Algorithm) ([]GeneratedKey, error){
+			"LoadKeys": restarted.LoadKeys,
+			"EnsureKey": func(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
+				return restarted.EnsureKey(ctx, a, 0)
+			},
 		} {
 			keys, err := read(t.Context(), p.algorithm)
 			if err != nil || len(keys) != 1 || keys[0].ID() != kid[p.algorithm] {
 				t.Fatalf("%s %s: keys %v, error %v", name, p.algorithm, keys, err)
 			}
-			sign(t, keys[0], "JWT")
+			sign(t, keys[0].Key, "JWT")
 		}
 	}
 	if after := files(t, storage.Path); !maps.Equal(before, after) {

@@ -18,7 +18,10 @@ import (
 
 var now = time.Now
 
-const storedKeyVersion = 1
+const (
+	storedKeyVersion = 1
+	maxCreated       = 253402300799 // the end of the year 9999: time.Time overflows on far greater ones
+)
 
 // storedKey is the content of a key object.
 type storedKey struct {
@@ -73,8 +76,12 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 	return found, nil
 }
 
-// EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is not 0 and the newest is older than that, it
+// EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is positive and the newest is as old as that, it
 // generates and stores one. Of several nodes that do so at once, one generates. It returns at least one key or an error.
+//
+// A new key is always the newest. So a key from a clock that was far ahead holds up rotation until that time has come,
+// unless it is deleted: who finds it cannot tell which of the two clocks is wrong, and a key that is put in among older
+// ones would retire its predecessor too early.
 func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Duration) ([]GeneratedKey, error) {
 	keys, err := s.LoadKeys(ctx, a)
 	if err != nil || fresh(keys, rotateEvery) {
@@ -152,8 +159,8 @@ func decodeKey(p profile, name string, content []byte) (GeneratedKey, error) {
 	if stored.Algorithm != p.algorithm {
 		return GeneratedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
 	}
-	if stored.Created <= 0 {
-		return GeneratedKey{}, errors.New("the object is damaged: it has no time of creation")
+	if stored.Created <= 0 || stored.Created > maxCreated {
+		return GeneratedKey{}, errors.New("the object is damaged: it has no time of creation that can be")
 	}
 	var private any = stored.PrivateKey
 	if p.family != familyHMAC {

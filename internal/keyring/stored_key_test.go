@@ -23,7 +23,7 @@ func putKey(t *testing.T, s *Store, k *Key, created int64) string {
 	return name
 }
 
-func TestOldestKeySignsAndTheLowerIDWhereTheTimesAreEqual(t *testing.T) {
+func TestKeysAreLoadedOldestFirstAndTheLowerIDFirstWhereTheTimesAreEqual(t *testing.T) {
 	s, _ := newStore(t)
 	young, old, twin := generate(t, "EdDSA"), generate(t, "EdDSA"), generate(t, "EdDSA")
 	if old.ID() > twin.ID() {
@@ -39,7 +39,7 @@ func TestOldestKeySignsAndTheLowerIDWhereTheTimesAreEqual(t *testing.T) {
 	if want := ids([]*Key{old, twin, young}); !slices.Equal(ids(keys), want) {
 		t.Errorf("keys %v, want %v", ids(keys), want)
 	}
-	if _, err := NewRing(keys...); err != nil {
+	if _, err := NewRing(InUse(keys, time.Hour)...); err != nil {
 		t.Error(err)
 	}
 }
@@ -64,7 +64,7 @@ func TestForeignNamesBesideTheKeysArePassedOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := keyName(keys[0])
+	name := keyName(keys[0].Key)
 	folder := testPrefix + "/keys/es256/"
 	for _, foreign := range []string{
 		"3894723984", ".DS_Store", "README", name + ".bak", name[:63], strings.ToUpper(name), "g" + name[1:],
@@ -105,6 +105,7 @@ func TestOneDamagedKeyAmongSeveralIsAnErrorThatNamesIt(t *testing.T) {
 		{"another version", content(2, "ES256", 1790000000, der), "version 2, this program reads version 1"},
 		{"another algorithm", content(1, "ES384", 1790000000, der), "not a key for ES256"},
 		{"no time", content(1, "ES256", 0, der), "no time of creation"},
+		{"a time beyond time.Time", content(1, "ES256", 1<<62, der), "no time of creation"},
 		{"no key", content(1, "ES256", 1790000000, nil), "the object is damaged: "},
 		{"another key", content(1, "ES256", 1790000000, der), "not the one that its name says"},
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	// Unlike encoding/json it refuses a member that is there twice and tells "alg" from "ALG".
 	"github.com/go-jose/go-jose/v4/json"
@@ -21,17 +22,20 @@ var (
 // MaxTokenLength is the longest token in bytes that is looked at.
 const MaxTokenLength = 8 << 10
 
+// base64url takes one spelling of every value: no padding, and no bits set beyond its end.
+var base64url = base64.RawURLEncoding.Strict()
+
 // header is what is read of a token's header. Other members, such as jku, jwk and x5u, mean nothing here: keys come
 // from the ring alone (RFC 8725 §3.10).
 type header struct {
 	Algorithm string          `json:"alg"`
 	KeyID     string          `json:"kid"`
 	Type      string          `json:"typ"`
-	Critical  json.RawMessage `json:"crit"`
+	Critical  json.RawMessage `json:"crit"` // not nil for null either
 }
 
-// Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns its `typ`, and its claims, which
-// are not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
+// Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns its `typ`, empty if there is none,
+// and its claims, which are not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
 // spelling: base64url is taken without padding, line breaks and stray bits only, and ECDSA with the lower s, so that
 // no byte of it can be changed.
 func (r *Ring) Verify(token string) (typ string, claims []byte, err error) {
@@ -41,12 +45,13 @@ func (r *Ring) Verify(token string) (typ string, claims []byte, err error) {
 	}
 	var parts [3][]byte
 	for i, part := range encoded {
-		if parts[i], err = base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+		if parts[i], err = base64url.DecodeString(part); err != nil {
 			return "", nil, ErrMalformed
 		}
 	}
-	var h header
-	if err := json.Unmarshal(parts[0], &h); err != nil {
+	// The decoder takes invalid UTF-8 for U+FFFD, and null for an object without members.
+	var h *header
+	if err := json.Unmarshal(parts[0], &h); err != nil || h == nil || !utf8.Valid(parts[0]) {
 		return "", nil, ErrMalformed
 	}
 	if h.Critical != nil {

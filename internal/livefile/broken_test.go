@@ -17,19 +17,19 @@ func TestTheLastGoodVersionStaysInForceWhileTheFileIsUnusable(t *testing.T) {
 		name, failure string
 		spoil         func(x *fixture)
 	}{
-		{"it has gone", "reading {path}: ", func(x *fixture) { x.must(os.Remove(x.path)) }},
+		{"it has gone", "{path}: reading it: ", func(x *fixture) { x.must(os.Remove(x.path)) }},
 		{"it is empty", "{path}: it is empty", func(x *fixture) { x.write("") }},
 		{"it does not parse", "{path}: bad word", func(x *fixture) { x.write("bad") }},
 		{"its parser panics", "{path}: panic with a string", func(x *fixture) { x.write("panic") }},
-		{"it is a directory", "reading {path}: it is a directory", func(x *fixture) {
+		{"it is a directory", "{path}: reading it: it is a directory", func(x *fixture) {
 			x.must(os.Remove(x.path))
 			x.must(os.Mkdir(x.path, 0o700))
 		}},
-		{"it is a link to itself", "reading {path}: ", func(x *fixture) {
+		{"it is a link to itself", "{path}: reading it: ", func(x *fixture) {
 			x.must(os.Remove(x.path))
 			x.must(os.Symlink(x.path, x.path))
 		}},
-		{"it is far too large", "reading {path}: it is larger than 1024 MiB", func(x *fixture) {
+		{"it is far too large", "{path}: reading it: it is larger than 1024 MiB", func(x *fixture) {
 			x.must(os.Truncate(x.path, maxSize+1))
 			x.stamp(x.path, x.clock)
 		}},
@@ -83,7 +83,7 @@ func TestAFileThatComesBackAsItWasIsGoodAgain(t *testing.T) {
 			aside := filepath.Join(filepath.Dir(x.path), "aside")
 			x.must(os.Rename(x.path, aside))
 			x.polls(2)
-			x.want("one", "reading "+x.path)
+			x.want("one", x.path+": reading it")
 			back(x, aside)
 			x.polls(2)
 			x.want("one", "")
@@ -159,8 +159,8 @@ func TestOpenNamesThePathOfAFileThatItCannotUse(t *testing.T) {
 		is         error
 		make       func(x *fixture)
 	}{
-		{"missing", "reading {path}: ", fs.ErrNotExist, func(*fixture) {}},
-		{"a directory", "reading {path}: it is a directory; give the path of a file", nil, func(x *fixture) { x.must(os.Mkdir(x.path, 0o700)) }},
+		{"missing", "{path}: reading it: ", fs.ErrNotExist, func(*fixture) {}},
+		{"a directory", "{path}: reading it: it is a directory; give the path of a file", nil, func(x *fixture) { x.must(os.Mkdir(x.path, 0o700)) }},
 		{"empty", "{path}: it is empty", errEmpty, func(x *fixture) { x.write("") }},
 		{"broken", "{path}: bad word", errBad, func(x *fixture) { x.write("bad") }},
 		{"a panic", "{path}: panic with a string", nil, func(x *fixture) { x.write("panic") }},

@@ -70,7 +70,7 @@ type File[T any] struct {
 
 // Open reads and parses the file and starts to follow it. A file that is empty
 // or broken but was written a moment ago is tried again for up to two seconds.
-// Errors start with "reading <path>: " or, if Parse returned them, "<path>: ".
+// Errors start with "<path>: ", and with "<path>: reading it: " unless Parse returned them.
 func Open[T any](options Options[T]) (*File[T], error) {
 	f, err := load(options)
 	if err != nil {

@@ -174,7 +174,7 @@ func (f *File[T]) observe() {
 }
 
 func (f *File[T]) unread(err error) error {
-	return fmt.Errorf("reading %s: %w", f.options.Path, err)
+	return fmt.Errorf("%s: reading it: %w", f.options.Path, err)
 }
 
 // parse calls Parse and turns a panic in it into an error.

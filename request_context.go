@@ -7,7 +7,23 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 )
+
+// clientIP is the client's address as Caddy sees it, which honours trusted_proxies. It is
+// empty on a unix socket.
+func clientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+// addLogField adds to Caddy's access log.
+func addLogField(r *http.Request, field zap.Field) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(field)
+	}
+}
 
 // setUser sets the placeholder from which Caddy's access log takes its user_id.
 func setUser(r *http.Request, user *User) {

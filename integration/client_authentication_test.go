@@ -1,0 +1,196 @@
+package integration
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// clientsSite has clients of every kind. The secret of "odd:id +%" is "s:e cret+%&=é".
+const clientsSite = `http://127.0.0.1:%PORT% {
+	log
+	token_endpoint {
+		name edge
+		client web {
+			secret web-secret
+		}
+		client hashed {
+			secret_hash ` + hashArgon2id + `
+		}
+		client "odd:id +%" {
+			secret "s:e cret+%&=é"
+		}
+		client cli {
+			public
+		}
+		clients json %DIR%/clients.json
+		user alice ` + hashBcrypt + `
+	}
+	respond "the app"
+}
+`
+
+func startClients(t *testing.T) *site {
+	t.Helper()
+	s := newSite(t)
+	s.write("clients.json", fmt.Sprintf(`{"clients":[{"id":"nogrant","secret_hash":%q,"grants":[]}]}`, cheapHash(t, "web-secret")))
+	s.reload("", clientsSite)
+	return s
+}
+
+// encodedBasic is a header of a client that keeps to RFC 6749 §2.3.1.
+func encodedBasic(id, secret string) string {
+	return basic(url.QueryEscape(id), url.QueryEscape(secret))
+}
+
+func authorization(scheme, decoded string) string {
+	return "Authorization: " + scheme + " " + base64.StdEncoding.EncodeToString([]byte(decoded))
+}
+
+// Section B of the conformance list: client authentication.
+func TestClientAuthentication(t *testing.T) {
+	s := startClients(t)
+	const oddID, oddSecret = "odd:id +%", "s:e cret+%&=é"
+	client := func(pairs ...string) string { return userForm(pairs...) }
+
+	tests := []struct {
+		name    string
+		form    string
+		headers []string
+		status  int
+		code    string
+		reason  string // in the log
+	}{
+		{"B1: Basic works", client(), []string{basic("web", "web-secret")}, 200, "", ""},
+		{"B1: Basic works for a client with a hash", client(), []string{encodedBasic("hashed", "correct horse")}, 200, "", ""},
+		{"B2: both halves of Basic are form-encoded", client(), []string{encodedBasic(oddID, oddSecret)}, 200, "", ""},
+		{"B2: %20 is a space in them as well", client(), []string{basic("odd%3Aid%20%2B%25", "s%3Ae%20cret%2B%25%26%3D%C3%A9")}, 200, "", ""},
+		{"B2: a secret that is not encoded is another one", client(), []string{basic("odd%3Aid+%2B%25", "s:e cret+%25&=é")}, 401, "invalid_client", "wrong_client_secret"},
+		{"B2: a malformed escape", client(), []string{basic("web", "100%")}, 401, "invalid_client", "basic_malformed"},
+		{"B3: id and secret in the body work", client("client_id", "web", "client_secret", "web-secret"), nil, 200, "", ""},
+		{"B3: so do odd ones", client("client_id", oddID, "client_secret", oddSecret), nil, 200, "", ""},
+		{"B4: header and body secret together", client("client_id", "web", "client_secret", "web-secret"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_authentications"},
+		{"B4: a body secret without id beside the header", client("client_secret", "web-secret"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_authentications"},
+		{"B4: a body secret beside a malformed header", client("client_secret", "web-secret"), []string{"Authorization: Basic ?"}, 400, "invalid_request", "two_client_authentications"},
+		{"B4: two Authorization headers", client(), []string{basic("web", "web-secret"), basic("web", "web-secret")}, 400, "invalid_request", "two_client_authentications"},
+		{"B4: an empty body secret is none", client("client_secret", ""), []string{basic("web", "web-secret")}, 200, "", ""},
+		{"B5: the same id in header and body", client("client_id", "web"), []string{basic("web", "web-secret")}, 200, "", ""},
+		{"B5: another id in the body", client("client_id", "cli"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_ids"},
+		{"B5: an id that differs in case", client("client_id", "Web"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_ids"},
+		{"B6: a wrong secret in the header", client(), []string{basic("web", "wrong")}, 401, "invalid_client", "wrong_client_secret"},
+		{"B6: another scheme", client(), []string{"Authorization: Bearer abc"}, 401, "invalid_client", "basic_malformed"},
+		{"B7: a wrong secret in the body", client("client_id", "web", "client_secret", "wrong"), nil, 401, "invalid_client", "wrong_client_secret"},
+		{"B7: no client at all", client(), nil, 401, "invalid_client", "no_client"},
+		{"B7: a secret and no id", client("client_secret", "web-secret"), nil, 401, "invalid_client", "no_client"},
+		{"B8: a confidential client without a secret", client("client_id", "web"), nil, 401, "invalid_client", "no_client_secret"},
+		{"B8: the same with the user's password wrong", client("client_id", "web", "password", "wrong"), nil, 401, "invalid_client", "no_client_secret"},
+		{"B9: an unknown client", client("client_id", "nobody", "client_secret", "web-secret"), nil, 401, "invalid_client", "unknown_client"},
+		{"B9: an unknown client by Basic", client(), []string{basic("nobody", "web-secret")}, 401, "invalid_client", "unknown_client"},
+		{"B9: an id that differs in case is unknown", client(), []string{basic("WEB", "web-secret")}, 401, "invalid_client", "unknown_client"},
+		{"B10: a public client by its id alone", client("client_id", "cli"), nil, 200, "", ""},
+		{"B10: a public client by Basic without a secret", client(), []string{basic("cli", "")}, 200, "", ""},
+		{"B10: an unknown client by its id alone", client("client_id", "nobody"), nil, 401, "invalid_client", "no_client_secret"},
+		{"B11: a public client with a secret", client("client_id", "cli", "client_secret", "x"), nil, 401, "invalid_client", "public_client_with_secret"},
+		{"B11: a public client with a secret by Basic", client(), []string{basic("cli", "x")}, 401, "invalid_client", "public_client_with_secret"},
+		{"B12: an empty secret in the body", client("client_id", "web") + "&client_secret=", nil, 401, "invalid_client", "no_client_secret"},
+		{"B12: an empty secret in the header", client(), []string{basic("web", "")}, 401, "invalid_client", "no_client_secret"},
+		{"B12: a secret of spaces is a wrong one", client(), []string{basic("web", "+")}, 401, "invalid_client", "wrong_client_secret"},
+		{"B13: basic", client(), []string{authorization("basic", "web:web-secret")}, 200, "", ""},
+		{"B13: BASIC", client(), []string{authorization("BASIC", "web:web-secret")}, 200, "", ""},
+		{"B13: several spaces behind the scheme", client(), []string{authorization("Basic  ", "web:web-secret")}, 200, "", ""},
+		{"B14: only the first colon splits", client(), []string{basic("odd%3Aid+%2B%25", "s:e+cret%2B%25%26%3D%C3%A9")}, 200, "", ""},
+		{"B15: no base64", client(), []string{"Authorization: Basic web:web-secret"}, 401, "invalid_client", "basic_malformed"},
+		{"B15: base64 without its padding", client(), []string{"Authorization: Basic d2ViOndlYi1zZWNyZXQ"}, 401, "invalid_client", "basic_malformed"},
+		{"B15: base64 with spare bits set", client(), []string{"Authorization: Basic d2ViOndlYi1zZWNyZXR="}, 401, "invalid_client", "basic_malformed"},
+		{"B15: no colon", client(), []string{authorization("Basic", "web")}, 401, "invalid_client", "basic_malformed"},
+		{"B15: nothing behind the scheme", client(), []string{"Authorization: Basic"}, 401, "invalid_client", "basic_malformed"},
+		{"B15: an empty header", client(), []string{"Authorization: "}, 401, "invalid_client", "basic_malformed"},
+		{"B15: a colon and nothing else", client(), []string{authorization("Basic", ":")}, 401, "invalid_client", "no_client"},
+		{"B15: NUL in the secret", client(), []string{authorization("Basic", "web:web-secret\x00")}, 401, "invalid_client", "basic_malformed"},
+		{"B15: NUL in the secret, encoded", client(), []string{authorization("Basic", "web:web-secret%00")}, 401, "invalid_client", "basic_malformed"},
+		{"B15: invalid UTF-8", client(), []string{authorization("Basic", "web:\xff")}, 401, "invalid_client", "basic_malformed"},
+		{"B15: a malformed header does not fall back on the body's public client", client("client_id", "cli"), []string{"Authorization: Basic ?"}, 401, "invalid_client", "basic_malformed"},
+		{"B18: a client without this grant", client(), []string{basic("nogrant", "web-secret")}, 400, "unauthorized_client", "grant_not_allowed"},
+		{"B18: only once it is authenticated", client(), []string{basic("nogrant", "wrong")}, 401, "invalid_client", "wrong_client_secret"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			before := len(s.refusals())
+			a := s.post("/token", test.form, test.headers...)
+			a.want(t, test.status, test.code)
+			if test.status == 200 {
+				return
+			}
+			if len(s.refusals()) != before+1 || s.reason() != test.reason {
+				t.Errorf("refused for %q, want %q", s.reason(), test.reason)
+			}
+			challenge := a.header["Www-Authenticate"]
+			switch {
+			case test.status != 401 && challenge != nil:
+				t.Errorf("B6: a challenge without 401: %q", challenge)
+			case test.status == 401 && !slices.Equal(challenge, []string{`Basic realm="edge", charset="UTF-8"`}):
+				t.Errorf("B6, B7, B16: the challenge is %q", challenge)
+			}
+		})
+	}
+}
+
+// What tells an unknown client from a wrong secret is not in the answer.
+func TestFailedClientsGetOneAnswer(t *testing.T) {
+	s := startClients(t)
+	failures := map[string]string{
+		"wrong secret":                     userForm("client_id", "web", "client_secret", "wrong"),
+		"wrong secret of a hashed client":  userForm("client_id", "hashed", "client_secret", "wrong"),
+		"unknown client":                   userForm("client_id", "nobody", "client_secret", "wrong"),
+		"public client with a secret":      userForm("client_id", "cli", "client_secret", "wrong"),
+		"confidential client without one":  userForm("client_id", "web"),
+		"unknown client without one":       userForm("client_id", "nobody"),
+		"no client":                        userForm(),
+		"right secret of another client":   userForm("client_id", "nogrant", "client_secret", "correct horse"),
+		"secret over 1,024 bytes":          userForm("client_id", "web", "client_secret", strings.Repeat("s", 1025)),
+		"secret of another normalization":  userForm("client_id", "odd:id +%", "client_secret", "s:e cret+%&=e\u0301"),
+		"unknown client of 60,000 letters": userForm("client_id", strings.Repeat("n", 60000), "client_secret", "s"),
+	}
+	var first answer
+	for _, name := range slices.Sorted(maps.Keys(failures)) {
+		t.Run("B9: "+name, func(t *testing.T) {
+			a := s.post("/token", failures[name])
+			a.want(t, 401, "invalid_client")
+			a.header.Del("Date")
+			if first.status == 0 {
+				first = a
+			}
+			if string(a.body) != string(first.body) || !maps.EqualFunc(a.header, first.header, slices.Equal) {
+				t.Errorf("it differs from another failure: %v %s", a.header, a.body)
+			}
+		})
+	}
+}
+
+// The user's password must not be a way to test passwords for those who are no client.
+func TestNoPasswordIsLookedAtBeforeTheClientIsAuthenticated(t *testing.T) {
+	s := startClients(t)
+	for name, change := range map[string][]string{
+		"wrong secret":  {"client_secret", "wrong"},
+		"no secret":     {"client_secret", ""},
+		"no client":     {"client_id", "", "client_secret", ""},
+		"without grant": {"client_id", "nogrant"},
+	} {
+		t.Run("B8: "+name, func(t *testing.T) {
+			right := s.post("/token", loginForm(change...))
+			wrong := s.post("/token", loginForm(append(change, "password", "wrong")...))
+			if right.status != wrong.status || string(right.body) != string(wrong.body) {
+				t.Errorf("the right password gets %d %s, the wrong one %d %s", right.status, right.body, wrong.status, wrong.body)
+			}
+			for _, line := range s.refusals() {
+				if line["user_id"] != nil {
+					t.Errorf("the user was looked up: %v", line)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,467 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	caddygrant "github.com/caddygrant/caddy-grant"
+)
+
+// bareHandler is the least that a token_endpoint needs, as JSON. A test that puts a member
+// after it replaces the one before, as encoding/json has it.
+const bareHandler = `"handler": "token_endpoint",
+	"clients": [{"source": "inline", "clients": [{"id": "web", "secret": "web-s3cret"}]}],
+	"users": [{"source": "inline", "users": [{"username": "alice", "password_hash": "` + hashBcrypt + `"}]}]`
+
+// jsonConfig is a whole config with a storage in the directory and one site that listens
+// at the address and has these handlers.
+func jsonConfig(dir, address string, handlers ...string) string {
+	return fmt.Sprintf(`{
+	"admin": {"disabled": true, "config": {"persist": false}},
+	"logging": {"logs": {"default": {"writer": {"output": "discard"}}}},
+	"storage": {"module": "file_system", "root": %q},
+	"apps": {"http": {"servers": {"test": {
+		"listen": [%q],
+		"automatic_https": {"disable": true},
+		"routes": [{"handle": [%s]}]
+	}}}}
+}`, filepath.Join(dir, "storage"), address, strings.Join(handlers, ", "))
+}
+
+// validate does what `caddy validate` does.
+func validate(t *testing.T, config string) error {
+	t.Helper()
+	var parsed caddy.Config
+	if err := caddy.StrictUnmarshalJSON([]byte(config), &parsed); err != nil {
+		t.Fatalf("the test's config is not one: %v\n%s", err, config)
+	}
+	return caddy.Validate(&parsed)
+}
+
+// validateHandlers does it for a site with these handlers.
+func validateHandlers(t *testing.T, handlers ...string) error {
+	t.Helper()
+	return validate(t, jsonConfig(t.TempDir(), "127.0.0.1:0", handlers...))
+}
+
+// wantConfigError fails the test unless the error has that text and none of the secrets of the
+// input.
+func wantConfigError(t *testing.T, err error, want, input string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("there was no error, want: %s", want)
+	}
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("the error is: %v\nwant in it: %s", err, want)
+	}
+	for _, secret := range secretsIn(input) {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error repeats a secret of the input: %v", err)
+		}
+	}
+}
+
+func TestWhatTheCaddyfileAdaptsToIsProvisioned(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{
+		"users.htpasswd":   "htpasswd-user:" + hashBcrypt + "\n",
+		"users.json":       `{"users": [{"username": "json-user", "password_hash": "` + hashArgon2id + `"}]}`,
+		"clients.htpasswd": "htpasswd-client:" + hashBcrypt + "\n",
+		"clients.json":     `{"clients": [{"id": "json-client", "secret_hash": "` + hashArgon2id + `"}]}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pem, err := os.ReadFile("../internal/keyring/testdata/ec-p256-pkcs8.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "es256.pem"), pem, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	golden, err := os.ReadFile(filepath.Join(goldenDir, "every-subdirective-at-once"+goldenExtension))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, config, _ := strings.Cut(string(golden), goldenSeparator)
+	handler := findHandler(t, strings.ReplaceAll(config, "/etc/caddy", dir))
+
+	for _, member := range jsonMembers(reflect.TypeFor[caddygrant.Handler]()) {
+		if _, there := handler[member]; !there {
+			t.Errorf("the golden of every subdirective lacks %s", member)
+		}
+	}
+	encoded, err := json.Marshal(handler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := validate(t, jsonConfig(dir, "127.0.0.1:0", string(encoded))); err != nil {
+		t.Errorf("it is refused: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "storage", "grant")); !os.IsNotExist(err) {
+		t.Errorf("validating left something in the storage (%v)", err)
+	}
+
+	// the adapter copies the routes of `http://a, https://a`
+	if err := validate(t, jsonConfig(dir, "127.0.0.1:0", string(encoded), string(encoded))); err != nil {
+		t.Errorf("two equal endpoints are refused: %v", err)
+	}
+}
+
+// findHandler returns the one token_endpoint of a config.
+func findHandler(t *testing.T, config string) map[string]any {
+	t.Helper()
+	var root any
+	if err := json.Unmarshal([]byte(config), &root); err != nil {
+		t.Fatal(err)
+	}
+	var found []map[string]any
+	var search func(value any)
+	search = func(value any) {
+		switch value := value.(type) {
+		case []any:
+			for _, element := range value {
+				search(element)
+			}
+		case map[string]any:
+			if value["handler"] == "token_endpoint" {
+				found = append(found, value)
+				return
+			}
+			for _, member := range value {
+				search(member)
+			}
+		}
+	}
+	search(root)
+	if len(found) != 1 {
+		t.Fatalf("the config has %d token_endpoints", len(found))
+	}
+	return found[0]
+}
+
+func TestJSONConfigsAreAccepted(t *testing.T) {
+	tests := map[string]string{
+		"the bare minimum":                            ``,
+		"null for what may be left out":               `"path": null, "name": null, "audience": null, "scopes": null, "leeway": null, "signing_key": null, "password_checks": null`,
+		"empty for what may be left out":              `"path": "", "name": "", "issuer": "", "audience": [], "typ": "", "access_token_ttl": 0, "rotate_every": 0, "password_checks": {}, "signing_key": []`,
+		"durations as text":                           `"access_token_ttl": "1d", "leeway": "1m", "rotate_every": "30d", "password_checks": {"wait": "1s"}`,
+		"typ JWT with an issuer that is the audience": `"typ": "JWT", "issuer": "https://auth.example.com"`,
+		"durations in nanoseconds":                    `"access_token_ttl": 60000000000`,
+		"no scopes at all":                            `"scopes": []`,
+		"a claim of any kind":                         `"users": [{"source": "inline", "users": [{"username": "alice", "password_hash": "` + hashBcrypt + `", "claims": {"groups": ["a", "b"], "level": 3, "admin": true, "address": {"city": "Oxford"}, "nickname": null}}]}]`,
+		"several inline sources":                      `"users": [{"source": "inline", "users": [{"username": "alice", "password_hash": "` + hashBcrypt + `"}]}, {"source": "inline", "users": [{"username": "bob", "password_hash": "` + hashBcrypt + `"}]}]`,
+	}
+	for name, members := range tests {
+		t.Run(name, func(t *testing.T) {
+			handler := bareHandler
+			if members != "" {
+				handler += ", " + members
+			}
+			if err := validateHandlers(t, "{"+handler+"}"); err != nil {
+				t.Errorf("it is refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestJSONConfigsAreRefused(t *testing.T) {
+	client := func(members string) string {
+		return `"clients": [{"source": "inline", "clients": [{` + members + `}]}]`
+	}
+	user := func(members string) string {
+		return `"users": [{"source": "inline", "users": [{` + members + `}]}]`
+	}
+	tests := []struct{ name, members, want string }{
+		{"an unknown member", `"token_lifetime": "1h"`, `unknown field "token_lifetime"`},
+		{"the Caddyfile's name for the users of a file", `"user": []`, `unknown field "user"`},
+		{"an unknown member of password_checks", `"password_checks": {"workers": 1}`, `unknown field "workers"`},
+		{"an unknown member of a signing key", `"signing_key": [{"alg": "ES256"}]`, `unknown field "alg"`},
+		{"an unknown member of a user", user(`"username": "alice", "password": "my-s3cret"`), `unknown field "password"`},
+		{"an unknown member of a client", client(`"id": "web", "redirect_uris": []`), `unknown field "redirect_uris"`},
+		{"an unknown member of a source", `"users": [{"source": "json", "path": "x", "poll": 1}]`, `unknown field "poll"`},
+
+		{"no users", `"users": []`, `no users: add`},
+		{"null for the users", `"users": null`, `no users: add`},
+		{"no clients", `"clients": []`, `no clients: add`},
+		{"null for a source of users", `"users": [null]`, `loading users: position 0: module name not specified with key 'source'`},
+		{"null for a source of clients", `"clients": [null]`, `loading clients: position 0: module name not specified with key 'source'`},
+		{"a source without a name", `"users": [{}]`, `loading users: position 0: module name not specified with key 'source'`},
+		{"a source that does not exist", `"users": [{"source": "ldap"}]`, `grant.users.ldap`},
+		{"a source of clients that does not exist", `"clients": [{"source": "ldap"}]`, `grant.clients.ldap`},
+		{"sources as an object", `"users": {"source": "inline"}`, `users`},
+		{"a file without a path", `"users": [{"source": "htpasswd"}]`, `users htpasswd: it needs the path of a file`},
+		{"a clients file without a path", `"clients": [{"source": "json"}]`, `clients json: it needs the path of a file`},
+		{"a file that does not exist", `"users": [{"source": "json", "path": "/does/not/exist"}]`, `/does/not/exist`},
+
+		{"a path without a slash", `"path": "token"`, `path "token": it must start with a slash, such as /token`},
+		{"a path with a star", `"path": "/token*"`, `path "/token*": it must be a path, not a matcher`},
+		{"the root as the path", `"path": "/"`, `path "/": it must name one place below the root`},
+		{"a path with a placeholder", `"path": "/{env.HOME}"`, `it must be a literal path`},
+		{"a bad name", `"name": "Main"`, `name "Main": it must be 1 to 32 of the characters`},
+		{"a bad typ", `"typ": "jwt"`, `typ "jwt": it must be JWT or at+jwt`},
+		{"at+jwt without an issuer", `"typ": "at+jwt"`, `typ at+jwt (RFC 9068) needs an issuer`},
+		{"an issuer without TLS", `"issuer": "http://auth.example.com"`, `it must begin with https://`},
+		{"an issuer from an empty placeholder", `"issuer": "{env.CADDY_GRANT_EMPTY}"`, `issuer: `},
+		{"an audience from an empty placeholder", `"audience": ["https://a.example.com", "{env.CADDY_GRANT_EMPTY}"]`, `audience: `},
+		{"a key file from an empty placeholder", `"signing_key": [{"algorithm": "ES256", "file": "{env.CADDY_GRANT_EMPTY}"}]`, `signing_key 1: file: `},
+		{"an empty audience", `"audience": [""]`, `audience: a value is empty`},
+		{"an empty scope", `"scopes": [""]`, `scopes: "" is not a scope`},
+		{"a scope twice", `"scopes": ["a", "a"]`, `scopes: "a" is there twice`},
+
+		{"a negative access_token_ttl", `"access_token_ttl": -1000000000`, `access_token_ttl: it must be whole seconds`},
+		{"fractions of a second", `"access_token_ttl": 1500000000`, `access_token_ttl: it must be whole seconds`},
+		{"an access_token_ttl of text that is no duration", `"access_token_ttl": "long"`, `invalid duration "long"`},
+		{"a negative leeway", `"leeway": -1`, `leeway: it must be 0s to 5m`},
+		{"a negative rotate_every", `"rotate_every": -1`, `rotate_every: it must be at least 1h`},
+		{"rotate_every where no key is generated", `"rotate_every": "30d", "signing_key": [{"algorithm": "HS256", "secret": "hmac-s3cret-of-at-least-32-bytes"}]`, `rotate_every: it is for generated keys`},
+		{"a negative concurrency", `"password_checks": {"concurrency": -1}`, `password_checks: concurrency -1: it must be 1 to 1024`},
+		{"a negative queue", `"password_checks": {"queue": -1}`, `password_checks: queue -1: it must be 1 to 65536`},
+		{"a negative wait", `"password_checks": {"wait": -1}`, `password_checks: wait: it must be more than zero`},
+
+		{"a signing key without an algorithm", `"signing_key": [{"secret": "hmac-s3cret-of-at-least-32-bytes"}]`, `signing_key 1: unrecognized signing algorithm`},
+		{"a signing key with a secret and a file", `"signing_key": [{"algorithm": "HS256", "secret": "hmac-s3cret-of-at-least-32-bytes", "file": "x"}]`, `signing_key 1: it has a secret and a file: keep one of them`},
+		{"a secret that is too short", `"signing_key": [{"algorithm": "HS512", "secret": "hmac-s3cret-of-at-least-32-bytes"}]`, `signing_key 1: `},
+		{"a secret from an empty placeholder", `"signing_key": [{"algorithm": "HS256", "secret": "{env.CADDY_GRANT_EMPTY}"}]`, `signing_key 1: secret: `},
+		{"a secret with a brace", `"signing_key": [{"algorithm": "HS256", "secret": "hmac-s3cret-of-{at-least}-32-bytes"}]`, `a literal { is written \{`},
+		{"a key file that does not exist", `"signing_key": [{"algorithm": "ES256", "file": "/does/not/exist"}]`, `signing_key 1: reading the private key: `},
+		{"a key file that is not a key", `"signing_key": [{"algorithm": "ES256", "file": "config_json_test.go"}]`, `signing_key 1: private key config_json_test.go: `},
+		{"one secret twice", `"signing_key": [{"algorithm": "HS256", "secret": "hmac-s3cret-of-at-least-32-bytes"}, {"algorithm": "HS256", "secret": "hmac-s3cret-of-at-least-32-bytes"}]`, `signing_key: `},
+		{"two generated keys of one algorithm", `"signing_key": [{"algorithm": "ES256"}, {"algorithm": "ES256"}]`, `signing_key 2: a generated ES256 key is already listed`},
+
+		{"a user without a name", user(`"password_hash": "` + hashBcrypt + `"`), `user 1 "": username: it must have 1 to 255 bytes`},
+		{"a user without a hash", user(`"username": "alice"`), `user 1 "alice": it has no password_hash: make one with`},
+		{"a password in place of the hash", user(`"username": "alice", "password_hash": "my-s3cret"`), `user 1 "alice": `},
+		{"a claim with a reserved name", user(`"username": "alice", "password_hash": "` + hashBcrypt + `", "claims": {"aud": "x"}`), `claims: "aud" has a meaning of its own`},
+		{"a user with an empty scope", user(`"username": "alice", "password_hash": "` + hashBcrypt + `", "scopes": [""]`), `scopes`},
+		{"a username with a newline", user(`"username": "al\nice", "password_hash": "` + hashBcrypt + `"`), `username: it must be without control characters`},
+		{"a client without an id", client(`"public": true`), `client 1 "": client id: it must have 1 to 255 bytes`},
+		{"a client without a secret", client(`"id": "web"`), `client 1 "web": it has no secret`},
+		{"a client that is public and has a secret", client(`"id": "web", "public": true, "secret": "web-s3cret"`), `secret, secret_hash and public exclude each other`},
+		{"a client secret with a NUL", client(`"id": "web", "secret": "web-s3cret\u0000"`), `secret: it holds a NUL character`},
+		{"a client secret from an empty placeholder", client(`"id": "web", "secret": "{env.CADDY_GRANT_EMPTY}"`), `client 1 "web": secret: `},
+		{"a client with a negative access_token_ttl", client(`"id": "web", "public": true, "access_token_ttl": -1`), `access_token_ttl: it must be whole seconds`},
+		{"a client with an unknown grant", client(`"id": "web", "public": true, "grants": ["implicit"]`), `grants: "implicit" is not offered here`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := validateHandlers(t, "{"+bareHandler+", "+test.members+"}")
+			wantConfigError(t, err, test.want, bareHandler+test.members)
+		})
+	}
+
+	t.Run("one name with different settings", func(t *testing.T) {
+		err := validateHandlers(t, "{"+bareHandler+"}", "{"+bareHandler+`, "log_usernames": true}`)
+		wantConfigError(t, err, `two token endpoints named "default", in two places, have different settings`, bareHandler)
+	})
+	t.Run("two names with different bounds on hashing", func(t *testing.T) {
+		err := validateHandlers(t,
+			"{"+bareHandler+`, "name": "one", "password_checks": {"queue": 5}}`,
+			"{"+bareHandler+`, "name": "two", "password_checks": {"queue": 6}}`)
+		wantConfigError(t, err, `password_checks: queue of server "two" differs from that of server "one"`, bareHandler)
+	})
+	t.Run("one name with equal settings at two paths is fine", func(t *testing.T) {
+		err := validateHandlers(t, "{"+bareHandler+"}", "{"+bareHandler+`, "path": "/other", "allow_http": true, "name": "default"}`)
+		if err != nil {
+			t.Errorf("it is refused: %v", err)
+		}
+	})
+}
+
+// What the adapter lets pass, since it does not look at what only the start can know.
+func TestErrorsOfACaddyfileThatOnlyProvisioningFinds(t *testing.T) {
+	const alice = "user alice " + hashBcrypt + "\n"
+	const web = "client web {\n secret web-s3cret\n}\n"
+	tests := []struct{ name, sites, want string }{
+		{
+			"one name with different settings in a named route and in a site",
+			"&(tokens) {\n token_endpoint {\n" + web + alice + "}\n}\nexample.com {\n invoke tokens\n token_endpoint /other {\n log_usernames\n" + web + alice + "}\n}", `two token endpoints named "default", at Caddyfile:`,
+		},
+		{
+			"a placeholder that stands for nothing",
+			"example.com {\n token_endpoint {\n issuer {env.NO_SUCH_ISSUER}\n" + web + alice + "}\n}", `issuer: `,
+		},
+		{
+			"a secret from a placeholder that is too short",
+			"example.com {\n token_endpoint {\n signing_key HS256 {env.HOME}\n" + web + alice + "}\n}", `signing_key 1: HS256 needs a secret of at least 32 bytes`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			options := fmt.Sprintf("{\n admin off\n persist_config off\n auto_https off\n storage file_system %q\n log {\n output discard\n}\n}\n", filepath.Join(t.TempDir(), "storage"))
+			config, err := adapt(options + test.sites)
+			if err != nil {
+				t.Fatalf("the adapter finds it already, which is better: %v", err)
+			}
+			wantConfigError(t, validate(t, string(config)), test.want, test.sites)
+		})
+	}
+}
+
+// An empty list is not an absent one: who has lost the last scope has none.
+func TestAnEmptyListInJSONMeansNoneAndAnAbsentOneMeansNoRestriction(t *testing.T) {
+	const read, none = `, "scopes": ["read"]`, `, "scopes": []`
+	tests := []struct {
+		name                 string
+		server, client, user string // more members
+		status               int
+		want                 string // the scope, or the error code
+	}{
+		{"a client without scopes has the server's", read, ``, ``, 200, "read"},
+		{"a client with empty scopes has none", read, none, ``, 200, ""},
+		{"a server without scopes has none", ``, ``, ``, 200, ""},
+		{"a server with empty scopes has none", none, ``, ``, 200, ""},
+		{"a client may have scopes that the server lacks", none, read, ``, 200, "read"},
+		{"empty default_scopes are none", read, `, "default_scopes": []`, ``, 200, ""},
+		{"a client with empty grants may use none", read, `, "grants": []`, ``, 400, "unauthorized_client"},
+		{"a user without scopes has the client's", ``, read, ``, 200, "read"},
+		{"a user with empty scopes has none", ``, read, none, 400, "invalid_scope"},
+	}
+	// a server for each, all of them on one site
+	var handlers []string
+	for i, test := range tests {
+		handlers = append(handlers, fmt.Sprintf(`{
+			"handler": "token_endpoint", "name": "server-%d", "path": "/%d"%s,
+			"clients": [{"source": "inline", "clients": [{"id": "web", "secret": "web-secret"%s}]}],
+			"users": [{"source": "inline", "users": [{"username": "alice", "password_hash": %q%s}]}]
+		}`, i, i, test.server, test.client, hashBcrypt, test.user))
+	}
+	s := newSite(t)
+	if err := caddy.Load([]byte(jsonConfig(s.dir, s.address(), handlers...)), true); err != nil {
+		t.Fatal(err)
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := s.post(fmt.Sprintf("/%d", i), "grant_type=password&username=alice&password=correct+horse&client_id=web&client_secret=web-secret")
+			if test.status != 200 {
+				a.want(t, test.status, test.want)
+				return
+			}
+			a.want(t, 200, "")
+			if got := a.text(t, "scope"); got != test.want {
+				t.Errorf("got the scope %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+// configTypes are the types whose fields are settings.
+var configTypes = []reflect.Type{
+	reflect.TypeFor[caddygrant.Handler](),
+	reflect.TypeFor[caddygrant.Config](),
+	reflect.TypeFor[caddygrant.SigningKey](),
+	reflect.TypeFor[caddygrant.PasswordChecks](),
+	reflect.TypeFor[caddygrant.User](),
+	reflect.TypeFor[caddygrant.Client](),
+	reflect.TypeFor[caddygrant.InlineUsers](),
+	reflect.TypeFor[caddygrant.HtpasswdUsers](),
+	reflect.TypeFor[caddygrant.JSONUsers](),
+	reflect.TypeFor[caddygrant.InlineClients](),
+	reflect.TypeFor[caddygrant.HtpasswdClients](),
+	reflect.TypeFor[caddygrant.JSONClients](),
+}
+
+// Caddy's documentation is made of these comments.
+func TestEverySettingHasANameInSnakeCaseAndSaysItsDefault(t *testing.T) {
+	comments := fieldComments(t, "..")
+	for _, typ := range configTypes {
+		t.Run(typ.Name(), func(t *testing.T) {
+			if comments[typ.Name()] == "" {
+				t.Errorf("%s has no comment", typ.Name())
+			}
+			settings := 0
+			for field := range typ.Fields() {
+				if field.Anonymous || !field.IsExported() {
+					continue
+				}
+				settings++
+				name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+				if !snakeCase.MatchString(name) {
+					t.Errorf("%s: the name in JSON is %q", field.Name, name)
+				}
+				comment := comments[typ.Name()+"."+field.Name]
+				if comment == "" {
+					t.Errorf("%s has no comment", field.Name)
+				}
+				optional := strings.Contains(options, "omitempty") || strings.Contains(options, "omitzero")
+				if optional && !saysDefault.MatchString(comment) {
+					t.Errorf("%s may be left out, but its comment does not end with \"Default: ….\" or \"Required.\": %s", field.Name, comment)
+				}
+			}
+			if settings == 0 {
+				t.Errorf("%s has no settings", typ.Name())
+			}
+		})
+	}
+}
+
+var (
+	snakeCase   = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+	saysDefault = regexp.MustCompile(`(?:Default: [^:]+|Required)\.$`)
+)
+
+// jsonMembers are the settings of a type, with those of the types embedded in it.
+func jsonMembers(typ reflect.Type) []string {
+	var members []string
+	for _, field := range reflect.VisibleFields(typ) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
+			members = append(members, name)
+		}
+	}
+	return members
+}
+
+// fieldComments returns the comments of the types in a directory and of their fields,
+// under "Type" and "Type.Field", each on one line.
+func fieldComments(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no Go files in %s (%v)", dir, err)
+	}
+	comments := make(map[string]string)
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			group, ok := declaration.(*ast.GenDecl)
+			if !ok {
+				continue
+			}
+			for _, spec := range group.Specs {
+				typ, ok := spec.(*ast.TypeSpec)
+				if !ok {
+					continue
+				}
+				comments[typ.Name.Name] = oneLine(group.Doc.Text() + typ.Doc.Text())
+				structure, ok := typ.Type.(*ast.StructType)
+				if !ok {
+					continue
+				}
+				for _, field := range structure.Fields.List {
+					for _, name := range field.Names {
+						comments[typ.Name.Name+"."+name.Name] = oneLine(field.Doc.Text())
+					}
+				}
+			}
+		}
+	}
+	return comments
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

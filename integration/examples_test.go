@@ -1,0 +1,232 @@
+package integration
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// example is a process that runs a directory of examples in a clean copy of it.
+type example struct {
+	*site
+	*process
+}
+
+// exercises is what each example is for.
+var exercises = map[string]func(*testing.T, *example){
+	"htpasswd":      exampleHtpasswd,
+	"json-files":    exampleJSONFiles,
+	"shared-server": exampleSharedServer,
+	"hs256":         exampleHS256,
+	"load-balancer": exampleLoadBalancer,
+	"cors":          exampleCORS,
+}
+
+// Every example starts as its comment says, and does what it is for. A directory that
+// nothing exercises fails the test.
+func TestExamples(t *testing.T) {
+	dirs := readDir(t, "../examples")
+	for _, dir := range dirs {
+		if exercises[dir] == nil {
+			t.Errorf("nothing exercises examples/%s", dir)
+		}
+	}
+	for name, exercise := range exercises {
+		t.Run(name, func(t *testing.T) {
+			e := startExample(t, name)
+			exercise(t, e)
+			e.stop()
+			for _, file := range readDir(t, e.dir) {
+				if file != "examples" && file != ".caddy-grant-example" {
+					t.Errorf("it left %s behind", file)
+				}
+			}
+		})
+	}
+}
+
+func startExample(t *testing.T, name string) *example {
+	t.Helper()
+	s := newSite(t)
+	if err := os.CopyFS(filepath.Join(s.dir, "examples", name), os.DirFS(filepath.Join("../examples", name))); err != nil {
+		t.Fatal(err)
+	}
+	config := "examples/" + name + "/Caddyfile"
+	text := readRepo(t, config)
+	if command := "go run ./cmd/caddy run --config " + config; !strings.Contains(text, "#     "+command+"\n") {
+		t.Errorf("%s does not say how to run it: %s", config, command)
+	}
+	s.write(config, strings.ReplaceAll(text, "8080", strconv.Itoa(s.port)))
+	return &example{site: s, process: startProcess(t, s.dir, config, s.address())}
+}
+
+// ask sends a request to a host of the example.
+func (e *example) ask(host, method, path, body string, headers ...string) answer {
+	e.site.t.Helper()
+	r := e.request(method, path, body, headers...)
+	r.Host = host + ":" + strconv.Itoa(e.port)
+	return e.do(r)
+}
+
+// token asks for a token at a host, with more headers.
+func (e *example) token(host, client, secret, username, scope string, headers ...string) answer {
+	e.site.t.Helper()
+	form := url.Values{"grant_type": {"password"}, "username": {username}, "password": {username + "-password"}}
+	if secret == "" {
+		form.Set("client_id", client)
+	} else {
+		headers = append(headers, basic(client, secret))
+	}
+	if scope != "" {
+		form.Set("scope", scope)
+	}
+	return e.ask(host, "POST", "/token", form.Encode(), headers...)
+}
+
+// comment runs the curl command of the example's comment.
+func (e *example) comment(name string) map[string]any {
+	e.site.t.Helper()
+	content, err := os.ReadFile(filepath.Join(e.dir, "examples", name, "Caddyfile"))
+	if err != nil {
+		e.site.t.Fatal(err)
+	}
+	command := ""
+	for line := range strings.Lines(string(content)) {
+		line, _ = strings.CutPrefix(line, "#     ")
+		if command == "" && !strings.HasPrefix(line, "curl ") {
+			continue
+		}
+		if command += line; !strings.HasSuffix(line, "\\\n") {
+			var answer map[string]any
+			unmarshal(e.site.t, shell(e.site.t, e.dir, command, ""), &answer)
+			return answer
+		}
+	}
+	e.site.t.Fatalf("the comment of %s has no curl", name)
+	return nil
+}
+
+func exampleHtpasswd(t *testing.T, e *example) {
+	if answer := e.comment("htpasswd"); answer["token_type"] != "Bearer" {
+		t.Errorf("got %v", answer)
+	}
+	e.token("localhost", "web", "demo-secret", "bob", "").want(t, 200, "")
+	e.token("localhost", "web", "demo-secret", "carol", "").want(t, 400, "invalid_grant")
+	if a := e.ask("localhost", "GET", "/", ""); a.status != 200 || !strings.Contains(string(a.body), "A static page") {
+		t.Errorf("the static page: %d %s", a.status, a.body)
+	}
+	shell(t, e.dir, "htpasswd -i -B -C 10 examples/htpasswd/users.htpasswd carol", "carol-password")
+	eventually(t, "carol can log in", func() bool {
+		return e.token("localhost", "web", "demo-secret", "carol", "").status == 200
+	})
+}
+
+func exampleJSONFiles(t *testing.T, e *example) {
+	if answer := e.comment("json-files"); answer["scope"] != "contacts.read contacts.write" {
+		t.Errorf("got %v", answer)
+	}
+	const both = "contacts.read contacts.write"
+	a := e.token("localhost", "web", "demo-secret", "bob", both)
+	a.want(t, 200, "")
+	var claims map[string]any
+	unmarshal(t, decodePart(t, a.text(t, "access_token"), 1), &claims)
+	if a.text(t, "scope") != "contacts.read" || claims["sub"] != "u-1002" || claims["email"] != "bob@example.com" {
+		t.Errorf("bob got %v", claims)
+	}
+	e.token("localhost", "web", "demo-secret", "mallory", "").want(t, 400, "invalid_grant")
+	a = e.token("localhost", "kiosk", "", "alice", "")
+	a.want(t, 200, "")
+	if a.json["expires_in"] != 900.0 || a.json["scope"] != "contacts.read" {
+		t.Errorf("kiosk got %s", a.body)
+	}
+	e.token("localhost", "kiosk", "", "alice", both).want(t, 400, "invalid_scope")
+}
+
+func exampleSharedServer(t *testing.T, e *example) {
+	if answer := e.comment("shared-server"); answer["token_type"] != "Bearer" {
+		t.Errorf("got %v", answer)
+	}
+	keys := make(map[string]string)
+	for host, client := range map[string]string{"contacts.localhost": "web", "calendar.localhost": "web", "wiki.localhost": "wiki"} {
+		e.token(host, client, "demo-secret", "alice", "").want(t, 200, "")
+		keys[host] = string(e.ask(host, "GET", "/token/jwks", "").body)
+	}
+	if keys["contacts.localhost"] != keys["calendar.localhost"] || keys["contacts.localhost"] == keys["wiki.localhost"] {
+		t.Errorf("the keys are %v", keys)
+	}
+	e.token("wiki.localhost", "web", "demo-secret", "alice", "").want(t, 401, "invalid_client")
+}
+
+func exampleHS256(t *testing.T, e *example) {
+	answer := e.comment("hs256")
+	secret, err := os.ReadFile(filepath.Join(e.dir, "examples/hs256/hs256.secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := answer["access_token"].(string)
+	var claims jwt.RegisteredClaims
+	if _, err := jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return secret, nil },
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithExpirationRequired(), jwt.WithIssuer("http://localhost:"+strconv.Itoa(e.port))); err != nil || claims.Subject != "alice" {
+		t.Errorf("the app does not accept %v: %v", claims, err)
+	}
+	if a := e.ask("localhost", "GET", "/token/jwks", ""); strings.TrimSpace(string(a.body)) != `{"keys":[]}` {
+		t.Errorf("published: %s", a.body)
+	}
+}
+
+func exampleLoadBalancer(t *testing.T, e *example) {
+	if answer := e.comment("load-balancer"); answer["token_type"] != "Bearer" {
+		t.Errorf("got %v", answer)
+	}
+	e.token("api.example.com", "web", "demo-secret", "alice", "", "X-Forwarded-Proto: http").want(t, 400, "invalid_request")
+	var lines []string
+	for line := range strings.Lines(e.printed()) {
+		if strings.Contains(line, "handled request") {
+			lines = append(lines, line)
+		}
+	}
+	var first struct {
+		Request struct {
+			ClientIP string `json:"client_ip"`
+		} `json:"request"`
+		UserID    string `json:"user_id"`
+		GrantType string `json:"grant_type"`
+	}
+	if len(lines) != 2 {
+		t.Fatalf("the access log is\n%s", e.printed())
+	}
+	unmarshal(t, lines[0], &first)
+	if first.Request.ClientIP != "203.0.113.7" || first.UserID != "alice" || first.GrantType != "password" {
+		t.Errorf("the access log has %+v", first)
+	}
+	if !strings.Contains(lines[1], `"oauth_error":"invalid_request"`) {
+		t.Errorf("the access log has %s", lines[1])
+	}
+}
+
+func exampleCORS(t *testing.T, e *example) {
+	const origin = "http://localhost:3000"
+	a := e.token("localhost", "page", "", "alice", "", "Origin: "+origin)
+	a.want(t, 200, "")
+	if a.header.Get("Access-Control-Allow-Origin") != origin {
+		t.Errorf("the page cannot read its token: %v", a.header)
+	}
+	a = e.token("localhost", "page", "", "mallory", "", "Origin: "+origin)
+	a.want(t, 400, "invalid_grant")
+	if a.header.Get("Access-Control-Allow-Origin") != origin {
+		t.Errorf("the page cannot read the error: %v", a.header)
+	}
+	a = e.ask("localhost", "OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST")
+	if a.status != http.StatusNoContent || a.header.Get("Access-Control-Allow-Origin") != origin {
+		t.Errorf("pre-flight: %d %v", a.status, a.header)
+	}
+	if a := e.token("localhost", "page", "", "alice", "", "Origin: http://localhost:3001"); a.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("another page can read it: %v", a.header)
+	}
+}

@@ -1,0 +1,333 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// recipeGroups execute the README's section "Where it sits".
+var recipeGroups = []readmeGroup{
+	{"beside try_files", []string{"snippet", "try-files"}, recipeTryFiles},
+	{"a site-wide basic_auth", []string{"basic-auth"}, recipeBasicAuth},
+	{"abort, error and respond", []string{"abort"}, recipeAbort},
+	{"E6: CORS", []string{"cors"}, recipeCORS},
+	{"behind a load balancer", []string{"load-balancer"}, recipeLoadBalancer},
+	{"Docker without TLS", []string{"docker"}, recipeDocker},
+	{"a named route", []string{"named-route"}, recipeNamedRoute},
+}
+
+// recipe is a site of the README on this machine: with its files, an app behind it, and
+// requests that come from any address.
+type recipe struct {
+	*site
+	etc     string // what the README calls /etc/caddy
+	www     string // what it calls /srv/www
+	backend string // the address of what it calls localhost:9000
+}
+
+// newRecipe prepares the files that the README takes for granted: the user alice with
+// the password "correct horse", and the secret of the client web.
+func newRecipe(t *testing.T) *recipe {
+	t.Helper()
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "the app at %s", r.URL.Path)
+	}))
+	t.Cleanup(app.Close)
+	s := newSite(t)
+	r := &recipe{site: s, etc: filepath.Join(s.dir, "etc"), www: filepath.Join(s.dir, "www"), backend: app.Listener.Addr().String()}
+	for _, dir := range []string{r.etc, r.www} {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write("etc/users.htpasswd", "alice:"+hashBcrypt+"\n")
+	r.write("etc/web.secret", "web-secret\n")
+	r.write("www/index.html", "the index")
+	r.write("www/app.js", "the script")
+	return r
+}
+
+var (
+	readmeAddress = regexp.MustCompile(`(?m)^(?:http://)?[a-z]+\.example\.com \{$|^:8080 \{$`)
+	readmeOptions = regexp.MustCompile(`(?s)\A\{\n(.*?)\n\}\n`)
+)
+
+// serve starts a Caddyfile of the README, with the README's snippet before it.
+func (r *recipe) serve(caddyfile string) {
+	r.t.Helper()
+	// what says from which address a connection comes
+	const wrappers = "\n\t\tlistener_wrappers {\n\t\t\tproxy_protocol {\n\t\t\t\tallow 127.0.0.0/8\n\t\t\t}\n\t\t}\n"
+	options := "servers {\n}"
+	if match := readmeOptions.FindStringSubmatch(caddyfile); match != nil {
+		options = match[1]
+		caddyfile = strings.TrimPrefix(caddyfile, match[0])
+	}
+	options = strings.Replace(options, "servers {", "servers {"+wrappers, 1)
+
+	sites := caddyfile
+	for _, b := range readmeBlocks(r.t) {
+		if b.name == "snippet" {
+			sites = b.text + sites
+		}
+	}
+	sites = readmeAddress.ReplaceAllString(sites, "http://127.0.0.1:%PORT% {\n\tlog")
+	sites = strings.NewReplacer("/etc/caddy/", r.etc+"/", "/srv/www", r.www, "localhost:9000", r.backend).Replace(sites)
+	// another port each time: the listener of a config before, as it closes, resets what
+	// the system has handed it
+	r.port = freePort(r.t)
+	r.reload(options, sites)
+}
+
+// from sends a request as if it came from that address. It is nil if the server closed
+// the connection without an answer.
+func (r *recipe) from(address string, request *http.Request) *answer {
+	r.t.Helper()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, to)
+			if err == nil {
+				_, err = fmt.Fprintf(conn, "PROXY TCP4 %s 127.0.0.1 40000 %d\r\n", address, r.port)
+			}
+			return conn, err
+		},
+	}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	a := answer{status: response.StatusCode, header: response.Header, body: body}
+	return &a
+}
+
+// loginRequest is the request of a correct login.
+func (r *recipe) loginRequest(headers ...string) *http.Request {
+	r.t.Helper()
+	return r.request("POST", "/token", "grant_type=password&username=alice&password=correct+horse",
+		append([]string{basic("web", "web-secret")}, headers...)...)
+}
+
+func (r *recipe) wantLogin() {
+	r.t.Helper()
+	r.do(r.loginRequest()).want(r.t, 200, "")
+	if jwks := r.do(r.request("GET", "/token/jwks", "")); jwks.status != 200 || jwks.json["keys"] == nil {
+		r.t.Errorf("the keys: %d %s", jwks.status, jwks.body)
+	}
+}
+
+func (r *recipe) wantBody(path, want string, headers ...string) {
+	r.t.Helper()
+	if a := r.do(r.request("GET", path, "", headers...)); a.status != 200 || string(a.body) != want {
+		r.t.Errorf("%s: %d %q, want %q", path, a.status, a.body, want)
+	}
+}
+
+func (r *recipe) wantBackend(path string, headers ...string) {
+	r.t.Helper()
+	r.wantBody(path, "the app at "+path, headers...)
+}
+
+func recipeTryFiles(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["try-files"].text)
+	r.wantLogin()
+	r.wantBody("/", "the index")
+	r.wantBody("/some/page", "the index")
+	r.wantBody("/app.js", "the script")
+
+	// what the recipe is against
+	r.serve("app.example.com {\n\troot * /srv/www\n\timport tokens\n\ttry_files {path} /index.html\n\tfile_server\n}\n")
+	if a := r.do(r.loginRequest()); a.json != nil {
+		t.Errorf("try_files left the endpoint alone: %d %s", a.status, a.body)
+	}
+}
+
+func recipeBasicAuth(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["basic-auth"].text)
+	r.wantLogin()
+	if a := r.do(r.request("GET", "/page", "")); a.status != 401 {
+		t.Errorf("the app is open: %d", a.status)
+	}
+	r.wantBackend("/page", basic("admin", "admin-password"))
+
+	r.serve(strings.Replace(blocks["basic-auth"].text, "basic_auth @app", "basic_auth", 1))
+	if a := r.do(r.loginRequest()); a.status != 401 || a.json != nil {
+		t.Errorf("basic_auth left the endpoint alone: %d %s", a.status, a.body)
+	}
+}
+
+func recipeAbort(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["abort"].text)
+	r.wantLogin()
+	r.wantBackend("/page")
+	if a := r.from("198.51.100.1", r.request("GET", "/page", "")); a == nil || a.status != 200 {
+		t.Errorf("another address is locked out: %v", a)
+	}
+	for _, request := range []*http.Request{r.loginRequest(), r.request("GET", "/token/jwks", ""), r.request("GET", "/page", "")} {
+		if a := r.from("192.0.2.7", request); a != nil {
+			t.Errorf("%s %s got through: %d", request.Method, request.URL.Path, a.status)
+		}
+	}
+
+	r.serve("api.example.com {\n\t@blocked remote_ip 192.0.2.0/24\n\tabort @blocked\n\timport tokens\n}\n")
+	if a := r.from("192.0.2.7", r.request("GET", "/token/jwks", "", "X-Forwarded-Proto: https")); a == nil {
+		t.Error("abort comes before the endpoint")
+	}
+}
+
+func recipeCORS(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["cors"].text)
+	r.wantLogin()
+	r.wantBackend("/page")
+	const origin = "https://app.example.com"
+
+	a := r.do(r.request("OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type"))
+	if a.status != 204 || a.header.Get("Access-Control-Allow-Origin") != origin ||
+		!strings.Contains(strings.ToLower(a.header.Get("Access-Control-Allow-Headers")), "authorization") {
+		t.Errorf("pre-flight: %d %v", a.status, a.header)
+	}
+	for _, test := range []struct {
+		name     string
+		request  *http.Request
+		status   int
+		readable bool
+	}{
+		{"success", r.loginRequest("Origin: " + origin), 200, true},
+		{"wrong secret", r.request("POST", "/token", "grant_type=password&client_id=web&client_secret=x", "Origin: "+origin), 401, true},
+		{"no grant_type", r.request("POST", "/token", "a=b", "Origin: "+origin), 400, true},
+		{"wrong method", r.request("GET", "/token", "", "Origin: "+origin), 405, true},
+		{"the keys", r.request("GET", "/token/jwks", "", "Origin: "+origin), 200, true},
+		{"another origin", r.loginRequest("Origin: https://evil.example.com"), 200, false},
+		{"no origin", r.loginRequest(), 200, false},
+	} {
+		a := r.do(test.request)
+		if allowed := a.header.Get("Access-Control-Allow-Origin"); a.status != test.status || (allowed == origin) != test.readable {
+			t.Errorf("%s: %d, Access-Control-Allow-Origin %q", test.name, a.status, allowed)
+		}
+		if a.header.Get("Vary") != "Origin" {
+			t.Errorf("%s: Vary %q", test.name, a.header.Get("Vary"))
+		}
+		if a.json == nil {
+			t.Errorf("%s: %s", test.name, a.body)
+		}
+	}
+}
+
+func recipeLoadBalancer(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["load-balancer"].text)
+	for _, test := range []struct {
+		peer    string
+		headers []string
+		status  int
+	}{
+		{"10.1.2.3", []string{"X-Forwarded-Proto: https", "X-Forwarded-For: 203.0.113.7"}, 200},
+		{"10.1.2.3", []string{"X-Forwarded-Proto: http", "X-Forwarded-For: 203.0.113.7"}, 400},
+		{"10.1.2.3", nil, 400},
+		{"198.51.100.1", []string{"X-Forwarded-Proto: https", "X-Forwarded-For: 10.1.2.3"}, 400},
+		{"127.0.0.1", nil, 200},
+		{"127.0.0.1", []string{"X-Forwarded-Proto: http"}, 400},
+	} {
+		a := r.from(test.peer, r.loginRequest(test.headers...))
+		if a == nil || a.status != test.status {
+			t.Errorf("from %s with %v: %+v, want %d", test.peer, test.headers, a, test.status)
+		}
+	}
+	if lines := r.logged(func(line map[string]any) bool { return line["msg"] == "token issued" }); len(lines) != 2 || lines[0]["client_ip"] != "203.0.113.7" {
+		t.Errorf("the log does not have the client's address: %v", lines)
+	}
+	for _, line := range r.logged(func(line map[string]any) bool { return line["msg"] == "request refused" }) {
+		if remedy, _ := line["remedy"].(string); line["reason"] != "not_secure" || !strings.Contains(remedy, "trusted_proxies") {
+			t.Errorf("the log does not say what to do: %v", line)
+		}
+	}
+	r.wantBackend("/page")
+}
+
+func recipeDocker(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["docker"].text)
+	if a := r.from("172.17.0.1", r.loginRequest()); a == nil || a.status != 200 {
+		t.Errorf("through the bridge: %+v", a)
+	}
+	r.serve(strings.Replace(blocks["docker"].text, "allow_http", "", 1))
+	if a := r.from("172.17.0.1", r.loginRequest()); a == nil || a.status != 400 || !strings.Contains(string(a.body), "this endpoint needs HTTPS") {
+		t.Errorf("without allow_http: %+v", a)
+	}
+}
+
+func recipeNamedRoute(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["named-route"].text)
+	r.wantLogin()
+	r.wantBackend("/page")
+}
+
+// The README says what comes before the endpoint and what after it.
+func TestReadmeDirectiveOrder(t *testing.T) {
+	for _, test := range []struct{ directive, sample string }{
+		{"header", "header X-A b"},
+		{"request_body", "request_body {\n\t\tmax_size 1MB\n\t}"},
+		{"redir", "redir /old /new"},
+		{"rewrite", "rewrite /old /new"},
+		{"uri", "uri /old strip_prefix /old"},
+		{"try_files", "try_files {path} /index.html"},
+		{"basic_auth", "basic_auth {\n\t\tadmin " + hashBcrypt + "\n\t}"},
+		{"", ""},
+		{"forward_auth", "forward_auth localhost:9000 {\n\t\turi /auth\n\t}"},
+		{"encode", "encode gzip"},
+		{"handle", "handle {\n\t\trespond x\n\t}"},
+		{"route", "route {\n\t\trespond x\n\t}"},
+		{"abort", "abort /x"},
+		{"error", "error /x 404"},
+		{"respond", "respond x"},
+		{"reverse_proxy", "reverse_proxy localhost:9000"},
+		{"file_server", "file_server"},
+	} {
+		if test.directive == "" {
+			continue
+		}
+		config, err := adapt("http://localhost {\n\troot * /srv/www\n\t" + test.sample + "\n\ttoken_endpoint {\n\t\tusers json /u\n\t\tclients json /c\n\t}\n}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler := map[string]string{
+			"header": `"handler":"headers"`, "request_body": `"handler":"request_body"`, "redir": `"/new"`, "rewrite": `"/new"`, "uri": `"strip_path_prefix"`,
+			"try_files": `"try_files"`, "basic_auth": `"handler":"authentication"`, "forward_auth": `"handler":"reverse_proxy"`, "encode": `"handler":"encode"`,
+			"handle": `"body":"x"`, "route": `"body":"x"`, "abort": `"abort":true`, "error": `"handler":"error"`, "respond": `"body":"x"`,
+			"reverse_proxy": `"handler":"reverse_proxy"`, "file_server": `"handler":"file_server"`,
+		}[test.directive]
+		endpoint, other := strings.Index(string(config), `"handler":"token_endpoint"`), strings.Index(string(config), handler)
+		if endpoint < 0 || other < 0 {
+			t.Fatalf("%s: not in %s", test.directive, config)
+		}
+		list := "after it"
+		if other < endpoint {
+			list = "before it run"
+		}
+		found := false
+		for line := range strings.Lines(readRepo(t, "README.md")) {
+			found = found || strings.HasPrefix(line, "- "+list) && strings.Contains(line, "`"+test.directive+"`")
+		}
+		if !found {
+			t.Errorf("the README does not say that %s comes %s", test.directive, list)
+		}
+	}
+}

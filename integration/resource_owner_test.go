@@ -1,0 +1,241 @@
+package integration
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Section C of the conformance list: the resource owner's username and password.
+func TestResourceOwner(t *testing.T) {
+	s := start(t, webSite(`
+		user alice `+hashBcrypt+`
+		user bob `+hashArgon2id+`
+		user dora `+hashBcrypt+` {
+			disabled
+		}
+		user naïve `+quickHash(t, "crème brûlée 🍮")+`
+		user 🦊 `+quickHash(t, "fox")+`
+		user nfc-é `+quickHash(t, "pass-é")+`
+		user ctl `+quickHash(t, "se\x01cr\net\t")+`
+		user word `+quickHash(t, "word")+`
+		log_usernames
+`))
+
+	for _, test := range []struct{ name, username, password, code string }{
+		{"C1: without a username", "", "correct horse", "invalid_request"},
+		{"C1: without a password", "alice", "", "invalid_request"},
+		{"C1: without either", "", "", "invalid_request"},
+		{"C2: a wrong password", "alice", "wrong", "invalid_grant"},
+		{"C2: a wrong password for argon2id", "bob", "wrong", "invalid_grant"},
+		{"C2: the password in another case", "alice", "Correct Horse", "invalid_grant"},
+		{"C2: the beginning of the password", "alice", "correct", "invalid_grant"},
+		{"C2: the password with a space behind it", "alice", "correct horse ", "invalid_grant"},
+		{"C2: the hash itself", "alice", hashBcrypt, "invalid_grant"},
+		{"C2: the username in another case", "Alice", "correct horse", "invalid_grant"},
+		{"C2: the username with a space before it", " alice", "correct horse", "invalid_grant"},
+		{"C3: an unknown user", "nobody", "correct horse", "invalid_grant"},
+		{"C10: a disabled user with the right password", "dora", "correct horse", "invalid_grant"},
+		{"C10: a disabled user with a wrong password", "dora", "wrong", "invalid_grant"},
+		{"C13: a password in NFD against a hash of NFC", "nfc-é", "pass-e\u0301", "invalid_grant"},
+		{"C13: a username in NFD against one in NFC", "nfc-e\u0301", "pass-é", "invalid_grant"},
+		{"C13: a password in NFC", "nfc-é", "pass-é", ""},
+		{"C14: accents and emoji in the password", "naïve", "crème brûlée 🍮", ""},
+		{"C14: an emoji as the username", "🦊", "fox", ""},
+		{"C14: another emoji of the same beginning", "🦋", "fox", "invalid_grant"},
+		{"C15: control characters are part of the password", "ctl", "se\x01cr\net\t", ""},
+		{"C15: what is before the control character alone", "ctl", "se", "invalid_grant"},
+		{"C15: a NUL does not end the password", "word", "word\x00", "invalid_request"},
+		{"C15: a NUL and the password again, which bcrypt takes for the same", "word", "word\x00word", "invalid_request"},
+		{"C15: a NUL does not end the username", "word\x00x", "word", "invalid_request"},
+		{"C15: a line feed does not end the password", "word", "word\n", "invalid_grant"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			status := http.StatusBadRequest
+			if test.code == "" {
+				status = http.StatusOK
+			}
+			s.login(test.username, test.password).want(t, status, test.code)
+		})
+	}
+
+	t.Run("C3: an unknown user, a wrong password and a disabled user get the same answer", func(t *testing.T) {
+		// Date aside, which is the clock's
+		comparable := func(a answer) []any {
+			a.header.Del("Date")
+			return []any{a.status, string(a.body), a.header}
+		}
+		wrong := comparable(s.login("alice", "wrong"))
+		for _, other := range [][2]string{{"nobody", "wrong"}, {"dora", "correct horse"}, {"dora", "wrong"}, {"bob", "wrong"}, {"alice", strings.Repeat("x", 2000)}} {
+			if got := comparable(s.login(other[0], other[1])); !reflect.DeepEqual(got, wrong) {
+				t.Errorf("%s gets %v, a wrong password gets %v", other[0], got, wrong)
+			}
+		}
+	})
+
+	t.Run("C15: a username cannot write a log line", func(t *testing.T) {
+		forged := "x\n" + `{"level":"error","msg":"forged"}` + "\r\n\x1b[31m"
+		s.login(forged, "wrong").want(t, 400, "invalid_grant")
+		s.login(strings.Repeat("é", 5000), "wrong").want(t, 400, "invalid_grant")
+		// logged fails the test where a line is not JSON
+		if lines := s.logged(func(line map[string]any) bool { return line["msg"] == "forged" }); len(lines) > 0 {
+			t.Fatalf("a username made a line: %v", lines)
+		}
+		lines := s.logged(func(line map[string]any) bool { return line["username"] == forged })
+		if len(lines) != 1 {
+			t.Fatalf("%d lines with the username", len(lines))
+		}
+		for _, line := range s.logged(func(line map[string]any) bool { return line["username"] != nil }) {
+			if name := line["username"].(string); len(name) > 260 {
+				t.Errorf("a username of %d bytes in the log", len(name))
+			}
+		}
+	})
+
+	t.Run("C16: no password, secret or token in the log", func(t *testing.T) {
+		token := s.login("alice", "correct horse").text(t, "access_token")
+		s.login("alice", "hunter2-typed-wrong").want(t, 400, "invalid_grant")
+		s.login("alice", "correct horse", "client_secret", "guessed-client-secret").want(t, 401, "invalid_client")
+		// all but the line in which Caddy itself prints its config, at debug: the reason to
+		// write secrets as placeholders
+		lines := s.logged(func(line map[string]any) bool { return line["msg"] != "adjusted config" })
+		log := fmt.Sprint(lines)
+		if len(lines) == 0 {
+			t.Fatal("there is no log")
+		}
+		for _, secret := range []string{"correct horse", "correct+horse", "hunter2", "guessed-client", "web-secret", token, strings.Split(token, ".")[2], hashBcrypt, hashArgon2id} {
+			if strings.Contains(log, secret) {
+				t.Errorf("%q is in the log", secret)
+			}
+		}
+	})
+}
+
+// Lengths of passwords, with every scheme that a file may have.
+func TestPasswordLengths(t *testing.T) {
+	ascii := `0123456789 abcdefghijklmnopqrstuvwxyz!"#$%&'()*+,-./:;<=>?@[\]^_~|` // 66 characters
+	longest := map[string]int{"bcrypt": 72}
+	password := func(length int) string { return strings.Repeat("0123456789", length/10+1)[:length] }
+
+	users := new(strings.Builder)
+	for i, scheme := range allSchemes {
+		limit := longest[scheme]
+		if limit == 0 {
+			limit = 1024
+		}
+		longest[scheme] = limit
+		fmt.Fprintf(users, "ascii%d:%s\n", i, hashWith(t, scheme, ascii))
+		fmt.Fprintf(users, "longest%d:%s\n", i, hashWith(t, scheme, password(limit)))
+		if scheme != "bcrypt" { // whose library refuses to hash more
+			fmt.Fprintf(users, "longer%d:%s\n", i, hashWith(t, scheme, password(limit+1)))
+		}
+	}
+	fmt.Fprintf(users, "wide:%s\n", quickHash(t, strings.Repeat("é", 36)))
+	s := newSite(t)
+	s.write("users", users.String())
+	s.reload("", webSite("users htpasswd %DIR%/users\nallow_weak_hashes"))
+
+	for i, scheme := range allSchemes {
+		limit := longest[scheme]
+		t.Run("C12: "+strconv.Itoa(len(ascii))+" ASCII characters with "+scheme, func(t *testing.T) {
+			s.login(fmt.Sprint("ascii", i), ascii).want(t, 200, "")
+			s.login(fmt.Sprint("ascii", i), ascii[:len(ascii)-1]).want(t, 400, "invalid_grant")
+		})
+		t.Run(fmt.Sprintf("C11: %d bytes and no more with %s", limit, scheme), func(t *testing.T) {
+			user := fmt.Sprint("longest", i)
+			s.login(user, password(limit)).want(t, 200, "")
+			s.login(user, password(limit-1)).want(t, 400, "invalid_grant")
+			s.login(user, password(limit-1)+"x").want(t, 400, "invalid_grant")
+			s.login(user, password(limit+1)).want(t, 400, "invalid_grant")
+			s.login(fmt.Sprint("longer", i), password(limit+1)).want(t, 400, "invalid_grant")
+		})
+	}
+	t.Run("C11: bcrypt's 72 are bytes, not characters", func(t *testing.T) {
+		s.login("wide", strings.Repeat("é", 36)).want(t, 200, "")
+		s.login("wide", strings.Repeat("é", 37)).want(t, 400, "invalid_grant")
+	})
+}
+
+// A flood is answered 503 where it does not fit, and the rest of the server goes on. That
+// also counts the work: whoever must wait for a turn has a hash computed, so floods of
+// names that are unknown or disabled, and of passwords that are too long, prove a decoy.
+func TestPasswordFlood(t *testing.T) {
+	// of cost 12: slow enough that a flood is there as a whole before the first one ends
+	const slow = `$2y$12$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`
+	s := start(t, webSite(`
+		user alice `+slow+`
+		user bob `+slow+` {
+			disabled
+		}
+		password_checks {
+			concurrency 1
+			queue 2
+			wait 1m
+		}
+`))
+	for _, test := range []struct{ name, username, password string }{
+		{"C17: wrong passwords", "alice", "wrong"},
+		{"C3: unknown names", "nobody-%d", "wrong"},
+		{"C3: a disabled user", "bob", "wrong"},
+		{"C11: passwords over bcrypt's 72 bytes", "alice", strings.Repeat("x", 73)},
+		{"C11: passwords over 1,024 bytes for unknown names", "nobody-%d", strings.Repeat("x", 1025)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const flood = 10
+			var answers [flood]answer
+			var group sync.WaitGroup
+			for i := range flood {
+				group.Go(func() {
+					var err error
+					answers[i], err = s.attempt(strings.ReplaceAll(test.username, "%d", strconv.Itoa(i)), test.password)
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			done := make(chan struct{})
+			go func() { group.Wait(); close(done) }()
+			for running := true; running; {
+				select {
+				case <-done:
+					running = false
+				default:
+				}
+				if a := s.do(s.request("GET", "/", "")); a.status != 200 || string(a.body) != "the app" {
+					t.Fatalf("the app answers %d %q meanwhile", a.status, a.body)
+				}
+			}
+
+			busy := 0
+			for _, a := range answers {
+				if a.status != http.StatusServiceUnavailable {
+					a.want(t, 400, "invalid_grant")
+					continue
+				}
+				busy++
+				a.want(t, 503, "temporarily_unavailable")
+				if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || seconds < 1 {
+					t.Errorf("Retry-After: %q", a.header.Get("Retry-After"))
+				}
+				if a.header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(a.header.Get("Content-Type"), "application/json") {
+					t.Errorf("headers of a 503: %v", a.header)
+				}
+			}
+			if busy == 0 || busy == flood {
+				t.Fatalf("%d of %d were answered 503", busy, flood)
+			}
+		})
+	}
+	t.Run("C17: the next login after the flood is checked again", func(t *testing.T) {
+		s.login("alice", "wrong").want(t, 400, "invalid_grant")
+	})
+	if lines := s.logged(func(line map[string]any) bool {
+		return line["reason"] == "password_checks_busy" && line["remedy"] != nil
+	}); len(lines) == 0 {
+		t.Error("no log line says why and what to do")
+	}
+}
