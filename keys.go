@@ -70,6 +70,9 @@ func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
 	if k.rotation != 0 && !k.generates() {
 		return nil, errors.New("rotate_every: it is for generated keys, and every signing_key here is given; these rotate by listing the next one too, then first, then alone")
 	}
+	if k.rotation != 0 && k.lifetime() > maxKeysAtOnce*k.rotation {
+		return nil, fmt.Errorf("rotate_every: an access token lives more than %d times as long, and a key is kept for as long as its tokens: rotate less often, or lower access_token_ttl", maxKeysAtOnce)
+	}
 	poolKey := "keys|" + prefix + "|" + storageIdentity(storage)
 	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
 		return &generatedKeys{keys: make(map[keyring.Algorithm][]keyring.GeneratedKey)}, nil
@@ -252,7 +255,8 @@ func storageIdentity(storage certmagic.Storage) string {
 }
 
 const (
+	maxKeysAtOnce  = 50
 	readTimeout    = 5 * time.Second
 	storageTimeout = 15 * time.Second
-	keysPoll       = 30 * time.Second
+	keysPoll       = 20 * time.Second
 )

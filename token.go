@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
 // tokenResponse is the body of a successful answer (RFC 6749 §5.1).
@@ -89,8 +91,8 @@ func (s *Server) mint(keys *keySet, req *tokenRequest, a *authorization) (*token
 	if err != nil {
 		return nil, fmt.Errorf("signing an access token: %w", err)
 	}
-	if len(token) > maxTokenLength {
-		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(token), maxTokenLength)
+	if len(token) > keyring.MaxTokenLength {
+		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(token), keyring.MaxTokenLength)
 	}
 	return &tokenResponse{
 		TokenType:   "Bearer",
@@ -128,6 +130,5 @@ func credentialVersion(key []byte, server string, user *User) string {
 const (
 	typJWT         = "JWT"
 	typAccessToken = "at+jwt"
-	maxTokenLength = 8 << 10
 	idBytes        = 20
 )

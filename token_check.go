@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	// Unlike encoding/json it refuses a claim that is there twice and tells "sub" from "SUB".
 	"github.com/go-jose/go-jose/v4/json"
@@ -100,7 +101,9 @@ func (s *Server) checkLive(keys *keySet, token *accessToken) error {
 // secret with us may have signed anything.
 func parseAccessToken(claims []byte) (*accessToken, error) {
 	t := new(accessToken)
-	if err := json.Unmarshal(claims, &t.claims); err != nil || t.claims == nil {
+	var whole map[string]any // finds what is there twice at any depth, which raw claims do not
+	if !utf8.Valid(claims) || json.Unmarshal(claims, &whole) != nil ||
+		json.Unmarshal(claims, &t.claims) != nil || t.claims == nil {
 		return nil, tokenError("its claims are no JSON object, or one is there twice")
 	}
 	for _, required := range []struct {

@@ -12,7 +12,7 @@ import (
 // mistake, and the endpoint serves the next one.
 
 func TestAbusiveRequests(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	form := loginForm()
 	chunked := func(chunks ...string) string {
 		var b strings.Builder
@@ -86,7 +86,7 @@ func TestAbusiveRequests(t *testing.T) {
 }
 
 func TestExpectContinue(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	w := s.dial()
 	form := loginForm()
 	w.send(s.rawRequest("POST", "/token", "", formType, fmt.Sprintf("Content-Length: %d", len(form)), "Expect: 100-continue"))
@@ -98,7 +98,7 @@ func TestExpectContinue(t *testing.T) {
 }
 
 func TestBodiesThatEndEarly(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	form := loginForm()
 	for name, raw := range map[string]string{
 		"a length larger than what is sent": s.rawRequest("POST", "/token", form, formType, fmt.Sprintf("Content-Length: %d", len(form)+100)),
@@ -122,7 +122,7 @@ func TestBodiesThatEndEarly(t *testing.T) {
 
 // The one slow test of these: the bound is ten seconds.
 func TestABodyThatStopsIsEndedInBoundedTime(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	for name, raw := range map[string]string{
 		"A12: one byte, then silence":  s.rawRequest("POST", "/token", "g", formType, "Content-Length: 100"),
 		"A12: one chunk, then silence": s.rawRequest("POST", "/token", "1\r\ng\r\n", formType, "Transfer-Encoding: chunked"),
@@ -141,7 +141,7 @@ func TestABodyThatStopsIsEndedInBoundedTime(t *testing.T) {
 // A login that took its time to be typed must not end the connection's next request: the
 // bound is of one body.
 func TestAConnectionServesManyRequests(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	w := s.dial()
 	for range 3 {
 		w.send(s.rawPost("/token", loginForm()))
@@ -156,7 +156,7 @@ func TestAConnectionServesManyRequests(t *testing.T) {
 // Paths are matched as Caddy's path matcher does, and what is below the endpoint's path
 // never reaches the app.
 func TestPathVariants(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	const endpoint, nothing, app = "endpoint", "nothing", "app"
 	for target, where := range map[string]string{
 		"/token": endpoint, "/TOKEN": endpoint, "/Token": endpoint, "//token": endpoint, "/./token": endpoint,
@@ -199,7 +199,7 @@ func TestPathVariants(t *testing.T) {
 }
 
 func TestAnEndpointOnAnotherPath(t *testing.T) {
-	s := start(t, strings.Replace(basicSite, "token_endpoint {", "token_endpoint /Auth/OAuth2/Token {", 1))
+	s := startCheap(t, strings.Replace(basicSite, "token_endpoint {", "token_endpoint /Auth/OAuth2/Token {", 1))
 	s.post("/auth/oauth2/token", loginForm()).want(t, 200, "")
 	s.post("/AUTH/oauth2/token", loginForm()).want(t, 200, "")
 	s.do(s.request("GET", "/auth/oauth2/token/jwks", "")).want(t, 200, "")

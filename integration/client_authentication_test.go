@@ -38,7 +38,7 @@ func startClients(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t)
 	s.write("clients.json", fmt.Sprintf(`{"clients":[{"id":"nogrant","secret_hash":%q,"grants":[]}]}`, cheapHash(t, "web-secret")))
-	s.reload("", clientsSite)
+	s.reload("", cheap(t, clientsSite))
 	return s
 }
 

@@ -47,7 +47,7 @@ func startErrors(t *testing.T) *site {
 	s.write("users.json", fmt.Sprintf(`{"users":[
 		{"username":"carol","password_hash":%q,"disabled":true},
 		{"username":"dave","password_hash":%q,"scopes":["other"]}]}`, cheapHash(t, "correct horse"), cheapHash(t, "correct horse")))
-	s.reload("", errorsSite)
+	s.reload("", cheap(t, errorsSite))
 	return s
 }
 
@@ -151,7 +151,7 @@ func wellFormedError(t *testing.T, a answer) {
 var errorText = regexp.MustCompile(`^[\x20-\x21\x23-\x5B\x5D-\x7E]+$`)
 
 func TestPreflightsGoToTheNextHandler(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	for _, path := range []string{"/token", "/token/jwks", "/token/nothing"} {
 		t.Run("E6: OPTIONS "+path, func(t *testing.T) {
 			a := s.do(s.request("OPTIONS", path, "", "Origin: https://app.example.com", "Access-Control-Request-Method: POST"))
@@ -167,7 +167,7 @@ func TestPreflightsGoToTheNextHandler(t *testing.T) {
 		}
 	})
 	t.Run("E6: headers that the site adds are on errors as well", func(t *testing.T) {
-		s := start(t, strings.Replace(basicSite, "token_endpoint", "header Access-Control-Allow-Origin https://app.example.com\n\ttoken_endpoint", 1))
+		s := startCheap(t, strings.Replace(basicSite, "token_endpoint", "header Access-Control-Allow-Origin https://app.example.com\n\ttoken_endpoint", 1))
 		a := s.login("alice", "wrong")
 		a.want(t, 400, "invalid_grant")
 		if got := a.header.Get("Access-Control-Allow-Origin"); got != "https://app.example.com" {

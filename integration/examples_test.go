@@ -63,7 +63,16 @@ func startExample(t *testing.T, name string) *example {
 		t.Errorf("%s does not say how to run it: %s", config, command)
 	}
 	s.write(config, strings.ReplaceAll(text, "8080", strconv.Itoa(s.port)))
-	return &example{site: s, process: startProcess(t, s.dir, config, s.address())}
+	return &example{site: s, process: startReady(t, s, config)}
+}
+
+// startReady runs a config and waits until everything is started: Caddy listens before
+// the keys of a first start are there, and answers 503 until then.
+func startReady(t *testing.T, s *site, config string) *process {
+	t.Helper()
+	p := startProcess(t, s.dir, config, s.address())
+	eventually(t, "Caddy is ready", func() bool { return strings.Contains(p.printed(), "serving initial configuration") })
+	return p
 }
 
 // ask sends a request to a host of the example.

@@ -184,7 +184,7 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 	if !ok {
 		t.Fatalf("not the command that runs it: %s", blocks["run"].text)
 	}
-	p := startProcess(t, s.dir, strings.TrimSpace(args), s.address())
+	p := startReady(t, s, strings.TrimSpace(args))
 
 	curl := strings.ReplaceAll(blocks["curl"].text, "8080", port)
 	answer := shell(t, s.dir, curl, "")
@@ -475,7 +475,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 			t.Errorf("of %d kinds of clients, %d: %v", n, i+1, err)
 		}
 	}
-	for _, key := range []string{"ES256", "HS256 web-secret", "ES256 file /etc/caddy/key.pem"} {
+	for _, key := range []string{"ES256", "HS256 0123456789abcdef0123456789abcdef", "ES256 file /etc/caddy/key.pem"} {
 		for _, format := range []string{"htpasswd", "json"} {
 			site := "http://localhost {\n\ttoken_endpoint {\n\t\tsigning_key " + key + "\n\t\tusers " + format + " /f\n\t\tclients " + format + " /f\n\t}\n}\n"
 			if _, err := adapt(site); err != nil {
@@ -631,6 +631,7 @@ func readmeJSON(t *testing.T, blocks map[string]block) {
 			}
 		}
 	}
+	delete(known, "defined_at") // the Caddyfile adapter's note to itself
 	var handler any
 	unmarshal(t, blocks["config"].text, &handler)
 	shown := make(map[string]bool)

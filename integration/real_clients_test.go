@@ -36,7 +36,7 @@ const realSite = `http://127.0.0.1:%PORT% {
 `
 
 func TestXOAuth2GetsATokenThatVerifies(t *testing.T) {
-	s := start(t, realSite)
+	s := startCheap(t, realSite)
 	styles := []struct {
 		name  string
 		style oauth2.AuthStyle
@@ -68,7 +68,7 @@ func TestXOAuth2GetsATokenThatVerifies(t *testing.T) {
 }
 
 func TestXOAuth2UnderstandsRefusals(t *testing.T) {
-	s := start(t, realSite)
+	s := startCheap(t, realSite)
 	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
 		config := oauth2.Config{
 			ClientID: "web", ClientSecret: "web-secret",
@@ -93,7 +93,7 @@ func TestCurlGetsAToken(t *testing.T) {
 	if err != nil {
 		t.Fatal("curl is missing: install it, this is how the README gets its token")
 	}
-	s := start(t, realSite)
+	s := startCheap(t, realSite)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, curl, "--silent", "--show-error", "--fail-with-body", "--noproxy", "*",

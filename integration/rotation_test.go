@@ -69,7 +69,7 @@ http://127.0.0.1:%PORT% {
 	second := tokenSignedBy(t, a, b, next)
 	accepted(t, nodes, issuer, first, published, second) // L10: the old key verifies as long as its tokens live
 
-	age(t, a.dir, next, 80*time.Minute) // 15 minutes published, an hour of tokens, leeway
+	age(t, a.dir, next, 90*time.Minute) // 15 minutes published, an hour of tokens, leeway, handover
 	eventually(t, "both nodes retire the old key", func() bool {
 		return slices.Equal(publishedKeys(t, a, b), []string{next})
 	})

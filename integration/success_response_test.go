@@ -11,7 +11,7 @@ import (
 
 // Section D of the conformance list: the success response.
 func TestSuccessResponse(t *testing.T) {
-	s := start(t, `http://127.0.0.1:%PORT% {
+	s := startCheap(t, `http://127.0.0.1:%PORT% {
 	log
 	token_endpoint {
 		scopes read write admin

@@ -9,7 +9,7 @@ import (
 // Section A of the conformance list: the token request.
 
 func TestTokenRequestMethods(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 
 	for _, method := range []string{"GET", "PUT", "HEAD", "DELETE", "PATCH", "TRACE", "post"} {
 		t.Run("A1: "+method+" is answered 405, names POST and gives no token", func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestTokenRequestMethods(t *testing.T) {
 
 // Every body here is sent as it stands.
 func TestTokenRequestForms(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	const client = "&client_id=web&client_secret=web-secret"
 	const login = "grant_type=password&username=alice&password=correct+horse" + client
 
@@ -105,7 +105,7 @@ func TestTokenRequestForms(t *testing.T) {
 }
 
 func TestTokenRequestContentTypes(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	const asJSON = `{"grant_type":"password","username":"alice","password":"correct horse","client_id":"web","client_secret":"web-secret"}`
 	multipart := "--b\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--b--\r\n"
 
@@ -143,7 +143,7 @@ func TestTokenRequestContentTypes(t *testing.T) {
 }
 
 func TestTokenRequestQueries(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 
 	tests := []struct {
 		name   string
@@ -189,7 +189,7 @@ func TestTokenRequestQueries(t *testing.T) {
 }
 
 func TestTokenRequestSizes(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	const limit = 64 << 10
 	fill := func(size int) string {
 		form := loginForm() + "&x="
@@ -218,7 +218,7 @@ func TestTokenRequestSizes(t *testing.T) {
 }
 
 func TestABodyLimitOfTheSiteThatIsLowerCounts(t *testing.T) {
-	s := start(t, strings.Replace(basicSite, "token_endpoint", "request_body {\n max_size 1KB\n}\ntoken_endpoint", 1))
+	s := startCheap(t, strings.Replace(basicSite, "token_endpoint", "request_body {\n max_size 1KB\n}\ntoken_endpoint", 1))
 	t.Run("A12: a body within the site's limit is accepted", func(t *testing.T) {
 		s.login("alice", "correct horse").want(t, 200, "")
 	})
@@ -230,7 +230,7 @@ func TestABodyLimitOfTheSiteThatIsLowerCounts(t *testing.T) {
 
 // A13 in depth is in transport_test.go.
 func TestTokenRequestTransport(t *testing.T) {
-	s := start(t, basicSite)
+	s := startCheap(t, basicSite)
 	t.Run("A13: loopback is secure", func(t *testing.T) {
 		s.login("alice", "correct horse").want(t, 200, "")
 	})

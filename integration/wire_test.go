@@ -180,6 +180,19 @@ const (
 		}`
 )
 
+// startCheap serves the sites with hashes that are quick to check: most tests are about
+// something else, and the race detector makes the real ones slow.
+func startCheap(t *testing.T, sites string) *site {
+	t.Helper()
+	return start(t, cheap(t, sites))
+}
+
+func cheap(t *testing.T, sites string) string {
+	t.Helper()
+	hash := cheapHash(t, "correct horse")
+	return strings.NewReplacer(hashBcrypt, hash, hashArgon2id, hash).Replace(sites)
+}
+
 // load runs a whole Caddyfile, for tests that need other global options.
 func (s *site) load(caddyfile string) {
 	s.t.Helper()

@@ -257,19 +257,42 @@ func checkError(t *testing.T, err error, part string) {
 	}
 }
 
+// usualClaims are about what an access token has.
+var usualClaims = jwt.MapClaims{
+	"iss": "https://api.example.com", "aud": "https://api.example.com", "sub": "512a7a3c", "username": "alice",
+	"exp": 1790003600, "iat": 1790000000, "nbf": 1790000000, "jti": "3f786850e387550fdab836ed7e6dc881de23001b",
+	"cid": "web", "client_id": "web", "scope": "contacts.read contacts.write",
+	"sid": "20261222-89e6c98d92887913cadf06b2adb97f26cde4849b", "cver": "1f40fc92da241694750979ee6cf582f2",
+}
+
 func BenchmarkSign(b *testing.B) {
-	claims := jwt.MapClaims{
-		"iss": "https://api.example.com", "aud": "https://api.example.com", "sub": "512a7a3c", "username": "alice",
-		"exp": 1790003600, "iat": 1790000000, "nbf": 1790000000, "jti": "3f786850e387550fdab836ed7e6dc881de23001b",
-		"cid": "web", "client_id": "web", "scope": "contacts.read contacts.write",
-		"sid": "20261222-89e6c98d92887913cadf06b2adb97f26cde4849b", "cver": "1f40fc92da241694750979ee6cf582f2",
-	}
 	for _, a := range []Algorithm{"HS256", "ES256", "EdDSA", "RS256"} {
 		b.Run(string(a), func(b *testing.B) {
 			k := generate(b, a)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := k.Sign("JWT", claims); err != nil {
+				if _, err := k.Sign("JWT", usualClaims); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	for _, a := range []Algorithm{"HS256", "ES256", "EdDSA", "RS256"} {
+		b.Run(string(a), func(b *testing.B) {
+			ring, err := NewRing(generate(b, a))
+			if err != nil {
+				b.Fatal(err)
+			}
+			token, err := ring.Signer().Sign("JWT", usualClaims)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := ring.Verify(token); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func testdata(t *testing.T, names ...string) []byte {
+func testdata(t testing.TB, names ...string) []byte {
 	t.Helper()
 	var all []byte
 	for _, name := range names {

@@ -150,7 +150,7 @@ func (f *fleet) deleteRetired() error {
 // every node until it expires, and every signer but the first was published everywhere for ten minutes.
 func TestEveryTokenVerifiesOnEveryNodeThroughRotations(t *testing.T) {
 	defer func() { now = time.Now }()
-	rounds := 40
+	rounds := 16
 	if testing.Short() {
 		rounds = 5
 	}

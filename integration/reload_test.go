@@ -1,0 +1,371 @@
+package integration
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Endpoints of one name are one server, wherever they are.
+func TestSharedServers(t *testing.T) {
+	s := newSite(t)
+	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	endpoint := `
+		users htpasswd %DIR%/users
+		client web {
+			secret web-secret
+		}
+	`
+	form := url.Values{
+		"grant_type": {"password"}, "username": {"alice"}, "password": {"password"},
+		"client_id": {"web"}, "client_secret": {"web-secret"},
+	}
+	from := func(t *testing.T, target string) (kid, version any) {
+		t.Helper()
+		eventually(t, "there is a certificate for "+target, func() bool {
+			response, err := s.client.PostForm(target, form)
+			if err == nil {
+				response.Body.Close()
+			}
+			return err == nil
+		})
+		a := s.do(s.request("POST", target, form.Encode()))
+		a.want(t, 200, "")
+		header, claims := opened(t, a.text(t, "access_token"))
+		return header["kid"], claims["cver"]
+	}
+	plain, encrypted := s.url("/token"), s.expand("https://localhost:%TLSPORT%/token")
+	host := s.expand("http://localhost:%PORT%/token")
+	for _, test := range []struct {
+		name, sites string
+		targets     []string
+	}{
+		{"one site over HTTP and HTTPS", `http://127.0.0.1:%PORT%, https://localhost:%TLSPORT% {
+	tls internal
+	token_endpoint {` + endpoint + `}
+}
+`, []string{plain, encrypted}},
+		{"a snippet imported into several sites", `(auth) {
+	token_endpoint {` + endpoint + `}
+}
+http://127.0.0.1:%PORT% {
+	import auth
+}
+http://localhost:%PORT% {
+	import auth
+}
+https://localhost:%TLSPORT% {
+	tls internal
+	import auth
+}
+`, []string{plain, host, encrypted}},
+		{"one name in two sites, at other paths and with other transport", `http://127.0.0.1:%PORT% {
+	token_endpoint {
+		name shared
+		` + endpoint + `
+	}
+	token_endpoint /second {
+		name shared
+		allow_http
+		` + endpoint + `
+	}
+}
+http://localhost:%PORT% {
+	token_endpoint {
+		name shared
+		` + endpoint + `
+	}
+}
+`, []string{plain, s.url("/second"), host}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s.reload("", strings.ReplaceAll(test.sites, "%TLSPORT%", fmt.Sprint(s.tlsPort)))
+			s.client.CloseIdleConnections()
+			s.relogin("alice", "password").want(t, 200, "")
+			kid, version := from(t, test.targets[0])
+			for _, target := range test.targets[1:] {
+				if k, v := from(t, target); k != kid || v != version {
+					t.Errorf("%s signs with kid %v and cver %v, %s with %v and %v", target, k, v, test.targets[0], kid, version)
+				}
+			}
+		})
+	}
+	t.Run("and all of them read the file once", func(t *testing.T) {
+		if lines := s.logged(func(line map[string]any) bool { return line["msg"] == "users loaded" }); len(lines) != 1 {
+			t.Fatalf("%d times: %v", len(lines), lines)
+		}
+	})
+}
+
+// A name with two meanings is refused, in JSON as in the Caddyfile.
+func TestServersOfOneNameMustBeEqual(t *testing.T) {
+	s := newSite(t)
+	hash := quickHash(t, "password")
+	endpoint := func(path string) string {
+		return "token_endpoint " + path + " {\nname twin\nuser alice " + hash + "\nclient web {\nsecret web-secret\n}\n}\n"
+	}
+	sites := "http://127.0.0.1:%PORT% {\n" + endpoint("/token") + endpoint("/other") + "}\n"
+	for _, test := range []struct {
+		name, key string
+		value     any
+	}{
+		{"issuer", "issuer", "https://other.example"},
+		{"lifetime", "access_token_ttl", "5m"},
+		{"users", "users", []any{map[string]any{"source": "inline", "users": []any{map[string]any{"username": "eve", "password_hash": hash}}}}},
+	} {
+		t.Run("another "+test.name, func(t *testing.T) {
+			err := s.tryEdited(sites, func(endpoint map[string]any) {
+				if endpoint["path"] == "/other" {
+					endpoint[test.key] = test.value
+				}
+			})
+			wantLoadError(t, err, `"twin"`, "different settings", "a name of its own")
+		})
+	}
+	t.Run("equal settings are one server", func(t *testing.T) {
+		if err := s.tryEdited(sites, func(map[string]any) {}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("another path and allow_http are the endpoint's own", func(t *testing.T) {
+		err := s.tryEdited(sites, func(endpoint map[string]any) { endpoint["allow_http"] = endpoint["path"] == "/other" })
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("the Caddyfile names both places", func(t *testing.T) {
+		_, err := adapt(s.expand("http://127.0.0.1:%PORT% {\n" + endpoint("/token") + "}\nhttp://localhost:%PORT% {\n" + strings.Replace(endpoint("/token"), "name twin", "name twin\nissuer https://other.example", 1) + "}\n"))
+		wantLoadError(t, err, `"twin"`, "Caddyfile:2", "Caddyfile:1")
+	})
+}
+
+// A config that does not load takes nothing from the one that runs: several times in a
+// row, since a reference that is given back once too often only shows then.
+func TestFailedReloads(t *testing.T) {
+	s := newSite(t)
+	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	s.write("clients.json", `{"clients":[{"id":"app","public":true}]}`)
+	s.writeOld("broken", "no colon\n")
+	good := "users htpasswd %DIR%/users\nclients json %DIR%/clients.json\n"
+	s.reload("", webSite(good))
+	before := string(s.jwks("/token").body)
+
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	for _, test := range []struct{ name, sites, text string }{
+		{"a users file that is broken", webSite(good + "users htpasswd %DIR%/broken"), "broken"},
+		{"a users file that is missing", webSite("users htpasswd %DIR%/missing\n" + good), "missing"},
+		{"a signing key that is missing", webSite(good + "signing_key RS256 file %DIR%/missing"), "missing"},
+		{"an id that is there twice", webSite(good + "user bob " + hashBcrypt + " {\nid alice\n}"), "unique"},
+		{"a port that is taken, which shows when all is provisioned", webSite(good) + "http://" + busy.Addr().String() + " {\nrespond x\n}\n", "address already in use"},
+		{"another module that fails", webSite(good) + "http://localhost:%PORT% {\nbasic_auth {\nbob not-a-hash\n}\n}\n", "http_basic"},
+	} {
+		t.Run("the old config goes on after "+test.name, func(t *testing.T) {
+			for range 3 {
+				wantLoadError(t, s.tryReload("", test.sites), test.text)
+				s.relogin("alice", "password").want(t, 200, "")
+				s.relogin("alice", "password", "client_id", "app", "client_secret", "").want(t, 200, "")
+			}
+			if after := string(s.jwks("/token").body); after != before {
+				t.Fatalf("keys changed from %s to %s", before, after)
+			}
+		})
+	}
+	t.Run("and still follows its files", func(t *testing.T) {
+		s.write("users", "alice:"+quickHash(t, "new")+"\n")
+		s.write("clients.json", `{"clients":[{"id":"app2","public":true}]}`)
+		eventually(t, "the new files are in force", func() bool {
+			return s.login("alice", "new", "client_id", "app2", "client_secret", "").status == 200
+		})
+		s.login("alice", "password").want(t, 400, "invalid_grant")
+	})
+}
+
+// Whoever logs in while the config is reloaded notices nothing.
+func TestReloadsUnderLogins(t *testing.T) {
+	s := newSite(t)
+	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	site := func(i int) string {
+		return webSite(fmt.Sprintf("users htpasswd %%DIR%%/users\naccess_token_ttl %ds\npassword_checks {\nwait 1m\n}", 60+i%2))
+	}
+	s.reload("", site(0))
+	before := string(s.jwks("/token").body)
+
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	var logins atomic.Int64
+	for range 4 {
+		group.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				// no answer at all is Caddy's: it closes connections of the old config
+				a, err := s.attempt("alice", "password")
+				if err != nil {
+					continue
+				}
+				if a.status != 200 {
+					t.Errorf("answered %d %s", a.status, a.body)
+					return
+				}
+				logins.Add(1)
+			}
+		})
+	}
+	for i := range 25 {
+		seen := logins.Load()
+		s.reload("", site(i+1))
+		eventually(t, "logins go on", func() bool { return t.Failed() || logins.Load() > seen })
+	}
+	close(stop)
+	group.Wait()
+	if after := string(s.jwks("/token").body); after != before {
+		t.Errorf("keys changed from %s to %s", before, after)
+	}
+	if objects, _ := filepath.Glob(s.path("storage/grant/*/keys/*/*")); len(objects) != 1 {
+		t.Errorf("keys in storage: %v", objects)
+	}
+	if lines := s.logged(func(line map[string]any) bool {
+		return line["level"] == "error" || strings.Contains(strings.ToLower(fmt.Sprint(line["msg"])), "panic")
+	}); len(lines) > 0 {
+		t.Errorf("in the log: %v", lines)
+	}
+}
+
+// A request that is under way stays with the config that it began with, which Caddy cleans
+// up meanwhile.
+func TestRequestAcrossReload(t *testing.T) {
+	s := newSite(t)
+	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	s.reload("", webSite("users htpasswd %DIR%/users"))
+	body := "grant_type=password&username=alice&password=password&client_id=web&client_secret=web-secret"
+
+	conn, err := net.Dial("tcp", s.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	reader := bufio.NewReader(conn)
+	fmt.Fprintf(conn, "POST /token HTTP/1.1\r\nHost: %s\r\nExpect: 100-continue\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n", s.address(), len(body))
+	// the server asks for the body when the endpoint begins to read it
+	if line, err := reader.ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+		t.Fatalf("%q %v", line, err)
+	}
+	if _, err := reader.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	s.reload("", webSite("user bob "+quickHash(t, "password")))
+	if _, err := io.WriteString(conn, body); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatalf("no answer: %v", err)
+	}
+	defer response.Body.Close()
+	if answer, _ := io.ReadAll(response.Body); response.StatusCode != 200 {
+		t.Fatalf("%d %s", response.StatusCode, answer)
+	}
+}
+
+// withoutPKI is globalOptions without skip_install_trust, which brings Caddy's own
+// certificate authority along: it writes to the storage, and does not start without it.
+var withoutPKI = strings.NewReplacer("\tskip_install_trust\n", "", "%OPTIONS%", "").Replace(globalOptions)
+
+// `caddy validate` provisions everything and leaves nothing behind.
+func TestValidateLeavesNoTrace(t *testing.T) {
+	s := newSite(t)
+	config := s.write("Caddyfile", s.expand(withoutPKI+basicSite))
+	cmd := caddyCommand(context.Background(), t, s.dir, "validate", "--config", config, "--adapter", "caddyfile")
+	if output, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(output), "Valid configuration") {
+		t.Fatalf("caddy validate: %v\n%s", err, output)
+	}
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if name := entry.Name(); name != "Caddyfile" && name != "log.json" {
+			t.Errorf("left behind: %s", name)
+		}
+	}
+}
+
+// A storage that cannot be written costs the tokens, not the server, and only as long as
+// it lasts.
+func TestStorageThatCannotBeWritten(t *testing.T) {
+	s := newSite(t)
+	load := func(lines string) {
+		t.Helper()
+		config, err := adapt(s.expand(withoutPKI + webSite(lines)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Load(config, true); err != nil {
+			t.Fatalf("Caddy does not start: %v", err)
+		}
+	}
+	s.write("storage", "a file where a directory should be")
+	load("user alice " + quickHash(t, "password"))
+
+	for name, a := range map[string]answer{"token": s.login("alice", "password"), "jwks": s.do(s.request("GET", "/token/jwks", ""))} {
+		t.Run("503 and Retry-After: "+name, func(t *testing.T) {
+			a.want(t, http.StatusServiceUnavailable, "temporarily_unavailable")
+			if a.header.Get("Retry-After") == "" || a.header.Get("Cache-Control") != "no-store" {
+				t.Fatalf("headers %v", a.header)
+			}
+			if strings.Contains(string(a.body), "storage") {
+				t.Fatalf("the answer says too much: %s", a.body)
+			}
+		})
+	}
+	t.Run("C17: the app goes on", func(t *testing.T) {
+		if a := s.do(s.request("GET", "/", "")); a.status != 200 || string(a.body) != "the app" {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	})
+	t.Run("the log says why", func(t *testing.T) {
+		if lines := s.logged(func(line map[string]any) bool {
+			return line["level"] == "error" && strings.Contains(fmt.Sprint(line["msg"]), "keys") && strings.Contains(fmt.Sprint(line["error"]), "storage")
+		}); len(lines) == 0 {
+			t.Fatal("it does not")
+		}
+	})
+	t.Run("tokens are issued without a reload when the storage is good again", func(t *testing.T) {
+		if err := os.Remove(s.path("storage")); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "a token", func() bool { return s.login("alice", "password").status == 200 })
+		s.verified(s.login("alice", "password").text(t, "access_token"), "/token")
+	})
+	t.Run("and a storage that goes away takes no keys, across a reload too", func(t *testing.T) {
+		before := string(s.jwks("/token").body)
+		if err := os.Rename(s.path("storage"), s.path("elsewhere")); err != nil {
+			t.Fatal(err)
+		}
+		s.write("storage", "a file again")
+		load("access_token_ttl 2m\nuser alice " + quickHash(t, "password"))
+		s.relogin("alice", "password").want(t, 200, "")
+		if after := string(s.jwks("/token").body); after != before {
+			t.Fatalf("keys changed from %s to %s", before, after)
+		}
+	})
+}
