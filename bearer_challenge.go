@@ -65,7 +65,7 @@ func (e *bearerError) send(w http.ResponseWriter, realm string) error {
 // bearerToken finds the one token of a request. It is taken from the Authorization header
 // only: a query stays in logs, histories and Referer headers (RFC 6750 §5.3).
 func bearerToken(r *http.Request, authorization []string) (string, *bearerError) {
-	if r.URL.RawQuery != "" && r.URL.Query().Has("access_token") {
+	if queryHas(r.URL.RawQuery, "access_token") {
 		return "", errBearerRequest("the query has an access_token")
 	}
 	switch len(authorization) {

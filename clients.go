@@ -210,11 +210,11 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 	}
 
 	client := s.clients.byID(id)
+	req.client = client
 	if secret == "" {
 		if client == nil || !client.Public {
 			return errInvalidClient("no_client_secret")
 		}
-		req.client = client
 		return nil
 	}
 	reason, err := s.checkClientSecret(ctx, keys, req.address, id, client, secret)
@@ -224,7 +224,6 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 	if reason != "" {
 		return errInvalidClient(reason)
 	}
-	req.client = client
 	return nil
 }
 

@@ -23,7 +23,7 @@ type routes struct {
 type route struct {
 	path    caddyhttp.MatchPath
 	methods []string
-	serve   func(*Handler, http.ResponseWriter, *http.Request) error
+	serve   func(*Handler, http.ResponseWriter, *http.Request, *tokenRequest) error
 }
 
 // newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
@@ -54,26 +54,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !h.routes.all.Match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
 	}
+	req := newTokenRequest(r)
 	if !h.AllowHTTP && !isSecure(r) {
-		return h.refuse(w, r, &tokenRequest{}, errNotSecure())
+		return h.refuse(w, r, req, errNotSecure())
 	}
 	for _, route := range h.routes.each {
 		if !route.path.Match(r) {
 			continue
 		}
 		if !slices.Contains(route.methods, r.Method) {
-			return h.refuse(w, r, &tokenRequest{}, errMethod(strings.Join(route.methods, ", ")))
+			return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
 		}
-		return route.serve(h, w, r)
+		return route.serve(h, w, r, req)
 	}
-	return h.refuse(w, r, &tokenRequest{}, errNoEndpoint())
+	return h.refuse(w, r, req, errNoEndpoint())
 }
 
 // serveToken answers a token request (RFC 6749 §3.2).
-func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request) error {
-	start := now()
-	req, err := parseTokenRequest(w, r)
-	if err != nil {
+func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
+	if err := req.parse(w, r); err != nil {
 		return h.refuse(w, r, req, err)
 	}
 	response, err := h.server.token(r.Context(), req)
@@ -84,20 +83,19 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request) error {
 	setUser(r, req.user)
 	addLogField(r, zap.String("grant_type", req.grantType))
 	if entry := h.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
-		entry.Write(append(h.facts(r, req),
+		entry.Write(append(h.facts(req),
 			zap.String("scope", response.Scope),
 			zap.String("token_id", response.tokenID),
-			zap.String("session_id", response.sessionID),
-			zap.Duration("duration", now().Sub(start)))...)
+			zap.String("session_id", response.sessionID))...)
 	}
 	return writeJSON(w, http.StatusOK, response)
 }
 
 // serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
-func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	keys := h.server.keys.current()
 	if keys == nil {
-		return h.refuse(w, r, &tokenRequest{}, errNoKeys())
+		return h.refuse(w, r, req, errNoKeys())
 	}
 	return writeCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
 }
@@ -119,7 +117,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		level = zapcore.ErrorLevel
 	}
 	if entry := h.logger.Check(level, "request refused"); entry != nil {
-		fields := append(h.facts(r, req),
+		fields := append(h.facts(req),
 			zap.Int("status", refusal.status),
 			zap.String("oauth_error", refusal.code),
 			zap.String("reason", refusal.reason))
@@ -134,14 +132,21 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		}
 		entry.Write(fields...)
 	}
+	if !req.bodyRead && r.ContentLength != 0 && r.ProtoMajor == 1 {
+		// else the server would wait for the body before it sends the answer
+		w.Header().Set("Connection", "close")
+	}
 	return refusal.write(w, h.server.Name)
 }
 
 // facts are the log fields that success and refusal share. A client or user appears only
 // once it is known to exist: what a stranger types may be a password.
-func (h *Handler) facts(r *http.Request, req *tokenRequest) []zap.Field {
+func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	fields := make([]zap.Field, 0, 12)
-	fields = append(fields, zap.String("server", h.server.Name), zap.String("client_ip", clientIP(r)))
+	fields = append(fields,
+		zap.String("server", h.server.Name),
+		zap.String("client_ip", req.address),
+		zap.Duration("duration", now().Sub(req.received)))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		fields = append(fields, zap.String("grant_type", grantType))
 	}

@@ -18,10 +18,10 @@ type metadata struct {
 }
 
 // serveMetadata answers with the server's metadata (RFC 8414 §3.2).
-func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request) error {
+func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	keys := h.server.keys.current()
 	if keys == nil {
-		return h.refuse(w, r, &tokenRequest{}, errNoKeys())
+		return h.refuse(w, r, req, errNoKeys())
 	}
 	origin := issuerOrigin(h.server.Issuer)
 	m := metadata{

@@ -7,51 +7,68 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// tokenRequest is a request to the token endpoint, parsed once. Grants see this and never
-// the *http.Request. What is found out about it on the way is kept here for the log.
+// tokenRequest is a request to an endpoint, parsed once. Grants see this and never the
+// *http.Request. What is found out about it on the way is kept here for the log.
 type tokenRequest struct {
+	received time.Time
+	address  string // of the client, as Caddy sees it; may be empty
+	bodyRead bool   // to its end
+
 	grantType     string
 	params        map[string]string // those with a value; absent and empty are the same
 	authorization []string          // the Authorization headers
-	address       string            // of the client, as Caddy sees it; may be empty
 
-	client *Client  // from client authentication on
+	client *Client  // as soon as a client of that id is known; grants see it authenticated
 	scopes []string // asked for and allowed for the client; nil if the request names none
 	user   *User    // as soon as a user of that name is known, before the password is checked
 }
 
-// parseTokenRequest reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
-func parseTokenRequest(w http.ResponseWriter, r *http.Request) (*tokenRequest, error) {
-	req := &tokenRequest{authorization: r.Header["Authorization"], address: clientIP(r)}
+func newTokenRequest(r *http.Request) *tokenRequest {
+	return &tokenRequest{received: now(), address: clientIP(r), authorization: r.Header["Authorization"]}
+}
 
-	if r.URL.RawQuery != "" {
-		query := r.URL.Query()
-		for _, name := range credentialParameters {
-			if query.Has(name) {
-				return req, errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries")
-			}
-		}
+// parse reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
+func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
+	if queryHas(r.URL.RawQuery, credentialParameters...) {
+		return errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries")
 	}
 	if !isForm(r.Header["Content-Type"]) {
-		return req, errInvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
+		return errInvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
 	}
 	body, err := readBody(w, r)
 	if err != nil {
-		return req, err
+		return err
 	}
+	req.bodyRead = true
 	if req.params, err = parseForm(body); err != nil {
-		return req, err
+		return err
 	}
 	req.grantType = req.params["grant_type"]
 	if req.grantType == "" {
-		return req, errMissingParameter("grant_type")
+		return errMissingParameter("grant_type")
 	}
-	return req, nil
+	return nil
+}
+
+// queryHas looks for parameters by name. Unlike [url.ParseQuery] it passes over nothing
+// that is malformed: a password in a bad query is in the logs all the same.
+func queryHas(query string, names ...string) bool {
+	for part := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(part, "=")
+		if unescaped, err := url.QueryUnescape(name); err == nil {
+			name = unescaped
+		}
+		if slices.Contains(names, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // isForm accepts one Content-Type, with UTF-8 as its charset if it names one.
@@ -69,6 +86,9 @@ func isForm(contentTypes []string) bool {
 
 // readBody reads the body within its bounds of size and time.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBodySize {
+		return nil, errBodyTooLarge()
+	}
 	controller := http.NewResponseController(w)
 	if controller.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
 		// the deadline is that of the connection: left in place, it would end the request

@@ -295,3 +295,31 @@ http://127.0.0.1:%PORT% {
 		}
 	})
 }
+
+// A client that exists and fails to authenticate is named in the log, as a user is who
+// exists and fails: an operator has to find out whose secret is wrong.
+func TestARefusedClientThatExistsIsInTheLog(t *testing.T) {
+	s := startLog(t, "")
+	for name, form := range map[string]string{
+		"a wrong secret":                loginForm("client_secret", "wrong"),
+		"no secret":                     loginForm("client_secret", ""),
+		"a public client with a secret": loginForm("client_id", "cli"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.post("/token", form).want(t, 401, "invalid_client")
+			lines := s.refusals()
+			if id := lines[len(lines)-1]["client_id"]; id == nil {
+				t.Errorf("client_id is not there: %v", lines[len(lines)-1])
+			}
+		})
+	}
+}
+
+// DESIGN §8 lists duration among the facts of a line.
+func TestARefusalSaysHowLongItTook(t *testing.T) {
+	s := startLog(t, "")
+	s.login("alice", "wrong")
+	if _, ok := s.refusals()[0]["duration"].(float64); !ok {
+		t.Errorf("no duration: %v", s.refusals()[0])
+	}
+}

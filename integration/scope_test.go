@@ -182,8 +182,8 @@ func TestScopeSettings(t *testing.T) {
 	s := newSite(t)
 	hash := quickHash(t, "password")
 	for _, test := range []struct{ name, lines, text string }{
-		{"F2: a server's scope that no request can name", `scopes "re\ad"`, "holds a space"},
-		{"F2: a scope that is not ASCII", `scopes réad`, "holds a space"},
+		{"F2: a server's scope that no request can name", `scopes "re\ad"`, "is not a scope"},
+		{"F2: a scope that is not ASCII", `scopes réad`, "is not a scope"},
 		{"F6: scopes without arguments, which might have been a last one", `scopes`, "scopes takes one argument or more"},
 		{"F5: the same scope twice", `scopes read read`, "there twice"},
 		{"F4: default_scopes beyond the client's", "client other {\npublic\nscopes read\ndefault_scopes write\n}", "default_scopes"},
@@ -198,9 +198,9 @@ func TestScopeSettings(t *testing.T) {
 	}
 	for _, test := range []struct{ name, scopes, text string }{
 		{"F6: null in place of a list would be no restriction", `null`, "scopes"},
-		{"F2: two scopes in one text", `["read write"]`, "holds a space"},
+		{"F2: two scopes in one text", `["read write"]`, "scopes: \"read write\""},
 		{"F2: a text in place of a list", `"read"`, "must be a list"},
-		{"F2: an empty text in the list", `[""]`, "holds a space"},
+		{"F2: an empty text in the list", `[""]`, "is not a scope"},
 		{"F6: null in the list", `["read", null]`, "null"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,0 +1,217 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+)
+
+const testHash = `$2a$04$zVHmKQtGGQob.b/Nc7l9NO8UlrYcW05FiuCj/SxsFO/ZtiN9.mNzy`
+
+// newTestApp is the app of a config that is provisioned and never started.
+func newTestApp(t *testing.T, dir string) (*App, caddy.Context) {
+	t.Helper()
+	ctx, err := caddy.ProvisionContext(&caddy.Config{
+		Admin:      &caddy.AdminConfig{Disabled: true},
+		StorageRaw: caddyconfig.JSONModuleObject(map[string]string{"root": filepath.Join(dir, "storage")}, "module", "file_system", nil),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := ctx.App(appID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app.(*App), ctx
+}
+
+// testConfig is a server with one client and the given user sources.
+func testConfig(name string, sources ...json.RawMessage) Config {
+	return Config{
+		Name:       name,
+		UsersRaw:   sources,
+		ClientsRaw: []json.RawMessage{module(InlineClients{Clients: []Client{{ID: "web", Public: true}}}, "inline")},
+	}
+}
+
+func htpasswd(path string) json.RawMessage { return module(HtpasswdUsers{Path: path}, "htpasswd") }
+
+func writeUsers(t *testing.T, path string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("alice:"+testHash+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustJoin(t *testing.T, app *App, ctx caddy.Context, config Config) *Server {
+	t.Helper()
+	server, err := app.join(ctx, config, "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// followed is the source as what it follows.
+func followed(t *testing.T, s *Server, i int) *HtpasswdUsers {
+	t.Helper()
+	source, ok := s.users.sources[i].(*HtpasswdUsers)
+	if !ok {
+		t.Fatalf("source %d is a %T", i, s.users.sources[i])
+	}
+	return source
+}
+
+func wantReferences(t *testing.T, what string, key any, want int) {
+	t.Helper()
+	if got, _ := processState.References(key); got != want {
+		t.Errorf("%s: %d references, want %d", what, got, want)
+	}
+}
+
+// From outside, two copies of a file look like one: only memory tells.
+func TestServersShareOneCopyOfAFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	path := filepath.Join(dir, "users")
+	writeUsers(t, path)
+
+	app, ctx := newTestApp(t, dir)
+	a := mustJoin(t, app, ctx, testConfig("a", htpasswd(path)))
+	b := mustJoin(t, app, ctx, testConfig("b", htpasswd("./users"), htpasswd(path)))
+	weak := testConfig("weak", htpasswd(path))
+	weak.AllowWeakHashes = true
+	c := mustJoin(t, app, ctx, weak)
+	next, nextCtx := newTestApp(t, dir) // as at a reload: the old config is still there
+	d := mustJoin(t, next, nextCtx, testConfig("a", htpasswd(path)))
+
+	sources := []*HtpasswdUsers{followed(t, a, 0), followed(t, b, 0), followed(t, b, 1), followed(t, d, 0)}
+	for i, source := range sources[1:] {
+		if source.file != sources[0].file || source.ByUsername("alice") != sources[0].ByUsername("alice") {
+			t.Errorf("source %d has a copy of its own", i+1)
+		}
+	}
+	other := followed(t, c, 0)
+	if other.file == sources[0].file {
+		t.Error("a server that allows weak hashes shares with one that does not")
+	}
+	wantReferences(t, "the file", sources[0].key, 4)
+
+	for i, source := range sources {
+		for range 2 { // Caddy may clean up twice: once where provisioning failed, once at the end
+			if err := source.Cleanup(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantReferences(t, fmt.Sprintf("the file after %d were cleaned up", i+1), sources[0].key, len(sources)-1-i)
+		if source.ByUsername("alice") == nil {
+			t.Error("a request that is under way finds no user after Cleanup")
+		}
+	}
+	if err := other.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	wantReferences(t, "the other file", other.key, 0)
+	for _, app := range []*App{app, next} {
+		if err := app.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What was not taken is not given back: it may be another config's.
+func TestCleanupReleasesWhatWasTaken(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "users")
+	writeUsers(t, path)
+	before, _ := processState.References(gateKey)
+
+	running, ctx := newTestApp(t, dir)
+	server := mustJoin(t, running, ctx, testConfig("a", htpasswd(path)))
+	source := followed(t, server, 0)
+	keys := server.keys.poolKey
+	wantReferences(t, "the gate", gateKey, before+1)
+	wantReferences(t, "the keys", keys, 1)
+	wantReferences(t, "the file", source.key, 1)
+
+	for _, test := range []struct {
+		name   string
+		config Config
+	}{
+		{"a second source that is missing", testConfig("a", htpasswd(path), htpasswd(path+".missing"))},
+		{"a key that is missing", func() Config {
+			c := testConfig("a", htpasswd(path))
+			c.SigningKeys = []SigningKey{{Algorithm: "RS256", File: path + ".missing"}}
+			return c
+		}()},
+		{"a name that is none", testConfig("A!", htpasswd(path))},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			failing, ctx := newTestApp(t, dir)
+			if _, err := failing.join(ctx, test.config, "here"); err == nil {
+				t.Fatal("it joins")
+			}
+			for _, broken := range failing.servers {
+				for _, source := range broken.users.sources {
+					_ = source.(caddy.CleanerUpper).Cleanup()
+				}
+			}
+			// Open failed: this one was never taken
+			never := &HtpasswdUsers{Path: path + ".missing"}
+			if err := never.Open(SourceOptions{}); err == nil {
+				t.Fatal("it opens")
+			}
+			if err := never.Cleanup(); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				if err := failing.Cleanup(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			wantReferences(t, "the gate", gateKey, before+1)
+			wantReferences(t, "the keys", keys, 1)
+			wantReferences(t, "the file", source.key, 1)
+		})
+	}
+
+	t.Run("the running config gives back everything in the end", func(t *testing.T) {
+		if err := source.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := running.Cleanup(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantReferences(t, "the gate", gateKey, before)
+		wantReferences(t, "the keys", keys, 0)
+		wantReferences(t, "the file", source.key, 0)
+	})
+}
+
+// One config has one server of a name, also where the endpoints do not know each other.
+func TestEndpointsOfOneNameAreOneServer(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "users")
+	writeUsers(t, path)
+	app, ctx := newTestApp(t, dir)
+	first := mustJoin(t, app, ctx, testConfig("", htpasswd(path)))
+	if again := mustJoin(t, app, ctx, testConfig("default", htpasswd(path))); again != first {
+		t.Error("the default name is not \"default\"")
+	}
+	wantReferences(t, "the file", followed(t, first, 0).key, 1)
+	other := testConfig("", htpasswd(path))
+	other.Scopes = []string{}
+	if _, err := app.join(ctx, other, "here"); err == nil {
+		t.Error("an empty list of scopes counts as none at all")
+	}
+	_ = followed(t, first, 0).Cleanup()
+	_ = app.Cleanup()
+}
