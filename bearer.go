@@ -166,7 +166,7 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 	if server == nil {
 		return nil, errBearerUnavailable("there is no such server")
 	}
-	token, err := state.tokenFor(server, raw)
+	token, err := state.tokenFor(r.Context(), server, raw)
 	if errors.Is(err, errTokenUnchecked) {
 		return nil, errBearerUnavailable(err.Error())
 	}

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -34,11 +35,11 @@ func bearerStateOf(r *http.Request) *bearerState {
 }
 
 // tokenFor checks the request's token once for each server.
-func (s *bearerState) tokenFor(server *Server, raw string) (*accessToken, error) {
+func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) (*accessToken, error) {
 	if checked, ok := s.checked[server]; ok {
 		return checked.token, checked.err
 	}
-	token, err := server.checkAccessToken(raw)
+	token, err := server.checkAccessToken(ctx, raw)
 	s.checked[server] = checkedToken{token, err}
 	return token, err
 }

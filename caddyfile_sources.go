@@ -53,6 +53,9 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 	if len(args) != 2 {
 		return d.Err("user takes a username and the hash of a password, nothing else: make a hash with \"caddy hash-password --algorithm argon2id\"")
 	}
+	if args[0] == "htpasswd" || args[0] == "json" {
+		return d.Errf("did you mean \"users %s %s\"? \"user\" is one user, with a hash", args[0], shown(args[1]))
+	}
 	user := User{Username: args[0], PasswordHash: args[1]}
 	if slices.ContainsFunc(sources.users, func(u User) bool { return u.Username == user.Username }) {
 		return d.Errf("user %s is there twice", shown(user.Username))

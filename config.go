@@ -50,7 +50,7 @@ type Config struct {
 
 	// How often to replace generated keys, at least `1h`. A new key is published for 15
 	// minutes before it signs, and the old one until the last token that it signed has
-	// expired. Default: `0`, never.
+	// expired. Default: `0`, off.
 	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
 
 	// Where the users are. The first source that has a username decides. At least one. Required.
@@ -123,7 +123,10 @@ func (s *Server) resolve(repl *caddy.Replacer) error {
 		return err
 	}
 	s.Issuer = issuer
-	s.Audience, err = resolvedList(repl, "audience", s.Audience)
+	if s.Audience, err = resolvedList(repl, "audience", s.Audience); err != nil {
+		return err
+	}
+	s.Scopes, err = resolvedList(repl, "scopes", s.Scopes)
 	return err
 }
 
@@ -218,7 +221,13 @@ func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
 		return "", nil
 	}
 	out, err := repl.ReplaceOrErr(value, true, true)
-	if err != nil {
+	switch {
+	case err == nil:
+	case strings.HasPrefix(value, "{file."):
+		return "", fmt.Errorf("%s: the file of %s is missing, empty or not readable for Caddy", setting, value)
+	case strings.HasPrefix(value, "{env."):
+		return "", fmt.Errorf("%s: the environment variable of %s is not set, or empty", setting, value)
+	default:
 		return "", fmt.Errorf("%s: %w", setting, err)
 	}
 	if out == "" {

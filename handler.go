@@ -93,7 +93,7 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenR
 
 // serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
 func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
-	keys := h.server.keys.current()
+	keys := h.server.keys.current(r.Context())
 	if keys == nil {
 		return h.refuse(w, r, req, errNoKeys())
 	}

@@ -32,6 +32,7 @@ type serverKeys struct {
 	pooled     *generatedKeys
 	poolKey    string // empty until taken
 	inForce    atomic.Pointer[keySet]
+	attempted  chan struct{} // closed after the first attempt to generate what is missing
 }
 
 // keySet is a complete set of keys; requests hold one from beginning to end.
@@ -66,6 +67,7 @@ func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
 		configured: configured,
 		rotation:   time.Duration(s.RotateEvery),
 		lifetime:   s.longestTokenLife,
+		attempted:  make(chan struct{}),
 	}
 	if k.rotation != 0 && !k.generates() {
 		return nil, errors.New("rotate_every: it is for generated keys, and every signing_key here is given; these rotate by listing the next one too, then first, then alone")
@@ -84,8 +86,20 @@ func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
 	return k, nil
 }
 
-// current returns the complete set of keys, or nil as long as one is missing.
-func (k *serverKeys) current() *keySet { return k.inForce.Load() }
+// current returns the complete set of keys, or nil as long as one is missing. At a first
+// start requests may come before the keys, so it waits a moment for them.
+func (k *serverKeys) current(ctx context.Context) *keySet {
+	if keys := k.inForce.Load(); keys != nil {
+		return keys
+	}
+	ctx, cancel := context.WithTimeout(ctx, keysPatience)
+	defer cancel()
+	select {
+	case <-k.attempted:
+	case <-ctx.Done():
+	}
+	return k.inForce.Load()
+}
 
 // read takes over what storage has, without leaving a trace there. Nothing there yet is
 // no error, and a storage that is down is logged: start tries again.
@@ -99,9 +113,10 @@ func (k *serverKeys) read(ctx context.Context) {
 }
 
 // follow generates what storage does not have, trying again until it succeeds, and then
-// keeps up with keys that are rotated, here or by another node, until ctx ends. It closes
-// first after its first attempt.
-func (k *serverKeys) follow(ctx context.Context, first chan<- struct{}) {
+// keeps up with keys that are rotated, here or by another node, until ctx ends.
+func (k *serverKeys) follow(ctx context.Context) {
+	attempted := sync.OnceFunc(func() { close(k.attempted) })
+	defer attempted()
 	defer func() {
 		if err := recover(); err != nil {
 			k.logger.Error("[PANIC] following the server's keys", zap.Any("error", err), zap.Stack("stack"))
@@ -117,10 +132,7 @@ func (k *serverKeys) follow(ctx context.Context, first chan<- struct{}) {
 			err = k.deleteRetired(attempt)
 		}
 		cancel()
-		if first != nil {
-			close(first)
-			first = nil
-		}
+		attempted()
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -129,7 +141,7 @@ func (k *serverKeys) follow(ctx context.Context, first chan<- struct{}) {
 		case err == nil:
 			wait, failing = keysPoll, false
 		default:
-			if !failing || k.current() == nil {
+			if !failing || k.inForce.Load() == nil {
 				k.logger.Error("getting the server's keys from storage; without keys, requests are answered 503", zap.Error(err))
 			}
 			wait, failing = min(max(2*wait, time.Second), keysPoll), true
@@ -256,6 +268,7 @@ func storageIdentity(storage certmagic.Storage) string {
 
 const (
 	maxKeysAtOnce  = 50
+	keysPatience   = 3 * time.Second
 	readTimeout    = 5 * time.Second
 	storageTimeout = 15 * time.Second
 	keysPoll       = 20 * time.Second

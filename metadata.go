@@ -19,7 +19,7 @@ type metadata struct {
 
 // serveMetadata answers with the server's metadata (RFC 8414 §3.2).
 func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
-	keys := h.server.keys.current()
+	keys := h.server.keys.current(r.Context())
 	if keys == nil {
 		return h.refuse(w, r, req, errNoKeys())
 	}

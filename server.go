@@ -59,15 +59,10 @@ func (s *Server) provision(ctx caddy.Context) error {
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
-// config lives if the storage does not answer; it waits a moment for the first attempt,
-// so that a new server can issue tokens when Start returns.
+// config lives if the storage does not answer; it waits a moment for the first attempt.
 func (s *Server) start(ctx context.Context) {
-	first := make(chan struct{})
-	go s.keys.follow(ctx, first)
-	select {
-	case <-first:
-	case <-time.After(keysPatience):
-	}
+	go s.keys.follow(ctx)
+	s.keys.current(ctx)
 }
 
 // release gives back what this server took of the process's state.
@@ -87,7 +82,7 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 	if !ok {
 		return nil, errUnsupportedGrantType()
 	}
-	keys := s.keys.current()
+	keys := s.keys.current(ctx)
 	if keys == nil {
 		return nil, errNoKeys()
 	}
@@ -122,6 +117,3 @@ func (s *Server) longestTokenLife() time.Duration {
 	}
 	return time.Duration(longest + *s.Leeway)
 }
-
-// keysPatience is how long Start waits for the keys, which come in the background if they take longer.
-const keysPatience = 3 * time.Second

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -33,8 +34,8 @@ type accessToken struct {
 
 // checkAccessToken verifies a token and holds it against the users and clients as they
 // are now. An error is the reason for the log, or errTokenUnchecked.
-func (s *Server) checkAccessToken(raw string) (*accessToken, error) {
-	keys := s.keys.current()
+func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
+	keys := s.keys.current(ctx)
 	if keys == nil {
 		return nil, errTokenUnchecked
 	}

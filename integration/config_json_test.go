@@ -219,7 +219,7 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 		{"an audience from an empty placeholder", `"audience": ["https://a.example.com", "{env.CADDY_GRANT_EMPTY}"]`, `audience: `},
 		{"a key file from an empty placeholder", `"signing_key": [{"algorithm": "ES256", "file": "{env.CADDY_GRANT_EMPTY}"}]`, `signing_key 1: file: `},
 		{"an empty audience", `"audience": [""]`, `audience: a value is empty`},
-		{"an empty scope", `"scopes": [""]`, `scopes: "" is not a scope`},
+		{"an empty scope", `"scopes": [""]`, `scopes: a value is empty`},
 		{"a scope twice", `"scopes": ["a", "a"]`, `scopes: "a" is there twice`},
 
 		{"a negative access_token_ttl", `"access_token_ttl": -1000000000`, `access_token_ttl: it must be whole seconds`},

@@ -68,7 +68,6 @@ func TestHashesOfRealTools(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s.login(test.user, test.password).want(t, 200, "")
 			s.login(test.user, test.password+"x").want(t, 400, "invalid_grant")
-			s.login(test.user, test.password[1:]).want(t, 400, "invalid_grant")
 		})
 	}
 	t.Run("one warning per reason counts what should be replaced, and says with what", func(t *testing.T) {
