@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -24,10 +26,11 @@ type App struct {
 
 	servers map[string]*Server // by name
 
+	number   uint64 // tells the configs of this process apart
 	expected []expectation
 	started  bool
 
-	gate       *password.Gate
+	gate       *pooledGate
 	gateTaken  bool // from the pool
 	gateLimits password.Limits
 	gateSetBy  map[string]string // setting → name of the server that set it
@@ -48,6 +51,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
+	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
 	a.gateLimits = password.DefaultLimits()
 	a.gateSetBy = make(map[string]string)
@@ -56,12 +60,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	gate, _, err := processState.LoadOrNew(gateKey, func() (caddy.Destructor, error) {
-		return pooledGate{password.NewGate(a.gateLimits)}, nil
+		return &pooledGate{Gate: password.NewGate(a.gateLimits), limits: governed{limits: a.gateLimits}}, nil
 	})
 	if err != nil {
 		return fmt.Errorf("creating the hashing gate: %w", err)
 	}
-	a.gate, a.gateTaken = gate.(pooledGate).Gate, true
+	a.gate, a.gateTaken = gate.(*pooledGate), true
 	return nil
 }
 
@@ -109,7 +113,7 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, gate: a.gate}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, gate: a.gate.Gate}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {
@@ -162,7 +166,7 @@ func (a *App) Start() error {
 	if err := a.missing(); err != nil {
 		return err
 	}
-	a.gate.SetLimits(a.gateLimits)
+	a.gate.govern(a.number, a.gateLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
 		server := a.servers[name]
@@ -177,8 +181,13 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop does nothing: what runs in the background ends with the config's context.
-func (a *App) Stop() error { return nil }
+// Stop gives the bounds of the config before back, if none has come after: that is so
+// where another app of this config did not start. What runs in the background ends with
+// the config's context.
+func (a *App) Stop() error {
+	a.gate.yield(a.number)
+	return nil
+}
 
 // Cleanup releases what the servers of this config share with those of the next. It takes
 // nothing away: requests of this config may go on for a while.
@@ -204,15 +213,47 @@ func (a *App) Cleanup() error {
 // files, each under a key that says what makes it the same thing.
 var processState = caddy.NewUsagePool()
 
+// configs counts the configs that have an App.
+var configs atomic.Uint64
+
 type gatePoolKey struct{}
 
 var gateKey gatePoolKey
 
-// pooledGate is the hashing gate as a value of the pool.
-type pooledGate struct{ *password.Gate }
+// pooledGate is the hashing gate as a value of the pool, with the config that governs it.
+type pooledGate struct {
+	*password.Gate
+
+	mu     sync.Mutex
+	limits governed
+	before governed // what yield gives back
+}
+
+type governed struct {
+	by     uint64 // the number of the config, 0 before any
+	limits password.Limits
+}
+
+// govern puts the bounds of a config into force.
+func (g *pooledGate) govern(by uint64, limits password.Limits) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.before, g.limits = g.limits, governed{by, limits}
+	g.SetLimits(limits)
+}
+
+// yield puts the bounds into force that were before those of a config, if they still are.
+func (g *pooledGate) yield(by uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.limits.by == by {
+		g.limits = g.before
+		g.SetLimits(g.limits.limits)
+	}
+}
 
 // Destruct has nothing to end.
-func (pooledGate) Destruct() error { return nil }
+func (*pooledGate) Destruct() error { return nil }
 
 const (
 	appID       = "grant"

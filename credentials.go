@@ -17,24 +17,26 @@ import (
 // users cost the same and get the same answer as a wrong password.
 func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*User, error) {
 	username := req.params["username"]
-	user, err := s.users.byUsername(username)
+	user, duplicate := s.users.byUsername(username)
 	req.user = user
 
 	var hash password.Hash
-	switch {
-	case user != nil:
+	if user != nil {
+		var err error
 		if hash, err = password.Parse(user.PasswordHash, s.AllowWeakHashes); err != nil {
 			return nil, fmt.Errorf("parsing a password hash that was accepted before: %w", err)
 		}
-	default:
+	} else {
 		hash = password.Decoy(keys.decoy, "user:"+username, s.users.hashes()...)
 	}
 	matches, busy := s.compare(ctx, req.address, hash, req.params["password"])
 	switch {
 	case busy != nil:
 		return nil, busy
-	case errors.Is(err, errDuplicateSubject):
-		return nil, errInvalidGrant("duplicate_subject")
+	case duplicate != nil:
+		refusal := errInvalidGrant("duplicate_subject")
+		refusal.remedy = duplicate.Error()
+		return nil, refusal
 	case user == nil:
 		return nil, errInvalidGrant("unknown_user")
 	case !matches:

@@ -52,7 +52,17 @@ func observeFile(key fileKey, status livefile.Status) {
 	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(float64(status.LoadedAt.UnixNano()) / 1e9)
 }
 
+// forgetFile removes the series of a file that nobody follows any more.
 func forgetFile(key fileKey) {
+	followed := false
+	processState.Range(func(other, _ any) bool {
+		k, ok := other.(fileKey)
+		followed = ok && k.path == key.path && k.reads == key.reads
+		return !followed
+	})
+	if followed {
+		return
+	}
 	fileReloadSuccessful.DeleteLabelValues(key.path, key.reads)
 	fileReloadSuccess.DeleteLabelValues(key.path, key.reads)
 }

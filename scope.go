@@ -73,7 +73,7 @@ func intersect(scopes, allowed []string) []string {
 func parseScope(value string) ([]string, bool) {
 	var scopes []string
 	for scope := range strings.SplitSeq(value, " ") {
-		if !validScope(scope) {
+		if !validScope(scope) || len(scopes) > maxScopes {
 			return nil, false
 		}
 		if !slices.Contains(scopes, scope) {

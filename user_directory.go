@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -16,7 +15,6 @@ import (
 // gets a subject that is somebody else's.
 type userDirectory struct {
 	sources []UserSource
-	logger  *zap.Logger
 }
 
 // loadUsers opens the sources of the config in order.
@@ -28,7 +26,6 @@ func (s *Server) loadUsers(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading users: %w", err)
 	}
-	s.users = userDirectory{logger: s.logger}
 	for _, module := range modules.([]any) {
 		source, ok := module.(UserSource)
 		if !ok {
@@ -54,8 +51,8 @@ func (d *userDirectory) validate() error {
 	return nil
 }
 
-// byUsername returns the user of that name that may log in, or else nil. The error is
-// that of a user who exists, but whose subject belongs to another.
+// byUsername returns the user of that name that may log in, or else nil. The error, a
+// duplicateSubject, is that of a user who exists, but whose subject belongs to another.
 func (d *userDirectory) byUsername(username string) (*User, error) {
 	for i, source := range d.sources {
 		user := source.ByUsername(username)
@@ -63,9 +60,8 @@ func (d *userDirectory) byUsername(username string) (*User, error) {
 			continue
 		}
 		if owner := d.subjectOwner(user, i); owner != nil {
-			d.logger.Warn("a user's id is that of a user in an earlier source; refusing the later one",
-				zap.Stringer("source", source), zap.Stringer("earlier_source", owner), zap.String("user_id", user.Subject()))
-			return nil, errDuplicateSubject
+			return nil, duplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another",
+				shown(user.Subject()), source, owner))
 		}
 		return user, nil
 	}
@@ -114,8 +110,9 @@ func (d *userDirectory) hashes() []*password.Mix {
 	return mixes
 }
 
-var (
-	errNoUsers = errors.New("no users: add \"users htpasswd <path>\", \"users json <path>\" or \"user <username> <hash>\"")
+// duplicateSubject says what to do about two users with one id.
+type duplicateSubject string
 
-	errDuplicateSubject = errors.New("subject belongs to another user")
-)
+func (e duplicateSubject) Error() string { return string(e) }
+
+var errNoUsers = errors.New("no users: add \"users htpasswd <path>\", \"users json <path>\" or \"user <username> <hash>\"")

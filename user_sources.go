@@ -73,7 +73,11 @@ func (u *User) resolve(repl *caddy.Replacer) error {
 	for name, value := range u.Claims {
 		var text string
 		if json.Unmarshal(value, &text) == nil {
-			if value, err = json.Marshal(repl.ReplaceKnown(text, "")); err != nil {
+			// braces that are no placeholder are the operator's
+			if text, err = repl.ReplaceOrErr(text, true, false); err != nil {
+				return fmt.Errorf("claim %s: %w", name, err)
+			}
+			if value, err = json.Marshal(text); err != nil {
 				return err
 			}
 		}

@@ -112,11 +112,12 @@ func TestFilesAreFollowed(t *testing.T) {
 	t.Run("a clash of ids is logged with both files and the id", func(t *testing.T) {
 		for _, id := range []string{"l-1", "n-1"} {
 			lines := s.logged(func(line map[string]any) bool {
-				return line["level"] == "warn" && line["user_id"] == id &&
-					strings.Contains(fmt.Sprint(line["source"]), s.path("late.json")) && strings.Contains(fmt.Sprint(line["earlier_source"]), s.path("early.json"))
+				remedy := fmt.Sprint(line["remedy"])
+				return line["reason"] == "duplicate_subject" && strings.Contains(remedy, id) &&
+					strings.Contains(remedy, s.path("late.json")) && strings.Contains(remedy, s.path("early.json"))
 			})
 			if len(lines) == 0 {
-				t.Errorf("no warning about %s", id)
+				t.Errorf("no refusal tells about %s", id)
 			}
 		}
 	})

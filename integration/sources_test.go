@@ -281,3 +281,26 @@ func TestPlaceholders(t *testing.T) {
 		})
 	}
 }
+
+// Settings that stand for something else do so everywhere.
+func TestPlaceholdersInScopesAndClaims(t *testing.T) {
+	s := newSite(t)
+	t.Setenv("GRANT_SCOPE", "read")
+	t.Setenv("GRANT_EMPTY", "")
+	public := "client pub {\npublic\n}\n"
+	for name, lines := range map[string]string{
+		"a claim of an empty variable": "user alice " + hashBcrypt + " {\nclaim a {env.GRANT_EMPTY}\n}",
+		"a claim of no variable":       "user alice " + hashBcrypt + " {\nclaim a {env.GRANT_UNSET}\n}",
+	} {
+		t.Run(name+" is an error", func(t *testing.T) {
+			if err := s.tryReload("", webSite(public+lines)); err == nil {
+				t.Fatal("it loads")
+			}
+		})
+	}
+	s.reload("", webSite(public+"scopes {env.GRANT_SCOPE}\nuser alice "+hashBcrypt))
+	a := s.relogin("alice", "correct horse", "client_id", "pub", "client_secret", "")
+	if got := a.text(t, "scope"); got != "read" {
+		t.Errorf("scope %q, want read", got)
+	}
+}

@@ -1,0 +1,42 @@
+package integration
+
+import (
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+)
+
+// A config that does not start leaves the limits of the one that goes on.
+func TestAFailedReloadLeavesTheLimitsOfPasswordChecks(t *testing.T) {
+	const slow = `$2y$11$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`
+	s := newSite(t)
+	config := func(queue int) string {
+		return webSite(fmt.Sprintf("user alice %s\npassword_checks {\nconcurrency 1\nqueue %d\nwait 1m\n}", slow, queue))
+	}
+	s.reload("", config(1))
+	busy, _ := net.Listen("tcp", "127.0.0.1:0")
+	defer busy.Close()
+	for range 6 { // the order in which Caddy starts apps is that of a map
+		if err := s.tryReload("", config(1000)+"http://"+busy.Addr().String()+" {\nrespond x\n}\n"); err == nil {
+			t.Fatal("it loads")
+		}
+	}
+	var busyAnswers int
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			a, _ := s.attempt("alice", "wrong")
+			mu.Lock()
+			defer mu.Unlock()
+			if a.status == 503 {
+				busyAnswers++
+			}
+		})
+	}
+	group.Wait()
+	if busyAnswers == 0 {
+		t.Fatal("queue 1 is not in force any more: nobody was answered 503")
+	}
+}
