@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,10 +139,17 @@ type answer struct {
 	json   map[string]any // nil if the body is not a JSON object
 }
 
-// do sends a request.
+// do sends a request. While two configs overlap at a reload, Caddy resets connections that
+// the old one had not accepted yet; those, and only those, are tried again.
 func (s *site) do(r *http.Request) answer {
 	s.t.Helper()
 	response, err := s.client.Do(r)
+	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ {
+		if r.GetBody != nil {
+			r.Body, _ = r.GetBody()
+		}
+		response, err = s.client.Do(r)
+	}
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
