@@ -1,9 +1,11 @@
 package caddygrant
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,7 +30,10 @@ type App struct {
 
 	number   uint64 // tells the configs of this process apart
 	expected []expectation
-	started  bool
+
+	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
+
+	started bool
 
 	gate       *pooledGate
 	gateTaken  bool // from the pool
@@ -53,6 +58,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
+	a.identityHeaders = make(map[string]bool)
 	a.gateLimits = password.DefaultLimits()
 	a.gateSetBy = make(map[string]string)
 
@@ -69,12 +75,17 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// expect notes that a handler asks for a server, which may be provisioned later.
-func (a *App) expect(name, place string) {
+// expect notes that a handler asks for a server, which may be provisioned later, and
+// which identity headers it may set.
+func (a *App) expect(b *BearerAuth) {
+	place := b.DefinedAt
 	if place == "" {
 		place = "the config"
 	}
-	a.expected = append(a.expected, expectation{name, place})
+	a.expected = append(a.expected, expectation{b.Server, place})
+	for _, c := range b.CopyClaims {
+		a.identityHeaders[headerAlias(c.Header)] = true
+	}
 }
 
 // missing is an error for the first handler that asks for a server which is not there.
@@ -192,7 +203,7 @@ func (a *App) Stop() error {
 // Cleanup releases what the servers of this config share with those of the next. It takes
 // nothing away: requests of this config may go on for a while.
 func (a *App) Cleanup() error {
-	if !a.started {
+	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
 		// `caddy validate` comes no further than this
 		if err := a.missing(); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
@@ -258,6 +269,10 @@ func (*pooledGate) Destruct() error { return nil }
 const (
 	appID       = "grant"
 	defaultName = "default"
+
+	// how the cause begins for which Caddy ends a config that it could not load; a server
+	// that is missing then may just not have had its turn
+	configurationError = "configuration error"
 )
 
 // Interface guards

@@ -45,7 +45,8 @@ type BearerAuth struct {
 	Audience []string `json:"audience,omitempty"`
 
 	// The identity headers for the app: name of a claim to name of a header. What the
-	// client sent under these names is removed. Default: none.
+	// client sent under these names is removed, and so is what it sent under the names
+	// that other handlers of this config have here. Default: none.
 	CopyClaims []CopyClaim `json:"copy_claims,omitempty"`
 
 	// Leave the Authorization header for the app. Default: `false`.
@@ -100,7 +101,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
 	b.app = app.(*App)
-	b.app.expect(b.Server, b.DefinedAt)
+	b.app.expect(b)
 	return nil
 }
 
@@ -126,7 +127,7 @@ func (b *BearerAuth) Validate() error {
 // are gone first.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
-	state.removeIdentityHeaders(r, b.CopyClaims)
+	state.removeIdentityHeaders(r, b.app.identityHeaders)
 
 	if b.matchers != nil {
 		matches, err := b.matchers.AnyMatchWithError(r)
@@ -146,10 +147,21 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	setUserPlaceholders(r, token)
 	b.setIdentityHeaders(r, token)
-	if !b.ForwardToken {
-		r.Header.Del("Authorization")
-	}
+	b.forwardToken(state, r)
 	return next.ServeHTTP(w, r)
+}
+
+// forwardToken leaves the client's token for the app or takes it away, as the innermost
+// check says. What the site itself set in its place stays.
+func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
+	switch {
+	case b.ForwardToken && state.stripped && r.Header["Authorization"] == nil:
+		r.Header["Authorization"] = state.authorization
+		state.stripped = false
+	case !b.ForwardToken && slices.Equal(r.Header["Authorization"], state.authorization):
+		r.Header.Del("Authorization")
+		state.stripped = true
+	}
 }
 
 // check finds the token of a request and what is wrong with it. Without an error and
@@ -179,11 +191,11 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 		audience = server.Audience
 	}
 	if len(audience) > 0 && !slices.ContainsFunc(token.audience, func(a string) bool { return slices.Contains(audience, a) }) {
-		return token, errInvalidToken("aud does not name this resource")
+		return nil, errInvalidToken("aud does not name this resource").of(token)
 	}
 	for _, scope := range b.Scopes {
 		if !slices.Contains(token.scopes, scope) {
-			return token, errInsufficientScope(b.Scopes)
+			return nil, errInsufficientScope(b.Scopes).of(token)
 		}
 	}
 	return token, nil
@@ -195,14 +207,7 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	if b.Shadow {
 		message = "request would be refused"
 	}
-	if entry := b.logger.Check(zapcore.InfoLevel, message); entry != nil {
-		entry.Write(
-			zap.String("server", b.Server),
-			zap.String("client_ip", clientIP(r)),
-			zap.Int("status", refusal.status),
-			zap.String("oauth_error", refusal.code),
-			zap.String("reason", refusal.reason))
-	}
+	b.log(r, message, refusal)
 	if b.Shadow {
 		return next.ServeHTTP(w, r)
 	}
@@ -210,6 +215,25 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 		addLogField(r, zap.String("oauth_error", refusal.code))
 	}
 	return refusal.send(w, b.Server)
+}
+
+// log writes the one line of a refusal. Client and user are named if the token was good.
+func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) {
+	entry := b.logger.Check(zapcore.InfoLevel, message)
+	if entry == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("server", b.Server),
+		zap.String("client_ip", clientIP(r)),
+		zap.Int("status", refusal.status),
+		zap.String("oauth_error", refusal.code),
+		zap.String("reason", refusal.reason),
+	}
+	if refusal.token != nil {
+		fields = append(fields, zap.String("client_id", refusal.token.clientID), zap.String("user_id", refusal.token.subject))
+	}
+	entry.Write(fields...)
 }
 
 // Interface guards

@@ -14,7 +14,15 @@ type bearerError struct {
 	scope  string // what insufficient_scope asks for
 	reason string // for the log
 
+	token *accessToken // if it was good, but not for this
+
 	anonymous bool // no Bearer credentials, rather than bad ones
+}
+
+// of says whose token it was.
+func (e *bearerError) of(token *accessToken) *bearerError {
+	e.token = token
+	return e
 }
 
 func errNoCredentials(reason string) *bearerError {
@@ -75,7 +83,10 @@ func bearerToken(r *http.Request, authorization []string) (string, *bearerError)
 	default:
 		return "", errBearerRequest("more than one Authorization header")
 	}
-	scheme, token, _ := strings.Cut(authorization[0], " ")
+	scheme, token := authorization[0], ""
+	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
+		scheme, token = scheme[:end], scheme[end:]
+	}
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", errNoCredentials("the Authorization header is not of the scheme Bearer")
 	}

@@ -11,7 +11,8 @@ import (
 // have several, and one must not undo what another did.
 type bearerState struct {
 	authorization []string // as the client sent it
-	removed       map[string]bool
+	removed       bool     // the client's identity headers
+	stripped      bool     // the Authorization header
 	checked       map[*Server]checkedToken
 }
 
@@ -27,7 +28,6 @@ func bearerStateOf(r *http.Request) *bearerState {
 	}
 	state := &bearerState{
 		authorization: r.Header["Authorization"],
-		removed:       make(map[string]bool),
 		checked:       make(map[*Server]checkedToken),
 	}
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)

@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -34,42 +35,25 @@ func (c CopyClaim) validate() error {
 }
 
 // headerAlias is what a header's name has in common with all that an app may take for the
-// same: CGI and WSGI write X-User and X_User alike.
+// same: CGI, WSGI and PHP write X-User, X_User and X.User alike.
 func headerAlias(name string) string {
-	return strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return aliases.Replace(strings.ToLower(name))
 }
+
+var aliases = strings.NewReplacer("_", "-", ".", "-")
 
 // removeIdentityHeaders removes what the client sent under the names of identity headers,
 // from headers, trailers and the list of the Connection header, which would make the
-// proxy drop ours. It does so once for each name, so that a second check on the same
-// request leaves what the first one has set.
-func (s *bearerState) removeIdentityHeaders(r *http.Request, claims []CopyClaim) {
-	var names []string
-	for _, c := range claims {
-		if alias := headerAlias(c.Header); !s.removed[alias] {
-			s.removed[alias] = true
-			names = append(names, alias)
-		}
-	}
-	if len(names) == 0 {
+// proxy drop ours. It removes the names of all checks of the config, since a check may
+// refuse before the next one is asked, and does so once in a request, so that no check
+// removes what another one has set.
+func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bool) {
+	if s.removed || len(names) == 0 {
 		return
 	}
-	ours := func(name string) bool { return slices.Contains(names, headerAlias(name)) }
-	for name := range r.Header {
-		if ours(name) {
-			delete(r.Header, name)
-		}
-	}
-	if len(r.Trailer) > 0 {
-		// a map of its own: the server adds to the client's when the body ends
-		trailer := make(http.Header, len(r.Trailer))
-		for name, values := range r.Trailer {
-			if !ours(name) {
-				trailer[name] = values
-			}
-		}
-		r.Trailer = trailer
-	}
+	s.removed = true
+	ours := func(name string) bool { return names[headerAlias(name)] }
+	removeHeaders(r.Header, ours)
 	if connection := r.Header["Connection"]; len(connection) > 0 {
 		if kept := withoutTokens(connection, ours); kept != "" {
 			r.Header.Set("Connection", kept)
@@ -77,6 +61,33 @@ func (s *bearerState) removeIdentityHeaders(r *http.Request, claims []CopyClaim)
 			r.Header.Del("Connection")
 		}
 	}
+	if len(r.Trailer) > 0 {
+		removeHeaders(r.Trailer, ours)
+		r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, remove: ours}
+	}
+}
+
+func removeHeaders(h http.Header, remove func(string) bool) {
+	for name := range h {
+		if remove(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// trailerFilter removes trailers when the body ends, which is when the server adds them.
+type trailerFilter struct {
+	io.ReadCloser
+	trailer http.Header
+	remove  func(string) bool
+}
+
+func (f *trailerFilter) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
+	if err != nil {
+		removeHeaders(f.trailer, f.remove)
+	}
+	return n, err
 }
 
 // withoutTokens removes tokens from a list header.
@@ -96,6 +107,8 @@ func withoutTokens(values []string, remove func(string) bool) string {
 func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 	for _, c := range b.CopyClaims {
 		if value, ok := headerValue(json.RawMessage(token.claims[c.Claim])); ok {
+			alias := headerAlias(c.Header)
+			removeHeaders(r.Header, func(name string) bool { return headerAlias(name) == alias })
 			r.Header.Set(c.Header, value)
 		}
 	}
@@ -111,7 +124,9 @@ func headerValue(claim json.RawMessage) (string, bool) {
 		if json.Unmarshal(claim, &list) != nil || len(list) == 0 {
 			return "", false
 		}
-		if slices.ContainsFunc(list, func(s string) bool { return s == "" || strings.Contains(s, ",") }) {
+		if slices.ContainsFunc(list, func(s string) bool {
+			return s == "" || strings.Contains(s, ",") || s != strings.TrimSpace(s)
+		}) {
 			return "", false
 		}
 		value = strings.Join(list, ",")
@@ -121,7 +136,8 @@ func headerValue(claim json.RawMessage) (string, bool) {
 			return "", false
 		}
 	}
-	return value, value != ""
+	// HTTP drops spaces around a value, and " alice" is not alice
+	return value, value != "" && value == strings.TrimSpace(value)
 }
 
 // reservedHeaders are names, as headerAlias gives them, that an identity header must not have.

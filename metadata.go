@@ -14,7 +14,7 @@ type metadata struct {
 	ScopesSupported   []string `json:"scopes_supported,omitempty"`
 	ResponseTypes     []string `json:"response_types_supported"` // required, and empty without an authorization endpoint
 	GrantTypes        []string `json:"grant_types_supported"`
-	ClientAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	ClientAuthMethods []string `json:"token_endpoint_auth_methods_supported,omitempty"`
 }
 
 // serveMetadata answers with the server's metadata (RFC 8414 §3.2).

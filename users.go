@@ -11,6 +11,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	// it refuses what checkAccessToken would refuse
+	strictjson "github.com/go-jose/go-jose/v4/json"
+
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -163,6 +166,10 @@ func (u *User) validate() error {
 		}
 		if err := validateName("claims: name", name); err != nil {
 			return err
+		}
+		var checked any
+		if !utf8.Valid(value) || strictjson.Unmarshal(value, &checked) != nil {
+			return fmt.Errorf("claims: the value of %s is not JSON, has a member twice, or a number that is too large", shown(name))
 		}
 		size += len(name) + len(value)
 	}

@@ -1,0 +1,129 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What an access token may say is whatever somebody signed who shares an HMAC secret with
+// us. Claims that are accepted have all that a token of ours has, and within bounds.
+func FuzzParseAccessToken(f *testing.F) {
+	const good = `{"iss":"https://a","sub":"alice","aud":["https://a"],"exp":1700000000,"nbf":1,"iat":1,"jti":"j",` +
+		`"cid":"web","client_id":"web","scope":"read write","username":"alice","sid":"s","cver":"c","email":"a@b"}`
+	f.Add([]byte(good))
+	for _, change := range []string{
+		`"sub":"alice"->"sub":null`, `"sub":"alice"->"SUB":"alice"`, `"sub":"alice"->"sub":"alice","sub":"bob"`, `"sub":"alice"->"s\u0075b":"alice","sub":"bob"`,
+		`1700000000->-1`, `1700000000->1e9`, `1700000000->9223372036854775808`, `1700000000->253402300800`, `1700000000->"1700000000"`, `1700000000->17.5`,
+		`["https://a"]->"https://a"`, `["https://a"]->[1]`, `["https://a"]->null`, `"read write"->" read  write "`, `"read write"->["read"]`, `"nbf":1->"nbf":null`,
+		`"alice"->"ali\ud800ce"`, `"j"->""`, `}->}}`, `}->`,
+	} {
+		from, to, _ := strings.Cut(change, "->")
+		f.Add([]byte(strings.Replace(good, from, to, 1)))
+	}
+	for _, seed := range []string{"", "null", "[]", "{}", `"x"`, "{\"sub\":", strings.Repeat(`{"a":`, 100)} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, claims []byte) {
+		token, err := parseAccessToken(claims)
+		if err != nil {
+			return
+		}
+		// the standard library is laxer, and takes the last of two; what we accept has only one
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(claims, &members); err != nil {
+			t.Fatalf("accepted what is no JSON object: %v", err)
+		}
+		for name, got := range map[string]string{
+			"sub": token.subject, "username": token.username, "cid": token.clientID, "jti": token.tokenID,
+			"sid": token.sessionID, "cver": token.credentialVersion,
+		} {
+			var want string
+			if err := json.Unmarshal(members[name], &want); err != nil || got == "" || got != want {
+				t.Fatalf("%s is %q, in the claims %s", name, got, members[name])
+			}
+		}
+		year := token.expires.UTC().Year()
+		if token.expires.Before(time.Unix(0, 0)) || year > 9999 || token.expires.Add(maxLeeway).Before(token.expires) {
+			t.Fatalf("exp is %s", token.expires)
+		}
+		var exp int64
+		if err := json.Unmarshal(members["exp"], &exp); err != nil || exp != token.expires.Unix() {
+			t.Fatalf("exp is %d, in the claims %s", token.expires.Unix(), members["exp"])
+		}
+		if _, there := members["nbf"]; there != !token.notBefore.IsZero() || token.notBefore.UTC().Year() > 9999 {
+			t.Fatalf("nbf is %s, in the claims %s", token.notBefore, members["nbf"])
+		}
+		if strings.Join(token.scopes, " ") != token.scope {
+			t.Fatalf("the scopes of %q are %q", token.scope, token.scopes)
+		}
+		for name := range token.claims {
+			if value, ok := headerValue(json.RawMessage(token.claims[name])); ok && strings.ContainsFunc(value, func(c rune) bool { return c < 0x20 || c > 0x7e }) {
+				t.Fatalf("%s would be sent as the header %q", name, value)
+			}
+		}
+	})
+}
+
+// Whatever a client sends, nothing of it that an app may take for an identity header is
+// left, everything else is, and the Connection header takes none of ours away.
+func FuzzIdentityHeaders(f *testing.F) {
+	f.Add("X-User", "X-User", "admin", "X-User")
+	f.Add("X-User", "x_user", "admin", "close, x-user")
+	f.Add("X_User", "X-USER", "admin", "keep-alive,,x_user ,\tX-User")
+	f.Add("X-User", "X-Users", "1", "X-Users")
+	f.Add("x-user", "X_-User", "1", " ")
+	f.Fuzz(func(t *testing.T, configured, name, value, connection string) {
+		claim := CopyClaim{Claim: "sub", Header: configured}
+		if claim.validate() != nil {
+			return
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		canonicalName := http.CanonicalHeaderKey(name)
+		r.Header = http.Header{"X-Kept": {"1"}, name: {value, value}, canonicalName: {value}, "Connection": {connection, "X-Kept"}}
+		r.Trailer = http.Header{name: nil, canonicalName: {value}}
+		state, names := new(bearerState), map[string]bool{headerAlias(configured): true}
+		state.removeIdentityHeaders(r, names)
+
+		ours := func(header string) bool { return headerAlias(header) == headerAlias(configured) }
+		for header := range r.Header {
+			if ours(header) {
+				t.Fatalf("%q is left of the headers, for %q", header, configured)
+			}
+		}
+		for header := range r.Trailer {
+			if ours(header) {
+				t.Fatalf("%q is left of the trailers, for %q", header, configured)
+			}
+		}
+		for _, line := range r.Header["Connection"] {
+			for token := range strings.SplitSeq(line, ",") {
+				if ours(strings.TrimSpace(token)) {
+					t.Fatalf("Connection still has %q, for %q", line, configured)
+				}
+			}
+		}
+		if !ours("X-Kept") && !ours(name) && (r.Header["X-Kept"] == nil || r.Header[name] == nil || !slices.Contains(keysOf(r.Trailer), name)) {
+			t.Fatalf("too much is removed for %q: %v %v are left", configured, r.Header, r.Trailer)
+		}
+
+		// a second check on the same request leaves what the first one has set
+		r.Header.Set(configured, "alice")
+		state.removeIdentityHeaders(r, names)
+		if got := r.Header.Get(configured); got != "alice" {
+			t.Fatalf("a second check leaves %q of %q", got, configured)
+		}
+	})
+}
+
+func keysOf(header http.Header) []string {
+	keys := make([]string, 0, len(header))
+	for key := range header {
+		keys = append(keys, key)
+	}
+	return keys
+}

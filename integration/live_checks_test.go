@@ -1,0 +1,147 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// A token is held against the users and clients as their files are now: some seconds
+// after a change it is refused, without a reload and without a list of tokens.
+func TestTokensFollowTheFiles(t *testing.T) {
+	app, s := newEdgeApp(t), newSite(t)
+	user := func(name, hash, more string) string {
+		return fmt.Sprintf(`{"username": %q, "password_hash": %q%s}`, name, hash, more)
+	}
+	users := s.write("users.json", `{"users": [`+strings.Join([]string{
+		user("kept", hashBcrypt, ""),
+		user("removed", hashBcrypt, ""),
+		user("disabled", hashBcrypt, ""),
+		user("changed", hashBcrypt, ""),
+		user("renamed", hashBcrypt, `, "id": "u-1"`),
+		user("given-an-id", hashBcrypt, ""),
+		user("replaced", hashBcrypt, `, "id": "u-2"`),
+		user("narrowed", hashBcrypt, `, "scopes": ["read", "write"]`),
+		user("reordered", hashBcrypt, `, "id": "u-4"`),
+	}, ",")+`]}`)
+	htpasswd := s.write("users.htpasswd", "stays:"+hashBcrypt+"\ngoes:"+hashBcrypt+"\nhidden:"+hashBcrypt+"\n")
+	clients := s.write("clients.json", `{"clients": [
+		{"id": "web", "secret_hash": "`+hashBcrypt+`", "scopes": ["read", "write"]},
+		{"id": "going", "secret_hash": "`+hashBcrypt+`", "scopes": ["read"]},
+		{"id": "rekeyed", "secret_hash": "`+hashBcrypt+`", "scopes": ["read"]}
+	]}`)
+	s.reload("", app.in(`http://127.0.0.1:%PORT% {
+	token_endpoint {
+		users json `+users+`
+		users htpasswd `+htpasswd+`
+		clients json `+clients+`
+	}
+	bearer_auth {
+		copy_claims sub>X-User scope>X-Scope
+	}
+	reverse_proxy %APP%
+}
+`))
+	tokens := make(map[string]string)
+	for _, name := range []string{
+		"kept", "removed", "disabled", "changed", "renamed", "given-an-id", "replaced", "narrowed", "reordered", "stays", "goes", "hidden",
+	} {
+		tokens[name] = s.token(name, "client_secret", "correct horse")
+	}
+	for _, client := range []string{"going", "rekeyed"} {
+		tokens["of "+client] = s.token("kept", "client_id", client, "client_secret", "correct horse")
+	}
+	status := func(name string) int { return s.do(s.request("GET", "/", "", bearer(tokens[name]))).status }
+	for name := range tokens {
+		if got := status(name); got != 200 {
+			t.Fatalf("at first %s gets %d", name, got)
+		}
+	}
+
+	s.write("users.json", `{"users": [`+strings.Join([]string{
+		user("reordered", hashBcrypt, `, "id": "u-4"`),
+		user("narrowed", hashBcrypt, `, "scopes": ["read"]`),
+		user("renamed-now", hashBcrypt, `, "id": "u-1"`),
+		user("given-an-id", hashBcrypt, `, "id": "u-3"`),
+		user("someone-else", hashArgon2id, `, "id": "u-2"`),
+		user("changed", hashArgon2id, ""),
+		user("disabled", hashBcrypt, `, "disabled": true`),
+		user("kept", hashBcrypt, ""),
+		user("hidden", hashArgon2id, `, "id": "u-9"`),
+	}, ",")+`]}`)
+	s.write("users.htpasswd", "stays:"+hashBcrypt+"\nhidden:"+hashBcrypt+"\n")
+	s.write("clients.json", `{"clients": [
+		{"id": "web", "secret_hash": "`+hashBcrypt+`", "scopes": ["read", "write"]},
+		{"id": "rekeyed", "secret_hash": "`+hashArgon2id+`", "scopes": ["read"]}
+	]}`)
+	eventually(t, "all files are read again", func() bool {
+		return status("removed") == 401 && status("goes") == 401 && status("of going") == 401
+	})
+	for _, test := range []struct {
+		name, token string
+		status      int
+		reason      string
+	}{
+		{"I22: a user who is removed", "removed", 401, "its user is gone"},
+		{"I22: a user who is removed from an htpasswd file", "goes", 401, "its user is gone"},
+		{"I22: a user who is disabled", "disabled", 401, "its user is disabled"},
+		{"I22: a user with a new password", "changed", 401, "its user has another password now"},
+		{"I22: a subject that is another user's", "replaced", 401, "its user has another password now"},
+		{"I22: a user whose subject changes", "given-an-id", 401, "its user is gone"},
+		{"I22: a user hidden by one in an earlier source", "hidden", 401, "its user is gone"},
+		{"I22: a client that is removed", "of going", 401, "its client is gone"},
+		{"a user that nothing happened to", "kept", 200, ""},
+		{"a user of a file that lost another", "stays", 200, ""},
+		{"a user with another name and the same id", "renamed", 200, ""},
+		{"a user in another place of the file", "reordered", 200, ""},
+		// §6: scopes are those of the login until the token expires or is refreshed
+		{"a user with fewer scopes", "narrowed", 200, ""},
+		// the secret is for getting tokens, not for those that there are
+		{"a client with another secret", "of rekeyed", 200, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			app.take()
+			a := s.do(s.request("GET", "/", "", bearer(tokens[test.token])))
+			if a.status != test.status {
+				t.Fatalf("got %d, want %d; the log says %q", a.status, test.status, s.lastReason())
+			}
+			if test.status == 401 {
+				if got := s.lastReason(); got != test.reason {
+					t.Errorf("the log says %q, want %q", got, test.reason)
+				}
+				wantSameOutward(t, a, s.do(s.request("GET", "/", "", bearer("garbage"))))
+				return
+			}
+			if test.token == "narrowed" {
+				app.one(t).wantIdentity(t, "X-Scope", "read write")
+			}
+		})
+	}
+
+	t.Run("a file that is broken changes nothing", func(t *testing.T) {
+		s.write("users.json", `{"users": [`)
+		eventually(t, "the log tells of it", func() bool {
+			return len(s.logged(func(line map[string]any) bool { return line["level"] == "error" && line["logger"] == "grant.files" })) > 0
+		})
+		if status("kept") != 200 || status("removed") != 401 {
+			t.Errorf("kept gets %d and removed %d", status("kept"), status("removed"))
+		}
+	})
+	t.Run("who comes back as before is let in again", func(t *testing.T) {
+		s.write("users.json", `{"users": [`+user("kept", hashBcrypt, "")+`,`+user("removed", hashBcrypt, "")+`,`+user("changed", hashBcrypt, "")+`]}`)
+		eventually(t, "the file is read again", func() bool { return status("disabled") == 401 && status("removed") == 200 })
+		if got := status("changed"); got != 200 {
+			t.Errorf("a user whose old password is set again gets %d", got)
+		}
+	})
+	t.Run("nothing of it is in the storage", func(t *testing.T) {
+		entries, err := os.ReadDir(storageOf(s) + "/grant")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) != 1 {
+			t.Errorf("the storage has %v", entries)
+		}
+	})
+}
