@@ -6,9 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -133,42 +131,6 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	return server, nil
 }
 
-// mergeLimits takes over the bounds that one server sets; servers may not disagree.
-func (a *App) mergeLimits(name string, checks *PasswordChecks) error {
-	if checks == nil {
-		return nil
-	}
-	if err := checks.validate(); err != nil {
-		return err
-	}
-	merge := func(setting string, differs bool) error {
-		if other, set := a.gateSetBy[setting]; set && differs {
-			return fmt.Errorf("password_checks: %s of server %q differs from that of server %q, but all servers share one budget: set it in one of them", setting, name, other)
-		}
-		a.gateSetBy[setting] = name
-		return nil
-	}
-	if n := checks.Concurrency; n != 0 {
-		if err := merge("concurrency", a.gateLimits.Concurrency != n); err != nil {
-			return err
-		}
-		a.gateLimits.Concurrency = n
-	}
-	if n := checks.Queue; n != 0 {
-		if err := merge("queue", a.gateLimits.Queue != n); err != nil {
-			return err
-		}
-		a.gateLimits.Queue = n
-	}
-	if d := time.Duration(checks.Wait); d != 0 {
-		if err := merge("wait", a.gateLimits.Wait != d); err != nil {
-			return err
-		}
-		a.gateLimits.Wait = d
-	}
-	return nil
-}
-
 // Start puts the bounds of this config into force and generates the keys that are
 // missing. It fails where a handler asks for a server that does not exist, but not where
 // the storage is down: the servers answer 503 until a key exists.
@@ -183,6 +145,12 @@ func (a *App) Start() error {
 		server := a.servers[name]
 		server.start(a.ctx)
 		memory = max(memory, server.hashMemory())
+	}
+	// a moment for the first attempts, so that tokens can be issued when Start returns
+	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
+	defer cancel()
+	for _, server := range a.servers {
+		server.keys.current(ctx)
 	}
 	a.logger.Info("password checks are bounded",
 		zap.Int("concurrency", a.gateLimits.Concurrency),
@@ -226,45 +194,6 @@ var processState = caddy.NewUsagePool()
 
 // configs counts the configs that have an App.
 var configs atomic.Uint64
-
-type gatePoolKey struct{}
-
-var gateKey gatePoolKey
-
-// pooledGate is the hashing gate as a value of the pool, with the config that governs it.
-type pooledGate struct {
-	*password.Gate
-
-	mu     sync.Mutex
-	limits governed
-	before governed // what yield gives back
-}
-
-type governed struct {
-	by     uint64 // the number of the config, 0 before any
-	limits password.Limits
-}
-
-// govern puts the bounds of a config into force.
-func (g *pooledGate) govern(by uint64, limits password.Limits) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.before, g.limits = g.limits, governed{by, limits}
-	g.SetLimits(limits)
-}
-
-// yield puts the bounds into force that were before those of a config, if they still are.
-func (g *pooledGate) yield(by uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.limits.by == by {
-		g.limits = g.before
-		g.SetLimits(g.limits.limits)
-	}
-}
-
-// Destruct has nothing to end.
-func (*pooledGate) Destruct() error { return nil }
 
 const (
 	appID       = "grant"

@@ -37,12 +37,13 @@ type BearerAuth struct {
 	// requests that come here. Default: all requests.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
-	// The scopes that a token needs, all of them. Default: none.
+	// The scopes that a token needs, all of them. Placeholders are replaced at start.
+	// Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
 	// The audiences of which a token must name one. Placeholders are replaced at start.
 	// Default: those of the server.
-	Audience []string `json:"audience,omitempty"`
+	Audience []string `json:"audience,omitzero"`
 
 	// The identity headers for the app: name of a claim to name of a header. What the
 	// client sent under these names is removed, and so is what it sent under the names
@@ -87,6 +88,9 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.Audience, err = resolvedList(caddy.NewReplacer(), "audience", b.Audience); err != nil {
 		return err
 	}
+	if b.Scopes, err = resolvedList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
+		return err
+	}
 	if b.MatcherSetsRaw != nil {
 		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
 		if err != nil {
@@ -107,6 +111,9 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 
 // Validate checks the settings.
 func (b *BearerAuth) Validate() error {
+	if b.Audience != nil && len(b.Audience) == 0 {
+		return errors.New("audience: an empty list would refuse every token: leave it out for the server's own")
+	}
 	if err := validateScopes("scopes", b.Scopes); err != nil {
 		return err
 	}

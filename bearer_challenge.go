@@ -2,9 +2,11 @@ package caddygrant
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/http/httpguts"
 )
 
 // bearerError is the refusal of a request to a protected resource (RFC 6750 §3.1).
@@ -83,11 +85,18 @@ func bearerToken(r *http.Request, authorization []string) (string, *bearerError)
 	default:
 		return "", errBearerRequest("more than one Authorization header")
 	}
-	scheme, token := authorization[0], ""
-	if end := strings.IndexAny(scheme, " \t"); end >= 0 {
+	// HTTP/2 keeps the space around a value that HTTP/1 drops: the app would see another
+	// scheme than is judged here
+	scheme, token := strings.Trim(authorization[0], " \t"), ""
+	if end := strings.IndexAny(scheme, " \t,"); end >= 0 {
 		scheme, token = scheme[:end], scheme[end:]
 	}
-	if !strings.EqualFold(scheme, "Bearer") {
+	switch {
+	case scheme == "" && token == "":
+		return "", errNoCredentials("the Authorization header is empty")
+	case !httpguts.ValidHeaderFieldName(scheme) || bearerInList.MatchString(token):
+		return "", errBearerRequest("the Authorization header is malformed")
+	case !strings.EqualFold(scheme, "Bearer"):
 		return "", errNoCredentials("the Authorization header is not of the scheme Bearer")
 	}
 	token = strings.Trim(token, " ")
@@ -96,6 +105,9 @@ func bearerToken(r *http.Request, authorization []string) (string, *bearerError)
 	}
 	return token, nil
 }
+
+// bearerInList finds Bearer credentials behind others, which some apps would take.
+var bearerInList = regexp.MustCompile(`(?i),[ \t]*bearer([ \t]|$)`)
 
 // Error codes of RFC 6750 §3.1.
 const (

@@ -2,6 +2,8 @@ package caddygrant
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -15,6 +17,13 @@ type bearerState struct {
 	stripped      bool     // the Authorization header
 	checked       map[*Server]checkedToken
 }
+
+// Format keeps the token to itself: the state is a variable of the request, which
+// {http.vars.*} can print.
+func (*bearerState) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "checked") }
+
+// String is what Format prints.
+func (*bearerState) String() string { return "checked" }
 
 type checkedToken struct {
 	token *accessToken

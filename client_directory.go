@@ -49,16 +49,7 @@ func (d *clientDirectory) byID(id string) *Client {
 // authMethods are the ways in which the clients that there are can authenticate, by their
 // names in RFC 8414 §2.
 func (d *clientDirectory) authMethods() []string {
-	var confidential, public bool
-	for _, source := range d.sources {
-		for client := range source.All() {
-			confidential = confidential || !client.Public
-			public = public || client.Public
-			if confidential && public {
-				break
-			}
-		}
-	}
+	confidential, public := d.kinds()
 	var methods []string
 	if confidential {
 		methods = append(methods, "client_secret_basic", "client_secret_post")
@@ -67,6 +58,21 @@ func (d *clientDirectory) authMethods() []string {
 		methods = append(methods, "none")
 	}
 	return methods
+}
+
+// kinds tells which kinds of clients there are.
+func (d *clientDirectory) kinds() (confidential, public bool) {
+	for _, source := range d.sources {
+		for client := range source.All() {
+			public = public || client.Public
+			if public {
+				break
+			}
+		}
+		// the hashes are those of the confidential ones
+		confidential = confidential || source.Hashes().Len() > 0
+	}
+	return confidential, public
 }
 
 // hashes says what checking secrets costs, source by source.

@@ -117,59 +117,59 @@ func (c *PasswordChecks) validate() error {
 }
 
 // resolve replaces the placeholders of the server's own settings.
-func (s *Server) resolve(repl *caddy.Replacer) error {
-	issuer, err := resolved(repl, "issuer", s.Issuer)
+func (c *Config) resolve(repl *caddy.Replacer) error {
+	issuer, err := resolved(repl, "issuer", c.Issuer)
 	if err != nil {
 		return err
 	}
-	s.Issuer = issuer
-	if s.Audience, err = resolvedList(repl, "audience", s.Audience); err != nil {
+	c.Issuer = issuer
+	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
 		return err
 	}
-	s.Scopes, err = resolvedList(repl, "scopes", s.Scopes)
+	c.Scopes, err = resolvedList(repl, "scopes", c.Scopes)
 	return err
 }
 
 // validateTokens checks and completes what tokens are made of.
-func (s *Server) validateTokens() error {
-	if s.Issuer != "" {
-		if err := validateIssuer(s.Issuer); err != nil {
+func (c *Config) validateTokens() error {
+	if c.Issuer != "" {
+		if err := validateIssuer(c.Issuer); err != nil {
 			return err
 		}
-		if len(s.Audience) == 0 {
-			s.Audience = []string{s.Issuer}
+		if len(c.Audience) == 0 {
+			c.Audience = []string{c.Issuer}
 		}
 	}
-	switch s.Typ {
+	switch c.Typ {
 	case "":
-		s.Typ = typJWT
+		c.Typ = typJWT
 	case typJWT:
 	case typAccessToken:
-		if s.Issuer == "" {
+		if c.Issuer == "" {
 			return errNeedsIssuer
 		}
 	default:
-		return fmt.Errorf("typ %q: it must be %s or %s", s.Typ, typJWT, typAccessToken)
+		return fmt.Errorf("typ %q: it must be %s or %s", c.Typ, typJWT, typAccessToken)
 	}
-	if s.AccessTokenTTL == 0 {
-		s.AccessTokenTTL = caddy.Duration(defaultAccessTokenTTL)
+	if c.AccessTokenTTL == 0 {
+		c.AccessTokenTTL = caddy.Duration(defaultAccessTokenTTL)
 	}
-	if err := validateTTL("access_token_ttl", s.AccessTokenTTL); err != nil {
+	if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
 		return err
 	}
-	if s.RotateEvery != 0 {
-		if err := validateRotation(s.RotateEvery); err != nil {
+	if c.RotateEvery != 0 {
+		if err := validateRotation(c.RotateEvery); err != nil {
 			return err
 		}
 	}
-	if s.Leeway == nil {
+	if c.Leeway == nil {
 		leeway := caddy.Duration(defaultLeeway)
-		s.Leeway = &leeway
+		c.Leeway = &leeway
 	}
-	if err := validateLeeway(*s.Leeway); err != nil {
+	if err := validateLeeway(*c.Leeway); err != nil {
 		return err
 	}
-	return validateScopes("scopes", s.Scopes)
+	return validateScopes("scopes", c.Scopes)
 }
 
 func validateLeeway(leeway caddy.Duration) error {
@@ -198,6 +198,8 @@ func validateIssuer(issuer string) error {
 		return fmt.Errorf("issuer %q: it must be a URL such as https://api.example.com", issuer)
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
 		return fmt.Errorf("issuer %q: it must have no query and no fragment (RFC 8414 section 2)", issuer)
+	case strings.ContainsAny(u.Path, "*{}"):
+		return fmt.Errorf("issuer %q: its path must be without * { and }", issuer)
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && isLoopbackHost(u.Hostname()):

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -74,7 +75,7 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, address, i
 // compare waits for a turn, if the hash needs one, and compares.
 func (s *Server) compare(ctx context.Context, address string, hash password.Hash, plaintext string) (bool, error) {
 	if !hash.Params().Cheap() {
-		release, err := s.gate.Acquire(ctx, address)
+		release, err := s.gate.Acquire(ctx, network(address))
 		if errors.Is(err, password.ErrBusy) {
 			return false, errBusy()
 		}
@@ -84,6 +85,20 @@ func (s *Server) compare(ctx context.Context, address string, hash password.Hash
 		defer release()
 	}
 	return hash.Matches(plaintext), nil
+}
+
+// network is whose turn it is at the gate: an IPv4 address, or the /64 of an IPv6 address,
+// within which a host can have as many addresses as it likes.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Unmap().Is4() {
+		return address
+	}
+	prefix, err := ip.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
 }
 
 // hashMemory is the most memory that one comparison takes, in bytes.

@@ -35,12 +35,19 @@ func (c CopyClaim) validate() error {
 }
 
 // headerAlias is what a header's name has in common with all that an app may take for the
-// same: CGI, WSGI and PHP write X-User, X_User and X.User alike.
+// same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some do so with
+// whatever is neither letter nor digit.
 func headerAlias(name string) string {
-	return aliases.Replace(strings.ToLower(name))
+	return strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			return c
+		case 'A' <= c && c <= 'Z':
+			return c - 'A' + 'a'
+		}
+		return '-'
+	}, name)
 }
-
-var aliases = strings.NewReplacer("_", "-", ".", "-")
 
 // removeIdentityHeaders removes what the client sent under the names of identity headers,
 // from headers, trailers and the list of the Connection header, which would make the

@@ -113,25 +113,14 @@ func (k *serverKeys) read(ctx context.Context) {
 }
 
 // follow generates what storage does not have, trying again until it succeeds, and then
-// keeps up with keys that are rotated, here or by another node, until ctx ends.
+// keeps up with keys that are rotated, here or by another node. It ends with ctx, or when
+// there is nothing more to follow.
 func (k *serverKeys) follow(ctx context.Context) {
 	attempted := sync.OnceFunc(func() { close(k.attempted) })
 	defer attempted()
-	defer func() {
-		if err := recover(); err != nil {
-			k.logger.Error("[PANIC] following the server's keys", zap.Any("error", err), zap.Stack("stack"))
-		}
-	}()
 	wait, failing := time.Duration(0), false
 	for {
-		attempt, cancel := context.WithTimeout(ctx, storageTimeout)
-		err := k.update(attempt, k.store.EnsureSecret, func(ctx context.Context, a keyring.Algorithm) ([]keyring.GeneratedKey, error) {
-			return k.store.EnsureKey(ctx, a, k.rotation)
-		})
-		if err == nil {
-			err = k.deleteRetired(attempt)
-		}
-		cancel()
+		err := k.attempt(ctx)
 		attempted()
 		switch {
 		case ctx.Err() != nil:
@@ -152,6 +141,42 @@ func (k *serverKeys) follow(ctx context.Context) {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// attempt generates what was never there, and reads what changed. What this process knows
+// and storage has lost is an error: storage that is away for a moment must not end every
+// session and make nodes sign with different keys. A restart generates anew.
+func (k *serverKeys) attempt(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("[PANIC] following the server's keys: %v", r)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+
+	k.pooled.mu.Lock()
+	getSecret := k.store.EnsureSecret
+	if k.pooled.secret != nil {
+		getSecret = k.store.LoadSecret
+	}
+	known := maps.Clone(k.pooled.keys)
+	k.pooled.mu.Unlock()
+
+	err = k.update(ctx, getSecret, func(ctx context.Context, a keyring.Algorithm) ([]keyring.GeneratedKey, error) {
+		if len(known[a]) > 0 {
+			if found, err := k.store.LoadKeys(ctx, a); err != nil {
+				return nil, err
+			} else if len(found) == 0 {
+				return nil, fmt.Errorf("the signing keys for %s that were in storage are gone; restore them, or restart to make new ones", a)
+			}
+		}
+		return k.store.EnsureKey(ctx, a, k.rotation)
+	})
+	if err != nil {
+		return err
+	}
+	return k.deleteRetired(ctx)
 }
 
 func (k *serverKeys) deleteRetired(ctx context.Context) error {

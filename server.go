@@ -59,11 +59,8 @@ func (s *Server) provision(ctx caddy.Context) error {
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
-// config lives if the storage does not answer; it waits a moment for the first attempt.
-func (s *Server) start(ctx context.Context) {
-	go s.keys.follow(ctx)
-	s.keys.current(ctx)
-}
+// config lives if the storage does not answer.
+func (s *Server) start(ctx context.Context) { go s.keys.follow(ctx) }
 
 // release gives back what this server took of the process's state.
 func (s *Server) release() {

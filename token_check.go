@@ -79,6 +79,7 @@ func (s *Server) checkTimes(token *accessToken) error {
 
 // checkLive holds a token against what is true now, with what is in memory: its user is
 // there, enabled and has the password with which the session began; its client is there.
+// A user who was renamed since goes by the new name.
 func (s *Server) checkLive(keys *keySet, token *accessToken) error {
 	user := s.users.bySubject(token.subject)
 	switch {
@@ -93,6 +94,14 @@ func (s *Server) checkLive(keys *keySet, token *accessToken) error {
 	}
 	if s.clients.byID(token.clientID) == nil {
 		return tokenError("its client is gone")
+	}
+	// the name may belong to somebody else by now
+	if token.username != user.Username {
+		name, err := json.Marshal(user.Username)
+		if err != nil {
+			return tokenError("its user's name cannot be written")
+		}
+		token.username, token.claims["username"] = user.Username, name
 	}
 	return nil
 }

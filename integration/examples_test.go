@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -16,6 +18,7 @@ import (
 type example struct {
 	*site
 	*process
+	backend string // where the app behind it is to listen
 }
 
 // exercises is what each example is for.
@@ -26,6 +29,9 @@ var exercises = map[string]func(*testing.T, *example){
 	"hs256":         exampleHS256,
 	"load-balancer": exampleLoadBalancer,
 	"cors":          exampleCORS,
+
+	"edge":            exampleEdge,
+	"from-basic-auth": exampleFromBasicAuth,
 }
 
 // Every example starts as its comment says, and does what it is for. A directory that
@@ -62,8 +68,9 @@ func startExample(t *testing.T, name string) *example {
 	if command := "go run ./cmd/caddy run --config " + config; !strings.Contains(text, "#     "+command+"\n") {
 		t.Errorf("%s does not say how to run it: %s", config, command)
 	}
-	s.write(config, strings.ReplaceAll(text, "8080", strconv.Itoa(s.port)))
-	return &example{site: s, process: startReady(t, s, config)}
+	backend := "127.0.0.1:" + strconv.Itoa(freePort(t))
+	s.write(config, strings.NewReplacer("8080", strconv.Itoa(s.port), "127.0.0.1:9000", backend).Replace(text))
+	return &example{site: s, process: startReady(t, s, config), backend: backend}
 }
 
 // startReady runs a config and waits until everything is started: Caddy listens before
@@ -98,27 +105,44 @@ func (e *example) token(host, client, secret, username, scope string, headers ..
 	return e.ask(host, "POST", "/token", form.Encode(), headers...)
 }
 
-// comment runs the curl command of the example's comment.
+// comment runs the curl command of the example's comment, which gets a token.
 func (e *example) comment(name string) map[string]any {
+	e.site.t.Helper()
+	var answer map[string]any
+	unmarshal(e.site.t, e.comments(name)[0], &answer)
+	return answer
+}
+
+// comments runs the paragraphs of commands with curl in the example's comment, and
+// returns what each of them printed.
+func (e *example) comments(name string) []string {
 	e.site.t.Helper()
 	content, err := os.ReadFile(filepath.Join(e.dir, "examples", name, "Caddyfile"))
 	if err != nil {
 		e.site.t.Fatal(err)
 	}
-	command := ""
+	var paragraphs []string
+	inside := false
 	for line := range strings.Lines(string(content)) {
-		line, _ = strings.CutPrefix(line, "#     ")
-		if command == "" && !strings.HasPrefix(line, "curl ") {
-			continue
+		line, code := strings.CutPrefix(line, "#     ")
+		switch {
+		case code && inside:
+			paragraphs[len(paragraphs)-1] += line
+		case code:
+			paragraphs = append(paragraphs, line)
 		}
-		if command += line; !strings.HasSuffix(line, "\\\n") {
-			var answer map[string]any
-			unmarshal(e.site.t, shell(e.site.t, e.dir, command, ""), &answer)
-			return answer
+		inside = code
+	}
+	var printed []string
+	for _, paragraph := range paragraphs {
+		if strings.Contains(paragraph, "curl ") {
+			printed = append(printed, shell(e.site.t, e.dir, paragraph, ""))
 		}
 	}
-	e.site.t.Fatalf("the comment of %s has no curl", name)
-	return nil
+	if len(printed) == 0 {
+		e.site.t.Fatalf("the comment of %s has no curl", name)
+	}
+	return printed
 }
 
 func exampleHtpasswd(t *testing.T, e *example) {
@@ -158,18 +182,26 @@ func exampleJSONFiles(t *testing.T, e *example) {
 }
 
 func exampleSharedServer(t *testing.T, e *example) {
-	if answer := e.comment("shared-server"); answer["token_type"] != "Bearer" {
-		t.Errorf("got %v", answer)
+	if got := e.comments("shared-server")[0]; got != "calendar, hello alice\n" {
+		t.Errorf("got %q", got)
 	}
-	keys := make(map[string]string)
-	for host, client := range map[string]string{"contacts.localhost": "web", "calendar.localhost": "web", "wiki.localhost": "wiki"} {
-		e.token(host, client, "demo-secret", "alice", "").want(t, 200, "")
-		keys[host] = string(e.ask(host, "GET", "/token/jwks", "").body)
+	a := e.token("contacts.localhost", "web", "demo-secret", "alice", "")
+	a.want(t, 200, "")
+	keys := string(e.ask("contacts.localhost", "GET", "/token/jwks", "").body)
+	for app, status := range map[string]int{"contacts": 200, "calendar": 200, "mail": 200, "photos": 200, "admin": 403} {
+		host := app + ".localhost"
+		if got := string(e.ask(host, "GET", "/token/jwks", "").body); got != keys {
+			t.Errorf("the keys of %s are %s", app, got)
+		}
+		if got := e.ask(host, "GET", "/", ""); got.status != 401 {
+			t.Errorf("%s is open: %d", app, got.status)
+		}
+		got := e.ask(host, "GET", "/", "", "Authorization: Bearer "+a.text(t, "access_token"), "X-User: mallory")
+		if got.status != status || status == 200 && string(got.body) != app+", hello alice\n" {
+			t.Errorf("%s: %d %s", app, got.status, got.body)
+		}
 	}
-	if keys["contacts.localhost"] != keys["calendar.localhost"] || keys["contacts.localhost"] == keys["wiki.localhost"] {
-		t.Errorf("the keys are %v", keys)
-	}
-	e.token("wiki.localhost", "web", "demo-secret", "alice", "").want(t, 401, "invalid_client")
+	e.token("admin.localhost", "web", "demo-secret", "alice", "admin").want(t, 400, "invalid_scope")
 }
 
 func exampleHS256(t *testing.T, e *example) {
@@ -186,6 +218,36 @@ func exampleHS256(t *testing.T, e *example) {
 	}
 	if a := e.ask("localhost", "GET", "/token/jwks", ""); strings.TrimSpace(string(a.body)) != `{"keys":[]}` {
 		t.Errorf("published: %s", a.body)
+	}
+
+	// what the comment says about tokens that the app mints: they are good at the edge if
+	// it has seen one of the user, and otherwise not
+	seen, header := make(jwt.MapClaims), make(map[string]any)
+	unmarshal(t, decodePart(t, token, 0), &header)
+	unmarshal(t, decodePart(t, token, 1), &seen)
+	for name, test := range map[string]struct {
+		change func(jwt.MapClaims)
+		status int
+	}{
+		"the server's own": {func(jwt.MapClaims) {}, 200},
+		"a copied cver": {func(c jwt.MapClaims) {
+			c["scope"], c["exp"], c["jti"], c["sid"] = "everything", time.Now().Add(999*time.Hour).Unix(), "mine", "mine"
+		}, 200},
+		"without cver":  {func(c jwt.MapClaims) { delete(c, "cver") }, 401},
+		"another cver":  {func(c jwt.MapClaims) { c["cver"] = strings.Repeat("A", 22) }, 401},
+		"without a sid": {func(c jwt.MapClaims) { delete(c, "sid") }, 401},
+	} {
+		claims := maps.Clone(seen)
+		test.change(claims)
+		minted := jwt.NewWithClaims(jwt.SigningMethodHS256, claims)
+		minted.Header["kid"] = header["kid"]
+		signed, err := minted.SignedString(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := e.ask("localhost", "GET", "/edge", "", "Authorization: Bearer "+signed); a.status != test.status {
+			t.Errorf("%s: %d, want %d", name, a.status, test.status)
+		}
 	}
 }
 
@@ -221,10 +283,22 @@ func exampleLoadBalancer(t *testing.T, e *example) {
 
 func exampleCORS(t *testing.T, e *example) {
 	const origin = "http://localhost:3000"
+	if got := e.comments("cors")[0]; !strings.HasPrefix(got, "HTTP/1.1 204") || !strings.Contains(got, "Access-Control-Allow-Origin: "+origin) {
+		t.Errorf("the pre-flight of the comment: %s", got)
+	}
 	a := e.token("localhost", "page", "", "alice", "", "Origin: "+origin)
 	a.want(t, 200, "")
 	if a.header.Get("Access-Control-Allow-Origin") != origin {
 		t.Errorf("the page cannot read its token: %v", a.header)
+	}
+	for status, headers := range map[int][]string{200: {"Authorization: Bearer " + a.text(t, "access_token")}, 401: nil} {
+		a := e.ask("localhost", "GET", "/api/contacts", "", append(headers, "Origin: "+origin)...)
+		if a.status != status || a.header.Get("Access-Control-Allow-Origin") != origin || status == 200 && string(a.body) != "hello alice" {
+			t.Errorf("the API: %d %v %s", a.status, a.header, a.body)
+		}
+	}
+	if a := e.ask("localhost", "OPTIONS", "/api/contacts", "", "Origin: "+origin); a.status != 401 {
+		t.Errorf("an OPTIONS that is no pre-flight: %d", a.status)
 	}
 	a = e.token("localhost", "page", "", "mallory", "", "Origin: "+origin)
 	a.want(t, 400, "invalid_grant")

@@ -38,7 +38,7 @@ func TestTokensFollowTheFiles(t *testing.T) {
 		clients json `+clients+`
 	}
 	bearer_auth {
-		copy_claims sub>X-User scope>X-Scope
+		copy_claims sub>X-User scope>X-Scope username>X-Name
 	}
 	reverse_proxy %APP%
 }
@@ -113,8 +113,11 @@ func TestTokensFollowTheFiles(t *testing.T) {
 				wantSameOutward(t, a, s.do(s.request("GET", "/", "", bearer("garbage"))))
 				return
 			}
-			if test.token == "narrowed" {
+			switch test.token {
+			case "narrowed":
 				app.one(t).wantIdentity(t, "X-Scope", "read write")
+			case "renamed":
+				app.one(t).wantIdentity(t, "X-Name", "renamed-now") // the old name may be somebody else's
 			}
 		})
 	}

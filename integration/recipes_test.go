@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -22,7 +23,6 @@ var recipeGroups = []readmeGroup{
 	{"E6: CORS", []string{"cors"}, recipeCORS},
 	{"behind a load balancer", []string{"load-balancer"}, recipeLoadBalancer},
 	{"Docker without TLS", []string{"docker"}, recipeDocker},
-	{"a named route", []string{"named-route"}, recipeNamedRoute},
 }
 
 // recipe is a site of the README on this machine: with its files, an app behind it, and
@@ -32,18 +32,22 @@ type recipe struct {
 	etc     string // what the README calls /etc/caddy
 	www     string // what it calls /srv/www
 	backend string // the address of what it calls localhost:9000
+
+	received atomic.Pointer[http.Header] // by that app, at last
 }
 
 // newRecipe prepares the files that the README takes for granted: the user alice with
 // the password "correct horse", and the secret of the client web.
 func newRecipe(t *testing.T) *recipe {
 	t.Helper()
-	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "the app at %s", r.URL.Path)
+	s := newSite(t)
+	r := &recipe{site: s, etc: filepath.Join(s.dir, "etc"), www: filepath.Join(s.dir, "www")}
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		r.received.Store(&request.Header)
+		fmt.Fprintf(w, "the app at %s", request.URL.Path)
 	}))
 	t.Cleanup(app.Close)
-	s := newSite(t)
-	r := &recipe{site: s, etc: filepath.Join(s.dir, "etc"), www: filepath.Join(s.dir, "www"), backend: app.Listener.Addr().String()}
+	r.backend = app.Listener.Addr().String()
 	for _, dir := range []string{r.etc, r.www} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
@@ -57,7 +61,7 @@ func newRecipe(t *testing.T) *recipe {
 }
 
 var (
-	readmeAddress = regexp.MustCompile(`(?m)^(?:http://)?[a-z]+\.example\.com \{$|^:8080 \{$`)
+	readmeAddress = regexp.MustCompile(`(?m)^(?:http://)?([a-z]+\.example\.com) \{$|^:8080 \{$`)
 	readmeOptions = regexp.MustCompile(`(?s)\A\{\n(.*?)\n\}\n`)
 )
 
@@ -79,7 +83,11 @@ func (r *recipe) serve(caddyfile string) {
 			sites = b.text + sites
 		}
 	}
-	sites = readmeAddress.ReplaceAllString(sites, "http://127.0.0.1:%PORT% {\n\tlog")
+	address := "http://127.0.0.1:%PORT% {\n\tlog"
+	if len(readmeAddress.FindAllString(sites, -1)) > 1 {
+		address = "http://$1:%PORT% {\n\tlog"
+	}
+	sites = readmeAddress.ReplaceAllString(sites, address)
 	sites = strings.NewReplacer("/etc/caddy/", r.etc+"/", "/srv/www", r.www, "localhost:9000", r.backend).Replace(sites)
 	// another port each time: the listener of a config before, as it closes, resets what
 	// the system has handed it
@@ -127,6 +135,9 @@ func (r *recipe) wantLogin() {
 	if jwks := r.do(r.request("GET", "/token/jwks", "")); jwks.status != 200 || jwks.json["keys"] == nil {
 		r.t.Errorf("the keys: %d %s", jwks.status, jwks.body)
 	}
+	if a := r.do(r.request("GET", "/.well-known/oauth-authorization-server", "")); a.status != 200 || a.json["issuer"] == nil {
+		r.t.Errorf("the metadata: %d %s", a.status, a.body)
+	}
 }
 
 func (r *recipe) wantBody(path, want string, headers ...string) {
@@ -141,6 +152,43 @@ func (r *recipe) wantBackend(path string, headers ...string) {
 	r.wantBody(path, "the app at "+path, headers...)
 }
 
+func (r *recipe) wantStatus(path string, want int, headers ...string) {
+	r.t.Helper()
+	if a := r.do(r.request("GET", path, "", headers...)); a.status != want {
+		r.t.Errorf("%s: %d %s, want %d", path, a.status, a.body, want)
+	}
+}
+
+// bearer logs in and returns the header to call the app with.
+func (r *recipe) bearer() string {
+	r.t.Helper()
+	a := r.do(r.loginRequest())
+	a.want(r.t, 200, "")
+	return "Authorization: Bearer " + a.text(r.t, "access_token")
+}
+
+// lastReceived is what the app received last.
+func (r *recipe) lastReceived() http.Header {
+	r.t.Helper()
+	received := r.received.Load()
+	if received == nil {
+		r.t.Fatal("the app received nothing")
+	}
+	return *received
+}
+
+// wantUser sends a request with a client's own identity headers, and expects that the app
+// gets that one in their place, or none.
+func (r *recipe) wantUser(path, want string, headers ...string) {
+	r.t.Helper()
+	r.received.Store(nil)
+	r.do(r.request("GET", path, "", append(headers, "X-User: mallory", "X_User: mallory")...))
+	received := r.lastReceived()
+	if got := received.Get("X-User"); got != want || received["X_user"] != nil {
+		r.t.Errorf("%s: the app takes the client for %q, want %q: %v", path, got, want, received)
+	}
+}
+
 func recipeTryFiles(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.serve(blocks["try-files"].text)
@@ -148,11 +196,17 @@ func recipeTryFiles(t *testing.T, blocks map[string]block) {
 	r.wantBody("/", "the index")
 	r.wantBody("/some/page", "the index")
 	r.wantBody("/app.js", "the script")
+	r.wantStatus("/api/contacts", 401)
+	r.wantUser("/api/contacts", "alice", r.bearer())
 
 	// what the recipe is against
 	r.serve("app.example.com {\n\troot * /srv/www\n\timport tokens\n\ttry_files {path} /index.html\n\tfile_server\n}\n")
 	if a := r.do(r.loginRequest()); a.json != nil {
 		t.Errorf("try_files left the endpoint alone: %d %s", a.status, a.body)
+	}
+	r.serve("app.example.com {\n\troot * /srv/www\n\timport tokens\n\tbearer_auth /api/*\n\ttry_files {path} /index.html\n\tfile_server\n}\n")
+	if a := r.do(r.request("GET", "/api/contacts", "")); a.status == 401 {
+		t.Error("try_files left the check alone")
 	}
 }
 
@@ -195,10 +249,22 @@ func recipeCORS(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.serve(blocks["cors"].text)
 	r.wantLogin()
-	r.wantBackend("/page")
+	r.wantUser("/page", "alice", r.bearer())
 	const origin = "https://app.example.com"
 
-	a := r.do(r.request("OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type"))
+	a := r.do(r.request("OPTIONS", "/page", "", "Origin: "+origin, "Access-Control-Request-Method: DELETE", "Access-Control-Request-Headers: authorization"))
+	if a.status != 204 || a.header.Get("Access-Control-Allow-Origin") != origin || !strings.Contains(a.header.Get("Access-Control-Allow-Methods"), "DELETE") {
+		t.Errorf("pre-flight for the app: %d %v", a.status, a.header)
+	}
+	if a := r.do(r.request("OPTIONS", "/page", "", "Origin: "+origin)); a.status != 401 {
+		t.Errorf("an OPTIONS that is no pre-flight: %d", a.status)
+	}
+	a = r.do(r.request("GET", "/page", "", "Origin: "+origin))
+	if a.status != 401 || a.header.Get("Access-Control-Allow-Origin") != origin || a.header.Get("WWW-Authenticate") == "" {
+		t.Errorf("the page cannot read the refusal: %d %v", a.status, a.header)
+	}
+
+	a = r.do(r.request("OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type"))
 	if a.status != 204 || a.header.Get("Access-Control-Allow-Origin") != origin ||
 		!strings.Contains(strings.ToLower(a.header.Get("Access-Control-Allow-Headers")), "authorization") {
 		t.Errorf("pre-flight: %d %v", a.status, a.header)
@@ -270,64 +336,5 @@ func recipeDocker(t *testing.T, blocks map[string]block) {
 	r.serve(strings.Replace(blocks["docker"].text, "allow_http", "", 1))
 	if a := r.from("172.17.0.1", r.loginRequest()); a == nil || a.status != 400 || !strings.Contains(string(a.body), "this endpoint needs HTTPS") {
 		t.Errorf("without allow_http: %+v", a)
-	}
-}
-
-func recipeNamedRoute(t *testing.T, blocks map[string]block) {
-	r := newRecipe(t)
-	r.serve(blocks["named-route"].text)
-	r.wantLogin()
-	r.wantBackend("/page")
-}
-
-// The README says what comes before the endpoint and what after it.
-func TestReadmeDirectiveOrder(t *testing.T) {
-	for _, test := range []struct{ directive, sample string }{
-		{"header", "header X-A b"},
-		{"request_body", "request_body {\n\t\tmax_size 1MB\n\t}"},
-		{"redir", "redir /old /new"},
-		{"rewrite", "rewrite /old /new"},
-		{"uri", "uri /old strip_prefix /old"},
-		{"try_files", "try_files {path} /index.html"},
-		{"basic_auth", "basic_auth {\n\t\tadmin " + hashBcrypt + "\n\t}"},
-		{"", ""},
-		{"forward_auth", "forward_auth localhost:9000 {\n\t\turi /auth\n\t}"},
-		{"encode", "encode gzip"},
-		{"handle", "handle {\n\t\trespond x\n\t}"},
-		{"route", "route {\n\t\trespond x\n\t}"},
-		{"abort", "abort /x"},
-		{"error", "error /x 404"},
-		{"respond", "respond x"},
-		{"reverse_proxy", "reverse_proxy localhost:9000"},
-		{"file_server", "file_server"},
-	} {
-		if test.directive == "" {
-			continue
-		}
-		config, err := adapt("http://localhost {\n\troot * /srv/www\n\t" + test.sample + "\n\ttoken_endpoint {\n\t\tusers json /u\n\t\tclients json /c\n\t}\n}\n")
-		if err != nil {
-			t.Fatal(err)
-		}
-		handler := map[string]string{
-			"header": `"handler":"headers"`, "request_body": `"handler":"request_body"`, "redir": `"/new"`, "rewrite": `"/new"`, "uri": `"strip_path_prefix"`,
-			"try_files": `"try_files"`, "basic_auth": `"handler":"authentication"`, "forward_auth": `"handler":"reverse_proxy"`, "encode": `"handler":"encode"`,
-			"handle": `"body":"x"`, "route": `"body":"x"`, "abort": `"abort":true`, "error": `"handler":"error"`, "respond": `"body":"x"`,
-			"reverse_proxy": `"handler":"reverse_proxy"`, "file_server": `"handler":"file_server"`,
-		}[test.directive]
-		endpoint, other := strings.Index(string(config), `"handler":"token_endpoint"`), strings.Index(string(config), handler)
-		if endpoint < 0 || other < 0 {
-			t.Fatalf("%s: not in %s", test.directive, config)
-		}
-		list := "after it"
-		if other < endpoint {
-			list = "before it run"
-		}
-		found := false
-		for line := range strings.Lines(readRepo(t, "README.md")) {
-			found = found || strings.HasPrefix(line, "- "+list) && strings.Contains(line, "`"+test.directive+"`")
-		}
-		if !found {
-			t.Errorf("the README does not say that %s comes %s", test.directive, list)
-		}
 	}
 }

@@ -94,3 +94,45 @@ func TestStorageThatCannotBeWritten(t *testing.T) {
 		}
 	})
 }
+
+// A storage that is empty for a while, such as a mount that is away, takes no key away
+// from a process that has it, and makes none that the other nodes do not have.
+func TestAStorageThatGoesAwayChangesNoKey(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := s.write("Caddyfile", s.expand(`{
+	admin off
+	persist_config off
+	storage file_system "%DIR%/storage"
+}
+http://127.0.0.1:%PORT% {
+	token_endpoint {
+		rotate_every 1h
+		client web {
+			secret web-secret
+		}
+		user alice `+hashBcrypt+`
+	}
+	bearer_auth /app
+	respond /app "in"
+}
+`))
+	p := startProcess(t, s.dir, config, s.address())
+	token := s.login("alice", "correct horse").text(t, "access_token")
+	keys := string(s.do(s.request("GET", "/token/jwks", "")).body)
+	storage := s.dir + "/storage"
+	if err := os.Rename(storage, storage+".away"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the log says that the storage has lost the keys", func() bool {
+		return strings.Contains(p.printed(), "getting the server's keys from storage")
+	})
+	s.do(s.request("GET", "/app", "", "Authorization: Bearer "+token)).want(t, 200, "")
+	s.login("alice", "correct horse").want(t, 200, "")
+	if now := string(s.do(s.request("GET", "/token/jwks", "")).body); now != keys {
+		t.Errorf("the keys changed from %s to %s", keys, now)
+	}
+	if _, err := os.Stat(storage + "/grant"); err == nil {
+		t.Error("new keys are in the storage")
+	}
+}

@@ -14,7 +14,7 @@ const (
 	// long as they may, and time for every node to read the key from storage.
 	PublishFor = 15 * time.Minute
 
-	// handover is how late a node may be to sign with the next key: nodes arrange their keys once a minute, later while
+	// handover is how late a node may be to sign with the next key: nodes arrange their keys every 20 seconds, later while
 	// storage is slow, and their clocks differ.
 	handover = 5 * time.Minute
 

@@ -44,8 +44,9 @@ type line struct {
 
 // caller is one Acquire that waits.
 type caller struct {
-	served bool          // guarded by Gate.mu
-	ready  chan struct{} // closed when served
+	served  bool          // guarded by Gate.mu, as is evicted
+	evicted bool          // gave its place in the queue to another key
+	ready   chan struct{} // closed when served or evicted
 }
 
 // NewGate returns a gate with the given limits.
@@ -66,7 +67,8 @@ func (g *Gate) SetLimits(limits Limits) {
 // address; it shares with other keys. The caller calls release when the comparison is done; calling it again does
 // nothing.
 //
-// The error is ErrBusy at once when the queue is full or half of it, at least one place, is taken by the same key;
+// The error is ErrBusy at once when half of the queue, at least one place, is taken by the same key, or when it is full
+// of keys that have no more places than this one; ErrBusy when another key with fewer places needs this one's;
 // ErrBusy after Limits.Wait; ctx.Err() when the context ends first. There is no slot to release then.
 func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
@@ -84,18 +86,20 @@ func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err err
 	defer timer.Stop()
 	select {
 	case <-c.ready:
-		return release, nil
 	case <-timer.C:
-		if g.leave(key, c) {
-			return nil, ErrBusy
-		}
-		return release, nil // served in the last moment
 	case <-ctx.Done():
-		if !g.leave(key, c) {
-			release() // to the next one: nobody is left who would use it
-		}
-		return nil, ctx.Err()
 	}
+	// it may have been served in the last moment
+	switch served := g.leave(key, c); {
+	case ctx.Err() != nil && served:
+		release() // to the next one: nobody is left who would use it
+		return nil, ctx.Err()
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !served:
+		return nil, ErrBusy
+	}
+	return release, nil
 }
 
 // enter takes a free slot and returns nil, or puts a caller into the key's line and returns it with its longest wait.
@@ -107,10 +111,13 @@ func (g *Gate) enter(key string) (*caller, time.Duration, error) {
 		return nil, 0, nil
 	}
 	l := g.lines[key]
-	if g.limits.Wait <= 0 || g.waiting >= g.limits.Queue || l != nil && len(l.callers) >= max(1, g.limits.Queue/2) {
+	if g.limits.Wait <= 0 || g.limits.Queue <= 0 || l != nil && len(l.callers) >= max(1, g.limits.Queue/2) {
 		return nil, 0, ErrBusy
 	}
-	if l == nil {
+	if g.waiting > g.limits.Queue || g.waiting == g.limits.Queue && !g.evictFor(l) {
+		return nil, 0, ErrBusy
+	}
+	if l = g.lines[key]; l == nil {
 		l = &line{key: key}
 		g.lines[key] = l
 		g.turns = append(g.turns, l)
@@ -121,23 +128,49 @@ func (g *Gate) enter(key string) (*caller, time.Duration, error) {
 	return c, g.limits.Wait, nil
 }
 
-// leave takes a caller out of its line, or returns false if a slot was given to it meanwhile.
-func (g *Gate) leave(key string, c *caller) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c.served {
+// evictFor makes room in a full queue: the last caller of the longest line goes, if that line stays at least as long
+// as that of the newcomer, which may be nil. So a few keys that fill the queue close it to no other.
+func (g *Gate) evictFor(newcomer *line) bool {
+	places := 1
+	if newcomer != nil {
+		places += len(newcomer.callers)
+	}
+	var longest *line
+	for _, l := range g.turns {
+		if longest == nil || len(l.callers) > len(longest.callers) {
+			longest = l
+		}
+	}
+	if longest == nil || len(longest.callers) <= places {
 		return false
 	}
-	l := g.lines[key]
+	last := longest.callers[len(longest.callers)-1]
+	g.remove(longest, last)
+	last.evicted = true
+	close(last.ready)
+	return true
+}
+
+// leave takes a caller out of its line if it is still there, and returns whether a slot was given to it meanwhile.
+func (g *Gate) leave(key string, c *caller) (served bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !c.served && !c.evicted {
+		g.remove(g.lines[key], c)
+	}
+	return c.served
+}
+
+// remove takes a caller out of its line.
+func (g *Gate) remove(l *line, c *caller) {
 	i := slices.Index(l.callers, c)
 	l.callers = slices.Delete(l.callers, i, i+1)
 	g.waiting--
 	if len(l.callers) == 0 {
-		delete(g.lines, key)
+		delete(g.lines, l.key)
 		i := slices.Index(g.turns, l)
 		g.turns = slices.Delete(g.turns, i, i+1)
 	}
-	return true
 }
 
 // release frees a slot.

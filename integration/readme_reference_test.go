@@ -1,0 +1,251 @@
+package integration
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	caddygrant "github.com/caddygrant/caddy-grant"
+)
+
+func readmeReference(t *testing.T, blocks map[string]block) {
+	accepted := map[string][]string{
+		"token_endpoint":  parserCases(t, "caddyfile.go", "parseEndpointSetting"),
+		"password_checks": parserCases(t, "caddyfile.go", "parsePasswordChecks"),
+		"user":            parserCases(t, "caddyfile_sources.go", "parseUser"),
+		"client":          parserCases(t, "caddyfile_sources.go", "parseClient"),
+		"bearer_auth":     parserCases(t, "caddyfile_bearer.go", "parseBearerSetting"),
+	}
+
+	listed := make(map[string][]string)
+	var open []string
+	for line := range strings.Lines(blocks["reference"].text + blocks["bearer-reference"].text) {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		if words[0] == "}" {
+			open = open[:len(open)-1]
+			continue
+		}
+		if len(open) > 0 {
+			listed[open[len(open)-1]] = append(listed[open[len(open)-1]], words[0])
+		}
+		if words[len(words)-1] == "{" {
+			open = append(open, words[0])
+		}
+	}
+	tables := subdirectiveTables(t)
+	for _, directive := range slices.Sorted(maps.Keys(accepted)) {
+		want := slices.Sorted(slices.Values(accepted[directive]))
+		if got := slices.Sorted(slices.Values(listed[directive])); !slices.Equal(got, want) {
+			t.Errorf("the README's syntax of %s has %v, the parser accepts %v", directive, got, want)
+		}
+		if got := slices.Sorted(maps.Keys(tables[directive])); !slices.Equal(got, want) {
+			t.Errorf("the README's table of %s has %v, the parser accepts %v", directive, got, want)
+		}
+	}
+
+	// The defaults are those of the godoc.
+	types := map[string][]reflect.Type{
+		"token_endpoint":  {reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.Config]()},
+		"password_checks": {reflect.TypeFor[caddygrant.PasswordChecks]()},
+		"user":            {reflect.TypeFor[caddygrant.User]()},
+		"client":          {reflect.TypeFor[caddygrant.Client]()},
+		"bearer_auth":     {reflect.TypeFor[caddygrant.BearerAuth]()},
+	}
+	docs, oneValue := godocDefaults(t), regexp.MustCompile("^`[^`]+`$")
+	compared := 0
+	for directive, structs := range types {
+		for _, typ := range structs {
+			for setting, documented := range docs[typ.Name()] {
+				cell, ok := tables[directive][setting]
+				if !ok || !oneValue.MatchString(documented) {
+					continue
+				}
+				compared++
+				if documented == "`false`" {
+					documented = "off"
+				}
+				if cell != documented {
+					t.Errorf("the README's default of %s in %s is %s, the godoc's %s", setting, directive, cell, documented)
+				}
+			}
+		}
+	}
+	if compared < 12 {
+		t.Errorf("only %d defaults were found in the godoc", compared)
+	}
+
+	// The syntax itself, filled in, is a Caddyfile.
+	values := strings.NewReplacer(
+		"[<path>]", "/oauth", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
+		"<scopes...>", "read write", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+hashArgon2id,
+		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", hashBcrypt,
+		"<grant_types...>", "password", "<n>", "2",
+		"<algorithm> [<secret> | file <path>]", "ES256",
+		"htpasswd|json <path>", "htpasswd /etc/caddy/file",
+		"[<matcher>] [<name>]", "/app/* main", "<claim>><header>...", "sub>X-User email>X-Email",
+	)
+	credentials := regexp.MustCompile(`(?m)^\t\t(secret |secret_hash|public).*\n`)
+	for i := range 3 {
+		n := 0
+		syntax := credentials.ReplaceAllStringFunc(blocks["reference"].text, func(line string) string {
+			if n++; n == i+1 {
+				return line
+			}
+			return ""
+		})
+		if _, err := adapt("http://localhost {\n" + values.Replace(syntax+blocks["bearer-reference"].text) + "}\n"); n != 3 || err != nil {
+			t.Errorf("of %d kinds of clients, %d: %v", n, i+1, err)
+		}
+	}
+	for _, key := range []string{"ES256", "HS256 0123456789abcdef0123456789abcdef", "ES256 file /etc/caddy/key.pem"} {
+		for _, format := range []string{"htpasswd", "json"} {
+			site := "http://localhost {\n\ttoken_endpoint {\n\t\tsigning_key " + key + "\n\t\tusers " + format + " /f\n\t\tclients " + format + " /f\n\t}\n}\n"
+			if _, err := adapt(site); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// parserCases are the words that a function of the Caddyfile parser has a case for.
+func parserCases(t *testing.T, file, function string) []string {
+	t.Helper()
+	var names []string
+	ast.Inspect(functions(t, file)[function], func(n ast.Node) bool {
+		clause, ok := n.(*ast.CaseClause)
+		if !ok {
+			return true
+		}
+		for _, expr := range clause.List {
+			if text, ok := literal(expr); ok {
+				names = append(names, text)
+			}
+		}
+		return true
+	})
+	if len(names) == 0 {
+		t.Fatalf("%s in %s has no cases: this test must learn where the parser is now", function, file)
+	}
+	return names
+}
+
+// functions are the functions and methods of a file of the module.
+func functions(t *testing.T, file string) map[string]*ast.FuncDecl {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]*ast.FuncDecl)
+	for _, decl := range parsed.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok {
+			found[f.Name.Name] = f
+		}
+	}
+	return found
+}
+
+// sources are the module's files, without those of tests.
+func sources(t *testing.T) []string {
+	t.Helper()
+	var files []string
+	for _, file := range readDir(t, "..") {
+		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
+func literal(expr ast.Expr) (string, bool) {
+	lit, ok := expr.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", false
+	}
+	text, err := strconv.Unquote(lit.Value)
+	return text, err == nil
+}
+
+// subdirectiveTables gives the default cell of each subdirective in the README's tables.
+func subdirectiveTables(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	tables := make(map[string]map[string]string)
+	directive := ""
+	for line := range strings.Lines(readRepo(t, "README.md")) {
+		if heading, ok := strings.CutPrefix(line, "#"); ok {
+			directive = strings.Trim(heading, "# `\n")
+			continue
+		}
+		cells := row(line)
+		if len(cells) != 3 || !strings.HasPrefix(cells[0], "`") {
+			continue
+		}
+		if tables[directive] == nil {
+			tables[directive] = make(map[string]string)
+		}
+		tables[directive][strings.Trim(cells[0], "`")] = cells[2]
+	}
+	return tables
+}
+
+// row splits a line of a Markdown table.
+func row(line string) []string {
+	line = strings.TrimSpace(line)
+	if !strings.HasPrefix(line, "| ") {
+		return nil
+	}
+	cells := strings.Split(strings.Trim(line, "|"), "|")
+	for i := range cells {
+		cells[i] = strings.TrimSpace(cells[i])
+	}
+	return cells
+}
+
+// godocDefaults are the last words of the comments on config fields, by type and JSON name.
+func godocDefaults(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	found := make(map[string]map[string]string)
+	ends := regexp.MustCompile(`(?s)Default: (.+)\.\s*$`)
+	for _, file := range sources(t) {
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			fields, ok := spec.Type.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, field := range fields.Fields.List {
+				if field.Tag == nil || field.Doc == nil {
+					continue
+				}
+				tag, _ := literal(field.Tag)
+				name, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
+				if match := ends.FindStringSubmatch(field.Doc.Text()); match != nil {
+					if found[spec.Name.Name] == nil {
+						found[spec.Name.Name] = make(map[string]string)
+					}
+					found[spec.Name.Name][name] = strings.ReplaceAll(match[1], "\n", " ")
+				}
+			}
+			return true
+		})
+	}
+	return found
+}

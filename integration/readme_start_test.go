@@ -1,0 +1,174 @@
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func readmeDemo(t *testing.T, blocks map[string]block) {
+	s := newSite(t)
+	port := strconv.Itoa(s.port)
+	s.write("Caddyfile.example", strings.ReplaceAll(readRepo(t, "Caddyfile.example"), "8080", port))
+	args, ok := strings.CutPrefix(blocks["run"].text, "go run ./cmd/caddy run --config ")
+	if !ok {
+		t.Fatalf("not the command that runs it: %s", blocks["run"].text)
+	}
+	p := startReady(t, s, strings.TrimSpace(args))
+
+	curl := strings.ReplaceAll(blocks["curl"].text, "8080", port)
+	answer := shell(t, s.dir, curl, "")
+	if strings.Count(answer, "\n") != 1 {
+		t.Errorf("not one line: %q", answer)
+	}
+	sameMembers(t, blocks["answer"], answer)
+
+	var got, want struct {
+		TokenType   string `json:"token_type"`
+		ExpiresIn   int    `json:"expires_in"`
+		AccessToken string `json:"access_token"`
+		Scope       string `json:"scope"`
+	}
+	unmarshal(t, answer, &got)
+	unmarshal(t, blocks["answer"].text, &want)
+	claims := decodePart(t, got.AccessToken, 1)
+	got.AccessToken, want.AccessToken = "", ""
+	if got != want {
+		t.Errorf("the README says %+v, the answer %+v", want, got)
+	}
+	sameMembers(t, blocks["payload"], claims)
+
+	if got := shell(t, s.dir, strings.ReplaceAll(blocks["call"].text, "8080", port), ""); got != blocks["call-answer"].text {
+		t.Errorf("/contacts says %q, the README %q", got, blocks["call-answer"].text)
+	}
+	s.do(s.request("GET", "/contacts", "", "X-User: demo")).want(t, 401, "")
+
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	unmarshal(t, shell(t, s.dir, strings.ReplaceAll(blocks["jwks"].text, "8080", port), ""), &set)
+	if len(set.Keys) != 1 {
+		t.Errorf("there are %d keys", len(set.Keys))
+	}
+
+	shell(t, s.dir, strings.Replace(curl, "password=demo-password", "password=wrong", 1), "")
+	var refusals []string
+	for line := range strings.Lines(p.printed()) {
+		if strings.Contains(line, `"logger":"http.handlers.token_endpoint"`) && strings.Contains(line, "request refused") {
+			refusals = append(refusals, line)
+		}
+	}
+	if len(refusals) != 1 {
+		t.Fatalf("there are %d lines about a refused request in\n%s", len(refusals), p.printed())
+	}
+	sameMembers(t, blocks["log-line"], refusals[0])
+	var gotLine, wantLine map[string]any
+	unmarshal(t, refusals[0], &gotLine)
+	unmarshal(t, blocks["log-line"].text, &wantLine)
+	for _, measured := range []string{"ts", "duration"} {
+		if reflect.TypeOf(gotLine[measured]) != reflect.TypeOf(wantLine[measured]) {
+			t.Errorf("%s is %v", measured, gotLine[measured])
+		}
+		delete(gotLine, measured)
+		delete(wantLine, measured)
+	}
+	if !reflect.DeepEqual(gotLine, wantLine) {
+		t.Errorf("the README's log line is %v, the log's %v", wantLine, gotLine)
+	}
+	p.stop()
+
+	for _, file := range readDir(t, s.dir) {
+		if file != "Caddyfile.example" && file != ".caddy-grant-example" {
+			t.Errorf("the demo left %s behind", file)
+		}
+	}
+}
+
+func readmeTestCommand(t *testing.T, blocks map[string]block) {
+	if command := strings.TrimSpace(blocks["tests"].text); !strings.Contains(readRepo(t, ".ci/run"), command) {
+		t.Errorf(".ci/run does not run %q", command)
+	}
+}
+
+func readmeBuild(t *testing.T, blocks map[string]block) {
+	if command := strings.TrimSpace(blocks["xcaddy"].text); !strings.Contains(readRepo(t, ".ci/run"), command+" ") {
+		t.Errorf(".ci/run does not run %q", command)
+	}
+
+	gomod := readRepo(t, "go.mod")
+	module := regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(gomod)[1]
+	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 v(\S+)$`).FindStringSubmatch(gomod)[1]
+	published := strings.TrimSpace(blocks["xcaddy-published"].text)
+	if want := "xcaddy build --with " + module; published != want {
+		t.Errorf("got %q, want %q", published, want)
+	}
+	if want := "build v" + version + " --with " + module + "@v0.0.0=.\n"; !strings.HasSuffix(readRepo(t, "xcaddy.txt"), "\n"+want) {
+		t.Errorf("xcaddy.txt is not %q", want)
+	}
+	want := "FROM caddy:" + version + "-builder AS builder\nRUN " + published + "\nFROM caddy:" + version + "\nCOPY --from=builder /usr/bin/caddy /usr/bin/caddy\n"
+	if blocks["image"].text != want {
+		t.Errorf("got\n%swant\n%s", blocks["image"].text, want)
+	}
+}
+
+func readmeFirstSite(t *testing.T, blocks map[string]block) {
+	const password = "a pass+word & 100%"
+	r := newRecipe(t)
+	for _, file := range []string{"users.htpasswd", "web.secret"} {
+		if err := os.Remove(filepath.Join(r.etc, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell(t, r.etc, blocks["first-files"].text, password+"\n")
+	if secret, _ := os.ReadFile(filepath.Join(r.etc, "web.secret")); !regexp.MustCompile(`^[0-9a-f]{64}$`).Match(secret) {
+		t.Fatalf("not a secret: %q", secret)
+	}
+	r.serve(blocks["first-site"].text)
+
+	login := strings.ReplaceAll(blocks["first-login"].text, "https://api.example.com", r.url(""))
+	var answer map[string]any
+	unmarshal(t, shell(t, r.etc, login, "", "PASSWORD="+password), &answer)
+	if answer["scope"] != "contacts.read contacts.write" {
+		t.Errorf("got %v", answer)
+	}
+
+	token, _ := answer["access_token"].(string)
+	call := strings.ReplaceAll(blocks["first-call"].text, "https://api.example.com", r.url(""))
+	call = strings.Replace(call, "curl ", "curl -s -H 'X-User: mallory' -H 'X_User: mallory' ", 1)
+	if body := shell(t, r.etc, call, "", "TOKEN="+token); body != "the app at /contacts" {
+		t.Errorf("got %q", body)
+	}
+	lines := strings.Split(strings.TrimSpace(blocks["first-received"].text), "\n")
+	received := r.lastReceived()
+	if lines[0] != "GET /contacts HTTP/1.1" || received.Get("X-User") != "alice" {
+		t.Errorf("the app received %v", received)
+	}
+	want := make(map[string]bool)
+	for _, line := range lines[1:] {
+		name, _, _ := strings.Cut(line, ": ")
+		want[name] = true
+	}
+	delete(want, "Host")
+	if got := slices.Sorted(maps.Keys(received)); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
+		t.Errorf("the app received %v, the README says %v", got, want)
+	}
+	r.wantStatus("/contacts", 401)
+}
+
+// The help says what the README says about commands of Caddy's own.
+func TestReadmeHashPassword(t *testing.T) {
+	for args, prefix := range map[string]string{"": "$2a$14$", "--algorithm argon2id": "$argon2id$v=19$m=47104,t=1,p=1$"} {
+		cmd := caddyCommand(context.Background(), t, t.TempDir(), append([]string{"hash-password", "--plaintext", "p"}, strings.Fields(args)...)...)
+		if output, err := cmd.Output(); err != nil || !strings.HasPrefix(string(output), prefix) {
+			t.Errorf("caddy hash-password %s: %s %v", args, output, err)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package integration
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// bearerRecipeGroups execute what the README says about bearer_auth and its neighbours.
+var bearerRecipeGroups = []readmeGroup{
+	{"open paths", []string{"open-paths"}, recipeOpenPaths},
+	{"handle_errors", []string{"handle-errors"}, recipeHandleErrors},
+	{"handle_errors that proxies", []string{"errors-to-app"}, recipeErrorsToApp},
+	{"a named route", []string{"named-route"}, recipeNamedRoute},
+	{"from basic_auth", []string{"migration"}, recipeMigration},
+	{"use from another site", []string{"other-site"}, recipeOtherSite},
+	{"several on one site", []string{"several"}, recipeSeveral},
+}
+
+func recipeOpenPaths(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["open-paths"].text)
+	r.wantLogin()
+	r.wantBackend("/healthz")
+	r.wantBackend("/assets/app.js")
+	r.wantStatus("/page", 401)
+	token := r.bearer()
+	r.wantUser("/page", "alice", token)
+	if got := r.lastReceived().Get("Authorization"); got != "" {
+		t.Errorf("the app received %s", got)
+	}
+	r.wantUser("/healthz", "", token)
+	if r.lastReceived().Get("Authorization") == "" {
+		t.Error("a request that is not checked has lost its Authorization header")
+	}
+}
+
+func recipeHandleErrors(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["handle-errors"].text)
+	r.wantLogin()
+	a := r.do(r.request("GET", "/page", ""))
+	if a.status != 401 || string(a.body) != "Please log in." || a.header.Get("WWW-Authenticate") != `Bearer realm="default"` {
+		t.Errorf("got %d %q %v", a.status, a.body, a.header)
+	}
+	r.login("alice", "wrong").want(t, 400, "invalid_grant")
+	if a := r.login("alice", "correct horse", "client_secret", "wrong"); a.status != 401 || a.text(t, "error") != "invalid_client" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+
+	// without it the body is empty
+	r.serve("api.example.com {\n\timport tokens\n\tbearer_auth\n}\n")
+	if a := r.do(r.request("GET", "/page", "")); a.status != 401 || len(a.body) != 0 {
+		t.Errorf("got %d %q", a.status, a.body)
+	}
+}
+
+func recipeErrorsToApp(t *testing.T, blocks map[string]block) {
+	const shadow = "\t\tbearer_auth {\n\t\t\tcopy_claims sub>X-User\n\t\t\tshadow\n\t\t}\n"
+	r := newRecipe(t)
+	r.serve(blocks["errors-to-app"].text)
+	r.wantLogin()
+	r.wantBackend("/page") // refused, and with the app all the same
+	r.wantUser("/page", "")
+	r.wantUser("/admin/", "")
+	r.wantUser("/page", "alice", r.bearer())
+
+	// what the recipe is against
+	without := strings.Replace(blocks["errors-to-app"].text, shadow, "", 1)
+	if without == blocks["errors-to-app"].text {
+		t.Fatal("there is no shadow in the recipe")
+	}
+	r.serve(without)
+	r.wantUser("/page", "")
+	r.do(r.request("GET", "/admin/", "", "X-User: mallory"))
+	if got := r.lastReceived().Get("X-User"); got != "mallory" {
+		t.Errorf("after a handler before the check failed, the app takes the client for %q", got)
+	}
+	spelling := "{\n\tservers {\n\t\texpected_underscore_headers X_User\n\t}\n}\n"
+	for handler, left := range map[string]bool{shadow: false, "\t\trequest_header -X-User\n": true} {
+		r.serve(spelling + strings.Replace(blocks["errors-to-app"].text, shadow, handler, 1))
+		r.do(r.request("GET", "/admin/", "", "X_User: mallory"))
+		if got := r.lastReceived()["X_user"] != nil; got != left {
+			t.Errorf("with %q the app received %v", handler, r.lastReceived())
+		}
+	}
+}
+
+func recipeNamedRoute(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	directly := blocks["named-route"].text
+	route := strings.Replace(strings.Replace(directly, "&(edge) {\n", "&(edge) {\n\troute {\n", 1), "\n}\n", "\n\t}\n}\n", 1)
+	for _, caddyfile := range []string{directly, route} {
+		r.serve(caddyfile)
+		r.wantLogin()
+		r.wantStatus("/page", 401)
+		r.wantUser("/page", "alice", r.bearer())
+	}
+
+	// what Caddy does to a handler beside a route
+	r.serve("&(edge) {\n\troute {\n\t\timport tokens\n\t\tbearer_auth\n\t}\n\treverse_proxy localhost:9000\n}\n\napi.example.com {\n\tinvoke edge\n}\n")
+	r.wantBody("/page", "", r.bearer())
+}
+
+func recipeMigration(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["migration"].text)
+	r.wantLogin()
+	password, token := basic("alice", "correct horse"), r.bearer()
+	r.wantUser("/page", "alice", password)
+	r.wantUser("/page", "alice", token)
+	for name, headers := range map[string][]string{
+		"nothing":               nil,
+		"a wrong password":      {basic("alice", "wrong")},
+		"a bad token":           {token[:len(token)-4] + "AAAA"},
+		"something like Bearer": {"Authorization: Bearerx y"},
+	} {
+		if a := r.do(r.request("GET", "/page", "", headers...)); a.status != 401 {
+			t.Errorf("%s: %d", name, a.status)
+		}
+	}
+	if a := r.do(r.request("GET", "/page", "", password, token)); a.status != 400 {
+		t.Errorf("a password and a token: %d", a.status)
+	}
+
+	// what the README warns of
+	r.serve(strings.Replace(blocks["migration"].text, "bearer_auth @token {", "bearer_auth {\n\t\toptional", 1))
+	r.wantUser("/page", "", "Authorization: Bearerx y")
+}
+
+func recipeOtherSite(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["other-site"].text)
+	at := func(host string, request *http.Request) answer {
+		request.Host = host + ":" + strconv.Itoa(r.port)
+		return r.do(request)
+	}
+	a := at("login.example.com", r.loginRequest())
+	a.want(t, 200, "")
+	if a := at("contacts.example.com", r.request("GET", "/page", "")); a.status != 401 || a.header.Get("WWW-Authenticate") != `Bearer realm="staff"` {
+		t.Errorf("got %d %v", a.status, a.header)
+	}
+	if a := at("contacts.example.com", r.request("GET", "/page", "", "Authorization: Bearer "+a.text(t, "access_token"))); string(a.body) != "the app at /page" {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if got := r.lastReceived().Get("X-User"); got != "alice" {
+		t.Errorf("the app takes the client for %q", got)
+	}
+	if err := r.tryReload("", "http://127.0.0.1:%PORT% {\n\tbearer_auth nobody\n}\n"); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
+		t.Errorf("a name that does not exist: %v", err)
+	}
+}
+
+func recipeSeveral(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["several"].text)
+	r.wantLogin()
+	login := func(scope string) string {
+		a := r.login("alice", "correct horse", "scope", scope)
+		a.want(t, 200, "")
+		return "Authorization: Bearer " + a.text(t, "access_token")
+	}
+	reader, writer := login("contacts.read"), login("contacts.write")
+	r.wantUser("/page", "alice", reader)
+	for token, status := range map[string]int{reader: 403, writer: 200} {
+		if a := r.do(r.request("DELETE", "/page", "", token)); a.status != status {
+			t.Errorf("DELETE: %d, want %d", a.status, status)
+		}
+	}
+
+	// which of them hands the token on
+	text := blocks["several"].text
+	one := strings.Replace(text, "bearer_auth {\n", "bearer_auth {\n\t\tforward_token\n", 1)
+	last := strings.Replace(text, "bearer_auth @changes {\n", "bearer_auth @changes {\n\t\tforward_token\n", 1)
+	for caddyfile, forwarded := range map[string]bool{text: false, one: false, last: true} {
+		r.serve(caddyfile)
+		r.do(r.request("DELETE", "/page", "", writer))
+		if got := r.lastReceived().Get("Authorization") != ""; got != forwarded {
+			t.Errorf("the token is handed on: %v, by\n%s", got, caddyfile)
+		}
+	}
+}
