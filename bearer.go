@@ -226,13 +226,18 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 
 // log writes the one line of a refusal. Client and user are named if the token was good.
 func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) {
-	entry := b.logger.Check(zapcore.InfoLevel, message)
+	level := zapcore.InfoLevel
+	if refusal.status == http.StatusServiceUnavailable {
+		level = zapcore.ErrorLevel
+	}
+	entry := b.logger.Check(level, message)
 	if entry == nil {
 		return
 	}
 	fields := []zap.Field{
 		zap.String("server", b.Server),
 		zap.String("client_ip", clientIP(r)),
+		zap.Duration("duration", now().Sub(bearerStateOf(r).received)),
 		zap.Int("status", refusal.status),
 		zap.String("oauth_error", refusal.code),
 		zap.String("reason", refusal.reason),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -12,6 +13,7 @@ import (
 // bearerState is what the bearer checks of one request know of each other: a site may
 // have several, and one must not undo what another did.
 type bearerState struct {
+	received      time.Time
 	authorization []string // as the client sent it
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
@@ -36,6 +38,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 		return state
 	}
 	state := &bearerState{
+		received:      now(),
 		authorization: r.Header["Authorization"],
 		checked:       make(map[*Server]checkedToken),
 	}

@@ -113,7 +113,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	}
 
 	level := zapcore.InfoLevel
-	if refusal.status == http.StatusInternalServerError {
+	if refusal.ours {
 		level = zapcore.ErrorLevel
 	}
 	if entry := h.logger.Check(level, "request refused"); entry != nil {

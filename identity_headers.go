@@ -151,5 +151,6 @@ func headerValue(claim json.RawMessage) (string, bool) {
 var reservedHeaders = []string{
 	"host", "authorization", "connection", "content-length", "transfer-encoding", "cookie",
 	"forwarded", "te", "trailer", "upgrade", "keep-alive", "expect", "via", "content-type",
-	"set-cookie", "origin", "range",
+	"set-cookie", "origin", "range", "x-real-ip", "true-client-ip",
+	"x-http-method-override", "x-original-url", "x-rewrite-url",
 }

@@ -17,6 +17,7 @@ type oauthError struct {
 
 	reason     string        // for the log: one of a closed set
 	cause      error         // for the log: a fault of the server
+	ours       bool          // for the log: not caused by the client
 	remedy     string        // for the log: what the operator can do
 	allow      string        // Allow header of a 405
 	challenge  bool          // whether to send WWW-Authenticate
@@ -131,13 +132,13 @@ func errGone() *oauthError {
 func errNoKeys() *oauthError {
 	return &oauthError{
 		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "no_signing_key",
-		description: "the server is not ready, try again later", retryAfter: 5 * time.Second,
+		description: "the server is not ready, try again later", retryAfter: 5 * time.Second, ours: true,
 	}
 }
 
 func errServer(cause error) *oauthError {
 	return &oauthError{
-		status: http.StatusInternalServerError, code: codeServerError, reason: "server_error", cause: cause,
+		status: http.StatusInternalServerError, code: codeServerError, reason: "server_error", cause: cause, ours: true,
 		description: "the server could not answer the request",
 	}
 }

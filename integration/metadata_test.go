@@ -35,7 +35,7 @@ func TestMetadata(t *testing.T) {
 	app := newEdgeApp(t)
 	t.Setenv("METADATA_TEST_ISSUER", "https://env.example.com")
 	for _, test := range []struct{ name, lines, path, want string }{
-		{"L1: an issuer without a path", "issuer https://api.example.com\n" + secretClient, "", `{
+		{"L1, L3, L4: an issuer without a path", "issuer https://api.example.com\n" + secretClient, "", `{
 			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
 			"response_types_supported": [], "grant_types_supported": ["password"],
 			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
