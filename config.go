@@ -96,8 +96,10 @@ type PasswordChecks struct {
 	// one, at least 1.
 	Concurrency int `json:"concurrency,omitempty"`
 
-	// How many requests may wait for their turn, half of them from one address at most.
-	// The next one is answered 503 at once. Default: 64.
+	// How many requests may wait for their turn, half of them from one address (of IPv6,
+	// one /64) at most. Addresses take turns. When it is full, the address that has the
+	// most places gives one to an address with fewer; else the next request is answered
+	// 503 at once. Default: 64.
 	Queue int `json:"queue,omitempty"`
 
 	// How long a request waits for its turn before it is answered 503. Default: `5s`.
