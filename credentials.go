@@ -2,7 +2,6 @@ package caddygrant
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -115,10 +114,3 @@ func (s *Server) hashMemory() uint64 {
 // secretDigestKey is the key under which plaintext client secrets are compared. It is new
 // in every process, so the digests in its memory are of no use elsewhere.
 var secretDigestKey = randomBytes(32)
-
-// randomBytes never fails: crypto/rand ends the process instead.
-func randomBytes(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b)
-	return b
-}

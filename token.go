@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -125,6 +126,13 @@ func credentialVersion(key []byte, server string, user *User) string {
 		mac.Write([]byte(part))
 	}
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}
+
+// randomBytes never fails: crypto/rand ends the process instead.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
 }
 
 const (
