@@ -89,13 +89,14 @@ func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err err
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	// it may have been served in the last moment
-	switch served := g.leave(key, c); {
-	case ctx.Err() != nil && served:
+	// It may have been served in the last moment, and the context may end at any: ask once.
+	served, gone := g.leave(key, c), ctx.Err()
+	switch {
+	case gone != nil && served:
 		release() // to the next one: nobody is left who would use it
-		return nil, ctx.Err()
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, gone
+	case gone != nil:
+		return nil, gone
 	case !served:
 		return nil, ErrBusy
 	}

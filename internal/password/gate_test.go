@@ -234,7 +234,9 @@ func TestACallerThatGivesUpJustAsItIsServedPassesTheSlotOn(t *testing.T) {
 				release()
 				cancel()
 			}
-			if got := reports(report); got != "quitter: context canceled next" {
+			// whether the quitter sees the end of its context in time, and who of the two
+			// reports first, is chance; what must not happen is that the slot is lost
+			if got := reports(report); !strings.Contains(got, "quitter") || !strings.Contains(got, "next") {
 				t.Fatalf("round %d: %q", round, got)
 			}
 			idle(t, g)
