@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -22,7 +23,7 @@ type CopyClaim struct {
 
 func (c CopyClaim) validate() error {
 	if c.Claim == "" {
-		return fmt.Errorf("copy_claims: a claim has no name: write claim>Header, such as sub>X-User")
+		return errors.New("copy_claims: a claim has no name: write claim>Header, such as sub>X-User")
 	}
 	if !httpguts.ValidHeaderFieldName(c.Header) {
 		return fmt.Errorf("copy_claims: %q is not the name of a header", c.Header)

@@ -164,12 +164,14 @@ func (k *serverKeys) attempt(ctx context.Context) (err error) {
 	k.pooled.mu.Unlock()
 
 	err = k.update(ctx, getSecret, func(ctx context.Context, a keyring.Algorithm) ([]keyring.GeneratedKey, error) {
-		if len(known[a]) > 0 {
-			if found, err := k.store.LoadKeys(ctx, a); err != nil {
-				return nil, err
-			} else if len(found) == 0 {
-				return nil, fmt.Errorf("the signing keys for %s that were in storage are gone; restore them, or restart to make new ones", a)
-			}
+		found, err := k.store.LoadKeys(ctx, a)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(found) == 0 && len(known[a]) > 0:
+			return nil, fmt.Errorf("the signing keys for %s that were in storage are gone; restore them, or restart to make new ones", a)
+		case len(found) > 0 && k.rotation == 0:
+			return found, nil
 		}
 		return k.store.EnsureKey(ctx, a, k.rotation)
 	})
