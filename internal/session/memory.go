@@ -1,0 +1,180 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Memory is what a process knows of the sessions of one server besides what is in storage: whose turn it is, which
+// answers were never handed out, and the view of revocations. All Stores of the same sessions share one, also across a
+// reload of the config. It has no goroutine of its own.
+type Memory struct {
+	mutexes     mutexes
+	undelivered undelivered
+	view        view
+
+	slots             chan struct{} // for what runs in storage
+	polling, sweeping sync.Mutex
+}
+
+// NewMemory returns an empty memory.
+func NewMemory() *Memory {
+	return &Memory{
+		mutexes:     mutexes{held: make(map[ID]*mutex)},
+		undelivered: undelivered{answers: make(map[ID]answer)},
+		view:        view{revoked: make(map[ID]string), read: make(map[string]bool)},
+		slots:       make(chan struct{}, maxCalls),
+	}
+}
+
+// take waits for a slot to run something in storage; give returns it. So a storage that hangs holds up a bounded
+// number of goroutines.
+func (m *Memory) take(ctx context.Context) error {
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return unavailable("waiting for others that use it", ctx.Err())
+	}
+}
+
+func (m *Memory) give() { <-m.slots }
+
+// call runs f in a goroutine of its own and waits for it no longer than the limit and the context allow: not every
+// storage obeys its context. Whoever leaves early gets ErrUnavailable; f goes on.
+func call[T any](ctx context.Context, m *Memory, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	var none T
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	if err := m.take(ctx); err != nil {
+		cancel()
+		return none, err
+	}
+	done := make(chan result, 1)
+	go func() {
+		defer cancel()
+		defer m.give()
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = unavailable("using it", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
+			}
+			done <- r
+		}()
+		r.value, r.err = f(ctx)
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	select {
+	case r := <-done: // at the last moment
+		return r.value, r.err
+	default:
+		return none, unavailable("waiting for it", ctx.Err())
+	}
+}
+
+// mutexes are one mutex a session, there while somebody has it or waits for it.
+type mutexes struct {
+	mu   sync.Mutex
+	held map[ID]*mutex
+}
+
+type mutex struct {
+	free  chan struct{} // holds one token while nobody has the mutex
+	users int
+}
+
+// lock takes the mutex of a session, or gives up when the context ends.
+func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), err error) {
+	m.mu.Lock()
+	x := m.held[id]
+	if x == nil {
+		x = &mutex{free: make(chan struct{}, 1)}
+		x.free <- struct{}{}
+		m.held[id] = x
+	}
+	x.users++
+	m.mu.Unlock()
+
+	leave := func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if x.users--; x.users == 0 {
+			delete(m.held, id)
+		}
+	}
+	select {
+	case <-x.free:
+		return func() {
+			x.free <- struct{}{}
+			leave()
+		}, nil
+	case <-ctx.Done():
+		leave()
+		return nil, ctx.Err()
+	}
+}
+
+// undelivered are the exchanges of which this process knows that their answer did not get out, since the storage failed
+// or hung or the client had hung up. For some minutes a retry counts as being within the grace.
+type undelivered struct {
+	mu      sync.Mutex
+	answers map[ID]answer
+}
+
+type answer struct {
+	id    string
+	until time.Time // monotonic
+}
+
+func (u *undelivered) remember(id ID, answerID string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.answers) >= maxUndelivered {
+		u.makeRoom()
+	}
+	u.answers[id] = answer{answerID, time.Now().Add(undeliveredFor)}
+}
+
+func (u *undelivered) forget(id ID) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.answers, id)
+}
+
+func (u *undelivered) has(id ID, answerID string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a, ok := u.answers[id]
+	return ok && a.id == answerID && time.Now().Before(a.until)
+}
+
+// makeRoom drops what is too old, and if that is nothing, any: its client will have to log in again.
+func (u *undelivered) makeRoom() {
+	for id, a := range u.answers {
+		if !time.Now().Before(a.until) {
+			delete(u.answers, id)
+		}
+	}
+	for id := range u.answers {
+		if len(u.answers) < maxUndelivered {
+			return
+		}
+		delete(u.answers, id)
+	}
+}
+
+const (
+	maxCalls       = 256
+	maxUndelivered = 10_000
+	undeliveredFor = 5 * time.Minute
+)

@@ -1,0 +1,185 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// Rotate exchanges a generation for the next one. Within the grace after that, and as long as this process knows that
+// its answer was never handed out, the generation that was exchanged last gets the current one again; any other is
+// worth nothing, see the errors. After ErrUnavailable the generation is what it was before, as far as this process can
+// see to it. The caller revokes the session after ErrReused, ErrAhead and ErrDamaged.
+//
+// The context ends the waiting, not what was begun: a caller that hangs up leaves no half of an exchange behind.
+func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, rotateLimit)
+	defer cancel()
+	unlock, err := s.memory.mutexes.lock(ctx, id)
+	if err != nil {
+		return 0, unavailable("waiting for another exchange of the session", err)
+	}
+	if err := s.memory.take(ctx); err != nil {
+		unlock()
+		return 0, err
+	}
+	h := &handover{done: make(chan struct{})}
+	go func() {
+		defer s.memory.give()
+		defer unlock()
+		e, err := s.exchange(context.WithoutCancel(ctx), id, generation, grace)
+		if !h.settle(e.Generation, err) && err == nil {
+			s.memory.undelivered.remember(id, e.Answer)
+		}
+	}()
+	return h.wait(ctx)
+}
+
+// exchange is Rotate in the goroutine that has the session's mutex.
+func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration) (e record, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = unavailable("exchanging a generation", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
+		}
+	}()
+	// most generations that are worth nothing need no lock to be told so
+	reading, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	st, err := s.read(reading, id)
+	if err != nil {
+		return record{}, err
+	}
+	current, err := s.judge(id, st, generation, grace)
+	if err != nil {
+		return record{}, err
+	}
+	if current != generation {
+		s.memory.undelivered.forget(id)
+		return st.record, nil
+	}
+	return s.advance(ctx, id, generation, grace)
+}
+
+// advance makes the next generation, alone among all nodes.
+func (s *Store) advance(ctx context.Context, id ID, generation uint64, grace time.Duration) (record, error) {
+	locking, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	name := s.recordKey(id)
+	if err := s.storage.Lock(locking, name); err != nil {
+		return record{}, unavailable("locking "+name, err)
+	}
+	defer func() {
+		unlocking, cancel := context.WithTimeout(ctx, unlockWait)
+		defer cancel()
+		_ = s.storage.Unlock(unlocking, name) // what was written stands; the lock goes stale by itself
+	}()
+	held, cancel := context.WithTimeout(ctx, lockHold)
+	defer cancel()
+
+	st, err := s.read(held, id)
+	if err != nil {
+		return record{}, err
+	}
+	current, err := s.judge(id, st, generation, grace)
+	if err != nil {
+		return record{}, err
+	}
+	if current != generation {
+		return st.record, nil
+	}
+	next := record{Generation: generation + 1, Answer: newAnswer(), Rotated: s.now().UnixMilli()}
+	// A lock whose holder stood still may have another by now. Not every storage asks the context itself.
+	if err := held.Err(); err != nil {
+		return record{}, unavailable("storing "+name, err)
+	}
+	err = s.storage.Store(held, name, encodeRecord(next))
+	return next, s.confirm(ctx, held, id, next, err)
+}
+
+// confirm finds out whether a record is in storage: that decides, not what Store returned. As long as it is not sure,
+// the process remembers that nobody got the new generation.
+func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
+	s.memory.undelivered.remember(id, next.Answer)
+	if err := held.Err(); err != nil { // another holder of the lock may have handed out this generation
+		return unavailable("storing a session", errors.Join(stored, err))
+	}
+	reading, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	st, err := s.read(reading, id)
+	switch {
+	case st.revoked:
+		return ErrRevoked
+	case err != nil:
+		return unavailable("storing a session", errors.Join(stored, err))
+	case st.Answer != next.Answer && stored == nil:
+		return unavailable("storing a session", errors.New("storage has something else than what was stored in it"))
+	case st.Answer != next.Answer:
+		return unavailable("storing a session", stored)
+	}
+	s.memory.undelivered.forget(id)
+	return nil
+}
+
+// handover passes a result to the caller who waits for it, or finds out that the caller has left.
+type handover struct {
+	mu         sync.Mutex
+	left       bool
+	generation uint64
+	err        error
+	done       chan struct{}
+}
+
+// settle leaves the result and returns whether the caller is still there to take it.
+func (h *handover) settle(generation uint64, err error) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.generation, h.err = generation, err
+	close(h.done)
+	return !h.left
+}
+
+// wait returns the result, or leaves when the context ends.
+func (h *handover) wait(ctx context.Context) (uint64, error) {
+	select {
+	case <-h.done:
+	case <-ctx.Done():
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		select {
+		case <-h.done:
+		default:
+			h.left = true
+			return 0, unavailable("exchanging a generation", ctx.Err())
+		}
+	}
+	if h.err != nil {
+		return 0, h.err
+	}
+	return h.generation, nil
+}
+
+func newAnswer() string {
+	answer := make([]byte, 16)
+	rand.Read(answer) // never fails: it crashes the program instead
+	return hex.EncodeToString(answer)
+}
+
+const (
+	// rotateLimit is how long a caller of Rotate waits at most.
+	rotateLimit = 10 * time.Second
+
+	// lockWait is shorter than the time after which a file system's lock goes stale, since a holder that was killed is
+	// no reason to keep clients waiting: they try again.
+	lockWait = 5 * time.Second
+
+	// lockHold bounds the work under the storage lock, well below the 10 seconds after which a file system's lock goes
+	// stale and can have two holders.
+	lockHold = 5 * time.Second
+
+	unlockWait = 5 * time.Second
+)

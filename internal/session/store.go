@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// Store is the sessions of one authorization server in one storage. It is safe for concurrent use. Its methods return
+// within about ten seconds, also if the storage does not: what hangs goes on in the background, a bounded number of
+// times at once.
+type Store struct {
+	storage certmagic.Storage
+	prefix  string
+	memory  *Memory
+	now     func() time.Time
+}
+
+// NewStore returns the sessions under a prefix of the storage, which has no slash at its ends and whose parts are lower
+// case and free of "..". Stores of the same storage and prefix in one process share a memory. now is the wall clock.
+func NewStore(storage certmagic.Storage, prefix string, memory *Memory, now func() time.Time) *Store {
+	return &Store{storage: storage, prefix: prefix, memory: memory, now: now}
+}
+
+// Check tells whether Rotate would hand out a generation for the given one now: the next, or again the current one
+// within the grace. It returns nil, one of the errors of a generation that is worth nothing, or ErrUnavailable. It
+// writes nothing.
+func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) error {
+	st, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (state, error) { return s.read(ctx, id) })
+	if err != nil {
+		return err
+	}
+	_, err = s.judge(id, st, generation, grace)
+	return err
+}
+
+// Revoked tells whether the session was revoked, by what storage has. One whose records were swept counts as revoked.
+func (s *Store) Revoked(ctx context.Context, id ID) (bool, error) {
+	st, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (state, error) { return s.read(ctx, id) })
+	if errors.Is(err, ErrDamaged) {
+		return true, nil // it cannot be told, and no refresh will succeed
+	}
+	return st.revoked || st.swept, err
+}
+
+// record is what storage keeps of a session that was refreshed.
+type record struct {
+	Version    int    `json:"version"`
+	Generation uint64 `json:"generation"` // at least 1
+	Answer     string `json:"answer"`     // random, of the exchange that made the generation
+	Rotated    int64  `json:"rotated"`    // when that was, unix milliseconds
+}
+
+// state is what storage says of a session. The zero state is that of a session to which nothing happened yet.
+type state struct {
+	record
+	revoked bool
+	swept   bool
+}
+
+// read reads the state of a session. The marker comes last, so that a revocation is seen that came meanwhile.
+func (s *Store) read(ctx context.Context, id ID) (state, error) {
+	var st state
+	content, err := s.load(ctx, s.recordKey(id))
+	if err != nil {
+		return st, err
+	}
+	var damaged error
+	if content != nil {
+		st.record, damaged = decodeRecord(content)
+	}
+	marker, err := s.load(ctx, s.markerKey(id))
+	if err != nil {
+		return st, err
+	}
+	st.revoked = marker != nil
+	if content == nil && !st.revoked {
+		swept, err := s.load(ctx, s.sweptKey(id.day))
+		if err != nil {
+			return st, err
+		}
+		st.swept = swept != nil
+	}
+	if damaged != nil && !st.revoked {
+		return st, damaged
+	}
+	return st, nil
+}
+
+// judge says which generation to hand out for the given one: the same means that the next one has to be made. It holds
+// for what was read, until somebody else writes.
+func (s *Store) judge(id ID, st state, generation uint64, grace time.Duration) (uint64, error) {
+	switch {
+	case st.revoked:
+		return 0, ErrRevoked
+	case st.swept:
+		return 0, ErrOver
+	case generation == st.Generation:
+		return generation, nil
+	case generation > st.Generation:
+		return 0, ErrAhead
+	case generation+1 == st.Generation && (s.withinGrace(st.record, grace) || s.memory.undelivered.has(id, st.Answer)):
+		return st.Generation, nil
+	}
+	return 0, ErrReused
+}
+
+// withinGrace goes by the clocks of two nodes, so it counts in both directions: a clock that is behind does not make
+// the grace last longer.
+func (s *Store) withinGrace(r record, grace time.Duration) bool {
+	return grace > 0 && s.now().Sub(time.UnixMilli(r.Rotated)).Abs() <= grace
+}
+
+// load reads an object, nil if there is none. An object that is there is never nil.
+func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
+	content, err := s.storage.Load(ctx, key)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, unavailable("loading "+key, err)
+	case content == nil:
+		return []byte{}, nil
+	}
+	return content, nil
+}
+
+// list returns the names directly below a key, none if it does not exist. The file system's List fails with the error
+// of a missing key also when a file that it saw disappears before it looks closer, as temporary files do: so that one
+// is believed only of a key that is really not there.
+func (s *Store) list(ctx context.Context, key string) ([]string, error) {
+	for try := 1; ; try++ {
+		keys, err := s.storage.List(ctx, key, false)
+		if errors.Is(err, fs.ErrNotExist) && !s.storage.Exists(ctx, key) {
+			return nil, nil
+		}
+		if err != nil && (!errors.Is(err, fs.ErrNotExist) || try == listTries) {
+			return nil, unavailable("listing "+key, err)
+		}
+		if err == nil {
+			names := make([]string, 0, len(keys))
+			for _, k := range keys {
+				if name, ok := strings.CutPrefix(strings.TrimSuffix(k, "/"), key+"/"); ok {
+					names = append(names, name)
+				}
+			}
+			return names, nil
+		}
+	}
+}
+
+// listTimes returns the names directly below a key that are times in that layout, in order.
+func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, error) {
+	names, err := s.list(ctx, key)
+	names = slices.DeleteFunc(names, func(name string) bool { return !isTime(name, layout) })
+	slices.Sort(names)
+	return names, err
+}
+
+func (s *Store) recordKey(id ID) string   { return path.Join(s.prefix, "sessions", id.day, id.random) }
+func (s *Store) markerKey(id ID) string   { return s.recordKey(id) + markerSuffix }
+func (s *Store) sweptKey(d string) string { return path.Join(s.prefix, "swept", d) }
+func (s *Store) feedKey(hour string) string {
+	return path.Join(s.prefix, "revocations", hour)
+}
+
+func encodeRecord(r record) []byte {
+	r.Version = recordVersion
+	encoded, _ := json.Marshal(r) // numbers and a string of hex digits: cannot fail
+	return append(encoded, '\n')
+}
+
+func decodeRecord(content []byte) (record, error) {
+	var r record
+	if err := json.Unmarshal(content, &r); err != nil || r.Version < recordVersion || r.Generation == 0 || r.Answer == "" {
+		return record{}, ErrDamaged
+	}
+	if r.Version > recordVersion {
+		return record{}, unavailable("reading a session", fmt.Errorf("its record has version %d, this program reads version %d", r.Version, recordVersion))
+	}
+	return r, nil
+}
+
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, doing, err)
+}
+
+const (
+	recordVersion = 1
+	markerSuffix  = ".revoked"
+	listTries     = 20
+
+	readLimit = 3 * time.Second
+)

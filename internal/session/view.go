@@ -1,0 +1,125 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// view is the revoked sessions whose access tokens may still live, as this process knows them. It only grows, apart
+// from hours that are over.
+type view struct {
+	mu      sync.RWMutex
+	revoked map[ID]string   // to the hour of its feed entry
+	read    map[string]bool // hours that were read
+	at      time.Time       // of the last complete reading, by the wall clock; zero before the first
+}
+
+// InView tells whether a session is known to be revoked, without asking storage. known is false until the revocations
+// were read completely for the first time.
+func (m *Memory) InView(id ID) (revoked, known bool) {
+	m.view.mu.RLock()
+	defer m.view.mu.RUnlock()
+	_, revoked = m.view.revoked[id]
+	return revoked, !m.view.at.IsZero()
+}
+
+// ViewReadAt is when the revocations were last read completely, zero if never.
+func (m *Memory) ViewReadAt() time.Time {
+	m.view.mu.RLock()
+	defer m.view.mu.RUnlock()
+	return m.view.at
+}
+
+// Poll reads the revocations of other nodes: of the hours in which an access token can still be alive that was issued
+// before. keep is the longest time that one lives. When it fails, what is known stays.
+func (s *Store) Poll(ctx context.Context, keep time.Duration) error {
+	_, err := call(ctx, s.memory, pollLimit, func(ctx context.Context) (struct{}, error) {
+		if !s.memory.polling.TryLock() {
+			return struct{}{}, unavailable("reading revocations", errors.New("an earlier reading has not ended"))
+		}
+		defer s.memory.polling.Unlock()
+		return struct{}{}, s.poll(ctx, keep)
+	})
+	return err
+}
+
+// poll goes by the clocks of several nodes, any of which can be wrong. So the newest hours that there are count as
+// well as those that are the newest by this node's clock, and an entry is never put into an hour before these.
+func (s *Store) poll(ctx context.Context, keep time.Duration) error {
+	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
+	if err != nil {
+		return err
+	}
+	newest := hours[max(0, len(hours)-openHours):]
+	open := hourOf(s.now().Add(-time.Hour))
+	oldest := hourOf(s.now().Add(-keep - time.Hour))
+
+	if len(newest) > 0 {
+		oldest = min(oldest, newest[0])
+	}
+	for _, hour := range hours {
+		if hour < oldest {
+			continue
+		}
+		if s.memory.view.hasRead(hour) && hour < open && !slices.Contains(newest, hour) {
+			continue // nobody adds to it any more
+		}
+		entries, err := s.list(ctx, s.feedKey(hour))
+		if err != nil {
+			return err
+		}
+		s.memory.view.addAll(hour, entries)
+	}
+	s.memory.view.completed(s.now(), oldest)
+	return nil
+}
+
+func (v *view) has(id ID) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	_, ok := v.revoked[id]
+	return ok
+}
+
+func (v *view) add(hour string, id ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.revoked[id] = max(v.revoked[id], hour)
+}
+
+func (v *view) addAll(hour string, entries []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, entry := range entries {
+		if id, ok := ParseID(entry); ok {
+			v.revoked[id] = max(v.revoked[id], hour)
+		}
+	}
+	v.read[hour] = true
+}
+
+func (v *view) hasRead(hour string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.read[hour]
+}
+
+// completed ends a reading: what is before the oldest hour that matters is forgotten.
+func (v *view) completed(at time.Time, oldest string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.at = at
+	maps.DeleteFunc(v.revoked, func(_ ID, hour string) bool { return hour < oldest })
+	maps.DeleteFunc(v.read, func(hour string, _ bool) bool { return hour < oldest })
+}
+
+func hourOf(t time.Time) string { return t.UTC().Format(hourLayout) }
+
+const (
+	openHours = 3
+	pollLimit = 30 * time.Second
+)
