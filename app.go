@@ -86,6 +86,11 @@ func (a *App) expect(b *BearerAuth) {
 	}
 }
 
+// checks tells whether a handler asks for the server.
+func (a *App) checks(name string) bool {
+	return slices.ContainsFunc(a.expected, func(e expectation) bool { return e.name == name })
+}
+
 // missing is an error for the first handler that asks for a server which is not there.
 func (a *App) missing() error {
 	for _, e := range a.expected {
@@ -143,7 +148,7 @@ func (a *App) Start() error {
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
 		server := a.servers[name]
-		server.start(a.ctx)
+		server.start(a.ctx, a.checks(name))
 		memory = max(memory, server.hashMemory())
 	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
@@ -188,8 +193,8 @@ func (a *App) Cleanup() error {
 	return err
 }
 
-// processState is what outlives a reload: the hashing gate, generated keys and followed
-// files, each under a key that says what makes it the same thing.
+// processState is what outlives a reload: the hashing gate, generated keys, what is known
+// of sessions, and followed files, each under a key that says what makes it the same thing.
 var processState = caddy.NewUsagePool()
 
 // configs counts the configs that have an App.

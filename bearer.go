@@ -22,8 +22,9 @@ func init() {
 // request has credentials in two places, 503 while tokens cannot be checked. Errors go
 // to `handle_errors`; the `WWW-Authenticate` header is set by then.
 //
-// A token is checked against the users and clients as they are now: it is refused as
-// soon as its user is gone, disabled or has another password, or its client is gone.
+// A token is checked against the users, clients and sessions as they are now: it is refused
+// as soon as its user is gone, disabled or has another password, its client is gone, or its
+// session was revoked.
 //
 // It sets the placeholders `{http.auth.user.id}` (the subject), `{http.auth.user.username}`,
 // `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
@@ -186,7 +187,7 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 		return nil, errBearerUnavailable("there is no such server")
 	}
 	token, err := state.tokenFor(r.Context(), server, raw)
-	if errors.Is(err, errTokenUnchecked) {
+	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
 		return nil, errBearerUnavailable(err.Error())
 	}
 	if err != nil {

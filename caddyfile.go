@@ -21,15 +21,20 @@ func init() {
 // parseTokenEndpoint sets up an authorization server from Caddyfile tokens. Syntax:
 //
 //	token_endpoint [<path>] {
-//		name             <name>
-//		issuer           <url>
-//		audience         <audiences...>
-//		scopes           <scopes...>
-//		access_token_ttl <duration>
-//		typ              JWT|at+jwt
-//		leeway           <duration>
-//		signing_key      <algorithm> [<secret> | file <path>]
-//		rotate_every     <duration>|off
+//		name              <name>
+//		issuer            <url>
+//		audience          <audiences...>
+//		scopes            <scopes...>
+//		grants            <grant_types...>
+//		access_token_ttl  <duration>
+//		refresh_token_ttl <duration>
+//		session_ttl       <duration>
+//		refresh_grace     <duration>
+//		revocation_poll   <duration>
+//		typ               JWT|at+jwt
+//		leeway            <duration>
+//		signing_key       <algorithm> [<secret> | file <path>]
+//		rotate_every      <duration>|off
 //		user <username> <hash> {
 //			id       <subject>
 //			scopes   <scopes...>
@@ -38,14 +43,16 @@ func init() {
 //		}
 //		users   htpasswd|json <path>
 //		client <id> {
-//			secret           <secret>
-//			secret_hash      <hash>
+//			secret            <secret>
+//			secret_hash       <hash>
 //			public
-//			scopes           <scopes...>
-//			default_scopes   <scopes...>
-//			grants           <grant_types...>
-//			audience         <audiences...>
-//			access_token_ttl <duration>
+//			scopes            <scopes...>
+//			default_scopes    <scopes...>
+//			grants            <grant_types...>
+//			audience          <audiences...>
+//			access_token_ttl  <duration>
+//			refresh_token_ttl <duration>
+//			introspect        <audiences...>
 //		}
 //		clients htpasswd|json <path>
 //		password_checks {
@@ -139,8 +146,22 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		c.Audience, err = someArgs(d)
 	case "scopes":
 		c.Scopes, err = scopeArgs(d)
+	case "grants":
+		if c.Grants, err = someArgs(d); err == nil {
+			err = wrap(d, validateGrants(c.Grants))
+		}
 	case "access_token_ttl":
 		c.AccessTokenTTL, err = ttlArg(d)
+	case "refresh_token_ttl":
+		c.RefreshTokenTTL, err = ttlArg(d)
+	case "session_ttl":
+		c.SessionTTL, err = ttlArg(d)
+	case "refresh_grace":
+		c.RefreshGrace, err = graceArg(d)
+	case "revocation_poll":
+		if c.RevocationPoll, err = durationArg(d); err == nil {
+			err = wrap(d, validateRevocationPoll(c.RevocationPoll))
+		}
 	case "leeway":
 		c.Leeway, err = leewayArg(d)
 	case "typ":

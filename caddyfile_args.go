@@ -108,6 +108,20 @@ func ttlArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	return ttl, wrap(d, validateTTL(setting, ttl))
 }
 
+// graceArg takes a duration that may be zero.
+func graceArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	setting := d.Val()
+	arg, err := oneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	grace, err := caddy.ParseDuration(arg)
+	if err != nil {
+		return 0, d.Errf("%s %s: it must be a duration such as 10s, or 0s", setting, arg)
+	}
+	return caddy.Duration(grace), wrap(d, validateGrace(caddy.Duration(grace)))
+}
+
 func leewayArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
 	arg, err := oneArg(d)
 	if err != nil {

@@ -180,6 +180,10 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 			client.Audience, err = someArgs(d)
 		case "access_token_ttl":
 			client.AccessTokenTTL, err = ttlArg(d)
+		case "refresh_token_ttl":
+			client.RefreshTokenTTL, err = ttlArg(d)
+		case "introspect":
+			client.Introspect, err = someArgs(d)
 		default:
 			err = settings.unrecognized(d)
 		}

@@ -47,17 +47,16 @@ func (d *clientDirectory) byID(id string) *Client {
 }
 
 // authMethods are the ways in which the clients that there are can authenticate, by their
-// names in RFC 8414 §2.
-func (d *clientDirectory) authMethods() []string {
+// names in RFC 8414 §2: those with a secret, and "none" of public clients.
+func (d *clientDirectory) authMethods() (secret, none []string) {
 	confidential, public := d.kinds()
-	var methods []string
 	if confidential {
-		methods = append(methods, "client_secret_basic", "client_secret_post")
+		secret = []string{"client_secret_basic", "client_secret_post"}
 	}
 	if public {
-		methods = append(methods, "none")
+		none = []string{"none"}
 	}
-	return methods
+	return secret, none
 }
 
 // kinds tells which kinds of clients there are.

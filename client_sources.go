@@ -71,7 +71,10 @@ func (c *Client) resolve(repl *caddy.Replacer) error {
 	if c.DefaultScopes, err = resolvedList(repl, "default_scopes", c.DefaultScopes); err != nil {
 		return err
 	}
-	c.Audience, err = resolvedList(repl, "audience", c.Audience)
+	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
+		return err
+	}
+	c.Introspect, err = resolvedList(repl, "introspect", c.Introspect)
 	return err
 }
 

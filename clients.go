@@ -54,6 +54,14 @@ type Client struct {
 	// How long the client's access tokens are valid. Default: as the server says.
 	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
 
+	// How long the client's refresh tokens are valid if they are not used. Default: as the
+	// server says.
+	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
+
+	// The audiences whose access tokens the client may introspect besides its own (RFC
+	// 7662). Default: none.
+	Introspect []string `json:"introspect,omitempty"`
+
 	hash password.Hash // of a confidential client
 }
 
@@ -153,18 +161,29 @@ func (c *Client) validate() error {
 	case strings.IndexByte(c.Secret, 0) >= 0:
 		return errors.New("secret: it holds a NUL character, which no client can send")
 	}
-	for _, grantType := range c.Grants {
-		if grantType != grantTypePassword {
-			return fmt.Errorf("grants: %q is not offered here, only %s is", grantType, grantTypePassword)
-		}
+	if err := validateGrants(c.Grants); err != nil {
+		return err
 	}
 	if c.AccessTokenTTL != 0 {
 		if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
 			return err
 		}
 	}
+	if c.RefreshTokenTTL != 0 {
+		if err := validateTTL("refresh_token_ttl", c.RefreshTokenTTL); err != nil {
+			return err
+		}
+	}
 	for _, audience := range c.Audience {
 		if err := validateName("audience", audience); err != nil {
+			return err
+		}
+	}
+	if c.Public && c.Introspect != nil {
+		return errors.New("introspect: a public client cannot, since anybody may pose as it")
+	}
+	for _, audience := range c.Introspect {
+		if err := validateName("introspect", audience); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,8 +33,29 @@ type Config struct {
 	// The scopes that clients without a list of their own may ask for. Default: none.
 	Scopes []string `json:"scopes,omitzero"`
 
+	// The grant types that the server offers: `password`, `refresh_token` or both. Without
+	// `refresh_token` nobody gets a refresh token. Default: both.
+	Grants []string `json:"grants,omitzero"`
+
 	// How long an access token is valid, at least one second. Default: `1h`.
 	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
+
+	// How long a refresh token is valid if it is not used; every use gives a new one.
+	// Default: `14d`.
+	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
+
+	// How long after the login a session ends, however often it is refreshed. No token of
+	// a session outlives it. Default: `30d`.
+	SessionTTL caddy.Duration `json:"session_ttl,omitempty"`
+
+	// How long after its use a refresh token may be sent again, by a client that did not get
+	// the answer, at most 10 minutes. It gets the token that replaced it once more; a later
+	// use ends the session. Default: `0s`, no use but the first.
+	RefreshGrace caddy.Duration `json:"refresh_grace,omitempty"`
+
+	// How often to look in storage for sessions that other nodes revoked, `100ms` to `5m`.
+	// Only a config with a `bearer_auth` for this server does so. Default: `2s`.
+	RevocationPoll caddy.Duration `json:"revocation_poll,omitempty"`
 
 	// The `typ` header of access tokens, `JWT` or `at+jwt`; the latter (RFC 9068) needs
 	// an issuer. Default: `JWT`.
@@ -159,6 +181,9 @@ func (c *Config) validateTokens() error {
 	if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
 		return err
 	}
+	if err := c.validateSessions(); err != nil {
+		return err
+	}
 	if c.RotateEvery != 0 {
 		if err := validateRotation(c.RotateEvery); err != nil {
 			return err
@@ -172,6 +197,67 @@ func (c *Config) validateTokens() error {
 		return err
 	}
 	return validateScopes("scopes", c.Scopes)
+}
+
+// validateSessions checks and completes what holds for refresh tokens and sessions.
+func (c *Config) validateSessions() error {
+	if c.Grants == nil {
+		c.Grants = []string{grantTypePassword, grantTypeRefreshToken}
+	}
+	if len(c.Grants) == 0 {
+		return errors.New("grants: an empty list would offer nothing: leave it out for all grants")
+	}
+	if err := validateGrants(c.Grants); err != nil {
+		return err
+	}
+	if c.RefreshTokenTTL == 0 {
+		c.RefreshTokenTTL = caddy.Duration(defaultRefreshTokenTTL)
+	}
+	if err := validateTTL("refresh_token_ttl", c.RefreshTokenTTL); err != nil {
+		return err
+	}
+	if c.SessionTTL == 0 {
+		c.SessionTTL = caddy.Duration(defaultSessionTTL)
+	}
+	if err := validateTTL("session_ttl", c.SessionTTL); err != nil {
+		return err
+	}
+	if err := validateGrace(c.RefreshGrace); err != nil {
+		return err
+	}
+	if c.RevocationPoll == 0 {
+		c.RevocationPoll = caddy.Duration(defaultRevocationPoll)
+	}
+	return validateRevocationPoll(c.RevocationPoll)
+}
+
+// validateGrants checks a list of grant types. An empty one means none.
+func validateGrants(grants []string) error {
+	for i, grantType := range grants {
+		if grantType != grantTypePassword && grantType != grantTypeRefreshToken {
+			return fmt.Errorf("grants: %q is not offered here, only %s and %s are", grantType, grantTypePassword, grantTypeRefreshToken)
+		}
+		if slices.Contains(grants[:i], grantType) {
+			return fmt.Errorf("grants: %s is there twice", grantType)
+		}
+	}
+	return nil
+}
+
+// validateGrace keeps the grace short: for as long as it lasts, a stolen refresh token may
+// be used beside its owner's.
+func validateGrace(grace caddy.Duration) error {
+	if d := time.Duration(grace); d < 0 || d > maxRefreshGrace {
+		return errors.New("refresh_grace: it must be 0s to 10m")
+	}
+	return nil
+}
+
+func validateRevocationPoll(poll caddy.Duration) error {
+	if d := time.Duration(poll); d < minRevocationPoll || d > maxRevocationPoll {
+		return errors.New("revocation_poll: it must be 100ms to 5m")
+	}
+	return nil
 }
 
 func validateLeeway(leeway caddy.Duration) error {
@@ -284,12 +370,18 @@ var (
 )
 
 const (
-	defaultAccessTokenTTL = time.Hour
-	minRotation           = time.Hour
-	defaultLeeway         = 30 * time.Second
-	maxLeeway             = 5 * time.Minute
-	maxTTL                = 10 * 365 * 24 * time.Hour
-	maxConcurrency        = 1024
-	maxQueue              = 1 << 16
-	maxWait               = 10 * time.Minute
+	defaultAccessTokenTTL  = time.Hour
+	defaultRefreshTokenTTL = 14 * 24 * time.Hour
+	defaultSessionTTL      = 30 * 24 * time.Hour
+	maxRefreshGrace        = 10 * time.Minute
+	defaultRevocationPoll  = 2 * time.Second
+	minRevocationPoll      = 100 * time.Millisecond
+	maxRevocationPoll      = 5 * time.Minute
+	minRotation            = time.Hour
+	defaultLeeway          = 30 * time.Second
+	maxLeeway              = 5 * time.Minute
+	maxTTL                 = 10 * 365 * 24 * time.Hour
+	maxConcurrency         = 1024
+	maxQueue               = 1 << 16
+	maxWait                = 10 * time.Minute
 )

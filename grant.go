@@ -17,8 +17,12 @@ type grant interface {
 
 // authorization is what a grant found: for whom to mint tokens, and for which scopes.
 type authorization struct {
-	user   *User
-	scopes []string
+	user    *User
+	scopes  []string      // of the access token
+	session *tokenSession // that goes on; nil where one begins
 }
 
-const grantTypePassword = "password"
+const (
+	grantTypePassword     = "password"
+	grantTypeRefreshToken = "refresh_token"
+)

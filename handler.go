@@ -28,11 +28,13 @@ type route struct {
 
 // newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
 func newRoutes(path, issuer string) *routes {
-	reading := []string{http.MethodGet, http.MethodHead}
+	posting, reading := []string{http.MethodPost}, []string{http.MethodGet, http.MethodHead}
 	r := &routes{
 		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
-			{caddyhttp.MatchPath{path}, []string{http.MethodPost}, (*Handler).serveToken},
+			{caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
+			{caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
+			{caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
 			{caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
 		},
 	}
@@ -81,12 +83,11 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenR
 	}
 
 	setUser(r, req.user)
-	addLogField(r, zap.String("grant_type", req.grantType))
+	addLogField(r, zap.String("grant_type", req.grantType()))
 	if entry := h.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(h.facts(req),
 			zap.String("scope", response.Scope),
-			zap.String("token_id", response.tokenID),
-			zap.String("session_id", response.sessionID))...)
+			zap.String("token_id", response.tokenID))...)
 	}
 	return writeJSON(w, http.StatusOK, response)
 }
@@ -101,7 +102,7 @@ func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request, req *tokenRe
 }
 
 // refuse answers with an error and writes the one log line of a refusal: info where the
-// client caused it, error where the server did.
+// client caused it, warn where that may be a theft, error where the server did.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenRequest, err error) error {
 	refusal, ok := errors.AsType[*oauthError](err)
 	if !ok {
@@ -113,8 +114,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	}
 
 	level := zapcore.InfoLevel
-	if refusal.ours {
+	switch {
+	case refusal.ours:
 		level = zapcore.ErrorLevel
+	case refusal.alarm:
+		level = zapcore.WarnLevel
 	}
 	if entry := h.logger.Check(level, "request refused"); entry != nil {
 		fields := append(h.facts(req),
@@ -156,14 +160,17 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	if req.user != nil {
 		fields = append(fields, zap.String("user_id", req.user.Subject()))
 	}
+	if req.sessionID != "" {
+		fields = append(fields, zap.String("session_id", req.sessionID))
+	}
 	return fields
 }
 
 // knownGrantType is the request's grant type if it is one, since others are whatever a
 // stranger sent.
 func (h *Handler) knownGrantType(req *tokenRequest) string {
-	if _, ok := h.server.grants[req.grantType]; ok {
-		return req.grantType
+	if _, ok := h.server.grants[req.grantType()]; ok {
+		return req.grantType()
 	}
 	return ""
 }

@@ -38,8 +38,9 @@ type serverKeys struct {
 // keySet is a complete set of keys; requests hold one from beginning to end.
 type keySet struct {
 	ring              *keyring.Ring
-	credentialVersion []byte // key of `cver`
-	decoy             []byte // key of the choice of decoys
+	refresh           *keyring.Ring // for refresh tokens alone
+	credentialVersion []byte        // key of `cver`
+	decoy             []byte        // key of the choice of decoys
 }
 
 // generatedKeys is what was read from storage. It outlives a reload, so that a storage
@@ -253,15 +254,30 @@ func (k *serverKeys) assemble() error {
 	if err != nil {
 		return err
 	}
+	refresh, err := refreshRing(k.pooled.secret)
+	if err != nil {
+		return err
+	}
 	if before := k.inForce.Load(); before != nil && before.ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
 	}
 	k.inForce.Store(&keySet{
 		ring:              ring,
+		refresh:           refresh,
 		credentialVersion: k.pooled.secret.Derive("credential version", sha256.Size),
 		decoy:             k.pooled.secret.Derive("decoy", sha256.Size),
 	})
 	return nil
+}
+
+// refreshRing is the key of refresh tokens. It comes from the server secret and from
+// nothing else, so that nobody who has a signing key can make one.
+func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
+	key, err := keyring.NewHMACKey("HS256", secret.Derive("refresh token", sha256.Size))
+	if err != nil {
+		return nil, fmt.Errorf("deriving the key of refresh tokens: %w", err)
+	}
+	return keyring.NewRing(key)
 }
 
 // release gives back the reference to the generated keys.

@@ -3,18 +3,25 @@ package caddygrant
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // metadata describes the server to clients (RFC 8414 §2). Only what works is in it.
 type metadata struct {
-	Issuer            string   `json:"issuer"`
-	TokenEndpoint     string   `json:"token_endpoint"`
-	JWKSURI           string   `json:"jwks_uri,omitempty"`
-	ScopesSupported   []string `json:"scopes_supported,omitempty"`
-	ResponseTypes     []string `json:"response_types_supported"` // required, and empty without an authorization endpoint
-	GrantTypes        []string `json:"grant_types_supported"`
-	ClientAuthMethods []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	Issuer                string   `json:"issuer"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	JWKSURI               string   `json:"jwks_uri,omitempty"`
+	ScopesSupported       []string `json:"scopes_supported,omitempty"`
+	ResponseTypes         []string `json:"response_types_supported"` // required, and empty without an authorization endpoint
+	GrantTypes            []string `json:"grant_types_supported"`
+	ClientAuthMethods     []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+
+	// without public clients, which may not introspect; absent where there are no others
+	IntrospectionEndpoint    string   `json:"introspection_endpoint,omitempty"`
+	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 }
 
 // serveMetadata answers with the server's metadata (RFC 8414 §3.2).
@@ -23,17 +30,23 @@ func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tok
 	if keys == nil {
 		return h.refuse(w, r, req, errNoKeys())
 	}
-	origin := issuerOrigin(h.server.Issuer)
+	endpoint := issuerOrigin(h.server.Issuer) + h.Path
+	secret, none := h.server.clients.authMethods()
 	m := metadata{
-		Issuer:            h.server.Issuer,
-		TokenEndpoint:     origin + h.Path,
-		ScopesSupported:   h.server.Scopes,
-		ResponseTypes:     []string{},
-		GrantTypes:        []string{grantTypePassword},
-		ClientAuthMethods: h.server.clients.authMethods(),
+		Issuer:                h.server.Issuer,
+		TokenEndpoint:         endpoint,
+		ScopesSupported:       h.server.Scopes,
+		ResponseTypes:         []string{},
+		GrantTypes:            h.server.Grants,
+		ClientAuthMethods:     append(slices.Clone(secret), none...),
+		RevocationEndpoint:    endpoint + revokePath,
+		RevocationAuthMethods: append(slices.Clone(secret), none...),
+	}
+	if len(secret) > 0 {
+		m.IntrospectionEndpoint, m.IntrospectionAuthMethods = endpoint+introspectPath, secret
 	}
 	if keys.ring.Public() {
-		m.JWKSURI = origin + h.Path + jwksPath
+		m.JWKSURI = endpoint + jwksPath
 	}
 	return writeCacheable(w, "application/json", m)
 }
@@ -58,6 +71,8 @@ func metadataPath(issuer string) string {
 }
 
 const (
-	wellKnownPath = "/.well-known/oauth-authorization-server"
-	jwksPath      = "/jwks"
+	wellKnownPath  = "/.well-known/oauth-authorization-server"
+	jwksPath       = "/jwks"
+	revokePath     = "/revoke"
+	introspectPath = "/introspect"
 )

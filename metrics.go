@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -28,13 +29,20 @@ var (
 	}, fileLabels)
 )
 
+var revocationsRead = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	Namespace: metricsNamespace,
+	Subsystem: metricsSubsystem,
+	Name:      "revocations_last_read_timestamp_seconds",
+	Help:      "When the revoked sessions were last read from storage. What other nodes revoked since then is not known here.",
+}, []string{"server"})
+
 // registerMetrics adds the collectors to a config's registry. They are made once, so what
 // they count survives a reload.
 func registerMetrics(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{fileReloadSuccessful, fileReloadSuccess} {
+	for _, collector := range []prometheus.Collector{fileReloadSuccessful, fileReloadSuccess, revocationsRead} {
 		err := registry.Register(collector)
 		if _, again := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !again {
 			return fmt.Errorf("registering metrics: %w", err)
@@ -51,6 +59,13 @@ func observeFile(key fileKey, status livefile.Status) {
 	fileReloadSuccessful.WithLabelValues(key.path, key.reads).Set(successful)
 	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(float64(status.LoadedAt.UnixNano()) / 1e9)
 }
+
+func observeRevocations(server string, at time.Time) {
+	revocationsRead.WithLabelValues(server).Set(float64(at.UnixNano()) / 1e9)
+}
+
+// forgetRevocations removes the series of a server that is gone.
+func forgetRevocations(server string) { revocationsRead.DeleteLabelValues(server) }
 
 // forgetFile removes the series of a file that nobody follows any more.
 func forgetFile(key fileKey) {

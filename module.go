@@ -14,21 +14,26 @@ func init() {
 }
 
 // Handler is an OAuth 2.0 authorization server: it answers `POST <path>` with the
-// resource owner password grant (RFC 6749 §4.3), for clients and users from a file or
-// from the config itself, and `GET <path>/jwks` with the public keys (RFC 7517) that
-// verify the access tokens it issues. Where an issuer is set, it also answers
+// resource owner password grant (RFC 6749 §4.3) and the refresh grant (§6), for clients and
+// users from a file or from the config itself, `POST <path>/revoke` (RFC 7009) and
+// `POST <path>/introspect` (RFC 7662), and `GET <path>/jwks` with the public keys (RFC
+// 7517) that verify the access tokens it issues. Where an issuer is set, it also answers
 // `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every other
 // path below `<path>` is 404, OPTIONS and every other request go to the next handler.
 //
 // Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 405 or 413
 // with an error of §5.2 for whatever the client did wrong; 503 with `Retry-After` while
-// too many passwords are being checked or the signing key is not available; 500 for a
-// fault of the server. Requests over plain HTTP are refused unless they come over
-// loopback, from a trusted proxy that received them by HTTPS, or `allow_http` is set.
+// too many passwords are being checked, the storage does not answer or the signing key is
+// not available; 500 for a fault of the server. Requests over plain HTTP are refused unless
+// they come over loopback, from a trusted proxy that received them by HTTPS, or
+// `allow_http` is set.
+//
+// A login is a session, and writes nothing. Its first refresh or revocation does, to
+// Caddy's storage, which all nodes of a server share.
 //
 // When a token is issued, the placeholder `{http.auth.user.id}` is set to the subject,
-// so the access log names the user. The access log also gets the fields `grant_type`
-// and `oauth_error`.
+// so the access log names the user. The access log also gets the fields `grant_type`,
+// `oauth_error` and `revoked`.
 //
 // The password grant is deprecated (RFC 9700 §2.4): it is for first-party clients that
 // hold a secret, and for apps on their way to something better.

@@ -18,6 +18,7 @@ type oauthError struct {
 	reason     string        // for the log: one of a closed set
 	cause      error         // for the log: a fault of the server
 	ours       bool          // for the log: not caused by the client
+	alarm      bool          // for the log: somebody may have stolen something
 	remedy     string        // for the log: what the operator can do
 	allow      string        // Allow header of a 405
 	challenge  bool          // whether to send WWW-Authenticate
@@ -114,6 +115,20 @@ func errInvalidGrant(reason string) *oauthError {
 	}
 }
 
+// errInvalidRefreshToken is one answer for every way in which a refresh token is no good.
+func errInvalidRefreshToken(reason string) *oauthError {
+	e := errInvalidGrant(reason)
+	e.description = "the refresh token is not valid, or not any more: log in again"
+	return e
+}
+
+// errTokenOfAnotherClient refuses to revoke what a client was not given (RFC 7009 §2.1).
+func errTokenOfAnotherClient() *oauthError {
+	e := errInvalidGrant("token_of_another_client")
+	e.description = "the token was not issued to this client"
+	return e
+}
+
 func errBusy() *oauthError {
 	return &oauthError{
 		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "password_checks_busy",
@@ -133,6 +148,13 @@ func errNoKeys() *oauthError {
 	return &oauthError{
 		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "no_signing_key",
 		description: "the server is not ready, try again later", retryAfter: 5 * time.Second, ours: true,
+	}
+}
+
+func errStorageUnavailable(cause error) *oauthError {
+	return &oauthError{
+		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "storage_unavailable", cause: cause, ours: true,
+		description: "the server cannot answer now, try again later", retryAfter: 2 * time.Second,
 	}
 }
 

@@ -20,18 +20,21 @@ type tokenRequest struct {
 	address  string // of the client, as Caddy sees it; may be empty
 	bodyRead bool   // to its end
 
-	grantType     string
 	params        map[string]string // those with a value; absent and empty are the same
 	authorization []string          // the Authorization headers
 
-	client *Client  // as soon as a client of that id is known; grants see it authenticated
-	scopes []string // asked for and allowed for the client; nil if the request names none
-	user   *User    // as soon as a user of that name is known, before the password is checked
+	client    *Client  // as soon as a client of that id is known; grants see it authenticated
+	scopes    []string // asked for and allowed for the client; nil if the request names none
+	user      *User    // as soon as a user of that name is known, before the password is checked
+	sessionID string   // as soon as a token of that session is there and verified
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {
 	return &tokenRequest{received: now(), address: clientIP(r), authorization: r.Header["Authorization"]}
 }
+
+// grantType is empty where it is missing, and at endpoints that need none.
+func (req *tokenRequest) grantType() string { return req.params["grant_type"] }
 
 // parse reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
 func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
@@ -46,14 +49,8 @@ func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	req.bodyRead = true
-	if req.params, err = parseForm(body); err != nil {
-		return err
-	}
-	req.grantType = req.params["grant_type"]
-	if req.grantType == "" {
-		return errMissingParameter("grant_type")
-	}
-	return nil
+	req.params, err = parseForm(body)
+	return err
 }
 
 // queryHas looks for parameters by name. Unlike [url.ParseQuery] it passes over nothing

@@ -17,12 +17,13 @@ type Server struct {
 	fingerprint string // of the Config as it was given
 	definedAt   string // where the config has its first endpoint
 
-	logger  *zap.Logger
-	users   userDirectory
-	clients clientDirectory
-	grants  map[string]grant
-	gate    *password.Gate
-	keys    *serverKeys
+	logger   *zap.Logger
+	users    userDirectory
+	clients  clientDirectory
+	grants   map[string]grant // that the server offers
+	gate     *password.Gate
+	keys     *serverKeys
+	sessions *serverSessions
 }
 
 // provision resolves placeholders, loads the sources and reads the keys that exist. It
@@ -45,48 +46,66 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 
-	s.grants = map[string]grant{
-		grantTypePassword: &passwordGrant{server: s},
+	all := map[string]grant{
+		grantTypePassword:     &passwordGrant{server: s},
+		grantTypeRefreshToken: &refreshGrant{server: s},
+	}
+	s.grants = make(map[string]grant, len(s.Grants))
+	for _, grantType := range s.Grants {
+		s.grants[grantType] = all[grantType]
 	}
 
-	keys, err := newServerKeys(ctx, s)
-	if err != nil {
+	var err error
+	if s.keys, err = newServerKeys(ctx, s); err != nil {
 		return err
 	}
-	s.keys = keys
+	if s.sessions, err = newServerSessions(ctx, s); err != nil {
+		return err
+	}
 	s.keys.read(ctx)
+	s.sessions.readRevocations(ctx)
 	return nil
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
-// config lives if the storage does not answer.
-func (s *Server) start(ctx context.Context) { go s.keys.follow(ctx) }
+// config lives if the storage does not answer, and keeps up with the sessions there. Only
+// where tokens are checked is there a need to know what other nodes revoke.
+func (s *Server) start(ctx context.Context, checked bool) {
+	go s.keys.follow(ctx)
+	go s.sessions.sweep(ctx)
+	if checked {
+		go s.sessions.followRevocations(ctx)
+	}
+}
 
 // release gives back what this server took of the process's state.
 func (s *Server) release() {
 	if s.keys != nil {
 		s.keys.release()
 	}
+	if s.sessions != nil {
+		s.sessions.release()
+	}
 }
 
 // token is the way of every token request, whatever its grant: who is the client, may it
 // use this grant, are the grant's parameters there, which scopes does it ask for; then
-// the grant says who the user is, and the tokens are minted. The order is that of
+// the grant says who the user is, and the tokens are issued. The order is that of
 // RFC 6749's security considerations: no password is looked at before the client is
 // authenticated, and no answer about a scope says anything about a password.
 func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
-	grant, ok := s.grants[req.grantType]
+	if req.grantType() == "" {
+		return nil, errMissingParameter("grant_type")
+	}
+	grant, ok := s.grants[req.grantType()]
 	if !ok {
 		return nil, errUnsupportedGrantType()
 	}
-	keys := s.keys.current(ctx)
-	if keys == nil {
-		return nil, errNoKeys()
-	}
-	if err := s.authenticateClient(ctx, keys, req); err != nil {
+	keys, err := s.authenticate(ctx, req)
+	if err != nil {
 		return nil, err
 	}
-	if !req.client.mayUse(req.grantType) {
+	if !req.client.mayUse(req.grantType()) {
 		return nil, errUnauthorizedClient()
 	}
 	for _, name := range grant.parameters() {
@@ -101,7 +120,16 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 	if err != nil {
 		return nil, err
 	}
-	return s.mint(keys, req, authorization)
+	return s.issue(ctx, keys, req, authorization)
+}
+
+// authenticate is how every request of a client begins, at whatever endpoint.
+func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, error) {
+	keys := s.keys.current(ctx)
+	if keys == nil {
+		return nil, errNoKeys()
+	}
+	return keys, s.authenticateClient(ctx, keys, req)
 }
 
 // longestTokenLife is how long after a key last signed its tokens may still be good.

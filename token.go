@@ -1,12 +1,12 @@
 package caddygrant
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -15,17 +15,29 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // tokenResponse is the body of a successful answer (RFC 6749 §5.1).
 type tokenResponse struct {
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
-	AccessToken string `json:"access_token"`
-	Scope       string `json:"scope"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope"`
 
-	tokenID   string
-	sessionID string
+	tokenID string // `jti` of the access token
+}
+
+// tokenSession is the session that tokens belong to.
+type tokenSession struct {
+	id    session.ID
+	ends  time.Time // no token outlives it
+	scope string    // of the login: refresh tokens keep it (RFC 6749 §6)
+
+	// generation returns that of the next refresh token, and so consumes the one before;
+	// nil where there are no refresh tokens.
+	generation func(context.Context) (uint64, error)
 }
 
 // accessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge needs).
@@ -55,64 +67,98 @@ func (c *accessClaims) MarshalJSON() ([]byte, error) {
 	return append(append(encoded[:len(encoded)-1], ','), own[1:]...), nil
 }
 
-// mint makes the tokens of an authorization. Without a refresh token the session ends
-// with its access token.
-func (s *Server) mint(keys *keySet, req *tokenRequest, a *authorization) (*tokenResponse, error) {
-	ttl := time.Duration(s.AccessTokenTTL)
-	if own := time.Duration(req.client.AccessTokenTTL); own != 0 {
-		ttl = own
-	}
-	audience := s.Audience
-	if req.client.Audience != nil {
-		audience = req.client.Audience
-	}
+// issue makes the tokens of an authorization. The access token comes first: if it cannot
+// be made, no refresh token is consumed.
+func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *authorization) (*tokenResponse, error) {
 	issued := now().Truncate(time.Second)
-	expires := issued.Add(ttl)
-	scope := strings.Join(a.scopes, " ")
+	current := a.session
+	if current == nil {
+		current = s.newSession(req.client, a.scopes, issued)
+	}
+	req.sessionID = current.id.String()
+	claims := s.accessClaims(keys, req.client, a, current, issued)
+	access, err := keys.ring.Signer().Sign(s.Typ, claims)
+	if err != nil {
+		return nil, fmt.Errorf("signing an access token: %w", err)
+	}
+	if len(access) > keyring.MaxTokenLength {
+		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(access), keyring.MaxTokenLength)
+	}
+	response := &tokenResponse{
+		TokenType:   "Bearer",
+		ExpiresIn:   claims.ExpiresAt.Unix() - issued.Unix(),
+		AccessToken: access,
+		Scope:       claims.Scope,
+		tokenID:     claims.ID,
+	}
+	if current.generation == nil {
+		return response, nil
+	}
+	generation, err := current.generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response.RefreshToken, err = s.mintRefreshToken(keys, req, claims, current, generation)
+	return response, err
+}
 
-	claims := &accessClaims{
+// newSession begins a session, of which nothing is written anywhere. Without refresh
+// tokens it ends with its access token.
+func (s *Server) newSession(client *Client, scopes []string, begins time.Time) *tokenSession {
+	if s.grants[grantTypeRefreshToken] == nil || !client.mayUse(grantTypeRefreshToken) {
+		ends := begins.Add(s.accessTokenTTL(client))
+		return &tokenSession{id: session.NewID(ends), ends: ends}
+	}
+	ends := begins.Add(time.Duration(s.SessionTTL))
+	return &tokenSession{
+		id:         session.NewID(ends),
+		ends:       ends,
+		scope:      strings.Join(scopes, " "),
+		generation: func(context.Context) (uint64, error) { return 0, nil },
+	}
+}
+
+func (s *Server) accessTokenTTL(client *Client) time.Duration {
+	if own := time.Duration(client.AccessTokenTTL); own != 0 {
+		return own
+	}
+	return time.Duration(s.AccessTokenTTL)
+}
+
+func (s *Server) accessClaims(keys *keySet, client *Client, a *authorization, current *tokenSession, issued time.Time) *accessClaims {
+	audience := s.Audience
+	if client.Audience != nil {
+		audience = client.Audience
+	}
+	return &accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    s.Issuer,
 			Subject:   a.user.Subject(),
 			Audience:  audience,
-			ExpiresAt: jwt.NewNumericDate(expires),
+			ExpiresAt: jwt.NewNumericDate(earlier(issued.Add(s.accessTokenTTL(client)), current.ends)),
 			NotBefore: jwt.NewNumericDate(issued),
 			IssuedAt:  jwt.NewNumericDate(issued),
 			ID:        newTokenID(),
 		},
-		CID:               req.client.ID,
-		ClientID:          req.client.ID,
-		Scope:             scope,
+		CID:               client.ID,
+		ClientID:          client.ID,
+		Scope:             strings.Join(a.scopes, " "),
 		Username:          a.user.Username,
-		SessionID:         newSessionID(expires),
+		SessionID:         current.id.String(),
 		CredentialVersion: credentialVersion(keys.credentialVersion, s.Name, a.user),
 		own:               a.user.Claims,
 	}
-	token, err := keys.ring.Signer().Sign(s.Typ, claims)
-	if err != nil {
-		return nil, fmt.Errorf("signing an access token: %w", err)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	if len(token) > keyring.MaxTokenLength {
-		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(token), keyring.MaxTokenLength)
-	}
-	return &tokenResponse{
-		TokenType:   "Bearer",
-		ExpiresIn:   int64(ttl / time.Second),
-		AccessToken: token,
-		Scope:       scope,
-		tokenID:     claims.ID,
-		sessionID:   claims.SessionID,
-	}, nil
+	return a
 }
 
 // newTokenID is a `jti`: 160 random bits, base64url.
 func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomBytes(idBytes)) }
-
-// newSessionID is a `sid`: the UTC day on which the session ends, so that what is kept
-// about it can be swept by the day, then 160 random bits in hex.
-func newSessionID(end time.Time) string {
-	return end.UTC().Format("20060102") + "-" + hex.EncodeToString(randomBytes(idBytes))
-}
 
 // credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on. A
 // new password or another server gives another value, and without the key it tells

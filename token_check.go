@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"context"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +11,8 @@ import (
 
 	// Unlike encoding/json it refuses a claim that is there twice and tells "sub" from "SUB".
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // accessToken is a verified access token: its claims as they were signed.
@@ -21,6 +22,7 @@ type accessToken struct {
 	clientID          string
 	tokenID           string
 	sessionID         string
+	session           session.ID // the same
 	credentialVersion string
 	issuer            string
 	audience          []string
@@ -32,22 +34,41 @@ type accessToken struct {
 	claims map[string]json.RawMessage
 }
 
-// checkAccessToken verifies a token and holds it against the users and clients as they
-// are now. An error is the reason for the log, or errTokenUnchecked.
+// checkAccessToken verifies a token and holds it against what is true now, with what is in
+// memory. An error is the reason for the log; an uncheckedError is no fault of the token.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
-		return nil, errTokenUnchecked
+		return nil, uncheckedError("no key to verify tokens with yet")
 	}
 	token, err := s.verifyAccessToken(keys, raw)
 	if err != nil {
 		return nil, err
 	}
-	return token, s.checkLive(keys, token)
+	if err := s.checkParties(keys, token); err != nil {
+		return nil, err
+	}
+	revoked, known := s.sessions.memory.InView(token.session)
+	switch {
+	case revoked:
+		return nil, tokenError("its session was revoked")
+	case !known:
+		return nil, uncheckedError("the revoked sessions were not read yet")
+	}
+	return token, nil
 }
 
 // verifyAccessToken checks what never changes about a token, and its times.
 func (s *Server) verifyAccessToken(keys *keySet, raw string) (*accessToken, error) {
+	token, err := s.openAccessToken(keys, raw)
+	if err != nil {
+		return nil, err
+	}
+	return token, s.checkTimes(token)
+}
+
+// openAccessToken checks what never changes about a token: that this server issued it.
+func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error) {
 	typ, claims, err := keys.ring.Verify(raw)
 	if err != nil {
 		return nil, err
@@ -62,7 +83,7 @@ func (s *Server) verifyAccessToken(keys *keySet, raw string) (*accessToken, erro
 	if s.Issuer != "" && token.issuer != s.Issuer {
 		return nil, tokenError("iss is not this server's issuer")
 	}
-	return token, s.checkTimes(token)
+	return token, nil
 }
 
 // checkTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
@@ -77,20 +98,12 @@ func (s *Server) checkTimes(token *accessToken) error {
 	return nil
 }
 
-// checkLive holds a token against what is true now, with what is in memory: its user is
-// there, enabled and has the password with which the session began; its client is there.
-// A user who was renamed since goes by the new name.
-func (s *Server) checkLive(keys *keySet, token *accessToken) error {
-	user := s.users.bySubject(token.subject)
-	switch {
-	case user == nil:
-		return tokenError("its user is gone")
-	case user.Disabled:
-		return tokenError("its user is disabled")
-	}
-	version := credentialVersion(keys.credentialVersion, s.Name, user)
-	if subtle.ConstantTimeCompare([]byte(version), []byte(token.credentialVersion)) != 1 {
-		return tokenError("its user has another password now")
+// checkParties holds a token against the users and clients as they are now. A user who was
+// renamed since goes by the new name.
+func (s *Server) checkParties(keys *keySet, token *accessToken) error {
+	user, err := s.tokenUser(keys, token.subject, token.credentialVersion)
+	if err != nil {
+		return err
 	}
 	if s.clients.byID(token.clientID) == nil {
 		return tokenError("its client is gone")
@@ -104,6 +117,23 @@ func (s *Server) checkLive(keys *keySet, token *accessToken) error {
 		token.username, token.claims["username"] = user.Username, name
 	}
 	return nil
+}
+
+// tokenUser returns the user to whom a token belongs, who must be there, enabled, and have
+// the password with which the session began.
+func (s *Server) tokenUser(keys *keySet, subject, version string) (*User, error) {
+	user := s.users.bySubject(subject)
+	switch {
+	case user == nil:
+		return nil, tokenError("its user is gone")
+	case user.Disabled:
+		return nil, tokenError("its user is disabled")
+	}
+	current := credentialVersion(keys.credentialVersion, s.Name, user)
+	if subtle.ConstantTimeCompare([]byte(current), []byte(version)) != 1 {
+		return nil, tokenError("its user has another password now")
+	}
+	return user, nil
 }
 
 // parseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All that an
@@ -141,6 +171,10 @@ func parseAccessToken(claims []byte) (*accessToken, error) {
 		if _, there := t.claims[optional.name]; there && t.read(optional.name, optional.into) != nil {
 			return nil, tokenError(optional.name + " is malformed")
 		}
+	}
+	var ok bool
+	if t.session, ok = session.ParseID(t.sessionID); !ok {
+		return nil, tokenError("sid is missing or malformed")
 	}
 	if t.scope != "" {
 		t.scopes = strings.Split(t.scope, " ")
@@ -196,8 +230,10 @@ type tokenError string
 
 func (e tokenError) Error() string { return string(e) }
 
-// errTokenUnchecked says that tokens cannot be checked now, which is no fault of theirs.
-var errTokenUnchecked = errors.New("no key to verify tokens with yet")
+// uncheckedError is why tokens cannot be checked now, which is no fault of theirs.
+type uncheckedError string
+
+func (e uncheckedError) Error() string { return string(e) }
 
 // accessTokenTypes are the media types of access tokens, in lower case (RFC 7515 §4.1.9:
 // they have no case, and "application/" may be left out).

@@ -207,12 +207,14 @@ func shown(name string) string {
 var looksLikeHash = regexp.MustCompile(`^(\$[A-Za-z0-9]+\$|\{[A-Za-z0-9]+\}.)`)
 
 // reservedClaims are the registered claims of RFC 7519 §4.1, the claims of our tokens,
-// the names under {http.auth.user.*}, and claims that bind or delegate a token.
+// the names under {http.auth.user.*}, members of introspection responses, and claims that
+// bind or delegate a token.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
 	"cid", "client_id", "scope", "username", "sid", "cver",
 	"access_token_id", "refresh_token_id", "user_id", "expire_time", "gen", "session_exp",
 	"id", "token_id", "session_id",
+	"active", "token_type",
 	"cnf", "act", "may_act",
 }
 

@@ -1,0 +1,109 @@
+package caddygrant
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// refreshGrant exchanges a refresh token for new tokens of its session (RFC 6749 §6). A
+// refresh token is good for one use; a second one ends the session (RFC 9700 §4.14.2).
+type refreshGrant struct {
+	server *Server
+}
+
+func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
+
+// authorize checks the token, its user and its session, and only then the scope, so that
+// an answer about a scope is given to nobody but who holds a good token. What consumes the
+// token is left to the end, when nothing else can fail.
+func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
+	token, err := openRefreshToken(keys, req.params["refresh_token"])
+	if err != nil {
+		return nil, errInvalidRefreshToken("refresh_token_malformed")
+	}
+	if token.ClientID != req.client.ID {
+		return nil, errInvalidRefreshToken("refresh_token_of_another_client")
+	}
+	req.sessionID = token.SessionID
+	if token.expired() {
+		return nil, errInvalidRefreshToken("refresh_token_expired")
+	}
+	user, err := g.server.tokenUser(keys, token.UserID, token.CredentialVersion)
+	if err != nil {
+		return nil, errInvalidRefreshToken("user_changed")
+	}
+	req.user = user
+	grace := time.Duration(g.server.RefreshGrace)
+	if err := g.server.sessions.Check(ctx, token.session, token.Generation, grace); err != nil {
+		return nil, g.refuse(ctx, token, err)
+	}
+	scopes, err := g.scopes(req, token, user)
+	if err != nil {
+		return nil, err
+	}
+	return &authorization{user: user, scopes: scopes, session: &tokenSession{
+		id:    token.session,
+		ends:  time.Unix(token.SessionExpires, 0),
+		scope: token.Scope,
+		generation: func(ctx context.Context) (uint64, error) {
+			generation, err := g.server.sessions.Rotate(ctx, token.session, token.Generation, grace)
+			if err != nil {
+				return 0, g.refuse(ctx, token, err)
+			}
+			return generation, nil
+		},
+	}}, nil
+}
+
+// scopes are those asked for, or those of the login, as far as client and user may have
+// them now. They never go beyond the login's.
+func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User) ([]string, error) {
+	granted := strings.Fields(token.Scope)
+	scopes := req.scopes
+	if scopes == nil {
+		scopes = intersect(granted, g.server.allowedScopes(req.client))
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(granted, scope) {
+			return nil, errInvalidScope("scope_not_granted", "a scope goes beyond what was granted at login")
+		}
+	}
+	if len(scopes) == 0 && len(granted) > 0 {
+		return nil, errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client")
+	}
+	return user.narrow(scopes)
+}
+
+// refuse answers where the session does not go on. A token that was used before was
+// stolen, from the client or by it, and nobody can tell which: the session ends.
+func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause error) error {
+	var refusal *oauthError
+	switch {
+	case errors.Is(cause, session.ErrUnavailable):
+		return errStorage(ctx, cause)
+	case errors.Is(cause, session.ErrRevoked):
+		return errInvalidRefreshToken("session_revoked")
+	case errors.Is(cause, session.ErrOver):
+		return errInvalidRefreshToken("session_over")
+	case errors.Is(cause, session.ErrReused):
+		refusal = errInvalidRefreshToken("refresh_token_reused")
+	case errors.Is(cause, session.ErrAhead):
+		refusal = errInvalidRefreshToken("session_rolled_back")
+		refusal.remedy = "the storage has lost the latest state of this session; its user logs in again"
+	case errors.Is(cause, session.ErrDamaged):
+		refusal = errInvalidRefreshToken("session_damaged")
+		refusal.remedy = "the storage has damaged the record of this session; its user logs in again"
+	default:
+		return cause
+	}
+	if err := g.server.sessions.Revoke(ctx, token.session); err != nil {
+		return errStorage(ctx, err)
+	}
+	refusal.alarm = true
+	return refusal
+}

@@ -1,0 +1,107 @@
+package caddygrant
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// introspection is the body of an introspection response (RFC 7662 §2.2).
+type introspection map[string]any
+
+// inactive is all that is said of a token that is not good, or not for this client to see.
+func inactive() introspection { return introspection{"active": false} }
+
+// serveIntrospect answers an introspection request (RFC 7662 §2.1).
+func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
+	if err := req.parse(w, r); err != nil {
+		return h.refuse(w, r, req, err)
+	}
+	response, err := h.server.introspect(r.Context(), req)
+	if err != nil {
+		return h.refuse(w, r, req, err)
+	}
+	return writeJSON(w, http.StatusOK, response)
+}
+
+// introspect says what a token is worth now, by what storage has and not by this node's
+// view of revocations.
+func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspection, error) {
+	keys, err := s.authenticate(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	if req.client.Public {
+		return nil, errInvalidClient("public_client_introspects")
+	}
+	raw := req.params["token"]
+	if raw == "" {
+		return nil, errMissingParameter("token")
+	}
+	if refresh, err := openRefreshToken(keys, raw); err == nil {
+		return s.introspectRefreshToken(ctx, keys, req, refresh)
+	}
+	return s.introspectAccessToken(ctx, keys, req, raw)
+}
+
+// introspectAccessToken shows a client its own tokens, and those for the audiences that it
+// may introspect.
+func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *tokenRequest, raw string) (introspection, error) {
+	token, err := s.verifyAccessToken(keys, raw)
+	if err != nil || s.checkParties(keys, token) != nil {
+		return inactive(), nil
+	}
+	if token.clientID != req.client.ID && !slices.ContainsFunc(token.audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
+		return inactive(), nil
+	}
+	revoked, err := s.sessions.Revoked(ctx, token.session)
+	switch {
+	case err != nil:
+		return nil, errStorage(ctx, err)
+	case revoked:
+		return inactive(), nil
+	}
+	response := make(introspection, len(token.claims)+3)
+	for name, claim := range token.claims {
+		response[name] = json.RawMessage(claim)
+	}
+	delete(response, "cver") // means something to this server only
+	maps.Copy(response, introspection{"active": true, "token_type": "Bearer", "client_id": token.clientID})
+	return response, nil
+}
+
+// introspectRefreshToken shows a refresh token to the client it belongs to: active means
+// that a refresh with it would succeed.
+func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
+	if token.ClientID != req.client.ID || token.expired() || !req.client.mayUse(grantTypeRefreshToken) {
+		return inactive(), nil
+	}
+	user, err := s.tokenUser(keys, token.UserID, token.CredentialVersion)
+	if err != nil {
+		return inactive(), nil
+	}
+	err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
+	switch {
+	case errors.Is(err, session.ErrUnavailable):
+		return nil, errStorage(ctx, err)
+	case err != nil:
+		return inactive(), nil
+	}
+	return introspection{
+		"active":    true,
+		"client_id": token.ClientID,
+		"username":  user.Username,
+		"sub":       token.UserID,
+		"scope":     token.Scope,
+		"iat":       token.IssuedAt,
+		"exp":       token.Expires,
+		"jti":       token.RefreshTokenID,
+		"sid":       token.SessionID,
+	}, nil
+}

@@ -1,0 +1,100 @@
+package caddygrant
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	// Unlike encoding/json it refuses a claim that is there twice and tells "sid" from "SID".
+	"github.com/go-jose/go-jose/v4/json"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// refreshToken is the claims of a refresh token. It is for this server alone: its key is
+// used for nothing else, so no verifier of access tokens takes it, nor the reverse.
+type refreshToken struct {
+	ClientID          string `json:"client_id"`
+	AccessTokenID     string `json:"access_token_id"`  // `jti` of the access token that came with it
+	RefreshTokenID    string `json:"refresh_token_id"` // 160 random bits
+	Scope             string `json:"scope"`            // of the login
+	UserID            string `json:"user_id"`          // the subject
+	ExpireTime        int64  `json:"expire_time"`      // unix seconds, as are the next three
+	IssuedAt          int64  `json:"iat"`
+	Expires           int64  `json:"exp"` // the same as expire_time
+	SessionExpires    int64  `json:"session_exp"`
+	SessionID         string `json:"sid"`
+	Generation        uint64 `json:"gen"` // 0 at login, one more at every refresh
+	CredentialVersion string `json:"cver"`
+
+	jwt.Claims `json:"-"` // golang-jwt asks for it, and signs without looking
+
+	session session.ID
+}
+
+// mintRefreshToken makes the refresh token of a generation.
+func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *accessClaims, current *tokenSession, generation uint64) (string, error) {
+	ttl := time.Duration(s.RefreshTokenTTL)
+	if own := time.Duration(req.client.RefreshTokenTTL); own != 0 {
+		ttl = own
+	}
+	expires := earlier(access.IssuedAt.Add(ttl), current.ends).Unix()
+	token, err := keys.refresh.Signer().Sign(typRefreshToken, &refreshToken{
+		ClientID:          access.ClientID,
+		AccessTokenID:     access.ID,
+		RefreshTokenID:    newTokenID(),
+		Scope:             current.scope,
+		UserID:            access.Subject,
+		ExpireTime:        expires,
+		IssuedAt:          access.IssuedAt.Unix(),
+		Expires:           expires,
+		SessionExpires:    current.ends.Unix(),
+		SessionID:         current.id.String(),
+		Generation:        generation,
+		CredentialVersion: access.CredentialVersion,
+	})
+	if err != nil {
+		return "", fmt.Errorf("signing a refresh token: %w", err)
+	}
+	limit := keyring.MaxTokenLength
+	if generation == 0 {
+		limit -= generationRoom // so that no later one is too long
+	}
+	if len(token) > limit {
+		return "", fmt.Errorf("the refresh token would have %d bytes, at most %d are possible: shorten the scopes", len(token), limit)
+	}
+	return token, nil
+}
+
+// openRefreshToken verifies that a token is a refresh token of this server. Whether it is
+// still good is another question.
+func openRefreshToken(keys *keySet, raw string) (*refreshToken, error) {
+	typ, claims, err := keys.refresh.Verify(raw)
+	if err != nil {
+		return nil, err
+	}
+	token := new(refreshToken)
+	if typ != typRefreshToken || !utf8.Valid(claims) || json.Unmarshal(claims, token) != nil {
+		return nil, tokenError("it is not a refresh token")
+	}
+	var ok bool
+	if token.session, ok = session.ParseID(token.SessionID); !ok || token.ClientID == "" || token.UserID == "" ||
+		token.CredentialVersion == "" || token.Expires <= 0 || token.SessionExpires <= 0 {
+		return nil, tokenError("a claim of the refresh token is missing")
+	}
+	return token, nil
+}
+
+// expired goes without leeway: one server issues and takes refresh tokens.
+func (t *refreshToken) expired() bool {
+	return now().Unix() >= min(t.Expires, t.SessionExpires)
+}
+
+const (
+	typRefreshToken = "refresh+jwt"
+
+	// generationRoom is what a generation may make a token longer, in base64.
+	generationRoom = 32
+)

@@ -1,0 +1,156 @@
+package caddygrant
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// serverSessions is the sessions of a server in Caddy's storage, and what this process
+// knows of them.
+type serverSessions struct {
+	*session.Store
+	memory  *session.Memory
+	poolKey string // empty until taken
+
+	logger   *zap.Logger
+	server   string
+	poll     time.Duration
+	lifetime func() time.Duration // of the longest-lived access token
+}
+
+// pooledMemory is a memory as a value of the pool.
+type pooledMemory struct{ *session.Memory }
+
+// Destruct has nothing to end.
+func (pooledMemory) Destruct() error { return nil }
+
+// newServerSessions joins what this process knows of the server's sessions.
+func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
+	storage := ctx.Storage()
+	prefix := storagePrefix(s.Name, s.Issuer)
+	poolKey := "sessions|" + prefix + "|" + storageIdentity(storage)
+	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+		return pooledMemory{session.NewMemory()}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("joining the memory of sessions: %w", err)
+	}
+	memory := pooled.(pooledMemory).Memory
+	return &serverSessions{
+		Store:    session.NewStore(storage, prefix, memory, func() time.Time { return now() }),
+		memory:   memory,
+		poolKey:  poolKey,
+		logger:   s.logger,
+		server:   s.Name,
+		poll:     time.Duration(s.RevocationPoll),
+		lifetime: s.longestTokenLife,
+	}, nil
+}
+
+// readRevocations takes over what storage has, so that a new process lets no revoked token
+// pass. A storage that is down is logged: followRevocations tries again.
+func (x *serverSessions) readRevocations(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if err := x.pollOnce(ctx); err != nil {
+		x.logger.Error("reading revocations from storage; trying again at start", zap.Error(err))
+	}
+}
+
+func (x *serverSessions) pollOnce(ctx context.Context) error {
+	err := x.Poll(ctx, x.lifetime())
+	if err == nil {
+		observeRevocations(x.server, x.memory.ViewReadAt())
+	}
+	return err
+}
+
+// followRevocations learns of sessions that other nodes revoke, until ctx ends.
+func (x *serverSessions) followRevocations(ctx context.Context) {
+	failing := false
+	for sleep(ctx, x.poll) {
+		err := x.pollOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !failing:
+			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", zap.Error(err))
+		case err == nil && failing:
+			x.logger.Info("revocations are read from storage again")
+		}
+		failing = err != nil
+	}
+}
+
+// sweep removes what is left of sessions that ended, about every hour and a half, until
+// ctx ends. Nodes start and sweep at times of their own.
+func (x *serverSessions) sweep(ctx context.Context) {
+	warned := false
+	wait := jitter(time.Hour)
+	for sleep(ctx, wait) {
+		wait = time.Hour + jitter(time.Hour)
+		swept, err := x.Sweep(ctx, x.lifetime())
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			x.logger.Error("removing old sessions from storage", zap.Error(err))
+		case swept.AllPast && !warned:
+			warned = true
+			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed, since either the clock is wrong or nobody has refreshed a token for long")
+		case swept.More:
+			wait = time.Minute
+		}
+		if swept.Objects > 0 {
+			x.logger.Info("removed old sessions from storage", zap.Int("days", swept.Days), zap.Int("objects", swept.Objects))
+		}
+	}
+}
+
+// release gives back the reference to the memory.
+func (x *serverSessions) release() {
+	if x.poolKey == "" {
+		return
+	}
+	last, err := processState.Delete(x.poolKey)
+	if err != nil {
+		x.logger.Error("releasing the memory of sessions", zap.Error(err))
+	}
+	if last {
+		forgetRevocations(x.server)
+	}
+	x.poolKey = ""
+}
+
+// errStorage answers where storage failed: nothing is known then, and nothing granted.
+func errStorage(ctx context.Context, cause error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errGone()
+	}
+	return errStorageUnavailable(cause)
+}
+
+// sleep waits, or returns false when ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// jitter is a random part of d.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(binary.BigEndian.Uint64(randomBytes(8)) % uint64(d))
+}
