@@ -180,7 +180,7 @@ func (c *Client) validate() error {
 		}
 	}
 	if c.Public && c.Introspect != nil {
-		return errors.New("introspect: a public client cannot, since anybody may pose as it")
+		return errors.New("introspect: a public client may not ask about tokens, since anybody can pose as it: give it a secret, or take introspect out")
 	}
 	for _, audience := range c.Introspect {
 		if err := validateName("introspect", audience); err != nil {
