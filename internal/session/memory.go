@@ -124,25 +124,27 @@ func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), err error) {
 	}
 }
 
-// undelivered are the exchanges of which this process knows that their answer did not get out, since the storage failed
-// or hung or the client had hung up. For some minutes a retry counts as being within the grace.
+// undelivered are the exchanges of which this process knows that their answer did not get out: those under way, and
+// those where storage failed or hung or the client had hung up. For some minutes a retry counts as being within the
+// grace.
 type undelivered struct {
 	mu      sync.Mutex
 	answers map[ID]answer
 }
 
 type answer struct {
-	id    string
-	until time.Time // monotonic
+	id         string
+	generation uint64
+	until      time.Time // monotonic
 }
 
-func (u *undelivered) remember(id ID, answerID string) {
+func (u *undelivered) remember(id ID, r record) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if len(u.answers) >= maxUndelivered {
+	if _, ok := u.answers[id]; !ok && len(u.answers) >= maxUndelivered {
 		u.makeRoom()
 	}
-	u.answers[id] = answer{answerID, time.Now().Add(undeliveredFor)}
+	u.answers[id] = answer{r.Answer, r.Generation, time.Now().Add(undeliveredFor)}
 }
 
 func (u *undelivered) forget(id ID) {
@@ -151,11 +153,19 @@ func (u *undelivered) forget(id ID) {
 	delete(u.answers, id)
 }
 
-func (u *undelivered) has(id ID, answerID string) bool {
+func (u *undelivered) has(id ID, r record) bool {
+	return r.Answer != "" && u.pending(id, r.Generation) == r.Answer
+}
+
+// pending returns the answer of an exchange that was to make this generation, empty if there is none.
+func (u *undelivered) pending(id ID, generation uint64) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	a, ok := u.answers[id]
-	return ok && a.id == answerID && time.Now().Before(a.until)
+	if !ok || a.generation != generation || !time.Now().Before(a.until) {
+		return ""
+	}
+	return a.id
 }
 
 // makeRoom drops what is too old, and if that is nothing, any: its client will have to log in again.

@@ -12,9 +12,6 @@ import (
 // When it returns nil, no generation of the session is worth anything, and View of this process knows. After
 // ErrUnavailable the session may or may not be revoked; calling again is safe. The context ends the waiting only.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
-	if s.memory.view.has(id) {
-		return nil // the feed has it, and the marker was written before that
-	}
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
 	go func() {
@@ -33,15 +30,15 @@ func (s *Store) Revoke(ctx context.Context, id ID) error {
 }
 
 func (s *Store) revoke(ctx context.Context, id ID) error {
-	st, err := s.read(ctx, id)
-	if err != nil && !errors.Is(err, ErrDamaged) {
+	over, err := s.isOver(ctx, id)
+	if err != nil {
 		return err
 	}
-	if st.swept {
-		return nil // it ended long ago
+	if over && s.memory.view.has(id) {
+		return nil // the view comes from the feed
 	}
 	note := revocation(s.now())
-	if !st.revoked {
+	if !over {
 		if err := s.ensure(ctx, s.markerKey(id), note); err != nil {
 			return err
 		}
@@ -55,6 +52,16 @@ func (s *Store) revoke(ctx context.Context, id ID) error {
 	}
 	s.memory.view.add(hour, id)
 	return nil
+}
+
+// isOver tells whether the session has its marker, or is swept and needs none. Whatever its record is, if it has one.
+func (s *Store) isOver(ctx context.Context, id ID) (bool, error) {
+	for _, key := range []string{s.markerKey(id), s.sweptKey(id.day)} {
+		if found, err := s.load(ctx, key); found != nil || err != nil {
+			return found != nil, err
+		}
+	}
+	return false, nil
 }
 
 // feedHour is the hour under which to put a new entry: not before the newest one that there is, since nodes read the

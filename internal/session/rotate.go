@@ -32,15 +32,14 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	go func() {
 		defer s.memory.give()
 		defer unlock()
-		e, err := s.exchange(context.WithoutCancel(ctx), id, generation, grace)
-		if !h.settle(e.Generation, err) && err == nil {
-			s.memory.undelivered.remember(id, e.Answer)
-		}
+		e, err := s.exchange(ctx, id, generation, grace)
+		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
 	}()
 	return h.wait(ctx)
 }
 
-// exchange is Rotate in the goroutine that has the session's mutex.
+// exchange is Rotate in the goroutine that has the session's mutex. The context is the caller's: whether he is still
+// there is asked just before the write, and bounds nothing.
 func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration) (e record, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -48,7 +47,7 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 		}
 	}()
 	// most generations that are worth nothing need no lock to be told so
-	reading, cancel := context.WithTimeout(ctx, readLimit)
+	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
 	st, err := s.read(reading, id)
 	if err != nil {
@@ -59,14 +58,14 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 		return record{}, err
 	}
 	if current != generation {
-		s.memory.undelivered.forget(id)
 		return st.record, nil
 	}
 	return s.advance(ctx, id, generation, grace)
 }
 
 // advance makes the next generation, alone among all nodes.
-func (s *Store) advance(ctx context.Context, id ID, generation uint64, grace time.Duration) (record, error) {
+func (s *Store) advance(caller context.Context, id ID, generation uint64, grace time.Duration) (record, error) {
+	ctx := context.WithoutCancel(caller)
 	locking, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
 	name := s.recordKey(id)
@@ -92,19 +91,28 @@ func (s *Store) advance(ctx context.Context, id ID, generation uint64, grace tim
 	if current != generation {
 		return st.record, nil
 	}
-	next := record{Generation: generation + 1, Answer: newAnswer(), Rotated: s.now().UnixMilli()}
+	if err := caller.Err(); err != nil { // nobody would get it, and his retry may go to another node
+		return record{}, unavailable("exchanging a generation", err)
+	}
+	// An earlier attempt may have failed and yet take effect later. It is the same answer then.
+	answerID := s.memory.undelivered.pending(id, generation+1)
+	if answerID == "" {
+		answerID = newAnswer()
+	}
+	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli()}
 	// A lock whose holder stood still may have another by now. Not every storage asks the context itself.
 	if err := held.Err(); err != nil {
 		return record{}, unavailable("storing "+name, err)
 	}
+	// From here on until the caller has the new generation, the process remembers that nobody has.
+	s.memory.undelivered.remember(id, next)
 	err = s.storage.Store(held, name, encodeRecord(next))
+	s.memory.undelivered.remember(id, next) // for as long again, after what may have taken long
 	return next, s.confirm(ctx, held, id, next, err)
 }
 
-// confirm finds out whether a record is in storage: that decides, not what Store returned. As long as it is not sure,
-// the process remembers that nobody got the new generation.
+// confirm finds out whether a record is in storage: that decides, not what Store returned.
 func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
-	s.memory.undelivered.remember(id, next.Answer)
 	if err := held.Err(); err != nil { // another holder of the lock may have handed out this generation
 		return unavailable("storing a session", errors.Join(stored, err))
 	}
@@ -114,6 +122,8 @@ func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored er
 	switch {
 	case st.revoked:
 		return ErrRevoked
+	case st.swept:
+		return ErrOver
 	case err != nil:
 		return unavailable("storing a session", errors.Join(stored, err))
 	case st.Answer != next.Answer && stored == nil:
@@ -121,26 +131,29 @@ func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored er
 	case st.Answer != next.Answer:
 		return unavailable("storing a session", stored)
 	}
-	s.memory.undelivered.forget(id)
 	return nil
 }
 
 // handover passes a result to the caller who waits for it, or finds out that the caller has left.
 type handover struct {
 	mu         sync.Mutex
-	left       bool
 	generation uint64
 	err        error
 	done       chan struct{}
 }
 
-// settle leaves the result and returns whether the caller is still there to take it.
-func (h *handover) settle(generation uint64, err error) bool {
+// settle leaves the result. If it is a generation and the caller is still there to take it, delivered runs first.
+func (h *handover) settle(ctx context.Context, generation uint64, err error, delivered func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if left := ctx.Err(); err == nil && left != nil {
+		err = unavailable("exchanging a generation", left)
+	}
+	if err == nil {
+		delivered()
+	}
 	h.generation, h.err = generation, err
 	close(h.done)
-	return !h.left
 }
 
 // wait returns the result, or leaves when the context ends.
@@ -148,12 +161,11 @@ func (h *handover) wait(ctx context.Context) (uint64, error) {
 	select {
 	case <-h.done:
 	case <-ctx.Done():
-		h.mu.Lock()
+		h.mu.Lock() // either settle has not begun, and will find the context ended, or it is through
 		defer h.mu.Unlock()
 		select {
 		case <-h.done:
 		default:
-			h.left = true
 			return 0, unavailable("exchanging a generation", ctx.Err())
 		}
 	}

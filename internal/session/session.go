@@ -7,8 +7,8 @@
 //	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it
 //	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once, never taken back
 //	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for nodes that poll
-//	<prefix>/swept/<day>                   the records of that day are gone: whoever has none has no generation 0
-//	<prefix>/probe/<random>                tells the clock of the storage, for a moment
+//	<prefix>/swept/<day>                   the mark of a day whose records are being removed, or gone: its sessions are over
+//	<prefix>/probe/<random>                tells the clock of the storage, for a moment; a crash can leave one behind
 //
 // <day> is the UTC day on which the session ends (20060102), <id> its 160 random bits in hex, <sid> both as an ID
 // prints them, <hour> a UTC hour (2006010215). Names of other forms, such as the temporary files that a crash leaves
@@ -20,24 +20,39 @@
 // session take turns in the process by a mutex and between nodes by [certmagic.Locker]. How much that is worth depends
 // on the storage, since certmagic's interface has no compare-and-swap:
 //
-//   - With any storage whose locks exclude and whose writes last, a generation is exchanged once, whatever is killed at
-//     whatever moment: either the record is in storage, and the old token is spent, or it is not, and the old token is
-//     good. A client whose answer was lost has a spent token; only a grace helps it.
+//   - With any storage whose locks exclude, whose writes last and whose reads see the latest write, a generation is
+//     exchanged once, whatever is killed at whatever moment: either the record is in storage, and the old token is
+//     spent, or it is not, and the old token is good. A client whose answer was lost has a spent token. Where the
+//     process knows that the answer never got out, a retry at the same process within minutes gets it; elsewhere, after
+//     a restart, or when the answer was lost on its way to the client, only a grace helps.
 //   - A lock that went stale can have two holders: the file system's after 10 seconds in which its holder did not run,
-//     as in a suspended process or a paused virtual machine. No node writes later than 5 seconds after it got the lock,
+//     as in a suspended process or a paused virtual machine, and at any time where the clocks of two nodes on one file
+//     system differ by more than about 5 seconds. No node begins a write later than 5 seconds after it got the lock,
 //     and each reads back what it wrote, so two holders within moments of each other are what it takes for two
 //     successes with one token. They have the same generation then, and the second one that is used ends the session.
+//   - A write that takes effect after its call has failed, however late, is also the answer of a retry at the same
+//     process, and does no harm until a further generation is stored. After that, or after a retry at another node, it
+//     takes a record back. The session ends with the next use of its current token; until then a token that was spent
+//     since is good again. A stale holder of a lock that is held up in the middle of a write is such a case.
+//   - A storage that keeps half of a record ends its session. Half of a marker is a marker.
 //   - A power loss can take back the last writes of a file storage: files are synced, directories are not. A token that
 //     is ahead of its record, and one whose record is gone, end their session. A token that was spent in the lost
 //     moments is good again, until the one that replaced it is used, which ends the session. The same goes for an old
-//     backup of the storage that is restored. A revocation that was lost with it is undone: restore no backup that is
-//     older than a session may live, or change the server's name with it, which ends all sessions.
+//     backup of the storage that is restored, and for a database that fails over to a replica which lags behind. A
+//     revocation that was lost with it is undone: restore no backup that is older than a session may live, or change
+//     the server's name with it, which ends all sessions.
 //   - A storage that evicts what it keeps, such as a Redis with a maxmemory policy other than noeviction, forgets which
-//     tokens are spent and which sessions are revoked. It is not fit for this. Losing everything at once is safe: the
-//     server secret is gone too, and with it every session.
-//   - A write that takes effect after its call has failed can take a record back. The session ends with the next use of
-//     its current token; until then a token that was spent after that is good again.
-//   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse.
+//     tokens are spent and which sessions are revoked. It is not fit for this. Losing everything at once is safe for
+//     whoever starts after that: the server secret is gone too, and with it every session. A process that runs on still
+//     knows the secret, and takes an empty storage, such as a volume that is not mounted any more, for one in which
+//     nothing has happened yet: first refresh tokens are good again there.
+//   - A revocation is complete when Revoke has returned nil. What is cut off between marker and feed refuses every
+//     refresh, and leaves access tokens alone until Revoke is called again.
+//   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse. Whatever they say,
+//     a revocation reaches the view of every process that is running. One that starts later can miss those that a node
+//     with a clock hours behind has made, where access tokens live for more than an hour. One clock that is years ahead
+//     for a moment keeps the feed from moving on, and so from being forgotten and swept, until its hours are removed by
+//     hand or their time has come.
 package session
 
 import (

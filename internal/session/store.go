@@ -14,9 +14,9 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// Store is the sessions of one authorization server in one storage. It is safe for concurrent use. Its methods return
-// within about ten seconds, also if the storage does not: what hangs goes on in the background, a bounded number of
-// times at once.
+// Store is the sessions of one authorization server in one storage. It is safe for concurrent use. Check, Revoked, Rotate
+// and Revoke return within ten seconds, Poll within half a minute and Sweep within two, also if the storage does not:
+// what hangs goes on in the background, a bounded number of times at once.
 type Store struct {
 	storage certmagic.Storage
 	prefix  string
@@ -63,10 +63,11 @@ type record struct {
 type state struct {
 	record
 	revoked bool
-	swept   bool
+	swept   bool // the whole day
 }
 
-// read reads the state of a session. The marker comes last, so that a revocation is seen that came meanwhile.
+// read reads the state of a session. The record comes first, then its marker, which is never taken back before there is
+// the mark of a swept day, and the mark last: so what is missing was not there yet when what was read before it was.
 func (s *Store) read(ctx context.Context, id ID) (state, error) {
 	var st state
 	content, err := s.load(ctx, s.recordKey(id))
@@ -82,14 +83,14 @@ func (s *Store) read(ctx context.Context, id ID) (state, error) {
 		return st, err
 	}
 	st.revoked = marker != nil
-	if content == nil && !st.revoked {
+	if !st.revoked {
 		swept, err := s.load(ctx, s.sweptKey(id.day))
 		if err != nil {
 			return st, err
 		}
 		st.swept = swept != nil
 	}
-	if damaged != nil && !st.revoked {
+	if damaged != nil && !st.revoked && !st.swept {
 		return st, damaged
 	}
 	return st, nil
@@ -107,7 +108,7 @@ func (s *Store) judge(id ID, st state, generation uint64, grace time.Duration) (
 		return generation, nil
 	case generation > st.Generation:
 		return 0, ErrAhead
-	case generation+1 == st.Generation && (s.withinGrace(st.record, grace) || s.memory.undelivered.has(id, st.Answer)):
+	case generation+1 == st.Generation && (s.withinGrace(st.record, grace) || s.memory.undelivered.has(id, st.record)):
 		return st.Generation, nil
 	}
 	return 0, ErrReused
@@ -135,11 +136,11 @@ func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
 
 // list returns the names directly below a key, none if it does not exist. The file system's List fails with the error
 // of a missing key also when a file that it saw disappears before it looks closer, as temporary files do: so that one
-// is believed only of a key that is really not there.
+// is believed only of a key that is missing indeed.
 func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 	for try := 1; ; try++ {
 		keys, err := s.storage.List(ctx, key, false)
-		if errors.Is(err, fs.ErrNotExist) && !s.storage.Exists(ctx, key) {
+		if errors.Is(err, fs.ErrNotExist) && s.missing(ctx, key) {
 			return nil, nil
 		}
 		if err != nil && (!errors.Is(err, fs.ErrNotExist) || try == listTries) {
@@ -155,6 +156,13 @@ func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 			return names, nil
 		}
 	}
+}
+
+// missing tells whether a key is not there for sure. [certmagic.Storage] has Exists, which says no also when it could not
+// find out.
+func (s *Store) missing(ctx context.Context, key string) bool {
+	_, err := s.storage.Stat(ctx, key)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // listTimes returns the names directly below a key that are times in that layout, in order.
@@ -179,12 +187,15 @@ func encodeRecord(r record) []byte {
 }
 
 func decodeRecord(content []byte) (record, error) {
-	var r record
-	if err := json.Unmarshal(content, &r); err != nil || r.Version < recordVersion || r.Generation == 0 || r.Answer == "" {
-		return record{}, ErrDamaged
+	var of struct {
+		Version int `json:"version"`
 	}
-	if r.Version > recordVersion {
-		return record{}, unavailable("reading a session", fmt.Errorf("its record has version %d, this program reads version %d", r.Version, recordVersion))
+	if err := json.Unmarshal(content, &of); err == nil && of.Version > recordVersion {
+		return record{}, unavailable("reading a session", fmt.Errorf("its record has version %d, this program reads version %d", of.Version, recordVersion))
+	}
+	var r record
+	if err := json.Unmarshal(content, &r); err != nil || r.Version != recordVersion || r.Generation == 0 || r.Answer == "" {
+		return record{}, ErrDamaged
 	}
 	return r, nil
 }

@@ -24,7 +24,7 @@ type Swept struct {
 // wrong than all sessions to be over, and nothing is deleted. Several nodes may sweep at once.
 //
 // A clock that is wrong all the same ends sessions and revives none: a day's mark is written before its first record is
-// deleted, and stays.
+// deleted, stays, and ends every session of that day.
 func (s *Store) Sweep(ctx context.Context, keep time.Duration) (Swept, error) {
 	return call(ctx, s.memory, sweepLimit, func(ctx context.Context) (Swept, error) {
 		if !s.memory.sweeping.TryLock() {
@@ -55,10 +55,13 @@ func (s *Store) sweep(ctx context.Context, keep time.Duration) (Swept, error) {
 	if len(days) > 0 && len(pastDays) == len(days) {
 		return Swept{AllPast: true}, nil
 	}
-	pastHours := slices.DeleteFunc(hours, func(hour string) bool {
+	pastHours := slices.DeleteFunc(slices.Clone(hours), func(hour string) bool {
 		start, _ := time.Parse(hourLayout, hour)
 		return now.Before(start.Add(time.Hour + keep + sweepDelay))
 	})
+	if len(pastHours) == len(hours) {
+		pastHours = nil // as with days
+	}
 
 	var swept Swept
 	for _, day := range pastDays {
@@ -88,7 +91,7 @@ func (s *Store) deleteFolder(ctx context.Context, folder string, ours func(strin
 		return false, err
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return !ours(name) })
-	// markers last: a record without its marker would look like a session that nobody revoked
+	// markers last, for people who look: the day's mark makes a record without its marker worth nothing
 	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 	for _, name := range names {
 		if swept.Objects == sweepObjects {
@@ -108,7 +111,7 @@ func (s *Store) delete(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable("deleting "+key, err)
 	}
-	if err := s.storage.Delete(ctx, key); err != nil && s.storage.Exists(ctx, key) {
+	if err := s.storage.Delete(ctx, key); err != nil && !s.missing(ctx, key) {
 		return unavailable("deleting "+key, err) // else another node was quicker, which some storages call an error
 	}
 	return nil

@@ -13,9 +13,9 @@ import (
 // from hours that are over.
 type view struct {
 	mu      sync.RWMutex
-	revoked map[ID]string   // to the hour of its feed entry
+	revoked map[ID]string   // to the hour of its feed entry, or in which this process learned of it, if that is later
 	read    map[string]bool // hours that were read
-	at      time.Time       // of the last complete reading, by the wall clock; zero before the first
+	at      time.Time       // when the last complete reading began, by the wall clock; zero before the first
 }
 
 // InView tells whether a session is known to be revoked, without asking storage. known is false until the revocations
@@ -48,15 +48,17 @@ func (s *Store) Poll(ctx context.Context, keep time.Duration) error {
 }
 
 // poll goes by the clocks of several nodes, any of which can be wrong. So the newest hours that there are count as
-// well as those that are the newest by this node's clock, and an entry is never put into an hour before these.
+// well as those that are the newest by this node's clock, and an entry is never put into an hour before these. And what
+// is in the view stays as if it had been revoked when it was found, should its hour be too early.
 func (s *Store) poll(ctx context.Context, keep time.Duration) error {
+	begun := s.now()
 	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
 	if err != nil {
 		return err
 	}
 	newest := hours[max(0, len(hours)-openHours):]
-	open := hourOf(s.now().Add(-time.Hour))
-	oldest := hourOf(s.now().Add(-keep - time.Hour))
+	open := hourOf(begun.Add(-time.Hour))
+	oldest := hourOf(begun.Add(-keep - time.Hour))
 
 	if len(newest) > 0 {
 		oldest = min(oldest, newest[0])
@@ -72,9 +74,9 @@ func (s *Store) poll(ctx context.Context, keep time.Duration) error {
 		if err != nil {
 			return err
 		}
-		s.memory.view.addAll(hour, entries)
+		s.memory.view.addAll(hour, hourOf(begun), entries)
 	}
-	s.memory.view.completed(s.now(), oldest)
+	s.memory.view.completed(begun, oldest)
 	return nil
 }
 
@@ -91,12 +93,18 @@ func (v *view) add(hour string, id ID) {
 	v.revoked[id] = max(v.revoked[id], hour)
 }
 
-func (v *view) addAll(hour string, entries []string) {
+func (v *view) addAll(hour, found string, entries []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, entry := range entries {
-		if id, ok := ParseID(entry); ok {
-			v.revoked[id] = max(v.revoked[id], hour)
+		id, ok := ParseID(entry)
+		if !ok {
+			continue
+		}
+		if known := v.revoked[id]; known != "" {
+			v.revoked[id] = max(known, hour)
+		} else {
+			v.revoked[id] = max(found, hour)
 		}
 	}
 	v.read[hour] = true
