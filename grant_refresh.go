@@ -87,6 +87,12 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
+		// the feed may lack it, if whoever revoked it was interrupted
+		if known, _ := g.server.sessions.memory.InView(token.session); !known {
+			if err := g.server.sessions.Revoke(ctx, token.session); err != nil {
+				return errStorage(ctx, err)
+			}
+		}
 		return errInvalidRefreshToken("session_revoked")
 	case errors.Is(cause, session.ErrOver):
 		return errInvalidRefreshToken("session_over")

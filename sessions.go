@@ -23,7 +23,7 @@ type serverSessions struct {
 	logger   *zap.Logger
 	server   string
 	poll     time.Duration
-	lifetime func() time.Duration // of the longest-lived access token
+	lifetime func() time.Duration // of the longest-lived access token, or more
 }
 
 // pooledMemory is a memory as a value of the pool.
@@ -45,13 +45,14 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 	}
 	memory := pooled.(pooledMemory).Memory
 	return &serverSessions{
-		Store:    session.NewStore(storage, prefix, memory, func() time.Time { return now() }),
+		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
+			WithWitness(s.keys.store.SecretName()),
 		memory:   memory,
 		poolKey:  poolKey,
 		logger:   s.logger,
 		server:   s.Name,
 		poll:     time.Duration(s.RevocationPoll),
-		lifetime: s.longestTokenLife,
+		lifetime: func() time.Duration { return max(s.longestTokenLife(), shortestMemory) },
 	}, nil
 }
 
@@ -144,6 +145,10 @@ func errStorage(ctx context.Context, cause error) error {
 	}
 	return errStorageUnavailable(cause)
 }
+
+// shortestMemory is how long a revocation is kept in mind at least: a config that makes
+// access tokens live shorter knows nothing of the longer ones that were issued before.
+const shortestMemory = 24 * time.Hour
 
 // sleep waits, or returns false when ctx ends.
 func sleep(ctx context.Context, d time.Duration) bool {

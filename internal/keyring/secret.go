@@ -38,7 +38,7 @@ func (s *Secret) Derive(purpose string, n int) []byte {
 // LoadSecret reads the server secret. The error is fs.ErrNotExist (with errors.Is) where there is none yet. An object
 // of another form, such as one that was cut short, is another error and names it. It only reads.
 func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
-	name := s.secretName()
+	name := s.SecretName()
 	content, err := s.storage.Load(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("loading server secret %s: %w", name, err)
@@ -63,7 +63,7 @@ func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 		}
 		fresh := make([]byte, secretSize)
 		rand.Read(fresh) // never fails: it crashes the program instead
-		if err := s.create(ctx, s.secretName(), encodeSecret(fresh)); err != nil {
+		if err := s.create(ctx, s.SecretName(), encodeSecret(fresh)); err != nil {
 			return err
 		}
 		// What the storage has decides, not what was written to it.
@@ -76,7 +76,8 @@ func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 	return secret, nil
 }
 
-func (s *Store) secretName() string {
+// SecretName is the name of the object in storage that holds the server secret.
+func (s *Store) SecretName() string {
 	return path.Join(s.prefix, "secret")
 }
 

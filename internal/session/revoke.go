@@ -39,6 +39,9 @@ func (s *Store) revoke(ctx context.Context, id ID) error {
 	}
 	note := revocation(s.now())
 	if !over {
+		if err := s.askWitness(ctx); err != nil {
+			return err
+		}
 		if err := s.ensure(ctx, s.markerKey(id), note); err != nil {
 			return err
 		}

@@ -39,13 +39,12 @@
 //     is ahead of its record, and one whose record is gone, end their session. A token that was spent in the lost
 //     moments is good again, until the one that replaced it is used, which ends the session. The same goes for an old
 //     backup of the storage that is restored, and for a database that fails over to a replica which lags behind. A
-//     revocation that was lost with it is undone: restore no backup that is older than a session may live, or change
-//     the server's name with it, which ends all sessions.
+//     revocation that was lost with it is undone: change the server's name with a backup if that must not be, which
+//     ends all sessions.
 //   - A storage that evicts what it keeps, such as a Redis with a maxmemory policy other than noeviction, forgets which
-//     tokens are spent and which sessions are revoked. It is not fit for this. Losing everything at once is safe for
-//     whoever starts after that: the server secret is gone too, and with it every session. A process that runs on still
-//     knows the secret, and takes an empty storage, such as a volume that is not mounted any more, for one in which
-//     nothing has happened yet: first refresh tokens are good again there.
+//     tokens are spent and which sessions are revoked. It is not fit for this. Losing everything at once is safe: the
+//     server secret is gone too, and with it every session. To a process that runs on, a storage without the secret,
+//     such as a volume that is not mounted any more, is not available, see [Store.WithWitness].
 //   - A revocation is complete when Revoke has returned nil. What is cut off between marker and feed refuses every
 //     refresh, and leaves access tokens alone until Revoke is called again.
 //   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse. Whatever they say,

@@ -22,12 +22,21 @@ type Store struct {
 	prefix  string
 	memory  *Memory
 	now     func() time.Time
+	witness string // empty: none
 }
 
 // NewStore returns the sessions under a prefix of the storage, which has no slash at its ends and whose parts are lower
 // case and free of "..". Stores of the same storage and prefix in one process share a memory. now is the wall clock.
 func NewStore(storage certmagic.Storage, prefix string, memory *Memory, now func() time.Time) *Store {
 	return &Store{storage: storage, prefix: prefix, memory: memory, now: now}
+}
+
+// WithWitness names an object that is there as long as the storage is the one in which the sessions are. A storage
+// without it, such as the directory under a volume that is not mounted any more, is not believed when it has nothing to
+// say of a session.
+func (s *Store) WithWitness(key string) *Store {
+	s.witness = key
+	return s
 }
 
 // Check tells whether Rotate would hand out a generation for the given one now: the next, or again the current one
@@ -93,7 +102,22 @@ func (s *Store) read(ctx context.Context, id ID) (state, error) {
 	if damaged != nil && !st.revoked && !st.swept {
 		return st, damaged
 	}
+	if content == nil && !st.revoked && !st.swept {
+		return st, s.askWitness(ctx)
+	}
 	return st, nil
+}
+
+// askWitness is an error where the storage is not the one that it was.
+func (s *Store) askWitness(ctx context.Context) error {
+	if s.witness == "" {
+		return nil
+	}
+	found, err := s.load(ctx, s.witness)
+	if err == nil && found == nil {
+		err = unavailable("loading "+s.witness, errors.New("it was there before: is another storage in its place, or a volume not mounted?"))
+	}
+	return err
 }
 
 // judge says which generation to hand out for the given one: the same means that the next one has to be made. It holds
