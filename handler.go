@@ -21,9 +21,10 @@ type routes struct {
 }
 
 type route struct {
-	path    caddyhttp.MatchPath
-	methods []string
-	serve   func(*Handler, http.ResponseWriter, *http.Request, *tokenRequest) error
+	endpoint string // its name, for metrics
+	path     caddyhttp.MatchPath
+	methods  []string
+	serve    func(*Handler, http.ResponseWriter, *http.Request, *tokenRequest) error
 }
 
 // newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
@@ -32,16 +33,16 @@ func newRoutes(path, issuer string) *routes {
 	r := &routes{
 		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
-			{caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
-			{caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
-			{caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
-			{caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
+			{endpointToken, caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
+			{"revoke", caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
+			{"introspect", caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
+			{"jwks", caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
 		},
 	}
 	if issuer != "" {
 		at := metadataPath(issuer)
 		r.all = append(r.all, at)
-		r.each = append(r.each, route{caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
+		r.each = append(r.each, route{"metadata", caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
 	for _, route := range r.each {
@@ -57,6 +58,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	req := newTokenRequest(r)
+	err := h.answer(w, r, req)
+	requests.WithLabelValues(h.server.Name, req.endpoint, h.knownGrantType(req), req.outcome).Inc()
+	return err
+}
+
+// answer finds the endpoint of a request and has it answered.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	if !h.AllowHTTP && !isSecure(r) {
 		return h.refuse(w, r, req, errNotSecure())
 	}
@@ -64,6 +72,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if !route.path.Match(r) {
 			continue
 		}
+		req.endpoint = route.endpoint
 		if !slices.Contains(route.methods, r.Method) {
 			return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
 		}
@@ -108,6 +117,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	if !ok {
 		refusal = errServer(err)
 	}
+	req.outcome = refusal.code
 	addLogField(r, zap.String("oauth_error", refusal.code))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		addLogField(r, zap.String("grant_type", grantType))
@@ -125,6 +135,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 			zap.Int("status", refusal.status),
 			zap.String("oauth_error", refusal.code),
 			zap.String("reason", refusal.reason))
+		if refusal.limit != "" {
+			fields = append(fields, zap.String("limit", refusal.limit))
+		}
 		if refusal.remedy != "" {
 			fields = append(fields, zap.String("remedy", refusal.remedy))
 		}
@@ -160,6 +173,9 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	if req.user != nil {
 		fields = append(fields, zap.String("user_id", req.user.Subject()))
 	}
+	if req.endUserIP.IsValid() {
+		fields = append(fields, zap.String("end_user_ip", req.endUserIP.String()))
+	}
 	if req.sessionID != "" {
 		fields = append(fields, zap.String("session_id", req.sessionID))
 	}
@@ -177,3 +193,5 @@ func (h *Handler) knownGrantType(req *tokenRequest) string {
 
 // now is the clock; tests replace it.
 var now = time.Now
+
+const endpointToken = "token"

@@ -103,6 +103,13 @@ func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err err
 	return release, nil
 }
 
+// Load returns how many comparisons run and how many callers wait for one to end.
+func (g *Gate) Load() (running, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running, g.waiting
+}
+
 // enter takes a free slot and returns nil, or puts a caller into the key's line and returns it with its longest wait.
 func (g *Gate) enter(key string) (*caller, time.Duration, error) {
 	g.mu.Lock()
