@@ -118,7 +118,9 @@ func (s *Server) startMetrics() {
 	}
 	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
 		for params := range mix.All() {
-			hashDuration.WithLabelValues(string(params.Scheme))
+			if !params.Cheap() {
+				hashDuration.WithLabelValues(string(params.Scheme))
+			}
 		}
 	}
 }
