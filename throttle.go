@@ -129,6 +129,7 @@ func (t *serverThrottle) release() {
 
 // reservation is an attempt that is counted until it is known how it ended.
 type reservation interface {
+	KnownGood() bool
 	Succeed()
 	Fail()
 	Cancel()
@@ -149,9 +150,10 @@ func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauthE
 // uncounted is the reservation where nothing is counted.
 type uncounted struct{}
 
-func (uncounted) Succeed() {}
-func (uncounted) Fail()    {}
-func (uncounted) Cancel()  {}
+func (uncounted) KnownGood() bool { return false }
+func (uncounted) Succeed()        {}
+func (uncounted) Fail()           {}
+func (uncounted) Cancel()         {}
 
 // allowRevocation bounds what the clients of a user can have written to storage.
 func (t *serverThrottle) allowRevocation(subject string) error {

@@ -11,6 +11,7 @@ type flight struct {
 	throttle     *Throttle
 	keys         keys
 	skipAccount  bool
+	known        bool   // its source was known good when it took off
 	held         []held // where it is in flight, apart from the pair
 	since        time.Duration
 	element      *list.Element // in Throttle.inFlight; nil when it has landed

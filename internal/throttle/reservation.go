@@ -8,6 +8,10 @@ type Reservation struct {
 	ended    bool
 }
 
+// KnownGood says whether somebody had succeeded from this source before, so that the attempt may go before those of
+// strangers.
+func (r *Reservation) KnownGood() bool { return r.flight.known }
+
 // Succeed makes the source known good for the account and takes away the failures of both.
 func (r *Reservation) Succeed() { r.end(r.flight.succeed) }
 

@@ -127,6 +127,7 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 		if err != nil {
 			return nil, err
 		}
+		f.known = known
 		f.element = t.inFlight.PushBack(f)
 		if k.guess != (digest{}) {
 			t.guesses[k.guess] = f
