@@ -23,12 +23,16 @@ type flight struct {
 	err     error
 
 	cancel  context.CancelFunc
-	waiting int  // guarded by flights.mu, as is claimed
+	waiting int  // guarded by flights.mu, as are the next two
+	begun   bool // the hash is being made, or was
 	claimed bool // somebody has reported the hashing
 }
 
+// comparison waits for its turn, asks the flight whether to begin, and compares.
+type comparison func(ctx context.Context, begin func() bool) (matches bool, hashing time.Duration, err error)
+
 // join takes part in the flight of that digest, or starts it. The caller leaves it in the end.
-func (s *flights) join(d attemptDigest, compare func(context.Context) (bool, time.Duration, error)) (f *flight, joined bool) {
+func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.under[d]; f != nil {
@@ -47,15 +51,39 @@ func (s *flights) join(d attemptDigest, compare func(context.Context) (bool, tim
 				f.err = fmt.Errorf("comparing a password: [PANIC] %T\n%s", p, debug.Stack())
 			}
 		}()
-		f.matches, f.hashing, f.err = compare(ctx)
+		f.matches, f.hashing, f.err = compare(ctx, func() bool { return s.begin(f) })
 	}()
 	return f, false
+}
+
+// begin says whether anybody waits for the hash. From then on they all stay, see giveUp.
+func (s *flights) begin(f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.begun = f.waiting > 0
+	return f.begun
+}
+
+// giveUp is leave for a caller who is gone before the end. It does nothing, and says so, if the hash is being made: it
+// goes on anyway, and a guess that costs a hash must not be free for whoever hangs up.
+func (s *flights) giveUp(d attemptDigest, f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.begun {
+		return false
+	}
+	s.depart(d, f)
+	return true
 }
 
 // leave ends the flight if nobody else waits: it stands in no line then, and who comes now starts another.
 func (s *flights) leave(d attemptDigest, f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.depart(d, f)
+}
+
+func (s *flights) depart(d attemptDigest, f *flight) {
 	if f.waiting--; f.waiting == 0 {
 		f.cancel()
 		s.remove(d, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"time"
 )
 
@@ -30,6 +31,7 @@ func (v *Verifier) SetCacheTTL(ttl time.Duration) { v.cache.setTTL(ttl) }
 // Attempt is a password that somebody presents for a name.
 type Attempt struct {
 	Key        string // whose turn it is at the gate
+	First      bool   // before those of strangers, see Gate.AcquireFirst
 	Kind, Name string // whose password it is; names of two kinds are two names
 	Hash       Hash   // of the name, or a decoy
 	Password   string
@@ -38,6 +40,10 @@ type Attempt struct {
 	// decoy, costs what a wrong password costs.
 	Keep bool
 }
+
+// Format writes whose password it is and what it costs for every verb, so that no log line and no error holds a password
+// by accident.
+func (a Attempt) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "%s, %s", a.Kind, a.Hash) }
 
 // Result is how a comparison came out.
 type Result struct {
@@ -51,7 +57,8 @@ type Result struct {
 }
 
 // Verify compares a password with a hash. Errors are those of Gate.Acquire, which all who share a comparison get, and
-// that of the caller's context. Keyed digests are compared at once.
+// that of the caller's context if it ends while nothing is hashed yet; a hash that is being made is waited for, so that
+// the caller learns how it came out. Keyed digests are compared at once.
 func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 	if a.Hash.Params().Cheap() {
 		return Result{Matches: a.Hash.Matches(a.Password)}, nil
@@ -60,13 +67,18 @@ func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 	if a.Keep && v.cache.has(d) {
 		return Result{Matches: true, Cached: true}, nil
 	}
-	f, joined := v.flights.join(d, func(ctx context.Context) (bool, time.Duration, error) { return v.hash(ctx, a) })
-	defer v.flights.leave(d, f)
+	f, joined := v.flights.join(d, func(ctx context.Context, begin func() bool) (bool, time.Duration, error) {
+		return v.hash(ctx, a, begin)
+	})
 	select {
 	case <-f.done:
 	case <-ctx.Done():
-		return Result{}, ctx.Err()
+		if v.flights.giveUp(d, f) {
+			return Result{}, ctx.Err()
+		}
+		<-f.done
 	}
+	defer v.flights.leave(d, f)
 	if f.err != nil {
 		return Result{}, f.err
 	}
@@ -78,12 +90,19 @@ func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 
 // hash waits for a slot of the gate and compares. The line is that of whoever came first with this attempt: others who
 // join have the same name and the same password.
-func (v *Verifier) hash(ctx context.Context, a Attempt) (bool, time.Duration, error) {
-	release, err := v.gate.Acquire(ctx, a.Key)
+func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (bool, time.Duration, error) {
+	acquire := v.gate.Acquire
+	if a.First {
+		acquire = v.gate.AcquireFirst
+	}
+	release, err := acquire(ctx, a.Key)
 	if err != nil {
 		return false, 0, err
 	}
 	defer release()
+	if !begin() {
+		return false, 0, context.Canceled // nobody is there to be told
+	}
 	begun := time.Now()
 	matches := a.Hash.Matches(a.Password)
 	return matches, max(1, time.Since(begun)), nil
@@ -92,7 +111,8 @@ func (v *Verifier) hash(ctx context.Context, a Attempt) (bool, time.Duration, er
 // digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
 // next. A changed hash makes another digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
-	var data []byte
+	// the password is last, and is copied once: what has to be cleared is all in one place
+	data := make([]byte, 0, 512+len(a.Name)+len(a.Password))
 	for _, part := range []string{
 		a.Kind, a.Name, a.Hash.params.String(), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,
 	} {
