@@ -50,8 +50,11 @@ func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, owner, su
 	if owner != req.client.ID {
 		return errTokenOfAnotherClient()
 	}
-	if err := s.throttle.allowRevocation(subject); err != nil {
-		return err
+	// one that is revoked already costs nothing, and must not keep the user from revoking another
+	if revoked, _ := s.sessions.memory.InView(id); !revoked {
+		if err := s.throttle.allowRevocation(subject); err != nil {
+			return err
+		}
 	}
 	if err := s.sessions.Revoke(ctx, id); err != nil {
 		return errStorage(ctx, err)
