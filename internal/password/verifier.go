@@ -68,7 +68,7 @@ func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 		return Result{Matches: true, Cached: true}, nil
 	}
 	f, joined := v.flights.join(d, func(ctx context.Context, begin func() bool) (bool, time.Duration, error) {
-		return v.hash(ctx, a, begin)
+		return v.hash(ctx, a, d, begin)
 	})
 	select {
 	case <-f.done:
@@ -82,15 +82,13 @@ func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 	if f.err != nil {
 		return Result{}, f.err
 	}
-	if f.matches && a.Keep {
-		v.cache.add(d)
-	}
 	return Result{Matches: f.matches, Joined: joined, Hashing: v.flights.claim(f)}, nil
 }
 
-// hash waits for a slot of the gate and compares. The line is that of whoever came first with this attempt: others who
-// join have the same name and the same password.
-func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (bool, time.Duration, error) {
+// hash waits for a slot of the gate, compares, and remembers a match before the flight lands, so that whoever comes at
+// that moment finds the one or the other. The line is that of whoever came first with this attempt: others who join have
+// the same name and the same password.
+func (v *Verifier) hash(ctx context.Context, a Attempt, d attemptDigest, begin func() bool) (bool, time.Duration, error) {
 	acquire := v.gate.Acquire
 	if a.First {
 		acquire = v.gate.AcquireFirst
@@ -105,7 +103,11 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (bool
 	}
 	begun := time.Now()
 	matches := a.Hash.Matches(a.Password)
-	return matches, max(1, time.Since(begun)), nil
+	hashing := max(1, time.Since(begun))
+	if matches && a.Keep {
+		v.cache.add(d)
+	}
+	return matches, hashing, nil
 }
 
 // digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 )
 
@@ -26,6 +27,11 @@ type Attempt struct {
 	// SkipAccount keeps the attempt from counting for the account on its own, whatever the source, so that it has no
 	// ceiling: for clients, which a stranger could close for all their users.
 	SkipAccount bool
+}
+
+// Format writes the source for every verb, so that no log line and no error holds a password by accident.
+func (a Attempt) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "attempt from %s%s", a.Source.address, a.Source.party)
 }
 
 // Source is where attempts come from: an address or a party. The zero Source is an address that is not known.
