@@ -250,6 +250,7 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 		if client == nil || !client.Public {
 			return errInvalidClient("no_client_secret")
 		}
+		req.endUserIP = plainAddr(req.address) // it is its user's
 		return nil
 	}
 	reason, err := s.checkClientSecret(ctx, keys, req, id, client, secret)

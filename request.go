@@ -26,7 +26,7 @@ type tokenRequest struct {
 
 	params map[string]string // those with a value; absent and empty are the same
 
-	endUserIP netip.Addr // that an authenticated client names, not valid if none
+	endUserIP netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
 	client    *Client    // as soon as a client of that id is known; grants see it authenticated
 	scopes    []string   // asked for and allowed for the client; nil if the request names none
 	user      *User      // as soon as a user of that name is known, before the password is checked
@@ -39,6 +39,12 @@ func newTokenRequest(r *http.Request) *tokenRequest {
 
 // grantType is empty where it is missing, and at endpoints that need none.
 func (req *tokenRequest) grantType() string { return req.params["grant_type"] }
+
+// plainAddr is an address without a zone, not mapped to IPv6, and not valid if it is none.
+func plainAddr(s string) netip.Addr {
+	ip, _ := netip.ParseAddr(s)
+	return ip.Unmap().WithZone("")
+}
 
 // parse reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
 func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
