@@ -38,7 +38,10 @@ type App struct {
 }
 
 // expectation is a handler that asks for a server.
-type expectation struct{ name, place string }
+type expectation struct {
+	name, place string
+	shadow      bool
+}
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -76,7 +79,7 @@ func (a *App) expect(b *BearerAuth) {
 	if place == "" {
 		place = "the config"
 	}
-	a.expected = append(a.expected, expectation{b.Server, place})
+	a.expected = append(a.expected, expectation{b.Server, place, b.Shadow})
 	for _, c := range b.CopyClaims {
 		a.identityHeaders[headerAlias(c.Header)] = true
 	}
@@ -148,6 +151,9 @@ func (a *App) Start() error {
 		server.startMetrics()
 		server.start(a.ctx, a.checks(name))
 		memory = max(memory, server.hashMemory())
+	}
+	for _, expected := range a.expected {
+		expected.startMetrics()
 	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)

@@ -34,15 +34,15 @@ func newRoutes(path, issuer string) *routes {
 		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
 			{endpointToken, caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
-			{"revoke", caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
-			{"introspect", caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
-			{"jwks", caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
+			{endpointRevoke, caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
+			{endpointIntrospect, caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
+			{endpointJWKS, caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
 		},
 	}
 	if issuer != "" {
 		at := metadataPath(issuer)
 		r.all = append(r.all, at)
-		r.each = append(r.each, route{"metadata", caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
+		r.each = append(r.each, route{endpointMetadata, caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
 	for _, route := range r.each {
@@ -65,20 +65,21 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // answer finds the endpoint of a request and has it answered.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
+	i := slices.IndexFunc(h.routes.each, func(route route) bool { return route.path.Match(r) })
+	if i >= 0 {
+		req.endpoint = h.routes.each[i].endpoint
+	}
 	if !h.AllowHTTP && !isSecure(r) {
 		return h.refuse(w, r, req, errNotSecure())
 	}
-	for _, route := range h.routes.each {
-		if !route.path.Match(r) {
-			continue
-		}
-		req.endpoint = route.endpoint
-		if !slices.Contains(route.methods, r.Method) {
-			return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
-		}
-		return route.serve(h, w, r, req)
+	if i < 0 {
+		return h.refuse(w, r, req, errNoEndpoint())
 	}
-	return h.refuse(w, r, req, errNoEndpoint())
+	route := h.routes.each[i]
+	if !slices.Contains(route.methods, r.Method) {
+		return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
+	}
+	return route.serve(h, w, r, req)
 }
 
 // serveToken answers a token request (RFC 6749 §3.2).
@@ -118,6 +119,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		refusal = errServer(err)
 	}
 	req.outcome = refusal.code
+	if refusal.limit != "" {
+		throttled.WithLabelValues(h.server.Name, refusal.limit).Inc()
+	}
 	addLogField(r, zap.String("oauth_error", refusal.code))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		addLogField(r, zap.String("grant_type", grantType))
@@ -182,10 +186,10 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	return fields
 }
 
-// knownGrantType is the request's grant type if it is one, since others are whatever a
-// stranger sent.
+// knownGrantType is the grant type of a token request if it is one, since others are
+// whatever a stranger sent.
 func (h *Handler) knownGrantType(req *tokenRequest) string {
-	if _, ok := h.server.grants[req.grantType()]; ok {
+	if _, ok := h.server.grants[req.grantType()]; ok && req.endpoint == endpointToken {
 		return req.grantType()
 	}
 	return ""
@@ -194,4 +198,12 @@ func (h *Handler) knownGrantType(req *tokenRequest) string {
 // now is the clock; tests replace it.
 var now = time.Now
 
-const endpointToken = "token"
+// names of endpoints, for metrics
+const (
+	endpointToken      = "token"
+	endpointRevoke     = "revoke"
+	endpointIntrospect = "introspect"
+	endpointJWKS       = "jwks"
+	endpointMetadata   = "metadata"
+	endpointNone       = "none" // there is none at this path
+)

@@ -3,6 +3,8 @@ package caddygrant
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
 // The collectors are made once, so what they count survives a reload. Labels have values
@@ -19,16 +22,20 @@ var (
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
 		"server", "endpoint", "grant_type", "outcome")
 
+	throttled = counter("throttled_total",
+		"Requests that were refused because of what went before, by the limit: pair (an account from one source), account, address, network (an IPv6 /48), or rate (revocations of a user).",
+		"server", "limit")
+
 	refreshReuse = counter("refresh_reuse_total",
-		"Refresh tokens that were used a second time, which ended their session.",
+		"Refresh tokens that were used a second time, which ends their session.",
 		"server")
 
 	bearerChecks = counter("bearer_checks_total",
-		"Checks of requests by bearer_auth, by outcome: success, anonymous, none for missing credentials, the error code, or unavailable. Those that only look on count as well.",
-		"server", "outcome")
+		"Checks of requests by bearer_auth, by whether they only look on (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
+		"server", "shadow", "outcome")
 
 	passwordChecks = counter("password_checks_total",
-		"Passwords and client secrets that were to be compared, by what became of it: hashed, cached, joined an equal one that was under way, throttled, or shed because too many were waiting.",
+		"Passwords and client secrets that were to be compared, by what became of it: compared, cached, joined an equal one that was under way, throttled, or shed because too many were waiting.",
 		"kind", "result")
 
 	hashDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -52,12 +59,12 @@ var (
 		"When the version of the users or clients file that is in force was read.", fileLabels...)
 
 	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
-		"When the revoked sessions were last read from storage. What other nodes revoked since then is not known here.",
+		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
 		"server")
 )
 
 var collectors = []prometheus.Collector{
-	requests, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
+	requests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
 	fileEntries, fileReloadSuccessful, fileReloadSuccess, revocationsRead,
 }
 
@@ -106,13 +113,25 @@ func registerMetrics(registry *prometheus.Registry) error {
 
 // startMetrics makes the series of a server, so that they are there before the first event.
 func (s *Server) startMetrics() {
+	for endpoint, outcomes := range endpointOutcomes {
+		if endpoint == endpointMetadata && s.Issuer == "" {
+			continue
+		}
+		for _, outcome := range outcomes {
+			requests.WithLabelValues(s.Name, endpoint, "", outcome)
+		}
+	}
 	for grantType := range s.grants {
-		requests.WithLabelValues(s.Name, endpointToken, grantType, outcomeSuccess)
+		for _, outcome := range grantOutcomes {
+			requests.WithLabelValues(s.Name, endpointToken, grantType, outcome)
+		}
+	}
+	for _, limit := range throttleLimits {
+		throttled.WithLabelValues(s.Name, string(limit))
 	}
 	refreshReuse.WithLabelValues(s.Name)
-	bearerChecks.WithLabelValues(s.Name, outcomeSuccess)
 	for _, kind := range []string{kindUser, kindClient} {
-		for _, result := range []string{checkHashed, checkCached, checkJoined, checkThrottled, checkShed} {
+		for _, result := range []string{checkCompared, checkCached, checkJoined, checkThrottled, checkShed} {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
@@ -125,9 +144,16 @@ func (s *Server) startMetrics() {
 	}
 }
 
+// startMetrics makes the series of a check.
+func (e expectation) startMetrics() {
+	for _, outcome := range bearerOutcomes {
+		bearerChecks.WithLabelValues(e.name, strconv.FormatBool(e.shadow), outcome)
+	}
+}
+
 // observeCheck counts a comparison, and times the hash if this one made it.
 func observeCheck(c credential, result password.Result) {
-	how := checkHashed
+	how := checkCompared
 	switch {
 	case result.Cached:
 		how = checkCached
@@ -153,14 +179,49 @@ func observeEntries(key fileKey, n int) {
 	fileEntries.WithLabelValues(key.path, key.reads).Set(float64(n))
 }
 
-func observeRevocations(server string, at time.Time) {
-	revocationsRead.WithLabelValues(server).Set(unixSeconds(at))
+// observedViews counts the configs that keep up with the revocations of a server: what
+// nobody keeps up with would look as if it got older and older.
+var observedViews = struct {
+	sync.Mutex
+	of map[string]int
+}{of: make(map[string]int)}
+
+// followView makes the series of a server's revocations.
+func followView(server string, readAt time.Time) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	observedViews.of[server]++
+	setView(server, readAt)
+}
+
+// observeView is for a reading that was made, which may end after unfollowView.
+func observeView(server string, readAt time.Time) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	if observedViews.of[server] > 0 {
+		setView(server, readAt)
+	}
+}
+
+func setView(server string, readAt time.Time) {
+	seconds := 0.0
+	if !readAt.IsZero() {
+		seconds = unixSeconds(readAt)
+	}
+	revocationsRead.WithLabelValues(server).Set(seconds)
+}
+
+// unfollowView removes the series once nobody keeps up with it any more.
+func unfollowView(server string) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	if observedViews.of[server]--; observedViews.of[server] == 0 {
+		delete(observedViews.of, server)
+		revocationsRead.DeleteLabelValues(server)
+	}
 }
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
-
-// forgetRevocations removes the series of a server that is gone.
-func forgetRevocations(server string) { revocationsRead.DeleteLabelValues(server) }
 
 // forgetFile removes the series of a file that nobody follows any more.
 func forgetFile(key fileKey) {
@@ -178,14 +239,41 @@ func forgetFile(key fileKey) {
 	}
 }
 
+// endpointOutcomes are how requests usually end, apart from grants.
+var endpointOutcomes = map[string][]string{
+	endpointToken:      {codeInvalidRequest, codeUnsupportedGrantType},
+	endpointRevoke:     {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeTemporarilyUnavailable, codeServerError},
+	endpointIntrospect: {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeTemporarilyUnavailable, codeServerError},
+	endpointJWKS:       {outcomeSuccess, codeInvalidRequest, codeTemporarilyUnavailable},
+	endpointMetadata:   {outcomeSuccess, codeInvalidRequest},
+	endpointNone:       {codeInvalidRequest},
+}
+
+// grantOutcomes are how token requests of a grant end.
+var grantOutcomes = []string{
+	outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeInvalidScope,
+	codeUnauthorizedClient, codeTemporarilyUnavailable, codeServerError,
+}
+
+var bearerOutcomes = []string{
+	outcomeSuccess, outcomeAnonymous, outcomeNone, codeInvalidRequest, codeInvalidToken, codeInsufficientScope, outcomeUnavailable,
+}
+
+var throttleLimits = []throttle.Limit{
+	throttle.LimitPair, throttle.LimitAccount, throttle.LimitAddress, throttle.LimitNetwork, throttle.LimitRate,
+}
+
 const (
 	metricsNamespace = "caddy"
 	metricsSubsystem = "grant"
 
-	outcomeSuccess = "success"
+	outcomeSuccess     = "success"
+	outcomeAnonymous   = "anonymous"
+	outcomeNone        = "none"
+	outcomeUnavailable = "unavailable"
 
 	// results of a password check
-	checkHashed    = "hashed"
+	checkCompared  = "compared"
 	checkCached    = "cached"
 	checkJoined    = "joined"
 	checkThrottled = "throttled"

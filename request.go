@@ -20,7 +20,7 @@ type tokenRequest struct {
 	received time.Time
 	address  string      // of the client, as Caddy sees it; may be empty
 	header   http.Header // of which Authorization is read, and what end_user_ip names
-	endpoint string      // its name, for metrics; empty where there is none
+	endpoint string      // its name, for metrics
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
 
@@ -34,7 +34,7 @@ type tokenRequest struct {
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {
-	return &tokenRequest{received: now(), address: clientIP(r), header: r.Header, outcome: outcomeSuccess}
+	return &tokenRequest{received: now(), address: clientIP(r), header: r.Header, endpoint: endpointNone, outcome: outcomeSuccess}
 }
 
 // grantType is empty where it is missing, and at endpoints that need none.

@@ -76,6 +76,8 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	go s.sessions.sweep(ctx)
 	if checked {
+		s.sessions.followed = true
+		followView(s.Name, s.sessions.memory.ViewReadAt())
 		go s.sessions.followRevocations(ctx)
 	}
 }

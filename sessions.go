@@ -20,6 +20,8 @@ type serverSessions struct {
 	memory  *session.Memory
 	poolKey string // empty until taken
 
+	followed bool // whether it keeps up with revocations
+
 	logger   *zap.Logger
 	server   string
 	poll     time.Duration
@@ -68,7 +70,7 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 func (x *serverSessions) pollOnce(ctx context.Context) error {
 	err := x.Poll(ctx, x.lifetime())
 	if err == nil {
-		observeRevocations(x.server, x.memory.ViewReadAt())
+		observeView(x.server, x.memory.ViewReadAt())
 	}
 	return err
 }
@@ -117,15 +119,15 @@ func (x *serverSessions) sweep(ctx context.Context) {
 
 // release gives back the reference to the memory.
 func (x *serverSessions) release() {
+	if x.followed {
+		x.followed = false
+		unfollowView(x.server)
+	}
 	if x.poolKey == "" {
 		return
 	}
-	last, err := processState.Delete(x.poolKey)
-	if err != nil {
+	if _, err := processState.Delete(x.poolKey); err != nil {
 		x.logger.Error("releasing the memory of sessions", zap.Error(err))
-	}
-	if last {
-		forgetRevocations(x.server)
 	}
 	x.poolKey = ""
 }
