@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -44,6 +45,9 @@ type Throttle struct {
 }
 
 func (t *Throttle) validate() error {
+	defaults := throttle.DefaultLimits()
+	shortest := cmp.Or(time.Duration(t.MinDelay), defaults.MinDelay)
+	longest := cmp.Or(time.Duration(t.MaxDelay), defaults.MaxDelay)
 	switch {
 	case t.Off && *t != Throttle{Off: true}:
 		return errors.New("throttle: it is off and has limits: keep one of them")
@@ -51,8 +55,8 @@ func (t *Throttle) validate() error {
 		return fmt.Errorf("throttle: failures %d: it must be 1 to %d", t.Failures, maxThrottleFailures)
 	case !validDelay(t.MinDelay) || !validDelay(t.MaxDelay):
 		return errors.New("throttle: delay: both must be 1s to 24h")
-	case t.MinDelay != 0 && t.MaxDelay != 0 && t.MinDelay > t.MaxDelay:
-		return errors.New("throttle: delay: the first wait comes first, then the longest")
+	case shortest > longest:
+		return fmt.Errorf("throttle: delay: the first wait is %v, but the longest %v", shortest, longest)
 	case t.AccountCeiling < 0 || t.AccountCeiling > maxThrottleFailures:
 		return fmt.Errorf("throttle: account_ceiling %d: it must be 1 to %d", t.AccountCeiling, maxThrottleFailures)
 	case t.IPv4Prefix != 0 && (t.IPv4Prefix < 8 || t.IPv4Prefix > 32):
