@@ -10,8 +10,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
-
-	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
 func init() {
@@ -33,14 +31,17 @@ type App struct {
 
 	started bool
 
-	gate       *pooledGate
-	gateTaken  bool // from the pool
-	gateLimits password.Limits
-	gateSetBy  map[string]string // setting → name of the server that set it
+	verifier         *pooledVerifier
+	verifierTaken    bool // from the pool
+	checkLimits      checkLimits
+	checkLimitsSetBy map[string]string // setting → name of the server that set it
 }
 
 // expectation is a handler that asks for a server.
-type expectation struct{ name, place string }
+type expectation struct {
+	name, place string
+	shadow      bool
+}
 
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
@@ -50,26 +51,24 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision prepares the registry and takes a reference to the process's hashing gate.
+// Provision prepares the registry and takes a reference to the process's verifier of passwords.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
-	a.gateLimits = password.DefaultLimits()
-	a.gateSetBy = make(map[string]string)
+	a.checkLimits = defaultCheckLimits()
+	a.checkLimitsSetBy = make(map[string]string)
 
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	gate, _, err := processState.LoadOrNew(gateKey, func() (caddy.Destructor, error) {
-		return &pooledGate{Gate: password.NewGate(a.gateLimits), limits: governed{limits: a.gateLimits}}, nil
-	})
+	verifier, _, err := processState.LoadOrNew(verifierKey, func() (caddy.Destructor, error) { return newPooledVerifier(), nil })
 	if err != nil {
-		return fmt.Errorf("creating the hashing gate: %w", err)
+		return fmt.Errorf("creating the verifier of passwords: %w", err)
 	}
-	a.gate, a.gateTaken = gate.(*pooledGate), true
+	a.verifier, a.verifierTaken = verifier.(*pooledVerifier), true
 	return nil
 }
 
@@ -80,7 +79,7 @@ func (a *App) expect(b *BearerAuth) {
 	if place == "" {
 		place = "the config"
 	}
-	a.expected = append(a.expected, expectation{b.Server, place})
+	a.expected = append(a.expected, expectation{b.Server, place, b.Shadow})
 	for _, c := range b.CopyClaims {
 		a.identityHeaders[headerAlias(c.Header)] = true
 	}
@@ -127,7 +126,7 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, gate: a.gate.Gate}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, verifier: a.verifier}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {
@@ -144,12 +143,17 @@ func (a *App) Start() error {
 	if err := a.missing(); err != nil {
 		return err
 	}
-	a.gate.govern(a.number, a.gateLimits)
+	a.verifier.limits.govern(a.number, a.checkLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
 		server := a.servers[name]
+		server.throttle.limits.govern(a.number, server.throttle.own)
+		server.startMetrics()
 		server.start(a.ctx, a.checks(name))
 		memory = max(memory, server.hashMemory())
+	}
+	for _, expected := range a.expected {
+		expected.startMetrics()
 	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
@@ -158,10 +162,10 @@ func (a *App) Start() error {
 		server.keys.current(ctx)
 	}
 	a.logger.Info("password checks are bounded",
-		zap.Int("concurrency", a.gateLimits.Concurrency),
-		zap.Int("queue", a.gateLimits.Queue),
-		zap.Duration("wait", a.gateLimits.Wait),
-		zap.Uint64("memory_bytes_at_most", uint64(a.gateLimits.Concurrency)*memory))
+		zap.Int("concurrency", a.checkLimits.Concurrency),
+		zap.Int("queue", a.checkLimits.Queue),
+		zap.Duration("wait", a.checkLimits.Wait),
+		zap.Uint64("memory_bytes_at_most", uint64(a.checkLimits.Concurrency)*memory))
 	return nil
 }
 
@@ -169,7 +173,10 @@ func (a *App) Start() error {
 // where another app of this config did not start. What runs in the background ends with
 // the config's context.
 func (a *App) Stop() error {
-	a.gate.yield(a.number)
+	a.verifier.limits.yield(a.number)
+	for _, server := range a.servers {
+		server.throttle.limits.yield(a.number)
+	}
 	return nil
 }
 
@@ -185,16 +192,16 @@ func (a *App) Cleanup() error {
 	for _, server := range a.servers {
 		server.release()
 	}
-	if !a.gateTaken {
+	if !a.verifierTaken {
 		return nil
 	}
-	a.gateTaken = false
-	_, err := processState.Delete(gateKey)
+	a.verifierTaken = false
+	_, err := processState.Delete(verifierKey)
 	return err
 }
 
-// processState is what outlives a reload: the hashing gate, generated keys, what is known
-// of sessions, and followed files, each under a key that says what makes it the same thing.
+// processState is what outlives a reload: the verifier of passwords, counts of failures,
+// generated keys, what is known of sessions, and followed files, each under a key that says what makes it the same thing.
 var processState = caddy.NewUsagePool()
 
 // configs counts the configs that have an App.

@@ -130,14 +130,20 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "users")
 	writeUsers(t, path)
-	before, _ := processState.References(gateKey)
+	before, _ := processState.References(verifierKey)
 
 	running, ctx := newTestApp(t, dir)
 	server := mustJoin(t, running, ctx, testConfig("a", htpasswd(path)))
 	source := followed(t, server, 0)
-	keys := server.keys.poolKey
-	wantReferences(t, "the gate", gateKey, before+1)
-	wantReferences(t, "the keys", keys, 1)
+	pooled := map[string]string{"the keys": server.keys.poolKey, "the sessions": server.sessions.poolKey, "the counts of failures": server.throttle.poolKey}
+	wantReferences(t, "the verifier", verifierKey, before+1)
+	wantPooled := func(t *testing.T, want int) {
+		t.Helper()
+		for what, key := range pooled {
+			wantReferences(t, what, key, want)
+		}
+	}
+	wantPooled(t, 1)
 	wantReferences(t, "the file", source.key, 1)
 
 	for _, test := range []struct {
@@ -175,8 +181,8 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wantReferences(t, "the gate", gateKey, before+1)
-			wantReferences(t, "the keys", keys, 1)
+			wantReferences(t, "the verifier", verifierKey, before+1)
+			wantPooled(t, 1)
 			wantReferences(t, "the file", source.key, 1)
 		})
 	}
@@ -190,8 +196,8 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wantReferences(t, "the gate", gateKey, before)
-		wantReferences(t, "the keys", keys, 0)
+		wantReferences(t, "the verifier", verifierKey, before)
+		wantPooled(t, 0)
 		wantReferences(t, "the file", source.key, 0)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -147,6 +148,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		}
 	}
 	token, refusal := b.check(state, r)
+	bearerChecks.WithLabelValues(b.Server, strconv.FormatBool(b.Shadow), bearerOutcome(token, refusal)).Inc()
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)
 	}
@@ -207,6 +209,21 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 		}
 	}
 	return token, nil
+}
+
+// bearerOutcome is the result of a check in one word of a closed set.
+func bearerOutcome(token *accessToken, refusal *bearerError) string {
+	switch {
+	case refusal == nil && token == nil:
+		return outcomeAnonymous
+	case refusal == nil:
+		return outcomeSuccess
+	case refusal.code != "":
+		return refusal.code
+	case refusal.status == http.StatusServiceUnavailable:
+		return outcomeUnavailable
+	}
+	return outcomeNone
 }
 
 // refuse logs why, and answers by RFC 6750 unless it only looks on.

@@ -53,12 +53,21 @@ func init() {
 //			access_token_ttl  <duration>
 //			refresh_token_ttl <duration>
 //			introspect        <audiences...>
+//			end_user_ip       <header>
 //		}
 //		clients htpasswd|json <path>
 //		password_checks {
 //			concurrency <n>
 //			queue       <n>
 //			wait        <duration>
+//			cache       <duration>|off
+//		}
+//		throttle off|{
+//			failures        <n>
+//			delay           <min> <max>
+//			account_ceiling <n>
+//			ipv4_prefix     <bits>
+//			ipv6_prefix     <bits>
 //		}
 //		allow_weak_hashes
 //		allow_http
@@ -180,7 +189,9 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "clients":
 		err = parseClients(d, sources)
 	case "password_checks":
-		err = parsePasswordChecks(d, c)
+		c.PasswordChecks, err = parsePasswordChecks(d)
+	case "throttle":
+		c.Throttle, err = parseThrottle(d)
 	case "allow_weak_hashes":
 		c.AllowWeakHashes, err = flagArg(d)
 	case "allow_http":
@@ -211,38 +222,6 @@ func parseSigningKey(d *caddyfile.Dispenser, c *Config) error {
 	}
 	c.SigningKeys = append(c.SigningKeys, key)
 	return nil
-}
-
-func parsePasswordChecks(d *caddyfile.Dispenser, c *Config) error {
-	if d.NextArg() {
-		return d.Err("password_checks takes no argument, only a block with concurrency, queue or wait")
-	}
-	checks := new(PasswordChecks)
-	settings := newBlock("password_checks")
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d); err != nil {
-			return err
-		}
-		var err error
-		switch d.Val() {
-		case "concurrency":
-			checks.Concurrency, err = countArg(d)
-		case "queue":
-			checks.Queue, err = countArg(d)
-		case "wait":
-			checks.Wait, err = durationArg(d)
-		default:
-			err = settings.unrecognized(d)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if *checks == (PasswordChecks{}) {
-		return d.Err("password_checks needs a block with concurrency, queue or wait")
-	}
-	c.PasswordChecks = checks
-	return wrap(d, checks.validate())
 }
 
 // checkName finds two servers of one name with different settings. State is that of the

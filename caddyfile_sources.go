@@ -184,6 +184,8 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 			client.RefreshTokenTTL, err = ttlArg(d)
 		case "introspect":
 			client.Introspect, err = listArgs(d, "the client's own tokens only")
+		case "end_user_ip":
+			client.EndUserIP, err = oneArg(d)
 		default:
 			err = settings.unrecognized(d)
 		}

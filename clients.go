@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
@@ -61,6 +62,12 @@ type Client struct {
 	// The audiences whose access tokens the client may introspect besides its own (RFC
 	// 7662). Default: none.
 	Introspect []string `json:"introspect,omitempty"`
+
+	// The header in which the client, a trusted back end, sends its user's address with a
+	// login, such as `X-End-User-IP`. Failed logins are then counted for that address
+	// instead of for all users of the client together. Only what an authenticated client
+	// sends is believed, and an address that cannot be read counts as none. Default: none.
+	EndUserIP string `json:"end_user_ip,omitempty"`
 
 	hash password.Hash // of a confidential client
 }
@@ -135,6 +142,8 @@ func (s *clientSet) ByID(id string) *Client { return s.byID[id] }
 
 func (s *clientSet) All() iter.Seq[*Client] { return slices.Values(s.clients) }
 
+func (s *clientSet) Len() int { return len(s.clients) }
+
 func (s *clientSet) Hashes() *password.Mix { return s.hashes }
 
 func (c *Client) validate() error {
@@ -182,6 +191,12 @@ func (c *Client) validate() error {
 	if c.Public && c.Introspect != nil {
 		return errors.New("introspect: a public client may not ask about tokens, since anybody can pose as it: give it a secret, or take introspect out")
 	}
+	if c.Public && c.EndUserIP != "" {
+		return errors.New("end_user_ip: a public client cannot vouch for an address, since anybody may pose as it")
+	}
+	if c.EndUserIP != "" && !httpguts.ValidHeaderFieldName(c.EndUserIP) {
+		return fmt.Errorf("end_user_ip: %q is not the name of a header", c.EndUserIP)
+	}
 	for _, audience := range c.Introspect {
 		if err := validateName("introspect", audience); err != nil {
 			return err
@@ -208,10 +223,11 @@ func (c *Client) validate() error {
 // client, by client_id alone.
 func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
 	id, secret := req.params["client_id"], req.params["client_secret"]
-	switch len(req.authorization) {
+	authorization := req.header["Authorization"]
+	switch len(authorization) {
 	case 0:
 	case 1:
-		basicID, basicSecret, ok := parseBasic(req.authorization[0])
+		basicID, basicSecret, ok := parseBasic(authorization[0])
 		switch {
 		case secret != "":
 			return errInvalidRequest("two_client_authentications", "the client must authenticate in one way only")
@@ -234,15 +250,17 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 		if client == nil || !client.Public {
 			return errInvalidClient("no_client_secret")
 		}
+		req.endUserIP = plainAddr(req.address) // it is its user's
 		return nil
 	}
-	reason, err := s.checkClientSecret(ctx, keys, req.address, id, client, secret)
+	reason, err := s.checkClientSecret(ctx, keys, req, id, client, secret)
 	if err != nil {
 		return err
 	}
 	if reason != "" {
 		return errInvalidClient(reason)
 	}
+	req.endUserIP = client.endUserIP(req.header)
 	return nil
 }
 

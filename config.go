@@ -85,6 +85,9 @@ type Config struct {
 	// servers that set a bound must agree on it. Default: the default of each bound.
 	PasswordChecks *PasswordChecks `json:"password_checks,omitempty"`
 
+	// Bounds on failed logins. Default: the default of each bound.
+	Throttle *Throttle `json:"throttle,omitempty"`
+
 	// Accept `{SHA}` and `{SSHA}` hashes, which a thief of the file reverses at a rate
 	// of billions a second. Default: `false`.
 	AllowWeakHashes bool `json:"allow_weak_hashes,omitempty"`
@@ -109,35 +112,6 @@ func errDifferentSettings(name, here, there string) error {
 		at = "at " + there + " and at " + here
 	}
 	return fmt.Errorf("two token endpoints named %q, %s, have different settings: give one of them a name of its own, or make their settings equal", name, at)
-}
-
-// PasswordChecks bounds how much of the machine password hashing may take. The bounds
-// are those of the process: all servers share one budget, also across a reload.
-type PasswordChecks struct {
-	// How many passwords are hashed at the same time. Default: the number of cores less
-	// one, at least 1.
-	Concurrency int `json:"concurrency,omitempty"`
-
-	// How many requests may wait for their turn, half of them from one address (of IPv6,
-	// one /64) at most. Addresses take turns. When it is full, the address that has the
-	// most places gives one to an address with fewer; else the next request is answered
-	// 503 at once. Default: 64.
-	Queue int `json:"queue,omitempty"`
-
-	// How long a request waits for its turn before it is answered 503. Default: `5s`.
-	Wait caddy.Duration `json:"wait,omitempty"`
-}
-
-func (c *PasswordChecks) validate() error {
-	switch {
-	case c.Concurrency < 0 || c.Concurrency > maxConcurrency:
-		return fmt.Errorf("password_checks: concurrency %d: it must be 1 to %d", c.Concurrency, maxConcurrency)
-	case c.Queue < 0 || c.Queue > maxQueue:
-		return fmt.Errorf("password_checks: queue %d: it must be 1 to %d", c.Queue, maxQueue)
-	case c.Wait < 0 || time.Duration(c.Wait) > maxWait:
-		return errors.New("password_checks: wait: it must be more than zero and at most 10m")
-	}
-	return nil
 }
 
 // resolve replaces the placeholders of the server's own settings.
@@ -381,7 +355,4 @@ const (
 	defaultLeeway          = 30 * time.Second
 	maxLeeway              = 5 * time.Minute
 	maxTTL                 = 10 * 365 * 24 * time.Hour
-	maxConcurrency         = 1024
-	maxQueue               = 1 << 16
-	maxWait                = 10 * time.Minute
 )

@@ -4,14 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// This file is the one way of every password and every client secret: take a turn at the
-// hashing gate, then compare. What differs between known and unknown names is which hash
-// is compared with, never what it costs.
+// This file is the one way of every password and every client secret: count the attempt,
+// look whether the same was right a moment ago, take a turn at hashing, compare, and say
+// how it ended. What differs between known and unknown names is which hash is compared
+// with, never what it costs.
+
+// credential is a password or client secret as a request presents it.
+type credential struct {
+	kind      string // kindUser or kindClient
+	name      string
+	hash      password.Hash // of the name, or a decoy
+	plaintext string
+	usable    bool // whether a match counts: not for a decoy, nor for who is disabled
+	attempt   throttle.Attempt
+}
 
 // authenticateUser checks the username and password of a request. Unknown and disabled
 // users cost the same and get the same answer as a wrong password.
@@ -29,10 +43,18 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 	} else {
 		hash = password.Decoy(keys.decoy, "user:"+username, s.users.hashes()...)
 	}
-	matches, busy := s.compare(ctx, req.address, hash, req.params["password"])
+	matches, err := s.check(ctx, req, credential{
+		kind: kindUser, name: username, hash: hash, plaintext: req.params["password"],
+		usable: user != nil && !user.Disabled,
+		attempt: throttle.Attempt{
+			Account: throttle.Join(kindUser, username),
+			Source:  userSource(req),
+			Secret:  req.params["password"],
+		},
+	})
 	switch {
-	case busy != nil:
-		return nil, busy
+	case err != nil:
+		return nil, err
 	case duplicate != nil:
 		refusal := errInvalidGrant("duplicate_subject")
 		refusal.remedy = duplicate.Error()
@@ -47,9 +69,23 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 	return user, nil
 }
 
+// userSource is who tries a password. The users of a client that has authenticated may all
+// have its address, so that one is not counted: the address of the user is, where the
+// client names it, or else the client itself.
+func userSource(req *tokenRequest) throttle.Source {
+	switch {
+	case req.endUserIP.IsValid():
+		return throttle.Address(req.endUserIP)
+	case req.client.Public:
+		return addressOf(req.address)
+	}
+	return throttle.Party(req.client.ID)
+}
+
 // checkClientSecret compares a secret and returns why it is not accepted, or "". Unknown
-// clients cost what the known ones do.
-func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, address, id string, client *Client, secret string) (string, error) {
+// clients cost what the known ones do. A client has no ceiling of its own, or a stranger
+// could close it for all its users.
+func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, id string, client *Client, secret string) (string, error) {
 	known := client != nil && !client.Public
 	var hash password.Hash
 	if known {
@@ -57,7 +93,16 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, address, i
 	} else {
 		hash = password.Decoy(keys.decoy, "client:"+id, s.clients.hashes()...)
 	}
-	matches, err := s.compare(ctx, address, hash, secret)
+	matches, err := s.check(ctx, req, credential{
+		kind: kindClient, name: id, hash: hash, plaintext: secret,
+		usable: known,
+		attempt: throttle.Attempt{
+			Account:     throttle.Join(kindClient, id),
+			Source:      addressOf(req.address),
+			Secret:      secret,
+			SkipAccount: true,
+		},
+	})
 	switch {
 	case err != nil:
 		return "", err
@@ -71,31 +116,68 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, address, i
 	return "", nil
 }
 
-// compare waits for a turn, if the hash needs one, and compares.
-func (s *Server) compare(ctx context.Context, address string, hash password.Hash, plaintext string) (bool, error) {
-	if !hash.Params().Cheap() {
-		release, err := s.gate.Acquire(ctx, network(address))
-		if errors.Is(err, password.ErrBusy) {
-			return false, errBusy()
-		}
-		if err != nil {
-			return false, errGone()
-		}
-		defer release()
+// check says whether a credential matches, unless there were too many failures before or
+// too many are being checked.
+func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (bool, error) {
+	settle, refused := s.throttle.reserve(c.attempt)
+	if refused != nil {
+		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
+		return false, refused
 	}
-	return hash.Matches(plaintext), nil
+	result, err := s.verifier.Verify(ctx, password.Attempt{
+		Key: req.network(), Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable,
+	})
+	if err != nil {
+		settle.Cancel()
+		return false, checkFailed(ctx, c, err)
+	}
+	observeCheck(c, result)
+	if result.Matches && c.usable {
+		settle.Succeed()
+	} else {
+		settle.Fail()
+	}
+	return result.Matches, nil
 }
 
-// network is whose turn it is at the gate: an IPv4 address, or the /64 of an IPv6 address,
-// within which a host can have as many addresses as it likes.
-func network(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
-		return address
+// checkFailed says why there is no result.
+func checkFailed(ctx context.Context, c credential, err error) error {
+	switch {
+	case errors.Is(err, password.ErrBusy):
+		passwordChecks.WithLabelValues(c.kind, checkShed).Inc()
+		return errBusy()
+	case ctx.Err() != nil:
+		return errGone()
 	}
-	prefix, err := ip.WithZone("").Prefix(64)
+	return err
+}
+
+// endUserIP is the address that a client names as its user's, if it may and does.
+func (c *Client) endUserIP(header http.Header) netip.Addr {
+	values := header.Values(c.EndUserIP)
+	if c.EndUserIP == "" || len(values) != 1 {
+		return netip.Addr{}
+	}
+	ip, _ := netip.ParseAddr(strings.TrimSpace(values[0]))
+	return ip.Unmap().WithZone("")
+}
+
+// network is whose turn it is at hashing: an IPv4 address, or the /64 of an IPv6 address,
+// within which a host can have as many addresses as it likes.
+func (req *tokenRequest) network() string {
+	ip := req.endUserIP
+	if !ip.IsValid() {
+		var err error
+		if ip, err = netip.ParseAddr(req.address); err != nil {
+			return req.address
+		}
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
+	}
+	prefix, err := ip.Prefix(64)
 	if err != nil {
-		return address
+		return ip.String()
 	}
 	return prefix.String()
 }
@@ -114,3 +196,8 @@ func (s *Server) hashMemory() uint64 {
 // secretDigestKey is the key under which plaintext client secrets are compared. It is new
 // in every process, so the digests in its memory are of no use elsewhere.
 var secretDigestKey = randomBytes(32)
+
+const (
+	kindUser   = "user"
+	kindClient = "client"
+)

@@ -22,6 +22,7 @@ type followedFile[T fileContent] struct {
 
 // fileContent is what a source makes of a file.
 type fileContent interface {
+	Len() int
 	Hashes() *password.Mix
 }
 
@@ -91,9 +92,10 @@ func (f *followedFile[T]) String() string { return f.key.reads + " file " + f.ke
 
 // logLoaded says what came into force, and once per version what should be replaced.
 func logLoaded(key fileKey, content fileContent) {
+	observeEntries(key, content.Len())
 	hashes := content.Hashes()
 	logger := fileLogger().With(zap.String("path", key.path))
-	logger.Info(key.reads+" loaded", zap.Int("count", hashes.Len()))
+	logger.Info(key.reads+" loaded", zap.Int("count", content.Len()))
 
 	advised := make(map[string]int)
 	for params, count := range hashes.All() {

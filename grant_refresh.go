@@ -97,6 +97,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	case errors.Is(cause, session.ErrOver):
 		return errInvalidRefreshToken("session_over")
 	case errors.Is(cause, session.ErrReused):
+		refreshReuse.WithLabelValues(g.server.Name).Inc()
 		refusal = errInvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
 		refusal = errInvalidRefreshToken("session_rolled_back")

@@ -21,9 +21,10 @@ type routes struct {
 }
 
 type route struct {
-	path    caddyhttp.MatchPath
-	methods []string
-	serve   func(*Handler, http.ResponseWriter, *http.Request, *tokenRequest) error
+	endpoint string // its name, for metrics
+	path     caddyhttp.MatchPath
+	methods  []string
+	serve    func(*Handler, http.ResponseWriter, *http.Request, *tokenRequest) error
 }
 
 // newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
@@ -32,16 +33,16 @@ func newRoutes(path, issuer string) *routes {
 	r := &routes{
 		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
-			{caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
-			{caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
-			{caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
-			{caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
+			{endpointToken, caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
+			{endpointRevoke, caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
+			{endpointIntrospect, caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
+			{endpointJWKS, caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
 		},
 	}
 	if issuer != "" {
 		at := metadataPath(issuer)
 		r.all = append(r.all, at)
-		r.each = append(r.each, route{caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
+		r.each = append(r.each, route{endpointMetadata, caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
 	for _, route := range r.each {
@@ -57,19 +58,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	req := newTokenRequest(r)
+	err := h.answer(w, r, req)
+	requests.WithLabelValues(h.server.Name, req.endpoint, h.knownGrantType(req), req.outcome).Inc()
+	return err
+}
+
+// answer finds the endpoint of a request and has it answered.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
+	i := slices.IndexFunc(h.routes.each, func(route route) bool { return route.path.Match(r) })
+	if i >= 0 {
+		req.endpoint = h.routes.each[i].endpoint
+	}
 	if !h.AllowHTTP && !isSecure(r) {
 		return h.refuse(w, r, req, errNotSecure())
 	}
-	for _, route := range h.routes.each {
-		if !route.path.Match(r) {
-			continue
-		}
-		if !slices.Contains(route.methods, r.Method) {
-			return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
-		}
-		return route.serve(h, w, r, req)
+	if i < 0 {
+		return h.refuse(w, r, req, errNoEndpoint())
 	}
-	return h.refuse(w, r, req, errNoEndpoint())
+	route := h.routes.each[i]
+	if !slices.Contains(route.methods, r.Method) {
+		return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
+	}
+	return route.serve(h, w, r, req)
 }
 
 // serveToken answers a token request (RFC 6749 §3.2).
@@ -108,6 +118,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	if !ok {
 		refusal = errServer(err)
 	}
+	req.outcome = refusal.code
+	if refusal.limit != "" {
+		throttled.WithLabelValues(h.server.Name, refusal.limit).Inc()
+	}
 	addLogField(r, zap.String("oauth_error", refusal.code))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		addLogField(r, zap.String("grant_type", grantType))
@@ -125,6 +139,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 			zap.Int("status", refusal.status),
 			zap.String("oauth_error", refusal.code),
 			zap.String("reason", refusal.reason))
+		if refusal.limit != "" {
+			fields = append(fields, zap.String("limit", refusal.limit))
+		}
 		if refusal.remedy != "" {
 			fields = append(fields, zap.String("remedy", refusal.remedy))
 		}
@@ -160,16 +177,19 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	if req.user != nil {
 		fields = append(fields, zap.String("user_id", req.user.Subject()))
 	}
+	if req.endUserIP.IsValid() {
+		fields = append(fields, zap.String("end_user_ip", req.endUserIP.String()))
+	}
 	if req.sessionID != "" {
 		fields = append(fields, zap.String("session_id", req.sessionID))
 	}
 	return fields
 }
 
-// knownGrantType is the request's grant type if it is one, since others are whatever a
-// stranger sent.
+// knownGrantType is the grant type of a token request if it is one, since others are
+// whatever a stranger sent.
 func (h *Handler) knownGrantType(req *tokenRequest) string {
-	if _, ok := h.server.grants[req.grantType()]; ok {
+	if _, ok := h.server.grants[req.grantType()]; ok && req.endpoint == endpointToken {
 		return req.grantType()
 	}
 	return ""
@@ -177,3 +197,13 @@ func (h *Handler) knownGrantType(req *tokenRequest) string {
 
 // now is the clock; tests replace it.
 var now = time.Now
+
+// names of endpoints, for metrics
+const (
+	endpointToken      = "token"
+	endpointRevoke     = "revoke"
+	endpointIntrospect = "introspect"
+	endpointJWKS       = "jwks"
+	endpointMetadata   = "metadata"
+	endpointNone       = "none" // there is none at this path
+)

@@ -3,46 +3,106 @@ package caddygrant
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
+	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// fileLabels are set by the config, never by a request.
+// The collectors are made once, so what they count survives a reload. Labels have values
+// of closed sets only: what the config says, or what the code says, never a request.
+var (
+	requests = counter("requests_total",
+		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
+		"server", "endpoint", "grant_type", "outcome")
+
+	throttled = counter("throttled_total",
+		"Requests that were refused because of what went before, by the limit: pair (an account from one source), account, address, network (an IPv6 /48), or rate (revocations of a user).",
+		"server", "limit")
+
+	refreshReuse = counter("refresh_reuse_total",
+		"Refresh tokens that were used a second time, which ends their session.",
+		"server")
+
+	bearerChecks = counter("bearer_checks_total",
+		"Checks of requests by bearer_auth, by whether they only look on (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
+		"server", "shadow", "outcome")
+
+	passwordChecks = counter("password_checks_total",
+		"Passwords and client secrets that were to be compared, by what became of it: compared, cached, joined an equal one that was under way, throttled, or shed because too many were waiting.",
+		"kind", "result")
+
+	hashDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: metricsNamespace,
+		Subsystem: metricsSubsystem,
+		Name:      "hash_duration_seconds",
+		Help:      "How long hashing a password took, without the time that it waited for its turn.",
+		Buckets:   []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"scheme"})
+
+	hashesRunning = gaugeOfGate("hashes_running", "Passwords that are being hashed.",
+		func(running, _ int) int { return running })
+	hashesWaiting = gaugeOfGate("hashes_waiting", "Requests that wait for their turn to have a password hashed.",
+		func(_, waiting int) int { return waiting })
+
+	fileEntries = gauge("file_entries",
+		"How many users or clients the version of the file that is in force has.", fileLabels...)
+	fileReloadSuccessful = gauge("file_last_reload_successful",
+		"Whether the users or clients file as it is now is in force (1), or an earlier version since it is missing or broken (0).", fileLabels...)
+	fileReloadSuccess = gauge("file_last_reload_success_timestamp_seconds",
+		"When the version of the users or clients file that is in force was read.", fileLabels...)
+
+	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
+		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
+		"server")
+)
+
+var collectors = []prometheus.Collector{
+	requests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
+	fileEntries, fileReloadSuccessful, fileReloadSuccess, revocationsRead,
+}
+
 var fileLabels = []string{"path", "reads"}
 
-var (
-	fileReloadSuccessful = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: metricsNamespace,
-		Subsystem: metricsSubsystem,
-		Name:      "file_last_reload_successful",
-		Help:      "Whether the users or clients file as it is now is in force (1), or an earlier version since it is missing or broken (0).",
-	}, fileLabels)
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
+	}, labels)
+}
 
-	fileReloadSuccess = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: metricsNamespace,
-		Subsystem: metricsSubsystem,
-		Name:      "file_last_reload_success_timestamp_seconds",
-		Help:      "When the version of the users or clients file that is in force was read.",
-	}, fileLabels)
-)
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
+	}, labels)
+}
 
-var revocationsRead = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-	Namespace: metricsNamespace,
-	Subsystem: metricsSubsystem,
-	Name:      "revocations_last_read_timestamp_seconds",
-	Help:      "When the revoked sessions were last read from storage. What other nodes revoked since then is not known here.",
-}, []string{"server"})
+// observedGate is the gate of the process, for gauges that are read when somebody asks.
+var observedGate atomic.Pointer[password.Gate]
 
-// registerMetrics adds the collectors to a config's registry. They are made once, so what
-// they count survives a reload.
+func gaugeOfGate(name, help string, of func(running, waiting int) int) prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
+	}, func() float64 {
+		gate := observedGate.Load()
+		if gate == nil {
+			return 0
+		}
+		return float64(of(gate.Load()))
+	})
+}
+
+// registerMetrics adds the collectors to a config's registry.
 func registerMetrics(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{fileReloadSuccessful, fileReloadSuccess, revocationsRead} {
+	for _, collector := range collectors {
 		err := registry.Register(collector)
 		if _, again := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !again {
 			return fmt.Errorf("registering metrics: %w", err)
@@ -51,21 +111,117 @@ func registerMetrics(registry *prometheus.Registry) error {
 	return nil
 }
 
+// startMetrics makes the series of a server, so that they are there before the first event.
+func (s *Server) startMetrics() {
+	for endpoint, outcomes := range endpointOutcomes {
+		if endpoint == endpointMetadata && s.Issuer == "" {
+			continue
+		}
+		for _, outcome := range outcomes {
+			requests.WithLabelValues(s.Name, endpoint, "", outcome)
+		}
+	}
+	for grantType := range s.grants {
+		for _, outcome := range grantOutcomes {
+			requests.WithLabelValues(s.Name, endpointToken, grantType, outcome)
+		}
+	}
+	for _, limit := range throttleLimits {
+		throttled.WithLabelValues(s.Name, string(limit))
+	}
+	refreshReuse.WithLabelValues(s.Name)
+	for _, kind := range []string{kindUser, kindClient} {
+		for _, result := range []string{checkCompared, checkCached, checkJoined, checkThrottled, checkShed} {
+			passwordChecks.WithLabelValues(kind, result)
+		}
+	}
+	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
+		for params := range mix.All() {
+			if !params.Cheap() {
+				hashDuration.WithLabelValues(string(params.Scheme))
+			}
+		}
+	}
+}
+
+// startMetrics makes the series of a check.
+func (e expectation) startMetrics() {
+	for _, outcome := range bearerOutcomes {
+		bearerChecks.WithLabelValues(e.name, strconv.FormatBool(e.shadow), outcome)
+	}
+}
+
+// observeCheck counts a comparison, and times the hash if this one made it.
+func observeCheck(c credential, result password.Result) {
+	how := checkCompared
+	switch {
+	case result.Cached:
+		how = checkCached
+	case result.Joined:
+		how = checkJoined
+	}
+	passwordChecks.WithLabelValues(c.kind, how).Inc()
+	if result.Hashing > 0 {
+		hashDuration.WithLabelValues(string(c.hash.Params().Scheme)).Observe(result.Hashing.Seconds())
+	}
+}
+
 func observeFile(key fileKey, status livefile.Status) {
 	successful := 1.0
 	if status.Err != nil {
 		successful = 0
 	}
 	fileReloadSuccessful.WithLabelValues(key.path, key.reads).Set(successful)
-	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(float64(status.LoadedAt.UnixNano()) / 1e9)
+	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(unixSeconds(status.LoadedAt))
 }
 
-func observeRevocations(server string, at time.Time) {
-	revocationsRead.WithLabelValues(server).Set(float64(at.UnixNano()) / 1e9)
+func observeEntries(key fileKey, n int) {
+	fileEntries.WithLabelValues(key.path, key.reads).Set(float64(n))
 }
 
-// forgetRevocations removes the series of a server that is gone.
-func forgetRevocations(server string) { revocationsRead.DeleteLabelValues(server) }
+// observedViews counts the configs that keep up with the revocations of a server: what
+// nobody keeps up with would look as if it got older and older.
+var observedViews = struct {
+	sync.Mutex
+	of map[string]int
+}{of: make(map[string]int)}
+
+// followView makes the series of a server's revocations.
+func followView(server string, readAt time.Time) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	observedViews.of[server]++
+	setView(server, readAt)
+}
+
+// observeView is for a reading that was made, which may end after unfollowView.
+func observeView(server string, readAt time.Time) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	if observedViews.of[server] > 0 {
+		setView(server, readAt)
+	}
+}
+
+func setView(server string, readAt time.Time) {
+	seconds := 0.0
+	if !readAt.IsZero() {
+		seconds = unixSeconds(readAt)
+	}
+	revocationsRead.WithLabelValues(server).Set(seconds)
+}
+
+// unfollowView removes the series once nobody keeps up with it any more.
+func unfollowView(server string) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	if observedViews.of[server]--; observedViews.of[server] == 0 {
+		delete(observedViews.of, server)
+		revocationsRead.DeleteLabelValues(server)
+	}
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 // forgetFile removes the series of a file that nobody follows any more.
 func forgetFile(key fileKey) {
@@ -78,11 +234,48 @@ func forgetFile(key fileKey) {
 	if followed {
 		return
 	}
-	fileReloadSuccessful.DeleteLabelValues(key.path, key.reads)
-	fileReloadSuccess.DeleteLabelValues(key.path, key.reads)
+	for _, of := range []*prometheus.GaugeVec{fileEntries, fileReloadSuccessful, fileReloadSuccess} {
+		of.DeleteLabelValues(key.path, key.reads)
+	}
+}
+
+// endpointOutcomes are how requests usually end, apart from grants.
+var endpointOutcomes = map[string][]string{
+	endpointToken:      {codeInvalidRequest, codeUnsupportedGrantType},
+	endpointRevoke:     {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeTemporarilyUnavailable, codeServerError},
+	endpointIntrospect: {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeTemporarilyUnavailable, codeServerError},
+	endpointJWKS:       {outcomeSuccess, codeInvalidRequest, codeTemporarilyUnavailable},
+	endpointMetadata:   {outcomeSuccess, codeInvalidRequest},
+	endpointNone:       {codeInvalidRequest},
+}
+
+// grantOutcomes are how token requests of a grant end.
+var grantOutcomes = []string{
+	outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeInvalidScope,
+	codeUnauthorizedClient, codeTemporarilyUnavailable, codeServerError,
+}
+
+var bearerOutcomes = []string{
+	outcomeSuccess, outcomeAnonymous, outcomeNone, codeInvalidRequest, codeInvalidToken, codeInsufficientScope, outcomeUnavailable,
+}
+
+var throttleLimits = []throttle.Limit{
+	throttle.LimitPair, throttle.LimitAccount, throttle.LimitAddress, throttle.LimitNetwork, throttle.LimitRate,
 }
 
 const (
 	metricsNamespace = "caddy"
 	metricsSubsystem = "grant"
+
+	outcomeSuccess     = "success"
+	outcomeAnonymous   = "anonymous"
+	outcomeNone        = "none"
+	outcomeUnavailable = "unavailable"
+
+	// results of a password check
+	checkCompared  = "compared"
+	checkCached    = "cached"
+	checkJoined    = "joined"
+	checkThrottled = "throttled"
+	checkShed      = "shed"
 )

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
 // oauthError is an answer other than success: what the client is told and, apart from
@@ -19,10 +21,11 @@ type oauthError struct {
 	cause      error         // for the log: a fault of the server
 	ours       bool          // for the log: not caused by the client
 	alarm      bool          // for the log: somebody may have stolen something
+	limit      string        // for the log: which limit refused the request
 	remedy     string        // for the log: what the operator can do
 	allow      string        // Allow header of a 405
 	challenge  bool          // whether to send WWW-Authenticate
-	retryAfter time.Duration // Retry-After header of a 503
+	retryAfter time.Duration // Retry-After header of a 429 or 503
 }
 
 // Error describes the refusal without anything that the client sent.
@@ -134,6 +137,21 @@ func errBusy() *oauthError {
 		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "password_checks_busy",
 		description: "too many requests are waiting, try again later", retryAfter: time.Second,
 		remedy: "password_checks raises the bounds; a cheaper hash raises the rate",
+	}
+}
+
+// errThrottled is for too many failures before, of whoever asks: no password was looked at.
+func errThrottled(cause *throttle.RefusedError) *oauthError {
+	return &oauthError{
+		status: http.StatusTooManyRequests, code: codeTemporarilyUnavailable, reason: "throttled", limit: string(cause.Limit),
+		description: "too many failed attempts, try again later", retryAfter: cause.RetryAfter,
+	}
+}
+
+func errTooManyRevocations(cause *throttle.RefusedError) *oauthError {
+	return &oauthError{
+		status: http.StatusTooManyRequests, code: codeTemporarilyUnavailable, reason: "too_many_revocations", limit: string(cause.Limit),
+		description: "too many revocations, try again later", retryAfter: cause.RetryAfter,
 	}
 }
 

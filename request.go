@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -17,24 +18,33 @@ import (
 // *http.Request. What is found out about it on the way is kept here for the log.
 type tokenRequest struct {
 	received time.Time
-	address  string // of the client, as Caddy sees it; may be empty
-	bodyRead bool   // to its end
+	address  string      // of the client, as Caddy sees it; may be empty
+	header   http.Header // of which Authorization is read, and what end_user_ip names
+	endpoint string      // its name, for metrics
+	outcome  string      // for metrics: success, or the error code
+	bodyRead bool        // to its end
 
-	params        map[string]string // those with a value; absent and empty are the same
-	authorization []string          // the Authorization headers
+	params map[string]string // those with a value; absent and empty are the same
 
-	client    *Client  // as soon as a client of that id is known; grants see it authenticated
-	scopes    []string // asked for and allowed for the client; nil if the request names none
-	user      *User    // as soon as a user of that name is known, before the password is checked
-	sessionID string   // as soon as a token of that session is there and verified
+	endUserIP netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
+	client    *Client    // as soon as a client of that id is known; grants see it authenticated
+	scopes    []string   // asked for and allowed for the client; nil if the request names none
+	user      *User      // as soon as a user of that name is known, before the password is checked
+	sessionID string     // as soon as a token of that session is there and verified
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {
-	return &tokenRequest{received: now(), address: clientIP(r), authorization: r.Header["Authorization"]}
+	return &tokenRequest{received: now(), address: clientIP(r), header: r.Header, endpoint: endpointNone, outcome: outcomeSuccess}
 }
 
 // grantType is empty where it is missing, and at endpoints that need none.
 func (req *tokenRequest) grantType() string { return req.params["grant_type"] }
+
+// plainAddr is an address without a zone, not mapped to IPv6, and not valid if it is none.
+func plainAddr(s string) netip.Addr {
+	ip, _ := netip.ParseAddr(s)
+	return ip.Unmap().WithZone("")
+}
 
 // parse reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
 func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {

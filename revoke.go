@@ -37,18 +37,24 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 		return errMissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, refresh.ClientID, refresh.session)
+		return s.revokeSession(ctx, req, refresh.ClientID, refresh.UserID, refresh.session)
 	}
 	if access, err := s.openAccessToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, access.clientID, access.session)
+		return s.revokeSession(ctx, req, access.clientID, access.subject, access.session)
 	}
 	return nil
 }
 
 // revokeSession ends a session if its tokens are this client's.
-func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, owner string, id session.ID) error {
+func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, owner, subject string, id session.ID) error {
 	if owner != req.client.ID {
 		return errTokenOfAnotherClient()
+	}
+	// one that is revoked already costs nothing, and must not keep the user from revoking another
+	if revoked, _ := s.sessions.memory.InView(id); !revoked {
+		if err := s.throttle.allowRevocation(subject); err != nil {
+			return err
+		}
 	}
 	if err := s.sessions.Revoke(ctx, id); err != nil {
 		return errStorage(ctx, err)

@@ -7,8 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
-
-	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
 // Server is one authorization server: what all endpoints of its name share.
@@ -21,7 +19,8 @@ type Server struct {
 	users    userDirectory
 	clients  clientDirectory
 	grants   map[string]grant // that the server offers
-	gate     *password.Gate
+	verifier *pooledVerifier
+	throttle *serverThrottle
 	keys     *serverKeys
 	sessions *serverSessions
 }
@@ -56,6 +55,9 @@ func (s *Server) provision(ctx caddy.Context) error {
 	}
 
 	var err error
+	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
+		return err
+	}
 	if s.keys, err = newServerKeys(ctx, s); err != nil {
 		return err
 	}
@@ -74,7 +76,8 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	go s.sessions.sweep(ctx)
 	if checked {
-		s.sessions.observeRevocations()
+		s.sessions.followed = true
+		followView(s.Name, s.sessions.memory.ViewReadAt())
 		go s.sessions.followRevocations(ctx)
 	}
 }
@@ -86,6 +89,9 @@ func (s *Server) release() {
 	}
 	if s.sessions != nil {
 		s.sessions.release()
+	}
+	if s.throttle != nil {
+		s.throttle.release()
 	}
 }
 

@@ -20,6 +20,8 @@ type serverSessions struct {
 	memory  *session.Memory
 	poolKey string // empty until taken
 
+	followed bool // whether it keeps up with revocations
+
 	logger   *zap.Logger
 	server   string
 	poll     time.Duration
@@ -80,7 +82,7 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 			x.logger.Info("revocations are read from storage again")
 		}
 		failing = err != nil
-		x.observeRevocations()
+		observeView(x.server, x.memory.ViewReadAt())
 	}
 }
 
@@ -90,12 +92,6 @@ func (x *serverSessions) untilPoll() time.Duration {
 		return min(x.poll, time.Second)
 	}
 	return x.poll
-}
-
-func (x *serverSessions) observeRevocations() {
-	if at := x.memory.ViewReadAt(); !at.IsZero() {
-		observeRevocations(x.server, at)
-	}
 }
 
 // sweep removes what is left of sessions that ended, about every hour and a half, until
@@ -125,15 +121,15 @@ func (x *serverSessions) sweep(ctx context.Context) {
 
 // release gives back the reference to the memory.
 func (x *serverSessions) release() {
+	if x.followed {
+		x.followed = false
+		unfollowView(x.server)
+	}
 	if x.poolKey == "" {
 		return
 	}
-	last, err := processState.Delete(x.poolKey)
-	if err != nil {
+	if _, err := processState.Delete(x.poolKey); err != nil {
 		x.logger.Error("releasing the memory of sessions", zap.Error(err))
-	}
-	if last {
-		forgetRevocations(x.server)
 	}
 	x.poolKey = ""
 }

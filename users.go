@@ -139,6 +139,8 @@ func (s *userSet) BySubject(subject string) *User {
 
 func (s *userSet) All() iter.Seq[*User] { return slices.Values(s.users) }
 
+func (s *userSet) Len() int { return len(s.users) }
+
 func (s *userSet) Hashes() *password.Mix { return s.hashes }
 
 func (u *User) validate() error {

@@ -193,6 +193,7 @@ func TestOrderOfChecks(t *testing.T) {
 		user bob `+hash+` {
 			scopes read
 		}
+		throttle off
 	}
 }
 `)

@@ -26,20 +26,26 @@ func DefaultLimits() Limits {
 }
 
 // Gate bounds how many comparisons run at the same time. One process has one. Whoever waits is served fairly: keys take
-// turns, and the callers of one key go in the order in which they came. The zero Gate is not usable, see NewGate.
+// turns, and the callers of one key go in the order in which they came. Callers with priority go before all others.
+// The zero Gate is not usable, see NewGate.
 type Gate struct {
 	mu      sync.Mutex
 	limits  Limits
 	running int
 	waiting int
-	lines   map[string]*line // by key; each has somebody in it
-	turns   []*line          // the same lines, next one first
+	lines   map[lineKey]*line // each has somebody in it
+	turns   []*line           // the same lines, next one first, those with priority before all others
 }
 
 // line is where the callers of one key wait.
 type line struct {
-	key     string
+	lineKey
 	callers []*caller
+}
+
+type lineKey struct {
+	key      string
+	priority bool
 }
 
 // caller is one Acquire that waits.
@@ -51,7 +57,7 @@ type caller struct {
 
 // NewGate returns a gate with the given limits.
 func NewGate(limits Limits) *Gate {
-	return &Gate{limits: limits, lines: make(map[string]*line)}
+	return &Gate{limits: limits, lines: make(map[lineKey]*line)}
 }
 
 // SetLimits changes the limits. Free slots are given away at once. Lower limits take nothing away: what runs goes on,
@@ -71,6 +77,16 @@ func (g *Gate) SetLimits(limits Limits) {
 // of keys that have no more places than this one; ErrBusy when another key with fewer places needs this one's;
 // ErrBusy after Limits.Wait; ctx.Err() when the context ends first. There is no slot to release then.
 func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err error) {
+	return g.acquire(ctx, lineKey{key, false})
+}
+
+// AcquireFirst is Acquire with priority: before those without, and in the place of one of them when the queue is full.
+// It is for callers of whom there are few, or who have shown before that they are no strangers.
+func (g *Gate) AcquireFirst(ctx context.Context, key string) (release func(), err error) {
+	return g.acquire(ctx, lineKey{key, true})
+}
+
+func (g *Gate) acquire(ctx context.Context, key lineKey) (release func(), err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -103,8 +119,15 @@ func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err err
 	return release, nil
 }
 
+// Load returns how many comparisons run and how many callers wait for one to end.
+func (g *Gate) Load() (running, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.running, g.waiting
+}
+
 // enter takes a free slot and returns nil, or puts a caller into the key's line and returns it with its longest wait.
-func (g *Gate) enter(key string) (*caller, time.Duration, error) {
+func (g *Gate) enter(key lineKey) (*caller, time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.running < g.concurrency() { // then nobody waits: serve leaves no slot free
@@ -115,13 +138,13 @@ func (g *Gate) enter(key string) (*caller, time.Duration, error) {
 	if g.limits.Wait <= 0 || g.limits.Queue <= 0 || l != nil && len(l.callers) >= max(1, g.limits.Queue/2) {
 		return nil, 0, ErrBusy
 	}
-	if g.waiting > g.limits.Queue || g.waiting == g.limits.Queue && !g.evictFor(l) {
+	if g.waiting > g.limits.Queue || g.waiting == g.limits.Queue && !g.evictFor(key, l) {
 		return nil, 0, ErrBusy
 	}
 	if l = g.lines[key]; l == nil {
-		l = &line{key: key}
+		l = &line{lineKey: key}
 		g.lines[key] = l
-		g.turns = append(g.turns, l)
+		g.toTheEnd(l)
 	}
 	c := &caller{ready: make(chan struct{})}
 	l.callers = append(l.callers, c)
@@ -129,18 +152,31 @@ func (g *Gate) enter(key string) (*caller, time.Duration, error) {
 	return c, g.limits.Wait, nil
 }
 
+// toTheEnd puts a line behind the others of its priority.
+func (g *Gate) toTheEnd(l *line) {
+	i := len(g.turns)
+	if l.priority {
+		if i = slices.IndexFunc(g.turns, func(other *line) bool { return !other.priority }); i < 0 {
+			i = len(g.turns)
+		}
+	}
+	g.turns = slices.Insert(g.turns, i, l)
+}
+
 // evictFor makes room in a full queue: the last caller of the longest line goes, if that line stays at least as long
-// as that of the newcomer, which may be nil. So a few keys that fill the queue close it to no other.
-func (g *Gate) evictFor(newcomer *line) bool {
+// as that of the newcomer, which may be nil. So a few keys that fill the queue close it to no other. A newcomer with
+// priority takes the place of any caller without; nobody else takes that of one with it.
+func (g *Gate) evictFor(key lineKey, newcomer *line) bool {
 	places := 1
 	if newcomer != nil {
 		places += len(newcomer.callers)
 	}
-	var longest *line
-	for _, l := range g.turns {
-		if longest == nil || len(l.callers) > len(longest.callers) {
-			longest = l
-		}
+	longest := g.longestLine(false)
+	switch {
+	case key.priority && longest != nil:
+		places = 0
+	case key.priority:
+		longest = g.longestLine(true)
 	}
 	if longest == nil || len(longest.callers) <= places {
 		return false
@@ -152,8 +188,19 @@ func (g *Gate) evictFor(newcomer *line) bool {
 	return true
 }
 
+// longestLine returns the longest line with or without priority, nil if there is none.
+func (g *Gate) longestLine(priority bool) *line {
+	var longest *line
+	for _, l := range g.turns {
+		if l.priority == priority && (longest == nil || len(l.callers) > len(longest.callers)) {
+			longest = l
+		}
+	}
+	return longest
+}
+
 // leave takes a caller out of its line if it is still there, and returns whether a slot was given to it meanwhile.
-func (g *Gate) leave(key string, c *caller) (served bool) {
+func (g *Gate) leave(key lineKey, c *caller) (served bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !c.served && !c.evicted {
@@ -168,7 +215,7 @@ func (g *Gate) remove(l *line, c *caller) {
 	l.callers = slices.Delete(l.callers, i, i+1)
 	g.waiting--
 	if len(l.callers) == 0 {
-		delete(g.lines, l.key)
+		delete(g.lines, l.lineKey)
 		i := slices.Index(g.turns, l)
 		g.turns = slices.Delete(g.turns, i, i+1)
 	}
@@ -190,9 +237,9 @@ func (g *Gate) serve() {
 		l.callers = slices.Delete(l.callers, 0, 1)
 		g.turns = slices.Delete(g.turns, 0, 1)
 		if len(l.callers) > 0 {
-			g.turns = append(g.turns, l)
+			g.toTheEnd(l)
 		} else {
-			delete(g.lines, l.key)
+			delete(g.lines, l.lineKey)
 		}
 		g.waiting--
 		g.running++

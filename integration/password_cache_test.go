@@ -1,0 +1,227 @@
+package integration
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// passwordChecks counts what became of the checks of passwords or secrets in this process so
+// far. The config must have Caddy's handler "metrics" at /metrics.
+func (s *site) passwordChecks(kind string) map[string]int {
+	s.t.Helper()
+	a := s.do(s.request("GET", "/metrics", ""))
+	if a.status != 200 {
+		s.t.Fatalf("metrics: %d %s", a.status, a.body)
+	}
+	counts := make(map[string]int)
+	for line := range strings.Lines(string(a.body)) {
+		labels, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		if !strings.HasPrefix(labels, "caddy_grant_password_checks_total{") || !strings.Contains(labels, `kind="`+kind+`"`) {
+			continue
+		}
+		_, result, _ := strings.Cut(labels, `result="`)
+		result, _, _ = strings.Cut(result, `"`)
+		count, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		counts[result] += int(count)
+	}
+	return counts
+}
+
+// wantChecks fails the test unless what do does has so many passwords hashed, and finds so many
+// in the cache.
+func (s *site) wantChecks(kind string, hashed, cached int, reason string, do func()) {
+	s.t.Helper()
+	before := s.passwordChecks(kind)
+	do()
+	after := s.passwordChecks(kind)
+	if gotHashed, gotCached := after["compared"]-before["compared"], after["cached"]-before["cached"]; gotHashed != hashed || gotCached != cached {
+		s.t.Errorf("%s: %d hashed and %d cached, want %d and %d", reason, gotHashed, gotCached, hashed, cached)
+	}
+}
+
+const cacheSite = `http://127.0.0.1:%PORT% {
+	metrics /metrics
+	token_endpoint {
+		client web {
+			secret web-secret
+		}
+		client hashed {
+			secret_hash %SECRET_HASH%
+		}
+		users json %DIR%/users.json
+		%SETTING%
+	}
+}
+`
+
+// cacheFixture has the hashes of one test.
+type cacheFixture struct {
+	*site
+	hash, config string
+}
+
+func startCache(t *testing.T, setting string) *cacheFixture {
+	t.Helper()
+	s := &cacheFixture{site: newSite(t), hash: quickHash(t, "correct horse")}
+	s.config = strings.NewReplacer("%SECRET_HASH%", quickHash(t, "hashed-secret"), "%SETTING%", setting).Replace(cacheSite)
+	s.users(s.user("alice", s.hash), s.user("carol", s.hash, `"disabled": true`))
+	s.reload("", s.config)
+	return s
+}
+
+func (s *cacheFixture) user(name, hash string, members ...string) string {
+	return fmt.Sprintf(`{"username": %q, "password_hash": %q%s}`, name, hash, strings.Join(append([]string{""}, members...), ", "))
+}
+
+func (s *cacheFixture) users(users ...string) {
+	s.t.Helper()
+	s.writeOld("users.json", `{"users": [`+strings.Join(users, ", ")+`]}`)
+}
+
+func TestARightPasswordIsNotHashedAgain(t *testing.T) {
+	s := startCache(t, "")
+	logins := func(n int, username, password string, status int) func() {
+		return func() {
+			for range n {
+				if a := s.login(username, password); a.status != status {
+					t.Errorf("%s: %d %s", username, a.status, a.body)
+				}
+			}
+		}
+	}
+	s.wantChecks("user", 1, 4, "a right password", logins(5, "alice", "correct horse", 200))
+	s.wantChecks("user", 3, 0, "a wrong one", logins(3, "alice", "wrong", 400))
+	s.wantChecks("user", 0, 1, "the right one after that", logins(1, "alice", "correct horse", 200))
+	s.wantChecks("user", 3, 0, "an unknown name", logins(3, "nobody", "correct horse", 400))
+	s.wantChecks("user", 3, 0, "a disabled user", logins(3, "carol", "correct horse", 400))
+	s.wantChecks("user", 0, 1, "another client", func() {
+		s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "hashed-secret").want(t, 200, "")
+	})
+	s.wantChecks("client", 0, 2, "its secret", func() {
+		for range 2 {
+			s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "hashed-secret").want(t, 200, "")
+		}
+	})
+	s.wantChecks("client", 2, 0, "a wrong secret", func() {
+		for range 2 {
+			s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "wrong").want(t, 401, "invalid_client")
+		}
+	})
+	s.reload("", s.config)
+	s.relogin("alice", "correct horse").want(t, 200, "")
+	s.wantChecks("user", 0, 1, "after a reload", logins(1, "alice", "correct horse", 200))
+}
+
+func TestTheCacheMayBeOff(t *testing.T) {
+	s := startCache(t, "password_checks {\ncache off\n}")
+	login := func() { s.relogin("alice", "correct horse").want(t, 200, "") }
+	s.wantChecks("user", 3, 0, "off", func() { login(); login(); login() })
+	on := strings.Replace(s.config, "cache off", "cache 1h", 1)
+	s.reload("", on)
+	login()
+	s.wantChecks("user", 0, 1, "on again", login)
+	s.reload("", s.config)
+	login()
+	s.reload("", on)
+	s.wantChecks("user", 1, 0, "on after it was off, which forgets all", login)
+}
+
+func TestTheCacheForgetsInTime(t *testing.T) {
+	s := startCache(t, "password_checks {\ncache 1s\n}")
+	s.login("alice", "correct horse").want(t, 200, "")
+	before := s.passwordChecks("user")["compared"]
+	eventually(t, "it is hashed again", func() bool {
+		s.login("alice", "correct horse").want(t, 200, "")
+		return s.passwordChecks("user")["compared"] > before
+	})
+}
+
+// A cached login is as good as the file it was made with.
+func TestTheCacheKeepsNobodyIn(t *testing.T) {
+	for name, users := range map[string]func(s *cacheFixture) []string{
+		"whose password changed": func(s *cacheFixture) []string {
+			return []string{s.user("alice", quickHash(t, "another")), s.user("bob", s.hash)}
+		},
+		"who is disabled": func(s *cacheFixture) []string {
+			return []string{s.user("alice", s.hash, `"disabled": true`), s.user("bob", s.hash)}
+		},
+		"who is gone": func(s *cacheFixture) []string { return []string{s.user("bob", s.hash)} },
+		"whose hash is another's": func(s *cacheFixture) []string {
+			return []string{s.user("bob", s.hash), s.user("alice", quickHash(t, "x"))}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startCache(t, "throttle off")
+			s.login("alice", "correct horse").want(t, 200, "")
+			s.wantChecks("user", 0, 1, "before", func() { s.login("alice", "correct horse").want(t, 200, "") })
+			s.users(users(s)...)
+			eventually(t, "the file is read again", func() bool { return s.login("bob", "correct horse").status == 200 })
+			for range 3 {
+				s.login("alice", "correct horse").want(t, 400, "invalid_grant")
+			}
+		})
+	}
+}
+
+// Who comes back with the same password is known again, at once or by a hash.
+func TestAUserWhoIsEnabledAgainLogsIn(t *testing.T) {
+	s := startCache(t, "throttle off")
+	s.login("alice", "correct horse").want(t, 200, "")
+	s.users(s.user("alice", s.hash, `"disabled": true`))
+	eventually(t, "the file is read again", func() bool { return s.login("alice", "correct horse").status == 400 })
+	s.users(s.user("alice", s.hash))
+	eventually(t, "the file is read once more", func() bool { return s.login("alice", "correct horse").status == 200 })
+}
+
+// C17: equal tries that come together share a hash.
+func TestParallelEqualLoginsShareAHash(t *testing.T) {
+	s := newSite(t)
+	s.reload("", strings.NewReplacer(
+		"users json %DIR%/users.json", "user alice "+costlyHash(t, "correct horse"),
+		"%SECRET_HASH%", quickHash(t, "hashed-secret"),
+		"%SETTING%", "password_checks {\nconcurrency 1\nqueue 1\n}",
+	).Replace(cacheSite))
+	for _, test := range []struct {
+		name, username, password string
+		status                   int
+	}{
+		{"an unknown name", "nobody", "wrong", 400},
+		{"a wrong password", "alice", "wrong", 400},
+		{"the right one", "alice", "correct horse", 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before := s.passwordChecks("user")
+			got := s.atOnce(40, func(int) (answer, error) { return s.attempt(test.username, test.password) })
+			if got[test.status] != 40 {
+				t.Errorf("%v, want 40 times %d, although one may wait", got, test.status)
+			}
+			after := s.passwordChecks("user")
+			if after["joined"]-before["joined"] == 0 || after["compared"] == before["compared"] || after["shed"] != before["shed"] {
+				t.Errorf("before %v, afterwards %v", before, after) // at least one is hashed, and some joined it
+			}
+		})
+	}
+}
+
+// Neither the cache nor the throttle lets a password or a name get into what an operator can see.
+func TestMetricsNameNobody(t *testing.T) {
+	s := startCache(t, "")
+	const secret = "hunter2-in-clear"
+	for range 7 {
+		s.login(secret, secret)
+		s.post("/token", url.Values{"client_id": {secret}, "client_secret": {secret}, "grant_type": {"password"}}.Encode())
+	}
+	s.login("alice", "correct horse").want(t, 200, "")
+	text := string(s.do(s.request("GET", "/metrics", "")).body)
+	for _, what := range []string{secret, "alice", "correct"} {
+		if strings.Contains(text, what) {
+			t.Errorf("%s is in the metrics", what)
+		}
+	}
+}

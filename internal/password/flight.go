@@ -1,0 +1,114 @@
+package password
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+// flights lets equal attempts that come at the same time share one comparison. Unlike those of
+// golang.org/x/sync/singleflight, a flight ends when nobody waits for it any more.
+type flights struct {
+	mu    sync.Mutex
+	under map[attemptDigest]*flight // way
+}
+
+// flight is one comparison, in a goroutine of its own.
+type flight struct {
+	done    chan struct{} // closed when what follows is there
+	matches bool
+	hashing time.Duration
+	err     error
+
+	cancel  context.CancelFunc
+	waiting int  // guarded by flights.mu, as are the next two
+	begun   bool // the hash is being made, or was
+	claimed bool // somebody has reported the hashing
+}
+
+// comparison waits for its turn, asks the flight whether to begin, and compares.
+type comparison func(ctx context.Context, begin func() bool) (matches bool, hashing time.Duration, err error)
+
+// join takes part in the flight of that digest, or starts it. The caller leaves it in the end.
+func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.under[d]; f != nil {
+		f.waiting++
+		return f, true
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f = &flight{done: make(chan struct{}), cancel: cancel, waiting: 1}
+	s.under[d] = f
+	go func() {
+		defer cancel()
+		defer close(f.done)
+		defer s.end(d, f)
+		defer func() {
+			if p := recover(); p != nil {
+				f.err = fmt.Errorf("comparing a password: [PANIC] %T\n%s", p, debug.Stack())
+			}
+		}()
+		f.matches, f.hashing, f.err = compare(ctx, func() bool { return s.begin(f) })
+	}()
+	return f, false
+}
+
+// begin says whether anybody waits for the hash. From then on they all stay, see giveUp.
+func (s *flights) begin(f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.begun = f.waiting > 0
+	return f.begun
+}
+
+// giveUp is leave for a caller who is gone before the end. It does nothing, and says so, if the hash is being made: it
+// goes on anyway, and a guess that costs a hash must not be free for whoever hangs up.
+func (s *flights) giveUp(d attemptDigest, f *flight) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.begun {
+		return false
+	}
+	s.depart(d, f)
+	return true
+}
+
+// leave ends the flight if nobody else waits: it stands in no line then, and who comes now starts another.
+func (s *flights) leave(d attemptDigest, f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.depart(d, f)
+}
+
+func (s *flights) depart(d attemptDigest, f *flight) {
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		s.remove(d, f)
+	}
+}
+
+func (s *flights) end(d attemptDigest, f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(d, f)
+}
+
+func (s *flights) remove(d attemptDigest, f *flight) {
+	if s.under[d] == f {
+		delete(s.under, d)
+	}
+}
+
+// claim returns how long the hashing took to one caller, and 0 to all others.
+func (s *flights) claim(f *flight) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.claimed {
+		return 0
+	}
+	f.claimed = true
+	return f.hashing
+}

@@ -1,0 +1,129 @@
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// Verifier is the way of every comparison in a process: what matched a moment ago is not hashed again, equal attempts
+// that come together are hashed once, and all that is hashed goes through the gate. It has no goroutine of its own that
+// would have to be ended, and keeps no password longer than its comparison.
+type Verifier struct {
+	gate    *Gate
+	key     []byte
+	cache   *cache
+	flights flights
+}
+
+// NewVerifier returns a verifier that hashes through the gate and remembers nothing, see SetCacheTTL.
+func NewVerifier(gate *Gate) *Verifier {
+	key := make([]byte, 32)
+	rand.Read(key) // never fails: it crashes the program instead
+	return &Verifier{gate: gate, key: key, cache: newCache(), flights: flights{under: make(map[attemptDigest]*flight)}}
+}
+
+// SetCacheTTL changes for how long a match is remembered; 0 turns that off and forgets all.
+func (v *Verifier) SetCacheTTL(ttl time.Duration) { v.cache.setTTL(ttl) }
+
+// Attempt is a password that somebody presents for a name.
+type Attempt struct {
+	Key        string // whose turn it is at the gate
+	First      bool   // before those of strangers, see Gate.AcquireFirst
+	Kind, Name string // whose password it is; names of two kinds are two names
+	Hash       Hash   // of the name, or a decoy
+	Password   string
+
+	// Keep says that a match counts. Others are never remembered, so that one for a user who is disabled, or for a
+	// decoy, costs what a wrong password costs.
+	Keep bool
+}
+
+// Format writes whose password it is and what it costs for every verb, so that no log line and no error holds a password
+// by accident.
+func (a Attempt) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "%s, %s", a.Kind, a.Hash) }
+
+// Result is how a comparison came out.
+type Result struct {
+	Matches bool
+	Cached  bool // it was not hashed, since the same had matched before
+	Joined  bool // it was not hashed, since the same was being hashed for somebody else
+
+	// Hashing is how long the hash took, without the wait at the gate. Of those who share one hash one is told, the
+	// others have 0.
+	Hashing time.Duration
+}
+
+// Verify compares a password with a hash. Errors are those of Gate.Acquire, which all who share a comparison get, and
+// that of the caller's context if it ends while nothing is hashed yet; a hash that is being made is waited for, so that
+// the caller learns how it came out. Keyed digests are compared at once.
+func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
+	if a.Hash.Params().Cheap() {
+		return Result{Matches: a.Hash.Matches(a.Password)}, nil
+	}
+	d := v.digest(a)
+	if a.Keep && v.cache.has(d) {
+		return Result{Matches: true, Cached: true}, nil
+	}
+	f, joined := v.flights.join(d, func(ctx context.Context, begin func() bool) (bool, time.Duration, error) {
+		return v.hash(ctx, a, d, begin)
+	})
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		if v.flights.giveUp(d, f) {
+			return Result{}, ctx.Err()
+		}
+		<-f.done
+	}
+	defer v.flights.leave(d, f)
+	if f.err != nil {
+		return Result{}, f.err
+	}
+	return Result{Matches: f.matches, Joined: joined, Hashing: v.flights.claim(f)}, nil
+}
+
+// hash waits for a slot of the gate, compares, and remembers a match before the flight lands, so that whoever comes at
+// that moment finds the one or the other. The line is that of whoever came first with this attempt: others who join have
+// the same name and the same password.
+func (v *Verifier) hash(ctx context.Context, a Attempt, d attemptDigest, begin func() bool) (bool, time.Duration, error) {
+	acquire := v.gate.Acquire
+	if a.First {
+		acquire = v.gate.AcquireFirst
+	}
+	release, err := acquire(ctx, a.Key)
+	if err != nil {
+		return false, 0, err
+	}
+	defer release()
+	if !begin() {
+		return false, 0, context.Canceled // nobody is there to be told
+	}
+	begun := time.Now()
+	matches := a.Hash.Matches(a.Password)
+	hashing := max(1, time.Since(begun))
+	if matches && a.Keep {
+		v.cache.add(d)
+	}
+	return matches, hashing, nil
+}
+
+// digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
+// next. A changed hash makes another digest.
+func (v *Verifier) digest(a Attempt) attemptDigest {
+	// the password is last, and is copied once: what has to be cleared is all in one place
+	data := make([]byte, 0, 512+len(a.Name)+len(a.Password))
+	for _, part := range []string{
+		a.Kind, a.Name, a.Hash.params.String(), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,
+	} {
+		data = binary.AppendUvarint(data, uint64(len(part)))
+		data = append(data, part...)
+	}
+	d := attemptDigest(mac(v.key, attemptLabel, data))
+	clear(data) // it holds the password
+	return d
+}
+
+const attemptLabel = "attempt\x00"

@@ -1,0 +1,60 @@
+package throttle
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// Attempt is somebody who is about to present a password or a client secret.
+type Attempt struct {
+	// Account is whose password or secret it is. It exists or not, the throttle cannot tell. It must say what kind it
+	// is of, such as Join(server, "user", name): an account that a user and a client share is one account.
+	Account string
+
+	// Source is who makes the attempt.
+	Source Source
+
+	// Secret is the password or secret that is presented, or what stands for it. Attempts in flight at the same time
+	// with the same account, source and secret are one guess and count once, so that a back end that logs in with
+	// its secret many times at the same time does not get in its own way. Nothing of it is kept when the attempt has
+	// ended. If it is empty, each attempt counts.
+	Secret string
+
+	// SkipAddress keeps the attempt from counting for the address on its own, whatever the account.
+	SkipAddress bool
+
+	// SkipAccount keeps the attempt from counting for the account on its own, whatever the source, so that it has no
+	// ceiling: for clients, which a stranger could close for all their users.
+	SkipAccount bool
+}
+
+// Format writes the source for every verb, so that no log line and no error holds a password by accident.
+func (a Attempt) Format(s fmt.State, _ rune) {
+	fmt.Fprintf(s, "attempt from %s%s", a.Source.address, a.Source.party)
+}
+
+// Source is where attempts come from: an address or a party. The zero Source is an address that is not known.
+type Source struct {
+	address netip.Addr
+	party   string
+}
+
+// Address is somebody of whom only the address is known. Addresses with the same prefix are one source, see Limits. An
+// IPv4 address mapped to IPv6 is the IPv4 address, and a zone is ignored. All addresses that are not valid are one
+// source, which is not counted on its own: behind a proxy that hides the addresses it would be everybody.
+func Address(a netip.Addr) Source { return Source{address: a} }
+
+// Party is somebody who is known by something better than an address, such as a client that has authenticated. It is
+// counted together with an account only. The id must not be empty.
+func Party(id string) Source { return Source{party: id} }
+
+// Join makes one string of several, such that different ones never make the same.
+func Join(parts ...string) string {
+	var b []byte
+	for _, part := range parts {
+		b = binary.AppendUvarint(b, uint64(len(part)))
+		b = append(b, part...)
+	}
+	return string(b)
+}

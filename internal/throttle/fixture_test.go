@@ -1,0 +1,130 @@
+package throttle
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+)
+
+// fakeClock stands still unless told.
+type fakeClock struct {
+	mu   sync.Mutex
+	time time.Time
+}
+
+func newFakeClock() *fakeClock { return &fakeClock{time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
+
+func (c *fakeClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.time
+}
+
+func (c *fakeClock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.time = c.time.Add(d)
+}
+
+// world is a throttle and its clock.
+type world struct {
+	*testing.T
+	*Throttle
+	*fakeClock
+}
+
+func newWorld(t *testing.T, limits Limits) *world {
+	c := newFakeClock()
+	return &world{t, newThrottle(limits, c.now), c}
+}
+
+// reserve reserves an attempt that must be allowed.
+func (w *world) reserve(a Attempt) *Reservation {
+	w.Helper()
+	r, err := w.Reserve(a)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return r
+}
+
+// fails makes attempts that must be allowed, and that fail.
+func (w *world) fails(n int, a Attempt) {
+	w.Helper()
+	for range n {
+		w.reserve(a).Fail()
+	}
+}
+
+// failsWhenAllowed makes attempts that fail, and waits before each as long as it must.
+func (w *world) failsWhenAllowed(n int, a Attempt) {
+	w.Helper()
+	for range n {
+		wait, _ := w.wait(a)
+		w.pass(wait)
+		w.fails(1, a)
+	}
+}
+
+func (w *world) succeeds(a Attempt) {
+	w.Helper()
+	w.reserve(a).Succeed()
+}
+
+// wait returns how long an attempt has to wait, and which limit says so. It makes none.
+func (w *world) wait(a Attempt) (time.Duration, Limit) {
+	w.Helper()
+	r, err := w.Reserve(a)
+	if err == nil {
+		r.Cancel()
+		return 0, ""
+	}
+	var refused *RefusedError
+	if !errors.As(err, &refused) {
+		w.Fatalf("%T", err)
+	}
+	if refused.RetryAfter < time.Second || refused.RetryAfter%time.Second != 0 {
+		w.Errorf("Retry-After is %v", refused.RetryAfter)
+	}
+	return refused.RetryAfter, refused.Limit
+}
+
+func (w *world) allowed(a Attempt, why string) {
+	w.Helper()
+	if wait, limit := w.wait(a); wait != 0 {
+		w.Errorf("%s: wait %v (%s), want none", why, wait, limit)
+	}
+}
+
+func (w *world) refused(a Attempt, wait time.Duration, limit Limit, why string) {
+	w.Helper()
+	if gotWait, gotLimit := w.wait(a); gotWait != wait || gotLimit != limit {
+		w.Errorf("%s: wait %v (%s), want %v (%s)", why, gotWait, gotLimit, wait, limit)
+	}
+}
+
+func (w *world) remembers(want Entries) {
+	w.Helper()
+	if got := w.Entries(); got != want {
+		w.Errorf("entries are %+v, want %+v", got, want)
+	}
+}
+
+// user is the account of a user.
+func user(name string) string { return Join("auth", "user", name) }
+
+// from is an attempt on a user's password from an address.
+func from(address, name string) Attempt {
+	return Attempt{Account: user(name), Source: Address(netip.MustParseAddr(address))}
+}
+
+// through is one through a back end that has authenticated and names no addresses.
+func through(client, name string) Attempt {
+	return Attempt{Account: user(name), Source: Party(Join("auth", client))}
+}
+
+// nth is one of many addresses that have no /48 and no /64 in common.
+func nth(i int) string { return fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255) }

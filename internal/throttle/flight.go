@@ -1,0 +1,95 @@
+package throttle
+
+import (
+	"container/list"
+	"time"
+)
+
+// flight is a guess that is being checked: one reservation, or several that were made at the same time for the same
+// account, source and secret. The first of them that knows how it ended says so for all. Throttle.mu guards it.
+type flight struct {
+	throttle     *Throttle
+	keys         keys
+	skipAccount  bool
+	known        bool   // its source was known good when it took off
+	held         []held // where it is in flight, apart from the pair
+	since        time.Duration
+	element      *list.Element // in Throttle.inFlight; nil when it has landed
+	reservations int           // that have not ended
+}
+
+// held is where an attempt is in flight.
+type held struct {
+	table *table
+	key   digest
+}
+
+// succeed is heard even of a flight that has landed: it may have taken too long, or the account has got the password
+// since.
+func (f *flight) succeed() {
+	f.giveBack()
+	k, t := &f.keys, f.throttle
+	var inFlight uint32 // others of the same pair
+	if s := t.known.find(k.account, k.pair); s != nil {
+		inFlight = s.inFlight
+	} else if e := t.pairs.find(k.pair); e != nil {
+		inFlight = e.inFlight
+		t.pairs.remove(k.pair)
+	}
+	t.known.add(k.account, k.pair, inFlight, t.clock.passed)
+	if !f.skipAccount {
+		t.accounts.clear(k.account)
+	}
+}
+
+func (f *flight) fail() { f.failAt(f.throttle.clock.passed) }
+
+func (f *flight) failAt(at time.Duration) {
+	if !f.land() {
+		return
+	}
+	t := f.throttle
+	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
+		s.fail(at)
+		s.consecutive++
+	} else {
+		t.pairs.fail(f.keys.pair, at)
+	}
+	for _, h := range f.held {
+		h.table.fail(h.key, at)
+	}
+}
+
+// cancel leaves the flight to the others, if there are any.
+func (f *flight) cancel() {
+	if f.reservations == 0 {
+		f.giveBack()
+	}
+}
+
+// giveBack ends the flight as if it had never been.
+func (f *flight) giveBack() {
+	if !f.land() {
+		return
+	}
+	t := f.throttle
+	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
+		s.inFlight--
+	} else {
+		t.pairs.cancel(f.keys.pair)
+	}
+	for _, h := range f.held {
+		h.table.cancel(h.key)
+	}
+}
+
+// land takes the flight out of those in flight, and says whether it was there.
+func (f *flight) land() bool {
+	if f.element == nil {
+		return false
+	}
+	f.throttle.inFlight.Remove(f.element)
+	delete(f.throttle.guesses, f.keys.guess)
+	f.element = nil
+	return true
+}

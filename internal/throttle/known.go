@@ -1,0 +1,119 @@
+package throttle
+
+import (
+	"container/list"
+	"slices"
+	"time"
+)
+
+// known holds the known good sources of accounts: those from which somebody has succeeded. Only a success adds one, so
+// only successes can displace one: the oldest of an account that has perAccount already, since whoever has one account
+// and many addresses shall not displace those of others, and the oldest of the account that has been without success
+// for the longest time when there are capacity in all. Sources with attempts in flight are never displaced, even if
+// there are more for as long as they are.
+type known struct {
+	capacity   int
+	perAccount int
+	accounts   map[digest]*list.Element // of *knownAccount
+	order      *list.List               // the same, the last success first at the back
+	sources    int
+}
+
+// knownAccount has at least one source.
+type knownAccount struct {
+	account digest
+	sources []source // in the order of their last successes
+}
+
+// source counts the failures of an account and one source, which are not in the table of the pairs then.
+type source struct {
+	pair digest
+	counter
+	consecutive uint32 // failures since the last success; time does not take them away
+}
+
+func newKnown(capacity, perAccount int) *known {
+	return &known{
+		capacity: capacity, perAccount: perAccount,
+		accounts: make(map[digest]*list.Element), order: list.New(),
+	}
+}
+
+// find returns a known good source, nil if it is not one. It is valid until the next call of add or remove.
+func (k *known) find(account, pair digest) *source {
+	if element := k.accounts[account]; element != nil {
+		a := element.Value.(*knownAccount)
+		if i := a.index(pair); i >= 0 {
+			return &a.sources[i]
+		}
+	}
+	return nil
+}
+
+func (a *knownAccount) index(pair digest) int {
+	return slices.IndexFunc(a.sources, func(s source) bool { return s.pair == pair })
+}
+
+// add makes a source known good, with no failures and so many attempts in flight.
+func (k *known) add(account, pair digest, inFlight uint32, now time.Duration) {
+	k.remove(account, pair)
+	element := k.accounts[account]
+	if element == nil {
+		element = k.order.PushBack(&knownAccount{account: account})
+		k.accounts[account] = element
+	}
+	k.order.MoveToBack(element)
+	a := element.Value.(*knownAccount)
+	for len(a.sources) >= k.perAccount && k.displace(a) {
+	}
+	for e := k.order.Front(); e != nil && k.sources >= k.capacity; {
+		if k.displace(e.Value.(*knownAccount)) {
+			e = k.order.Front()
+		} else {
+			e = e.Next() // it has nothing but attempts in flight; there are not many
+		}
+	}
+	if k.accounts[account] == nil { // its last source was displaced
+		k.accounts[account] = k.order.PushBack(a)
+	}
+	a.sources = append(a.sources, source{pair: pair, counter: counter{inFlight: inFlight, last: now}})
+	k.sources++
+}
+
+// displace removes the oldest source of an account without attempts in flight, and says whether there was one.
+func (k *known) displace(a *knownAccount) bool {
+	i := slices.IndexFunc(a.sources, func(s source) bool { return s.inFlight == 0 })
+	if i >= 0 {
+		k.removeAt(a, i)
+	}
+	return i >= 0
+}
+
+// remove takes a source out, if it is there.
+func (k *known) remove(account, pair digest) {
+	if element := k.accounts[account]; element != nil {
+		a := element.Value.(*knownAccount)
+		if i := a.index(pair); i >= 0 {
+			k.removeAt(a, i)
+		}
+	}
+}
+
+func (k *known) removeAt(a *knownAccount, i int) {
+	a.sources = slices.Delete(a.sources, i, i+1)
+	k.sources--
+	if len(a.sources) == 0 {
+		k.order.Remove(k.accounts[a.account])
+		delete(k.accounts, a.account)
+	}
+}
+
+// clear forgets the failures of all sources of an account. They stay known good.
+func (k *known) clear(account digest) {
+	if element := k.accounts[account]; element != nil {
+		sources := element.Value.(*knownAccount).sources
+		for i := range sources {
+			sources[i].failures, sources[i].consecutive = 0, 0
+		}
+	}
+}

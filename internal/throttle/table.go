@@ -1,0 +1,171 @@
+package throttle
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// table holds the counters of up to capacity keys.
+//
+// When it is full, a new key takes the place of one whose failures are forgotten, and else of the one that matters
+// least among a few drawn at random: it has the fewest failures, and of those with as few the oldest. So what is under
+// attack stays, and a flood of new keys replaces itself. Attempts in flight are never lost.
+//
+// A table that is full of delayed keys goes on in the same way. Refusing new keys instead would lock out everybody who
+// is not known good, for as little as filling it once. And it gives no guesses away: to make a table forget one chosen
+// key takes about as many failed attempts as the table has places, each with as many failures as that key.
+//
+// The entries lie in one slice, in places that do not change, and are chained by the time of their last failure, those
+// of one that nobody ended only roughly; place 0 closes the chain to a ring.
+type table struct {
+	capacity int
+	places   map[digest]int32
+	entries  []entry
+	free     int32 // first of the places that are not used, chained by newer; 0: none
+}
+
+// entry takes 48 bytes, and its place in the map about as much again: see the capacities in throttle.go.
+type entry struct {
+	key          digest
+	account      uint64 // a part of the account's digest, see keys.accountTag
+	older, newer int32
+	counter
+}
+
+// sample is how many entries of a full table compete for staying.
+const sample = 16
+
+func newTable(capacity int) *table {
+	return &table{capacity: capacity, places: make(map[digest]int32), entries: make([]entry, 1)}
+}
+
+func (t *table) len() int { return len(t.places) }
+
+// find returns the entry of a key, nil if there is none. It is valid until the next call of obtain.
+func (t *table) find(key digest) *entry {
+	if i, ok := t.places[key]; ok {
+		return &t.entries[i]
+	}
+	return nil
+}
+
+// obtain returns the entry of a key, a new one if there is none, and nil if there is no place for one because too many
+// attempts are in flight. It is valid until the next call of obtain.
+func (t *table) obtain(key digest, account uint64, now, quiet time.Duration) *entry {
+	if e := t.find(key); e != nil {
+		return e
+	}
+	// two for one, so that a table shrinks after an attack
+	_ = t.dropForgotten(now, quiet) && t.dropForgotten(now, quiet)
+	if t.len() >= t.capacity && !t.evict() {
+		return nil
+	}
+	i := t.free
+	if i != 0 {
+		t.free = t.entries[i].newer
+	} else {
+		i = int32(len(t.entries))
+		t.entries = append(t.entries, entry{})
+	}
+	t.places[key] = i
+	t.entries[i] = entry{key: key, account: account, counter: counter{last: now}}
+	t.link(i)
+	return &t.entries[i]
+}
+
+// fail ends an attempt in flight as a failure.
+func (t *table) fail(key digest, at time.Duration) {
+	i := t.places[key]
+	t.entries[i].fail(at)
+	t.unlink(i)
+	t.link(i)
+}
+
+// cancel ends an attempt in flight as if it had not been made.
+func (t *table) cancel(key digest) {
+	e := t.find(key)
+	e.inFlight--
+	t.tidy(e)
+}
+
+// clear forgets the failures of a key, not the attempts in flight.
+func (t *table) clear(key digest) {
+	if e := t.find(key); e != nil {
+		e.failures = 0
+		t.tidy(e)
+	}
+}
+
+// clearAccount does the same for all keys of an account. It looks at every entry, which takes about a millisecond.
+func (t *table) clearAccount(account uint64) {
+	for i := t.entries[0].newer; i != 0; {
+		e := &t.entries[i]
+		i = e.newer
+		if e.account == account {
+			e.failures = 0
+			t.tidy(e)
+		}
+	}
+}
+
+// remove takes a key out, attempts in flight included.
+func (t *table) remove(key digest) {
+	i := t.places[key]
+	delete(t.places, key)
+	t.unlink(i)
+	t.entries[i] = entry{newer: t.free}
+	t.free = i
+}
+
+// tidy removes an entry in which nothing is counted.
+func (t *table) tidy(e *entry) {
+	if e.idle() {
+		t.remove(e.key)
+	}
+}
+
+// dropForgotten removes the oldest entry if its failures are forgotten, and says whether it did.
+func (t *table) dropForgotten(now, quiet time.Duration) bool {
+	oldest := t.entries[0].newer
+	e := &t.entries[oldest]
+	if oldest == 0 || e.inFlight > 0 || now-e.last < quiet {
+		return false
+	}
+	t.remove(e.key)
+	return true
+}
+
+func (t *table) dropAllForgotten(now, quiet time.Duration) {
+	for t.dropForgotten(now, quiet) {
+	}
+}
+
+// evict removes the entry of a full table that matters least among a random sample. It removes none, and says so, if
+// attempts are in flight for the whole sample.
+func (t *table) evict() bool {
+	var least *entry
+	for range sample {
+		e := &t.entries[1+rand.IntN(len(t.entries)-1)] // a full table has no free places
+		if e.inFlight == 0 && (least == nil || e.failures < least.failures ||
+			e.failures == least.failures && e.last < least.last) {
+			least = e
+		}
+	}
+	if least == nil {
+		return false
+	}
+	t.remove(least.key)
+	return true
+}
+
+// link makes an entry the newest.
+func (t *table) link(i int32) {
+	newest := t.entries[0].older
+	t.entries[i].older, t.entries[i].newer = newest, 0
+	t.entries[newest].newer, t.entries[0].older = i, i
+}
+
+func (t *table) unlink(i int32) {
+	e := &t.entries[i]
+	t.entries[e.older].newer, t.entries[e.newer].older = e.newer, e.older
+}

@@ -1,0 +1,267 @@
+// Package throttle limits the attempts on passwords and client secrets by the failures before them.
+//
+// Each attempt is reserved before it is made, and counts as a failure until it is known how it ended: attempts made at
+// the same time get no more tries than those made one after the other. It is counted for
+//
+//   - the pair of account and source: after Limits.Failures each attempt waits, longer with each failure;
+//   - the source's address, and for IPv6 its /48: the same with more failures, whatever the accounts;
+//   - the account, whatever the sources: at most Limits.AccountCeiling failures in a row.
+//
+// A source from which somebody has succeeded is known good for that account. Its attempts are counted for the pair
+// only, so nobody elsewhere, nor in the same network, can lock the owner out. It is good for AccountCeiling failures in
+// a row.
+//
+// Failures are forgotten after 24 hours without one, or twice the MaxDelay if that is longer; those of an account after
+// AccountCeiling times the MaxDelay. A success takes away those of the pair and of the account, never those of the
+// address: whoever has one account could otherwise try all others.
+//
+// Nothing is kept but keyed digests, in memory of fixed size.
+package throttle
+
+import (
+	"container/list"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// How many entries the tables have at most. A pair, an account and an address take about 100 bytes each, a known good
+// source at most about 250: 50 MB when all are full.
+const (
+	maxPairs           = 1 << 17
+	maxAccounts        = 1 << 17
+	maxAddresses       = 1 << 16 // IPv6 networks included
+	maxKnown           = 1 << 16
+	maxKnownPerAccount = 16
+)
+
+// lifetime is how long an attempt may be in flight. It counts as a failure then, so a reservation that got lost neither
+// blocks for ever nor is a free try.
+const lifetime = time.Minute
+
+// Throttle counts failures. Its methods are safe for concurrent use; none of them waits. One mutex is enough: what is
+// done under it takes microseconds, and what it is for, hashing a password, takes milliseconds.
+type Throttle struct {
+	digester digester
+
+	mu        sync.Mutex
+	clock     clock
+	limits    Limits
+	pairs     *table
+	accounts  *table
+	addresses *table
+	known     *known
+	inFlight  *list.List         // of *flight, oldest first
+	guesses   map[digest]*flight // those in flight that have a secret
+}
+
+// New returns a throttle that has seen nothing.
+func New(limits Limits) *Throttle { return newThrottle(limits, time.Now) }
+
+func newThrottle(limits Limits, now func() time.Time) *Throttle {
+	return &Throttle{
+		digester:  newDigester(),
+		clock:     newClock(now),
+		limits:    limits.complete(),
+		pairs:     newTable(maxPairs),
+		accounts:  newTable(maxAccounts),
+		addresses: newTable(maxAddresses),
+		known:     newKnown(maxKnown, maxKnownPerAccount),
+		inFlight:  list.New(),
+		guesses:   make(map[digest]*flight),
+	}
+}
+
+// SetLimits changes the limits. What was counted stays and is held against the new ones; only a new prefix makes new
+// sources of the addresses that it is for, with no failures and not known good.
+func (t *Throttle) SetLimits(limits Limits) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.limits = limits.complete()
+}
+
+// Limit is one of those that refuse an attempt.
+type Limit string
+
+// The limits, by what they are for.
+const (
+	LimitPair    Limit = "pair"    // an account and a source
+	LimitAccount Limit = "account" // the ceiling of an account
+	LimitAddress Limit = "address"
+	LimitNetwork Limit = "network" // an IPv6 /48
+	LimitRate    Limit = "rate"    // see Rate
+)
+
+// RefusedError says that an attempt must not be made now.
+type RefusedError struct {
+	RetryAfter time.Duration // whole seconds, at least one
+	Limit      Limit         // for the log, not for whoever is refused; of several the one with the longest wait
+}
+
+// Error says when to try again.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("too many attempts (%s), the next one in %v", e.Limit, e.RetryAfter)
+}
+
+// refused rounds a wait up to whole seconds.
+func refused(limit Limit, wait time.Duration) *RefusedError {
+	wait += time.Second - 1
+	return &RefusedError{RetryAfter: max(time.Second, wait.Truncate(time.Second)), Limit: limit}
+}
+
+// Reserve counts an attempt that is about to be made. The caller then makes it and says how it ended, within a minute.
+// The error is a *RefusedError: the attempt must not be made. It was not counted, and made no wait longer. An attempt
+// that could be made if those in flight did not fail may be tried again in a second.
+func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.advance()
+	k := t.digester.keys(a, t.limits)
+	f := t.guesses[k.guess]
+	if f == nil {
+		f = &flight{throttle: t, keys: k, skipAccount: a.SkipAccount, since: now}
+		known, err := t.reserveKnown(f, now)
+		if !known {
+			err = t.reserve(f, now)
+		}
+		if err != nil {
+			return nil, err
+		}
+		f.known = known
+		f.element = t.inFlight.PushBack(f)
+		if k.guess != (digest{}) {
+			t.guesses[k.guess] = f
+		}
+	}
+	f.reservations++
+	return &Reservation{throttle: t, flight: f}, nil
+}
+
+// reserveKnown counts an attempt if its source is known good, and says whether it is.
+func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err error) {
+	b := t.limits.pair()
+	s := t.known.find(f.keys.account, f.keys.pair)
+	if s == nil {
+		return false, nil
+	}
+	s.forget(now, b.quiet)
+	if int(s.consecutive) >= t.limits.AccountCeiling {
+		// its failures go on where everybody's are
+		e := t.pairs.obtain(f.keys.pair, f.keys.accountTag(), now, b.quiet)
+		if e == nil {
+			return true, refused(LimitPair, inFlightDelay)
+		}
+		e.counter = s.counter
+		t.known.remove(f.keys.account, f.keys.pair)
+		return false, nil
+	}
+	wait := s.wait(b, now)
+	if wait == 0 && int(s.consecutive+s.inFlight) >= t.limits.AccountCeiling {
+		wait = inFlightDelay
+	}
+	if wait > 0 {
+		return true, refused(LimitPair, wait)
+	}
+	s.inFlight++
+	return true, nil
+}
+
+// reserve counts an attempt from any other source, for all of its keys or for none.
+func (t *Throttle) reserve(f *flight, now time.Duration) error {
+	l, k := t.limits, &f.keys
+	type check struct {
+		limit Limit
+		bound bound
+		held  held
+	}
+	checks := make([]check, 0, 4)
+	checks = append(checks, check{LimitPair, l.pair(), held{t.pairs, k.pair}})
+	if !f.skipAccount {
+		checks = append(checks, check{LimitAccount, l.account(), held{t.accounts, k.account}})
+	}
+	if k.address != (digest{}) {
+		checks = append(checks, check{LimitAddress, l.address(), held{t.addresses, k.address}})
+	}
+	if k.network != (digest{}) {
+		checks = append(checks, check{LimitNetwork, l.network(), held{t.addresses, k.network}})
+	}
+
+	var longest time.Duration
+	var by Limit
+	for _, c := range checks {
+		if e := c.held.table.find(c.held.key); e != nil {
+			e.forget(now, c.bound.quiet)
+			if wait := e.wait(c.bound, now); wait > longest {
+				longest, by = wait, c.limit
+			}
+		}
+	}
+	if longest > 0 {
+		return refused(by, longest)
+	}
+	for i, c := range checks {
+		e := c.held.table.obtain(c.held.key, k.accountTag(), now, c.bound.quiet)
+		if e == nil {
+			for _, c := range checks[:i] {
+				c.held.table.cancel(c.held.key)
+			}
+			return refused(c.limit, inFlightDelay)
+		}
+		e.inFlight++
+		if c.limit != LimitPair {
+			f.held = append(f.held, c.held)
+		}
+	}
+	return nil
+}
+
+// advance reads the clock and ends the attempts that are in flight for too long.
+func (t *Throttle) advance() time.Duration {
+	now := t.clock.read()
+	for {
+		oldest := t.inFlight.Front()
+		if oldest == nil {
+			return now
+		}
+		f := oldest.Value.(*flight)
+		if now-f.since < lifetime {
+			return now
+		}
+		f.failAt(f.since + lifetime)
+	}
+}
+
+// Forget drops the failures of an account, whatever the source, as if the operator had let the owner in. Known good
+// sources stay, addresses keep their failures.
+func (t *Throttle) Forget(account string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.advance()
+	k := keys{account: t.digester.digest(ofAccount, account)}
+	t.accounts.clear(k.account)
+	t.pairs.clearAccount(k.accountTag())
+	t.known.clear(k.account)
+}
+
+// Entries are how much a throttle remembers.
+type Entries struct {
+	Pairs     int // of account and source, without those known good
+	Accounts  int
+	Addresses int // IPv6 networks included
+	Known     int // good sources of accounts
+	InFlight  int // guesses that are being checked
+}
+
+// Entries counts what is not forgotten.
+func (t *Throttle) Entries() Entries {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.advance()
+	t.pairs.dropAllForgotten(now, t.limits.pair().quiet)
+	t.accounts.dropAllForgotten(now, t.limits.account().quiet)
+	t.addresses.dropAllForgotten(now, t.limits.address().quiet)
+	return Entries{
+		Pairs: t.pairs.len(), Accounts: t.accounts.len(), Addresses: t.addresses.len(),
+		Known: t.known.sources, InFlight: t.inFlight.Len(),
+	}
+}

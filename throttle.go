@@ -1,0 +1,183 @@
+package caddygrant
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/throttle"
+)
+
+// Throttle bounds failed logins (RFC 6749 §4.3.2). Failures are counted for each account
+// and source together, for each source alone, and for each account alone. A source is the
+// client's address, or an authenticated client, whose users may all have one address.
+// Whoever has logged in from a source before is counted there for that account and source
+// alone, so that nobody elsewhere can lock the owner out. The counts are kept in memory:
+// they survive a reload of the config, not a restart, and every node has its own.
+type Throttle struct {
+	// Count nothing. Default: `false`.
+	Off bool `json:"off,omitempty"`
+
+	// How many times in a row a login to an account may fail from one source before it has
+	// to wait. An address alone may have 10 times as many, an IPv6 /48 100 times. Default: `5`.
+	Failures int `json:"failures,omitempty"`
+
+	// The first wait. It doubles with every further failure. Default: `30s`.
+	MinDelay caddy.Duration `json:"min_delay,omitempty"`
+
+	// The longest wait. Default: `1h`.
+	MaxDelay caddy.Duration `json:"max_delay,omitempty"`
+
+	// How many times in a row logins to an account may fail from all sources together from
+	// which nobody has logged in to it before. After that these have one try per `max_delay`
+	// (NIST SP 800-63B-4 §3.2.2). Default: `100`.
+	AccountCeiling int `json:"account_ceiling,omitempty"`
+
+	// How many bits of an IPv4 address make a source, 8 to 32. Default: `32`.
+	IPv4Prefix int `json:"ipv4_prefix,omitempty"`
+
+	// How many bits of an IPv6 address make a source, 32 to 128. Default: `64`.
+	IPv6Prefix int `json:"ipv6_prefix,omitempty"`
+}
+
+func (t *Throttle) validate() error {
+	defaults := throttle.DefaultLimits()
+	shortest := cmp.Or(time.Duration(t.MinDelay), defaults.MinDelay)
+	longest := cmp.Or(time.Duration(t.MaxDelay), defaults.MaxDelay)
+	switch {
+	case t.Off && *t != Throttle{Off: true}:
+		return errors.New("throttle: it is off and has limits: keep one of them")
+	case t.Failures < 0 || t.Failures > maxThrottleFailures:
+		return fmt.Errorf("throttle: failures %d: it must be 1 to %d", t.Failures, maxThrottleFailures)
+	case !validDelay(t.MinDelay) || !validDelay(t.MaxDelay):
+		return errors.New("throttle: delay: both must be 1s to 24h")
+	case shortest > longest:
+		return fmt.Errorf("throttle: delay: the first wait is %v, but the longest %v", shortest, longest)
+	case t.AccountCeiling < 0 || t.AccountCeiling > maxThrottleFailures:
+		return fmt.Errorf("throttle: account_ceiling %d: it must be 1 to %d", t.AccountCeiling, maxThrottleFailures)
+	case t.IPv4Prefix != 0 && (t.IPv4Prefix < 8 || t.IPv4Prefix > 32):
+		return fmt.Errorf("throttle: ipv4_prefix %d: it must be 8 to 32", t.IPv4Prefix)
+	case t.IPv6Prefix != 0 && (t.IPv6Prefix < 32 || t.IPv6Prefix > 128):
+		return fmt.Errorf("throttle: ipv6_prefix %d: it must be 32 to 128", t.IPv6Prefix)
+	}
+	return nil
+}
+
+func validDelay(d caddy.Duration) bool {
+	return d == 0 || time.Duration(d) >= time.Second && time.Duration(d) <= maxThrottleDelay
+}
+
+// limits are the settings, with zeros for the defaults of the package.
+func (t *Throttle) limits() throttle.Limits {
+	return throttle.Limits{
+		Failures:       t.Failures,
+		MinDelay:       time.Duration(t.MinDelay),
+		MaxDelay:       time.Duration(t.MaxDelay),
+		AccountCeiling: t.AccountCeiling,
+		IPv4Prefix:     t.IPv4Prefix,
+		IPv6Prefix:     t.IPv6Prefix,
+	}
+}
+
+// pooledThrottle is what a process has counted for the servers of one name.
+type pooledThrottle struct {
+	*throttle.Throttle
+	revocations *throttle.Rate // of users
+	limits      governed[throttle.Limits]
+}
+
+// Destruct has nothing to end.
+func (*pooledThrottle) Destruct() error { return nil }
+
+// serverThrottle is a server's share in it.
+type serverThrottle struct {
+	*pooledThrottle
+	off     bool
+	poolKey string // empty until taken
+	own     throttle.Limits
+}
+
+func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error) {
+	if settings == nil {
+		settings = new(Throttle)
+	}
+	if err := settings.validate(); err != nil {
+		return nil, err
+	}
+	poolKey := "throttle|" + name
+	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+		p := &pooledThrottle{
+			Throttle:    throttle.New(settings.limits()),
+			revocations: throttle.NewRate(maxRevocationsPerMinute),
+		}
+		p.limits = newGoverned(settings.limits(), p.SetLimits)
+		return p, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("joining the counts of failures: %w", err)
+	}
+	return &serverThrottle{pooledThrottle: pooled.(*pooledThrottle), off: settings.Off, poolKey: poolKey, own: settings.limits()}, nil
+}
+
+// release gives back the reference to the counts.
+func (t *serverThrottle) release() {
+	if t.poolKey != "" {
+		_, _ = processState.Delete(t.poolKey) // Destruct does not fail
+		t.poolKey = ""
+	}
+}
+
+// reservation is an attempt that is counted until it is known how it ended.
+type reservation interface {
+	KnownGood() bool
+	Succeed()
+	Fail()
+	Cancel()
+}
+
+// reserve counts an attempt before it is made. A refusal is an answer to the client.
+func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauthError) {
+	if t.off {
+		return uncounted{}, nil
+	}
+	reserved, err := t.Reserve(attempt)
+	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
+		return nil, errThrottled(refused)
+	}
+	return reserved, nil
+}
+
+// uncounted is the reservation where nothing is counted.
+type uncounted struct{}
+
+func (uncounted) KnownGood() bool { return false }
+func (uncounted) Succeed()        {}
+func (uncounted) Fail()           {}
+func (uncounted) Cancel()         {}
+
+// allowRevocation bounds what the clients of a user can have written to storage.
+func (t *serverThrottle) allowRevocation(subject string) error {
+	if t.off {
+		return nil
+	}
+	if refused, ok := errors.AsType[*throttle.RefusedError](t.revocations.Allow(subject)); ok {
+		return errTooManyRevocations(refused)
+	}
+	return nil
+}
+
+// addressOf is an address as a source; one that cannot be read is unknown.
+func addressOf(address string) throttle.Source {
+	ip, _ := netip.ParseAddr(address)
+	return throttle.Address(ip)
+}
+
+const (
+	maxThrottleFailures     = 10_000
+	maxThrottleDelay        = 24 * time.Hour
+	maxRevocationsPerMinute = 60
+)
