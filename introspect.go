@@ -79,7 +79,7 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
 // that a refresh with it would succeed.
 func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
-	if token.ClientID != req.client.ID || token.expired() || !req.client.mayUse(grantTypeRefreshToken) {
+	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
 		return inactive(), nil
 	}
 	user, err := s.tokenUser(keys, token.UserID, token.CredentialVersion)

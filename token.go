@@ -105,7 +105,7 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 // newSession begins a session, of which nothing is written anywhere. Without refresh
 // tokens it ends with its access token.
 func (s *Server) newSession(client *Client, scopes []string, begins time.Time) *tokenSession {
-	if s.grants[grantTypeRefreshToken] == nil || !client.mayUse(grantTypeRefreshToken) {
+	if !s.mayRefresh(client) {
 		ends := begins.Add(s.accessTokenTTL(client))
 		return &tokenSession{id: session.NewID(ends), ends: ends}
 	}
@@ -116,6 +116,11 @@ func (s *Server) newSession(client *Client, scopes []string, begins time.Time) *
 		scope:      strings.Join(scopes, " "),
 		generation: func(context.Context) (uint64, error) { return 0, nil },
 	}
+}
+
+// mayRefresh tells whether the client's sessions have refresh tokens.
+func (s *Server) mayRefresh(client *Client) bool {
+	return s.grants[grantTypeRefreshToken] != nil && client.mayUse(grantTypeRefreshToken)
 }
 
 func (s *Server) accessTokenTTL(client *Client) time.Duration {
