@@ -77,7 +77,7 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 }
 
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
-// that a refresh with it would succeed.
+// that it is good for a refresh, whatever scopes are left to grant.
 func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
 	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
 		return inactive(), nil
