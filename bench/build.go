@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// binaries are the programs that a run starts.
+type binaries struct {
+	caddy string // with the module, as it is in this checkout
+	plain string // without it
+	load  string // the load generator
+}
+
+// build compiles them into the directory of the run.
+func (b *bench) build(ctx context.Context) error {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", modulePath).Output()
+	if err != nil {
+		return fmt.Errorf("looking for the checkout: run it there as `go run ./bench`: %w", err)
+	}
+	checkout := strings.TrimSpace(string(root))
+	for _, program := range []struct {
+		binary *string
+		name   string
+		dir    string // of its module
+		path   string
+	}{
+		{&b.caddy, "caddy", checkout, "./cmd/caddy"},
+		{&b.plain, "plain", checkout, "./bench/plain"},
+		{&b.load, "load", filepath.Join(checkout, "bench", "load"), "."},
+	} {
+		*program.binary = filepath.Join(b.dir, program.name)
+		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", *program.binary, program.path)
+		build.Dir = program.dir
+		if output, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("building %s: %w\n%s", program.name, err, output)
+		}
+	}
+	return nil
+}
+
+const modulePath = "github.com/caddygrant/caddy-grant"

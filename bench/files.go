@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bufio"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+
+	"github.com/GehirnInc/crypt"
+	_ "github.com/GehirnInc/crypt/apr1_crypt"   // for crypted
+	_ "github.com/GehirnInc/crypt/sha512_crypt" // for crypted
+	"golang.org/x/crypto/argon2"
+	"golang.org/x/crypto/bcrypt"
+)
+
+// thePassword is that of every user who has a right one.
+const thePassword = "correct-horse"
+
+// bcrypted is the hash of thePassword.
+func bcrypted(cost int) (string, error) {
+	hash, err := bcrypt.GenerateFromPassword([]byte(thePassword), cost)
+	return string(hash), err
+}
+
+// argon2ided is the hash of thePassword, with a memory in KiB.
+func argon2ided(memory, time uint32) string {
+	salt := make([]byte, 16)
+	rand.Read(salt) // never fails: it crashes the program instead
+	key := argon2.IDKey([]byte(thePassword), salt, time, memory, 1, 32)
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", memory, time, encode(salt), encode(key))
+}
+
+// crypted is the hash of thePassword by a scheme of crypt(3).
+func crypted(scheme crypt.Crypt) (string, error) {
+	return scheme.New().Generate([]byte(thePassword), nil)
+}
+
+// writeLines writes a file of that many lines.
+func writeLines(path string, n int, line func(i int) string) error {
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	w := bufio.NewWriter(file)
+	for i := range n {
+		w.WriteString(line(i))
+		w.WriteByte('\n')
+	}
+	if err := w.Flush(); err != nil { // of the first error too
+		return err
+	}
+	return file.Close()
+}
+
+// writeUsers writes an htpasswd file in which user0, user1 … have the same hash.
+func writeUsers(path string, n int, hash string) error {
+	return writeLines(path, n, func(i int) string { return fmt.Sprintf("user%d:%s", i, hash) })
+}

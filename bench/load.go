@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// plan tells the load generator what to send, see load/plan.go.
+type plan struct {
+	Method   string            `json:"method"`
+	URL      string            `json:"url"`
+	Header   map[string]string `json:"header,omitempty"`
+	Body     string            `json:"body,omitempty"`
+	First    uint64            `json:"first,omitempty"`
+	Users    uint64            `json:"users,omitempty"`
+	Rate     int               `json:"rate,omitempty"`
+	Workers  uint64            `json:"workers"`
+	Duration time.Duration     `json:"duration"`
+	Expect   []expectation     `json:"expect"`
+}
+
+type expectation struct {
+	Status   uint16 `json:"status"`
+	Contains string `json:"contains"`
+}
+
+// outcome is what it tells in the end, see load/attack.go.
+type outcome struct {
+	Answers []uint64      `json:"answers"`
+	Seconds float64       `json:"seconds"`
+	P50     time.Duration `json:"p50"`
+	P99     time.Duration `json:"p99"`
+	Max     time.Duration `json:"max"`
+
+	Unexpected      uint64 `json:"unexpected"`
+	FirstUnexpected string `json:"first_unexpected"`
+}
+
+// perSecond is the rate of all answers, or of those that fit one expectation.
+func (o outcome) perSecond(expectations ...int) float64 {
+	total := uint64(0)
+	for i, n := range o.Answers {
+		if len(expectations) == 0 || expectations[0] == i {
+			total += n
+		}
+	}
+	return float64(total) / o.Seconds
+}
+
+// offer sends a load and waits until it has ended: when its time is up, or the context ends. It is an error if there
+// was an unexpected answer.
+func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
+	b.calls++
+	p.First = b.calls << 19 // numbers are not used twice: 2^24 addresses are 32 loads of 2^19
+	var o outcome
+	input, err := json.Marshal(p)
+	if err != nil {
+		return o, err
+	}
+	var output bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.load)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
+	if err := cmd.Run(); err != nil && (ctx.Err() == nil || output.Len() == 0) {
+		return o, fmt.Errorf("the load generator: %w", err)
+	}
+	if err := json.Unmarshal(output.Bytes(), &o); err != nil {
+		return o, fmt.Errorf("the load generator: %w", err)
+	}
+	answers := uint64(0)
+	for _, n := range o.Answers {
+		answers += n
+	}
+	switch {
+	case o.Unexpected > 0:
+		return o, fmt.Errorf("%d of %d answers of %s were unexpected, the first: %s", o.Unexpected, o.Unexpected+answers, p.URL, o.FirstUnexpected)
+	case answers == 0 || o.Seconds <= 0:
+		return o, fmt.Errorf("there was no answer of %s", p.URL)
+	}
+	return o, nil
+}
+
+// background offers a load until it is stopped.
+func (b *bench) background(ctx context.Context, p plan) (stop func() (outcome, error)) {
+	ctx, cancel := context.WithCancel(ctx)
+	var o outcome
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		o, err = b.offer(ctx, p)
+	}()
+	return func() (outcome, error) {
+		cancel()
+		<-done
+		return o, err
+	}
+}
+
+// ask is a plan that gets a path again and again.
+func ask(s *server, path, contains string, workers uint64) plan {
+	return plan{
+		Method: http.MethodGet, URL: s.url(path), Workers: workers,
+		Expect: []expectation{{http.StatusOK, contains}},
+	}
+}
+
+// logins is a plan of password grants.
+func logins(s *server, username, password string, users, workers uint64) plan {
+	return plan{
+		Method: http.MethodPost, URL: s.url("/token"), Header: map[string]string{"Content-Type": formType},
+		Body:  "grant_type=password&client_id=" + clientID + "&client_secret=" + clientSecret + "&username=" + username + "&password=" + password,
+		Users: users, Workers: workers,
+	}
+}

@@ -1,0 +1,120 @@
+// Command bench measures what caddy-grant costs and what it withstands, side by side with what limits it:
+//
+//	go run ./bench                        # everything, about 7 minutes
+//	go run ./bench -run cold,flood -rounds 9 -json figures.json
+//	go run ./bench -run soak -soak 10m
+//
+// Every figure that counts is a ratio of two things measured in turns in the same run, since the speed of a machine
+// drifts. Each answer is checked; of a workload that got one that it did not expect, nothing is reported. It builds
+// the servers and the load generator (a module of its own, in load/), and starts them as processes on loopback.
+// Nothing else should run on the machine meanwhile.
+//
+// The exit code is 0 if every workload could be measured, also where a figure is not what is wanted.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// bench is one run of the program.
+type bench struct {
+	options
+	binaries
+	dir   string // for all that the run writes
+	calls uint64 // load plans so far, see numbers
+}
+
+type options struct {
+	rounds int
+	slot   time.Duration
+	tries  int
+	soak   time.Duration
+}
+
+// workload is a group of figures that are measured together.
+type workload struct {
+	name    string
+	measure func(context.Context, *bench) ([]figure, error)
+}
+
+var workloads = []workload{
+	{"cold", measureCold},
+	{"equal", measureEqual},
+	{"users", measureUsers},
+	{"flood", measureFlood},
+	{"soak", measureSoak},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	var names []string
+	for _, w := range workloads {
+		names = append(names, w.name)
+	}
+	b := new(bench)
+	only := flag.String("run", strings.Join(names, ","), "the `workloads` to measure")
+	flag.IntVar(&b.rounds, "rounds", 5, "how many times to measure, in turns")
+	flag.DurationVar(&b.slot, "slot", 4*time.Second, "how long a turn takes")
+	flag.IntVar(&b.tries, "tries", 200, "how many tries of each kind the workload equal takes")
+	flag.DurationVar(&b.soak, "soak", time.Minute, "how long the workload soak takes")
+	output := flag.String("json", "", "write the figures to this `file` too")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q", flag.Arg(0))
+	}
+	if b.rounds < 1 || b.slot < time.Second || b.tries < 20 || b.soak < 20*time.Second {
+		return errors.New("too little to measure: at least 1 round, 1s a slot, 20 tries and a soak of 20s")
+	}
+	chosen := strings.Split(*only, ",")
+	for _, name := range chosen {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("there is no workload %q: it is one of %s", name, strings.Join(names, ", "))
+		}
+	}
+
+	var err error
+	if b.dir, err = os.MkdirTemp("", "bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := b.build(ctx); err != nil {
+		return err
+	}
+	r := newReport(b.options)
+	for _, w := range workloads {
+		if slices.Contains(chosen, w.name) {
+			fmt.Fprintf(os.Stderr, "measuring %s …\n", w.name)
+			begun := time.Now()
+			figures, err := w.measure(ctx, b)
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			r.add(w.name, figures, err, time.Since(begun))
+		}
+	}
+	r.print(os.Stdout)
+	if *output != "" {
+		if err := r.write(*output); err != nil {
+			return err
+		}
+	}
+	return r.failure()
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// figure is something that was measured in every round.
+type figure struct {
+	Name   string    `json:"name"`
+	Unit   string    `json:"unit,omitempty"` // none for ratios
+	Values []float64 `json:"values"`         // one a round
+	Median float64   `json:"median"`
+	Wanted string    `json:"wanted,omitempty"`
+	Met    *bool     `json:"met,omitempty"` // whether the median is what is wanted
+}
+
+func measured(name, unit string, values ...float64) figure {
+	return figure{Name: name, Unit: unit, Values: values, Median: median(values)}
+}
+
+func ratio(name string, values ...float64) figure { return measured(name, "", values...) }
+
+func (f figure) atLeast(limit float64) figure {
+	return f.judged(fmt.Sprintf("≥ %g", limit), f.Median >= limit)
+}
+
+func (f figure) atMost(limit float64) figure {
+	return f.judged(fmt.Sprintf("≤ %.3g", limit), f.Median <= limit)
+}
+
+func (f figure) judged(wanted string, met bool) figure {
+	f.Wanted, f.Met = wanted, &met
+	return f
+}
+
+func (f figure) verdict() string {
+	switch {
+	case f.Met == nil:
+		return ""
+	case *f.Met:
+		return "yes"
+	}
+	return "NO"
+}
+
+// report is what a run has to say.
+type report struct {
+	Machine   machine   `json:"machine"`
+	Rounds    int       `json:"rounds"`
+	Slot      string    `json:"slot"`
+	Workloads []section `json:"workloads"`
+}
+
+type section struct {
+	Name    string   `json:"name"`
+	Seconds float64  `json:"seconds"`
+	Figures []figure `json:"figures,omitempty"`
+	Refused string   `json:"refused,omitempty"` // why there are none
+}
+
+func newReport(o options) *report {
+	return &report{Machine: thisMachine(), Rounds: o.rounds, Slot: o.slot.String()}
+}
+
+// add takes the figures of a workload, or none if anything went wrong: then they would be figures of something else.
+func (r *report) add(name string, figures []figure, err error, took time.Duration) {
+	s := section{Name: name, Seconds: math.Round(took.Seconds()), Figures: figures}
+	for _, f := range figures {
+		if err == nil && slices.ContainsFunc(f.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
+			err = fmt.Errorf("%s is no number: %v", f.Name, f.Values)
+		}
+	}
+	if err != nil {
+		s.Figures, s.Refused = nil, err.Error()
+	}
+	r.Workloads = append(r.Workloads, s)
+}
+
+func (r *report) print(w io.Writer) {
+	m := r.Machine
+	fmt.Fprintf(w, "%s, %d cores, %s, %s, %s; %d rounds, slots of %s\n",
+		m.CPU, m.Cores, m.OS, m.Go, m.Date.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Slot)
+	for _, s := range r.Workloads {
+		fmt.Fprintf(w, "\n%s (%.0f s)\n", s.Name, s.Seconds)
+		if s.Refused != "" {
+			fmt.Fprintf(w, "  not reported: %s\n", s.Refused)
+			continue
+		}
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "  \tmedian\tspread\twanted\tmet")
+		for _, f := range s.Figures {
+			spread := ""
+			if len(f.Values) > 1 {
+				spread = brief(slices.Min(f.Values)) + " … " + brief(slices.Max(f.Values))
+			}
+			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", f.Name, strings.TrimSpace(brief(f.Median)+" "+f.Unit), spread, f.Wanted, f.verdict())
+		}
+		table.Flush()
+	}
+}
+
+// brief writes a number with as many digits as it is worth.
+func brief(v float64) string {
+	switch size := math.Abs(v); {
+	case v == math.Trunc(v) || size >= 1000:
+		return fmt.Sprintf("%.0f", v)
+	case size >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case size >= 0.1:
+		return fmt.Sprintf("%.3f", v)
+	}
+	return fmt.Sprintf("%.2g", v)
+}
+
+func (r *report) write(path string) error {
+	content, err := json.MarshalIndent(r, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(content, '\n'), 0o644)
+}
+
+// failure is an error if a workload has no figures.
+func (r *report) failure() error {
+	var refused []string
+	for _, s := range r.Workloads {
+		if s.Refused != "" {
+			refused = append(refused, s.Name)
+		}
+	}
+	if len(refused) > 0 {
+		return fmt.Errorf("not reported: %s", strings.Join(refused, ", "))
+	}
+	return nil
+}

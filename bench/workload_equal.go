@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// measureEqual compares what an unknown name costs with what a known one costs: if one took longer, anybody could find
+// out by the clock which names exist.
+func measureEqual(ctx context.Context, b *bench) ([]figure, error) {
+	figures, err := equalMedians(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	mixed, err := equalDistributions(ctx, b)
+	return append(figures, mixed...), err
+}
+
+// equalMedians is for names that all have a hash of the same cost. Tries of the two kinds take turns.
+func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
+	hash, err := bcrypted(bcryptCost)
+	if err != nil {
+		return nil, err
+	}
+	users := b.path("equal.htpasswd")
+	if err := writeUsers(users, equalUsers, hash); err != nil {
+		return nil, err
+	}
+	// The client of the logins is public and the other one has a hash, so that all secrets there are cost the same.
+	s, err := b.start(ctx, "equal", b.caddy, "", fmt.Sprintf(`token_endpoint {
+		users htpasswd %s
+		client cli {
+			public
+		}
+		client app {
+			secret_hash %s
+		}
+		throttle off
+	}`, users, hash))
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+
+	c := newClient()
+	user := func(username, password string) url.Values {
+		return url.Values{"grant_type": {"password"}, "client_id": {"cli"}, "username": {username}, "password": {password}}
+	}
+	app := func(id, secret string) url.Values {
+		return url.Values{"grant_type": {"password"}, "client_id": {id}, "client_secret": {secret}, "username": {"user0"}, "password": {thePassword}}
+	}
+	for _, right := range []url.Values{user("user0", thePassword), app("app", thePassword)} {
+		a, err := c.post(ctx, s.url("/token"), right, nil)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := a.tokens(); err != nil {
+			return nil, err
+		}
+	}
+
+	var figures []figure
+	for _, kind := range []struct {
+		name    string
+		known   func(i int) url.Values
+		unknown func(i int) url.Values
+		status  int
+		code    string
+	}{
+		{
+			"user",
+			func(i int) url.Values { return user(fmt.Sprintf("user%d", i%equalUsers), wrong(i)) },
+			func(i int) url.Values { return user(fmt.Sprintf("nobody%d", i%equalUsers), wrong(i)) },
+			http.StatusBadRequest, `"invalid_grant"`,
+		},
+		{
+			"client",
+			func(i int) url.Values { return app("app", wrong(i)) },
+			func(i int) url.Values { return app(fmt.Sprintf("app%d", i%equalUsers), wrong(i)) },
+			http.StatusUnauthorized, `"invalid_client"`,
+		},
+	} {
+		try := func(form url.Values) (float64, error) {
+			a, err := c.post(ctx, s.url("/token"), form, nil)
+			if err != nil {
+				return 0, err
+			}
+			return milliseconds(a.took), a.expect(kind.status, kind.code)
+		}
+		known, unknown, err := inTurns(b.tries,
+			func(i int) (float64, error) { return try(kind.known(i)) },
+			func(i int) (float64, error) { return try(kind.unknown(i)) })
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures,
+			measured("known "+kind.name+", wrong password", "ms", median(known)),
+			measured("unknown "+kind.name, "ms", median(unknown)),
+			measured("unknown and known "+kind.name+": the medians differ by", "%", 100*apart(median(known), median(unknown))).atMost(2),
+			measured("  and the medians of known tries with odd and even numbers by", "%", 100*apart(median(everyOther(known, 0)), median(everyOther(known, 1)))),
+		)
+	}
+	return figures, nil
+}
+
+// inTurns takes n tries of each of two kinds, and each kind is the first one in every other pair.
+func inTurns(n int, a, b func(i int) (float64, error)) (ofA, ofB []float64, err error) {
+	ofA, ofB = make([]float64, n), make([]float64, n)
+	for i := range n {
+		first, second := func() (err error) { ofA[i], err = a(i); return err }, func() (err error) { ofB[i], err = b(i); return err }
+		if i%2 == 1 {
+			first, second = second, first
+		}
+		if err := first(); err != nil {
+			return nil, nil, err
+		}
+		if err := second(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return ofA, ofB, nil
+}
+
+// everyOther is every second value from the given one on: two halves of one kind show how far the medians of equal
+// things are apart by chance.
+func everyOther(values []float64, from int) []float64 {
+	var half []float64
+	for i := from; i < len(values); i += 2 {
+		half = append(half, values[i])
+	}
+	return half
+}
+
+// wrong is a password that is new with every try: equal attempts might share a hash.
+func wrong(i int) string { return fmt.Sprintf("wrong-%d-%d", time.Now().UnixNano(), i) }
+
+const equalUsers = 20
