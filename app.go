@@ -165,7 +165,7 @@ func (a *App) Start() error {
 		zap.Int("concurrency", a.checkLimits.Concurrency),
 		zap.Int("queue", a.checkLimits.Queue),
 		zap.Duration("wait", a.checkLimits.Wait),
-		zap.Uint64("memory_bytes_at_most", uint64(a.checkLimits.Concurrency)*memory))
+		zap.Uint64("memory_bytes_at_most", uint64(a.checkLimits.Concurrency)*memory*uncollected))
 	return nil
 }
 
@@ -208,6 +208,10 @@ var processState = caddy.NewUsagePool()
 var configs atomic.Uint64
 
 const (
+	// uncollected is how many times the memory of a comparison the heap may grow by: Go
+	// collects garbage when it has doubled, and hashes leave theirs behind.
+	uncollected = 4
+
 	appID       = "grant"
 	defaultName = "default"
 

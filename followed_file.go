@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -55,9 +56,14 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 	key := fileKey{path: path, reads: reads, format: format, weak: options.AllowWeakHashes}
 	value, _, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
 		file, err := livefile.Open(livefile.Options[T]{
-			Path:    path,
-			Parse:   parse,
-			Loaded:  func(content T) { logLoaded(key, content) },
+			Path:  path,
+			Parse: parse,
+			Loaded: func(content T) {
+				logLoaded(key, content)
+				if content.Len() > largeFile {
+					debug.FreeOSMemory() // what was read and parsed is twice what is kept
+				}
+			},
 			Logger:  fileLogger,
 			Observe: func(status livefile.Status) { observeFile(key, status) },
 		})
@@ -107,6 +113,9 @@ func logLoaded(key fileKey, content fileContent) {
 		logger.Warn("hashes that should be replaced", zap.Int("count", count), zap.String("advice", advice))
 	}
 }
+
+// largeFile is how many users or clients make it worth a collection to give memory back.
+const largeFile = 100_000
 
 // fileLogger is Caddy's own, since a followed file outlives the config that opened it.
 func fileLogger() *zap.Logger { return caddy.Log().Named("grant.files") }
