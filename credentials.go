@@ -125,7 +125,7 @@ func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (bo
 		return false, refused
 	}
 	result, err := s.verifier.Verify(ctx, password.Attempt{
-		Key: req.network(), Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable,
+		Key: req.network(), First: settle.KnownGood(), Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable,
 	})
 	if err != nil {
 		settle.Cancel()
