@@ -156,7 +156,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "scopes":
 		c.Scopes, err = scopeArgs(d)
 	case "grants":
-		if c.Grants, err = someArgs(d); err == nil {
+		if c.Grants, err = listArgs(d, "all grants"); err == nil {
 			err = wrap(d, validateGrants(c.Grants))
 		}
 	case "access_token_ttl":
@@ -168,9 +168,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "refresh_grace":
 		c.RefreshGrace, err = graceArg(d)
 	case "revocation_poll":
-		if c.RevocationPoll, err = durationArg(d); err == nil {
-			err = wrap(d, validateRevocationPoll(c.RevocationPoll))
-		}
+		c.RevocationPoll, err = pollArg(d)
 	case "leeway":
 		c.Leeway, err = leewayArg(d)
 	case "typ":

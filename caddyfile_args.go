@@ -48,10 +48,15 @@ func oneArg(d *caddyfile.Dispenser) (string, error) {
 }
 
 func someArgs(d *caddyfile.Dispenser) ([]string, error) {
+	return listArgs(d, "no restriction of its own")
+}
+
+// listArgs takes one argument or more. without says what it means to leave the line out.
+func listArgs(d *caddyfile.Dispenser, without string) ([]string, error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
 	if len(args) == 0 || slices.Contains(args, "") {
-		return nil, d.Errf("%s takes one argument or more; leave the line out for no restriction of its own", setting)
+		return nil, d.Errf("%s takes one argument or more; leave the line out for %s", setting, without)
 	}
 	return args, nil
 }
@@ -120,6 +125,19 @@ func graceArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
 		return 0, d.Errf("%s %s: it must be a duration such as 10s, or 0s", setting, arg)
 	}
 	return caddy.Duration(grace), wrap(d, validateGrace(caddy.Duration(grace)))
+}
+
+func pollArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	setting := d.Val()
+	arg, err := oneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	poll, err := caddy.ParseDuration(arg)
+	if err != nil {
+		return 0, d.Errf("%s %s: it must be a duration such as 2s", setting, arg)
+	}
+	return caddy.Duration(poll), wrap(d, validateRevocationPoll(caddy.Duration(poll)))
 }
 
 func leewayArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {

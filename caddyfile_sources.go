@@ -175,7 +175,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "default_scopes":
 			client.DefaultScopes, err = scopeArgs(d)
 		case "grants":
-			client.Grants, err = someArgs(d)
+			client.Grants, err = listArgs(d, "all grants that the server offers")
 		case "audience":
 			client.Audience, err = someArgs(d)
 		case "access_token_ttl":
@@ -183,7 +183,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "refresh_token_ttl":
 			client.RefreshTokenTTL, err = ttlArg(d)
 		case "introspect":
-			client.Introspect, err = someArgs(d)
+			client.Introspect, err = listArgs(d, "the client's own tokens only")
 		case "end_user_ip":
 			client.EndUserIP, err = oneArg(d)
 		default:

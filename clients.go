@@ -189,7 +189,7 @@ func (c *Client) validate() error {
 		}
 	}
 	if c.Public && c.Introspect != nil {
-		return errors.New("introspect: a public client cannot, since anybody may pose as it")
+		return errors.New("introspect: a public client may not ask about tokens, since anybody can pose as it: give it a secret, or take introspect out")
 	}
 	if c.Public && c.EndUserIP != "" {
 		return errors.New("end_user_ip: a public client cannot vouch for an address, since anybody may pose as it")

@@ -76,6 +76,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	go s.sessions.sweep(ctx)
 	if checked {
+		s.sessions.observeRevocations()
 		go s.sessions.followRevocations(ctx)
 	}
 }

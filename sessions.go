@@ -60,24 +60,16 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 func (x *serverSessions) readRevocations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if err := x.pollOnce(ctx); err != nil {
+	if err := x.Poll(ctx, x.lifetime()); err != nil {
 		x.logger.Error("reading revocations from storage; trying again at start", zap.Error(err))
 	}
-}
-
-func (x *serverSessions) pollOnce(ctx context.Context) error {
-	err := x.Poll(ctx, x.lifetime())
-	if err == nil {
-		observeRevocations(x.server, x.memory.ViewReadAt())
-	}
-	return err
 }
 
 // followRevocations learns of sessions that other nodes revoke, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context) {
 	failing := false
-	for sleep(ctx, x.poll) {
-		err := x.pollOnce(ctx)
+	for sleep(ctx, x.untilPoll()) {
+		err := x.Poll(ctx, x.lifetime())
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -87,6 +79,21 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 			x.logger.Info("revocations are read from storage again")
 		}
 		failing = err != nil
+		x.observeRevocations()
+	}
+}
+
+// untilPoll is not long before the first reading, without which no token passes.
+func (x *serverSessions) untilPoll() time.Duration {
+	if x.memory.ViewReadAt().IsZero() {
+		return min(x.poll, time.Second)
+	}
+	return x.poll
+}
+
+func (x *serverSessions) observeRevocations() {
+	if at := x.memory.ViewReadAt(); !at.IsZero() {
+		observeRevocations(x.server, at)
 	}
 }
 

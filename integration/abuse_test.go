@@ -158,6 +158,7 @@ func TestAConnectionServesManyRequests(t *testing.T) {
 func TestPathVariants(t *testing.T) {
 	s := startCheap(t, basicSite)
 	const endpoint, nothing, app = "endpoint", "nothing", "app"
+	const below = "an endpoint that wants a token"
 	for target, where := range map[string]string{
 		"/token": endpoint, "/TOKEN": endpoint, "/Token": endpoint, "//token": endpoint, "/./token": endpoint,
 		"/x/../token": endpoint, "/token/../token": endpoint, "/../token": endpoint, "/%2Ftoken": endpoint,
@@ -165,7 +166,13 @@ func TestPathVariants(t *testing.T) {
 
 		"/token/": nothing, "/token//": nothing, "/token/.": endpoint, "/token/x": nothing, "/token/x/../y": nothing,
 		"/token%2Fx": nothing, "/token/jwks/x": nothing, "/token/jwks/": nothing, "/TOKEN/X": nothing,
-		"/token/revoke": nothing, "/token/introspect": nothing, "/token/token": nothing, "/token/%00": nothing,
+		"/token/token": nothing, "/token/%00": nothing, "/token/revoke/": nothing, "/token/introspect/x": nothing,
+		"/token/revoked": nothing, "/token/introspect.json": nothing, "/token/revoke/token": nothing, "/token/revoke%00": nothing,
+
+		"/token/revoke": below, "/TOKEN/Revoke": below, "//token//revoke": below, "/token%2Frevoke": below, "/token/revoke?x": below,
+		"/token/introspect": below, "/token/INTROSPECT": below, "/token/x/../introspect": below, "/token/%69ntrospect": below,
+
+		"/revoke": app, "/introspect": app, "/x/token/revoke": app, "/token;x/revoke": app,
 
 		"/tokenx": app, "/token.": app, "/token%20": app, "/token%00": app, "/token;x": app, "/tokens": app, "/token-": app,
 		"/xtoken": app, "/x/token": app, "/token/..": app, "/token/../x": app, "/": app, "/token%3Fx": app, "/token%252F": app,
@@ -181,6 +188,8 @@ func TestPathVariants(t *testing.T) {
 				got = endpoint
 			case a.status == 404 && a.json["error"] == "invalid_request":
 				got = nothing
+			case a.status == 400 && a.json["error_description"] == "the parameter token is missing":
+				got = below
 			case string(a.body) == "the app":
 				got = app
 			}
@@ -203,8 +212,10 @@ func TestAnEndpointOnAnotherPath(t *testing.T) {
 	s.post("/auth/oauth2/token", loginForm()).want(t, 200, "")
 	s.post("/AUTH/oauth2/token", loginForm()).want(t, 200, "")
 	s.do(s.request("GET", "/auth/oauth2/token/jwks", "")).want(t, 200, "")
+	s.post("/auth/oauth2/token/revoke", loginForm()+"&token=x").want(t, 200, "")
+	s.post("/Auth/OAuth2/token/introspect", loginForm()+"&token=x").want(t, 200, "")
 	s.post("/auth/oauth2/token/x", loginForm()).want(t, 404, "invalid_request")
-	for _, path := range []string{"/token", "/token/jwks", "/auth", "/auth/oauth2", "/auth/oauth2/"} {
+	for _, path := range []string{"/token", "/token/jwks", "/token/revoke", "/token/introspect", "/auth", "/auth/oauth2", "/auth/oauth2/"} {
 		if a := s.post(path, loginForm()); string(a.body) != "the app" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}

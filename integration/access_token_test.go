@@ -23,6 +23,10 @@ func TestAccessTokens(t *testing.T) {
 			secret web-secret
 			scopes read write
 		}
+		client once {
+			secret web-secret
+			grants password
+		}
 		client short {
 			secret web-secret
 			access_token_ttl 90s
@@ -45,6 +49,7 @@ func TestAccessTokens(t *testing.T) {
 		issuer https://auth.example/tenant
 		typ at+jwt
 		access_token_ttl 10m
+		session_ttl 45d
 		`+sources+`
 	}
 	token_endpoint /aud {
@@ -150,7 +155,11 @@ func TestAccessTokens(t *testing.T) {
 		for _, test := range []struct {
 			path, client string
 			ttl          int64
-		}{{"/token", "web", 3600}, {"/token", "short", 90}, {"/issued", "web", 600}, {"/issued", "short", 90}} {
+			session      int64 // how long it is possible, from the login on
+		}{
+			{"/token", "web", 3600, 30 * 24 * 3600}, {"/token", "short", 90, 30 * 24 * 3600}, {"/token", "once", 3600, 3600},
+			{"/issued", "web", 600, 45 * 24 * 3600}, {"/issued", "short", 90, 45 * 24 * 3600}, {"/issued", "once", 600, 600},
+		} {
 			before := time.Now().Unix()
 			a := login(test.path, test.client, "alice")
 			_, claims := opened(t, a.text(t, "access_token"))
@@ -169,7 +178,7 @@ func TestAccessTokens(t *testing.T) {
 			if a.json["expires_in"] != float64(test.ttl) {
 				t.Errorf("%s for %s: expires_in %v", test.path, test.client, a.json["expires_in"])
 			}
-			day := time.Unix(exp, 0).UTC().Format("20060102")
+			day := time.Unix(iat+test.session, 0).UTC().Format("20060102")
 			if sid := claims["sid"].(string); !regexp.MustCompile(`^` + day + `-[0-9a-f]{40,}$`).MatchString(sid) {
 				t.Errorf("sid %q, its last day is %s", sid, day)
 			}

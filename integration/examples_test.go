@@ -32,6 +32,7 @@ var exercises = map[string]func(*testing.T, *example){
 
 	"edge":            exampleEdge,
 	"from-basic-auth": exampleFromBasicAuth,
+	"sessions":        exampleSessions,
 }
 
 // Every example starts as its comment says, and does what it is for. A directory that
@@ -231,11 +232,13 @@ func exampleHS256(t *testing.T, e *example) {
 	}{
 		"the server's own": {func(jwt.MapClaims) {}, 200},
 		"a copied cver": {func(c jwt.MapClaims) {
-			c["scope"], c["exp"], c["jti"], c["sid"] = "everything", time.Now().Add(999*time.Hour).Unix(), "mine", "mine"
+			c["scope"], c["exp"], c["jti"] = "everything", time.Now().Add(999*time.Hour).Unix(), "mine"
 		}, 200},
-		"without cver":  {func(c jwt.MapClaims) { delete(c, "cver") }, 401},
-		"another cver":  {func(c jwt.MapClaims) { c["cver"] = strings.Repeat("A", 22) }, 401},
-		"without a sid": {func(c jwt.MapClaims) { delete(c, "sid") }, 401},
+		"a sid of its own":   {func(c jwt.MapClaims) { c["sid"] = "20991231-" + strings.Repeat("a", 40) }, 200},
+		"a sid that is none": {func(c jwt.MapClaims) { c["sid"] = "mine" }, 401},
+		"without cver":       {func(c jwt.MapClaims) { delete(c, "cver") }, 401},
+		"another cver":       {func(c jwt.MapClaims) { c["cver"] = strings.Repeat("A", 22) }, 401},
+		"without a sid":      {func(c jwt.MapClaims) { delete(c, "sid") }, 401},
 	} {
 		claims := maps.Clone(seen)
 		test.change(claims)
@@ -247,6 +250,34 @@ func exampleHS256(t *testing.T, e *example) {
 		}
 		if a := e.ask("localhost", "GET", "/edge", "", "Authorization: Bearer "+signed); a.status != test.status {
 			t.Errorf("%s: %d, want %d", name, a.status, test.status)
+		}
+	}
+
+	// and about sessions
+	revoke := func(token, secret string) int {
+		return e.ask("localhost", "POST", "/token/revoke", "token="+token, basic("web", secret)).status
+	}
+	for _, typ := range []string{"refresh+jwt", "JWT"} {
+		status := 200 // what is unknown is as good as revoked
+		if typ == "JWT" {
+			status = 401
+		}
+		minted := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+			"sub": "x", "cid": "web", "jti": "x", "sid": seen["sid"], "cver": "x", "username": "x", "exp": 1, "iss": seen["iss"],
+		})
+		minted.Header["kid"], minted.Header["typ"] = header["kid"], typ
+		signed, err := minted.SignedString(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := revoke(signed, "wrong"); got != 401 {
+			t.Errorf("revoking without the secret of the client: %d", got)
+		}
+		if got := revoke(signed, "demo-secret"); got != 200 {
+			t.Errorf("revoking with a minted token: %d", got)
+		}
+		if a := e.ask("localhost", "GET", "/edge", "", "Authorization: Bearer "+token); a.status != status {
+			t.Errorf("after revoking by a minted token of typ %s: %d, want %d", typ, a.status, status)
 		}
 	}
 }

@@ -37,37 +37,58 @@ func TestMetadata(t *testing.T) {
 	for _, test := range []struct{ name, lines, path, want string }{
 		{"L1, L3, L4: an issuer without a path", "issuer https://api.example.com\n" + secretClient, "", `{
 			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
-			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://api.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
 		{"L1: a slash at the end of the issuer is a part of its name only", "issuer https://api.example.com/\n" + secretClient, "", `{
 			"issuer": "https://api.example.com/", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
-			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://api.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
 		{"L1: the issuer's path comes after the well-known one", "issuer https://api.example.com:8443/tenants/One\n" + secretClient, "/tenants/One", `{
 			"issuer": "https://api.example.com:8443/tenants/One", "token_endpoint": "https://api.example.com:8443/token",
 			"jwks_uri": "https://api.example.com:8443/token/jwks",
-			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://api.example.com:8443/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://api.example.com:8443/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
 		{"L2: an issuer from the environment", "issuer {env.METADATA_TEST_ISSUER}\n" + secretClient, "", `{
 			"issuer": "https://env.example.com", "token_endpoint": "https://env.example.com/token", "jwks_uri": "https://env.example.com/token/jwks",
-			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://env.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://env.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
 		{"L6: public clients do not authenticate", "issuer https://api.example.com\nscopes read write\n" + publicClient, "", `{
 			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
-			"response_types_supported": [], "grant_types_supported": ["password"], "scopes_supported": ["read", "write"],
-			"token_endpoint_auth_methods_supported": ["none"]}`},
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"], "scopes_supported": ["read", "write"],
+			"token_endpoint_auth_methods_supported": ["none"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["none"]}`},
 		{"L6: clients of both kinds", "issuer https://api.example.com\n" + publicClient + "\n" + secretClient, "", `{
 			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
-			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"]}`},
-		{"L8: HMAC keys are not published, so there is no jwks_uri", "issuer https://api.example.com\nsigning_key HS256 " + sharedSecret + "\n" + secretClient, "", `{
-			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token",
-			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
-		{"L8: a public key beside an HMAC key is", "issuer https://api.example.com\nsigning_key HS256 " + sharedSecret + "\nsigning_key ES256\n" + secretClient, "", `{
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+			"introspection_endpoint": "https://api.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+		{"L3: a server without refresh tokens", "issuer https://api.example.com\ngrants password\n" + secretClient, "", `{
 			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
 			"response_types_supported": [], "grant_types_supported": ["password"],
-			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://api.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+		{"L8: HMAC keys are not published, so there is no jwks_uri", "issuer https://api.example.com\nsigning_key HS256 " + sharedSecret + "\n" + secretClient, "", `{
+			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token",
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://api.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
+		{"L8: a public key beside an HMAC key is", "issuer https://api.example.com\nsigning_key HS256 " + sharedSecret + "\nsigning_key ES256\n" + secretClient, "", `{
+			"issuer": "https://api.example.com", "token_endpoint": "https://api.example.com/token", "jwks_uri": "https://api.example.com/token/jwks",
+			"response_types_supported": [], "grant_types_supported": ["password", "refresh_token"],
+			"token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"revocation_endpoint": "https://api.example.com/token/revoke", "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+			"introspection_endpoint": "https://api.example.com/token/introspect", "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := start(t, app.in(metadataSite(test.lines)))

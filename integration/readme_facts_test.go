@@ -13,7 +13,7 @@ import (
 // The README names the module's metrics, all and no other.
 func TestReadmeMetrics(t *testing.T) {
 	r := newRecipe(t)
-	r.serve("http://api.example.com {\n\timport tokens\n\tmetrics /metrics\n}\n")
+	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app\n\tmetrics /metrics\n}\n")
 	names := func(text string) []string {
 		found := make(map[string]bool)
 		for _, name := range regexp.MustCompile(`caddy_grant_\w+`).FindAllString(text, -1) {

@@ -90,12 +90,13 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 		"[<path>]", "/oauth", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
 		"<scopes...>", "read write", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+hashArgon2id,
 		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", hashBcrypt,
-		"<grant_types...>", "password", "<n>", "2",
+		"<grant_types...>", "password refresh_token", "<n>", "2",
 		"<algorithm> [<secret> | file <path>]", "ES256",
 		"htpasswd|json <path>", "htpasswd /etc/caddy/file",
 		"[<matcher>] [<name>]", "/app/* main", "<claim>><header>...", "sub>X-User email>X-Email",
 	)
 	credentials := regexp.MustCompile(`(?m)^\t\t(secret |secret_hash|public).*\n`)
+	introspect := regexp.MustCompile(`(?m)^\t\tintrospect .*\n`)
 	for i := range 3 {
 		n := 0
 		syntax := credentials.ReplaceAllStringFunc(blocks["reference"].text, func(line string) string {
@@ -104,6 +105,12 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 			}
 			return ""
 		})
+		if public := i == 2; public {
+			if _, err := adapt("http://localhost {\n" + values.Replace(syntax) + "}\n"); err == nil {
+				t.Error("a public client may introspect")
+			}
+			syntax = introspect.ReplaceAllString(syntax, "")
+		}
 		if _, err := adapt("http://localhost {\n" + values.Replace(syntax+blocks["bearer-reference"].text) + "}\n"); n != 3 || err != nil {
 			t.Errorf("of %d kinds of clients, %d: %v", n, i+1, err)
 		}

@@ -32,15 +32,22 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 	sameMembers(t, blocks["answer"], answer)
 
 	var got, want struct {
-		TokenType   string `json:"token_type"`
-		ExpiresIn   int    `json:"expires_in"`
-		AccessToken string `json:"access_token"`
-		Scope       string `json:"scope"`
+		TokenType    string `json:"token_type"`
+		ExpiresIn    int    `json:"expires_in"`
+		AccessToken  string `json:"access_token"`
+		RefreshToken string `json:"refresh_token"`
+		Scope        string `json:"scope"`
 	}
 	unmarshal(t, answer, &got)
 	unmarshal(t, blocks["answer"].text, &want)
 	claims := decodePart(t, got.AccessToken, 1)
-	got.AccessToken, want.AccessToken = "", ""
+	for _, tokens := range [][2]string{{got.AccessToken, want.AccessToken}, {got.RefreshToken, want.RefreshToken}} {
+		begins, cut := strings.CutSuffix(tokens[1], "…")
+		if !cut || !strings.HasPrefix(tokens[0], begins[:len(begins)-1]) { // the last character is half of the key id
+			t.Errorf("the README has the token %s, the answer %.40s…", tokens[1], tokens[0])
+		}
+	}
+	got.AccessToken, got.RefreshToken, want.AccessToken, want.RefreshToken = "", "", "", ""
 	if got != want {
 		t.Errorf("the README says %+v, the answer %+v", want, got)
 	}

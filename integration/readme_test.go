@@ -38,6 +38,8 @@ var readmeGroups = append([]readmeGroup{
 	{"the challenge", []string{"challenge"}, readmeChallenge},
 	{"the htpasswd commands make a users file", []string{"htpasswd"}, readmeHtpasswd},
 	{"a site with several keys", []string{"signing-keys"}, readmeSigningKeys},
+	{"a session goes on, is introspected and ends", []string{"refresh", "revoke", "introspect", "introspection"}, readmeSessions},
+	{"an app that introspects", []string{"introspecting"}, readmeIntrospecting},
 }, slices.Concat(recipeGroups, bearerRecipeGroups)...)
 
 // Every command, Caddyfile and JSON of the README is executed: a block without a test, or

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	josejwt "github.com/go-jose/go-jose/v4/jwt"
@@ -57,13 +58,41 @@ func TestXOAuth2GetsATokenThatVerifies(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if token.Type() != "Bearer" || token.RefreshToken != "" || token.ExpiresIn != 3600 || token.Extra("scope") != "read" {
+				if token.Type() != "Bearer" || token.RefreshToken == "" || token.ExpiresIn != 3600 || token.Extra("scope") != "read" {
 					t.Errorf("the token is %+v", token)
 				}
 				s.verifyWithGoJose(t, token.AccessToken, client[0])
 				s.verifyWithGolangJWT(t, token.AccessToken, client[0])
 			})
 		}
+	}
+}
+
+// The library refreshes by itself, and keeps the token that it gets in place of the old one.
+func TestXOAuth2Refreshes(t *testing.T) {
+	s := startCheap(t, realSite)
+	for _, client := range [][2]string{{"web", "web-secret"}, {"app:1 +%", "s:e cret+%&=é"}, {"cli", ""}} {
+		t.Run(client[0], func(t *testing.T) {
+			config := oauth2.Config{
+				ClientID: client[0], ClientSecret: client[1],
+				Endpoint: oauth2.Endpoint{TokenURL: s.url("/token")},
+			}
+			token, err := config.PasswordCredentialsToken(t.Context(), "alice", "correct horse")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				before := *token
+				token.Expiry = time.Now().Add(-time.Minute)
+				if token, err = config.TokenSource(t.Context(), token).Token(); err != nil {
+					t.Fatal(err)
+				}
+				if token.AccessToken == before.AccessToken || token.RefreshToken == before.RefreshToken || token.RefreshToken == "" {
+					t.Fatal("a token is the same as before")
+				}
+				s.verifyWithGoJose(t, token.AccessToken, client[0])
+			}
+		})
 	}
 }
 

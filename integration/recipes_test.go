@@ -131,7 +131,11 @@ func (r *recipe) loginRequest(headers ...string) *http.Request {
 
 func (r *recipe) wantLogin() {
 	r.t.Helper()
-	r.do(r.loginRequest()).want(r.t, 200, "")
+	login := r.do(r.loginRequest())
+	login.want(r.t, 200, "")
+	for _, path := range []string{"/token/introspect", "/token/revoke"} {
+		r.post(path, "token="+login.text(r.t, "refresh_token"), basic("web", "web-secret")).want(r.t, 200, "")
+	}
 	if jwks := r.do(r.request("GET", "/token/jwks", "")); jwks.status != 200 || jwks.json["keys"] == nil {
 		r.t.Errorf("the keys: %d %s", jwks.status, jwks.body)
 	}

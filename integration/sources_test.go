@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -127,9 +128,10 @@ func TestClientsInAFile(t *testing.T) {
 	s := newSite(t)
 	hash := quickHash(t, "client-secret")
 	s.write("clients.json", `{"clients":[
-		{"id":"full","secret_hash":"`+hash+`","scopes":["read","write"],"default_scopes":["read"],"grants":["password"],
-		 "audience":["https://one.example"],"access_token_ttl":"90s","public":false},
-		{"id":"open","public":true},
+		{"id":"full","secret_hash":"`+hash+`","scopes":["read","write"],"default_scopes":["read"],"grants":["password","refresh_token"],
+		 "audience":["https://one.example"],"access_token_ttl":"90s","refresh_token_ttl":"2h","introspect":["https://two.example"],"public":false},
+		{"id":"open","public":true,"audience":["https://two.example"]},
+		{"id":"once","public":true,"grants":["password"]},
 		{"id":"barred","public":true,"grants":[]}
 	]}`)
 	s.reload("", webSite("clients json %DIR%/clients.json\nuser alice "+quickHash(t, "password")))
@@ -142,6 +144,29 @@ func TestClientsInAFile(t *testing.T) {
 			t.Fatalf("answer %s, claims %v", a.body, claims)
 		}
 		s.login("alice", "password", "client_id", "full", "client_secret", "client-secret", "scope", "write").want(t, 200, "")
+	})
+	t.Run("grants and refresh_token_ttl", func(t *testing.T) {
+		a := s.login("alice", "password", "client_id", "full", "client_secret", "client-secret")
+		a.want(t, 200, "")
+		_, claims := opened(t, a.text(t, "refresh_token"))
+		exp, _ := claims["exp"].(json.Number).Int64()
+		if iat, _ := claims["iat"].(json.Number).Int64(); exp-iat != 2*3600 {
+			t.Errorf("it is valid for %ds", exp-iat)
+		}
+		a = s.login("alice", "password", "client_id", "once", "client_secret", "")
+		a.want(t, 200, "")
+		if a.json["refresh_token"] != nil {
+			t.Errorf("got %s", a.body)
+		}
+	})
+	t.Run("introspect", func(t *testing.T) {
+		for client, active := range map[string]bool{"open": true, "once": false} {
+			token := s.login("alice", "password", "client_id", client, "client_secret", "").text(t, "access_token")
+			a := s.post("/token/introspect", "client_id=full&client_secret=client-secret&token="+token)
+			if a.status != 200 || a.json["active"] != active {
+				t.Errorf("a token of %s: %d %s", client, a.status, a.body)
+			}
+		}
 	})
 	t.Run("B8: false for public needs the secret", func(t *testing.T) {
 		s.login("alice", "password", "client_id", "full", "client_secret", "").want(t, 401, "invalid_client")
@@ -165,6 +190,8 @@ func TestClientsInAFile(t *testing.T) {
 		{"a key twice", `{"id":"a","public":true,"id":"b"}`, "there twice"},
 		{"a grant that is not offered", `{"id":"a","public":true,"grants":["implicit"]}`, "grants"},
 		{"a duration that is none", `{"id":"a","public":true,"access_token_ttl":"soon"}`, "soon"},
+		{"a refresh token's duration that is none", `{"id":"a","public":true,"refresh_token_ttl":"soon"}`, "soon"},
+		{"a public client that introspects", `{"id":"a","public":true,"introspect":["x"]}`, "introspect: a public client may not ask about tokens"},
 		{"an id that is not ASCII", `{"id":"ä","public":true}`, "printable ASCII"},
 		{"no id", `{"public":true}`, "client id"},
 		{"null for a list, which would lift a restriction", `{"id":"a","public":true,"scopes":null}`, "null"},

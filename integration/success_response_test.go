@@ -26,6 +26,10 @@ func TestSuccessResponse(t *testing.T) {
 		client cli {
 			public
 		}
+		client once {
+			secret web-secret
+			grants password
+		}
 		user alice `+hashBcrypt+`
 		user bob `+hashArgon2id+` {
 			scopes read
@@ -61,7 +65,7 @@ func TestSuccessResponse(t *testing.T) {
 		}
 	})
 
-	t.Run("D1, D2, D6: the body is one object with these members in this order, and no refresh token", func(t *testing.T) {
+	t.Run("D1, D2, D6: the body is one object with these members in this order", func(t *testing.T) {
 		a := s.login("alice", "correct horse")
 		decoder := json.NewDecoder(strings.NewReader(string(a.body)))
 		var members []string
@@ -83,7 +87,7 @@ func TestSuccessResponse(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if !slices.Equal(members, []string{"token_type", "expires_in", "access_token", "scope"}) {
+		if !slices.Equal(members, []string{"token_type", "expires_in", "access_token", "refresh_token", "scope"}) {
 			t.Errorf("members: %v", members)
 		}
 		if got := a.text(t, "token_type"); got != "Bearer" {
@@ -95,6 +99,14 @@ func TestSuccessResponse(t *testing.T) {
 		}
 		if string(raw["expires_in"]) != "3600" {
 			t.Errorf("D3: expires_in is %s, want a JSON number", raw["expires_in"])
+		}
+	})
+
+	t.Run("D6: a client that may not refresh gets no refresh token", func(t *testing.T) {
+		a := s.login("alice", "correct horse", "client_id", "once")
+		a.want(t, 200, "")
+		if slices.Contains(slices.Sorted(maps.Keys(a.json)), "refresh_token") {
+			t.Errorf("got %s", a.body)
 		}
 	})
 

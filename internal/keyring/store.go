@@ -2,7 +2,9 @@ package keyring
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"time"
 
@@ -15,6 +17,8 @@ const (
 	lockHold = 5 * time.Second
 	// unlockWait bounds giving the lock back, which must happen also when the caller's context has ended.
 	unlockWait = 5 * time.Second
+
+	listTries = 20
 )
 
 // Store keeps what one authorization server generates for itself:
@@ -55,6 +59,24 @@ func (s *Store) exclusively(ctx context.Context, f func(context.Context) error) 
 	held, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()
 	return f(held)
+}
+
+// list returns the keys directly below a folder, none if there is no such folder. The file system's List fails as for a
+// missing folder, with a part of the keys, also when a temporary file disappears while it looks: that is believed only
+// of a folder that is missing indeed.
+func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
+	for try := 1; ; try++ {
+		names, err := s.storage.List(ctx, folder, false)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return names, err
+		}
+		if _, missing := s.storage.Stat(ctx, folder); errors.Is(missing, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if try == listTries {
+			return nil, err
+		}
+	}
 }
 
 // create writes a new object, unless the time under the lock is over: not every storage asks the context itself.

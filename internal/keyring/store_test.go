@@ -333,3 +333,30 @@ func TestNothingIsWrittenWhenTheContextEndedBeforeTheStore(t *testing.T) {
 		t.Errorf("objects %v", slices.Sorted(maps.Keys(found)))
 	}
 }
+
+// The file system's List fails as for a missing folder, and with a part of what is there, when
+// a temporary file disappears under its eyes. A part of the keys would refuse good tokens.
+func TestAListingThatBreaksOffIsNotBelieved(t *testing.T) {
+	files := &certmagic.FileStorage{Path: t.TempDir()}
+	breaks := 0
+	store := NewStore(&faulty{Storage: files, list: func(names []string, err error) ([]string, error) {
+		if breaks > 0 {
+			breaks--
+			return nil, fs.ErrNotExist
+		}
+		return names, err
+	}}, testPrefix)
+	made, err := store.EnsureKey(t.Context(), "ES256", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	breaks = 3
+	found, err := store.LoadKeys(t.Context(), "ES256")
+	if err != nil || len(found) != 1 || found[0].ID() != made[0].ID() {
+		t.Errorf("after %d listings that broke off: %d keys, %v", 3, len(found), err)
+	}
+	breaks = 1000
+	if found, err := store.LoadKeys(t.Context(), "ES256"); err == nil {
+		t.Errorf("none is right: %d keys and no error", len(found))
+	}
+}

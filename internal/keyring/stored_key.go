@@ -47,8 +47,8 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 		return nil, err
 	}
 	folder := s.keyFolder(a)
-	names, err := s.storage.List(ctx, folder, false)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // some storages list a missing folder as empty
+	names, err := s.list(ctx, folder)
+	if err != nil {
 		return nil, fmt.Errorf("listing signing keys in %s: %w", folder, err)
 	}
 	var found []GeneratedKey
