@@ -1,6 +1,9 @@
 package integration
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,20 +17,109 @@ import (
 func TestReadmeMetrics(t *testing.T) {
 	r := newRecipe(t)
 	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app\n\tmetrics /metrics\n}\n")
-	names := func(text string) []string {
-		found := make(map[string]bool)
-		for _, name := range regexp.MustCompile(`caddy_grant_\w+`).FindAllString(text, -1) {
-			found[name] = true
-		}
-		return slices.Sorted(maps.Keys(found))
-	}
+	r.login("alice", "correct horse").want(t, 200, "")
 	metrics := string(r.do(r.request("GET", "/metrics", "")).body)
-	if got, want := names(readRepo(t, "README.md")), names(metrics); len(want) == 0 || !slices.Equal(got, want) {
-		t.Errorf("the README has %v, Caddy %v", got, want)
+
+	names := make(map[string]bool)
+	for _, match := range regexp.MustCompile(`(?m)^# TYPE (caddy_grant_\w+) `).FindAllStringSubmatch(metrics, -1) {
+		names[match[1]] = true
+	}
+	listed := make(map[string]string) // the labels
+	mentioned := make(map[string]bool)
+	for line := range strings.Lines(readRepo(t, "README.md")) {
+		for _, name := range regexp.MustCompile(`caddy_grant_\w+`).FindAllString(line, -1) {
+			mentioned[name] = true
+		}
+		if cells := row(line); len(cells) == 3 && strings.HasPrefix(cells[0], "`caddy_grant_") {
+			listed[strings.Trim(cells[0], "`")] = cells[1]
+		}
+	}
+	want := slices.Sorted(maps.Keys(names))
+	if got := slices.Sorted(maps.Keys(listed)); len(want) == 0 || !slices.Equal(got, want) {
+		t.Errorf("the README's table has %v, Caddy %v", got, want)
+	}
+	if got := slices.Sorted(maps.Keys(mentioned)); !slices.Equal(got, want) {
+		t.Errorf("the README mentions %v, Caddy has %v", got, want)
+	}
+	for name := range names {
+		sample := regexp.MustCompile(`(?m)^` + name + `(?:_count)?(\{.*\})? `).FindStringSubmatch(metrics)
+		if sample == nil {
+			t.Errorf("there is no series of %s", name)
+			continue
+		}
+		var got []string
+		for _, label := range regexp.MustCompile(`[{,](\w+)="`).FindAllStringSubmatch(sample[1], -1) {
+			got = append(got, label[1])
+		}
+		labels := strings.Split(strings.ReplaceAll(listed[name], "`", ""), ", ")
+		if listed[name] == "none" {
+			labels = nil
+		}
+		if slices.Sort(labels); !slices.Equal(got, labels) {
+			t.Errorf("%s has the labels %v, the README says %v", name, got, labels)
+		}
 	}
 	if !strings.Contains(metrics, `caddy_grant_file_last_reload_successful{path="`+r.etc+`/users.htpasswd",reads="users"} 1`) {
-		t.Errorf("the labels are others: %s", metrics)
+		t.Errorf("the file is not in %s", metrics)
 	}
+}
+
+// The table of metrics and the text on logs name every value that a label or a field of the
+// throttle can have.
+func TestReadmeThrottleNames(t *testing.T) {
+	readme := readRepo(t, "README.md")
+	for _, value := range constants(t, "../internal/throttle", "Limit") {
+		if !strings.Contains(readme, "`"+value+"`") {
+			t.Errorf("the README does not say what the limit %s is", value)
+		}
+	}
+	for _, prefix := range []string{"check", "endpoint", "outcome"} {
+		for _, value := range constants(t, "..", prefix) {
+			if !strings.Contains(section(t, "## Metrics"), "`"+value+"`") {
+				t.Errorf("the README's metrics lack the value %s", value)
+			}
+		}
+	}
+}
+
+// constants are the values of the string constants of a package that begin with a prefix
+// and a capital letter.
+func constants(t *testing.T, dir, prefix string) []string {
+	t.Helper()
+	var values []string
+	begins := regexp.MustCompile(`^` + prefix + `[A-Z]`)
+	for _, file := range readDir(t, dir) {
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, file), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 && begins.MatchString(spec.Names[0].Name) {
+				if value, ok := literal(spec.Values[0]); ok {
+					values = append(values, value)
+				}
+			}
+			return true
+		})
+	}
+	if len(values) < 4 {
+		t.Fatalf("of %s in %s there are only %v: this test must learn where they are now", prefix, dir, values)
+	}
+	return values
+}
+
+// section is the text of the README from a heading to the next one of its level.
+func section(t *testing.T, heading string) string {
+	t.Helper()
+	_, text, found := strings.Cut(readRepo(t, "README.md"), "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("the README has no %q", heading)
+	}
+	text, _, _ = strings.Cut(text, "\n"+strings.Repeat("#", strings.Count(heading, "#"))+" ")
+	return text
 }
 
 // Links within the README lead somewhere.

@@ -19,7 +19,8 @@ import (
 func readmeReference(t *testing.T, blocks map[string]block) {
 	accepted := map[string][]string{
 		"token_endpoint":  parserCases(t, "caddyfile.go", "parseEndpointSetting"),
-		"password_checks": parserCases(t, "caddyfile.go", "parsePasswordChecks"),
+		"password_checks": parserCases(t, "caddyfile_limits.go", "parsePasswordChecks"),
+		"throttle":        parserCases(t, "caddyfile_limits.go", "parseThrottle"),
 		"user":            parserCases(t, "caddyfile_sources.go", "parseUser"),
 		"client":          parserCases(t, "caddyfile_sources.go", "parseClient"),
 		"bearer_auth":     parserCases(t, "caddyfile_bearer.go", "parseBearerSetting"),
@@ -39,7 +40,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 		if len(open) > 0 {
 			listed[open[len(open)-1]] = append(listed[open[len(open)-1]], words[0])
 		}
-		if words[len(words)-1] == "{" {
+		if strings.HasSuffix(line, "{\n") {
 			open = append(open, words[0])
 		}
 	}
@@ -58,6 +59,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 	types := map[string][]reflect.Type{
 		"token_endpoint":  {reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.Config]()},
 		"password_checks": {reflect.TypeFor[caddygrant.PasswordChecks]()},
+		"throttle":        {reflect.TypeFor[caddygrant.Throttle]()},
 		"user":            {reflect.TypeFor[caddygrant.User]()},
 		"client":          {reflect.TypeFor[caddygrant.Client]()},
 		"bearer_auth":     {reflect.TypeFor[caddygrant.BearerAuth]()},
@@ -81,22 +83,23 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 			}
 		}
 	}
-	if compared < 12 {
+	if compared < 18 {
 		t.Errorf("only %d defaults were found in the godoc", compared)
 	}
 
 	// The syntax itself, filled in, is a Caddyfile.
 	values := strings.NewReplacer(
 		"[<path>]", "/oauth", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
-		"<scopes...>", "read write", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+hashArgon2id,
+		"<scopes...>", "read write", "cache       <duration>|off", "cache 5m", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+hashArgon2id,
 		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", hashBcrypt,
-		"<grant_types...>", "password refresh_token", "<n>", "2",
+		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n",
+		"throttle off|{", "throttle {", "ipv4_prefix     <bits>", "ipv4_prefix 24", "ipv6_prefix     <bits>", "ipv6_prefix 56",
 		"<algorithm> [<secret> | file <path>]", "ES256",
 		"htpasswd|json <path>", "htpasswd /etc/caddy/file",
 		"[<matcher>] [<name>]", "/app/* main", "<claim>><header>...", "sub>X-User email>X-Email",
 	)
 	credentials := regexp.MustCompile(`(?m)^\t\t(secret |secret_hash|public).*\n`)
-	introspect := regexp.MustCompile(`(?m)^\t\tintrospect .*\n`)
+	confidential := []*regexp.Regexp{regexp.MustCompile(`(?m)^\t\tintrospect .*\n`), regexp.MustCompile(`(?m)^\t\tend_user_ip .*\n`)}
 	for i := range 3 {
 		n := 0
 		syntax := credentials.ReplaceAllStringFunc(blocks["reference"].text, func(line string) string {
@@ -106,13 +109,23 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 			return ""
 		})
 		if public := i == 2; public {
-			if _, err := adapt("http://localhost {\n" + values.Replace(syntax) + "}\n"); err == nil {
-				t.Error("a public client may introspect")
+			for i := range confidential {
+				one := confidential[1-i].ReplaceAllString(syntax, "")
+				if _, err := adapt("http://localhost {\n" + values.Replace(one) + "}\n"); err == nil {
+					t.Errorf("a public client may have %s", confidential[i])
+				}
 			}
-			syntax = introspect.ReplaceAllString(syntax, "")
+			for _, line := range confidential {
+				syntax = line.ReplaceAllString(syntax, "")
+			}
 		}
 		if _, err := adapt("http://localhost {\n" + values.Replace(syntax+blocks["bearer-reference"].text) + "}\n"); n != 3 || err != nil {
 			t.Errorf("of %d kinds of clients, %d: %v", n, i+1, err)
+		}
+	}
+	for _, off := range []string{"throttle off", "rotate_every off", "password_checks {\n\t\tcache off\n\t}"} {
+		if _, err := adapt("http://localhost {\n\ttoken_endpoint {\n\t\t" + off + "\n\t\tusers json /f\n\t\tclients json /f\n\t}\n}\n"); err != nil {
+			t.Error(err)
 		}
 	}
 	for _, key := range []string{"ES256", "HS256 0123456789abcdef0123456789abcdef", "ES256 file /etc/caddy/key.pem"} {

@@ -40,6 +40,7 @@ var readmeGroups = append([]readmeGroup{
 	{"a site with several keys", []string{"signing-keys"}, readmeSigningKeys},
 	{"a session goes on, is introspected and ends", []string{"refresh", "revoke", "introspect", "introspection"}, readmeSessions},
 	{"an app that introspects", []string{"introspecting"}, readmeIntrospecting},
+	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, readmeUnderAttack},
 }, slices.Concat(recipeGroups, bearerRecipeGroups)...)
 
 // Every command, Caddyfile and JSON of the README is executed: a block without a test, or
