@@ -42,7 +42,7 @@ func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
 	limits := new(Throttle)
 	if args := d.RemainingArgs(); len(args) > 0 {
 		if len(args) != 1 || args[0] != "off" {
-			return nil, d.Err("throttle is \"off\", or takes a block with failures, delay, account_ceiling, ipv4_prefix or ipv6_prefix")
+			return nil, d.Err(throttleUsage)
 		}
 		limits.Off = true
 	}
@@ -71,7 +71,7 @@ func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
 		}
 	}
 	if *limits == (Throttle{}) {
-		return nil, d.Err("throttle is \"off\", or takes a block with failures, delay, account_ceiling, ipv4_prefix or ipv6_prefix; it is on without this line")
+		return nil, d.Err(throttleUsage)
 	}
 	return limits, wrap(d, limits.validate())
 }
@@ -105,3 +105,5 @@ func cacheArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
 	cache := caddy.Duration(duration)
 	return &cache, nil
 }
+
+const throttleUsage = "throttle is \"off\", or takes a block with failures, delay, account_ceiling, ipv4_prefix or ipv6_prefix; it is on without this line"

@@ -50,13 +50,13 @@ func (t *Throttle) validate() error {
 	longest := cmp.Or(time.Duration(t.MaxDelay), defaults.MaxDelay)
 	switch {
 	case t.Off && *t != Throttle{Off: true}:
-		return errors.New("throttle: it is off and has limits: keep one of them")
+		return errors.New("throttle: it is off and has limits: take out \"off\", or the limits")
 	case t.Failures < 0 || t.Failures > maxThrottleFailures:
 		return fmt.Errorf("throttle: failures %d: it must be 1 to %d", t.Failures, maxThrottleFailures)
 	case !validDelay(t.MinDelay) || !validDelay(t.MaxDelay):
 		return errors.New("throttle: delay: both must be 1s to 24h")
 	case shortest > longest:
-		return fmt.Errorf("throttle: delay: the first wait is %v, but the longest %v", shortest, longest)
+		return fmt.Errorf("throttle: delay: the first wait is %v, but the longest %v: set both, the shorter one first", shortest, longest)
 	case t.AccountCeiling < 0 || t.AccountCeiling > maxThrottleFailures:
 		return fmt.Errorf("throttle: account_ceiling %d: it must be 1 to %d", t.AccountCeiling, maxThrottleFailures)
 	case t.IPv4Prefix != 0 && (t.IPv4Prefix < 8 || t.IPv4Prefix > 32):
