@@ -29,9 +29,10 @@ type Client struct {
 	// Default: none, then secret_hash or public is needed.
 	Secret string `json:"secret,omitempty"`
 
-	// The hash of the client secret, of a kind that users may have. It is computed at
-	// every token request, so a plaintext secret or a cheap hash of a long random secret
-	// is the better choice. Default: none, then secret or public is needed.
+	// The hash of the client secret, of a kind that users may have. It is computed at a
+	// token request unless it was a few minutes ago, so a plaintext secret or a cheap hash
+	// of a long random secret is the better choice. Default: none, then secret or public is
+	// needed.
 	SecretHash string `json:"secret_hash,omitempty"`
 
 	// Whether the client is public (RFC 6749 §2.1): it has no secret, and anybody may
@@ -192,7 +193,7 @@ func (c *Client) validate() error {
 		return errors.New("introspect: a public client may not ask about tokens, since anybody can pose as it: give it a secret, or take introspect out")
 	}
 	if c.Public && c.EndUserIP != "" {
-		return errors.New("end_user_ip: a public client cannot vouch for an address, since anybody may pose as it")
+		return errors.New("end_user_ip: a public client cannot vouch for an address, since anybody may pose as it: give it a secret, or take end_user_ip out")
 	}
 	if c.EndUserIP != "" && !httpguts.ValidHeaderFieldName(c.EndUserIP) {
 		return fmt.Errorf("end_user_ip: %q is not the name of a header", c.EndUserIP)
