@@ -49,18 +49,24 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 	// most generations that are worth nothing need no lock to be told so
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
-	st, err := s.read(reading, id)
+	if again, done, err := s.retried(reading, id, generation, grace); done {
+		return again, err
+	}
+	return s.advance(ctx, id, generation, grace)
+}
+
+// retried returns the current record if the generation gets it again, or why it is worth nothing. It is not done where
+// the generation has to be exchanged.
+func (s *Store) retried(ctx context.Context, id ID, generation uint64, grace time.Duration) (again record, done bool, err error) {
+	st, err := s.read(ctx, id)
 	if err != nil {
-		return record{}, err
+		return record{}, true, err
 	}
 	current, err := s.judge(id, st, generation, grace)
 	if err != nil {
-		return record{}, err
+		return record{}, true, err
 	}
-	if current != generation {
-		return st.record, nil
-	}
-	return s.advance(ctx, id, generation, grace)
+	return st.record, current != generation, nil
 }
 
 // advance makes the next generation, alone among all nodes.
@@ -80,16 +86,8 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	held, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()
 
-	st, err := s.read(held, id)
-	if err != nil {
-		return record{}, err
-	}
-	current, err := s.judge(id, st, generation, grace)
-	if err != nil {
-		return record{}, err
-	}
-	if current != generation {
-		return st.record, nil
+	if again, done, err := s.retried(held, id, generation, grace); done {
+		return again, err
 	}
 	if err := caller.Err(); err != nil { // nobody would get it, and his retry may go to another node
 		return record{}, unavailable("exchanging a generation", err)
@@ -106,7 +104,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	}
 	// From here on until the caller has the new generation, the process remembers that nobody has.
 	s.memory.undelivered.remember(id, next)
-	err = s.storage.Store(held, name, encodeRecord(next))
+	err := s.storage.Store(held, name, encodeRecord(next))
 	s.memory.undelivered.remember(id, next) // for as long again, after what may have taken long
 	return next, s.confirm(ctx, held, id, next, err)
 }
