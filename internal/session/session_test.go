@@ -90,7 +90,7 @@ func FuzzAnIDThatIsReadPrintsAsItWasAndIsSafeInAKey(f *testing.F) {
 		if id.String() != text {
 			t.Errorf("%q prints as %q", text, id)
 		}
-		if key := s.recordKey(id); len(key) != len(testPrefix)+len("/sessions/")+8+1+40 || strings.Trim(key[len(testPrefix):], "/sessions0123456789abcdef") != "" {
+		if key := s.recordKey(id); len(key) != len(testPrefix)+len("/sessions/")+8+1+40 || strings.Trim(key[len(testPrefix+"/sessions"):], "/0123456789abcdef") != "" {
 			t.Errorf("key %q", key)
 		}
 	})
