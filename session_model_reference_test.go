@@ -1,0 +1,256 @@
+package caddygrant
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// This file says what is right, for TestModelOfSessions. It knows sessions one by one, and of
+// each what may be true of it: after a fault that can be several things, of which every
+// answer leaves those that agree with it.
+
+// modelWorld is what can be true of a session.
+type modelWorld struct {
+	generation uint64
+	answer     int      // which exchange made the generation, 0 if none
+	exchanged  [2]int64 // between when and when that was, unix milliseconds of the node that did it
+	damaged    bool     // what is stored of it
+	over       bool     // what was stored of it has been removed
+	revoked    bool
+	feed       modelFeed
+	hour       int64 // the hour of the feed's entry, or an earlier one
+	knows      [2]bool
+	lost       [2]modelLost
+}
+
+// modelFeed is whether nodes can learn of a revocation.
+type modelFeed int
+
+const (
+	feedWithout modelFeed = iota
+	feedHas
+	feedHad // no demands any more: it was removed
+)
+
+// modelLost is an answer of which a node knows that nobody got it.
+type modelLost struct {
+	answer int
+	until  int64 // unix nanoseconds, not by the nodes' clocks
+}
+
+// modelMoment is when and where something happens.
+type modelMoment struct {
+	node  int
+	began time.Time // by the node's clock
+	wall  time.Time // the same, when it ends
+	time  time.Time // as it passes, when it ends
+	op    int
+}
+
+// modelAnswer is what there is to see of an answer.
+type modelAnswer struct {
+	status     int
+	code       string
+	generation uint64
+	scope      string
+	active     bool
+}
+
+func (a modelAnswer) String() string {
+	return fmt.Sprintf("{%d %s generation %d scope %q active %t}", a.status, a.code, a.generation, a.scope, a.active)
+}
+
+// modelOutcome is an answer, and what is true when it was given.
+type modelOutcome struct {
+	answer modelAnswer
+	world  modelWorld
+}
+
+var (
+	modelOK           = modelAnswer{status: http.StatusOK}
+	modelInvalidGrant = modelAnswer{status: http.StatusBadRequest, code: codeInvalidGrant}
+	modelUnavailable  = modelAnswer{status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable}
+)
+
+// modelVerdict is what a generation is worth.
+type modelVerdict int
+
+const (
+	worthNext modelVerdict = iota
+	worthAgain
+	worthNothing
+	worthTheEnd // of the session
+)
+
+func (w modelWorld) judge(generation uint64, grace time.Duration, at modelMoment) []modelVerdict {
+	switch {
+	case w.revoked || w.over:
+		return []modelVerdict{worthNothing}
+	case w.damaged || generation > w.generation:
+		return []modelVerdict{worthTheEnd}
+	case generation == w.generation:
+		return []modelVerdict{worthNext}
+	case generation+1 < w.generation:
+		return []modelVerdict{worthTheEnd}
+	}
+	lost := w.lost[at.node]
+	left := time.Unix(0, lost.until).Sub(at.time)
+	since, until := at.wall.UnixMilli()-w.exchanged[1], at.wall.UnixMilli()-w.exchanged[0]
+	width := grace.Milliseconds()
+	switch {
+	case grace > 0 && max(since, -since, until, -until) <= width,
+		lost.answer == w.answer && left > time.Minute:
+		return []modelVerdict{worthAgain}
+	case grace > 0 && since <= width && until >= -width,
+		lost.answer == w.answer && left > 0: // until is the latest that it can be
+		return []modelVerdict{worthAgain, worthTheEnd}
+	}
+	return []modelVerdict{worthTheEnd}
+}
+
+// exchange makes the next generation.
+func (w modelWorld) exchange(at modelMoment) modelWorld {
+	w.generation++
+	w.answer, w.exchanged = at.op, [2]int64{at.began.UnixMilli(), at.wall.UnixMilli()}
+	return w
+}
+
+// lose has the node remember that nobody got an answer; 0 is none.
+func (w modelWorld) lose(answer int, at modelMoment) modelWorld {
+	w.lost[at.node] = modelLost{}
+	if answer != 0 {
+		w.lost[at.node] = modelLost{answer, at.time.Add(5 * time.Minute).UnixNano()}
+	}
+	return w
+}
+
+// end revokes the session.
+func (w modelWorld) end(at modelMoment, newest int64) modelWorld {
+	w.knows[at.node] = true
+	return w.halfEnd(at, newest, true)
+}
+
+func (w modelWorld) halfEnd(at modelMoment, newest int64, feed bool) modelWorld {
+	w.revoked = true
+	if feed && w.feed == feedWithout {
+		w.feed, w.hour = feedHas, max(modelHour(at.began), newest)
+	}
+	return w
+}
+
+// ends is what a revocation that fails leaves behind.
+func (w modelWorld) ends(at modelMoment, newest int64) []modelWorld {
+	return []modelWorld{w, w.halfEnd(at, newest, false), w.halfEnd(at, newest, true), w.end(at, newest)}
+}
+
+// remove is what a sweep leaves of the session.
+func (w modelWorld) remove() modelWorld {
+	w.over, w.damaged = true, false
+	return w
+}
+
+// forget is what a node that ends no longer knows.
+func (w modelWorld) forget(node int) modelWorld {
+	w.knows[node], w.lost[node] = false, modelLost{}
+	return w
+}
+
+// learn is what a node knows that has read the feed.
+func (w modelWorld) learn(at modelMoment) modelWorld {
+	w.knows[at.node] = w.feed == feedHas && w.hour >= modelHour(at.wall.Add(-modelTokenLife-time.Hour))
+	return w
+}
+
+// stored tells whether there is something of the session to remove.
+func (w modelWorld) stored() bool { return !w.over && (w.answer != 0 || w.damaged || w.revoked) }
+
+func modelHour(t time.Time) int64 { return t.Unix() / 3600 }
+
+// modelSession is a session and its worlds.
+type modelSession struct {
+	number   int
+	sid, day string
+	user     int
+	password int
+	client   modelClient
+	scopes   []string
+	ends     int64
+	worlds   map[modelWorld]bool
+}
+
+// become replaces every world by those that follow from it.
+func (s *modelSession) become(next func(modelWorld) []modelWorld) {
+	worlds := make(map[modelWorld]bool)
+	for w := range s.worlds {
+		for _, n := range next(w) {
+			worlds[n] = true
+		}
+	}
+	s.worlds = worlds
+}
+
+// observe leaves the worlds that an answer agrees with. Without one the answer is wrong, and
+// it returns those that would be right.
+func (s *modelSession) observe(got modelAnswer, outcomes func(modelWorld) []modelOutcome) []modelAnswer {
+	worlds, wanted := make(map[modelWorld]bool), make(map[modelAnswer]bool)
+	for w := range s.worlds {
+		for _, o := range outcomes(w) {
+			wanted[o.answer] = true
+			if o.answer == got {
+				worlds[o.world] = true
+			}
+		}
+	}
+	if len(worlds) == 0 {
+		return slices.SortedFunc(maps.Keys(wanted), func(a, b modelAnswer) int { return a.status - b.status })
+	}
+	s.worlds = worlds
+	return nil
+}
+
+// modelRefresh is a use of a refresh token that is good as far as everything but its session goes.
+type modelRefresh struct {
+	generation uint64
+	grace      time.Duration
+	scope      string // of the answer
+	refused    bool   // because of the scope
+	torn       bool   // half of the record is in storage
+	newest     int64
+}
+
+// outcomes are those of a refresh. slips are what can be true as well after it failed for
+// the storage's sake.
+func (q modelRefresh) outcomes(w modelWorld, at modelMoment) (right []modelOutcome, slips []modelWorld) {
+	for _, verdict := range w.judge(q.generation, q.grace, at) {
+		switch {
+		case verdict == worthNothing:
+			right = append(right, modelOutcome{modelInvalidGrant, w})
+		case verdict == worthTheEnd:
+			right = append(right, modelOutcome{modelInvalidGrant, w.end(at, q.newest)})
+			slips = append(slips, w.ends(at, q.newest)...)
+		case q.refused:
+			right = append(right, modelOutcome{modelAnswer{status: http.StatusBadRequest, code: codeInvalidScope}, w})
+		case verdict == worthNext && q.torn:
+			damaged := w.exchange(at).lose(at.op, at)
+			damaged.damaged = true
+			return nil, []modelWorld{damaged}
+		case verdict == worthNext:
+			next := w.exchange(at)
+			right = append(right, modelOutcome{modelAnswer{status: http.StatusOK, generation: next.generation, scope: q.scope}, next.lose(0, at)})
+			slips = append(slips, next.lose(at.op, at), w.lose(at.op, at))
+		default:
+			right = append(right, modelOutcome{modelAnswer{status: http.StatusOK, generation: w.generation, scope: q.scope}, w.lose(0, at)})
+		}
+	}
+	return right, append(slips, w)
+}
+
+const (
+	modelTokenTTL  = time.Hour
+	modelLeeway    = 30 * time.Second
+	modelTokenLife = modelTokenTTL + modelLeeway
+	modelSweepWait = 8 * 24 * time.Hour // after the day begins on which a session ends
+)
