@@ -103,11 +103,21 @@ func (k *serverKeys) current(ctx context.Context) *keySet {
 }
 
 // read takes over what storage has, without leaving a trace there. Nothing there yet is
-// no error, and a storage that is down is logged: start tries again.
+// no error, and a storage that is down is logged: start tries again. One that hangs, which
+// not every storage lets a context end, does not hold up the config.
 func (k *serverKeys) read(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	err := k.update(ctx, k.store.LoadSecret, k.store.LoadKeys)
+	result := make(chan error, 1)
+	go func() {
+		defer cancel()
+		result <- k.update(ctx, k.store.LoadSecret, k.store.LoadKeys)
+	}()
+	var err error
+	select {
+	case err = <-result:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		k.logger.Error("reading the server's keys from storage; trying again at start", zap.Error(err))
 	}

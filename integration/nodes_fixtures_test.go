@@ -126,14 +126,15 @@ func (c *cluster) record(tk tokens) string {
 	return filepath.Join(servers[0], "sessions", day, random)
 }
 
-// lock is the path of the file that locks a session's record while it is there.
+// lock is the path of the file that locks the exchange of a session's generation while it
+// is there.
 func (c *cluster) lock(tk tokens) string {
 	c.t.Helper()
 	key, err := filepath.Rel(c.storage(), c.record(tk))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return filepath.Join(c.storage(), "locks", strings.ReplaceAll(key, "/", "")+".lock")
+	return filepath.Join(c.storage(), "locks", fmt.Sprintf("%s.%d.lock", strings.ReplaceAll(key, "/", ""), tk.generation))
 }
 
 // tokens are what a login or a refresh gave, and what the refresh token says of itself.

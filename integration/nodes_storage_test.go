@@ -254,10 +254,10 @@ func TestNodesSuspendedWithTheLock(t *testing.T) {
 	next = get(b.refresh(next)) // what A would write now would take the record back
 	t.Logf("B, while A stands still: %v", statuses)
 
+	reads.write(writer, record) // what A waits for is there before its timers are
 	if err := a.process.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	reads.write(writer, record)
 	r := <-fromA // the client waits for a minute at most
 	t.Logf("A, later: %d %s, %v", r.answer.status, strings.TrimSpace(string(r.answer.body)), r.err)
 	if r.err == nil && r.answer.status != http.StatusServiceUnavailable {
@@ -269,6 +269,26 @@ func TestNodesSuspendedWithTheLock(t *testing.T) {
 			t.Fatalf("refresh %d after it: %v", i, err)
 		}
 	}
+}
+
+// G21: a node is killed while it has the lock of a session which another node had just
+// before. The session goes on when the lock is stale, though the other node still runs.
+func TestNodesLockOfADeadNode(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	nodes := c.startNodes(2, "refresh_grace 30s")
+	a, b, get := nodes[0], nodes[1], wanted(t)
+	tk := get(a.refresh(get(a.logIn())))
+	now := time.Now() // as a third node writes it, which is killed
+	content, err := json.Marshal(map[string]time.Time{"created": now, "updated": now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(c.lock(tk), content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	tk = get(b.refresh(tk)) // 503 until then
+	get(a.refresh(tk))
 }
 
 func exists(path string) bool {
@@ -283,4 +303,27 @@ func isClosed(c <-chan struct{}) bool {
 	default:
 		return false
 	}
+}
+
+// C17: a storage that hangs when Caddy starts costs the tokens, not the server.
+func TestNodesStartWithAStorageThatHangs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := s.write("Caddyfile", s.expand(`{
+	admin off
+	persist_config off
+	storage file_system "%DIR%/storage"
+}
+`+webSite("user alice "+hashBcrypt)))
+	folder := s.path("storage/grant/default-e3b0c44298fc1c14") // without an issuer
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	pipe := folder + "/secret"
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startProcess(t, s.dir, config, s.address())
+	s.do(s.request("GET", "/", "")).want(t, 200, "")
+	s.login("alice", "correct horse").want(t, 503, "temporarily_unavailable")
 }

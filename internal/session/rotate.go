@@ -74,14 +74,14 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	ctx := context.WithoutCancel(caller)
 	locking, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	name := s.recordKey(id)
-	if err := s.storage.Lock(locking, name); err != nil {
-		return record{}, unavailable("locking "+name, err)
+	name, lock := s.recordKey(id), s.lockKey(id, generation)
+	if err := s.storage.Lock(locking, lock); err != nil {
+		return record{}, unavailable("locking "+lock, err)
 	}
 	defer func() {
 		unlocking, cancel := context.WithTimeout(ctx, unlockWait)
 		defer cancel()
-		_ = s.storage.Unlock(unlocking, name) // what was written stands; the lock goes stale by itself
+		_ = s.storage.Unlock(unlocking, lock) // what was written stands; the lock goes stale by itself
 	}()
 	held, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()
@@ -89,7 +89,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if again, done, err := s.retried(held, id, generation, grace); done {
 		return again, err
 	}
-	if err := caller.Err(); err != nil { // nobody would get it, and his retry may go to another node
+	if err := expired(caller); err != nil { // nobody would get it, and his retry may go to another node
 		return record{}, unavailable("exchanging a generation", err)
 	}
 	// An earlier attempt may have failed and yet take effect later. It is the same answer then.
@@ -99,7 +99,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	}
 	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli()}
 	// A lock whose holder stood still may have another by now. Not every storage asks the context itself.
-	if err := held.Err(); err != nil {
+	if err := expired(held); err != nil {
 		return record{}, unavailable("storing "+name, err)
 	}
 	// From here on until the caller has the new generation, the process remembers that nobody has.
@@ -111,7 +111,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 
 // confirm finds out whether a record is in storage: that decides, not what Store returned.
 func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
-	if err := held.Err(); err != nil { // another holder of the lock may have handed out this generation
+	if err := expired(held); err != nil { // another holder of the lock may have handed out this generation
 		return unavailable("storing a session", errors.Join(stored, err))
 	}
 	reading, cancel := context.WithTimeout(ctx, readLimit)
@@ -144,7 +144,7 @@ type handover struct {
 func (h *handover) settle(ctx context.Context, generation uint64, err error, delivered func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if left := ctx.Err(); err == nil && left != nil {
+	if left := expired(ctx); err == nil && left != nil {
 		err = unavailable("exchanging a generation", left)
 	}
 	if err == nil {
@@ -171,6 +171,17 @@ func (h *handover) wait(ctx context.Context) (uint64, error) {
 		return 0, h.err
 	}
 	return h.generation, nil
+}
+
+// expired is Err by the clock. A context ends when the runtime comes to its timer, and in a process that stood still what
+// runs first may be anything else, such as a write. Some clocks stand still with the process, and others do not.
+func expired(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		if now := time.Now(); !now.Before(deadline) || !now.Round(0).Before(deadline.Round(0)) {
+			return context.DeadlineExceeded
+		}
+	}
+	return ctx.Err()
 }
 
 func newAnswer() string {

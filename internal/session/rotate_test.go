@@ -262,7 +262,7 @@ func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.
 			call = strings.NewReplacer(rec+markerSuffix, "marker", rec, "record", "swept/"+id.day, "mark").Replace(call)
 			got = append(got, call)
 		}
-		want := slices.Concat(reading, []string{"lock record"}, reading, []string{"store record"}, reading, []string{"unlock record"})
+		want := slices.Concat(reading, []string{"lock record.0"}, reading, []string{"store record"}, reading, []string{"unlock record.0"})
 		if !slices.Equal(got, want) {
 			t.Errorf("calls %q, want %q", got, want)
 		}
@@ -408,13 +408,13 @@ func TestWaitingForALockThatAnotherNodeHoldsEnds(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		n, id := newNode(storage), monthAhead()
-		must(t, storage.Lock(t.Context(), n.recordKey(id)))
+		must(t, storage.Lock(t.Context(), n.lockKey(id, 0)))
 		begun := time.Now()
 		n.wantRefused(t, id, 0, 0, ErrUnavailable)
 		if waited := time.Since(begun); waited != lockWait {
 			t.Errorf("waited %s", waited)
 		}
-		must(t, storage.Unlock(t.Context(), n.recordKey(id)))
+		must(t, storage.Unlock(t.Context(), n.lockKey(id, 0)))
 		n.wantRotated(t, id, 0, 0, 1)
 	})
 }
@@ -424,12 +424,12 @@ func TestACallerThatLeavesWhileWaitingForTheLockLosesNothingOnAnyNode(t *testing
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		a, b, id := newNode(storage), newNode(storage), monthAhead()
-		must(t, storage.Lock(t.Context(), a.recordKey(id)))
+		must(t, storage.Lock(t.Context(), a.lockKey(id, 0)))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := a.Rotate(ctx, id, 0, 0)
 		wantUnavailable(t, err)
-		must(t, storage.Unlock(t.Context(), a.recordKey(id)))
+		must(t, storage.Unlock(t.Context(), a.lockKey(id, 0)))
 		synctest.Wait()
 		if keys := storage.keys(""); len(keys) > 0 {
 			t.Errorf("storage has %v", keys)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,6 +201,14 @@ func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, er
 func (s *Store) recordKey(id ID) string   { return path.Join(s.prefix, "sessions", id.day, id.random) }
 func (s *Store) markerKey(id ID) string   { return s.recordKey(id) + markerSuffix }
 func (s *Store) sweptKey(d string) string { return path.Join(s.prefix, "swept", d) }
+
+// lockKey is the name of the lock under which a generation is exchanged. Each is locked once, as a rule: certmagic keeps
+// a lock file fresh that is there 5 seconds after it gave back its own of that name, and so, for ever, that of another
+// node which died with it.
+func (s *Store) lockKey(id ID, generation uint64) string {
+	return s.recordKey(id) + "." + strconv.FormatUint(generation, 10)
+}
+
 func (s *Store) feedKey(hour string) string {
 	return path.Join(s.prefix, "revocations", hour)
 }
