@@ -252,6 +252,9 @@ func (m *modelRun) breakStorage(t *rapid.T) {
 // refreshAndRetry is what a good client does while storage fails: it tries again with the
 // same token.
 func (m *modelRun) refreshAndRetry(t *rapid.T) {
+	if rapid.Bool().Draw(t, "the first of a session") {
+		m.logIn(t)
+	}
 	token := m.token(t, isModelRefresh)
 	if token == nil {
 		m.logIn(t)

@@ -114,7 +114,8 @@ func (w modelWorld) judge(generation uint64, grace time.Duration, at modelMoment
 // exchange makes the next generation.
 func (w modelWorld) exchange(at modelMoment) modelWorld {
 	w.generation++
-	w.answer, w.exchanged = at.op, [2]int64{at.began.UnixMilli(), at.wall.UnixMilli()}
+	began, wall := at.began.UnixMilli(), at.wall.UnixMilli()
+	w.answer, w.exchanged = at.op, [2]int64{min(began, wall), max(began, wall)} // clocks go back
 	return w
 }
 

@@ -237,7 +237,10 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	what := "bearer check at " + n.letter() + " of " + token.String()
 	r := m.get(n, edge, token.raw)
 	pass, refused := modelAnswer{status: http.StatusOK}, modelAnswer{status: http.StatusUnauthorized}
-	if !modelWithin(modelDemands[edge], token.scopes) {
+	switch {
+	case m.blind[n.number] && n.sessions().memory.ViewReadAt().IsZero():
+		pass.status = http.StatusServiceUnavailable
+	case !modelWithin(modelDemands[edge], token.scopes):
 		pass.status = http.StatusForbidden
 	}
 	if !m.accepts(n, token) {
@@ -249,14 +252,11 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	}
 	m.judge(t, n, what, token.session, r, modelAnswer{status: r.status}, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
-		if w.revoked {
+		if w.revoked { // a node that has read nothing yet may have revoked it itself
 			right = append(right, modelOutcome{refused, w})
 		}
 		if !w.knows[at.node] {
 			right = append(right, modelOutcome{pass, w})
-			if m.blind[at.node] {
-				right = append(right, modelOutcome{modelAnswer{status: http.StatusServiceUnavailable}, w})
-			}
 		}
 		return right, nil
 	})

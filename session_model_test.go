@@ -210,9 +210,11 @@ func (m *modelRun) judge(t *rapid.T, n *modelNode, what string, s *modelSession,
 			m.later = append(m.later, modelLater{n.number, func() {
 				at := m.at(n)
 				at.began = m.released.Add(n.offset)
+				since := at // the record is of then, and what the node knows of it of now
+				since.began = after.began
 				s.become(func(w modelWorld) []modelWorld {
 					all := []modelWorld{w}
-					for _, at := range append(moments, at) {
+					for _, at := range append(moments, at, since) {
 						_, slips := outcomes(w, at)
 						all = append(all, slips...)
 					}
