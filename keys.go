@@ -26,6 +26,7 @@ import (
 type serverKeys struct {
 	logger     *zap.Logger
 	store      *keyring.Store
+	typ        string // of access tokens
 	configured []configuredKey
 	rotation   time.Duration        // 0: off
 	lifetime   func() time.Duration // of the longest-lived access token
@@ -65,6 +66,7 @@ func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
 	k := &serverKeys{
 		logger:     s.logger,
 		store:      keyring.NewStore(storage, prefix),
+		typ:        s.Typ,
 		configured: configured,
 		rotation:   time.Duration(s.RotateEvery),
 		lifetime:   s.longestTokenLife,
@@ -260,7 +262,7 @@ func (k *serverKeys) assemble() error {
 		}
 		keys = append(keys, keyring.InUse(generated, k.lifetime())...)
 	}
-	ring, err := keyring.NewRing(keys...)
+	ring, err := keyring.NewRing(k.typ, keys...)
 	if err != nil {
 		return err
 	}
@@ -287,7 +289,7 @@ func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deriving the key of refresh tokens: %w", err)
 	}
-	return keyring.NewRing(key)
+	return keyring.NewRing(typRefreshToken, key)
 }
 
 // release gives back the reference to the generated keys.

@@ -1,13 +1,13 @@
 package caddygrant
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 	"unicode/utf8"
 
 	// Unlike encoding/json it refuses a claim that is there twice and tells "sid" from "SID".
-	"github.com/go-jose/go-jose/v4/json"
-	"github.com/golang-jwt/jwt/v5"
+	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
@@ -29,8 +29,6 @@ type refreshToken struct {
 	Generation        uint64 `json:"gen"` // 0 at login, one more at every refresh
 	CredentialVersion string `json:"cver"`
 
-	jwt.Claims `json:"-"` // golang-jwt asks for it, and signs without looking
-
 	session session.ID
 }
 
@@ -40,21 +38,25 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 	if own := time.Duration(req.client.RefreshTokenTTL); own != 0 {
 		ttl = own
 	}
-	expires := earlier(access.IssuedAt.Add(ttl), current.ends).Unix()
-	token, err := keys.refresh.Signer().Sign(typRefreshToken, &refreshToken{
+	expires := earlier(time.Unix(access.IssuedAt, 0).Add(ttl), current.ends).Unix()
+	payload, err := json.Marshal(&refreshToken{
 		ClientID:          access.ClientID,
 		AccessTokenID:     access.ID,
 		RefreshTokenID:    newTokenID(),
 		Scope:             current.scope,
 		UserID:            access.Subject,
 		ExpireTime:        expires,
-		IssuedAt:          access.IssuedAt.Unix(),
+		IssuedAt:          access.IssuedAt,
 		Expires:           expires,
 		SessionExpires:    current.ends.Unix(),
 		SessionID:         current.id.String(),
 		Generation:        generation,
 		CredentialVersion: access.CredentialVersion,
 	})
+	if err != nil {
+		return "", fmt.Errorf("encoding a refresh token: %w", err)
+	}
+	token, err := keys.refresh.Sign(payload)
 	if err != nil {
 		return "", fmt.Errorf("signing a refresh token: %w", err)
 	}
@@ -76,7 +78,7 @@ func openRefreshToken(keys *keySet, raw string) (*refreshToken, error) {
 		return nil, err
 	}
 	token := new(refreshToken)
-	if typ != typRefreshToken || !utf8.Valid(claims) || json.Unmarshal(claims, token) != nil {
+	if typ != typRefreshToken || !utf8.Valid(claims) || strictjson.Unmarshal(claims, token) != nil {
 		return nil, tokenError("it is not a refresh token")
 	}
 	var ok bool

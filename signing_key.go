@@ -61,7 +61,7 @@ func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
 		out = append(out, key)
 	}
 	if len(static) > 0 {
-		if _, err := keyring.NewRing(static...); err != nil {
+		if _, err := keyring.NewRing(typJWT, static...); err != nil {
 			return nil, fmt.Errorf("signing_key: %w", err)
 		}
 	}

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -42,21 +40,27 @@ type tokenSession struct {
 
 // accessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge needs).
 type accessClaims struct {
-	jwt.RegisteredClaims
-	CID               string `json:"cid"`
-	ClientID          string `json:"client_id"` // RFC 9068's name of the same
-	Scope             string `json:"scope,omitempty"`
-	Username          string `json:"username"`
-	SessionID         string `json:"sid"`
-	CredentialVersion string `json:"cver"`
+	Issuer            string   `json:"iss,omitempty"`
+	Subject           string   `json:"sub"`
+	Audience          []string `json:"aud,omitempty"`
+	Expires           int64    `json:"exp"` // unix seconds, as are the next two
+	NotBefore         int64    `json:"nbf"`
+	IssuedAt          int64    `json:"iat"`
+	ID                string   `json:"jti"` // 160 random bits
+	CID               string   `json:"cid"`
+	ClientID          string   `json:"client_id"` // RFC 9068's name of the same
+	Scope             string   `json:"scope,omitempty"`
+	Username          string   `json:"username"`
+	SessionID         string   `json:"sid"`
+	CredentialVersion string   `json:"cver"`
 
 	own map[string]json.RawMessage // the user's own; none is named like those above
 }
 
-// MarshalJSON puts the user's own claims beside the others.
-func (c *accessClaims) MarshalJSON() ([]byte, error) {
-	type plain accessClaims
-	encoded, err := json.Marshal((*plain)(c))
+// encode writes the claims, with the user's own beside the others. As a MarshalJSON it would have encoding/json check
+// and copy everything once more.
+func (c *accessClaims) encode() ([]byte, error) {
+	encoded, err := json.Marshal(c)
 	if err != nil || len(c.own) == 0 {
 		return encoded, err
 	}
@@ -77,7 +81,11 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 	}
 	req.sessionID = current.id.String()
 	claims := s.accessClaims(keys, req.client, a, current, issued)
-	access, err := keys.ring.Signer().Sign(s.Typ, claims)
+	payload, err := claims.encode()
+	if err != nil {
+		return nil, fmt.Errorf("encoding an access token: %w", err)
+	}
+	access, err := keys.ring.Sign(payload)
 	if err != nil {
 		return nil, fmt.Errorf("signing an access token: %w", err)
 	}
@@ -86,7 +94,7 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 	}
 	response := &tokenResponse{
 		TokenType:   "Bearer",
-		ExpiresIn:   claims.ExpiresAt.Unix() - issued.Unix(),
+		ExpiresIn:   claims.Expires - claims.IssuedAt,
 		AccessToken: access,
 		Scope:       claims.Scope,
 		tokenID:     claims.ID,
@@ -136,15 +144,13 @@ func (s *Server) accessClaims(keys *keySet, client *Client, a *authorization, cu
 		audience = client.Audience
 	}
 	return &accessClaims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    s.Issuer,
-			Subject:   a.user.Subject(),
-			Audience:  audience,
-			ExpiresAt: jwt.NewNumericDate(earlier(issued.Add(s.accessTokenTTL(client)), current.ends)),
-			NotBefore: jwt.NewNumericDate(issued),
-			IssuedAt:  jwt.NewNumericDate(issued),
-			ID:        newTokenID(),
-		},
+		Issuer:            s.Issuer,
+		Subject:           a.user.Subject(),
+		Audience:          audience,
+		Expires:           earlier(issued.Add(s.accessTokenTTL(client)), current.ends).Unix(),
+		NotBefore:         issued.Unix(),
+		IssuedAt:          issued.Unix(),
+		ID:                newTokenID(),
 		CID:               client.ID,
 		ClientID:          client.ID,
 		Scope:             strings.Join(a.scopes, " "),

@@ -11,7 +11,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 
 	"github.com/go-jose/go-jose/v4"
@@ -161,23 +160,4 @@ func (k *Key) ID() string {
 // Algorithm is the one algorithm that the key signs and verifies with.
 func (k *Key) Algorithm() Algorithm {
 	return k.algorithm
-}
-
-// Sign returns the claims as a signed token in compact form (RFC 7515 §7.1), with `alg`, `kid` and the given `typ`
-// (not empty) in its header. ECDSA signatures have the lower of the two possible s. It fails when the claims cannot
-// be written as JSON.
-func (k *Key) Sign(typ string, claims jwt.Claims) (string, error) {
-	if typ == "" {
-		return "", errors.New("signing a token: typ is empty")
-	}
-	token := jwt.Token{
-		Method: k.method,
-		Header: map[string]any{"alg": string(k.algorithm), "kid": k.id, "typ": typ},
-		Claims: claims,
-	}
-	signed, err := token.SignedString(k.private())
-	if err != nil {
-		return "", fmt.Errorf("signing a token with %s: %w", k, err)
-	}
-	return signed, nil
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -28,7 +27,16 @@ func generate(t testing.TB, a Algorithm) *Key {
 
 func sign(t testing.TB, k *Key, typ string) string {
 	t.Helper()
-	token, err := k.Sign(typ, jwt.MapClaims{"sub": "alice", "exp": 4102444800})
+	return signPayload(t, k, typ, `{"exp":4102444800,"sub":"alice"}`)
+}
+
+func signPayload(t testing.TB, k *Key, typ, payload string) string {
+	t.Helper()
+	ring, err := NewRing(typ, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := ring.Sign([]byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +49,7 @@ func verificationKey(t *testing.T, k *Key) any {
 	if k.Algorithm().Symmetric() {
 		return k.private().([]byte)
 	}
-	ring, err := NewRing(k)
+	ring, err := NewRing("JWT", k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,14 +245,6 @@ func TestRSAKeysOutOfBoundsAreRefused(t *testing.T) {
 	}
 }
 
-func TestSigningWhatCannotBeAToken(t *testing.T) {
-	k := generate(t, "EdDSA")
-	_, err := k.Sign("JWT", jwt.MapClaims{"x": math.Inf(1)})
-	checkError(t, err, "signing a token with EdDSA key "+k.ID())
-	_, err = k.Sign("", jwt.MapClaims{})
-	checkError(t, err, "typ is empty")
-}
-
 func checkError(t *testing.T, err error, part string) {
 	t.Helper()
 	switch {
@@ -257,21 +257,24 @@ func checkError(t *testing.T, err error, part string) {
 	}
 }
 
-// usualClaims are about what an access token has.
-var usualClaims = jwt.MapClaims{
+// usualPayload is about what an access token has.
+var usualPayload = []byte(`{
 	"iss": "https://api.example.com", "aud": "https://api.example.com", "sub": "512a7a3c", "username": "alice",
 	"exp": 1790003600, "iat": 1790000000, "nbf": 1790000000, "jti": "3f786850e387550fdab836ed7e6dc881de23001b",
 	"cid": "web", "client_id": "web", "scope": "contacts.read contacts.write",
-	"sid": "20261222-89e6c98d92887913cadf06b2adb97f26cde4849b", "cver": "1f40fc92da241694750979ee6cf582f2",
-}
+	"sid": "20261222-89e6c98d92887913cadf06b2adb97f26cde4849b", "cver": "1f40fc92da241694750979ee6cf582f2"
+}`)
 
 func BenchmarkSign(b *testing.B) {
 	for _, a := range []Algorithm{"HS256", "ES256", "EdDSA", "RS256"} {
 		b.Run(string(a), func(b *testing.B) {
-			k := generate(b, a)
+			ring, err := NewRing("JWT", generate(b, a))
+			if err != nil {
+				b.Fatal(err)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := k.Sign("JWT", usualClaims); err != nil {
+				if _, err := ring.Sign(usualPayload); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -282,11 +285,11 @@ func BenchmarkSign(b *testing.B) {
 func BenchmarkVerify(b *testing.B) {
 	for _, a := range []Algorithm{"HS256", "ES256", "EdDSA", "RS256"} {
 		b.Run(string(a), func(b *testing.B) {
-			ring, err := NewRing(generate(b, a))
+			ring, err := NewRing("JWT", generate(b, a))
 			if err != nil {
 				b.Fatal(err)
 			}
-			token, err := ring.Signer().Sign("JWT", usualClaims)
+			token, err := ring.Sign(usualPayload)
 			if err != nil {
 				b.Fatal(err)
 			}

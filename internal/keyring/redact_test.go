@@ -49,7 +49,7 @@ func TestKeysAndSecretsPrintNothingPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := NewRing(k)
+	ring, err := NewRing("JWT", k)
 	if err != nil {
 		t.Fatal(err)
 	}

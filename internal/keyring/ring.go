@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,16 +10,23 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Ring is an immutable set of keys: the first signs, all verify.
+// Ring is an immutable set of keys for tokens of one type: the first key signs, all verify.
 type Ring struct {
-	keys []*Key
-	byID map[string]*Key
-	jwks []byte
+	keys     []*Key
+	byID     map[string]*Key
+	typ      string
+	header   string          // of the tokens that it signs, as it is in them
+	byHeader map[string]*Key // the same for each key
+	jwks     []byte
 }
 
-// NewRing makes a ring of at least one key. Two keys with one ID are an error, also when their algorithms differ: who
-// verifies could not tell them apart (RFC 7517 §4.5), and a key serves one algorithm.
-func NewRing(keys ...*Key) (*Ring, error) {
+// NewRing makes a ring of at least one key, which signs tokens of that `typ` (not empty). Two keys with one ID are an
+// error, also when their algorithms differ: who verifies could not tell them apart (RFC 7517 §4.5), and a key serves one
+// algorithm.
+func NewRing(typ string, keys ...*Key) (*Ring, error) {
+	if typ == "" {
+		return nil, errors.New("a key ring needs the typ of its tokens")
+	}
 	if len(keys) == 0 {
 		return nil, errors.New("a key ring needs at least one signing key")
 	}
@@ -38,12 +46,43 @@ func NewRing(keys ...*Key) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the public keys as JSON: %w", err)
 	}
-	return &Ring{keys: slices.Clone(keys), byID: seen, jwks: jwks}, nil
+	r := &Ring{keys: slices.Clone(keys), byID: seen, typ: typ, byHeader: make(map[string]*Key, len(keys)), jwks: jwks}
+	for i, k := range keys {
+		header, err := json.Marshal(map[string]string{"alg": string(k.algorithm), "kid": k.id, "typ": typ})
+		if err != nil {
+			return nil, fmt.Errorf("writing the header of the tokens of %s: %w", k, err)
+		}
+		encoded := base64.RawURLEncoding.EncodeToString(header)
+		if i == 0 {
+			r.header = encoded
+		}
+		r.byHeader[encoded] = k
+	}
+	return r, nil
+}
+
+// Sign returns a payload, the claims as JSON, as a signed token in compact form (RFC 7515 §7.1), with `alg`, `kid` and
+// the `typ` of the ring in its header. ECDSA signatures have the lower of the two possible s.
+func (r *Ring) Sign(payload []byte) (string, error) {
+	k := r.keys[0]
+	input := r.header + "." + base64.RawURLEncoding.EncodeToString(payload)
+	signature, err := k.method.Sign(input, k.private())
+	if err != nil {
+		return "", fmt.Errorf("signing a token with %s: %w", k, err)
+	}
+	return input + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
 // Signer is the key that signs.
 func (r *Ring) Signer() *Key {
 	return r.keys[0]
+}
+
+// Equal reports whether the other ring has the same keys in the same order, for tokens of the same type.
+func (r *Ring) Equal(other *Ring) bool {
+	return r.typ == other.typ && slices.EqualFunc(r.keys, other.keys, func(a, b *Key) bool {
+		return a.id == b.id && a.algorithm == b.algorithm // the id is a digest of the key
+	})
 }
 
 // Public reports whether the ring has a public key, so that others can verify its tokens.

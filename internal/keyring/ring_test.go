@@ -17,7 +17,7 @@ func TestJWKSHasThePublicMembersOnlyAndNoHMACKey(t *testing.T) {
 	for _, p := range profiles {
 		keys = append(keys, generate(t, p.algorithm))
 	}
-	ring, err := NewRing(keys...)
+	ring, err := NewRing("JWT", keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestJWKSHasThePublicMembersOnlyAndNoHMACKey(t *testing.T) {
 }
 
 func TestJWKSOfHMACKeysAloneIsAnEmptyList(t *testing.T) {
-	ring, err := NewRing(generate(t, "HS256"), generate(t, "HS512"))
+	ring, err := NewRing("JWT", generate(t, "HS256"), generate(t, "HS512"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestJWKSOfHMACKeysAloneIsAnEmptyList(t *testing.T) {
 func TestFirstKeyOfTheRingSigns(t *testing.T) {
 	first, second := generate(t, "EdDSA"), generate(t, "ES256")
 	keys := []*Key{first, second}
-	ring, err := NewRing(keys...)
+	ring, err := NewRing("JWT", keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,8 +79,10 @@ func TestFirstKeyOfTheRingSigns(t *testing.T) {
 }
 
 func TestRingRefusesNoKeyAndTheSameKeyTwice(t *testing.T) {
-	_, err := NewRing()
+	_, err := NewRing("JWT")
 	checkError(t, err, "at least one signing key")
+	_, err = NewRing("", generate(t, "HS256"))
+	checkError(t, err, "needs the typ")
 
 	data := testdata(t, "rsa-pkcs8.pem")
 	rs, err := NewPEMKey("RS256", data)
@@ -91,6 +93,6 @@ func TestRingRefusesNoKeyAndTheSameKeyTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = NewRing(rs, generate(t, "ES256"), ps)
+	_, err = NewRing("JWT", rs, generate(t, "ES256"), ps)
 	checkError(t, err, "one signing key is listed twice, for RS256 and for PS256 (kid "+rs.ID()+"): list it once")
 }

@@ -39,7 +39,7 @@ func TestKeysAreLoadedOldestFirstAndTheLowerIDFirstWhereTheTimesAreEqual(t *test
 	if want := ids([]*Key{old, twin, young}); !slices.Equal(ids(keys), want) {
 		t.Errorf("keys %v, want %v", ids(keys), want)
 	}
-	if _, err := NewRing(InUse(keys, time.Hour)...); err != nil {
+	if _, err := NewRing("JWT", InUse(keys, time.Hour)...); err != nil {
 		t.Error(err)
 	}
 }

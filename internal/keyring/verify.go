@@ -35,40 +35,57 @@ type header struct {
 }
 
 // Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns its `typ`, empty if there is none,
-// and its claims, which are not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
+// and its payload, which is not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
 // spelling: base64url is taken without padding, line breaks and stray bits only, and ECDSA with the lower s, so that
 // no byte of it can be changed.
-func (r *Ring) Verify(token string) (typ string, claims []byte, err error) {
+func (r *Ring) Verify(token string) (string, []byte, error) {
 	encoded, ok := split(token)
 	if !ok {
 		return "", nil, ErrMalformed
 	}
-	var parts [3][]byte
-	for i, part := range encoded {
-		if parts[i], err = base64url.DecodeString(part); err != nil {
-			return "", nil, ErrMalformed
-		}
+	payload, err := base64url.DecodeString(encoded[1])
+	if err != nil {
+		return "", nil, ErrMalformed
+	}
+	signature, err := base64url.DecodeString(encoded[2])
+	if err != nil {
+		return "", nil, ErrMalformed
+	}
+	key, typ, err := r.keyOf(encoded[0])
+	if err != nil {
+		return "", nil, err
+	}
+	signed := token[:len(token)-len(encoded[2])-1]
+	if err := key.method.Verify(signed, signature, key.verifier()); err != nil {
+		return "", nil, ErrBadSignature
+	}
+	return typ, payload, nil
+}
+
+// keyOf reads an encoded header. Those of the ring's own tokens are known as they are.
+func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
+	if key := r.byHeader[encoded]; key != nil {
+		return key, r.typ, nil
+	}
+	decoded, err := base64url.DecodeString(encoded)
+	if err != nil {
+		return nil, "", ErrMalformed
 	}
 	// The decoder takes invalid UTF-8 for U+FFFD, and null for an object without members.
 	var h *header
-	if err := json.Unmarshal(parts[0], &h); err != nil || h == nil || !utf8.Valid(parts[0]) {
-		return "", nil, ErrMalformed
+	if err := json.Unmarshal(decoded, &h); err != nil || h == nil || !utf8.Valid(decoded) {
+		return nil, "", ErrMalformed
 	}
 	if h.Critical != nil {
-		return "", nil, ErrCritical
+		return nil, "", ErrCritical
 	}
-	key := r.byID[h.KeyID]
-	if key == nil {
-		return "", nil, ErrUnknownKey
+	if key = r.byID[h.KeyID]; key == nil {
+		return nil, "", ErrUnknownKey
 	}
 	if h.Algorithm != string(key.algorithm) {
-		return "", nil, ErrWrongKey
+		return nil, "", ErrWrongKey
 	}
-	signed := token[:len(token)-len(encoded[2])-1]
-	if err := key.method.Verify(signed, parts[2], key.verifier()); err != nil {
-		return "", nil, ErrBadSignature
-	}
-	return h.Type, parts[1], nil
+	return key, h.Type, nil
 }
 
 // split cuts a token at its two dots. Its length and alphabet are checked before anything looks into it, since the

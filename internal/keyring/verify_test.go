@@ -30,7 +30,7 @@ func ringOf(t testing.TB, algorithms ...Algorithm) *Ring {
 
 func ringWith(t testing.TB, keys ...*Key) *Ring {
 	t.Helper()
-	ring, err := NewRing(keys...)
+	ring, err := NewRing("JWT", keys...)
 	if err != nil {
 		t.Fatal(err)
 	}
