@@ -17,7 +17,7 @@ type bearerState struct {
 	authorization []string // as the client sent it
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
-	checked       map[*Server]checkedToken
+	checked       map[*Server]checkResult
 }
 
 // Format keeps the token to itself: the state is a variable of the request, which
@@ -27,7 +27,7 @@ func (*bearerState) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "chec
 // String is what Format prints.
 func (*bearerState) String() string { return "checked" }
 
-type checkedToken struct {
+type checkResult struct {
 	token *accessToken
 	err   error
 }
@@ -40,7 +40,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 	state := &bearerState{
 		received:      now(),
 		authorization: r.Header["Authorization"],
-		checked:       make(map[*Server]checkedToken),
+		checked:       make(map[*Server]checkResult),
 	}
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
 	return state
@@ -52,7 +52,7 @@ func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) 
 		return checked.token, checked.err
 	}
 	token, err := server.checkAccessToken(ctx, raw)
-	s.checked[server] = checkedToken{token, err}
+	s.checked[server] = checkResult{token, err}
 	return token, err
 }
 

@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,7 +113,7 @@ func withoutTokens(values []string, remove func(string) bool) string {
 // setIdentityHeaders sets the headers of the claims that the token has.
 func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 	for _, c := range b.CopyClaims {
-		if value, ok := headerValue(json.RawMessage(token.claims[c.Claim])); ok {
+		if value, ok := headerValue(token.claims[c.Claim]); ok {
 			alias := headerAlias(c.Header)
 			removeHeaders(r.Header, func(name string) bool { return headerAlias(name) == alias })
 			r.Header.Set(c.Header, value)
@@ -125,11 +124,11 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 // headerValue is a claim as the value of a header: a string, number or boolean as it is,
 // a list of strings joined by commas. Anything else, and whatever could be read in two
 // ways or is not printable ASCII, is not sent at all.
-func headerValue(claim json.RawMessage) (string, bool) {
+func headerValue(claim any) (string, bool) {
 	value, ok := scalar(claim)
 	if !ok {
-		var list []string
-		if json.Unmarshal(claim, &list) != nil || len(list) == 0 {
+		list, ok := stringList(claim)
+		if !ok || len(list) == 0 {
 			return "", false
 		}
 		if slices.ContainsFunc(list, func(s string) bool {

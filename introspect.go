@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"time"
+
+	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
 
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -53,10 +56,15 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 // introspectAccessToken shows a client its own tokens, and those for the audiences that it
 // may introspect.
 func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *tokenRequest, raw string) (introspection, error) {
-	token, err := s.verifyAccessToken(keys, raw)
-	if err != nil || s.checkParties(keys, token) != nil {
+	token, err := s.openAccessToken(keys, raw)
+	if err != nil || s.checkTimes(token) != nil {
 		return inactive(), nil
 	}
+	user, err := s.checkParties(keys, token, nil)
+	if err != nil {
+		return inactive(), nil
+	}
+	token = token.of(user)
 	if token.clientID != req.client.ID && !slices.ContainsFunc(token.audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
 		return inactive(), nil
 	}
@@ -69,7 +77,11 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	}
 	response := make(introspection, len(token.claims)+3)
 	for name, claim := range token.claims {
-		response[name] = json.RawMessage(claim)
+		encoded, err := strictjson.Marshal(claim)
+		if err != nil {
+			return nil, fmt.Errorf("encoding a claim of a token: %w", err)
+		}
+		response[name] = json.RawMessage(encoded)
 	}
 	delete(response, "cver") // means something to this server only
 	maps.Copy(response, introspection{"active": true, "token_type": "Bearer", "client_id": token.clientID})

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,6 +43,14 @@ type keySet struct {
 	refresh           *keyring.Ring // for refresh tokens alone
 	credentialVersion []byte        // key of `cver`
 	decoy             []byte        // key of the choice of decoys
+
+	checked *checkedTokens // by these keys
+}
+
+// same tells whether it has the same keys.
+func (k *keySet) same(other *keySet) bool {
+	return k.ring.Equal(other.ring) && k.refresh.Equal(other.refresh) &&
+		bytes.Equal(k.credentialVersion, other.credentialVersion) && bytes.Equal(k.decoy, other.decoy)
 }
 
 // generatedKeys is what was read from storage. It outlives a reload, so that a storage
@@ -270,15 +279,21 @@ func (k *serverKeys) assemble() error {
 	if err != nil {
 		return err
 	}
-	if before := k.inForce.Load(); before != nil && before.ring.Signer().ID() != ring.Signer().ID() {
-		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
-	}
-	k.inForce.Store(&keySet{
+	set := &keySet{
 		ring:              ring,
 		refresh:           refresh,
 		credentialVersion: k.pooled.secret.Derive("credential version", sha256.Size),
 		decoy:             k.pooled.secret.Derive("decoy", sha256.Size),
-	})
+		checked:           newCheckedTokens(),
+	}
+	before := k.inForce.Load()
+	if before != nil && before.same(set) {
+		return nil // and keeps what it has checked
+	}
+	if before != nil && before.ring.Signer().ID() != ring.Signer().ID() {
+		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
+	}
+	k.inForce.Store(set)
 	return nil
 }
 

@@ -1,10 +1,7 @@
 package caddygrant
 
 import (
-	"encoding/json"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -38,12 +35,8 @@ func setUserPlaceholders(r *http.Request, token *accessToken) {
 	if !ok {
 		return
 	}
-	for name, value := range token.claims {
-		if !slices.Contains(reservedClaims, name) {
-			if text, ok := scalar(json.RawMessage(value)); ok {
-				repl.Set("http.auth.user."+name, text)
-			}
-		}
+	for _, claim := range token.own {
+		repl.Set("http.auth.user."+claim.name, claim.text)
 	}
 	repl.Set("http.auth.user.id", token.subject)
 	repl.Set("http.auth.user.username", token.username)
@@ -51,19 +44,4 @@ func setUserPlaceholders(r *http.Request, token *accessToken) {
 	repl.Set("http.auth.user.scope", token.scope)
 	repl.Set("http.auth.user.token_id", token.tokenID)
 	repl.Set("http.auth.user.session_id", token.sessionID)
-}
-
-// scalar is the text of a claim that is a string, a number or a boolean.
-func scalar(claim json.RawMessage) (string, bool) {
-	var value any
-	if json.Unmarshal(claim, &value) != nil {
-		return "", false
-	}
-	switch value := value.(type) {
-	case string:
-		return value, true
-	case float64, bool:
-		return strings.TrimSpace(string(claim)), true
-	}
-	return "", false
 }

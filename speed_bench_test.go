@@ -1,0 +1,146 @@
+package caddygrant
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+)
+
+var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
+
+func BenchmarkParseForm(b *testing.B) {
+	body := []byte(speedForm)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := parseForm(body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkAuthenticateClient(b *testing.B) {
+	site := newSpeedSite(b, "HS256")
+	params, err := parseForm([]byte(speedForm))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		req := &tokenRequest{params: params, address: "127.0.0.1"}
+		if err := site.endpoint.server.authenticateClient(b.Context(), site.keys(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The password was right a moment ago.
+func BenchmarkAuthenticateUser(b *testing.B) {
+	site := newSpeedSite(b, "HS256")
+	site.login(b)
+	params, err := parseForm([]byte(speedForm))
+	if err != nil {
+		b.Fatal(err)
+	}
+	client := site.endpoint.server.clients.byID("web")
+	b.ReportAllocs()
+	for b.Loop() {
+		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
+		if _, err := site.endpoint.server.authenticateUser(b.Context(), site.keys(), req); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// An access token and a refresh token.
+func BenchmarkIssue(b *testing.B) {
+	for _, algorithm := range speedAlgorithms {
+		b.Run(algorithm, func(b *testing.B) {
+			site := newSpeedSite(b, algorithm)
+			server := site.endpoint.server
+			user, _ := server.users.byUsername("alice")
+			req := &tokenRequest{client: server.clients.byID("web")}
+			granted := &authorization{user: user, scopes: server.Scopes}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := server.issue(b.Context(), site.keys(), req, granted); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// A token that was not seen before.
+func BenchmarkOpenAccessToken(b *testing.B) {
+	for _, algorithm := range speedAlgorithms {
+		b.Run(algorithm, func(b *testing.B) {
+			site := newSpeedSite(b, algorithm)
+			token := site.login(b).AccessToken
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := site.endpoint.server.openAccessToken(site.keys(), token); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// All that is checked of a token at every request.
+func BenchmarkCheckAccessToken(b *testing.B) {
+	site := newSpeedSite(b, "HS256")
+	token := site.login(b).AccessToken
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := site.endpoint.server.checkAccessToken(context.Background(), token); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A refresh, on the file system.
+func BenchmarkRefresh(b *testing.B) {
+	site := newSpeedSite(b, "HS256")
+	tokens := site.login(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		form := "grant_type=refresh_token&client_id=web&client_secret=s3cret&refresh_token=" + url.QueryEscape(tokens.RefreshToken)
+		tokens = site.tokens(b, site.post(b, form))
+	}
+}
+
+// A login from the request to the answer, apart from what Caddy does before and after.
+func BenchmarkTokenEndpoint(b *testing.B) {
+	site := newSpeedSite(b, "HS256")
+	b.ReportAllocs()
+	for b.Loop() {
+		site.post(b, speedForm)
+	}
+}
+
+func BenchmarkBearerAuth(b *testing.B) {
+	site := newSpeedSite(b, "HS256")
+	authorization := []string{"Bearer " + site.login(b).AccessToken}
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://localhost/app", nil)
+		r.Header["Authorization"] = authorization
+		if err := site.bearer.ServeHTTP(w, prepared(r, w), noNext); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What the two before spend on making requests, for comparison.
+func BenchmarkPreparedRequest(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		if err := noNext.ServeHTTP(w, prepared(httptest.NewRequest(http.MethodGet, "http://localhost/app", nil), w)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

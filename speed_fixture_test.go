@@ -1,0 +1,108 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// The benchmarks of the hot code are for comparing two commits:
+//
+//	go test -run '^$' -bench . -count 10 . ./internal/... > new.txt
+//	go tool -modfile=tools/go.mod benchstat old.txt new.txt
+//
+// What a whole server makes of it beside others is measured by go run ./bench.
+
+// speedSite is an endpoint and a check of its tokens, as in the config of a site, with the keys that start would make.
+type speedSite struct {
+	endpoint *Handler
+	bearer   *BearerAuth
+}
+
+const (
+	speedForm = "grant_type=password&client_id=web&client_secret=s3cret&username=alice&password=alice"
+	speedHash = `$2y$04$EBW23lYB/YX0fYO6RTIbbO8mfxlfWOaEPnNuvdva8H8aX8IAPxUKO` // alice
+)
+
+func newSpeedSite(b *testing.B, algorithm string) *speedSite {
+	b.Helper()
+	dir := b.TempDir()
+	users := filepath.Join(dir, "users")
+	if err := os.WriteFile(users, []byte("alice:"+speedHash+"\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	root, err := caddy.ProvisionContext(&caddy.Config{
+		Admin: &caddy.AdminConfig{Disabled: true},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {
+			BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output":"discard"}`)},
+		}}},
+		StorageRaw: caddyconfig.JSONModuleObject(map[string]string{"root": filepath.Join(dir, "storage")}, "module", "file_system", nil),
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, unload := caddy.NewContext(root)
+	b.Cleanup(unload)
+	load := func(id string, config any) any {
+		module, err := ctx.LoadModuleByID(id, caddyconfig.JSON(config, nil))
+		if err != nil {
+			b.Fatal(err)
+		}
+		return module
+	}
+	site := new(speedSite)
+	site.endpoint = load("http.handlers.token_endpoint", Handler{Config: Config{
+		Scopes:      []string{"contacts.read", "contacts.write"},
+		SigningKeys: []SigningKey{{Algorithm: algorithm}},
+		UsersRaw:    []json.RawMessage{htpasswd(users)},
+		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
+	}}).(*Handler)
+	site.bearer = load("http.handlers.bearer_auth", BearerAuth{Scopes: []string{"contacts.read"}}).(*BearerAuth)
+	if err := site.endpoint.server.keys.attempt(ctx); err != nil {
+		b.Fatal(err)
+	}
+	if err := site.endpoint.server.sessions.Poll(ctx, site.endpoint.server.sessions.lifetime()); err != nil {
+		b.Fatal(err)
+	}
+	return site
+}
+
+// post sends a form to the endpoint and returns the answer.
+func (s *speedSite) post(b *testing.B, form string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := s.endpoint.ServeHTTP(w, prepared(r, w), noNext); err != nil || w.Code != http.StatusOK {
+		b.Fatal(w.Code, err, w.Body)
+	}
+	return w
+}
+
+// login returns the tokens of a new session.
+func (s *speedSite) login(b *testing.B) tokenResponse {
+	return s.tokens(b, s.post(b, speedForm))
+}
+
+func (s *speedSite) tokens(b *testing.B, w *httptest.ResponseRecorder) (tokens tokenResponse) {
+	if err := json.Unmarshal(w.Body.Bytes(), &tokens); err != nil {
+		b.Fatal(err)
+	}
+	return tokens
+}
+
+func (s *speedSite) keys() *keySet { return s.endpoint.server.keys.inForce.Load() }
+
+func prepared(r *http.Request, w http.ResponseWriter) *http.Request {
+	r.RemoteAddr = "127.0.0.1:1"
+	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, &caddyhttp.Server{})
+}
+
+var noNext = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
