@@ -72,12 +72,6 @@ func TestTheCeilingEnds(t *testing.T) {
 		w.succeeds(from("198.51.100.1", "alice"))
 		w.allowed(stranger, "after the owner has logged in")
 	})
-	t.Run("by the operator", func(t *testing.T) {
-		w := burnt(t)
-		w.Forget(user("alice"))
-		w.allowed(stranger, "forgotten")
-		w.remembers(Entries{Addresses: 100})
-	})
 	t.Run("by time", func(t *testing.T) {
 		w := burnt(t)
 		w.pass(100*time.Hour - 1)
@@ -112,32 +106,32 @@ func TestWaitingBelowTheCeilingGainsNothing(t *testing.T) {
 	}
 }
 
-func TestForgetLetsTheOwnerInWhateverTheSource(t *testing.T) {
+func TestASuccessTakesAwayTheFailuresOfItsPairAndAccountAlone(t *testing.T) {
 	w := newWorld(t, Limits{})
 	stranger, good := from("192.0.2.1", "alice"), through("web", "alice")
 	w.succeeds(good)
-	w.fails(5, good)
+	w.fails(4, good)
 	w.fails(5, stranger)
 	w.fails(5, from("192.0.2.1", "bob"))
 	flying := w.reserve(from("192.0.2.2", "alice"))
-	w.Forget(user("alice"))
-	w.Forget(user("nobody"))
-	w.allowed(stranger, "forgotten")
-	w.allowed(good, "forgotten, and still good")
+	w.succeeds(good)
+	w.refused(stranger, 30*time.Second, LimitPair, "another source of the account")
 	w.refused(from("192.0.2.1", "bob"), 30*time.Second, LimitPair, "another account")
-	w.remembers(Entries{Pairs: 2, Accounts: 2, Addresses: 2, Known: 1, InFlight: 1})
-	flying.Fail()
-	w.remembers(Entries{Pairs: 2, Accounts: 2, Addresses: 2, Known: 1})
+	w.remembers(entries{Pairs: 3, Accounts: 2, Addresses: 2, Known: 1, InFlight: 1})
+	flying.Cancel()
+	w.remembers(entries{Pairs: 2, Accounts: 1, Addresses: 1, Known: 1})
 }
 
-func TestForgetMakesAKnownGoodSourceAsGoodAsNew(t *testing.T) {
+func TestASuccessMakesAKnownGoodSourceAsGoodAsNew(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := from("198.51.100.1", "alice")
-	w.succeeds(owner)
-	w.failsWhenAllowed(99, owner)
-	w.Forget(user("alice"))
-	w.failsWhenAllowed(99, owner)
-	w.remembers(Entries{Known: 1})
+	for range 2 {
+		w.succeeds(owner)
+		w.failsWhenAllowed(99, owner)
+		w.remembers(entries{Known: 1})
+		wait, _ := w.wait(owner)
+		w.pass(wait)
+	}
 }
 
 // Strangers know the id of a public client and could close it for all users.
@@ -155,7 +149,7 @@ func TestAnAccountThatIsSkippedHasNoCeiling(t *testing.T) {
 	w.refused(secret("192.0.2.1"), 30*time.Second, LimitPair, "B17: guesses of a client's secret are held against the pair")
 	w.pass(30 * time.Second)
 	w.succeeds(secret("192.0.2.1"))
-	if e := w.Entries(); e.Accounts != 0 {
+	if e := w.entries(); e.Accounts != 0 {
 		t.Errorf("%+v", e)
 	}
 	for i := range 45 {

@@ -100,28 +100,7 @@ func TestAnIPv6NetworkHasTenTimesTheFailuresOfAnAddress(t *testing.T) {
 	w = newWorld(t, Limits{IPv6Prefix: 48})
 	w.spray(50, func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) })
 	w.refused(from("2001:db8:1:ffff::1", "alice"), 30*time.Second, LimitAddress, "a /48 as an address")
-	w.remembers(Entries{Pairs: 50, Accounts: 50, Addresses: 1})
-}
-
-func TestAnAddressThatIsSkippedIsCountedWithTheAccountOnly(t *testing.T) {
-	w := newWorld(t, Limits{})
-	skipped := func(address, name string) Attempt {
-		a := from(address, name)
-		a.SkipAddress = true
-		return a
-	}
-	for _, address := range []string{"192.0.2.1", "2001:db8::1"} {
-		for i := range 1000 {
-			w.fails(1, skipped(address, fmt.Sprint("user", i)))
-		}
-		w.allowed(from(address, "alice"), "the address")
-		w.fails(5, skipped(address, "alice"))
-		w.refused(skipped(address, "alice"), 30*time.Second, LimitPair, "the pair")
-		w.refused(from(address, "alice"), 30*time.Second, LimitPair, "the same pair with the address")
-	}
-	if e := w.Entries(); e.Addresses != 0 {
-		t.Errorf("%+v", e)
-	}
+	w.remembers(entries{Pairs: 50, Accounts: 50, Addresses: 1})
 }
 
 func TestAddressesThatAreNotKnownAreOneSourceThatIsNotCountedAlone(t *testing.T) {
@@ -132,7 +111,7 @@ func TestAddressesThatAreNotKnownAreOneSourceThatIsNotCountedAlone(t *testing.T)
 	w.fails(5, Attempt{Account: user("alice")})
 	w.refused(Attempt{Account: user("alice"), Source: Address(netip.Addr{})}, 30*time.Second, LimitPair, "the pair")
 	w.allowed(from("0.0.0.0", "alice"), "an address of zeros")
-	if e := w.Entries(); e.Addresses != 0 {
+	if e := w.entries(); e.Addresses != 0 {
 		t.Errorf("%+v", e)
 	}
 }
@@ -144,12 +123,12 @@ func TestABurstFromAnAddressGetsNoMoreTriesThanTheLimit(t *testing.T) {
 		tries = append(tries, w.reserve(from("192.0.2.1", fmt.Sprint(i))))
 	}
 	w.refused(from("192.0.2.1", "alice"), time.Second, LimitAddress, "50 in flight")
-	w.remembers(Entries{Pairs: 50, Accounts: 50, Addresses: 1, InFlight: 50})
+	w.remembers(entries{Pairs: 50, Accounts: 50, Addresses: 1, InFlight: 50})
 	for _, r := range tries {
 		r.Succeed()
 	}
 	w.allowed(from("192.0.2.1", "alice"), "all succeeded")
-	w.remembers(Entries{Known: 50})
+	w.remembers(entries{Known: 50})
 }
 
 // The longest wait is the one to tell: what it leads to is not refused again.

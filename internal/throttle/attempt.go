@@ -21,9 +21,6 @@ type Attempt struct {
 	// ended. If it is empty, each attempt counts.
 	Secret string
 
-	// SkipAddress keeps the attempt from counting for the address on its own, whatever the account.
-	SkipAddress bool
-
 	// SkipAccount keeps the attempt from counting for the account on its own, whatever the source, so that it has no
 	// ceiling: for clients, which a stranger could close for all their users.
 	SkipAccount bool

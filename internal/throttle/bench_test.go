@@ -74,18 +74,6 @@ func BenchmarkReserveAndSucceed(b *testing.B) {
 	}
 }
 
-func BenchmarkForgetInAFullTable(b *testing.B) {
-	t := New(Limits{})
-	for i := range uint64(maxPairs) {
-		if r, err := t.Reserve(many(i)); err == nil {
-			r.Fail()
-		}
-	}
-	for b.Loop() {
-		t.Forget("nobody")
-	}
-}
-
 // BenchmarkMemory reports bytes per entry, as documented with the capacities.
 func BenchmarkMemory(b *testing.B) {
 	heap := func() uint64 {
@@ -100,7 +88,7 @@ func BenchmarkMemory(b *testing.B) {
 		for i := range uint64(2 * maxPairs) {
 			var key digest
 			binary.BigEndian.PutUint64(key[:], i)
-			pairs.obtain(key, 0, time.Duration(i), time.Hour).failures = 1
+			pairs.obtain(key, time.Duration(i), time.Hour).failures = 1
 		}
 		after := heap()
 		b.ReportMetric(float64(after-before)/maxPairs, "B/entry")

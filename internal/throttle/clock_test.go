@@ -31,13 +31,13 @@ func TestAClockSetBackNeitherLocksOutNorFrees(t *testing.T) {
 		w := newWorld(t, Limits{})
 		w.fails(5, a)
 		w.pass(-time.Hour)
-		w.Entries()
+		w.entries()
 		w.pass(24*time.Hour - 1)
-		if e := w.Entries(); e.Pairs != 1 {
+		if e := w.entries(); e.Pairs != 1 {
 			t.Errorf("%+v", e)
 		}
 		w.pass(1)
-		if e := w.Entries(); e.Pairs != 0 {
+		if e := w.entries(); e.Pairs != 0 {
 			t.Errorf("%+v", e)
 		}
 	})

@@ -106,9 +106,37 @@ func (w *world) refused(a Attempt, wait time.Duration, limit Limit, why string) 
 	}
 }
 
-func (w *world) remembers(want Entries) {
+// entries are how much a throttle remembers.
+type entries struct {
+	Pairs     int // of account and source, without those known good
+	Accounts  int
+	Addresses int // IPv6 networks included
+	Known     int // good sources of accounts
+	InFlight  int // guesses that are being checked
+}
+
+// entries counts what is not forgotten.
+func (w *world) entries() entries {
+	w.Throttle.mu.Lock()
+	defer w.Throttle.mu.Unlock()
+	now := w.advance()
+	w.pairs.dropAllForgotten(now, w.limits.pair().quiet)
+	w.accounts.dropAllForgotten(now, w.limits.account().quiet)
+	w.addresses.dropAllForgotten(now, w.limits.address().quiet)
+	return entries{
+		Pairs: w.pairs.len(), Accounts: w.accounts.len(), Addresses: w.addresses.len(),
+		Known: w.known.sources, InFlight: w.inFlight.Len(),
+	}
+}
+
+func (t *table) dropAllForgotten(now, quiet time.Duration) {
+	for t.dropForgotten(now, quiet) {
+	}
+}
+
+func (w *world) remembers(want entries) {
 	w.Helper()
-	if got := w.Entries(); got != want {
+	if got := w.entries(); got != want {
 		w.Errorf("entries are %+v, want %+v", got, want)
 	}
 }

@@ -22,7 +22,7 @@ func TestTheSameGuessInFlightCountsOnce(t *testing.T) {
 	for range 100 {
 		tries = append(tries, w.reserve(right))
 	}
-	w.remembers(Entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 1})
+	w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 1})
 	for i := range 4 {
 		w.reserve(with(from("192.0.2.1", "alice"), strings.Repeat("wrong", 1+i)))
 	}
@@ -30,11 +30,11 @@ func TestTheSameGuessInFlightCountsOnce(t *testing.T) {
 	w.allowed(right, "one of the five")
 	w.refused(from("192.0.2.1", "alice"), time.Second, LimitPair, "one that does not say what it is")
 	w.allowed(with(from("192.0.2.2", "alice"), "right"), "another source")
-	w.remembers(Entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 5})
+	w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 5})
 	for _, r := range tries {
 		r.Succeed()
 	}
-	w.remembers(Entries{Known: 1, Accounts: 1, Addresses: 1, InFlight: 4})
+	w.remembers(entries{Known: 1, Accounts: 1, Addresses: 1, InFlight: 4})
 }
 
 func TestTheFirstToKnowSpeaksForTheGuess(t *testing.T) {
@@ -44,10 +44,10 @@ func TestTheFirstToKnowSpeaksForTheGuess(t *testing.T) {
 		cancel  = 'c'
 		lose    = 'l'
 	)
-	nothing, failed, good := Entries{}, Entries{Pairs: 1, Accounts: 1, Addresses: 1}, Entries{Known: 1}
+	nothing, failed, good := entries{}, entries{Pairs: 1, Accounts: 1, Addresses: 1}, entries{Known: 1}
 	for _, c := range []struct {
 		ends   string
-		want   Entries
+		want   entries
 		times  uint32 // failures of the address
 		reason string
 	}{
@@ -57,10 +57,10 @@ func TestTheFirstToKnowSpeaksForTheGuess(t *testing.T) {
 		{"cfc", failed, 1, "one is not cancelled, and fails"},
 		{"ccs", good, 0, "one is not cancelled, and succeeds"},
 		{"fcc", failed, 1, "one fails, the others are cancelled"},
-		{"fss", Entries{Known: 1, Addresses: 1}, 1, "the password became right meanwhile"},
+		{"fss", entries{Known: 1, Addresses: 1}, 1, "the password became right meanwhile"},
 		{"sff", good, 0, "the password became wrong meanwhile"},
 		{"cll", failed, 1, "two are lost"},
-		{"lls", Entries{Known: 1, Addresses: 1}, 1, "two are lost, one succeeds late"},
+		{"lls", entries{Known: 1, Addresses: 1}, 1, "two are lost, one succeeds late"},
 		{"llc", failed, 1, "two are lost, one is cancelled late"},
 	} {
 		w := newWorld(t, Limits{})
@@ -78,7 +78,7 @@ func TestTheFirstToKnowSpeaksForTheGuess(t *testing.T) {
 				w.pass(time.Minute)
 			}
 		}
-		if got := w.Entries(); got != c.want {
+		if got := w.entries(); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.reason, got, c.want)
 		}
 		var times uint32
@@ -135,5 +135,5 @@ func TestABusyBackEndIsNotRefused(t *testing.T) {
 	if refused.Load() != 0 {
 		t.Errorf("%d refused", refused.Load())
 	}
-	w.remembers(Entries{Known: 1})
+	w.remembers(entries{Known: 1})
 }

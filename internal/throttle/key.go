@@ -53,9 +53,6 @@ type keys struct {
 	guess   digest // the pair and the secret
 }
 
-// accountTag is enough of the account to find its pairs.
-func (k *keys) accountTag() uint64 { return binary.BigEndian.Uint64(k.account[:]) }
-
 // networkPrefix is what a subscriber of IPv6 has at most in most places. Whoever has 65,536 /64s is one attacker.
 const networkPrefix = 48
 
@@ -70,7 +67,7 @@ func (d *digester) keys(a Attempt, l Limits) keys {
 		}
 		group := groupOf(address, bits)
 		k.pair = d.digest(ofPairWithAddress, string(k.account[:]), group)
-		if address.IsValid() && !a.SkipAddress {
+		if address.IsValid() {
 			k.address = d.digest(ofAddress, group)
 			if address.Is6() && bits > networkPrefix {
 				k.network = d.digest(ofAddress, groupOf(address, networkPrefix))

@@ -107,13 +107,3 @@ func (k *known) removeAt(a *knownAccount, i int) {
 		delete(k.accounts, a.account)
 	}
 }
-
-// clear forgets the failures of all sources of an account. They stay known good.
-func (k *known) clear(account digest) {
-	if element := k.accounts[account]; element != nil {
-		sources := element.Value.(*knownAccount).sources
-		for i := range sources {
-			sources[i].failures, sources[i].consecutive = 0, 0
-		}
-	}
-}

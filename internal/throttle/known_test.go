@@ -39,7 +39,7 @@ func TestFailuresOfAKnownGoodSourceDoNotCountForTheAccount(t *testing.T) {
 	owner := from("198.51.100.1", "alice")
 	w.succeeds(owner)
 	w.failsWhenAllowed(9, owner)
-	w.remembers(Entries{Known: 1})
+	w.remembers(entries{Known: 1})
 	w.burn(9, "alice")
 	w.allowed(from("192.0.2.1", "alice"), "nine failures of strangers")
 }
@@ -56,9 +56,9 @@ func TestAKnownGoodSourceIsGoodForAHundredFailures(t *testing.T) {
 		w.fails(1, owner)
 	}
 	w.failsWhenAllowed(92, owner)
-	w.remembers(Entries{Known: 1})
+	w.remembers(entries{Known: 1})
 	w.refused(owner, time.Hour, LimitPair, "100 failures")
-	w.remembers(Entries{Pairs: 1})
+	w.remembers(entries{Pairs: 1})
 	w.burn(100, "alice")
 	w.pass(time.Hour - time.Second)
 	w.fails(1, from("192.0.2.1", "bob")) // time passes for others as well
@@ -93,7 +93,7 @@ func TestTimeDoesNotMakeAKnownGoodSourceBetter(t *testing.T) {
 	}
 	w.pass(48 * time.Hour)
 	w.fails(1, owner)
-	w.remembers(Entries{Pairs: 1, Accounts: 1, Addresses: 1})
+	w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1})
 }
 
 func TestALoweredCeilingHoldsForKnownGoodSources(t *testing.T) {
@@ -104,7 +104,7 @@ func TestALoweredCeilingHoldsForKnownGoodSources(t *testing.T) {
 	w.failsWhenAllowed(3, owner)
 	w.SetLimits(Limits{AccountCeiling: 3})
 	w.fails(1, owner)
-	w.remembers(Entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 1})
+	w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 1})
 	flying.Fail() // it was reserved when the source was known good
 	w.refused(owner, 30*time.Second, LimitPair, "five failures")
 }
@@ -126,7 +126,7 @@ func TestAttemptsInFlightFollowTheirPair(t *testing.T) {
 	w.refused(a, time.Second, LimitPair, "four failures and one in flight")
 	tries[4].Fail()
 	w.refused(a, 30*time.Second, LimitPair, "five failures")
-	w.remembers(Entries{Known: 1, Accounts: 1, Addresses: 1})
+	w.remembers(entries{Known: 1, Accounts: 1, Addresses: 1})
 }
 
 // A back end that has authenticated, and whose users all have its address.
@@ -139,7 +139,7 @@ func TestUsersOfOneBackEndDoNotTouchEachOther(t *testing.T) {
 	w.refused(through("web", "bob"), 30*time.Second, LimitPair, "who has failed")
 	w.allowed(through("web", "alice"), "another user of the back end")
 	w.allowed(through("mobile", "bob"), "the same user of another back end")
-	if e := w.Entries(); e.Addresses != 0 {
+	if e := w.entries(); e.Addresses != 0 {
 		t.Errorf("%+v", e)
 	}
 }
@@ -156,11 +156,7 @@ func TestAnAttackerInTheLoginFormOfTheApp(t *testing.T) {
 		w.burn(99, "alice") // from strangers: the form's failures are not the account's
 	})
 	t.Run("does not if the app names the address", func(t *testing.T) {
-		named := func(address string) Attempt {
-			a := from(address, "alice")
-			a.SkipAddress = true
-			return a
-		}
+		named := func(address string) Attempt { return from(address, "alice") }
 		w := newWorld(t, Limits{})
 		w.succeeds(named("198.51.100.1"))
 		w.failsWhenAllowed(50, named("192.0.2.1"))
@@ -182,7 +178,7 @@ func TestOnlySuccessesDisplaceKnownGoodSources(t *testing.T) {
 	for i := range 1000 {
 		w.fails(1, from(nth(i), fmt.Sprint(i)))
 	}
-	w.remembers(Entries{Pairs: 10, Accounts: 10, Addresses: 10, Known: 4})
+	w.remembers(entries{Pairs: 10, Accounts: 10, Addresses: 10, Known: 4})
 	w.succeeds(from("198.51.100.1", "a")) // now the latest
 	w.succeeds(from("198.51.100.1", "e"))
 	good := func(want string) {
@@ -213,7 +209,7 @@ func TestOnlySuccessesDisplaceKnownGoodSources(t *testing.T) {
 		w.succeeds(from(nth(i), "mallory"))
 	}
 	good("a")
-	w.remembers(Entries{Pairs: 9, Accounts: 9, Addresses: 9, Known: 4}) // each of his attempts was given back
+	w.remembers(entries{Pairs: 9, Accounts: 9, Addresses: 9, Known: 4}) // each of his attempts was given back
 }
 
 func TestAnAccountHasSixteenKnownGoodSources(t *testing.T) {
@@ -221,7 +217,7 @@ func TestAnAccountHasSixteenKnownGoodSources(t *testing.T) {
 	for i := range 100 {
 		w.succeeds(from(nth(i), "alice"))
 	}
-	w.remembers(Entries{Known: 16})
+	w.remembers(entries{Known: 16})
 }
 
 func TestTheNextKnownGoodSourceIsDisplacedForOneInFlight(t *testing.T) {
@@ -231,7 +227,7 @@ func TestTheNextKnownGoodSourceIsDisplacedForOneInFlight(t *testing.T) {
 	w.succeeds(from("198.51.100.1", "b"))
 	w.reserve(from("198.51.100.1", "a"))
 	w.succeeds(from("198.51.100.1", "c"))
-	w.remembers(Entries{Known: 2, InFlight: 1})
+	w.remembers(entries{Known: 2, InFlight: 1})
 }
 
 func TestAKnownGoodSourceWithAttemptsInFlightIsNotDisplaced(t *testing.T) {
@@ -241,12 +237,12 @@ func TestAKnownGoodSourceWithAttemptsInFlightIsNotDisplaced(t *testing.T) {
 	w.succeeds(a)
 	flying := w.reserve(a)
 	w.succeeds(b)
-	w.remembers(Entries{Known: 2, InFlight: 1}) // more than there should be, for a moment
+	w.remembers(entries{Known: 2, InFlight: 1}) // more than there should be, for a moment
 	w.succeeds(from("198.51.100.2", "a"))
-	w.remembers(Entries{Known: 2, InFlight: 1})
+	w.remembers(entries{Known: 2, InFlight: 1})
 	flying.Fail()
 	w.succeeds(b)
-	w.remembers(Entries{Known: 1})
+	w.remembers(entries{Known: 1})
 	w.succeeds(from("198.51.100.2", "b"))
-	w.remembers(Entries{Known: 1})
+	w.remembers(entries{Known: 1})
 }

@@ -66,7 +66,7 @@ func TestRefusedAttemptsNeitherCountNorProlongTheWait(t *testing.T) {
 	w := newWorld(t, Limits{})
 	a := from("192.0.2.1", "alice")
 	w.fails(5, a)
-	before := w.Entries()
+	before := w.entries()
 	for range 1000 {
 		if _, err := w.Reserve(a); err == nil {
 			t.Fatal("not refused")
@@ -87,14 +87,14 @@ func TestFailuresAreForgottenAfterAQuietTime(t *testing.T) {
 	w.pass(24*time.Hour - 1)
 	w.fails(1, a) // the quiet time starts anew
 	w.pass(24*time.Hour - 1)
-	if e := w.Entries(); e.Pairs != 1 {
+	if e := w.entries(); e.Pairs != 1 {
 		t.Errorf("%+v", e)
 	}
 	w.pass(1)
 	w.fails(4, a)
 	w.allowed(a, "after four failures")
 	w.pass(100 * time.Hour)
-	w.remembers(Entries{})
+	w.remembers(entries{})
 }
 
 func TestTheQuietTimeIsLongerThanTheLongestWait(t *testing.T) {
@@ -167,17 +167,17 @@ func TestAReservationEndsOnce(t *testing.T) {
 	ends := map[string]func(*Reservation){
 		"Succeed": (*Reservation).Succeed, "Fail": (*Reservation).Fail, "Cancel": (*Reservation).Cancel,
 	}
-	want := map[string]Entries{
+	want := map[string]entries{
 		"Succeed": {Known: 1}, "Fail": {Pairs: 1, Accounts: 1, Addresses: 1}, "Cancel": {},
 	}
 	for first, end := range ends {
 		for second, again := range ends {
 			w := newWorld(t, Limits{})
 			r := w.reserve(from("192.0.2.1", "alice"))
-			w.remembers(Entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 1})
+			w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 1})
 			end(r)
 			again(r)
-			if got := w.Entries(); got != want[first] {
+			if got := w.entries(); got != want[first] {
 				t.Errorf("%s, then %s: %+v", first, second, got)
 			}
 		}
@@ -190,12 +190,12 @@ func TestACancelledAttemptNeverHappened(t *testing.T) {
 	for range 1000 {
 		w.reserve(a).Cancel()
 	}
-	w.remembers(Entries{})
+	w.remembers(entries{})
 	w.fails(4, a)
 	w.pass(23 * time.Hour)
 	w.reserve(a).Cancel()
 	w.pass(time.Hour)
-	w.remembers(Entries{Accounts: 1}) // the attempt did not prolong the quiet time
+	w.remembers(entries{Accounts: 1}) // the attempt did not prolong the quiet time
 }
 
 func TestAReservationThatNobodyEndsIsAFailure(t *testing.T) {
@@ -213,7 +213,7 @@ func TestAReservationThatNobodyEndsIsAFailure(t *testing.T) {
 		w, _ := lose(t)
 		w.pass(20 * time.Second)
 		w.refused(a, 10*time.Second, LimitPair, "lost")
-		if e := w.Entries(); e.InFlight != 0 {
+		if e := w.entries(); e.InFlight != 0 {
 			t.Errorf("%+v", e)
 		}
 	})
@@ -231,7 +231,7 @@ func TestAReservationThatNobodyEndsIsAFailure(t *testing.T) {
 	t.Run("it can still succeed", func(t *testing.T) {
 		w, r := lose(t)
 		r.Succeed()
-		w.remembers(Entries{Known: 1, Addresses: 1})
+		w.remembers(entries{Known: 1, Addresses: 1})
 		r.Fail()
 		w.fails(5, a)
 	})
@@ -242,7 +242,7 @@ func TestAReservationThatNobodyEndsIsAFailure(t *testing.T) {
 		w.reserve(a)
 		w.pass(time.Minute)
 		w.refused(a, 30*time.Second, LimitPair, "lost")
-		w.remembers(Entries{Known: 1})
+		w.remembers(entries{Known: 1})
 	})
 }
 
@@ -295,18 +295,16 @@ func TestConcurrentUse(t *testing.T) {
 				}
 				switch n % 100 {
 				case 0:
-					w.Forget(a.Account)
-				case 1:
 					w.SetLimits(Limits{AccountCeiling: 1 + n%20})
-				case 2:
-					w.Entries()
+				case 1:
+					w.entries()
 				}
 			}
 		})
 	}
 	all.Wait()
 	w.pass(time.Minute)
-	if e := w.Entries(); e.InFlight != 0 || e.Pairs > 50 || e.Accounts > 20 || e.Addresses > 20 || e.Known > 20 || made.Load() == 0 {
+	if e := w.entries(); e.InFlight != 0 || e.Pairs > 50 || e.Accounts > 20 || e.Addresses > 20 || e.Known > 20 || made.Load() == 0 {
 		t.Errorf("%+v after %d attempts", e, made.Load())
 	}
 	for _, table := range []*table{w.pairs, w.accounts, w.addresses} {

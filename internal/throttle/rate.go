@@ -13,10 +13,10 @@ const maxRates = 1 << 16
 // safe for concurrent use.
 type Rate struct {
 	digester digester
+	limit    int
 
 	mu     sync.Mutex
 	clock  clock
-	limit  int
 	counts *table // failures are events here, and the last failure is the start of the minute
 }
 
@@ -25,13 +25,6 @@ func NewRate(perMinute int) *Rate { return newRate(perMinute, time.Now) }
 
 func newRate(perMinute int, now func() time.Time) *Rate {
 	return &Rate{digester: newDigester(), clock: newClock(now), limit: max(1, perMinute), counts: newTable(maxRates)}
-}
-
-// SetLimit changes the number of events. What was counted stays.
-func (r *Rate) SetLimit(perMinute int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.limit = max(1, perMinute)
 }
 
 // Allow counts an event. The error is a *RefusedError: the event must not happen, and was not counted.
@@ -46,19 +39,11 @@ func (r *Rate) Allow(account string) error {
 		e = nil
 	}
 	if e == nil {
-		e = r.counts.obtain(key, 0, now, time.Minute) // there is always a place, since nothing is in flight
+		e = r.counts.obtain(key, now, time.Minute) // there is always a place, since nothing is in flight
 	}
 	if int(e.failures) >= r.limit {
 		return refused(LimitRate, e.last+time.Minute-now)
 	}
 	e.failures++
 	return nil
-}
-
-// Entries returns the number of accounts that have had an event in the last minute.
-func (r *Rate) Entries() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.counts.dropAllForgotten(r.clock.read(), time.Minute)
-	return r.counts.len()
 }

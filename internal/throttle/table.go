@@ -24,10 +24,9 @@ type table struct {
 	free     int32 // first of the places that are not used, chained by newer; 0: none
 }
 
-// entry takes 48 bytes, and its place in the map about as much again: see the capacities in throttle.go.
+// entry takes 40 bytes, and its place in the map about as much again: see the capacities in throttle.go.
 type entry struct {
 	key          digest
-	account      uint64 // a part of the account's digest, see keys.accountTag
 	older, newer int32
 	counter
 }
@@ -51,7 +50,7 @@ func (t *table) find(key digest) *entry {
 
 // obtain returns the entry of a key, a new one if there is none, and nil if there is no place for one because too many
 // attempts are in flight. It is valid until the next call of obtain.
-func (t *table) obtain(key digest, account uint64, now, quiet time.Duration) *entry {
+func (t *table) obtain(key digest, now, quiet time.Duration) *entry {
 	if e := t.find(key); e != nil {
 		return e
 	}
@@ -69,7 +68,7 @@ func (t *table) obtain(key digest, account uint64, now, quiet time.Duration) *en
 		t.entries = append(t.entries, entry{})
 	}
 	t.places[key] = i
-	t.entries[i] = entry{key: key, account: account, counter: counter{last: now}}
+	t.entries[i] = entry{key: key, counter: counter{last: now}}
 	t.link(i)
 	return &t.entries[i]
 }
@@ -94,18 +93,6 @@ func (t *table) clear(key digest) {
 	if e := t.find(key); e != nil {
 		e.failures = 0
 		t.tidy(e)
-	}
-}
-
-// clearAccount does the same for all keys of an account. It looks at every entry, which takes about a millisecond.
-func (t *table) clearAccount(account uint64) {
-	for i := t.entries[0].newer; i != 0; {
-		e := &t.entries[i]
-		i = e.newer
-		if e.account == account {
-			e.failures = 0
-			t.tidy(e)
-		}
 	}
 }
 
@@ -134,11 +121,6 @@ func (t *table) dropForgotten(now, quiet time.Duration) bool {
 	}
 	t.remove(e.key)
 	return true
-}
-
-func (t *table) dropAllForgotten(now, quiet time.Duration) {
-	for t.dropForgotten(now, quiet) {
-	}
 }
 
 // evict removes the entry of a full table that matters least among a random sample. It removes none, and says so, if

@@ -24,7 +24,7 @@ func TestAFloodOfNewNamesDoesNotResetWhatIsUnderAttack(t *testing.T) {
 		w.pass(time.Millisecond)
 		w.fails(1, from(nth(1000+i), fmt.Sprint("flood", i)))
 	}
-	w.remembers(Entries{Pairs: 1000, Accounts: 1000, Addresses: 1000})
+	w.remembers(entries{Pairs: 1000, Accounts: 1000, Addresses: 1000})
 	w.refused(pair, 10*time.Second, LimitPair, "the pair")
 	w.refused(from("192.0.2.1", "carol"), 10*time.Second, LimitAddress, "the address")
 	w.fails(1, from("192.0.2.2", "bob"))
@@ -41,7 +41,7 @@ func TestATableFullOfDelayedKeys(t *testing.T) {
 		}
 	}
 	fill(0)
-	w.remembers(Entries{Pairs: capacity, Accounts: capacity})
+	w.remembers(entries{Pairs: capacity, Accounts: capacity})
 	newcomer := from("192.0.2.1", "alice")
 	w.allowed(newcomer, "a newcomer")
 	w.succeeds(newcomer)
@@ -93,7 +93,7 @@ func TestForgottenEntriesGoFirst(t *testing.T) {
 		t.Errorf("%d pairs, want the table to shrink by one with each new one", n)
 	}
 	w.pass(time.Hour)
-	if e := w.Entries(); e.Pairs != 1 {
+	if e := w.entries(); e.Pairs != 1 {
 		t.Errorf("%+v", e)
 	}
 }
@@ -105,10 +105,10 @@ func TestAttemptsInFlightAreNotForgotten(t *testing.T) {
 	w.pass(24*time.Hour - time.Second)
 	r := w.reserve(a)
 	w.pass(2 * time.Second)
-	w.remembers(Entries{Pairs: 1, Accounts: 1, InFlight: 1})
+	w.remembers(entries{Pairs: 1, Accounts: 1, InFlight: 1})
 	r.Fail()
 	w.pass(time.Hour)
-	w.remembers(Entries{Pairs: 1, Accounts: 1})
+	w.remembers(entries{Pairs: 1, Accounts: 1})
 }
 
 func TestAnotherFailureMakesAnEntryTheNewest(t *testing.T) {
@@ -118,7 +118,7 @@ func TestAnotherFailureMakesAnEntryTheNewest(t *testing.T) {
 	w.pass(time.Hour)
 	w.fails(1, through("web", "first"))
 	w.pass(23 * time.Hour)
-	w.remembers(Entries{Pairs: 1, Accounts: 2}) // the second is forgotten, the first is not in its way
+	w.remembers(entries{Pairs: 1, Accounts: 2}) // the second is forgotten, the first is not in its way
 }
 
 func TestAttemptsInFlightAreNotEvicted(t *testing.T) {
@@ -131,12 +131,12 @@ func TestAttemptsInFlightAreNotEvicted(t *testing.T) {
 	w.refused(a, time.Second, LimitPair, "no place")
 	w.accounts.capacity, w.pairs.capacity = 10, 11
 	w.refused(a, time.Second, LimitAccount, "no place for the second key")
-	w.remembers(Entries{Pairs: 10, Accounts: 10, InFlight: 10})
+	w.remembers(entries{Pairs: 10, Accounts: 10, InFlight: 10})
 	for _, r := range tries {
 		r.Fail()
 	}
 	w.allowed(a, "places")
-	w.remembers(Entries{Pairs: 10, Accounts: 9}) // one each made place for it
+	w.remembers(entries{Pairs: 10, Accounts: 9}) // one each made place for it
 }
 
 func TestAKnownGoodSourceStaysWhereThereIsNoPlaceForItsPair(t *testing.T) {
@@ -168,7 +168,7 @@ func TestLeastFailuresThenOldestAreEvicted(t *testing.T) {
 		for range 200 {
 			table := newTable(3)
 			for i := range 3 {
-				table.obtain(digest{byte(i)}, 0, 0, time.Hour).counter = counter{c.failures[i], c.inFlight[i], c.last[i]}
+				table.obtain(digest{byte(i)}, 0, time.Hour).counter = counter{c.failures[i], c.inFlight[i], c.last[i]}
 			}
 			table.evict()
 			lost := -1

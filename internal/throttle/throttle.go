@@ -147,7 +147,7 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 	s.forget(now, b.quiet)
 	if int(s.consecutive) >= t.limits.AccountCeiling {
 		// its failures go on where everybody's are
-		e := t.pairs.obtain(f.keys.pair, f.keys.accountTag(), now, b.quiet)
+		e := t.pairs.obtain(f.keys.pair, now, b.quiet)
 		if e == nil {
 			return true, refused(LimitPair, inFlightDelay)
 		}
@@ -200,7 +200,7 @@ func (t *Throttle) reserve(f *flight, now time.Duration) error {
 		return refused(by, longest)
 	}
 	for i, c := range checks {
-		e := c.held.table.obtain(c.held.key, k.accountTag(), now, c.bound.quiet)
+		e := c.held.table.obtain(c.held.key, now, c.bound.quiet)
 		if e == nil {
 			for _, c := range checks[:i] {
 				c.held.table.cancel(c.held.key)
@@ -228,40 +228,5 @@ func (t *Throttle) advance() time.Duration {
 			return now
 		}
 		f.failAt(f.since + lifetime)
-	}
-}
-
-// Forget drops the failures of an account, whatever the source, as if the operator had let the owner in. Known good
-// sources stay, addresses keep their failures.
-func (t *Throttle) Forget(account string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.advance()
-	k := keys{account: t.digester.digest(ofAccount, account)}
-	t.accounts.clear(k.account)
-	t.pairs.clearAccount(k.accountTag())
-	t.known.clear(k.account)
-}
-
-// Entries are how much a throttle remembers.
-type Entries struct {
-	Pairs     int // of account and source, without those known good
-	Accounts  int
-	Addresses int // IPv6 networks included
-	Known     int // good sources of accounts
-	InFlight  int // guesses that are being checked
-}
-
-// Entries counts what is not forgotten.
-func (t *Throttle) Entries() Entries {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.advance()
-	t.pairs.dropAllForgotten(now, t.limits.pair().quiet)
-	t.accounts.dropAllForgotten(now, t.limits.account().quiet)
-	t.addresses.dropAllForgotten(now, t.limits.address().quiet)
-	return Entries{
-		Pairs: t.pairs.len(), Accounts: t.accounts.len(), Addresses: t.addresses.len(),
-		Known: t.known.sources, InFlight: t.inFlight.Len(),
 	}
 }
