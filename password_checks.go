@@ -23,7 +23,8 @@ type PasswordChecks struct {
 	// 503 at once. Default: 64.
 	Queue int `json:"queue,omitempty"`
 
-	// How long a request waits for its turn before it is answered 503. Default: `5s`.
+	// How long a request waits for its turn before it is answered 503, at most 50 seconds.
+	// Default: `5s`.
 	Wait caddy.Duration `json:"wait,omitempty"`
 
 	// How long a password or secret that was right is not hashed again, at most 1 hour; `0`
@@ -39,7 +40,7 @@ func (c *PasswordChecks) validate() error {
 	case c.Queue < 0 || c.Queue > maxQueue:
 		return fmt.Errorf("password_checks: queue %d: it must be 1 to %d", c.Queue, maxQueue)
 	case c.Wait < 0 || time.Duration(c.Wait) > maxWait:
-		return errors.New("password_checks: wait: it must be more than zero and at most 10m")
+		return errors.New("password_checks: wait: it must be more than zero and at most 50s; where logins wait longer, raise concurrency or use a cheaper hash")
 	case c.Cache != nil && (*c.Cache < 0 || time.Duration(*c.Cache) > maxCache):
 		return errors.New("password_checks: cache: it must be at most 1h, or off")
 	}
@@ -131,7 +132,11 @@ var verifierKey verifierPoolKey
 const (
 	maxConcurrency = 1024
 	maxQueue       = 1 << 16
-	maxWait        = 10 * time.Minute
-	defaultCache   = 5 * time.Minute
-	maxCache       = time.Hour
+
+	// maxWait leaves some of the minute after which the throttle takes an attempt for a
+	// failed one, see throttle.Reservation, to the hash itself.
+	maxWait = 50 * time.Second
+
+	defaultCache = 5 * time.Minute
+	maxCache     = time.Hour
 )

@@ -202,7 +202,7 @@ func TestAccessTokens(t *testing.T) {
 func TestTokenIDs(t *testing.T) {
 	s := newSite(t)
 	s.write("users", "alice:"+hashWith(t, "{SHA}", "password")+"\n")
-	s.reload("", webSite("users htpasswd %DIR%/users\nallow_weak_hashes\nsigning_key HS256\npassword_checks {\nwait 1m\n}"))
+	s.reload("", webSite("users htpasswd %DIR%/users\nallow_weak_hashes\nsigning_key HS256\npassword_checks {\nwait 50s\n}"))
 
 	const workers, each = 8, 400
 	var mu sync.Mutex

@@ -248,6 +248,7 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 		{"a negative concurrency", `"password_checks": {"concurrency": -1}`, `password_checks: concurrency -1: it must be 1 to 1024`},
 		{"a negative queue", `"password_checks": {"queue": -1}`, `password_checks: queue -1: it must be 1 to 65536`},
 		{"a negative wait", `"password_checks": {"wait": -1}`, `password_checks: wait: it must be more than zero`},
+		{"a wait as long as the throttle counts an attempt", `"password_checks": {"wait": "1m"}`, `password_checks: wait: it must be more than zero and at most 50s; where logins wait longer, raise concurrency`},
 
 		{"a signing key without an algorithm", `"signing_key": [{"secret": "hmac-s3cret-of-at-least-32-bytes"}]`, `signing_key 1: unrecognized signing algorithm`},
 		{"a signing key with a secret and a file", `"signing_key": [{"algorithm": "HS256", "secret": "hmac-s3cret-of-at-least-32-bytes", "file": "x"}]`, `signing_key 1: it has a secret and a file: keep one of them`},

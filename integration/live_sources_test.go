@@ -232,7 +232,7 @@ func TestHtpasswdRewritesALargeFile(t *testing.T) {
 		fmt.Fprintf(&content, "user%05d:%s\n", i, hash)
 	}
 	s.write("users", content.String())
-	s.reload("", webSite("users htpasswd %DIR%/users\nallow_weak_hashes\npassword_checks {\nwait 1m\n}"))
+	s.reload("", webSite("users htpasswd %DIR%/users\nallow_weak_hashes\npassword_checks {\nwait 50s\n}"))
 
 	stop := make(chan struct{})
 	var group sync.WaitGroup

@@ -295,7 +295,7 @@ func TestMetricsOfTheGate(t *testing.T) {
 		password_checks {
 			concurrency 1
 			queue 1
-			wait 1m
+			wait 50s
 		}
 		user slow $2y$14$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`)
 	before := s.metrics()

@@ -12,7 +12,7 @@ func TestAFailedReloadLeavesTheLimitsOfPasswordChecks(t *testing.T) {
 	const slow = `$2y$11$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`
 	s := newSite(t)
 	config := func(queue int) string {
-		return webSite(fmt.Sprintf("user alice %s\npassword_checks {\nconcurrency 1\nqueue %d\nwait 1m\n}\nthrottle off", slow, queue))
+		return webSite(fmt.Sprintf("user alice %s\npassword_checks {\nconcurrency 1\nqueue %d\nwait 50s\n}\nthrottle off", slow, queue))
 	}
 	s.reload("", config(1))
 	busy, _ := net.Listen("tcp", "127.0.0.1:0")

@@ -90,7 +90,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 	// The syntax itself, filled in, is a Caddyfile.
 	values := strings.NewReplacer(
 		"[<path>]", "/oauth", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
-		"<scopes...>", "read write", "cache       <duration>|off", "cache 5m", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+hashArgon2id,
+		"<scopes...>", "read write", "cache       <duration>|off", "cache 5m", "wait        <duration>", "wait 50s", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+hashArgon2id,
 		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", hashBcrypt,
 		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n",
 		"throttle off|{", "throttle {", "ipv4_prefix     <bits>", "ipv4_prefix 24", "ipv6_prefix     <bits>", "ipv6_prefix 56",

@@ -197,7 +197,7 @@ func TestReloadsUnderLogins(t *testing.T) {
 	s := newSite(t)
 	s.write("users", "alice:"+quickHash(t, "password")+"\n")
 	site := func(i int) string {
-		return webSite(fmt.Sprintf("users htpasswd %%DIR%%/users\naccess_token_ttl %ds\npassword_checks {\nwait 1m\n}", 60+i%2))
+		return webSite(fmt.Sprintf("users htpasswd %%DIR%%/users\naccess_token_ttl %ds\npassword_checks {\nwait 50s\n}", 60+i%2))
 	}
 	s.reload("", site(0))
 	before := string(s.jwks("/token").body)

@@ -176,7 +176,7 @@ func TestPasswordFlood(t *testing.T) {
 		password_checks {
 			concurrency 1
 			queue 2
-			wait 1m
+			wait 50s
 		}
 		throttle off
 `))

@@ -78,7 +78,7 @@ func costlyHash(t *testing.T, password string) string {
 // C17: who is turned away since too many are waiting has not tried anything.
 func TestATryThatIsShedDoesNotCount(t *testing.T) {
 	s := newSite(t)
-	s.reload("", webSite("user alice "+costlyHash(t, "correct horse")+"\npassword_checks {\nconcurrency 1\nqueue 1\nwait 1m\n}\nthrottle {\nfailures 2\n}"))
+	s.reload("", webSite("user alice "+costlyHash(t, "correct horse")+"\npassword_checks {\nconcurrency 1\nqueue 1\nwait 50s\n}\nthrottle {\nfailures 2\n}"))
 	const users = 10
 	var shed [users]bool
 	s.atOnce(users, func(i int) (answer, error) {
