@@ -334,6 +334,25 @@ func TestNothingIsWrittenWhenTheContextEndedBeforeTheStore(t *testing.T) {
 	}
 }
 
+// late is a context whose time is over in a process that stood still: its timer has not fired.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
+
+func TestNothingIsWrittenByAProcessThatStoodStillUnderTheLock(t *testing.T) {
+	s, storage := newStore(t)
+	ctx := late{t.Context()}
+	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("EnsureKey: %v", err)
+	}
+	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("EnsureSecret: %v", err)
+	}
+	if found := files(t, storage.Path); len(found) != 0 {
+		t.Errorf("objects %v", slices.Sorted(maps.Keys(found)))
+	}
+}
+
 // The file system's List fails as for a missing folder, and with a part of what is there, when
 // a temporary file disappears under its eyes. A part of the keys would refuse good tokens.
 func TestAListingThatBreaksOffIsNotBelieved(t *testing.T) {
