@@ -147,6 +147,7 @@ func checkFailed(ctx context.Context, c credential, err error) error {
 		passwordChecks.WithLabelValues(c.kind, checkShed).Inc()
 		return errBusy()
 	case ctx.Err() != nil:
+		passwordChecks.WithLabelValues(c.kind, checkGone).Inc()
 		return errGone()
 	}
 	return err

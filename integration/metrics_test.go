@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -336,6 +337,40 @@ func TestMetricsOfTheGate(t *testing.T) {
 	if took := after[sum] - before[sum]; took < 0.01 || took > 60 {
 		t.Errorf("hashing took %v s", took)
 	}
+}
+
+// A client that does not wait for its turn is counted as well.
+func TestMetricsOfAClientThatHangsUp(t *testing.T) {
+	s := startCounted(t, `throttle off
+		password_checks {
+			concurrency 1
+			wait 50s
+		}
+		user slow $2y$14$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`)
+	before := s.metrics()
+	var group sync.WaitGroup
+	defer group.Wait()
+	group.Go(func() {
+		if a, err := s.attempt("slow", "wrong"); err != nil || a.status != 400 {
+			t.Errorf("slow: %v %s", err, a.body)
+		}
+	})
+	eventually(t, "slow is hashed", func() bool { return s.metrics()["hashes_running"] == 1 })
+	ctx, hangUp := context.WithCancel(t.Context())
+	group.Go(func() {
+		if response, err := s.client.Do(s.request("POST", "/token", loginForm()).WithContext(ctx)); err == nil {
+			response.Body.Close()
+			t.Errorf("slow was too quick: got %d", response.StatusCode)
+		}
+	})
+	eventually(t, "alice waits", func() bool { return s.metrics()["hashes_waiting"] == 1 })
+	hangUp()
+	unavailable := ofLogin("temporarily_unavailable")
+	eventually(t, "alice is gone", func() bool { return s.metrics()[unavailable] == before[unavailable]+1 })
+	group.Wait()
+	client := ofCheck("client", "compared")
+	s.wantMoves(t, before, client, client, ofCheck("user", "compared"), ofCheck("user", "client_gone"), ofHash,
+		ofLogin("invalid_grant"), unavailable)
 }
 
 // Where nothing can be checked the metrics say so.
