@@ -46,8 +46,8 @@ type Client struct {
 	// The scopes of a request that names none. Default: all that the client may ask for.
 	DefaultScopes []string `json:"default_scopes,omitzero"`
 
-	// The grant types that the client may use. An empty list means none. Default: all
-	// that the server offers.
+	// The grant types that the client may use, as far as the server offers them. An empty
+	// list means none. Default: all that the server offers.
 	Grants []string `json:"grants,omitzero"`
 
 	// The audiences of the client's access tokens (`aud`). Default: those of the server.

@@ -53,6 +53,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	for _, grantType := range s.Grants {
 		s.grants[grantType] = all[grantType]
 	}
+	s.warnOfGrants()
 
 	var err error
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
