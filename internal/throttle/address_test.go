@@ -30,6 +30,61 @@ func TestAnAddressHasTenTimesTheFailures(t *testing.T) {
 	w.spray(50, always("192.0.2.1"))
 }
 
+// The people behind one address mistype for accounts that are new there, some every day.
+func TestAnAddressIsForgivenOneFailurePerLongestWait(t *testing.T) {
+	w := newWorld(t, Limits{})
+	for i := range 1000 {
+		w.fails(1, from("192.0.2.1", fmt.Sprint("mistyped", i)))
+		w.allowed(from("192.0.2.1", "alice"), "a failure an hour")
+		w.pass(time.Hour)
+	}
+
+	w = newWorld(t, Limits{})
+	w.spray(50, always("192.0.2.1"))
+	w.pass(10 * time.Hour)
+	w.spray(9, always("192.0.2.1"))
+	w.allowed(from("192.0.2.1", "alice"), "ten of 59 were forgiven")
+	w.fails(1, from("192.0.2.1", "alice"))
+	w.refused(from("192.0.2.1", "bob"), 30*time.Second, LimitAddress, "ten of 60 were")
+
+	w = newWorld(t, Limits{})
+	w.pass(time.Hour)
+	w.fails(1, from("192.0.2.1", "alice"))
+	w.pass(12 * time.Hour)
+	w.spray(50, always("192.0.2.1"))
+	w.refused(from("192.0.2.1", "bob"), 30*time.Second, LimitAddress, "there is nothing to forgive in advance")
+}
+
+// Whatever the pauses, an attacker gains nothing by what is forgiven: he has one attempt an hour, or about 57 and then
+// none for a day.
+func TestWhatAnAddressIsForgivenGivesNoMoreTries(t *testing.T) {
+	const days = 20
+	for _, pause := range []int{0, 1, 2, 4, 8, 16, 23, 24, 25} { // hours
+		for _, burst := range []int{10, 50, 57, 1000} {
+			w := newWorld(t, Limits{})
+			tries, now := 0, time.Duration(0)
+			pass := func(d time.Duration) { w.pass(d); now += d }
+			for now < days*24*time.Hour {
+				for n := 0; n < burst && now < days*24*time.Hour; n++ {
+					a := from("192.0.2.1", fmt.Sprint("victim", tries))
+					for wait, _ := w.wait(a); wait > 0; wait, _ = w.wait(a) {
+						pass(min(wait, 5*time.Minute)) // there may be less to wait than he is told
+					}
+					w.fails(1, a)
+					tries++
+				}
+				pass(time.Duration(pause) * time.Hour)
+				if pause == 0 {
+					pass(time.Minute)
+				}
+			}
+			if most := 58 + max(24*days, 57*24*days/25); tries > most {
+				t.Errorf("%d tries in %d days with pauses of %d hours after %d, want at most %d", tries, days, pause, burst, most)
+			}
+		}
+	}
+}
+
 // C7
 func TestASuccessNeverClearsTheAddress(t *testing.T) {
 	w := newWorld(t, Limits{})

@@ -7,7 +7,10 @@ type counter struct {
 	failures uint32
 	inFlight uint32        // attempts that were reserved and have not ended: each may become a failure
 	last     time.Duration // when the last failure was; while there is none, when the counter was made
+	forgiven time.Duration // until when failures were forgiven one by one
 }
+
+func newCounter(now time.Duration) counter { return counter{last: now, forgiven: now} }
 
 // wait returns how long an attempt has to wait, 0 if it may be made now. Attempts in flight count as failures as far as
 // the number of attempts is concerned, but they start no delay: nobody knows yet how they end.
@@ -30,10 +33,15 @@ func (c *counter) fail(at time.Duration) {
 	c.last = max(c.last, at)
 }
 
-// forget drops the failures if the last of them is long ago.
-func (c *counter) forget(now, quiet time.Duration) {
-	if now-c.last >= quiet {
+// forget drops the failures if the last of them is long ago, and else those whose time has come.
+func (c *counter) forget(b bound, now time.Duration) {
+	if now-c.last >= b.quiet {
 		c.failures = 0
+	}
+	if b.forgiveEach > 0 {
+		n := (now - c.forgiven) / b.forgiveEach
+		c.failures -= uint32(min(n, time.Duration(c.failures)))
+		c.forgiven += n * b.forgiveEach
 	}
 }
 

@@ -76,7 +76,9 @@ func (k *known) add(account, pair digest, inFlight uint32, now time.Duration) {
 	if k.accounts[account] == nil { // its last source was displaced
 		k.accounts[account] = k.order.PushBack(a)
 	}
-	a.sources = append(a.sources, source{pair: pair, counter: counter{inFlight: inFlight, last: now}})
+	s := source{pair: pair, counter: newCounter(now)}
+	s.inFlight = inFlight
+	a.sources = append(a.sources, s)
 	k.sources++
 }
 

@@ -75,26 +75,29 @@ func (l Limits) complete() Limits {
 }
 
 // bound is how many failures a key may have, and the waits after that. The failures are forgotten after a quiet time
-// without one.
+// without one, and where forgiveEach is positive one of them in each such time.
 type bound struct {
 	failures        int
 	min, max, quiet time.Duration
+	forgiveEach     time.Duration
 }
 
-func (l Limits) pair() bound    { return l.bound(1) }
-func (l Limits) address() bound { return l.bound(addressFactor) }
-func (l Limits) network() bound { return l.bound(networkFactor) }
+func (l Limits) pair() bound    { return l.bound(1, 0) }
+func (l Limits) address() bound { return l.bound(addressFactor, l.MaxDelay) }
+func (l Limits) network() bound { return l.bound(networkFactor, l.MaxDelay) }
 
-func (l Limits) bound(factor int) bound {
+// bound forgives an address with many people, among whom somebody mistypes every day. One failure per MaxDelay gives
+// nothing to an attacker, who has one attempt per MaxDelay anyway.
+func (l Limits) bound(factor int, forgiveEach time.Duration) bound {
 	// longer than MaxDelay, or whoever waited as told would start again with no failures
-	return bound{factor * l.Failures, l.MinDelay, l.MaxDelay, max(quietTime, 2*l.MaxDelay)}
+	return bound{factor * l.Failures, l.MinDelay, l.MaxDelay, max(quietTime, 2*l.MaxDelay), forgiveEach}
 }
 
 // account has a quiet time in which one attempt per MaxDelay is as many as the ceiling (100 hours by default): whoever
 // has many addresses would gain by staying just below the ceiling and waiting for the quiet time.
 func (l Limits) account() bound {
 	quiet := max(l.pair().quiet, time.Duration(l.AccountCeiling)*l.MaxDelay)
-	return bound{l.AccountCeiling, l.MaxDelay, l.MaxDelay, quiet}
+	return bound{l.AccountCeiling, l.MaxDelay, l.MaxDelay, quiet, 0}
 }
 
 // delay is the wait after that many failures, counted from the last of them.

@@ -24,7 +24,7 @@ type table struct {
 	free     int32 // first of the places that are not used, chained by newer; 0: none
 }
 
-// entry takes 40 bytes, and its place in the map about as much again: see the capacities in throttle.go.
+// entry takes 48 bytes, and its place in the map about as much again: see the capacities in throttle.go.
 type entry struct {
 	key          digest
 	older, newer int32
@@ -68,7 +68,7 @@ func (t *table) obtain(key digest, now, quiet time.Duration) *entry {
 		t.entries = append(t.entries, entry{})
 	}
 	t.places[key] = i
-	t.entries[i] = entry{key: key, counter: counter{last: now}}
+	t.entries[i] = entry{key: key, counter: newCounter(now)}
 	t.link(i)
 	return &t.entries[i]
 }

@@ -168,7 +168,7 @@ func TestLeastFailuresThenOldestAreEvicted(t *testing.T) {
 		for range 200 {
 			table := newTable(3)
 			for i := range 3 {
-				table.obtain(digest{byte(i)}, 0, time.Hour).counter = counter{c.failures[i], c.inFlight[i], c.last[i]}
+				table.obtain(digest{byte(i)}, 0, time.Hour).counter = counter{failures: c.failures[i], inFlight: c.inFlight[i], last: c.last[i]}
 			}
 			table.evict()
 			lost := -1

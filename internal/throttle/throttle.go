@@ -12,8 +12,9 @@
 // a row.
 //
 // Failures are forgotten after 24 hours without one, or twice the MaxDelay if that is longer; those of an account after
-// AccountCeiling times the MaxDelay. A success takes away those of the pair and of the account, never those of the
-// address: whoever has one account could otherwise try all others.
+// AccountCeiling times the MaxDelay. An address and a /48 are besides forgiven one failure in each MaxDelay. A success
+// takes away those of the pair and of the account, never those of the address: whoever has one account could otherwise
+// try all others.
 //
 // Nothing is kept but keyed digests, in memory of fixed size.
 package throttle
@@ -144,7 +145,7 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 	if s == nil {
 		return false, nil
 	}
-	s.forget(now, b.quiet)
+	s.forget(b, now)
 	if int(s.consecutive) >= t.limits.AccountCeiling {
 		// its failures go on where everybody's are
 		e := t.pairs.obtain(f.keys.pair, now, b.quiet)
@@ -190,7 +191,7 @@ func (t *Throttle) reserve(f *flight, now time.Duration) error {
 	var by Limit
 	for _, c := range checks {
 		if e := c.held.table.find(c.held.key); e != nil {
-			e.forget(now, c.bound.quiet)
+			e.forget(c.bound, now)
 			if wait := e.wait(c.bound, now); wait > longest {
 				longest, by = wait, c.limit
 			}
