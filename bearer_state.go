@@ -17,7 +17,7 @@ type bearerState struct {
 	authorization []string // as the client sent it
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
-	checked       map[*Server]checkResult
+	checks        []tokenCheck
 }
 
 // Format keeps the token to itself: the state is a variable of the request, which
@@ -27,9 +27,11 @@ func (*bearerState) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "chec
 // String is what Format prints.
 func (*bearerState) String() string { return "checked" }
 
-type checkResult struct {
-	token *accessToken
-	err   error
+// tokenCheck is what a server says of the request's token.
+type tokenCheck struct {
+	server *Server
+	token  *accessToken
+	err    error
 }
 
 // bearerStateOf returns the request's state, making it at the first check.
@@ -40,7 +42,6 @@ func bearerStateOf(r *http.Request) *bearerState {
 	state := &bearerState{
 		received:      now(),
 		authorization: r.Header["Authorization"],
-		checked:       make(map[*Server]checkResult),
 	}
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
 	return state
@@ -48,11 +49,13 @@ func bearerStateOf(r *http.Request) *bearerState {
 
 // tokenFor checks the request's token once for each server.
 func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) (*accessToken, error) {
-	if checked, ok := s.checked[server]; ok {
-		return checked.token, checked.err
+	for _, check := range s.checks {
+		if check.server == server {
+			return check.token, check.err
+		}
 	}
 	token, err := server.checkAccessToken(ctx, raw)
-	s.checked[server] = checkResult{token, err}
+	s.checks = append(s.checks, tokenCheck{server, token, err})
 	return token, err
 }
 

@@ -1,9 +1,10 @@
 package password
 
 import (
-	"container/list"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // attemptDigest stands for a name, its hash and a password. It is keyed, so nothing can be read from it or tried on it
@@ -14,18 +15,13 @@ type attemptDigest [32]byte
 // used least recently when it is full.
 type cache struct {
 	mu      sync.Mutex
-	ttl     time.Duration // 0: off
-	entries map[attemptDigest]*list.Element
-	order   *list.List // of *cached, the last used in front
-}
-
-type cached struct {
-	digest attemptDigest
-	at     time.Time // of the comparison
+	ttl     time.Duration                            // 0: off
+	matched *simplelru.LRU[attemptDigest, time.Time] // when
 }
 
 func newCache() *cache {
-	return &cache{entries: make(map[attemptDigest]*list.Element), order: list.New()}
+	matched, _ := simplelru.NewLRU[attemptDigest, time.Time](maxCached, nil) // it fails for sizes below 1 only
+	return &cache{matched: matched}
 }
 
 // setTTL changes for how long a match is remembered, also of what is remembered already.
@@ -33,8 +29,7 @@ func (c *cache) setTTL(ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ttl = ttl; ttl <= 0 {
-		c.entries = make(map[attemptDigest]*list.Element)
-		c.order.Init()
+		c.matched.Purge()
 	}
 }
 
@@ -42,37 +37,21 @@ func (c *cache) setTTL(ttl time.Duration) {
 func (c *cache) has(d attemptDigest) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	element := c.entries[d]
-	if element == nil {
+	at, ok := c.matched.Get(d)
+	if ok && now().Sub(at) >= c.ttl {
+		c.matched.Remove(d)
 		return false
 	}
-	if now().Sub(element.Value.(*cached).at) >= c.ttl {
-		c.remove(element)
-		return false
-	}
-	c.order.MoveToFront(element)
-	return true
+	return ok
 }
 
 // add remembers an attempt that matched.
 func (c *cache) add(d attemptDigest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ttl <= 0 {
-		return
+	if c.ttl > 0 {
+		c.matched.Add(d, now())
 	}
-	if element := c.entries[d]; element != nil {
-		c.remove(element)
-	}
-	for len(c.entries) >= maxCached {
-		c.remove(c.order.Back())
-	}
-	c.entries[d] = c.order.PushFront(&cached{d, now()})
-}
-
-func (c *cache) remove(element *list.Element) {
-	delete(c.entries, element.Value.(*cached).digest)
-	c.order.Remove(element)
 }
 
 // now is the clock.

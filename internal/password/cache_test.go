@@ -27,14 +27,14 @@ func TestAMatchIsRememberedForItsTimeHoweverOftenItIsAskedFor(t *testing.T) {
 			t.Error("it is forgotten a nanosecond too early")
 		}
 		time.Sleep(time.Nanosecond)
-		if c.has(d) || len(c.entries) != 0 || c.order.Len() != 0 {
+		if c.has(d) || c.matched.Len() != 0 {
 			t.Error("it is not forgotten after its minute")
 		}
 		c.add(d)
 		time.Sleep(50 * time.Second)
 		c.add(d) // compared again
 		time.Sleep(59 * time.Second)
-		if !c.has(d) || len(c.entries) != 1 || c.order.Len() != 1 {
+		if !c.has(d) || c.matched.Len() != 1 {
 			t.Error("another match does not count anew")
 		}
 	})
@@ -43,7 +43,7 @@ func TestAMatchIsRememberedForItsTimeHoweverOftenItIsAskedFor(t *testing.T) {
 func TestACacheThatIsOffRemembersNothing(t *testing.T) {
 	c := newCache()
 	c.add(attemptDigest{1})
-	if c.has(attemptDigest{1}) || len(c.entries) != 0 {
+	if c.has(attemptDigest{1}) || c.matched.Len() != 0 {
 		t.Error("off is not the default")
 	}
 	c.setTTL(time.Hour)
@@ -51,7 +51,7 @@ func TestACacheThatIsOffRemembersNothing(t *testing.T) {
 		c.add(attemptDigest{i})
 	}
 	c.setTTL(0)
-	if len(c.entries) != 0 || c.order.Len() != 0 {
+	if c.matched.Len() != 0 {
 		t.Error("off does not drop what was there")
 	}
 	c.add(attemptDigest{1})
@@ -94,8 +94,8 @@ func TestAFullCacheForgetsWhatWasNotUsedForLongest(t *testing.T) {
 	for i := range 100 {
 		c.add(nth(maxCached + i))
 	}
-	if len(c.entries) != maxCached || c.order.Len() != maxCached {
-		t.Errorf("%d and %d entries, want %d", len(c.entries), c.order.Len(), maxCached)
+	if c.matched.Len() != maxCached {
+		t.Errorf("%d entries, want %d", c.matched.Len(), maxCached)
 	}
 	if !c.has(nth(0)) {
 		t.Error("one that was just used is forgotten")

@@ -98,7 +98,7 @@ func TestADecoyIsNeverRemembered(t *testing.T) {
 			v.is(t, Attempt{Kind: "user", Name: "nobody", Hash: Decoy(v.key, "nobody", mix), Password: horse, Keep: keep}, false, "hashed", "a decoy")
 		}
 	}
-	if len(v.cache.entries) != 0 {
+	if v.cache.matched.Len() != 0 {
 		t.Error("something is remembered")
 	}
 }
@@ -113,7 +113,7 @@ func TestAKeyedDigestIsComparedAtOnce(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
-	if len(v.cache.entries) != 0 {
+	if v.cache.matched.Len() != 0 {
 		t.Error("something is remembered")
 	}
 }
@@ -161,8 +161,8 @@ func TestEqualAttemptsThatComeTogetherAreHashedOnce(t *testing.T) {
 				if told.Load() != 1 || joined.Load() != 99 {
 					t.Errorf("the hash is reported by %d, %d joined", told.Load(), joined.Load())
 				}
-				if want := test.password == horse && test.keep; (len(v.cache.entries) == 1) != want {
-					t.Errorf("%d are remembered", len(v.cache.entries))
+				if want := test.password == horse && test.keep; (v.cache.matched.Len() == 1) != want {
+					t.Errorf("%d are remembered", v.cache.matched.Len())
 				}
 				v.flights.at(t, 0, "all have landed")
 				idle(t, v.gate)
@@ -310,8 +310,7 @@ func TestNothingThatIsPrintedShowsAPassword(t *testing.T) {
 		look("in flight", a, &a, v, v.cache, v.gate, f)
 		release()
 		all.Wait()
-		element := v.cache.order.Front()
-		look("afterwards", v, element.Value, *element.Value.(*cached), v.cache.entries, f, d)
+		look("afterwards", v, v.cache.matched, v.cache.matched.Keys(), f, d)
 		if len(d) != 32 || d == (attemptDigest{}) {
 			t.Error("the digest is none")
 		}
