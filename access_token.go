@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -113,7 +114,7 @@ func decodeStrictly(encoded []byte, into any) error {
 		return err
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return tokenError("there is more than one value")
+		return errors.New("there is more than one value")
 	}
 	return nil
 }

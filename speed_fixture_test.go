@@ -32,7 +32,7 @@ const (
 	speedHash = `$2y$04$EBW23lYB/YX0fYO6RTIbbO8mfxlfWOaEPnNuvdva8H8aX8IAPxUKO` // alice
 )
 
-func newSpeedSite(b *testing.B, algorithm string) *speedSite {
+func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 	b.Helper()
 	dir := b.TempDir()
 	users := filepath.Join(dir, "users")
@@ -76,7 +76,7 @@ func newSpeedSite(b *testing.B, algorithm string) *speedSite {
 }
 
 // post sends a form to the endpoint and returns the answer.
-func (s *speedSite) post(b *testing.B, form string) *httptest.ResponseRecorder {
+func (s *speedSite) post(b testing.TB, form string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -87,11 +87,11 @@ func (s *speedSite) post(b *testing.B, form string) *httptest.ResponseRecorder {
 }
 
 // login returns the tokens of a new session.
-func (s *speedSite) login(b *testing.B) tokenResponse {
+func (s *speedSite) login(b testing.TB) tokenResponse {
 	return s.tokens(b, s.post(b, speedForm))
 }
 
-func (s *speedSite) tokens(b *testing.B, w *httptest.ResponseRecorder) (tokens tokenResponse) {
+func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens tokenResponse) {
 	if err := json.Unmarshal(w.Body.Bytes(), &tokens); err != nil {
 		b.Fatal(err)
 	}

@@ -1,0 +1,212 @@
+package caddygrant
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+)
+
+// It has been checked before, and what never changes about it is remembered.
+func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
+	alice := User{Username: "alice", PasswordHash: speedHash}
+	users := func(list ...User) func(*testing.T, *Server, *accessToken) {
+		return func(t *testing.T, s *Server, _ *accessToken) { s.users.sources = []UserSource{inlineUsers(t, list...)} }
+	}
+	with := func(change func(*User)) User {
+		changed := alice
+		change(&changed)
+		return changed
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*testing.T, *Server, *accessToken)
+		reason string // empty: it is still good
+	}{
+		{"nothing changes", func(*testing.T, *Server, *accessToken) {}, ""},
+		{"the file is read anew, with the same user", users(alice), ""},
+		{"the user is gone", users(User{Username: "bob", PasswordHash: speedHash}), "its user is gone"},
+		{"the user is disabled", users(with(func(u *User) { u.Disabled = true })), "its user is disabled"},
+		{"the user has another password", users(with(func(u *User) { u.PasswordHash = testHash })), "its user has another password now"},
+		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients.sources = nil }, "its client is gone"},
+		{"the session is revoked", func(t *testing.T, s *Server, token *accessToken) {
+			if err := s.sessions.Revoke(t.Context(), token.session); err != nil {
+				t.Fatal(err)
+			}
+		}, "its session was revoked"},
+		{"it expires", func(t *testing.T, s *Server, token *accessToken) {
+			setClock(t, token.expires.Add(time.Duration(*s.Leeway)))
+		}, "expired"},
+		{"the clock is set back to before it was issued", func(t *testing.T, s *Server, token *accessToken) {
+			setClock(t, token.notBefore.Add(-time.Duration(*s.Leeway)-time.Second))
+		}, "not yet valid"},
+		{"its key is retired", func(t *testing.T, s *Server, _ *accessToken) {
+			k := s.keys
+			k.pooled.mu.Lock()
+			defer k.pooled.mu.Unlock()
+			key, err := keyring.GenerateKey("HS256")
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.configured = []configuredKey{{algorithm: "HS256", key: key}}
+			if err := k.assemble(); err != nil {
+				t.Fatal(err)
+			}
+		}, keyring.ErrUnknownKey.Error()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			site := newSpeedSite(t, "HS256")
+			server := site.endpoint.server
+			server.users.sources = []UserSource{inlineUsers(t, alice)}
+			raw := site.login(t).AccessToken
+			var first *accessToken
+			for range 2 {
+				token, err := server.checkAccessToken(t.Context(), raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first != nil && token != first {
+					t.Fatal("it was not remembered")
+				}
+				first = token
+			}
+
+			test.change(t, server, first)
+			for range 2 { // the first time may change what is remembered
+				_, err := server.checkAccessToken(t.Context(), raw)
+				if got := fmt.Sprint(err); test.reason == "" && err != nil || test.reason != "" && got != test.reason {
+					t.Fatalf("%s, want %q", got, test.reason)
+				}
+			}
+		})
+	}
+}
+
+func TestARenamedUserHasTheNewNameInATokenThatWasChecked(t *testing.T) {
+	site := newSpeedSite(t, "HS256")
+	server := site.endpoint.server
+	server.users.sources = []UserSource{inlineUsers(t, User{ID: "1", Username: "alice", PasswordHash: speedHash})}
+	raw := site.login(t).AccessToken
+	for _, name := range []string{"alice", "al", "alice", "ally"} {
+		server.users.sources = []UserSource{inlineUsers(t, User{ID: "1", Username: name, PasswordHash: speedHash})}
+		for range 2 {
+			token, err := server.checkAccessToken(t.Context(), raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if token.username != name || token.claims["username"] != name {
+				t.Fatalf("username %q and %q, want %q", token.username, token.claims["username"], name)
+			}
+		}
+	}
+}
+
+func TestATokenThatIsRefusedIsNotRemembered(t *testing.T) {
+	site := newSpeedSite(t, "HS256")
+	server := site.endpoint.server
+	raw := site.login(t).AccessToken
+	token, err := server.openAccessToken(site.keys(), raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.sessions.Revoke(t.Context(), token.session); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []string{raw, raw + "x", raw[1:], "", strings.Repeat("x", 1<<20)} {
+		if _, err := server.checkAccessToken(t.Context(), raw); err == nil {
+			t.Errorf("%.20s… is good", raw)
+		}
+	}
+	if n := site.keys().checked.tokens.Len(); n != 0 {
+		t.Errorf("%d are remembered", n)
+	}
+}
+
+// Reading the same keys again is no reason to check everything again.
+func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
+	site := newSpeedSite(t, "HS256")
+	before := site.keys()
+	if err := site.endpoint.server.keys.attempt(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if site.keys() != before {
+		t.Error("the same keys became another set")
+	}
+}
+
+func TestCheckedTokensAreBounded(t *testing.T) {
+	site := newSpeedSite(t, "HS256")
+	token, err := site.endpoint.server.openAccessToken(site.keys(), site.login(t).AccessToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name            string
+		length          int
+		wantLen, wantSz int
+	}{
+		{"many short ones", 500, maxCheckedTokens, 500 * maxCheckedTokens},
+		{"some of the longest", keyring.MaxTokenLength, maxCheckedSize / keyring.MaxTokenLength, maxCheckedSize},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newCheckedTokens()
+			add := func(i int) { c.add(digestToken(fmt.Sprint(i)), checkedToken{token: token, size: test.length}) }
+			for i := range maxCheckedTokens + 100 {
+				add(i)
+				add(i) // again, which is no other
+				if _, ok := c.get(digestToken("0")); !ok {
+					t.Fatal("one that is used all the time is forgotten")
+				}
+			}
+			if c.tokens.Len() != test.wantLen || c.size != test.wantSz {
+				t.Errorf("%d tokens of %d bytes, want %d of %d", c.tokens.Len(), c.size, test.wantLen, test.wantSz)
+			}
+		})
+	}
+}
+
+// What the comment on the bounds says.
+func TestCheckedTokensTakeLittleMemory(t *testing.T) {
+	site := newSpeedSite(t, "HS256")
+	const n = 2000
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	raws := make([]string, n)
+	for i := range raws {
+		raws[i] = site.login(t).AccessToken
+	}
+	before := heap()
+	for _, raw := range raws {
+		if _, err := site.endpoint.server.checkAccessToken(t.Context(), raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (float64(heap()) - float64(before)) / n
+	t.Logf("%.0f bytes each, for tokens of %d", each, len(raws[0]))
+	if each > 4096 {
+		t.Errorf("%.0f bytes each", each)
+	}
+	runtime.KeepAlive(site)
+}
+
+func inlineUsers(t *testing.T, list ...User) UserSource {
+	source := &InlineUsers{Users: list}
+	if err := source.Open(SourceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func setClock(t *testing.T, at time.Time) {
+	before := now
+	t.Cleanup(func() { now = before })
+	now = func() time.Time { return at }
+}
