@@ -2,10 +2,15 @@ package caddygrant
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"testing"
+
+	"github.com/caddyserver/certmagic"
 )
 
 var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
@@ -140,6 +145,26 @@ func BenchmarkPreparedRequest(b *testing.B) {
 	for b.Loop() {
 		w := httptest.NewRecorder()
 		if err := noNext.ServeHTTP(w, prepared(httptest.NewRequest(http.MethodGet, "http://localhost/app", nil), w)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What a refresh needs of the storage at least.
+func BenchmarkStorage(b *testing.B) {
+	storage := &certmagic.FileStorage{Path: b.TempDir()}
+	for i := 0; b.Loop(); i++ {
+		name := fmt.Sprintf("grant/default/sessions/20261224/%040x", i)
+		if err := storage.Lock(b.Context(), name); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := storage.Load(b.Context(), name); !errors.Is(err, fs.ErrNotExist) {
+			b.Fatal(err)
+		}
+		if err := storage.Store(b.Context(), name, []byte(`{"version":1,"generation":1,"answer":"0123456789abcdef","rotated":1}`)); err != nil {
+			b.Fatal(err)
+		}
+		if err := storage.Unlock(b.Context(), name); err != nil {
 			b.Fatal(err)
 		}
 	}
