@@ -23,7 +23,11 @@ type outcome struct {
 }
 
 // attack sends what the plan says and checks every answer.
-func attack(ctx context.Context, p plan) outcome {
+func attack(ctx context.Context, p plan) (outcome, error) {
+	targeter, err := p.targeter()
+	if err != nil {
+		return outcome{}, fmt.Errorf("making the requests: %w", err)
+	}
 	attacker := vegeta.NewAttacker(
 		vegeta.Workers(min(p.Workers, 64)),
 		vegeta.MaxWorkers(p.Workers),
@@ -40,7 +44,10 @@ func attack(ctx context.Context, p plan) outcome {
 	o := outcome{Answers: make([]uint64, len(p.Expect))}
 	latencies := make([]time.Duration, 0, 1<<18)
 	var begun, ended time.Time
-	for result := range attacker.Attack(p.targeter(), rate, p.Duration, "") {
+	for result := range attacker.Attack(targeter, rate, p.Duration, "") {
+		if result.Error == vegeta.ErrNoTargets.Error() { // nothing was sent
+			continue
+		}
 		latencies = append(latencies, result.Latency)
 		if begun.IsZero() || result.Timestamp.Before(begun) {
 			begun = result.Timestamp
@@ -63,7 +70,7 @@ func attack(ctx context.Context, p plan) outcome {
 		o.P50, o.P99 = latencies[len(latencies)/2], latencies[len(latencies)*99/100]
 		o.Max = latencies[len(latencies)-1]
 	}
-	return o
+	return o, nil
 }
 
 func describe(r *vegeta.Result) string {

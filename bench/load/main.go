@@ -34,5 +34,9 @@ func run() error {
 	if len(p.Expect) == 0 {
 		return fmt.Errorf("the plan expects nothing: every answer would be unexpected")
 	}
-	return json.NewEncoder(os.Stdout).Encode(attack(ctx, p))
+	o, err := attack(ctx, p)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(o)
 }

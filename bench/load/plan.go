@@ -24,9 +24,14 @@ type plan struct {
 	First uint64 `json:"first,omitempty"` // the number of the first request
 	Users uint64 `json:"users,omitempty"`
 
+	// In a plan with a file of lines, {line} is one of them: those of the file in their
+	// order, again and again or once. Nothing else is replaced then.
+	Lines string `json:"lines,omitempty"`
+	Once  bool   `json:"once,omitempty"` // it ends with the last line
+
 	Rate     int           `json:"rate,omitempty"` // per second; 0: each worker sends as soon as it has an answer
 	Workers  uint64        `json:"workers"`        // at most
-	Duration time.Duration `json:"duration"`
+	Duration time.Duration `json:"duration"`       // 0: without end
 
 	Expect []expectation `json:"expect"` // what an answer may be
 }
@@ -42,7 +47,10 @@ func (e expectation) fits(r *vegeta.Result) bool {
 }
 
 // targeter makes the requests of a plan.
-func (p plan) targeter() vegeta.Targeter {
+func (p plan) targeter() (vegeta.Targeter, error) {
+	if p.Lines != "" {
+		return p.lined()
+	}
 	header := make(http.Header)
 	fixed := !strings.Contains(p.Body, "{")
 	for name, value := range p.Header {
@@ -54,7 +62,7 @@ func (p plan) targeter() vegeta.Targeter {
 		return func(target *vegeta.Target) error {
 			*target = vegeta.Target{Method: p.Method, URL: p.URL, Header: header, Body: body}
 			return nil
-		}
+		}, nil
 	}
 
 	next := new(atomic.Uint64)
@@ -72,5 +80,5 @@ func (p plan) targeter() vegeta.Targeter {
 		}
 		*target = vegeta.Target{Method: p.Method, URL: p.URL, Header: filled, Body: []byte(fill.Replace(p.Body))}
 		return nil
-	}
+	}, nil
 }
