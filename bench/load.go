@@ -19,10 +19,14 @@ type plan struct {
 	Body     string            `json:"body,omitempty"`
 	First    uint64            `json:"first,omitempty"`
 	Users    uint64            `json:"users,omitempty"`
+	Lines    string            `json:"lines,omitempty"`
+	Once     bool              `json:"once,omitempty"`
 	Rate     int               `json:"rate,omitempty"`
 	Workers  uint64            `json:"workers"`
 	Duration time.Duration     `json:"duration"`
 	Expect   []expectation     `json:"expect"`
+
+	pinned bool // to the core that is for the load
 }
 
 type expectation struct {
@@ -68,7 +72,14 @@ func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
-	if err := cmd.Run(); err != nil && (ctx.Err() == nil || output.Len() == 0) {
+	core := anyCore
+	if p.pinned {
+		core = b.cores.load
+	}
+	if err := onCore(core, cmd.Start); err != nil {
+		return o, fmt.Errorf("the load generator: %w", err)
+	}
+	if err := cmd.Wait(); err != nil && (ctx.Err() == nil || output.Len() == 0) {
 		return o, fmt.Errorf("the load generator: %w", err)
 	}
 	if err := json.Unmarshal(output.Bytes(), &o); err != nil {

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -11,21 +13,51 @@ import (
 
 // machine is what a run was measured on.
 type machine struct {
-	CPU   string    `json:"cpu"`
-	Cores int       `json:"cores"`
-	OS    string    `json:"os"`
-	Go    string    `json:"go"`
-	Date  time.Time `json:"date"`
+	CPU    string    `json:"cpu"`
+	Cores  int       `json:"cores"`
+	Pinned string    `json:"pinned"` // which of them has what, in the workloads that are about speed
+	OS     string    `json:"os"`
+	Kernel string    `json:"kernel"`
+	Go     string    `json:"go"`
+	Node   string    `json:"node"`
+	Caddy  string    `json:"caddy"`
+	Date   time.Time `json:"date"`
 }
 
-func thisMachine() machine {
+func (b *bench) machine(ctx context.Context) machine {
 	return machine{
-		CPU:   cpuModel(),
-		Cores: runtime.NumCPU(),
-		OS:    runtime.GOOS + "/" + runtime.GOARCH,
-		Go:    runtime.Version(),
-		Date:  time.Now().UTC().Truncate(time.Second),
+		CPU:    cpuModel(),
+		Cores:  runtime.NumCPU(),
+		Pinned: b.cores.note,
+		OS:     runtime.GOOS + "/" + runtime.GOARCH,
+		Kernel: kernel(),
+		Go:     runtime.Version(),
+		Node:   firstWord(ctx, "node", "--version"),
+		Caddy:  firstWord(ctx, b.plain, "version"),
+		Date:   time.Now().UTC().Truncate(time.Second),
 	}
+}
+
+func (m machine) String() string {
+	return fmt.Sprintf("%s, %d cores (%s), %s, kernel %s, %s, Node %s, Caddy %s, %s",
+		m.CPU, m.Cores, m.Pinned, m.OS, m.Kernel, m.Go, m.Node, m.Caddy, m.Date.Format("2006-01-02 15:04 UTC"))
+}
+
+// firstWord is that of what a program says, as programs do that are asked for their version.
+func firstWord(ctx context.Context, program string, args ...string) string {
+	output, _ := exec.CommandContext(ctx, program, args...).Output()
+	if words := strings.Fields(string(output)); len(words) > 0 {
+		return words[0]
+	}
+	return "unknown"
+}
+
+func kernel() string {
+	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(release))
 }
 
 func cpuModel() string {
@@ -38,10 +70,12 @@ func cpuModel() string {
 // memory is what a process has resident, and the most that it had.
 type memory struct{ now, peak float64 } // MiB
 
-func (s *server) memory() (memory, error) {
+func (s *server) memory() (memory, error) { return memoryOf(s.pid()) }
+
+func memoryOf(pid int) (memory, error) {
 	var m memory
 	for field, into := range map[string]*float64{"VmRSS": &m.now, "VmHWM": &m.peak} {
-		value, err := procField(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid), field)
+		value, err := procField(fmt.Sprintf("/proc/%d/status", pid), field)
 		if err != nil {
 			return memory{}, fmt.Errorf("resident memory is read from /proc, as Linux has it: %w", err)
 		}

@@ -29,6 +29,7 @@ import (
 type bench struct {
 	options
 	binaries
+	cores cores
 	dir   string // for all that the run writes
 	calls uint64 // load plans so far, see numbers
 }
@@ -43,15 +44,32 @@ type options struct {
 // workload is a group of figures that are measured together.
 type workload struct {
 	name    string
-	measure func(context.Context, *bench) ([]figure, error)
+	measure func(context.Context, *bench) (findings, error)
+}
+
+// findings are what a workload has found out.
+type findings struct {
+	entries []entry // how fast each of several is, if it is about that
+	figures []figure
 }
 
 var workloads = []workload{
-	{"cold", measureCold},
-	{"equal", measureEqual},
-	{"users", measureUsers},
-	{"flood", measureFlood},
-	{"soak", measureSoak},
+	{"password", measurePassword},
+	{"bearer", measureBearer},
+	{"refresh", measureRefresh},
+	{"cold", only(measureCold)},
+	{"equal", only(measureEqual)},
+	{"users", only(measureUsers)},
+	{"flood", only(measureFlood)},
+	{"soak", only(measureSoak)},
+}
+
+// only is for workloads that have figures and no entries.
+func only(measure func(context.Context, *bench) ([]figure, error)) func(context.Context, *bench) (findings, error) {
+	return func(ctx context.Context, b *bench) (findings, error) {
+		figures, err := measure(ctx, b)
+		return findings{figures: figures}, err
+	}
 }
 
 func main() {
@@ -98,16 +116,17 @@ func run(ctx context.Context) error {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	r := newReport(b.options)
+	b.cores = chooseCores()
+	r := newReport(b.options, b.machine(ctx))
 	for _, w := range workloads {
 		if slices.Contains(chosen, w.name) {
 			fmt.Fprintf(os.Stderr, "measuring %s …\n", w.name)
 			begun := time.Now()
-			figures, err := w.measure(ctx, b)
+			found, err := w.measure(ctx, b)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			r.add(w.name, figures, err, time.Since(begun))
+			r.add(w.name, found, err, time.Since(begun))
 		}
 	}
 	r.print(os.Stdout)

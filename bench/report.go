@@ -41,6 +41,13 @@ func (f figure) judged(wanted string, met bool) figure {
 	return f
 }
 
+func (f figure) spread() string {
+	if len(f.Values) < 2 {
+		return ""
+	}
+	return brief(slices.Min(f.Values)) + " … " + brief(slices.Max(f.Values))
+}
+
 func (f figure) verdict() string {
 	switch {
 	case f.Met == nil:
@@ -62,49 +69,74 @@ type report struct {
 type section struct {
 	Name    string   `json:"name"`
 	Seconds float64  `json:"seconds"`
+	Entries []entry  `json:"entries,omitempty"`
 	Figures []figure `json:"figures,omitempty"`
 	Refused string   `json:"refused,omitempty"` // why there are none
 }
 
-func newReport(o options) *report {
-	return &report{Machine: thisMachine(), Rounds: o.rounds, Slot: o.slot.String()}
+// all are the figures, those of the entries too.
+func (f findings) all() []figure {
+	all := slices.Clone(f.figures)
+	for _, e := range f.entries {
+		all = append(all, e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share)
+	}
+	return all
+}
+
+func newReport(o options, m machine) *report {
+	return &report{Machine: m, Rounds: o.rounds, Slot: o.slot.String()}
 }
 
 // add takes the figures of a workload, or none if anything went wrong: then they would be figures of something else.
-func (r *report) add(name string, figures []figure, err error, took time.Duration) {
-	s := section{Name: name, Seconds: math.Round(took.Seconds()), Figures: figures}
-	for _, f := range figures {
+func (r *report) add(name string, found findings, err error, took time.Duration) {
+	s := section{Name: name, Seconds: math.Round(took.Seconds()), Entries: found.entries, Figures: found.figures}
+	for _, f := range found.all() {
 		if err == nil && slices.ContainsFunc(f.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
 			err = fmt.Errorf("%s is no number: %v", f.Name, f.Values)
 		}
 	}
 	if err != nil {
-		s.Figures, s.Refused = nil, err.Error()
+		s.Entries, s.Figures, s.Refused = nil, nil, err.Error()
 	}
 	r.Workloads = append(r.Workloads, s)
 }
 
 func (r *report) print(w io.Writer) {
-	m := r.Machine
-	fmt.Fprintf(w, "%s, %d cores, %s, %s, %s; %d rounds, slots of %s\n",
-		m.CPU, m.Cores, m.OS, m.Go, m.Date.Format("2006-01-02 15:04 UTC"), r.Rounds, r.Slot)
+	fmt.Fprintf(w, "%s; %d rounds, slots of %s\n", r.Machine, r.Rounds, r.Slot)
 	for _, s := range r.Workloads {
 		fmt.Fprintf(w, "\n%s (%.0f s)\n", s.Name, s.Seconds)
 		if s.Refused != "" {
 			fmt.Fprintf(w, "  not reported: %s\n", s.Refused)
 			continue
 		}
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "  \tmedian\tspread\twanted\tmet")
-		for _, f := range s.Figures {
-			spread := ""
-			if len(f.Values) > 1 {
-				spread = brief(slices.Min(f.Values)) + " … " + brief(slices.Max(f.Values))
-			}
-			fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", f.Name, strings.TrimSpace(brief(f.Median)+" "+f.Unit), spread, f.Wanted, f.verdict())
+		if len(s.Entries) > 0 {
+			printEntries(w, s.Entries)
 		}
-		table.Flush()
+		printFigures(w, s.Figures)
 	}
+}
+
+func printFigures(w io.Writer, figures []figure) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  \tmedian\tspread\twanted\tmet")
+	for _, f := range figures {
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", f.Name, strings.TrimSpace(brief(f.Median)+" "+f.Unit), f.spread(), f.Wanted, f.verdict())
+	}
+	table.Flush()
+}
+
+// printEntries has medians only, but for the share, which is what counts.
+func printEntries(w io.Writer, entries []entry) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "  \trequests/s\tp50 ms\tp99 ms\tCPU/request µs\tresident MiB\trespond's CPU / its own\tspread")
+	for _, e := range entries {
+		fmt.Fprintf(table, "  %s\t", e.Name)
+		for _, f := range []figure{e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share} {
+			fmt.Fprintf(table, "%s\t", brief(f.Median))
+		}
+		fmt.Fprintln(table, e.Share.spread())
+	}
+	table.Flush()
 }
 
 // brief writes a number with as many digits as it is worth.

@@ -35,6 +35,15 @@ type server struct {
 // start runs a Caddy with one site on loopback and waits until it answers. What the run leaves behind is in a
 // directory of the name, also what was there before.
 func (b *bench) start(ctx context.Context, name, binary, globals, site string) (*server, error) {
+	return b.startOn(ctx, anyCore, name, binary, globals, site)
+}
+
+// startPinned is start on the core that is for servers.
+func (b *bench) startPinned(ctx context.Context, name, binary, globals, site string) (*server, error) {
+	return b.startOn(ctx, b.cores.server, name, binary, globals, site)
+}
+
+func (b *bench) startOn(ctx context.Context, core int, name, binary, globals, site string) (*server, error) {
 	s := &server{name: name, dir: b.path(name), site: site, globals: globals, ended: make(chan struct{})}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
@@ -65,7 +74,7 @@ func (b *bench) start(ctx context.Context, name, binary, globals, site string) (
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 
 	begun := time.Now()
-	if err := s.cmd.Start(); err != nil {
+	if err := onCore(core, s.cmd.Start); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -102,6 +111,8 @@ http://%s {
 }
 
 func (s *server) logPath() string { return filepath.Join(s.dir, "log") }
+
+func (s *server) pid() int { return s.cmd.Process.Pid }
 
 func (s *server) url(path string) string { return "http://" + s.address + path }
 

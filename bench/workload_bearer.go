@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+)
+
+// measureBearer compares requests that bearer_auth checks with the same requests unchecked: with one token again and
+// again, and with so many that each was last seen a hundred thousand requests ago.
+func measureBearer(ctx context.Context, b *bench) (findings, error) {
+	hash, err := bcrypted(bcryptCost)
+	if err != nil {
+		return findings{}, err
+	}
+	users := b.path("one-user.htpasswd")
+	if err := writeUsers(users, 1, hash); err != nil {
+		return findings{}, err
+	}
+	s, err := b.startPinned(ctx, "bearer", b.caddy, "", fmt.Sprintf(`token_endpoint {
+		signing_key HS256
+		users htpasswd %s
+		%s
+		password_checks {
+			cache 1h
+		}
+	}
+	handle /plain {
+		%s
+	}
+	handle /app {
+		bearer_auth
+		%s
+	}`, users, theClient, respondJSON(), respondJSON()))
+	if err != nil {
+		return findings{}, err
+	}
+	defer s.stop()
+
+	issued, err := logInOften(ctx, s, rotated)
+	if err != nil {
+		return findings{}, err
+	}
+	tokens := b.path("access-tokens")
+	if err := writeLines(tokens, rotated, func(i int) string { return issued[i].Access }); err != nil {
+		return findings{}, err
+	}
+	// All have the token in a header, so that its transport is no cost of the check.
+	hot := func(path string) plan {
+		return b.saturating(plan{
+			Method: http.MethodGet, URL: s.url(path), Header: map[string]string{"Authorization": "Bearer " + issued[0].Access},
+		}, `"access_token"`)
+	}
+	rotation := func(path string) plan {
+		p := hot(path)
+		p.Header = map[string]string{"Authorization": "Bearer {line}"}
+		p.Lines, p.Once, p.Duration = tokens, true, 0 // a slot has every token, however long that takes
+		return p
+	}
+
+	grown, err := growth(ctx, b, s, rotation("/plain"), rotation("/app"))
+	if err != nil {
+		return findings{}, err
+	}
+	entries, err := b.speeds(ctx, []target{
+		{"respond", limits, s.pid(), hot("/plain")},
+		{"bearer_auth, one token", ours, s.pid(), hot("/app")},
+		{fmt.Sprintf("bearer_auth, %d tokens", rotated), ours, s.pid(), rotation("/app")},
+	})
+	if err != nil {
+		return findings{}, err
+	}
+	return findings{entries, []figure{
+		ratio("one token: CPU of respond / of it", entries[1].Share.Values...).atLeast(0.90),
+		ratio(fmt.Sprintf("%d tokens in rotation: CPU of respond / of it", rotated), entries[2].Share.Values...).atLeast(0.70),
+		measured("  growth of the resident memory", "MiB", grown).atMost(64),
+	}}, nil
+}
+
+// growth is by how much a load makes the resident memory grow after another one, in MiB.
+func growth(ctx context.Context, b *bench, s *server, loads ...plan) (float64, error) {
+	var resident []float64
+	for _, load := range loads {
+		if _, err := b.offer(ctx, load); err != nil {
+			return 0, err
+		}
+		m, err := s.memory()
+		if err != nil {
+			return 0, err
+		}
+		resident = append(resident, m.now)
+	}
+	return resident[len(resident)-1] - resident[0], nil
+}
+
+const rotated = 100_000
