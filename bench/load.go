@@ -46,6 +46,15 @@ type outcome struct {
 	FirstUnexpected string `json:"first_unexpected"`
 }
 
+// answers is how many fitted an expectation.
+func (o outcome) answers() uint64 {
+	total := uint64(0)
+	for _, n := range o.Answers {
+		total += n
+	}
+	return total
+}
+
 // perSecond is the rate of all answers, or of those that fit one expectation.
 func (o outcome) perSecond(expectations ...int) float64 {
 	total := uint64(0)
@@ -61,7 +70,9 @@ func (o outcome) perSecond(expectations ...int) float64 {
 // was an unexpected answer.
 func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
 	b.calls++
-	p.First = b.calls << 19 // numbers are not used twice: 2^24 addresses are 32 loads of 2^19
+	if p.Lines == "" {
+		p.First = b.calls << 19 // numbers are not used twice: 2^24 addresses are 32 loads of 2^19
+	}
 	var o outcome
 	input, err := json.Marshal(p)
 	if err != nil {
@@ -85,10 +96,7 @@ func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
 	if err := json.Unmarshal(output.Bytes(), &o); err != nil {
 		return o, fmt.Errorf("the load generator: %w", err)
 	}
-	answers := uint64(0)
-	for _, n := range o.Answers {
-		answers += n
-	}
+	answers := o.answers()
 	switch {
 	case o.Unexpected > 0:
 		return o, fmt.Errorf("%d of %d answers of %s were unexpected, the first: %s", o.Unexpected, o.Unexpected+answers, p.URL, o.FirstUnexpected)

@@ -57,6 +57,8 @@ var workloads = []workload{
 	{"password", measurePassword},
 	{"bearer", measureBearer},
 	{"refresh", measureRefresh},
+	{"latency", measureLatency},
+	{"idle", measureIdle},
 	{"cold", only(measureCold)},
 	{"equal", only(measureEqual)},
 	{"users", only(measureUsers)},

@@ -19,7 +19,7 @@ type process struct {
 	ended   chan struct{}
 }
 
-// start runs a peer on loopback and waits until it answers.
+// start runs a peer on loopback, on the core that is for servers, and waits until it answers.
 func (p *peer) start(ctx context.Context, b *bench) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
@@ -36,7 +36,7 @@ func (p *peer) start(ctx context.Context, b *bench) (*process, error) {
 	running.cmd.Dir = p.dir
 	running.cmd.Env = append(os.Environ(), "NODE_ENV=production")
 	running.cmd.Stdout, running.cmd.Stderr = log, log
-	if err := running.cmd.Start(); err != nil {
+	if err := onCore(b.cores.server, running.cmd.Start); err != nil {
 		return nil, err
 	}
 	go func() {

@@ -32,6 +32,7 @@ func newPeers() []*peer {
 		{name: "fosite opaque", program: "fosite", flags: []string{"-alg", "HMAC"}},
 		{name: "fosite ES256", program: "fosite", flags: []string{"-alg", "ES256"}, alg: "ES256"},
 		{name: "jmondi HS256", program: "jmondi", alg: "HS256"},
+		{name: "jmondi HS256, key object", program: "jmondi", flags: []string{"--key", "keyobject"}, alg: "HS256"},
 		{name: "jmondi HS256, fast", program: "jmondi", flags: []string{"--http", "node", "--key", "keyobject"}, alg: "HS256"},
 		{name: "node-oauth HS256", program: "node-oauth", alg: "HS256"},
 		{name: "node-oauth HS256, fast", program: "node-oauth", flags: []string{"--key", "keyobject"}, alg: "HS256"},

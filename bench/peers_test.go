@@ -14,7 +14,7 @@ func TestPeers(t *testing.T) {
 	if os.Getenv("CADDY_GRANT_PEERS") == "" {
 		t.Skip("it downloads and builds other libraries; set CADDY_GRANT_PEERS=1 to do so")
 	}
-	b := &bench{dir: t.TempDir()}
+	b := &bench{dir: t.TempDir(), cores: cores{server: anyCore}}
 	peers, err := b.peers(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -78,7 +78,7 @@ type section struct {
 func (f findings) all() []figure {
 	all := slices.Clone(f.figures)
 	for _, e := range f.entries {
-		all = append(all, e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share)
+		all = append(all, e.figures()...)
 	}
 	return all
 }
@@ -131,7 +131,7 @@ func printEntries(w io.Writer, entries []entry) {
 	fmt.Fprintln(table, "  \trequests/s\tp50 ms\tp99 ms\tCPU/request µs\tresident MiB\trespond's CPU / its own\tspread")
 	for _, e := range entries {
 		fmt.Fprintf(table, "  %s\t", e.Name)
-		for _, f := range []figure{e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share} {
+		for _, f := range e.figures() {
 			fmt.Fprintf(table, "%s\t", brief(f.Median))
 		}
 		fmt.Fprintln(table, e.Share.spread())

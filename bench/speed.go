@@ -18,10 +18,91 @@ type target struct {
 }
 
 const (
-	limits = "limits"
-	ours   = "ours"
-	peers  = "peers"
+	groupLimits = "limits"
+	groupOurs   = "ours"
+	groupPeers  = "peers"
 )
+
+// reading is what was measured of a target in one turn.
+type reading struct {
+	outcome
+	cpu      float64 // microseconds of the server per answer
+	resident float64 // MiB
+	share    float64 // see entry
+}
+
+// speed loads a target for as long as its plan says.
+func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
+	begun, err := cpuTime(t.pid)
+	if err != nil {
+		return s, err
+	}
+	if s.outcome, err = b.offer(ctx, t.plan); err != nil {
+		return s, fmt.Errorf("%s: %w", t.name, err)
+	}
+	ended, err := cpuTime(t.pid)
+	if err != nil {
+		return s, err
+	}
+	if t.plan.Lines != "" { // the next turn goes on with the lines after
+		t.plan.First += s.answers()
+	}
+	s.cpu = microseconds(ended-begun) / float64(s.answers())
+	m, err := memoryOf(t.pid)
+	s.resident = m.now
+	return s, err
+}
+
+// speeds measures targets in turns, the first of which is `respond`, which has a turn beside each of theirs.
+func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
+	for i := range targets {
+		t := &targets[i]
+		t.plan.Duration = warming
+		if _, err := b.speed(ctx, t); err != nil {
+			return nil, fmt.Errorf("warming up: %w", err)
+		}
+		t.plan.Duration = speedTurn
+	}
+	respond, others := &targets[0], targets[1:]
+	entries := make([]entry, len(targets))
+	for i, t := range targets {
+		entries[i] = newEntry(t)
+	}
+	turns := b.turnsOf(speedTurn)
+	number := 0
+	for range b.rounds {
+		readings := make([][]reading, len(targets))
+		for range turns.passes {
+			var each []func() error
+			for i := range others {
+				each = append(each, func() error {
+					var limit, its reading
+					err := pass(number,
+						func() (err error) { limit, err = b.speed(ctx, respond); return err },
+						func() (err error) { its, err = b.speed(ctx, &others[i]); return err })
+					limit.share, its.share = 1, limit.cpu/its.cpu
+					readings[0], readings[i+1] = append(readings[0], limit), append(readings[i+1], its)
+					return err
+				})
+			}
+			if err := pass(number, each...); err != nil {
+				return nil, err
+			}
+			number++
+		}
+		for i := range entries {
+			entries[i].add(readings[i])
+		}
+	}
+	return entries, nil
+}
+
+// saturating completes a plan in which each worker sends as soon as it has an answer.
+func saturating(p plan, contains string) plan {
+	p.Workers, p.pinned = speedWorkers, true
+	p.Expect = []expectation{{http.StatusOK, contains}}
+	return p
+}
 
 // entry is how fast a target is, with one value a round.
 type entry struct {
@@ -33,109 +114,65 @@ type entry struct {
 	CPU       figure `json:"cpu"` // of the server, per answer
 	Resident  figure `json:"resident"`
 
-	// The CPU time that `respond` takes for an answer in the same round, as a part of this one's. It is judged in place
-	// of requests a second, which are as many as the load generator can send where the server is faster.
+	// The CPU time that `respond` takes for an answer in the turn before or after, as a part of this one's. It is judged
+	// in place of requests a second, of which there are no more than the load generator sends.
 	Share figure `json:"share"`
 }
 
-// slot is what was measured of a target in one round.
-type slot struct {
-	outcome
-	cpu      float64 // microseconds per answer
-	resident float64 // MiB
-}
-
-// speed loads a target for a slot.
-func (b *bench) speed(ctx context.Context, t target) (s slot, err error) {
-	begun, err := cpuTime(t.pid)
-	if err != nil {
-		return s, err
-	}
-	if s.outcome, err = b.offer(ctx, t.plan); err != nil {
-		return s, err
-	}
-	ended, err := cpuTime(t.pid)
-	if err != nil {
-		return s, err
-	}
-	s.cpu = microseconds(ended-begun) / (s.perSecond() * s.Seconds)
-	m, err := memoryOf(t.pid)
-	s.resident = m.now
-	return s, err
-}
-
-// speeds measures targets in turns, the first of which is `respond`: each is loaded for a slot in every round, from the
-// first to the last and in the next round from the last to the first, so that a drift of the machine's speed favours
-// none.
-func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
-	for _, t := range targets {
-		t.plan.Duration = min(t.plan.Duration, warming)
-		if _, err := b.speed(ctx, t); err != nil {
-			return nil, fmt.Errorf("warming up %s: %w", t.name, err)
-		}
-	}
-	slots := make([][]slot, len(targets))
-	for round := range b.rounds {
-		for i := range targets {
-			if round%2 == 1 {
-				i = len(targets) - 1 - i
-			}
-			s, err := b.speed(ctx, targets[i])
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", targets[i].name, err)
-			}
-			slots[i] = append(slots[i], s)
-		}
-	}
-	var entries []entry
-	for i, t := range targets {
-		entries = append(entries, newEntry(t, slots[i], slots[0]))
-	}
-	return entries, nil
-}
-
-func newEntry(t target, slots, respond []slot) entry {
-	values := func(of func(s slot) float64) (values []float64) {
-		for _, s := range slots {
-			values = append(values, of(s))
-		}
-		return values
-	}
-	cpu := values(func(s slot) float64 { return s.cpu })
-	var share []float64
-	for round, s := range respond {
-		share = append(share, s.cpu/cpu[round])
-	}
+func newEntry(t target) entry {
 	return entry{
 		Name: t.name, Group: t.group,
-		PerSecond: measured("requests", "/s", values(func(s slot) float64 { return s.perSecond() })...),
-		P50:       measured("p50", "ms", values(func(s slot) float64 { return milliseconds(s.P50) })...),
-		P99:       measured("p99", "ms", values(func(s slot) float64 { return milliseconds(s.P99) })...),
-		CPU:       measured("CPU per request", "µs", cpu...),
-		Resident:  measured("resident memory", "MiB", values(func(s slot) float64 { return s.resident })...),
-		Share:     ratio("CPU per request of respond / of this", share...),
+		PerSecond: measured("requests", "/s"),
+		P50:       measured("p50", "ms"),
+		P99:       measured("p99", "ms"),
+		CPU:       measured("CPU per request", "µs"),
+		Resident:  measured("resident memory", "MiB"),
+		Share:     ratio("CPU per request of respond / of this"),
 	}
 }
 
-// find returns the entry of that name: that there is one is a matter of this program.
-func find(entries []entry, name string) entry {
-	return entries[slices.IndexFunc(entries, func(e entry) bool { return e.Name == name })]
+// add takes the readings of a round.
+func (e *entry) add(readings []reading) {
+	for _, column := range []struct {
+		figure *figure
+		of     func(s reading) float64
+	}{
+		{&e.PerSecond, func(s reading) float64 { return s.perSecond() }},
+		{&e.P50, func(s reading) float64 { return milliseconds(s.P50) }},
+		{&e.P99, func(s reading) float64 { return milliseconds(s.P99) }},
+		{&e.CPU, func(s reading) float64 { return s.cpu }},
+		{&e.Resident, func(s reading) float64 { return s.resident }},
+		{&e.Share, func(s reading) float64 { return s.share }},
+	} {
+		var values []float64
+		for _, s := range readings {
+			values = append(values, column.of(s))
+		}
+		f := column.figure
+		*f = measured(f.Name, f.Unit, append(f.Values, median(values))...)
+	}
 }
 
-// times is how many times as much CPU one entry takes per request as another, round by round.
-func times(more, less entry) []float64 {
-	var times []float64
-	for round, cpu := range less.CPU.Values {
-		times = append(times, more.CPU.Values[round]/cpu)
+func (e entry) figures() []figure {
+	return []figure{e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share}
+}
+
+// named returns the entry of that name, if there is one.
+func named(entries []entry, name string) (e entry, ok bool) {
+	i := slices.IndexFunc(entries, func(e entry) bool { return e.Name == name })
+	if i < 0 {
+		return e, false
+	}
+	return entries[i], true
+}
+
+// times is how many times as much CPU per request one entry takes as another, round by round. It goes by their shares,
+// which have a turn of `respond` beside them each, and not by two turns that may be far apart.
+func times(more, less entry) (times []float64) {
+	for round, share := range less.Share.Values {
+		times = append(times, share/more.Share.Values[round])
 	}
 	return times
-}
-
-// saturating completes a plan for a slot in which each worker sends as soon as it has an answer.
-func (b *bench) saturating(p plan, contains string) plan {
-	p.Workers, p.Duration, p.pinned = speedWorkers, b.slot, true
-	p.Expect = []expectation{{http.StatusOK, contains}}
-	return p
 }
 
 // limitJSON is what `respond` answers: as long as a token response, and with a name in it that those have.
@@ -154,6 +191,9 @@ func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 const (
 	limitBytes = 635
 	warming    = 2 * time.Second
+	speedTurn  = 250 * time.Millisecond
 
+	// Enough that the server's core has something to do nearly all the time, also with `respond`; with more of them only
+	// the latency grows.
 	speedWorkers = 8
 )

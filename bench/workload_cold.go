@@ -4,25 +4,51 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"time"
 
+	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
 )
 
-// measureCold compares logins whose password has to be hashed with the hash alone, one at a time: what is between is
-// what the endpoint costs. Nothing is hashed twice by name, and nothing is remembered.
+// measureCold compares logins whose password has to be hashed with the hash alone, on the same core and one at a time:
+// what is between is what the endpoint costs. Nothing is hashed twice by name, and nothing is remembered.
 func measureCold(ctx context.Context, b *bench) ([]figure, error) {
-	hash, err := bcrypted(bcryptCost)
+	bcryptHash, err := bcrypted(bcryptCost)
 	if err != nil {
 		return nil, err
 	}
+	var figures []figure
+	for _, c := range []cold{
+		{"bcrypt 10", bcryptHash, func() error {
+			return bcrypt.CompareHashAndPassword([]byte(bcryptHash), []byte(thePassword))
+		}},
+		{fmt.Sprintf("argon2id m=%d,t=%d", argonKiB, argonTime), argon2ided(argonKiB, argonTime), func() error {
+			argon2.IDKey([]byte(thePassword), make([]byte, 16), argonTime, argonKiB, 1, 32)
+			return nil
+		}},
+	} {
+		of, err := c.measure(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, of...)
+	}
+	return figures, nil
+}
+
+// cold is a kind of hash.
+type cold struct {
+	name string
+	hash string
+	bare func() error
+}
+
+func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 	users := b.path("cold.htpasswd")
-	if err := writeUsers(users, coldUsers, hash); err != nil {
+	if err := writeUsers(users, coldUsers, c.hash); err != nil {
 		return nil, err
 	}
-	defer os.Remove(users)
-	s, err := b.start(ctx, "cold", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	s, err := b.startPinned(ctx, "cold", b.caddy, "", fmt.Sprintf(`token_endpoint {
 		users htpasswd %s
 		%s
 		password_checks {
@@ -36,50 +62,56 @@ func measureCold(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	defer s.stop()
 
-	var bare, logged, ratios []float64
 	p := logins(s, "user{user}", thePassword, coldUsers, 1)
-	p.Duration = b.slot
+	p.Duration, p.pinned = coldTurn, true
 	p.Expect = []expectation{{http.StatusOK, `"access_token"`}}
-	for round := range b.rounds {
-		var alone float64
-		if round%2 == 0 { // the order changes, so that a drift of the machine's speed favours neither
-			if alone, err = bareHashes(ctx, hash, b.slot); err != nil {
+	var bare, logged, ratios []float64
+	turns, number := b.turnsOf(coldTurn), 0
+	for range b.rounds {
+		var bareOf, loggedOf, ratiosOf []float64
+		for range turns.passes {
+			var alone float64
+			var o outcome
+			err := pass(number,
+				func() (err error) { alone, err = c.alone(ctx, b); return err },
+				func() (err error) { o, err = b.offer(ctx, p); return err })
+			if err != nil {
 				return nil, err
 			}
+			bareOf, loggedOf = append(bareOf, alone), append(loggedOf, o.perSecond())
+			ratiosOf = append(ratiosOf, o.perSecond()/alone)
+			number++
 		}
-		o, err := b.offer(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		if round%2 == 1 {
-			if alone, err = bareHashes(ctx, hash, b.slot); err != nil {
-				return nil, err
-			}
-		}
-		bare, logged = append(bare, alone), append(logged, o.perSecond())
-		ratios = append(ratios, o.perSecond()/alone)
+		bare, logged, ratios = append(bare, median(bareOf)), append(logged, median(loggedOf)), append(ratios, median(ratiosOf))
 	}
 	return []figure{
-		measured("bcrypt 10 alone, one at a time", "/s", bare...),
-		measured("cold logins, one at a time", "/s", logged...),
-		ratio("cold logins / bcrypt", ratios...).atLeast(0.97),
+		measured(c.name+" alone, one at a time", "/s", bare...),
+		measured("  cold logins, one at a time", "/s", logged...),
+		ratio("  cold logins / alone", ratios...).atLeast(0.97),
 	}, nil
 }
 
-// bareHashes is how many comparisons a second there are, one at a time.
-func bareHashes(ctx context.Context, hash string, duration time.Duration) (float64, error) {
-	begun := time.Now()
-	for n := 1; ; n++ {
-		if err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(thePassword)); err != nil {
-			return 0, err
+// alone is how many hashes a second there are, one at a time on the server's core.
+func (c cold) alone(ctx context.Context, b *bench) (perSecond float64, err error) {
+	err = onCore(b.cores.server, func() error {
+		begun := time.Now()
+		for n := 1; ; n++ {
+			if err := c.bare(); err != nil {
+				return err
+			}
+			if elapsed := time.Since(begun); elapsed >= coldTurn || ctx.Err() != nil {
+				perSecond = float64(n) / elapsed.Seconds()
+				return ctx.Err()
+			}
 		}
-		if elapsed := time.Since(begun); elapsed >= duration || ctx.Err() != nil {
-			return float64(n) / elapsed.Seconds(), ctx.Err()
-		}
-	}
+	})
+	return perSecond, err
 }
 
 const (
 	bcryptCost = 10 // Go's default, and that of `htpasswd -B -C 10`
 	coldUsers  = 50
+	coldTurn   = time.Second
+
+	argonKiB, argonTime = 19456, 2 // as OWASP's Password Storage Cheat Sheet has them first
 )

@@ -3,34 +3,70 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 )
 
 // measurePassword compares logins whose password is remembered, by each algorithm, with `respond` of the same Caddy,
 // and with other servers that do the same work.
 func measurePassword(ctx context.Context, b *bench) (findings, error) {
+	others, err := b.peers(ctx)
+	if err != nil {
+		return findings{}, err
+	}
 	s, err := startAlgorithms(ctx, b)
 	if err != nil {
 		return findings{}, err
 	}
 	defer s.stop()
-	targets := []target{respondTarget(b, s)}
+	targets := []target{respondTarget(s)}
 	for _, algorithm := range algorithms {
-		targets = append(targets, passwordTarget(b, s, algorithm))
+		targets = append(targets, passwordTarget(s, algorithm))
+	}
+	for _, other := range others {
+		running, err := other.start(ctx, b)
+		if err != nil {
+			return findings{}, err
+		}
+		defer running.stop()
+		t := target{other.name, groupPeers, running.pid(), passwordPlan(running.url("/token"))}
+		if other.fixed {
+			t.group = groupLimits
+		}
+		targets = append(targets, t)
 	}
 	entries, err := b.speeds(ctx, targets)
 	if err != nil {
 		return findings{}, err
 	}
-	share := func(name string) figure {
-		return ratio(name+": CPU of respond / of it", find(entries, name).Share.Values...)
+	return findings{entries, passwordFigures(entries)}, nil
+}
+
+func passwordFigures(entries []entry) []figure {
+	var figures []figure
+	for _, wanted := range []struct {
+		algorithm string
+		share     float64
+	}{{"HS256", 0.62}, {"ES256", 0.40}, {"EdDSA", 0.44}} {
+		if e, ok := named(entries, wanted.algorithm); ok {
+			figures = append(figures, ratio("CPU per request: respond's / "+e.Name+"'s", e.Share.Values...).atLeast(wanted.share))
+		}
 	}
-	return findings{entries, []figure{
-		share("HS256").atLeast(0.62),
-		share("ES256").atLeast(0.40),
-		share("EdDSA").atLeast(0.44),
-		share("RS256"),
-	}}, nil
+	our, _ := named(entries, "HS256")
+	if e, ok := named(entries, "go-oauth2 HS256"); ok {
+		figures = append(figures, ratio("  "+e.Name+"'s / HS256's", times(e, our)...).atLeast(1))
+	}
+	// of the peer on Express as fast as it can be made there
+	var best entry
+	for _, name := range []string{"jmondi HS256", "jmondi HS256, key object"} {
+		if e, ok := named(entries, name); ok && (best.Name == "" || e.Share.Median > best.Share.Median) {
+			best = e
+		}
+	}
+	if best.Name != "" {
+		figures = append(figures, ratio("  "+best.Name+"'s / HS256's", times(best, our)...).atLeast(4))
+	}
+	return figures
 }
 
 // startAlgorithms runs a Caddy with a token endpoint for each algorithm, and with `respond` of an answer that is as
@@ -65,16 +101,20 @@ func startAlgorithms(ctx context.Context, b *bench) (*server, error) {
 }
 
 // respondTarget is what limits a login: the same request, and an answer that is as long, without any work.
-func respondTarget(b *bench, s *server) target {
-	p := logins(s, "user0", thePassword, 0, 0)
-	p.URL = s.url("/json")
-	return target{"respond", limits, s.pid(), b.saturating(p, `"access_token"`)}
+func respondTarget(s *server) target {
+	return target{"respond", groupLimits, s.pid(), passwordPlan(s.url("/json"))}
 }
 
-func passwordTarget(b *bench, s *server, algorithm string) target {
-	p := logins(s, "user0", thePassword, 0, 0)
-	p.URL = s.url(pathOf(algorithm))
-	return target{algorithm, ours, s.pid(), b.saturating(p, `"access_token"`)}
+func passwordTarget(s *server, algorithm string) target {
+	return target{algorithm, groupOurs, s.pid(), passwordPlan(s.url(pathOf(algorithm)))}
+}
+
+// passwordPlan is the login of a user whose password is remembered once it was right.
+func passwordPlan(address string) plan {
+	return saturating(plan{
+		Method: http.MethodPost, URL: address, Header: map[string]string{"Content-Type": formType},
+		Body: login("user0", thePassword).Encode(),
+	}, `"access_token"`)
 }
 
 func pathOf(algorithm string) string { return "/" + strings.ToLower(algorithm) }

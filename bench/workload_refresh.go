@@ -36,53 +36,53 @@ func measureRefresh(ctx context.Context, b *bench) (findings, error) {
 	}
 	defer s.stop()
 
+	if _, err := refreshed(ctx, b, s, 1); err != nil { // the first ones warm it up
+		return findings{}, err
+	}
 	var f refreshFigures
-	for round := range b.rounds {
-		if err := f.round(ctx, b, s, round); err != nil {
-			return findings{}, err
+	turns, number := b.turnsOf(refreshTurn), 0
+	for range b.rounds {
+		var r refreshRound
+		for range turns.passes {
+			if err := r.pass(ctx, b, s, number); err != nil {
+				return findings{}, err
+			}
+			number++
 		}
+		f.add(r)
 	}
 	return findings{figures: f.figures()}, nil
 }
 
-// refreshFigures has one value a round.
-type refreshFigures struct {
+// refreshRound has one value a pass.
+type refreshRound struct {
 	storage, storageP99 []float64
-	one, eight          refreshes
+	one, eight          []reading
 	kept                []float64
 }
 
-type refreshes struct{ perSecond, p50, p99, cpu []float64 }
-
-func (f *refreshFigures) round(ctx context.Context, b *bench, s *server, round int) error {
-	var alone float64
-	parts := []func() error{
-		func() (err error) {
-			alone, err = f.exchange(ctx, b)
-			return err
-		},
-		func() error { return f.one.measure(ctx, b, s, 1) },
-		func() error { return f.eight.measure(ctx, b, s, 8) },
+func (r *refreshRound) pass(ctx context.Context, b *bench, s *server, number int) error {
+	var storage []float64
+	var one, eight reading
+	err := pass(number,
+		func() (err error) { eight, err = refreshed(ctx, b, s, 8); return err },
+		func() (err error) { storage, err = exchanged(ctx, b); return err },
+		func() (err error) { one, err = refreshed(ctx, b, s, 1); return err })
+	if err != nil {
+		return err
 	}
-	for i := range parts {
-		if round%2 == 1 { // so that a drift of the machine's speed favours none
-			i = len(parts) - 1 - i
-		}
-		if err := parts[i](); err != nil {
-			return err
-		}
-	}
-	f.kept = append(f.kept, f.one.perSecond[round]/alone)
+	perSecond := 1000 / mean(storage)
+	r.storage, r.storageP99 = append(r.storage, perSecond), append(r.storageP99, quantile(storage, 0.99))
+	r.one, r.eight = append(r.one, one), append(r.eight, eight)
+	r.kept = append(r.kept, one.perSecond()/perSecond)
 	return nil
 }
 
-// exchange measures the storage alone, on the server's core.
-func (f *refreshFigures) exchange(ctx context.Context, b *bench) (perSecond float64, err error) {
-	var took []float64
+// exchanged measures the storage alone, on the server's core: how long each exchange took, in milliseconds.
+func exchanged(ctx context.Context, b *bench) (took []float64, err error) {
 	storage := &certmagic.FileStorage{Path: b.path("exchanged")}
-	begun := time.Now()
 	err = onCore(b.cores.server, func() error {
-		for time.Since(begun) < b.slot {
+		for begun := time.Now(); time.Since(begun) < refreshTurn; {
 			began := time.Now()
 			if err := exchangeOnce(ctx, storage); err != nil {
 				return fmt.Errorf("the storage: %w", err)
@@ -91,13 +91,7 @@ func (f *refreshFigures) exchange(ctx context.Context, b *bench) (perSecond floa
 		}
 		return ctx.Err()
 	})
-	if err != nil {
-		return 0, err
-	}
-	perSecond = float64(len(took)) / time.Since(begun).Seconds()
-	f.storage = append(f.storage, perSecond)
-	f.storageP99 = append(f.storageP99, quantile(took, 0.99))
-	return perSecond, nil
+	return took, err
 }
 
 // exchangeOnce does what is needed to keep something of a new session, in an object that is as large and has such a
@@ -117,32 +111,38 @@ func exchangeOnce(ctx context.Context, storage certmagic.Storage) error {
 	return errors.Join(storage.Store(ctx, key, []byte(content)), storage.Unlock(ctx, lock))
 }
 
-// measure opens sessions and refreshes them, as many as a slot has time for.
-func (r *refreshes) measure(ctx context.Context, b *bench, s *server, workers uint64) error {
-	n := int(b.slot.Seconds() * sessionsPerSecond)
+// refreshed opens sessions and refreshes them, as many as a turn has time for.
+func refreshed(ctx context.Context, b *bench, s *server, workers uint64) (reading, error) {
+	n := int(refreshTurn.Seconds() * sessionsPerSecond)
 	opened, err := logInOften(ctx, s, n)
 	if err != nil {
-		return err
+		return reading{}, err
 	}
 	lines := b.path("refresh-tokens")
 	if err := writeLines(lines, n, func(i int) string { return opened[i].Refresh }); err != nil {
-		return err
+		return reading{}, err
 	}
-	p := b.saturating(plan{
+	p := saturating(plan{
 		Method: http.MethodPost, URL: s.url("/token"), Header: map[string]string{"Content-Type": formType},
 		Body:  "grant_type=refresh_token&client_id=" + clientID + "&client_secret=" + clientSecret + "&refresh_token={line}",
 		Lines: lines, Once: true,
 	}, `"refresh_token"`)
-	p.Workers = workers
-	refreshed, err := b.speed(ctx, target{"refresh", ours, s.pid(), p})
-	if err != nil {
-		return err
-	}
-	r.perSecond = append(r.perSecond, refreshed.perSecond())
-	r.p50 = append(r.p50, milliseconds(refreshed.P50))
-	r.p99 = append(r.p99, milliseconds(refreshed.P99))
-	r.cpu = append(r.cpu, refreshed.cpu)
-	return nil
+	p.Workers, p.Duration = workers, refreshTurn
+	return b.speed(ctx, &target{"refresh", groupOurs, s.pid(), p})
+}
+
+// refreshFigures has one value a round.
+type refreshFigures struct {
+	storage, storageP99 []float64
+	one, eight          entry
+	kept                []float64
+}
+
+func (f *refreshFigures) add(r refreshRound) {
+	f.storage, f.storageP99 = append(f.storage, median(r.storage)), append(f.storageP99, median(r.storageP99))
+	f.one.add(r.one)
+	f.eight.add(r.eight)
+	f.kept = append(f.kept, median(r.kept))
 }
 
 func (f *refreshFigures) figures() []figure {
@@ -152,15 +152,18 @@ func (f *refreshFigures) figures() []figure {
 	}
 	for _, r := range []struct {
 		workers string
-		refreshes
+		entry
 	}{{"one at a time", f.one}, {"eight at a time", f.eight}} {
 		figures = append(figures,
-			measured("refreshes, "+r.workers, "/s", r.perSecond...),
-			measured("  p50", "ms", r.p50...),
-			measured("  p99", "ms", r.p99...),
-			measured("  CPU per request", "µs", r.cpu...))
+			measured("refreshes, "+r.workers, "/s", r.PerSecond.Values...),
+			measured("  p50", "ms", r.P50.Values...),
+			measured("  p99", "ms", r.P99.Values...),
+			measured("  CPU per request", "µs", r.CPU.Values...))
 	}
 	return append(figures, ratio("refreshes, one at a time / storage", f.kept...).atLeast(0.8))
 }
 
-const sessionsPerSecond = 4000 // more than a file system writes that waits for its disk
+const (
+	refreshTurn       = 500 * time.Millisecond
+	sessionsPerSecond = 4000 // more than a file system writes that waits for its disk
+)

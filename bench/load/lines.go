@@ -37,7 +37,7 @@ func (p plan) lined() (vegeta.Targeter, error) {
 		if p.Once && n >= count {
 			return vegeta.ErrNoTargets
 		}
-		*target = targets[n%count]
+		*target = targets[(p.First+n)%count]
 		return nil
 	}, nil
 }

@@ -24,10 +24,10 @@ type plan struct {
 	First uint64 `json:"first,omitempty"` // the number of the first request
 	Users uint64 `json:"users,omitempty"`
 
-	// In a plan with a file of lines, {line} is one of them: those of the file in their
-	// order, again and again or once. Nothing else is replaced then.
+	// In a plan with a file of lines, {line} is the one with the number of the request,
+	// modulo their count. Nothing else is replaced then.
 	Lines string `json:"lines,omitempty"`
-	Once  bool   `json:"once,omitempty"` // it ends with the last line
+	Once  bool   `json:"once,omitempty"` // it ends when each line was sent
 
 	Rate     int           `json:"rate,omitempty"` // per second; 0: each worker sends as soon as it has an answer
 	Workers  uint64        `json:"workers"`        // at most
