@@ -13,16 +13,17 @@ type binaries struct {
 	caddy string // with the module, as it is in this checkout
 	plain string // without it
 	load  string // the load generator
+	plot  string // what draws, if that is asked for
 }
 
 // build compiles them into the directory of the run.
-func (b *bench) build(ctx context.Context) error {
+func (b *bench) build(ctx context.Context, plot bool) error {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", modulePath).Output()
 	if err != nil {
 		return fmt.Errorf("looking for the checkout: run it there as `go run ./bench`: %w", err)
 	}
 	checkout := strings.TrimSpace(string(root))
-	for _, program := range []struct {
+	programs := []struct {
 		binary *string
 		name   string
 		dir    string // of its module
@@ -31,7 +32,12 @@ func (b *bench) build(ctx context.Context) error {
 		{&b.caddy, "caddy", checkout, "./cmd/caddy"},
 		{&b.plain, "plain", checkout, "./bench/plain"},
 		{&b.load, "load", filepath.Join(checkout, "bench", "load"), "."},
-	} {
+		{&b.plot, "plot", filepath.Join(checkout, "bench", "plot"), "."},
+	}
+	if !plot { // it has the most to download
+		programs = programs[:len(programs)-1]
+	}
+	for _, program := range programs {
 		*program.binary = filepath.Join(b.dir, program.name)
 		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", *program.binary, program.path)
 		build.Dir = program.dir

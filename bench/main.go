@@ -1,13 +1,26 @@
 // Command bench measures what caddy-grant costs and what it withstands, side by side with what limits it:
 //
-//	go run ./bench                        # everything, about 7 minutes
-//	go run ./bench -run cold,flood -rounds 9 -json figures.json
+//	go run ./bench                        # everything, about 20 minutes
+//	go run ./bench -run password,bearer -json figures.json -svg speed.svg
+//	go run ./bench -run cold,flood -rounds 9
 //	go run ./bench -run soak -soak 10m
+//
+// How fast it is:
+//
+//	password  logins whose password is remembered, beside respond and beside other token servers
+//	bearer    checked requests beside unchecked ones, with one token and with many
+//	refresh   refreshes beside what the storage does in that time
+//	latency   logins and respond, each at half of what it can
+//	idle      memory and start of a Caddy with and without it
+//	cold      logins whose password has to be hashed, beside the hash
+//
+// And whether it holds: equal (can a name be found out by the clock), users (a million), flood (of wrong logins) and
+// soak (reloads and changing files).
 //
 // Every figure that counts is a ratio of two things measured in turns in the same run, since the speed of a machine
 // drifts. Each answer is checked; of a workload that got one that it did not expect, nothing is reported. It builds
-// the servers and the load generator (a module of its own, in load/), and starts them as processes on loopback.
-// Nothing else should run on the machine meanwhile.
+// the servers and the load generator (a module of its own, in load/), and starts them as processes on loopback; where
+// it is about speed, server and load have a core each. Nothing else should run on the machine meanwhile.
 //
 // The exit code is 0 if every workload could be measured, also where a figure is not what is wanted.
 package main
@@ -96,6 +109,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.tries, "tries", 200, "how many tries of each kind the workload equal takes")
 	flag.DurationVar(&b.soak, "soak", time.Minute, "how long the workload soak takes")
 	output := flag.String("json", "", "write the figures to this `file` too")
+	svg := flag.String("svg", "", "draw the tables of password and bearer to this `file`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unknown argument %q", flag.Arg(0))
@@ -115,7 +129,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(b.dir)
-	if err := b.build(ctx); err != nil {
+	if err := b.build(ctx, *svg != ""); err != nil {
 		return err
 	}
 	b.cores = chooseCores()
@@ -135,6 +149,11 @@ func run(ctx context.Context) error {
 	if *output != "" {
 		if err := r.write(*output); err != nil {
 			return err
+		}
+	}
+	if *svg != "" {
+		if err := b.draw(ctx, r, *svg); err != nil {
+			return errors.Join(err, r.failure())
 		}
 	}
 	return r.failure()
