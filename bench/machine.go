@@ -67,14 +67,15 @@ func cpuModel() string {
 	return "unknown CPU"
 }
 
-// memory is what a process has resident, and the most that it had.
-type memory struct{ now, peak float64 } // MiB
+// memory is what a process has resident, the most that it had, and what of it is not a part of its binary, of which the
+// system maps more or less as it likes.
+type memory struct{ now, peak, own float64 } // MiB
 
 func (s *server) memory() (memory, error) { return memoryOf(s.pid()) }
 
 func memoryOf(pid int) (memory, error) {
 	var m memory
-	for field, into := range map[string]*float64{"VmRSS": &m.now, "VmHWM": &m.peak} {
+	for field, into := range map[string]*float64{"VmRSS": &m.now, "VmHWM": &m.peak, "RssAnon": &m.own} {
 		value, err := procField(fmt.Sprintf("/proc/%d/status", pid), field)
 		if err != nil {
 			return memory{}, fmt.Errorf("resident memory is read from /proc, as Linux has it: %w", err)

@@ -38,7 +38,7 @@ func measureIdle(ctx context.Context, b *bench) (findings, error) {
 		}
 		if number == 0 {
 			for _, kind := range kinds {
-				kind.ready, kind.resident = nil, nil
+				kind.ready, kind.resident, kind.own = nil, nil, nil
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func measureIdle(ctx context.Context, b *bench) (findings, error) {
 	for i, kind := range kinds {
 		ready := measured(kind.name+": answers after", "ms", kind.ready...)
 		resident := measured("  resident after a second", "MiB", kind.resident...)
-		figures = append(figures, ready, resident)
+		figures = append(figures, ready, resident, measured("    of which is not its binary", "MiB", kind.own...))
 		if i > 0 {
 			figures = append(figures,
 				measured("  later than plain Caddy by", "ms", differences(kind.ready, plain.ready)...).atMost(50),
@@ -60,9 +60,10 @@ func measureIdle(ctx context.Context, b *bench) (findings, error) {
 
 // idle is a kind of Caddy, with one value a start.
 type idle struct {
-	name            string
-	binary, site    string
-	ready, resident []float64
+	name          string
+	binary, site  string
+	ready         []float64
+	resident, own []float64
 }
 
 func (i *idle) start(ctx context.Context, b *bench, name string) error {
@@ -75,7 +76,8 @@ func (i *idle) start(ctx context.Context, b *bench, name string) error {
 		return err
 	}
 	m, err := s.memory()
-	i.ready, i.resident = append(i.ready, milliseconds(s.ready)), append(i.resident, m.now)
+	i.ready = append(i.ready, milliseconds(s.ready))
+	i.resident, i.own = append(i.resident, m.now), append(i.own, m.own)
 	return err
 }
 
