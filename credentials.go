@@ -2,12 +2,14 @@ package caddygrant
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 
+	"github.com/caddygrant/caddy-grant/internal/mac"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -196,7 +198,7 @@ func (s *Server) hashMemory() uint64 {
 
 // secretDigestKey is the key under which plaintext client secrets are compared. It is new
 // in every process, so the digests in its memory are of no use elsewhere.
-var secretDigestKey = randomBytes(32)
+var secretDigestKey = mac.NewKey(sha256.New, randomBytes(32))
 
 const (
 	kindUser   = "user"

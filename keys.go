@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 // serverKeys is what a server signs with: the keys of its config, those that are
@@ -41,16 +41,15 @@ type serverKeys struct {
 type keySet struct {
 	ring              *keyring.Ring
 	refresh           *keyring.Ring // for refresh tokens alone
-	credentialVersion []byte        // key of `cver`
-	decoy             []byte        // key of the choice of decoys
+	credentialVersion mac.Key       // of `cver`
+	decoy             mac.Key       // of the choice of decoys
 
 	checked *checkedTokens // by these keys
 }
 
 // same tells whether it has the same keys.
 func (k *keySet) same(other *keySet) bool {
-	return k.ring.Equal(other.ring) && k.refresh.Equal(other.refresh) &&
-		bytes.Equal(k.credentialVersion, other.credentialVersion) && bytes.Equal(k.decoy, other.decoy)
+	return k.ring.Equal(other.ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
 }
 
 // generatedKeys is what was read from storage. It outlives a reload, so that a storage
@@ -282,8 +281,8 @@ func (k *serverKeys) assemble() error {
 	set := &keySet{
 		ring:              ring,
 		refresh:           refresh,
-		credentialVersion: k.pooled.secret.Derive("credential version", sha256.Size),
-		decoy:             k.pooled.secret.Derive("decoy", sha256.Size),
+		credentialVersion: mac.NewKey(sha256.New, k.pooled.secret.Derive("credential version", sha256.Size)),
+		decoy:             mac.NewKey(sha256.New, k.pooled.secret.Derive("decoy", sha256.Size)),
 		checked:           newCheckedTokens(),
 	}
 	before := k.inForce.Load()

@@ -2,9 +2,7 @@ package caddygrant
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -13,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/mac"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -174,15 +173,13 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 // credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on. A
 // new password or another server gives another value, and without the key it tells
 // nothing about the hash. Lengths precede the parts, so that none can run into the next.
-func credentialVersion(key []byte, server string, user *User) string {
-	mac := hmac.New(sha256.New, key)
+func credentialVersion(key mac.Key, server string, user *User) string {
+	data := make([]byte, 0, 256)
 	for _, part := range []string{server, user.Subject(), user.PasswordHash} {
-		var length [8]byte
-		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
-		mac.Write(length[:])
-		mac.Write([]byte(part))
+		data = binary.BigEndian.AppendUint64(data, uint64(len(part)))
+		data = append(data, part...)
 	}
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data)[:16])
 }
 
 // randomBytes never fails: crypto/rand ends the process instead.

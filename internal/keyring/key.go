@@ -6,7 +6,6 @@ import (
 	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -15,6 +14,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 const (
@@ -99,9 +100,8 @@ func newKey(p profile, private any) (*Key, error) {
 				p.algorithm, p.secretSize, len(private))
 		}
 		// Keyed: a plain thumbprint would publish a hash of the secret in every token.
-		mac := hmac.New(sha256.New, private)
-		mac.Write([]byte(kidLabel))
-		digest = mac.Sum(nil)
+		digest = mac.NewKey(sha256.New, private).Append(nil, []byte(kidLabel))
+		k.method = newReadyHMAC(p.method.(*jwt.SigningMethodHMAC), private)
 	case crypto.Signer:
 		if pair, ok := private.(*rsa.PrivateKey); ok {
 			if bits := pair.N.BitLen(); bits < minRSABits || bits > maxRSABits {
@@ -149,6 +149,14 @@ func thumbprint(public crypto.PublicKey) ([]byte, error) {
 		return nil, fmt.Errorf("making the thumbprint of a key: %w", err)
 	}
 	return digest, nil
+}
+
+// sign makes the signature of a token, which is given up to its last dot.
+func (k *Key) sign(input []byte) ([]byte, error) {
+	if ready, ok := k.method.(readyHMAC); ok {
+		return ready.key.Append(nil, input), nil // as it is, without a copy
+	}
+	return k.method.Sign(string(input), k.private())
 }
 
 // ID is the `kid`, 43 characters of base64url: the thumbprint of the public key (RFC 7638), or for an HMAC key a

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"math/bits"
 	"slices"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 // Mix counts how many entries of a source have which Params. The zero Mix is empty. Add to it while the source is read;
@@ -57,10 +59,10 @@ func (m *Mix) All() iter.Seq2[Params, int] {
 // slow as known ones and each is always the same: without the key nobody can tell that a name's cost is a drawn one.
 // With no entries at all it is Caddy's argon2id, m=47104,t=1,p=1.
 //
-// The key is random, at least 32 bytes, the same while the process runs, and must not be changed afterwards. The work
-// is one HMAC and a walk over the different Params.
-func Decoy(key []byte, name string, mixes ...*Mix) Hash {
-	drawn := mac(key, decoyLabel, []byte(name))
+// The key is one of HMAC-SHA-256, random, at least 32 bytes, and the same while the process runs. The work is one HMAC
+// and a walk over the different Params.
+func Decoy(key mac.Key, name string, mixes ...*Mix) Hash {
+	drawn := labeled(key, decoyLabel, []byte(name))
 	params := draw(binary.BigEndian.Uint64(drawn), mixes)
 	seed := drawn[8:] // 24 bytes; salts need 22 at most
 	switch params.Scheme {

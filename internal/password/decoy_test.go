@@ -1,12 +1,17 @@
 package password
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-var testKey = []byte("0123456789abcdef0123456789abcdef")
+var testKey = keyOf("0123456789abcdef0123456789abcdef")
+
+func keyOf(secret string) mac.Key { return mac.NewKey(sha256.New, []byte(secret)) }
 
 func mixOf(t *testing.T, counts map[string]int) *Mix {
 	t.Helper()
@@ -81,7 +86,7 @@ func TestAnotherKeyDrawsOtherNames(t *testing.T) {
 	differ := 0
 	for i := range 1000 {
 		name := fmt.Sprint("name", i)
-		if Decoy(testKey, name, mix).Params() != Decoy([]byte("fedcba9876543210"), name, mix).Params() {
+		if Decoy(testKey, name, mix).Params() != Decoy(keyOf("fedcba9876543210"), name, mix).Params() {
 			differ++
 		}
 	}

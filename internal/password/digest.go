@@ -7,6 +7,8 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 const (
@@ -17,15 +19,14 @@ const (
 )
 
 // Digest keeps a secret that is written in clear in the configuration as HMAC-SHA-256 of it, so that it is compared in
-// constant time and does not lie about in memory. The key is random, at least 32 bytes, the same as Decoy's, and must
-// not be changed afterwards. A secret that is empty, longer than MaxLength or has a NUL byte matches nothing: refuse it
+// constant time and does not lie about in memory. The key is random, at least 32 bytes. A secret that is empty, longer than MaxLength or has a NUL byte matches nothing: refuse it
 // where it is read.
-func Digest(key []byte, secret string) Hash {
-	return Hash{params: Params{Scheme: KeyedDigest}, key: key, sum: mac(key, secretLabel, []byte(secret))}
+func Digest(key mac.Key, secret string) Hash {
+	return Hash{params: Params{Scheme: KeyedDigest}, key: key, sum: labeled(key, secretLabel, []byte(secret))}
 }
 
 func matchesDigest(h Hash, password []byte) bool {
-	return hmac.Equal(mac(h.key, secretLabel, password), h.sum)
+	return hmac.Equal(labeled(h.key, secretLabel, password), h.sum)
 }
 
 // Labels keep apart what one key is used for.
@@ -34,12 +35,9 @@ const (
 	decoyLabel  = "decoy\x00"
 )
 
-// mac returns the 32 bytes of HMAC-SHA-256 (RFC 2104) of label and data.
-func mac(key []byte, label string, data []byte) []byte {
-	h := hmac.New(sha256.New, key)
-	h.Write([]byte(label))
-	h.Write(data)
-	return h.Sum(nil)
+// labeled returns the 32 bytes of HMAC-SHA-256 (RFC 2104) of label and data.
+func labeled(key mac.Key, label string, data []byte) []byte {
+	return key.Append(nil, []byte(label), data)
 }
 
 // parseSHA1 reads "{SHA}" and "{SSHA}" (RFC 2307 §5.3 and its usual extension): base64, with padding, of the SHA-1 of
@@ -74,7 +72,7 @@ func matchesSHA1(h Hash, password []byte) bool {
 
 // decoyDigest returns a hash of one of the three schemes of this file. A salt of {SSHA} has 8 bytes; its length makes no
 // difference that the network would let through.
-func decoyDigest(p Params, key, seed []byte) Hash {
+func decoyDigest(p Params, key mac.Key, seed []byte) Hash {
 	h := Hash{params: p, decoy: true}
 	switch p.Scheme {
 	case SHA1:

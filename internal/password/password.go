@@ -6,6 +6,8 @@ package password
 import (
 	"fmt"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 // MaxLength is the longest password in bytes that can match, whatever the scheme. sha-crypt's work grows with the
@@ -20,9 +22,9 @@ const maxEncoded = 256
 // source of a million users keeps strings. The zero Hash matches nothing. It formats as its Params, never as itself.
 type Hash struct {
 	params    Params
-	text      string // bcrypt and crypt(3): the whole hash, for the comparers that read it themselves
-	salt, sum []byte // the other schemes: decoded
-	key       []byte // Digest only
+	text      string  // bcrypt and crypt(3): the whole hash, for the comparers that read it themselves
+	salt, sum []byte  // the other schemes: decoded
+	key       mac.Key // Digest only
 	decoy     bool
 }
 

@@ -3,9 +3,12 @@ package password
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 // Verifier is the way of every comparison in a process: what matched a moment ago is not hashed again, equal attempts
@@ -13,7 +16,7 @@ import (
 // would have to be ended, and keeps no password longer than its comparison.
 type Verifier struct {
 	gate    *Gate
-	key     []byte
+	key     mac.Key
 	cache   *cache
 	flights flights
 }
@@ -22,7 +25,7 @@ type Verifier struct {
 func NewVerifier(gate *Gate) *Verifier {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails: it crashes the program instead
-	return &Verifier{gate: gate, key: key, cache: newCache(), flights: flights{under: make(map[attemptDigest]*flight)}}
+	return &Verifier{gate: gate, key: mac.NewKey(sha256.New, key), cache: newCache(), flights: flights{under: make(map[attemptDigest]*flight)}}
 }
 
 // SetCacheTTL changes for how long a match is remembered; 0 turns that off and forgets all.
@@ -67,6 +70,11 @@ func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 	if a.Keep && v.cache.has(d) {
 		return Result{Matches: true, Cached: true}, nil
 	}
+	return v.share(ctx, a, d)
+}
+
+// share hashes, or waits for an equal attempt that is being hashed.
+func (v *Verifier) share(ctx context.Context, a Attempt, d attemptDigest) (Result, error) {
 	f, joined := v.flights.join(d, func(ctx context.Context, begin func() bool) (bool, time.Duration, error) {
 		return v.hash(ctx, a, d, begin)
 	})
@@ -122,9 +130,8 @@ func (v *Verifier) digest(a Attempt) attemptDigest {
 		data = binary.AppendUvarint(data, uint64(len(part)))
 		data = append(data, part...)
 	}
-	d := attemptDigest(mac(v.key, attemptLabel, data))
+	var d attemptDigest
+	v.key.Append(d[:0], data)
 	clear(data) // it holds the password
 	return d
 }
-
-const attemptLabel = "attempt\x00"

@@ -95,7 +95,7 @@ func TestADecoyIsNeverRemembered(t *testing.T) {
 	mix.Add(hashed(t, horse).Params())
 	for range 3 {
 		for _, keep := range []bool{false, true} {
-			v.is(t, Attempt{Kind: "user", Name: "nobody", Hash: Decoy(v.key, "nobody", mix), Password: horse, Keep: keep}, false, "hashed", "a decoy")
+			v.is(t, Attempt{Kind: "user", Name: "nobody", Hash: Decoy(testKey, "nobody", mix), Password: horse, Keep: keep}, false, "hashed", "a decoy")
 		}
 	}
 	if v.cache.matched.Len() != 0 {
@@ -106,7 +106,7 @@ func TestADecoyIsNeverRemembered(t *testing.T) {
 func TestAKeyedDigestIsComparedAtOnce(t *testing.T) {
 	v := newTestVerifier(time.Hour)
 	defer take(t, v.gate, "somebody")() // no slot is free
-	h := Digest(make([]byte, 32), horse)
+	h := Digest(testKey, horse)
 	for _, password := range []string{horse, "wrong"} {
 		r, err := v.Verify(t.Context(), Attempt{Kind: "client", Name: "web", Hash: h, Password: password, Keep: true})
 		if want := (Result{Matches: password == horse}); r != want || err != nil {
@@ -392,7 +392,7 @@ func BenchmarkCacheHitInAFullCache(b *testing.B) {
 	c.setTTL(time.Hour)
 	all := make([]attemptDigest, maxCached)
 	for i := range all {
-		all[i] = attemptDigest(mac([]byte("key"), "", fmt.Append(nil, i)))
+		all[i] = attemptDigest(labeled(testKey, "", fmt.Append(nil, i)))
 		c.add(all[i])
 	}
 	i := 0

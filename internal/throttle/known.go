@@ -56,8 +56,17 @@ func (a *knownAccount) index(pair digest) int {
 
 // add makes a source known good, with no failures and so many attempts in flight.
 func (k *known) add(account, pair digest, inFlight uint32, now time.Duration) {
-	k.remove(account, pair)
+	s := source{pair: pair, counter: newCounter(now)}
+	s.inFlight = inFlight
 	element := k.accounts[account]
+	if element != nil {
+		a := element.Value.(*knownAccount)
+		if i := a.index(pair); i >= 0 { // it becomes the latest
+			k.order.MoveToBack(element)
+			a.sources = append(slices.Delete(a.sources, i, i+1), s)
+			return
+		}
+	}
 	if element == nil {
 		element = k.order.PushBack(&knownAccount{account: account})
 		k.accounts[account] = element
@@ -76,8 +85,6 @@ func (k *known) add(account, pair digest, inFlight uint32, now time.Duration) {
 	if k.accounts[account] == nil { // its last source was displaced
 		k.accounts[account] = k.order.PushBack(a)
 	}
-	s := source{pair: pair, counter: newCounter(now)}
-	s.inFlight = inFlight
 	a.sources = append(a.sources, s)
 	k.sources++
 }

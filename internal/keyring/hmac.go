@@ -1,0 +1,33 @@
+package keyring
+
+import (
+	"crypto/hmac"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
+)
+
+// readyHMAC is HMAC under one secret. The library's own method hashes the secret anew for every token, which takes a
+// third of the time that signing takes.
+type readyHMAC struct {
+	*jwt.SigningMethodHMAC
+	key mac.Key
+}
+
+func newReadyHMAC(method *jwt.SigningMethodHMAC, secret []byte) readyHMAC {
+	return readyHMAC{method, mac.NewKey(method.Hash.New, secret)}
+}
+
+// Sign returns the HMAC. The key is that of the method, whatever is given here.
+func (m readyHMAC) Sign(signingString string, _ any) ([]byte, error) {
+	return m.key.Append(nil, []byte(signingString)), nil
+}
+
+// Verify compares in constant time. The key is that of the method, whatever is given here.
+func (m readyHMAC) Verify(signingString string, signature []byte, _ any) error {
+	if !hmac.Equal(m.key.Append(nil, []byte(signingString)), signature) {
+		return jwt.ErrSignatureInvalid
+	}
+	return nil
+}
