@@ -200,7 +200,7 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 	if audience == nil {
 		audience = server.Audience
 	}
-	if len(audience) > 0 && !slices.ContainsFunc(token.audience, func(a string) bool { return slices.Contains(audience, a) }) {
+	if len(audience) > 0 && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
 		return nil, errInvalidToken("aud does not name this resource").of(token)
 	}
 	for _, scope := range b.Scopes {
@@ -261,7 +261,7 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) 
 		zap.String("reason", refusal.reason),
 	}
 	if refusal.token != nil {
-		fields = append(fields, zap.String("client_id", refusal.token.clientID), zap.String("user_id", refusal.token.subject))
+		fields = append(fields, zap.String("client_id", refusal.token.CID), zap.String("user_id", refusal.token.Subject))
 	}
 	entry.Write(fields...)
 }

@@ -39,10 +39,10 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 			}
 		}, "its session was revoked"},
 		{"it expires", func(t *testing.T, s *Server, token *accessToken) {
-			setClock(t, token.expires.Add(time.Duration(*s.Leeway)))
+			setClock(t, time.Unix(token.Expires, 0).Add(time.Duration(*s.Leeway)))
 		}, "expired"},
 		{"the clock is set back to before it was issued", func(t *testing.T, s *Server, token *accessToken) {
-			setClock(t, token.notBefore.Add(-time.Duration(*s.Leeway)-time.Second))
+			setClock(t, time.Unix(token.NotBefore, 0).Add(-time.Duration(*s.Leeway)-time.Second))
 		}, "not yet valid"},
 		{"its key is retired", func(t *testing.T, s *Server, _ *accessToken) {
 			k := s.keys
@@ -98,8 +98,8 @@ func TestARenamedUserHasTheNewNameInATokenThatWasChecked(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if token.username != name || token.claims["username"] != name {
-				t.Fatalf("username %q and %q, want %q", token.username, token.claims["username"], name)
+			if token.Username != name || token.claim("username") != name {
+				t.Fatalf("username %q and %q, want %q", token.Username, token.claim("username"), name)
 			}
 		}
 	}

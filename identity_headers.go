@@ -113,7 +113,7 @@ func withoutTokens(values []string, remove func(string) bool) string {
 // setIdentityHeaders sets the headers of the claims that the token has.
 func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 	for _, c := range b.CopyClaims {
-		if value, ok := headerValue(token.claims[c.Claim]); ok {
+		if value, ok := headerValue(token.claim(c.Claim)); ok {
 			alias := headerAlias(c.Header)
 			removeHeaders(r.Header, func(name string) bool { return headerAlias(name) == alias })
 			r.Header.Set(c.Header, value)
@@ -127,7 +127,10 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 func headerValue(claim any) (string, bool) {
 	value, ok := scalar(claim)
 	if !ok {
-		list, ok := stringList(claim)
+		list, ok := claim.([]string)
+		if !ok {
+			list, ok = stringList(claim)
+		}
 		if !ok || len(list) == 0 {
 			return "", false
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -65,7 +64,7 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 		return inactive(), nil
 	}
 	token = token.of(user)
-	if token.clientID != req.client.ID && !slices.ContainsFunc(token.audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
+	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
 		return inactive(), nil
 	}
 	revoked, err := s.sessions.Revoked(ctx, token.session)
@@ -75,16 +74,36 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	case revoked:
 		return inactive(), nil
 	}
-	response := make(introspection, len(token.claims)+3)
-	for name, claim := range token.claims {
+	return token.introspection()
+}
+
+// introspection is the claims of an active token, apart from the one that means something
+// to this server only.
+func (t *accessToken) introspection() (introspection, error) {
+	claims := t.accessClaims
+	claims.CredentialVersion, claims.ClientID = "", claims.CID
+	encoded, err := json.Marshal(claims)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the claims of a token: %w", err)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(encoded, &members); err != nil {
+		return nil, fmt.Errorf("decoding the claims of a token: %w", err)
+	}
+	response := introspection{"active": true, "token_type": "Bearer"}
+	for name, claim := range members {
+		response[name] = claim
+	}
+	for name, claim := range t.others {
+		if _, ours := response[name]; ours {
+			continue
+		}
 		encoded, err := strictjson.Marshal(claim)
 		if err != nil {
 			return nil, fmt.Errorf("encoding a claim of a token: %w", err)
 		}
 		response[name] = json.RawMessage(encoded)
 	}
-	delete(response, "cver") // means something to this server only
-	maps.Copy(response, introspection{"active": true, "token_type": "Bearer", "client_id": token.clientID})
 	return response, nil
 }
 

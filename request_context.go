@@ -38,10 +38,10 @@ func setUserPlaceholders(r *http.Request, token *accessToken) {
 	for _, claim := range token.own {
 		repl.Set("http.auth.user."+claim.name, claim.text)
 	}
-	repl.Set("http.auth.user.id", token.subject)
-	repl.Set("http.auth.user.username", token.username)
-	repl.Set("http.auth.user.client_id", token.clientID)
-	repl.Set("http.auth.user.scope", token.scope)
-	repl.Set("http.auth.user.token_id", token.tokenID)
-	repl.Set("http.auth.user.session_id", token.sessionID)
+	repl.Set("http.auth.user.id", token.Subject)
+	repl.Set("http.auth.user.username", token.Username)
+	repl.Set("http.auth.user.client_id", token.CID)
+	repl.Set("http.auth.user.scope", token.Scope)
+	repl.Set("http.auth.user.token_id", token.ID)
+	repl.Set("http.auth.user.session_id", token.SessionID)
 }

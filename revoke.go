@@ -40,7 +40,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 		return s.revokeSession(ctx, req, refresh.ClientID, refresh.UserID, refresh.session)
 	}
 	if access, err := s.openAccessToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, access.clientID, access.subject, access.session)
+		return s.revokeSession(ctx, req, access.CID, access.Subject, access.session)
 	}
 	return nil
 }

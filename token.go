@@ -43,15 +43,15 @@ type accessClaims struct {
 	Subject           string   `json:"sub"`
 	Audience          []string `json:"aud,omitempty"`
 	Expires           int64    `json:"exp"` // unix seconds, as are the next two
-	NotBefore         int64    `json:"nbf"`
-	IssuedAt          int64    `json:"iat"`
+	NotBefore         int64    `json:"nbf,omitempty"`
+	IssuedAt          int64    `json:"iat,omitempty"`
 	ID                string   `json:"jti"` // 160 random bits
 	CID               string   `json:"cid"`
 	ClientID          string   `json:"client_id"` // RFC 9068's name of the same
 	Scope             string   `json:"scope,omitempty"`
 	Username          string   `json:"username"`
 	SessionID         string   `json:"sid"`
-	CredentialVersion string   `json:"cver"`
+	CredentialVersion string   `json:"cver,omitempty"`
 
 	own map[string]json.RawMessage // the user's own; none is named like those above
 }

@@ -58,7 +58,7 @@ func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error)
 	if err != nil {
 		return nil, err
 	}
-	if s.Issuer != "" && token.issuer != s.Issuer {
+	if s.Issuer != "" && token.Issuer != s.Issuer {
 		return nil, tokenError("iss is not this server's issuer")
 	}
 	return token, nil
@@ -67,10 +67,10 @@ func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error)
 // checkTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
 func (s *Server) checkTimes(token *accessToken) error {
 	at, leeway := now(), time.Duration(*s.Leeway)
-	if !at.Before(token.expires.Add(leeway)) {
+	if !at.Before(time.Unix(token.Expires, 0).Add(leeway)) {
 		return tokenError("expired")
 	}
-	if at.Add(leeway).Before(token.notBefore) {
+	if at.Add(leeway).Before(time.Unix(token.NotBefore, 0)) {
 		return tokenError("not yet valid")
 	}
 	return nil
@@ -80,14 +80,14 @@ func (s *Server) checkTimes(token *accessToken) error {
 // user. One who is the very same as when the token was checked before, nil if it was not,
 // has not changed: users are immutable.
 func (s *Server) checkParties(keys *keySet, token *accessToken, before *User) (*User, error) {
-	user := s.users.bySubject(token.subject)
+	user := s.users.bySubject(token.Subject)
 	if user == nil || user != before {
 		var err error
-		if user, err = s.tokenUser(keys, token.subject, token.credentialVersion); err != nil {
+		if user, err = s.tokenUser(keys, token.Subject, token.CredentialVersion); err != nil {
 			return nil, err
 		}
 	}
-	if s.clients.byID(token.clientID) == nil {
+	if s.clients.byID(token.CID) == nil {
 		return nil, tokenError("its client is gone")
 	}
 	return user, nil
