@@ -94,7 +94,7 @@ func bearerToken(r *http.Request, authorization []string) (string, *bearerError)
 	switch {
 	case scheme == "" && token == "":
 		return "", errNoCredentials("the Authorization header is empty")
-	case !httpguts.ValidHeaderFieldName(scheme) || bearerInList.MatchString(token):
+	case !httpguts.ValidHeaderFieldName(scheme) || strings.Contains(token, ",") && bearerInList.MatchString(token):
 		return "", errBearerRequest("the Authorization header is malformed")
 	case !strings.EqualFold(scheme, "Bearer"):
 		return "", errNoCredentials("the Authorization header is not of the scheme Bearer")
