@@ -6,10 +6,13 @@ import (
 	"math/big"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// lowS is ECDSA with one signature per message and nonce. Both s and n−s verify, and the library emits either; with
-// the lower one always, a checker can refuse the other and no altered byte of a token verifies.
+// lowS is ECDSA with one signature per message. Both s and n−s verify, and the library emits either; with the lower one
+// always, a checker can refuse the other and no altered byte of a token verifies. Its nonce comes from the key and the
+// message (RFC 6979): one that is random takes a fifth longer, and every token has random bits of its own.
 type lowS struct {
 	*jwt.SigningMethodECDSA
 }
@@ -21,16 +24,25 @@ func (m lowS) Sign(signingString string, key any) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("signing %s: %w", m.Name, jwt.ErrInvalidKeyType)
 	}
-	signature, err := m.SigningMethodECDSA.Sign(signingString, private)
+	digest := m.Hash.New()
+	digest.Write([]byte(signingString))
+	encoded, err := private.Sign(nil, digest.Sum(nil), m.Hash)
 	if err != nil {
 		return nil, err
 	}
-	order := private.Params().N
-	half := signature[len(signature)/2:]
-	s := new(big.Int).SetBytes(half)
-	if s.Cmp(new(big.Int).Rsh(order, 1)) > 0 {
-		s.Sub(order, s).FillBytes(half)
+	var r, s big.Int
+	sequence, rest := cryptobyte.String(nil), cryptobyte.String(encoded)
+	if !rest.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) {
+		return nil, fmt.Errorf("signing %s: the signature is not as ECDSA's are", m.Name)
 	}
+	order := private.Params().N
+	if s.Cmp(new(big.Int).Rsh(order, 1)) > 0 {
+		s.Sub(order, &s)
+	}
+	half := (m.CurveBits + 7) / 8
+	signature := make([]byte, 2*half)
+	r.FillBytes(signature[:half])
+	s.FillBytes(signature[half:])
 	return signature, nil
 }
 

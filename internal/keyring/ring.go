@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -65,14 +66,17 @@ func NewRing(typ string, keys ...*Key) (*Ring, error) {
 // the `typ` of the ring in its header. ECDSA signatures have the lower of the two possible s.
 func (r *Ring) Sign(payload []byte) (string, error) {
 	k := r.keys[0]
-	token := make([]byte, 0, len(r.header)+base64.RawURLEncoding.EncodedLen(len(payload)+signatureRoom))
-	token = append(append(token, r.header...), '.')
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	token := append(append((*room)[:0], r.header...), '.')
 	token = base64.RawURLEncoding.AppendEncode(token, payload)
 	signature, err := k.sign(token)
 	if err != nil {
 		return "", fmt.Errorf("signing a token with %s: %w", k, err)
 	}
-	return string(base64.RawURLEncoding.AppendEncode(append(token, '.'), signature)), nil
+	token = base64.RawURLEncoding.AppendEncode(append(token, '.'), signature)
+	*room = token
+	return string(token), nil
 }
 
 // Signer is the key that signs.
@@ -80,8 +84,8 @@ func (r *Ring) Signer() *Key {
 	return r.keys[0]
 }
 
-// signatureRoom is enough for the signatures of most algorithms, so that a token is made in one place.
-const signatureRoom = 68
+// rooms are where tokens are put together.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // Equal reports whether the other ring has the same keys in the same order, for tokens of the same type.
 func (r *Ring) Equal(other *Ring) bool {

@@ -122,11 +122,15 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, d attemptDigest, begin f
 // digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
 // next. A changed hash makes another digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
-	// the password is last, and is copied once: what has to be cleared is all in one place
-	data := make([]byte, 0, 512+len(a.Name)+len(a.Password))
-	for _, part := range []string{
+	parts := [...]string{
 		a.Kind, a.Name, a.Hash.params.String(), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,
-	} {
+	}
+	size := len(parts) * binary.MaxVarintLen16
+	for _, part := range parts {
+		size += len(part)
+	}
+	data := make([]byte, 0, size) // it does not grow: what has to be cleared is all in one place
+	for _, part := range parts {
 		data = binary.AppendUvarint(data, uint64(len(part)))
 		data = append(data, part...)
 	}
