@@ -163,7 +163,11 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		}
 		switch d.Val() {
 		case "secret":
-			client.Secret, err = oneArg(d)
+			if client.Secret, err = oneArg(d); err == nil {
+				if err := checkLiteralSecret("secret", client.Secret); err != nil {
+					return d.Errf("client %s: %v", shown(id), err)
+				}
+			}
 		case "secret_hash":
 			if client.SecretHash, err = oneArg(d); err == nil {
 				sources.addHash(d, "client "+shown(id), client.SecretHash)

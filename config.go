@@ -303,11 +303,17 @@ func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
 // resolvedSecret is resolved for a secret: its errors name a placeholder only where the
 // whole value is one, since anything else may be a piece of the secret.
 func resolvedSecret(repl *caddy.Replacer, setting, value string) (string, error) {
-	out, err := resolved(repl, setting, value)
-	if err != nil && !wholePlaceholder.MatchString(value) {
-		return "", fmt.Errorf("%s: it holds a placeholder that is unknown or empty; a literal { is written \\{", setting)
+	if err := checkLiteralSecret(setting, value); err != nil {
+		return "", err
 	}
-	return out, err
+	out, err := resolved(repl, setting, value)
+	switch {
+	case err != nil && !wholePlaceholder.MatchString(value):
+		return "", fmt.Errorf("%s: it holds a placeholder that is unknown or empty; a literal { is written \\{", setting)
+	case err != nil:
+		return "", err
+	}
+	return out, checkReplacedSecret(setting, value, out)
 }
 
 func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]string, error) {

@@ -110,6 +110,9 @@ func (line SigningKey) check() error {
 	if err := line.fits(algorithm); err != nil {
 		return err
 	}
+	if err := checkLiteralSecret("secret", line.Secret); err != nil {
+		return err
+	}
 	if line.Secret != "" && !strings.Contains(line.Secret, "{") {
 		_, err = keyring.NewHMACKey(algorithm, []byte(line.Secret))
 	}
