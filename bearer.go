@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -106,6 +107,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
+	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
 	b.app.expect(b)
 	return nil

@@ -44,7 +44,7 @@ func (s *InlineClients) Open(options SourceOptions) error {
 	for i, client := range s.Clients {
 		err := client.resolve(repl)
 		if err == nil {
-			err = s.add(&client)
+			err = s.add(&client, i+1)
 		}
 		if err != nil {
 			return fmt.Errorf("client %d %s: %w", i+1, shown(client.ID), err)
@@ -99,8 +99,8 @@ func (HtpasswdClients) CaddyModule() caddy.ModuleInfo {
 func (s *HtpasswdClients) Open(options SourceOptions) error {
 	return s.open(s.Path, "clients", "htpasswd", options, func(data []byte) (*clientSet, error) {
 		set := newClientSet(options)
-		err := userfile.Htpasswd(data, func(id, hash string) error {
-			return set.add(&Client{ID: id, SecretHash: hash})
+		err := userfile.Htpasswd(data, func(line int, id, hash string) error {
+			return set.add(&Client{ID: id, SecretHash: hash}, line)
 		})
 		return set, err
 	})
@@ -128,11 +128,11 @@ func (JSONClients) CaddyModule() caddy.ModuleInfo {
 func (s *JSONClients) Open(options SourceOptions) error {
 	return s.open(s.Path, "clients", "json", options, func(data []byte) (*clientSet, error) {
 		set := newClientSet(options)
-		err := userfile.List(data, "clients", func(c *Client) string { return c.ID }, func(c *Client) error {
+		err := userfile.List(data, "clients", func(c *Client) string { return c.ID }, func(line int, c *Client) error {
 			if c.Secret != "" {
 				return errPlainSecret
 			}
-			return set.add(c)
+			return set.add(c, line)
 		})
 		return set, err
 	})

@@ -103,6 +103,7 @@ type clientSet struct {
 	clients []*Client
 	byID    map[string]*Client
 	hashes  *password.Mix
+	advice  hashAdvice
 	options SourceOptions
 }
 
@@ -110,12 +111,14 @@ func newClientSet(options SourceOptions) *clientSet {
 	return &clientSet{
 		byID:    make(map[string]*Client),
 		hashes:  new(password.Mix),
+		advice:  make(hashAdvice),
 		options: options,
 	}
 }
 
-// add checks a client and takes it in. Its errors never hold the secret or its hash.
-func (s *clientSet) add(c *Client) error {
+// add checks a client and takes it in; at is where it was found. Its errors never hold the
+// secret or its hash.
+func (s *clientSet) add(c *Client, at int) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
@@ -135,6 +138,7 @@ func (s *clientSet) add(c *Client) error {
 	s.byID[c.ID] = c
 	if !c.Public {
 		s.hashes.Add(c.hash.Params())
+		s.advice.add(c.hash.Params(), at)
 	}
 	return nil
 }
@@ -146,6 +150,8 @@ func (s *clientSet) All() iter.Seq[*Client] { return slices.Values(s.clients) }
 func (s *clientSet) Len() int { return len(s.clients) }
 
 func (s *clientSet) Hashes() *password.Mix { return s.hashes }
+
+func (s *clientSet) Advice() hashAdvice { return s.advice }
 
 func (c *Client) validate() error {
 	if err := validateName("client id", c.ID); err != nil {

@@ -25,6 +25,7 @@ type followedFile[T fileContent] struct {
 type fileContent interface {
 	Len() int
 	Hashes() *password.Mix
+	Advice() hashAdvice
 }
 
 // fileKey is what makes a followed file the same.
@@ -99,19 +100,18 @@ func (f *followedFile[T]) String() string { return f.key.reads + " file " + f.ke
 // logLoaded says what came into force, and once per version what should be replaced.
 func logLoaded(key fileKey, content fileContent) {
 	observeEntries(key, content.Len())
-	hashes := content.Hashes()
 	logger := fileLogger().With(zap.String("path", key.path))
 	logger.Info(key.reads+" loaded", zap.Int("count", content.Len()))
+	if content.Len() == 0 { // which only a list can be; an empty file is refused
+		logger.Warn("it has no " + key.reads + ": " + withoutEntries[key.reads])
+	}
+	content.Advice().log(logger, "lines")
+}
 
-	advised := make(map[string]int)
-	for params, count := range hashes.All() {
-		if advice := params.Advice(); advice != "" {
-			advised[advice] += count
-		}
-	}
-	for advice, count := range advised {
-		logger.Warn("hashes that should be replaced", zap.Int("count", count), zap.String("advice", advice))
-	}
+// withoutEntries is what it means that a file has none of what is read from it.
+var withoutEntries = map[string]string{
+	"users":   "nobody of this file can log in now",
+	"clients": "no client of this file can ask for tokens now",
 }
 
 // largeFile is how many users or clients make it worth a collection to give memory back.

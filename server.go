@@ -35,6 +35,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err := s.resolve(caddy.NewReplacer()); err != nil {
 		return err
 	}
+	given := s.Config // before defaults take the place of what it leaves out
 	if err := s.validateTokens(); err != nil {
 		return err
 	}
@@ -54,6 +55,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		s.grants[grantType] = all[grantType]
 	}
 	s.warnOfGrants()
+	s.warnOfConfig(given)
 
 	var err error
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {

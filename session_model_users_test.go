@@ -75,7 +75,7 @@ func modelUserSet(users []modelUser) (*userSet, error) {
 			PasswordHash: "{SHA}" + base64.StdEncoding.EncodeToString(sum[:]),
 			Scopes:       u.scopes,
 			Disabled:     u.disabled,
-		})
+		}, 0)
 		if err != nil {
 			return nil, err
 		}

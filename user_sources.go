@@ -45,7 +45,7 @@ func (s *InlineUsers) Open(options SourceOptions) error {
 	for i, user := range s.Users {
 		err := user.resolve(repl)
 		if err == nil {
-			err = s.add(&user)
+			err = s.add(&user, i+1)
 		}
 		if err != nil {
 			return fmt.Errorf("user %d %s: %w", i+1, shown(user.Username), err)
@@ -108,8 +108,8 @@ func (HtpasswdUsers) CaddyModule() caddy.ModuleInfo {
 func (s *HtpasswdUsers) Open(options SourceOptions) error {
 	return s.open(s.Path, "users", "htpasswd", options, func(data []byte) (*userSet, error) {
 		set := newUserSet(options)
-		err := userfile.Htpasswd(data, func(name, hash string) error {
-			return set.add(&User{Username: name, PasswordHash: hash})
+		err := userfile.Htpasswd(data, func(line int, name, hash string) error {
+			return set.add(&User{Username: name, PasswordHash: hash}, line)
 		})
 		return set, err
 	})
@@ -137,7 +137,7 @@ func (JSONUsers) CaddyModule() caddy.ModuleInfo {
 func (s *JSONUsers) Open(options SourceOptions) error {
 	return s.open(s.Path, "users", "json", options, func(data []byte) (*userSet, error) {
 		set := newUserSet(options)
-		err := userfile.List(data, "users", func(u *User) string { return u.Username }, set.add)
+		err := userfile.List(data, "users", func(u *User) string { return u.Username }, func(line int, u *User) error { return set.add(u, line) })
 		return set, err
 	})
 }

@@ -86,6 +86,7 @@ type userSet struct {
 	byUsername map[string]*User
 	bySubject  map[string]*User // nil as long as every subject is the username
 	hashes     *password.Mix
+	advice     hashAdvice
 	options    SourceOptions
 }
 
@@ -93,12 +94,13 @@ func newUserSet(options SourceOptions) *userSet {
 	return &userSet{
 		byUsername: make(map[string]*User),
 		hashes:     new(password.Mix),
+		advice:     make(hashAdvice),
 		options:    options,
 	}
 }
 
-// add checks a user and takes it in. Its errors never hold the hash.
-func (s *userSet) add(u *User) error {
+// add checks a user and takes it in; at is where it was found. Its errors never hold the hash.
+func (s *userSet) add(u *User, at int) error {
 	if err := u.validate(); err != nil {
 		return err
 	}
@@ -125,6 +127,7 @@ func (s *userSet) add(u *User) error {
 		s.bySubject[u.Subject()] = u
 	}
 	s.hashes.Add(hash.Params())
+	s.advice.add(hash.Params(), at)
 	return nil
 }
 
@@ -142,6 +145,8 @@ func (s *userSet) All() iter.Seq[*User] { return slices.Values(s.users) }
 func (s *userSet) Len() int { return len(s.users) }
 
 func (s *userSet) Hashes() *password.Mix { return s.hashes }
+
+func (s *userSet) Advice() hashAdvice { return s.advice }
 
 func (u *User) validate() error {
 	if looksLikeHash.MatchString(u.Username) {

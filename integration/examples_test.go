@@ -157,7 +157,7 @@ func exampleHtpasswd(t *testing.T, e *example) {
 	if a := e.ask("localhost", "GET", "/", ""); a.status != 200 || !strings.Contains(string(a.body), "A static page") {
 		t.Errorf("the static page: %d %s", a.status, a.body)
 	}
-	shell(t, e.dir, "htpasswd -i -B -C 10 examples/htpasswd/users.htpasswd carol", "carol-password")
+	shell(t, e.dir, "htpasswd -i -B -C 12 examples/htpasswd/users.htpasswd carol", "carol-password")
 	eventually(t, "carol can log in", func() bool {
 		return e.token("localhost", "web", "demo-secret", "carol", "").status == 200
 	})

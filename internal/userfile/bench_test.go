@@ -34,7 +34,7 @@ func BenchmarkLoadOfAMillionUsers(b *testing.B) {
 		b.SetBytes(int64(lines.Len()))
 		for b.Loop() {
 			index := make(map[string]string)
-			err := Htpasswd(lines.Bytes(), func(name, hash string) error {
+			err := Htpasswd(lines.Bytes(), func(_ int, name, hash string) error {
 				if _, ok := index[name]; ok {
 					return ErrDuplicate
 				}
@@ -52,7 +52,7 @@ func BenchmarkLoadOfAMillionUsers(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			for b.Loop() {
 				index := make(map[string]*person)
-				err := List(data, "users", nameOf, func(p *person) error {
+				err := List(data, "users", nameOf, func(_ int, p *person) error {
 					if index[p.Username] != nil {
 						return ErrDuplicate
 					}

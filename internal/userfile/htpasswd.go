@@ -28,7 +28,7 @@ const (
 
 // ErrEmpty is returned by [Htpasswd] for a file with no entry at all: it is
 // empty, or holds white space and comments only.
-var ErrEmpty = errors.New("no entries in it; add one with: htpasswd -B <file> <name>")
+var ErrEmpty = errors.New("no entries in it; add one with: htpasswd -B -C 12 <file> <name>")
 
 var (
 	errNoColon  = errors.New(`no colon in it; a line is name:hash`)
@@ -37,12 +37,12 @@ var (
 	errLongName = fmt.Errorf("the name is longer than %d bytes", maxName)
 	errNameUTF8 = errors.New("the name is not valid UTF-8; save the file as UTF-8")
 	errControl  = errors.New("the name has a control character in it; remove it")
-	errNoHash   = errors.New("no hash after the colon; set one with: htpasswd -B <file> <name>")
+	errNoHash   = errors.New("no hash after the colon; set one with: htpasswd -B -C 12 <file> <name>")
 	errUTF16    = errors.New("it is UTF-16; save it as UTF-8")
 )
 
 // Htpasswd reads Apache's format, a name:hash line each, and calls each for
-// every entry, in order. Names are 1 to 255 bytes of UTF-8 without control
+// every entry with the number of its line, in order. Names are 1 to 255 bytes of UTF-8 without control
 // characters; hashes are not empty and not judged here. Name and hash are
 // substrings of one copy of data, which lives as long as any of them.
 //
@@ -53,7 +53,7 @@ var (
 // each returns [ErrDuplicate] for a name it already has. Its errors and those of
 // the lines themselves are collected in a [*Problems]. A file without an entry
 // is [ErrEmpty].
-func Htpasswd(data []byte, each func(name, hash string) error) error {
+func Htpasswd(data []byte, each func(line int, name, hash string) error) error {
 	data, err := unmark(data)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func Htpasswd(data []byte, each func(name, hash string) error) error {
 		empty = false
 		name, hash, err := split(line)
 		if err == nil {
-			err = each(name, hash)
+			err = each(number, name, hash)
 		}
 		if err != nil {
 			problems.add(place{line: number}, name, err)

@@ -15,7 +15,7 @@ var errUnusable = errors.New("unusable hash")
 func readHtpasswd(data string) ([]entry, error) {
 	var list []entry
 	index := make(map[string]bool)
-	err := Htpasswd([]byte(data), func(name, hash string) error {
+	err := Htpasswd([]byte(data), func(_ int, name, hash string) error {
 		if index[name] {
 			return ErrDuplicate
 		}
@@ -56,8 +56,8 @@ func TestHtpasswdNamesTheLineThatIsWrong(t *testing.T) {
 	for _, test := range []struct{ name, data, want string }{
 		{"no colon", "bob:h\n\nsecret-hash\n", "line 3: no colon in it; a line is name:hash"},
 		{"no name", ":secret-hash\n", "line 1: no name before the colon"},
-		{"no hash", "bob:\n", `line 1: "bob": no hash after the colon; set one with: htpasswd -B <file> <name>`},
-		{"no hash but a comment", "bob::note\n", `line 1: "bob": no hash after the colon; set one with: htpasswd -B <file> <name>`},
+		{"no hash", "bob:\n", `line 1: "bob": no hash after the colon; set one with: htpasswd -B -C 12 <file> <name>`},
+		{"no hash but a comment", "bob::note\n", `line 1: "bob": no hash after the colon; set one with: htpasswd -B -C 12 <file> <name>`},
 		{"a name too long", strings.Repeat("b", 256) + ":h\n", "line 1: the name is longer than 255 bytes"},
 		{"a name that is not UTF-8", "b\xfcb:h\n", "line 1: the name is not valid UTF-8; save the file as UTF-8"},
 		{"a control character", "b\x1bob:h\n", "line 1: the name has a control character in it; remove it"},
@@ -96,7 +96,7 @@ func TestHtpasswdWithoutAnEntryIsAnErrorOfItsOwn(t *testing.T) {
 }
 
 func TestADuplicateThatIsNotInTheFileNamesNoOtherLine(t *testing.T) {
-	err := Htpasswd([]byte("bob:h\n"), func(string, string) error { return ErrDuplicate })
+	err := Htpasswd([]byte("bob:h\n"), func(int, string, string) error { return ErrDuplicate })
 	if err == nil || err.Error() != `line 1: "bob": the name is already taken` {
 		t.Error(err)
 	}

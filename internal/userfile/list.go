@@ -15,7 +15,8 @@ import (
 var sections = map[string]bool{"users": true, "clients": true}
 
 // List reads a JSON object like {"users":[{…},…],"clients":[…]}, decodes every
-// entry of the list under section into a new T and calls each with it, in order.
+// entry of the list under section into a new T and calls each with the line on
+// which it begins and with it, in order.
 // The list must be there; the other one may be, and of that only the syntax is
 // checked. T is a struct with json tags.
 //
@@ -28,7 +29,7 @@ var sections = map[string]bool{"users": true, "clients": true}
 // it) it has seen before. All errors are collected in a [*Problems] and name the
 // entry by index, line and name. Those that an UnmarshalJSON of T's fields
 // returns are printed as they are.
-func List[T any](data []byte, section string, name func(*T) string, each func(*T) error) error {
+func List[T any](data []byte, section string, name func(*T) string, each func(line int, entry *T) error) error {
 	data, err := unmark(data)
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func List[T any](data []byte, section string, name func(*T) string, each func(*T
 	at, err := walk(data, section, func(at place, entry *T, err error) {
 		if err != nil {
 			problems.add(at, "", err)
-		} else if err := each(entry); err != nil {
+		} else if err := each(at.line, entry); err != nil {
 			problems.add(at, name(entry), err)
 		}
 	})

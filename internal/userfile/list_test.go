@@ -32,7 +32,7 @@ func nameOf(p *person) string { return p.Username }
 func readList(data string) ([]*person, error) {
 	var list []*person
 	index := make(map[string]bool)
-	err := List([]byte(data), "users", nameOf, func(p *person) error {
+	err := List([]byte(data), "users", nameOf, func(_ int, p *person) error {
 		if index[p.Username] {
 			return ErrDuplicate
 		}
@@ -78,7 +78,7 @@ func TestListReadsTheSectionItIsAskedFor(t *testing.T) {
 	const both = `{"users":[{"username":"alice"}],"clients":[{"username":"web"},{"username":"cli"}]}`
 	for section, want := range map[string]string{"users": "alice", "clients": "web cli"} {
 		var names []string
-		err := List([]byte(both), section, nameOf, func(p *person) error {
+		err := List([]byte(both), section, nameOf, func(_ int, p *person) error {
 			names = append(names, p.Username)
 			return nil
 		})

@@ -1,0 +1,114 @@
+package integration
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// What a config says, though it hardly means it, is warned of when it is loaded.
+func TestWarningsAtLoad(t *testing.T) {
+	weak := cheapHash(t, "correct horse") // bcrypt of cost 4
+	s := newSite(t)
+	s.writeOld("users", "# a comment\nalice:"+weak+"\nbob:"+hashBcrypt+"\n\ncarol:"+weak+"\n")
+	s.writeOld("users.json", "{\"users\": [\n{\"username\": \"dave\", \"password_hash\": \""+weak+"\"}\n]}")
+	s.writeOld("many", func() (lines string) {
+		for _, c := range "abcdefghijkl" {
+			lines += string(c) + ":" + weak + "\n"
+		}
+		return lines
+	}())
+	s.writeOld("clients", "web:"+weak+"\n")
+	s.writeOld("nobody.json", `{"users": [], "clients": []}`)
+
+	s.reload("", "http://127.0.0.1:%PORT% {\n}\n") // begins the log
+
+	const client = "client other {\nsecret long-enough-secret\n}\n"
+	const user = "users json %DIR%/users.json\n"
+	for _, test := range []struct {
+		name   string
+		lines  string
+		bearer string
+		want   map[string]any // nil: no warning
+	}{
+		{"a secret of 9 bytes", user + "client web {\nsecret 012345678\n}", "",
+			map[string]any{"client_id": "web", "msg": "a client's secret is short", "advice": `it has 9 bytes, quick to guess: make one with "openssl rand -hex 32"`}},
+		{"a secret of 10 bytes", "users htpasswd %DIR%/good\nclient web {\nsecret 0123456789\n}", "", nil},
+		{"a weak hash of a user in the config", client + "user bob " + hashBcrypt + "\nuser alice " + weak, "",
+			map[string]any{"msg": "hashes that should be replaced", "source": "users in the config", "count": 1.0, "entries": []any{2.0}}},
+		{"a weak hash of a client in the config", "users htpasswd %DIR%/good\nclient web {\nsecret_hash " + weak + "\n}", "",
+			map[string]any{"msg": "hashes that should be replaced", "source": "clients in the config", "count": 1.0, "entries": []any{1.0}}},
+		{"weak hashes of an htpasswd file", client + "users htpasswd %DIR%/users", "",
+			map[string]any{"msg": "hashes that should be replaced", "count": 2.0, "lines": []any{2.0, 5.0}}},
+		{"more of them than are listed", client + "users htpasswd %DIR%/many", "",
+			map[string]any{"msg": "hashes that should be replaced", "count": 12.0, "lines": []any{1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0}}},
+		{"a weak hash of a JSON file", client + "users json %DIR%/users.json", "",
+			map[string]any{"msg": "hashes that should be replaced", "count": 1.0, "lines": []any{2.0}}},
+		{"a weak hash of a clients file", "users htpasswd %DIR%/good\nclients htpasswd %DIR%/clients", "",
+			map[string]any{"msg": "hashes that should be replaced", "count": 1.0, "lines": []any{1.0}}},
+		{"a list without users", client + "users json %DIR%/nobody.json", "",
+			map[string]any{"msg": "it has no users: nobody of this file can log in now"}},
+		{"a list without clients", "users htpasswd %DIR%/good\nclients json %DIR%/nobody.json", "",
+			map[string]any{"msg": "it has no clients: no client of this file can ask for tokens now"}},
+		{"scopes of the server with a comma between", "users htpasswd %DIR%/good\nscopes read,write\n" + client, "",
+			map[string]any{"msg": "a scope has a comma in its name", "of": "server", "scope": "read,write"}},
+		{"scopes of a client with a comma between", "users htpasswd %DIR%/good\nclient web {\nsecret long-enough-secret\nscopes read,write\n}", "",
+			map[string]any{"msg": "a scope has a comma in its name", "client_id": "web"}},
+		{"scopes of a user with a comma between", client + "user alice " + hashBcrypt + " {\nid u-1\nscopes read, write\n}", "",
+			map[string]any{"msg": "a scope has a comma in its name", "user_id": "u-1", "scope": "read,"}},
+		{"scopes of bearer_auth with a comma between", "users htpasswd %DIR%/good\n" + client, "bearer_auth {\nscopes a,b\n}",
+			map[string]any{"msg": "a scope has a comma in its name", "scope": "a,b"}},
+		{"a refresh_token_ttl above the session_ttl", "users htpasswd %DIR%/good\nrefresh_token_ttl 2h\nsession_ttl 1h\n" + client, "",
+			map[string]any{"msg": "refresh_token_ttl is longer than session_ttl, which ends the token before"}},
+		{"an access_token_ttl of a client above the session_ttl", "users htpasswd %DIR%/good\nsession_ttl 1h\nclient web {\nsecret long-enough-secret\naccess_token_ttl 2h\n}", "",
+			map[string]any{"msg": "access_token_ttl is longer than session_ttl, which ends the token before", "client_id": "web"}},
+		{"a session_ttl below the default of refresh_token_ttl", "users htpasswd %DIR%/good\nsession_ttl 30m\n" + client, "", nil},
+		{"all is well", "users htpasswd %DIR%/good\nscopes read write\n" + client, "bearer_auth {\nscopes read\n}", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := s.in(t)
+			s.writeOld("good", "alice:"+hashBcrypt+"\n")
+			before := len(s.warnings())
+			s.reload("", "http://127.0.0.1:%PORT% {\ntoken_endpoint {\n"+test.lines+"\n}\n"+test.bearer+"\n}\n")
+			lines := s.warnings()[before:]
+			if test.want == nil {
+				if len(lines) > 0 {
+					t.Errorf("warned of %v", lines)
+				}
+				return
+			}
+			for _, line := range lines {
+				found := true
+				for field, value := range test.want {
+					found = found && reflect.DeepEqual(line[field], value)
+				}
+				if found {
+					return
+				}
+			}
+			t.Errorf("no warning with %v in %v", test.want, lines)
+		})
+	}
+	for _, line := range s.logged(func(line map[string]any) bool { return line["level"] == "warn" }) {
+		if text := fmt.Sprint(line); strings.Contains(text, weak) || strings.Contains(text, "012345678") {
+			t.Errorf("a secret or a hash is in the log: %s", text)
+		}
+	}
+}
+
+// in is the site for a test of its own.
+func (s *site) in(t *testing.T) *site {
+	other := *s
+	other.t = t
+	return &other
+}
+
+// warnings are the module's so far.
+func (s *site) warnings() []map[string]any {
+	s.t.Helper()
+	return s.logged(func(line map[string]any) bool {
+		logger, _ := line["logger"].(string)
+		return line["level"] == "warn" && (strings.HasPrefix(logger, "grant") || logger == "http.handlers.token_endpoint" || logger == "http.handlers.bearer_auth")
+	})
+}

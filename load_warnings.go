@@ -1,0 +1,71 @@
+package caddygrant
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+// What a config may say, though it hardly means it, is warned of at a start and a reload.
+// This file has what one setting by itself shows; see also warnOfGrants.
+
+// warnOfConfig looks at the server's own settings and at the users and clients in the
+// config. Those in files are followed, and warned of whenever they change.
+func (s *Server) warnOfConfig(given Config) {
+	warnOfCommas(s.logger, s.Scopes, zap.String("of", "server"))
+	s.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
+	s.warnOfLifetime("access_token_ttl", given.AccessTokenTTL)
+	for _, source := range s.users.sources {
+		if inline, ok := source.(*InlineUsers); ok {
+			inline.advice.log(s.logger.With(zap.String("source", inline.String())), "entries")
+			for user := range inline.All() {
+				warnOfCommas(s.logger, user.Scopes, zap.String("user_id", user.Subject()))
+			}
+		}
+	}
+	for _, source := range s.clients.sources {
+		if inline, ok := source.(*InlineClients); ok {
+			inline.advice.log(s.logger.With(zap.String("source", inline.String())), "entries")
+			for client := range inline.All() {
+				s.warnOfClient(client)
+			}
+		}
+	}
+}
+
+func (s *Server) warnOfClient(client *Client) {
+	id := zap.String("client_id", client.ID)
+	if client.Secret != "" && len(client.Secret) < shortSecret {
+		s.logger.Warn("a client's secret is short", id, zap.String("advice",
+			fmt.Sprintf("it has %d bytes, quick to guess: make one with \"openssl rand -hex 32\"", len(client.Secret))))
+	}
+	warnOfCommas(s.logger, slices.Concat(client.Scopes, client.DefaultScopes), id)
+	s.warnOfLifetime("refresh_token_ttl", client.RefreshTokenTTL, id)
+	s.warnOfLifetime("access_token_ttl", client.AccessTokenTTL, id)
+}
+
+// warnOfLifetime is for a lifetime that the config gives, rather than for a default.
+func (s *Server) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
+	if ttl > s.SessionTTL {
+		s.logger.Warn(setting+" is longer than session_ttl, which ends the token before", append(of,
+			zap.String("advice", "raise session_ttl, or lower "+setting))...)
+	}
+}
+
+// warnOfCommas is for a list that was written with commas: it is one scope of an odd name.
+func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
+	for _, scope := range scopes {
+		if strings.Contains(scope, ",") {
+			logger.Warn("a scope has a comma in its name", of, zap.String("scope", scope),
+				zap.String("advice", "scopes are separated by spaces"))
+			return
+		}
+	}
+}
+
+// shortSecret is how many bytes a client's secret should have at least: as random letters
+// and digits they are some 50 bits, out of reach for guesses that are throttled.
+const shortSecret = 10
