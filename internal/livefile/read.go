@@ -106,7 +106,10 @@ func (s sight) shows(file *os.File) bool {
 func reason(err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
-		return pathError.Err
+		err = pathError.Err
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: it must be readable for the user that Caddy runs as", err)
 	}
 	return err
 }
