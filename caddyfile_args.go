@@ -32,6 +32,9 @@ func (b *block) enter(d *caddyfile.Dispenser, repeatable ...string) error {
 
 // unrecognized is the error for a subdirective that the block does not have.
 func (b *block) unrecognized(d *caddyfile.Dispenser) error {
+	if meant := suggestion(d.Val(), subdirectives[b.of]); meant != "" {
+		return d.Errf("unrecognized subdirective %s of %s: did you mean %s?", d.Val(), b.of, meant)
+	}
 	return d.Errf("unrecognized subdirective %s of %s", d.Val(), b.of)
 }
 
@@ -42,9 +45,17 @@ func oneArg(d *caddyfile.Dispenser) (string, error) {
 	case len(args) == 1 && args[0] == "":
 		return "", d.Errf("%s is empty: give it a value or leave the line out", setting)
 	case len(args) != 1:
-		return "", d.Errf("%s takes one argument", setting)
+		return "", d.Errf("%s takes one argument%s", setting, ofNone(args))
 	}
 	return args[0], nil
+}
+
+// ofNone says where an argument may have gone that was written.
+func ofNone(args []string) string {
+	if len(args) > 0 {
+		return ""
+	}
+	return " (a {$VARIABLE} that is not set is none)"
 }
 
 func someArgs(d *caddyfile.Dispenser) ([]string, error) {
@@ -56,7 +67,7 @@ func listArgs(d *caddyfile.Dispenser, without string) ([]string, error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
 	if len(args) == 0 || slices.Contains(args, "") {
-		return nil, d.Errf("%s takes one argument or more; leave the line out for %s", setting, without)
+		return nil, d.Errf("%s takes one argument or more%s; leave the line out for %s", setting, ofNone(args), without)
 	}
 	return args, nil
 }
