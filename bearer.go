@@ -195,7 +195,7 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 		return nil, errBearerUnavailable(err.Error())
 	}
 	if err != nil {
-		return nil, errInvalidToken(err.Error())
+		return nil, errInvalidToken(err.Error()).of(token)
 	}
 
 	audience := b.Audience
@@ -236,6 +236,7 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	b.log(r, message, refusal)
 	if b.Shadow {
+		addLogField(r, zap.String("bearer_refusal", refusal.reason))
 		return next.ServeHTTP(w, r)
 	}
 	if refusal.code != "" {
@@ -244,7 +245,8 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	return refusal.send(w, b.Server)
 }
 
-// log writes the one line of a refusal. Client and user are named if the token was good.
+// log writes the one line of a refusal. Client, user and session are named if the token's
+// signature is good, whatever else is not.
 func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) {
 	level := zapcore.InfoLevel
 	if refusal.status == http.StatusServiceUnavailable {
@@ -257,13 +259,19 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) 
 	fields := []zap.Field{
 		zap.String("server", b.Server),
 		zap.String("client_ip", clientIP(r)),
+		zap.String("method", bounded(r.Method)),
+		zap.String("host", bounded(r.Host)),
+		zap.String("path", bounded(loggedPath(r))),
 		zap.Duration("duration", now().Sub(bearerStateOf(r).received)),
 		zap.Int("status", refusal.status),
 		zap.String("oauth_error", refusal.code),
 		zap.String("reason", refusal.reason),
 	}
-	if refusal.token != nil {
-		fields = append(fields, zap.String("client_id", refusal.token.CID), zap.String("user_id", refusal.token.Subject))
+	if token := refusal.token; token != nil {
+		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
+	}
+	if refusal.scope != "" {
+		fields = append(fields, zap.String("scope_needed", refusal.scope), zap.String("scope", refusal.token.Scope))
 	}
 	entry.Write(fields...)
 }

@@ -231,15 +231,17 @@ func (c *Client) validate() error {
 func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
 	id, secret := req.params["client_id"], req.params["client_secret"]
 	authorization := req.header["Authorization"]
+	basic := false
 	switch len(authorization) {
 	case 0:
 	case 1:
 		basicID, basicSecret, ok := parseBasic(authorization[0])
+		basic = isBasic(authorization[0])
 		switch {
 		case secret != "":
 			return errInvalidRequest("two_client_authentications", "the client must authenticate in one way only")
 		case !ok:
-			return errInvalidClient("basic_malformed")
+			return errInvalidClient("basic_malformed").ofBasic(basic)
 		case id != "" && id != basicID:
 			return errInvalidRequest("two_client_ids", "the client_id is not that of the Authorization header")
 		}
@@ -265,17 +267,23 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 		return err
 	}
 	if reason != "" {
-		return errInvalidClient(reason)
+		return errInvalidClient(reason).ofBasic(basic && reason == "wrong_client_secret")
 	}
 	req.endUserIP = client.endUserIP(req.header)
 	return nil
 }
 
+// isBasic tells whether an Authorization header is of the scheme Basic.
+func isBasic(header string) bool {
+	scheme, _, _ := strings.Cut(header, " ")
+	return strings.EqualFold(scheme, "Basic")
+}
+
 // parseBasic reads a Basic Authorization header. The id ends at the first colon, and both
 // halves are form-urlencoded below the base64 (RFC 6749 §2.3.1).
 func parseBasic(header string) (id, secret string, ok bool) {
-	scheme, encoded, found := strings.Cut(header, " ")
-	if !found || !strings.EqualFold(scheme, "Basic") || len(encoded) > maxBasicLength {
+	_, encoded, found := strings.Cut(header, " ")
+	if !found || !isBasic(header) || len(encoded) > maxBasicLength {
 		return "", "", false
 	}
 	decoded, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(encoded, " "))

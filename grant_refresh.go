@@ -35,6 +35,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	}
 	user, err := g.server.tokenUser(keys, token.UserID, token.CredentialVersion)
 	if err != nil {
+		req.formerUser = token.UserID
 		return nil, errInvalidRefreshToken("user_changed")
 	}
 	req.user = user
@@ -70,11 +71,11 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User
 	}
 	for _, scope := range scopes {
 		if !slices.Contains(granted, scope) {
-			return nil, errInvalidScope("scope_not_granted", "a scope goes beyond what was granted at login")
+			return nil, errInvalidScope("scope_not_granted", "a scope goes beyond what was granted at login").of(granted)
 		}
 	}
 	if len(scopes) == 0 && len(granted) > 0 {
-		return nil, errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client")
+		return nil, errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").of(g.server.allowedScopes(req.client))
 	}
 	return user.narrow(scopes)
 }

@@ -27,6 +27,10 @@ type route struct {
 	serve    func(*Handler, http.ResponseWriter, *http.Request, *tokenRequest) error
 }
 
+// takesCredentials tells whether clients send secrets to the endpoint. One in the query is
+// the first thing to tell them of: whatever else is wrong, it is in logs now.
+func (r *route) takesCredentials() bool { return slices.Contains(r.methods, http.MethodPost) }
+
 // newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
 func newRoutes(path, issuer string) *routes {
 	posting, reading := []string{http.MethodPost}, []string{http.MethodGet, http.MethodHead}
@@ -76,8 +80,11 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 		return h.refuse(w, r, req, errNoEndpoint())
 	}
 	route := h.routes.each[i]
+	if route.takesCredentials() && queryHas(r.URL.RawQuery, credentialParameters...) {
+		return h.refuse(w, r, req, errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries"))
+	}
 	if !slices.Contains(route.methods, r.Method) {
-		return h.refuse(w, r, req, errMethod(strings.Join(route.methods, ", ")))
+		return h.refuse(w, r, req, errMethod(route.methods))
 	}
 	return route.serve(h, w, r, req)
 }
@@ -139,6 +146,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 			zap.Int("status", refusal.status),
 			zap.String("oauth_error", refusal.code),
 			zap.String("reason", refusal.reason))
+		if refusal.scopeAllowed != nil {
+			fields = append(fields, zap.String("scope_allowed", strings.Join(refusal.scopeAllowed, " ")))
+		}
 		if refusal.limit != "" {
 			fields = append(fields, zap.String("limit", refusal.limit))
 		}
@@ -163,9 +173,10 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 // facts are the log fields that success and refusal share. A client or user appears only
 // once it is known to exist: what a stranger types may be a password.
 func (h *Handler) facts(req *tokenRequest) []zap.Field {
-	fields := make([]zap.Field, 0, 12)
+	fields := make([]zap.Field, 0, 13)
 	fields = append(fields,
 		zap.String("server", h.server.Name),
+		zap.String("endpoint", req.endpoint),
 		zap.String("client_ip", req.address),
 		zap.Duration("duration", now().Sub(req.received)))
 	if grantType := h.knownGrantType(req); grantType != "" {
@@ -176,6 +187,8 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	}
 	if req.user != nil {
 		fields = append(fields, zap.String("user_id", req.user.Subject()))
+	} else if req.formerUser != "" {
+		fields = append(fields, zap.String("user_id", req.formerUser))
 	}
 	if req.endUserIP.IsValid() {
 		fields = append(fields, zap.String("end_user_ip", req.endUserIP.String()))

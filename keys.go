@@ -73,7 +73,7 @@ func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
 	prefix := storagePrefix(s.Name, s.Issuer)
 	k := &serverKeys{
 		logger:     s.logger,
-		store:      keyring.NewStore(storage, prefix),
+		store:      keyring.NewStore(storage, prefix).WithNotice(noticeOf(s.logger)),
 		typ:        s.Typ,
 		configured: configured,
 		rotation:   time.Duration(s.RotateEvery),
@@ -129,7 +129,7 @@ func (k *serverKeys) read(ctx context.Context) {
 		err = ctx.Err()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		k.logger.Error("reading the server's keys from storage; trying again at start", zap.Error(err))
+		k.logger.Error("reading the server's keys from storage; trying again at start", storageFailure(err)...)
 	}
 }
 
@@ -152,7 +152,7 @@ func (k *serverKeys) follow(ctx context.Context) {
 			wait, failing = keysPoll, false
 		default:
 			if !failing || k.inForce.Load() == nil {
-				k.logger.Error("getting the server's keys from storage; without keys, requests are answered 503", zap.Error(err))
+				k.logger.Error("getting the server's keys from storage; without keys, requests are answered 503", storageFailure(err)...)
 			}
 			wait, failing = min(max(2*wait, time.Second), keysPoll), true
 		}
@@ -215,6 +215,22 @@ func (k *serverKeys) deleteRetired(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noticeOf logs what was generated. That is so at a first start and at a rotation; else
+// something is lost, and nobody would know why everybody has to log in again.
+func noticeOf(logger *zap.Logger) func(*keyring.Key, bool) {
+	return func(key *keyring.Key, first bool) {
+		message, fields := "made a new server secret", []zap.Field(nil)
+		if key != nil {
+			message, fields = "made a new signing key", []zap.Field{zap.String("algorithm", string(key.Algorithm())), zap.String("kid", key.ID())}
+		}
+		if first {
+			fields = append(fields, zap.String("remedy",
+				"if this is not a first start, Caddy has another storage than before; its earlier tokens and sessions are void"))
+		}
+		logger.Info(message, fields...)
+	}
 }
 
 // generates tells whether a key of this server comes from storage.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/throttle"
@@ -17,15 +18,16 @@ type oauthError struct {
 	code        string
 	description string
 
-	reason     string        // for the log: one of a closed set
-	cause      error         // for the log: a fault of the server
-	ours       bool          // for the log: not caused by the client
-	alarm      bool          // for the log: somebody may have stolen something
-	limit      string        // for the log: which limit refused the request
-	remedy     string        // for the log: what the operator can do
-	allow      string        // Allow header of a 405
-	challenge  bool          // whether to send WWW-Authenticate
-	retryAfter time.Duration // Retry-After header of a 429 or 503
+	reason       string        // for the log: one of a closed set
+	cause        error         // for the log: a fault of the server
+	ours         bool          // for the log: not caused by the client
+	alarm        bool          // for the log: somebody may have stolen something
+	limit        string        // for the log: which limit refused the request
+	scopeAllowed []string      // for the log: what might have been asked for
+	remedy       string        // for the log: what the operator can do
+	allow        string        // Allow header of a 405
+	challenge    bool          // whether to send WWW-Authenticate
+	retryAfter   time.Duration // Retry-After header of a 429 or 503
 }
 
 // Error describes the refusal without anything that the client sent.
@@ -62,9 +64,9 @@ func errNotSecure() *oauthError {
 	return e
 }
 
-func errMethod(allow string) *oauthError {
-	e := errInvalidRequest("method", "this endpoint needs the method "+allow)
-	e.status, e.allow = http.StatusMethodNotAllowed, allow
+func errMethod(methods []string) *oauthError {
+	e := errInvalidRequest("method", "this endpoint needs the method "+strings.Join(methods, " or "))
+	e.status, e.allow = http.StatusMethodNotAllowed, strings.Join(methods, ", ")
 	return e
 }
 
@@ -99,6 +101,14 @@ func errInvalidClient(reason string) *oauthError {
 	}
 }
 
+// ofBasic reminds of an encoding that most programs leave out, where Basic was used.
+func (e *oauthError) ofBasic(basic bool) *oauthError {
+	if basic {
+		e.remedy = "in the Basic header both halves are form-urlencoded: + must be sent as %2B, % as %25"
+	}
+	return e
+}
+
 func errUnauthorizedClient() *oauthError {
 	return &oauthError{
 		status: http.StatusBadRequest, code: codeUnauthorizedClient, reason: "grant_not_allowed",
@@ -108,6 +118,16 @@ func errUnauthorizedClient() *oauthError {
 
 func errInvalidScope(reason, description string) *oauthError {
 	return &oauthError{status: http.StatusBadRequest, code: codeInvalidScope, reason: reason, description: description}
+}
+
+// of says what might have been asked for. What was asked for is not logged: somebody may
+// have put a password there.
+func (e *oauthError) of(allowed []string) *oauthError {
+	e.scopeAllowed = allowed
+	if allowed == nil {
+		e.scopeAllowed = []string{}
+	}
+	return e
 }
 
 // errInvalidGrant is one answer for unknown users, wrong passwords and disabled users.
@@ -172,6 +192,7 @@ func errNoKeys() *oauthError {
 func errStorageUnavailable(cause error) *oauthError {
 	return &oauthError{
 		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "storage_unavailable", cause: cause, ours: true,
+		remedy:      storageRemedy(cause),
 		description: "the server cannot answer now, try again later", retryAfter: 2 * time.Second,
 	}
 }

@@ -20,17 +20,18 @@ type tokenRequest struct {
 	received time.Time
 	address  string      // of the client, as Caddy sees it; may be empty
 	header   http.Header // of which Authorization is read, and what end_user_ip names
-	endpoint string      // its name, for metrics
+	endpoint string      // its name, for metrics and the log
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
 
 	params map[string]string // those with a value; absent and empty are the same
 
-	endUserIP netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
-	client    *Client    // as soon as a client of that id is known; grants see it authenticated
-	scopes    []string   // asked for and allowed for the client; nil if the request names none
-	user      *User      // as soon as a user of that name is known, before the password is checked
-	sessionID string     // as soon as a token of that session is there and verified
+	endUserIP  netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
+	client     *Client    // as soon as a client of that id is known; grants see it authenticated
+	scopes     []string   // asked for and allowed for the client; nil if the request names none
+	user       *User      // as soon as a user of that name is known, before the password is checked
+	formerUser string     // the subject of a refresh token whose user is gone or changed
+	sessionID  string     // as soon as a token of that session is there and verified
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {
@@ -48,9 +49,6 @@ func plainAddr(s string) netip.Addr {
 
 // parse reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
 func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
-	if queryHas(r.URL.RawQuery, credentialParameters...) {
-		return errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries")
-	}
 	if !isForm(r.Header["Content-Type"]) {
 		return errInvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
 	}

@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,6 +22,18 @@ func addLogField(r *http.Request, field zap.Field) {
 		extra.Set(field)
 	}
 }
+
+// loggedPath is the path of a request for the log. A query that was encoded into the path
+// stays out as well.
+func loggedPath(r *http.Request) string {
+	path, _, _ := strings.Cut(r.URL.Path, "?")
+	return path
+}
+
+// bounded is a piece of a request, short enough for the log.
+func bounded(s string) string { return s[:min(len(s), maxLogged)] }
+
+const maxLogged = 256
 
 // setUser sets the placeholder from which Caddy's access log takes its user_id.
 func setUser(r *http.Request, user *User) {

@@ -20,7 +20,7 @@ func (s *Server) checkScope(req *tokenRequest) error {
 	allowed := s.allowedScopes(req.client)
 	for _, scope := range scopes {
 		if !slices.Contains(allowed, scope) {
-			return errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client")
+			return errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").of(allowed)
 		}
 	}
 	req.scopes = scopes
@@ -53,7 +53,7 @@ func (u *User) narrow(scopes []string) ([]string, error) {
 	}
 	granted := intersect(scopes, u.Scopes)
 	if len(granted) == 0 && len(scopes) > 0 {
-		return nil, errInvalidScope("scope_not_users", "this user may not have any of these scopes")
+		return nil, errInvalidScope("scope_not_users", "this user may not have any of these scopes").of(u.Scopes)
 	}
 	return granted, nil
 }

@@ -64,7 +64,7 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if err := x.Poll(ctx, x.lifetime()); err != nil {
-		x.logger.Error("reading revocations from storage; trying again at start", zap.Error(err))
+		x.logger.Error("reading revocations from storage; trying again at start", storageFailure(err)...)
 	}
 }
 
@@ -77,7 +77,7 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !failing:
-			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", zap.Error(err))
+			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", storageFailure(err)...)
 		case err == nil && failing:
 			x.logger.Info("revocations are read from storage again")
 		}
@@ -106,7 +106,7 @@ func (x *serverSessions) sweep(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			x.logger.Error("removing old sessions from storage", zap.Error(err))
+			x.logger.Error("removing old sessions from storage", storageFailure(err)...)
 		case swept.AllPast && !warned:
 			warned = true
 			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed, since either the clock is wrong or nobody has refreshed a token for long")

@@ -3,14 +3,18 @@ package caddygrant
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
 // checkAccessToken verifies a token and holds it against what is true now, with what is in
 // memory. What never changes about a token is checked once. An error is the reason for the
-// log; an uncheckedError is no fault of the token.
+// log, and the token beside it says whose it was, if this server issued it; an
+// uncheckedError is no fault of the token.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
@@ -26,16 +30,16 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 		}
 	}
 	if err := s.checkTimes(token); err != nil {
-		return nil, err
+		return token, err
 	}
 	user, err := s.checkParties(keys, token, before.user)
 	if err != nil {
-		return nil, err
+		return token, err
 	}
 	revoked, known := s.sessions.memory.InView(token.session)
 	switch {
 	case revoked:
-		return nil, tokenError("its session was revoked")
+		return token, tokenError("its session was revoked")
 	case !known:
 		return nil, uncheckedError("the revoked sessions were not read yet")
 	}
@@ -49,6 +53,9 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error) {
 	typ, payload, err := keys.ring.Verify(raw)
 	if err != nil {
+		if unknown, ok := errors.AsType[*keyring.UnknownKeyError](err); ok && unknown.Type == typRefreshToken {
+			return nil, tokenError("it is a refresh token; send the access token")
+		}
 		return nil, err
 	}
 	if !slices.Contains(accessTokenTypes, strings.ToLower(typ)) {

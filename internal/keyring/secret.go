@@ -67,7 +67,9 @@ func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 			return err
 		}
 		// What the storage has decides, not what was written to it.
-		secret, err = s.LoadSecret(ctx)
+		if secret, err = s.LoadSecret(ctx); err == nil {
+			s.notice(nil, true)
+		}
 		return err
 	})
 	if err != nil {

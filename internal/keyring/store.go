@@ -36,12 +36,20 @@ const (
 type Store struct {
 	storage certmagic.Storage
 	prefix  string
+	notice  func(*Key, bool)
 }
 
 // NewStore returns the store under a prefix of the storage. The prefix has no slash at its ends, and its parts are
 // lower case and free of "..": storages take keys as paths, and some fold case.
 func NewStore(storage certmagic.Storage, prefix string) *Store {
-	return &Store{storage: storage, prefix: prefix}
+	return &Store{storage: storage, prefix: prefix, notice: func(*Key, bool) {}}
+}
+
+// WithNotice has f called after this node has generated something and read it back: with a signing key and whether it
+// is the first of its algorithm, or with nil and true for a server secret.
+func (s *Store) WithNotice(f func(key *Key, first bool)) *Store {
+	s.notice = f
+	return s
 }
 
 // exclusively runs f while this node alone generates under the prefix. The context of f ends after lockHold at the

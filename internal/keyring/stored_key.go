@@ -99,6 +99,7 @@ func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Dur
 		if err != nil {
 			return err
 		}
+		first := len(keys) == 0
 		name := path.Join(s.keyFolder(a), keyName(next))
 		if err := s.create(ctx, name, content); err != nil {
 			return err
@@ -110,6 +111,7 @@ func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Dur
 		if len(keys) == 0 {
 			return fmt.Errorf("loading signing key %s: stored, but the storage does not list it", name)
 		}
+		s.notice(next, first)
 		return nil
 	})
 	if err != nil {

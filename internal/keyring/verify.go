@@ -14,10 +14,20 @@ import (
 var (
 	ErrMalformed    = errors.New("not a signed token in compact form")
 	ErrCritical     = errors.New("the token has a critical header")
-	ErrUnknownKey   = errors.New("no key of this ring has the token's kid")
+	ErrUnknownKey   = errors.New("this server has no key with the token's kid")
 	ErrWrongKey     = errors.New("the token's algorithm is not that of its key")
 	ErrBadSignature = errors.New("the signature does not verify")
 )
+
+// UnknownKeyError is an [ErrUnknownKey] that knows what the token calls itself, which nobody has verified.
+type UnknownKeyError struct {
+	Type string // `typ` of the header
+}
+
+func (*UnknownKeyError) Error() string { return ErrUnknownKey.Error() }
+
+// Unwrap gives ErrUnknownKey.
+func (*UnknownKeyError) Unwrap() error { return ErrUnknownKey }
 
 // MaxTokenLength is the longest token in bytes that is looked at.
 const MaxTokenLength = 8 << 10
@@ -80,7 +90,7 @@ func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 		return nil, "", ErrCritical
 	}
 	if key = r.byID[h.KeyID]; key == nil {
-		return nil, "", ErrUnknownKey
+		return nil, "", &UnknownKeyError{Type: h.Type}
 	}
 	if h.Algorithm != string(key.algorithm) {
 		return nil, "", ErrWrongKey
