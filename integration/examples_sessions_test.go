@@ -87,6 +87,11 @@ func exampleSessions(t *testing.T, e *example) {
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
 		t.Errorf("the tokens are still there (%v)", err)
 	}
+	for _, command := range []string{"call /contacts", "refresh", "logout"} {
+		if got := fails(command, ""); got != "not logged in: run \"session.sh login <username>\"\n" {
+			t.Errorf("%s says %q", command, got)
+		}
+	}
 	if err := os.WriteFile(file, []byte(last), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -129,7 +129,7 @@ func readmeHtpasswd(t *testing.T, blocks map[string]block) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(string(content), "alice:$2y$10$") || strings.Contains(string(content), "bob") {
+	if !strings.HasPrefix(string(content), "alice:$2y$12$") || strings.Contains(string(content), "bob") {
 		t.Errorf("the file is %s", content)
 	}
 	r.serve("http://api.example.com {\n\timport tokens\n}\n")

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -57,6 +58,11 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 		t.Errorf("/contacts says %q, the README %q", got, blocks["call-answer"].text)
 	}
 	s.do(s.request("GET", "/contacts", "", "X-User: demo")).want(t, 401, "")
+
+	logout := shell(t, s.dir, strings.ReplaceAll(blocks["call"].text+blocks["logout"].text, "8080", port), "")
+	if after, found := strings.CutPrefix(logout, blocks["call-answer"].text+"{}\n"); !found || !strings.HasPrefix(after, "HTTP/1.1 401 ") {
+		t.Errorf("logging out prints %q", logout)
+	}
 
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -113,6 +119,9 @@ func readmeBuild(t *testing.T, blocks map[string]block) {
 	gomod := readRepo(t, "go.mod")
 	module := regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(gomod)[1]
 	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 v(\S+)$`).FindStringSubmatch(gomod)[1]
+	if want := "It needs Caddy " + version + " or newer."; !strings.Contains(readRepo(t, "README.md"), want) {
+		t.Errorf("the README does not say %q", want)
+	}
 	published := strings.TrimSpace(blocks["xcaddy-published"].text)
 	if want := "xcaddy build --with " + module; published != want {
 		t.Errorf("got %q, want %q", published, want)
@@ -134,7 +143,26 @@ func readmeFirstSite(t *testing.T, blocks map[string]block) {
 			t.Fatal(err)
 		}
 	}
-	shell(t, r.etc, blocks["first-files"].text, password+"\n")
+	files := r.path("files")
+	if err := os.Mkdir(files, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	// as when the two that are typed differ: nothing is printed then
+	shell(t, files, "caddy() { return 1; }\n"+blocks["first-files"].text, "")
+	if left := readDir(t, files); !slices.Equal(left, []string{"web.secret"}) {
+		t.Errorf("without a hash there are %v", left)
+	}
+	shell(t, files, blocks["first-files"].text, password+"\n")
+	install, found := strings.CutPrefix(blocks["first-install"].text, "sudo install -o caddy -g caddy ")
+	if !found {
+		t.Fatalf("not the command that installs the files: %s", blocks["first-install"].text)
+	}
+	shell(t, files, fmt.Sprintf("install -o %d -g %d %s", os.Getuid(), os.Getgid(), strings.ReplaceAll(install, "/etc/caddy", r.etc)), "")
+	for _, file := range []string{"users.htpasswd", "web.secret"} {
+		if info, err := os.Stat(filepath.Join(r.etc, file)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("others can read %s: %v %v", file, info, err)
+		}
+	}
 	if secret, _ := os.ReadFile(filepath.Join(r.etc, "web.secret")); !regexp.MustCompile(`^[0-9a-f]{64}$`).Match(secret) {
 		t.Fatalf("not a secret: %q", secret)
 	}
@@ -142,7 +170,7 @@ func readmeFirstSite(t *testing.T, blocks map[string]block) {
 
 	login := strings.ReplaceAll(blocks["first-login"].text, "https://api.example.com", r.url(""))
 	var answer map[string]any
-	unmarshal(t, shell(t, r.etc, login, "", "PASSWORD="+password), &answer)
+	unmarshal(t, bash(t, r.etc, blocks["first-password"].text+login, password+"\n"), &answer)
 	if answer["scope"] != "contacts.read contacts.write" {
 		t.Errorf("got %v", answer)
 	}

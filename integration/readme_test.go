@@ -28,10 +28,10 @@ type readmeGroup struct {
 }
 
 var readmeGroups = append([]readmeGroup{
-	{"the demo runs, and answers as printed", []string{"run", "curl", "answer", "payload", "call", "call-answer", "jwks", "log-line"}, readmeDemo},
+	{"the demo runs, and answers as printed", []string{"run", "curl", "answer", "payload", "call", "call-answer", "logout", "jwks", "log-line"}, readmeDemo},
 	{"the test command is that of .ci/run", []string{"tests"}, readmeTestCommand},
 	{"the build commands are those of xcaddy.txt and .ci/run", []string{"xcaddy", "xcaddy-published", "image"}, readmeBuild},
-	{"the first site", []string{"first-files", "first-site", "first-login", "first-call", "first-received"}, readmeFirstSite},
+	{"the first site", []string{"first-files", "first-install", "first-site", "first-password", "first-login", "first-call", "first-received"}, readmeFirstSite},
 	{"the Caddyfile reference is what the parser accepts", []string{"reference", "bearer-reference"}, readmeReference},
 	{"the JSON is complete and works", []string{"config", "bearer-config", "users-file", "clients-file"}, readmeJSON},
 	{"the metadata", []string{"metadata"}, readmeMetadata},
@@ -134,6 +134,12 @@ func shell(t *testing.T, dir, command, stdin string, env ...string) string {
 		t.Fatalf("%s: %v\n%s%s", command, err, stdout.String(), stderr.String())
 	}
 	return stdout.String()
+}
+
+// bash is shell for what is typed at a prompt: sh has no read that does not echo.
+func bash(t *testing.T, dir, command, stdin string) string {
+	t.Helper()
+	return shell(t, dir, "exec bash -eu -c '"+strings.ReplaceAll(command, "'", `'\''`)+"'", stdin)
 }
 
 // members are the names in a JSON object, in order.

@@ -49,6 +49,7 @@ login() {
 # refresh tries again while nobody answers, or with 503: with the same token, which
 # refresh_grace makes possible if an answer was lost on its way.
 refresh() {
+	logged_in
 	for pause in 1 2 4 0; do
 		answer=$(token refresh_token |
 			post /token -d grant_type=refresh_token --data-urlencode refresh_token@-)
@@ -68,7 +69,13 @@ refresh() {
 	give_up "no refresh: $answer"
 }
 
+# logged_in is for all that needs tokens.
+logged_in() {
+	[ -f "$tokens" ] || give_up 'not logged in: run "session.sh login <username>"'
+}
+
 call() {
+	logged_in
 	ask "$1"
 	if [ "$(status "$answer")" = 401 ]; then
 		refresh
@@ -85,6 +92,7 @@ ask() {
 
 # logout keeps the tokens until the server has said that the session is over.
 logout() {
+	logged_in
 	answer=$(token refresh_token | post /token/revoke --data-urlencode token@-)
 	[ "$(status "$answer")" = 200 ] || give_up "the session may live on, try again: $answer"
 	rm -f "$tokens"
