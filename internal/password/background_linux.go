@@ -13,6 +13,10 @@ import (
 func stepBack() {
 	runtime.LockOSThread()
 	thread := unix.Gettid()
+	if thread == unix.Getpid() { // the main thread stands for the process in ps and top, and never ends
+		runtime.UnlockOSThread()
+		return
+	}
 	priority, err := unix.Getpriority(unix.PRIO_PROCESS, thread)
 	if err != nil {
 		return // the hash goes on as it is

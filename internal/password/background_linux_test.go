@@ -7,10 +7,13 @@ import (
 )
 
 func TestStepBackLowersThePriorityOfOneGoroutineAlone(t *testing.T) {
-	priorityOf := func(f func()) int {
+	tryPriorityOf := func(f func()) int {
 		result := make(chan int)
 		go func() {
-			f()
+			if f(); unix.Gettid() == unix.Getpid() {
+				result <- 0 // the main thread keeps its own
+				return
+			}
 			priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 			if err != nil {
 				t.Error(err)
@@ -18,6 +21,13 @@ func TestStepBackLowersThePriorityOfOneGoroutineAlone(t *testing.T) {
 			result <- priority
 		}()
 		return <-result
+	}
+	priorityOf := func(f func()) int {
+		for {
+			if priority := tryPriorityOf(f); priority > 0 {
+				return priority
+			}
+		}
 	}
 	before := priorityOf(func() {})
 	lowered := priorityOf(stepBack)
