@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"crypto/sha256"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -10,11 +11,13 @@ import (
 // checkedTokens remembers access tokens that were found good, so that a client that comes
 // again and again has its signature and its claims checked once. It knows them by digests,
 // belongs to one set of keys, and says nothing of what may change: whether a token is good
-// now is asked at every request, see checkAccessToken. What was not used for longest goes
-// first when it is full.
+// now is asked at every request, see checkAccessToken.
+//
+// When it is full, what was not used for longest makes room, unless that was a moment ago:
+// of more tokens than it holds, all in use, each would be gone before its next request.
 type checkedTokens struct {
 	mu     sync.Mutex
-	tokens *simplelru.LRU[tokenDigest, checkedToken]
+	tokens *simplelru.LRU[tokenDigest, *checkedToken]
 	size   int // of all tokens in bytes
 }
 
@@ -23,6 +26,7 @@ type checkedToken struct {
 	token *accessToken
 	user  *User
 	size  int // of the token in bytes
+	used  time.Time
 }
 
 // tokenDigest stands for a token as it is sent, all of it. A token has one spelling only.
@@ -35,29 +39,39 @@ func digestToken(raw string) tokenDigest {
 
 func newCheckedTokens() *checkedTokens {
 	c := new(checkedTokens)
-	c.tokens, _ = simplelru.NewLRU(maxCheckedTokens, func(_ tokenDigest, t checkedToken) { c.size -= t.size }) // it fails for sizes below 1 only
+	c.tokens, _ = simplelru.NewLRU(maxCheckedTokens, func(_ tokenDigest, t *checkedToken) { c.size -= t.size }) // it fails for sizes below 1 only
 	return c
 }
 
 func (c *checkedTokens) get(d tokenDigest) (checkedToken, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.tokens.Get(d)
+	t, ok := c.tokens.Get(d)
+	if !ok {
+		return checkedToken{}, false
+	}
+	t.used = now()
+	return *t, true
 }
 
 func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokens.Remove(d)
-	c.tokens.Add(d, t)
-	for c.size += t.size; c.size > maxCheckedSize; {
+	t.used = now()
+	for c.tokens.Len() >= maxCheckedTokens || c.size+t.size > maxCheckedSize {
+		if _, oldest, _ := c.tokens.GetOldest(); t.used.Sub(oldest.used) < inUse {
+			return
+		}
 		c.tokens.RemoveOldest()
 	}
+	c.size += t.size
+	c.tokens.Add(d, &t)
 }
 
-// What is remembered takes about 2 KB beside the length of a token, so this is 32 MB at
-// most.
+// A usual token takes 700 bytes, so this is 25 MB at most, of the longest tokens 35.
 const (
-	maxCheckedTokens = 10_000
-	maxCheckedSize   = 8 << 20
+	maxCheckedTokens = 1 << 15
+	maxCheckedSize   = 20 << 20
+	inUse            = time.Minute
 )

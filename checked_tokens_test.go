@@ -139,32 +139,44 @@ func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
 }
 
 func TestCheckedTokensAreBounded(t *testing.T) {
-	site := newSpeedSite(t, "HS256")
-	token, err := site.endpoint.server.openAccessToken(site.keys(), site.login(t).AccessToken)
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := new(accessToken)
 	for _, test := range []struct {
-		name            string
-		length          int
-		wantLen, wantSz int
+		name   string
+		length int
+		holds  int
 	}{
-		{"many short ones", 500, maxCheckedTokens, 500 * maxCheckedTokens},
-		{"some of the longest", keyring.MaxTokenLength, maxCheckedSize / keyring.MaxTokenLength, maxCheckedSize},
+		{"many short ones", 500, maxCheckedTokens},
+		{"some of the longest", keyring.MaxTokenLength, maxCheckedSize / keyring.MaxTokenLength},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCheckedTokens()
+			c, at := newCheckedTokens(), time.Now()
 			add := func(i int) { c.add(digestToken(fmt.Sprint(i)), checkedToken{token: token, size: test.length}) }
-			for i := range maxCheckedTokens + 100 {
-				add(i)
-				add(i) // again, which is no other
-				if _, ok := c.get(digestToken("0")); !ok {
-					t.Fatal("one that is used all the time is forgotten")
+			has := func(i int) bool { _, ok := c.get(digestToken(fmt.Sprint(i))); return ok }
+			wantFull := func() {
+				t.Helper()
+				if c.tokens.Len() != test.holds || c.size != test.holds*test.length {
+					t.Fatalf("%d tokens of %d bytes, want %d of %d", c.tokens.Len(), c.size, test.holds, test.length)
 				}
 			}
-			if c.tokens.Len() != test.wantLen || c.size != test.wantSz {
-				t.Errorf("%d tokens of %d bytes, want %d of %d", c.tokens.Len(), c.size, test.wantLen, test.wantSz)
+			setClock(t, at)
+			for i := range test.holds {
+				add(i)
+				add(i) // again, which is no other
 			}
+			wantFull()
+			add(-1)
+			if has(-1) || !has(0) {
+				t.Error("one that comes when it is full displaces one that is in use")
+			}
+			setClock(t, at.Add(inUse))
+			if !has(0) {
+				t.Error("one that is in use is forgotten")
+			}
+			add(-1)
+			if !has(-1) || !has(0) || has(1) {
+				t.Error("one that was not used for long does not make room")
+			}
+			wantFull()
 		})
 	}
 }

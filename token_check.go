@@ -44,7 +44,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 		return nil, uncheckedError("the revoked sessions were not read yet")
 	}
 	if !remembered || before.user != user {
-		keys.checked.add(digest, checkedToken{token, user, len(raw)})
+		keys.checked.add(digest, checkedToken{token: token, user: user, size: len(raw)})
 	}
 	return token.of(user), nil
 }
