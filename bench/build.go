@@ -10,10 +10,11 @@ import (
 
 // binaries are the programs that a run starts.
 type binaries struct {
-	caddy string // with the module, as it is in this checkout
-	plain string // without it
-	load  string // the load generator
-	plot  string // what draws, if that is asked for
+	caddy   string // with the module, as it is in this checkout
+	plain   string // without it
+	storage string // what limits a refresh
+	load    string // the load generator
+	plot    string // what draws, if that is asked for
 }
 
 // build compiles them into the directory of the run.
@@ -31,6 +32,7 @@ func (b *bench) build(ctx context.Context, plot bool) error {
 	}{
 		{&b.caddy, "caddy", checkout, "./cmd/caddy"},
 		{&b.plain, "plain", checkout, "./bench/plain"},
+		{&b.storage, "storage", checkout, "./bench/storage"},
 		{&b.load, "load", filepath.Join(checkout, "bench", "load"), "."},
 		{&b.plot, "plot", filepath.Join(checkout, "bench", "plot"), "."},
 	}

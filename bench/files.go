@@ -59,3 +59,19 @@ func writeLines(path string, n int, line func(i int) string) error {
 func writeUsers(path string, n int, hash string) error {
 	return writeLines(path, n, func(i int) string { return fmt.Sprintf("user%d:%s", i, hash) })
 }
+
+// writeManyUsers writes an htpasswd file of manyUsers for a workload in which passwords are remembered: their hash is the
+// cheapest, since it is made once. Their names are in a file of lines as well.
+func (b *bench) writeManyUsers() (users, names string, err error) {
+	hash, err := bcrypted(cheapCost)
+	if err != nil {
+		return "", "", err
+	}
+	users, names = b.path("many.htpasswd"), b.path("names")
+	if err := writeUsers(users, manyUsers, hash); err != nil {
+		return "", "", err
+	}
+	return users, names, writeLines(names, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) })
+}
+
+const manyUsers = 1000

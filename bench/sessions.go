@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
-// logInOften opens that many sessions of user0.
+// logInOften opens that many sessions, of one of many users after the other.
 func logInOften(ctx context.Context, s *server, n int) ([]tokens, error) {
 	const workers = 8
 	c := newClient()
@@ -16,7 +17,7 @@ func logInOften(ctx context.Context, s *server, n int) ([]tokens, error) {
 		running.Go(func() {
 			for i := worker; i < n && errs[worker] == nil; i += workers {
 				var a answer
-				if a, errs[worker] = c.post(ctx, s.url("/token"), login("user0", thePassword), nil); errs[worker] == nil {
+				if a, errs[worker] = c.post(ctx, s.url("/token"), login(fmt.Sprintf("user%d", i%manyUsers), thePassword), nil); errs[worker] == nil {
 					issued[i], errs[worker] = a.tokens()
 				}
 			}

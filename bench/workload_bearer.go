@@ -9,12 +9,8 @@ import (
 // measureBearer compares requests that bearer_auth checks with the same requests unchecked: with one token again and
 // again, and with so many that each was last seen a hundred thousand requests ago.
 func measureBearer(ctx context.Context, b *bench) (findings, error) {
-	hash, err := bcrypted(bcryptCost)
+	users, _, err := b.writeManyUsers()
 	if err != nil {
-		return findings{}, err
-	}
-	users := b.path("one-user.htpasswd")
-	if err := writeUsers(users, 1, hash); err != nil {
 		return findings{}, err
 	}
 	s, err := b.startPinned(ctx, "bearer", b.caddy, "", fmt.Sprintf(`token_endpoint {

@@ -9,12 +9,12 @@ import (
 // it has when it is saturated, which is measured just before. There are no more connections at half: with many, p99 is
 // that of the bursts in which the load generator makes up for its own pauses.
 func measureLatency(ctx context.Context, b *bench) (findings, error) {
-	s, err := startAlgorithms(ctx, b)
+	s, names, err := startAlgorithms(ctx, b)
 	if err != nil {
 		return findings{}, err
 	}
 	defer s.stop()
-	respond, login := respondTarget(s), passwordTarget(s, "HS256")
+	respond, login := respondTarget(s, names), passwordTarget(s, names, "HS256")
 	for _, t := range []target{respond, login} {
 		t.plan.Duration = warming
 		if _, err := b.speed(ctx, &t); err != nil {

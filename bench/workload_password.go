@@ -14,14 +14,14 @@ func measurePassword(ctx context.Context, b *bench) (findings, error) {
 	if err != nil {
 		return findings{}, err
 	}
-	s, err := startAlgorithms(ctx, b)
+	s, names, err := startAlgorithms(ctx, b)
 	if err != nil {
 		return findings{}, err
 	}
 	defer s.stop()
-	targets := []target{respondTarget(s)}
+	targets := []target{respondTarget(s, names)}
 	for _, algorithm := range algorithms {
-		targets = append(targets, passwordTarget(s, algorithm))
+		targets = append(targets, passwordTarget(s, names, algorithm))
 	}
 	for _, other := range others {
 		running, err := other.start(ctx, b)
@@ -29,7 +29,7 @@ func measurePassword(ctx context.Context, b *bench) (findings, error) {
 			return findings{}, err
 		}
 		defer running.stop()
-		t := target{other.name, groupPeers, running.pid(), passwordPlan(running.url("/token"))}
+		t := target{other.name, groupPeers, running.pid(), passwordPlan(running.url("/token"), names)}
 		if other.fixed {
 			t.group = groupLimits
 		}
@@ -70,15 +70,11 @@ func passwordFigures(entries []entry) []figure {
 }
 
 // startAlgorithms runs a Caddy with a token endpoint for each algorithm, and with `respond` of an answer that is as
-// long. Each has a path and a handle of its own, so that none passes through another.
-func startAlgorithms(ctx context.Context, b *bench) (*server, error) {
-	hash, err := bcrypted(bcryptCost)
+// long. Each has a path and a handle of its own, so that none passes through another. names is a file of its users'.
+func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, err error) {
+	users, names, err := b.writeManyUsers()
 	if err != nil {
-		return nil, err
-	}
-	users := b.path("one-user.htpasswd")
-	if err := writeUsers(users, 1, hash); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var site strings.Builder
 	fmt.Fprintf(&site, "handle /json {\n\t\t%s\n\t}\n", respondJSON())
@@ -97,23 +93,25 @@ func startAlgorithms(ctx context.Context, b *bench) (*server, error) {
 	}
 `, path, path, strings.ToLower(algorithm), algorithm, users, theClient)
 	}
-	return b.startPinned(ctx, "algorithms", b.caddy, "", site.String())
+	s, err = b.startPinned(ctx, "algorithms", b.caddy, "", site.String())
+	return s, names, err
 }
 
 // respondTarget is what limits a login: the same request, and an answer that is as long, without any work.
-func respondTarget(s *server) target {
-	return target{"respond", groupLimits, s.pid(), passwordPlan(s.url("/json"))}
+func respondTarget(s *server, names string) target {
+	return target{"respond", groupLimits, s.pid(), passwordPlan(s.url("/json"), names)}
 }
 
-func passwordTarget(s *server, algorithm string) target {
-	return target{algorithm, groupOurs, s.pid(), passwordPlan(s.url(pathOf(algorithm)))}
+func passwordTarget(s *server, names, algorithm string) target {
+	return target{algorithm, groupOurs, s.pid(), passwordPlan(s.url(pathOf(algorithm)), names)}
 }
 
-// passwordPlan is the login of a user whose password is remembered once it was right.
-func passwordPlan(address string) plan {
+// passwordPlan is the logins of users, one after the other, whose passwords are remembered once they were right.
+func passwordPlan(address, names string) plan {
 	return saturating(plan{
 		Method: http.MethodPost, URL: address, Header: map[string]string{"Content-Type": formType},
-		Body: login("user0", thePassword).Encode(),
+		Body:  strings.Replace(login("NAME", thePassword).Encode(), "NAME", "{line}", 1),
+		Lines: names,
 	}, `"access_token"`)
 }
 

@@ -1,27 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
 	"time"
-
-	"github.com/caddyserver/certmagic"
 )
 
 // measureRefresh compares refreshes with what a refresh needs of the storage, which are files here: to lock a name, to
 // read and to write an object, and to unlock. Every session is refreshed once.
 func measureRefresh(ctx context.Context, b *bench) (findings, error) {
-	hash, err := bcrypted(bcryptCost)
+	users, _, err := b.writeManyUsers()
 	if err != nil {
-		return findings{}, err
-	}
-	users := b.path("one-user.htpasswd")
-	if err := writeUsers(users, 1, hash); err != nil {
 		return findings{}, err
 	}
 	s, err := b.startPinned(ctx, "refresh", b.caddy, "", fmt.Sprintf(`token_endpoint {
@@ -78,37 +73,25 @@ func (r *refreshRound) pass(ctx context.Context, b *bench, s *server, number int
 	return nil
 }
 
-// exchanged measures the storage alone, on the server's core: how long each exchange took, in milliseconds.
+// exchanged measures the storage alone, in a process on the server's core: how long each exchange took, in milliseconds.
 func exchanged(ctx context.Context, b *bench) (took []float64, err error) {
-	storage := &certmagic.FileStorage{Path: b.path("exchanged")}
-	err = onCore(b.cores.server, func() error {
-		for begun := time.Now(); time.Since(begun) < refreshTurn; {
-			began := time.Now()
-			if err := exchangeOnce(ctx, storage); err != nil {
-				return fmt.Errorf("the storage: %w", err)
-			}
-			took = append(took, milliseconds(time.Since(began)))
+	var output bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.storage, b.path("exchanged"), refreshTurn.String())
+	cmd.Stdout, cmd.Stderr = &output, os.Stderr
+	if err := onCore(b.cores.server, cmd.Start); err != nil {
+		return nil, err
+	}
+	if err := cmd.Wait(); err != nil {
+		return nil, fmt.Errorf("the storage: %w", err)
+	}
+	for line := range strings.Lines(output.String()) {
+		nanoseconds, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("the storage: %w", err)
 		}
-		return ctx.Err()
-	})
-	return took, err
-}
-
-// exchangeOnce does what is needed to keep something of a new session, in an object that is as large and has such a
-// name.
-func exchangeOnce(ctx context.Context, storage certmagic.Storage) error {
-	id := make([]byte, 20)
-	rand.Read(id) // never fails: it crashes the program instead
-	key := "grant/sessions/20300101/" + hex.EncodeToString(id)
-	lock := key + ".0"
-	if err := storage.Lock(ctx, lock); err != nil {
-		return err
+		took = append(took, milliseconds(time.Duration(nanoseconds)))
 	}
-	if _, err := storage.Load(ctx, key); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("a new object is there already, or: %w", err)
-	}
-	content := fmt.Sprintf(`{"version":1,"generation":1,"answer":"%x","rotated":%d}`, id[:16], time.Now().UnixMilli())
-	return errors.Join(storage.Store(ctx, key, []byte(content)), storage.Unlock(ctx, lock))
+	return took, nil
 }
 
 // refreshed opens sessions and refreshes them, as many as a turn has time for.
