@@ -126,24 +126,24 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		return tokenError("its claims are no JSON object, or one is there twice")
 	}
 	for _, text := range []struct {
-		name string
-		into *string
+		name     string
+		into     *string
+		required bool // then parseAccessToken says so
 	}{
-		{"iss", &t.Issuer},
-		{"sub", &t.Subject},
-		{"jti", &t.ID},
-		{"cid", &t.CID},
-		{"client_id", &t.ClientID},
-		{"scope", &t.Scope},
-		{"username", &t.Username},
-		{"sid", &t.SessionID},
-		{"cver", &t.CredentialVersion},
+		{"iss", &t.Issuer, false},
+		{"sub", &t.Subject, true},
+		{"jti", &t.ID, true},
+		{"cid", &t.CID, true},
+		{"client_id", &t.ClientID, false},
+		{"scope", &t.Scope, false},
+		{"username", &t.Username, true},
+		{"sid", &t.SessionID, true},
+		{"cver", &t.CredentialVersion, true},
 	} {
-		if claim, there := claims[text.name]; there {
-			var ok bool
-			if *text.into, ok = claim.(string); !ok {
-				return tokenError(text.name + " is malformed")
-			}
+		claim, there := claims[text.name]
+		var ok bool
+		if *text.into, ok = claim.(string); there && !ok && !text.required {
+			return tokenError(text.name + " is malformed")
 		}
 		delete(claims, text.name)
 	}
@@ -158,7 +158,7 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		if claim, there := claims[date.name]; there {
 			var ok bool
 			if *date.into, ok = numericDate(claim); !ok {
-				return tokenError(date.name + " is malformed")
+				return tokenError(date.name + " is missing or malformed")
 			}
 		}
 		delete(claims, date.name)
@@ -182,7 +182,7 @@ func (t *accessToken) readStrictly(payload []byte) error {
 // decodeStrictly decodes one JSON value, with its numbers as they are written.
 func decodeStrictly(encoded []byte, into any) error {
 	decoder := strictjson.NewDecoder(bytes.NewReader(encoded))
-	decoder.UseNumber()
+	decoder.SetNumberType(strictjson.UnmarshalJSONNumber)
 	if err := decoder.Decode(into); err != nil {
 		return err
 	}
