@@ -116,6 +116,12 @@ func parseAccessToken(payload []byte) (*accessToken, error) {
 	if t.Scope != "" {
 		t.scopes = strings.Split(t.Scope, " ")
 	}
+	if t.ClientID == t.CID { // one string is enough for a token that is remembered
+		t.ClientID = t.CID
+	}
+	if t.Username == t.Subject {
+		t.Username = t.Subject
+	}
 	return t, nil
 }
 

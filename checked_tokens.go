@@ -25,16 +25,18 @@ type checkedTokens struct {
 type checkedToken struct {
 	token *accessToken
 	user  *User
-	size  int // of the token in bytes
-	used  time.Time
+	size  int   // of the token in bytes
+	used  int64 // unix nanoseconds
 }
 
-// tokenDigest stands for a token as it is sent, all of it. A token has one spelling only.
-type tokenDigest [sha256.Size]byte
+// tokenDigest stands for a token as it is sent, all of it, which has one spelling only. It is half of a SHA-256: to find
+// a token for one of those that are remembered takes more than 2^110 tries.
+type tokenDigest [sha256.Size / 2]byte
 
 func digestToken(raw string) tokenDigest {
 	var room [1024]byte // enough for most, without an allocation
-	return sha256.Sum256(append(room[:0], raw...))
+	sum := sha256.Sum256(append(room[:0], raw...))
+	return tokenDigest(sum[:sha256.Size/2])
 }
 
 func newCheckedTokens() *checkedTokens {
@@ -50,7 +52,7 @@ func (c *checkedTokens) get(d tokenDigest) (checkedToken, bool) {
 	if !ok {
 		return checkedToken{}, false
 	}
-	t.used = now()
+	t.used = now().UnixNano()
 	return *t, true
 }
 
@@ -58,9 +60,9 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokens.Remove(d)
-	t.used = now()
+	t.used = now().UnixNano()
 	for c.tokens.Len() >= maxCheckedTokens || c.size+t.size > maxCheckedSize {
-		if _, oldest, _ := c.tokens.GetOldest(); t.used.Sub(oldest.used) < inUse {
+		if _, oldest, _ := c.tokens.GetOldest(); time.Duration(t.used-oldest.used) < inUse {
 			return
 		}
 		c.tokens.RemoveOldest()
@@ -69,7 +71,7 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.tokens.Add(d, &t)
 }
 
-// A usual token takes 700 bytes, so this is 25 MB at most, of the longest tokens 35.
+// A usual token takes 600 bytes, so this is 20 MB at most, of the longest tokens 35.
 const (
 	maxCheckedTokens = 1 << 15
 	maxCheckedSize   = 20 << 20
