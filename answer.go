@@ -1,12 +1,9 @@
 package caddygrant
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync"
 )
 
 // writeJSON sends an answer that no cache may keep (RFC 6749 §5.1).
@@ -24,18 +21,15 @@ func writeCacheable(w http.ResponseWriter, contentType string, body any) error {
 }
 
 func write(w http.ResponseWriter, status int, contentType string, body any) error {
-	encoded := buffers.Get().(*bytes.Buffer)
+	encoded := borrowBuffer()
 	defer buffers.Put(encoded)
-	encoded.Reset()
-	if err := json.NewEncoder(encoded).Encode(body); err != nil {
+	if err := appendJSON(encoded, body); err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
+	encoded.WriteByte('\n')
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(encoded.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(encoded.Bytes())
 	return err
 }
-
-// buffers are for answers, which are a few kilobytes.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}

@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -39,7 +38,9 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 		ttl = own
 	}
 	expires := earlier(time.Unix(access.IssuedAt, 0).Add(ttl), current.ends).Unix()
-	payload, err := json.Marshal(&refreshToken{
+	payload := borrowBuffer()
+	defer buffers.Put(payload)
+	err := appendJSON(payload, &refreshToken{
 		ClientID:          access.ClientID,
 		AccessTokenID:     access.ID,
 		RefreshTokenID:    newTokenID(),
@@ -56,7 +57,7 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 	if err != nil {
 		return "", fmt.Errorf("encoding a refresh token: %w", err)
 	}
-	token, err := keys.refresh.Sign(payload)
+	token, err := keys.refresh.Sign(payload.Bytes())
 	if err != nil {
 		return "", fmt.Errorf("signing a refresh token: %w", err)
 	}

@@ -2,7 +2,6 @@ package caddygrant
 
 import (
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/netip"
@@ -90,33 +89,38 @@ func isForm(contentTypes []string) bool {
 }
 
 // readBody reads the body within its bounds of size and time.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.ContentLength > maxBodySize {
-		return nil, errBodyTooLarge()
+		return "", errBodyTooLarge()
 	}
 	controller := http.NewResponseController(w)
 	if controller.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
 		// the deadline is that of the connection: left in place, it would end the request
 		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodySize))
+	body := borrowBuffer()
+	defer func() {
+		clear(body.Bytes()) // it holds secrets
+		buffers.Put(body)
+	}()
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBodySize))
 	// request_body may have wrapped the body with a lower bound
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, errBodyTooLarge()
+		return "", errBodyTooLarge()
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return nil, errInvalidRequest("body_too_slow", "the body did not arrive in time")
+		return "", errInvalidRequest("body_too_slow", "the body did not arrive in time")
 	}
 	if err != nil {
-		return nil, errInvalidRequest("body_incomplete", "the body could not be read")
+		return "", errInvalidRequest("body_incomplete", "the body could not be read")
 	}
-	return body, nil
+	return body.String(), nil
 }
 
 // parseForm decodes a form. Every parameter may be there once only, and an empty one
 // counts as absent (RFC 6749 §3.2).
-func parseForm(body []byte) (map[string]string, error) {
-	values, err := url.ParseQuery(string(body))
+func parseForm(body string) (map[string]string, error) {
+	values, err := url.ParseQuery(body)
 	if err != nil {
 		return nil, errInvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
 	}

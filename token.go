@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -56,18 +57,21 @@ type accessClaims struct {
 	own map[string]json.RawMessage // the user's own; none is named like those above
 }
 
-// encode writes the claims, with the user's own beside the others. As a MarshalJSON it would have encoding/json check
-// and copy everything once more.
-func (c *accessClaims) encode() ([]byte, error) {
-	encoded, err := json.Marshal(c)
-	if err != nil || len(c.own) == 0 {
-		return encoded, err
+// encode writes the claims, with the user's own beside the others. As a MarshalJSON it would
+// have encoding/json check and copy everything once more.
+func (c *accessClaims) encode(into *bytes.Buffer) error {
+	if err := appendJSON(into, c); err != nil || len(c.own) == 0 {
+		return err
 	}
-	own, err := json.Marshal(c.own)
-	if err != nil {
-		return nil, err
+	end := into.Len() - 1 // of ours
+	if err := appendJSON(into, c.own); err != nil {
+		return err
 	}
-	return append(append(encoded[:len(encoded)-1], ','), own[1:]...), nil
+	both := into.Bytes() // with two braces between them, where a comma belongs
+	both[end] = ','
+	copy(both[end+1:], both[end+2:])
+	into.Truncate(len(both) - 1)
+	return nil
 }
 
 // issue makes the tokens of an authorization. The access token comes first: if it cannot
@@ -80,11 +84,12 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 	}
 	req.sessionID = current.id.String()
 	claims := s.accessClaims(keys, req.client, a, current, issued)
-	payload, err := claims.encode()
-	if err != nil {
+	payload := borrowBuffer()
+	defer buffers.Put(payload)
+	if err := claims.encode(payload); err != nil {
 		return nil, fmt.Errorf("encoding an access token: %w", err)
 	}
-	access, err := keys.ring.Sign(payload)
+	access, err := keys.ring.Sign(payload.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("signing an access token: %w", err)
 	}
