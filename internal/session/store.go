@@ -114,11 +114,14 @@ func (s *Store) askWitness(ctx context.Context) error {
 	if s.witness == "" {
 		return nil
 	}
-	found, err := s.load(ctx, s.witness)
-	if err == nil && found == nil {
-		err = unavailable("loading "+s.witness, errors.New("it was there before: is another storage in its place, or a volume not mounted?"))
+	_, err := s.storage.Stat(ctx, s.witness) // which takes a fifth of the time that Load does, and reads nothing
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return unavailable("looking for "+s.witness, errors.New("it was there before: is another storage in its place, or a volume not mounted?"))
+	case err != nil:
+		return unavailable("looking for "+s.witness, err)
 	}
-	return err
+	return nil
 }
 
 // judge says which generation to hand out for the given one: the same means that the next one has to be made. It holds
