@@ -30,6 +30,31 @@ type accessToken struct {
 // textClaim is a claim that is a string, a number or a boolean.
 type textClaim struct{ name, text string }
 
+// memory is about how much a token of that length takes in memory, in bytes. What it has of
+// other claims can be many times as large as it was encoded.
+func (t *accessToken) memory(length int) int { return 200 + length + memoryOf(t.others) }
+
+func memoryOf(claim any) int {
+	switch claim := claim.(type) {
+	case map[string]any:
+		if len(claim) == 0 {
+			return 50
+		}
+		size := 350
+		for name, member := range claim {
+			size += 50 + len(name) + memoryOf(member)
+		}
+		return size
+	case []any:
+		size := 50
+		for _, element := range claim {
+			size += 20 + memoryOf(element)
+		}
+		return size
+	}
+	return 50 // a string or a number, which is as long as it was encoded
+}
+
 // of is the token with its user's name as it is now: the one with which the user logged in
 // may belong to somebody else since.
 func (t *accessToken) of(user *User) *accessToken {
@@ -108,8 +133,13 @@ func parseAccessToken(payload []byte) (*accessToken, error) {
 	if t.Expires == 0 || !validDate(t.Expires) {
 		return nil, tokenError("exp is missing or malformed")
 	}
-	if !validDate(t.NotBefore) {
-		return nil, tokenError("nbf is malformed")
+	for _, date := range []struct {
+		name    string
+		seconds int64
+	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
+		if !validDate(date.seconds) {
+			return nil, tokenError(date.name + " is missing or malformed")
+		}
 	}
 	var ok bool
 	if t.session, ok = session.ParseID(t.SessionID); !ok {

@@ -22,7 +22,6 @@ func writeCacheable(w http.ResponseWriter, contentType string, body any) error {
 
 func write(w http.ResponseWriter, status int, contentType string, body any) error {
 	encoded := borrowBuffer()
-	defer buffers.Put(encoded)
 	if err := appendJSON(encoded, body); err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
@@ -31,5 +30,8 @@ func write(w http.ResponseWriter, status int, contentType string, body any) erro
 	w.Header().Set("Content-Length", strconv.Itoa(encoded.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(encoded.Bytes())
+	if err == nil { // else it is not sure that nobody reads it any more
+		buffers.Put(encoded)
+	}
 	return err
 }

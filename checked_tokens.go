@@ -18,14 +18,14 @@ import (
 type checkedTokens struct {
 	mu     sync.Mutex
 	tokens *simplelru.LRU[tokenDigest, *checkedToken]
-	size   int // of all tokens in bytes
+	size   int // of all tokens in memory, in bytes
 }
 
 // checkedToken is a token, and the user for whom it was found good.
 type checkedToken struct {
 	token *accessToken
 	user  *User
-	size  int   // of the token in bytes
+	size  int   // of the token in memory, in bytes
 	used  int64 // unix nanoseconds
 }
 
@@ -62,7 +62,7 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.tokens.Remove(d)
 	t.used = now().UnixNano()
 	for c.tokens.Len() >= maxCheckedTokens || c.size+t.size > maxCheckedSize {
-		if _, oldest, _ := c.tokens.GetOldest(); time.Duration(t.used-oldest.used) < inUse {
+		if _, oldest, any := c.tokens.GetOldest(); !any || time.Duration(t.used-oldest.used) < inUse {
 			return
 		}
 		c.tokens.RemoveOldest()
@@ -71,9 +71,9 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.tokens.Add(d, &t)
 }
 
-// A usual token takes 600 bytes, so this is 20 MB at most, of the longest tokens 35.
+// The sizes are estimates. A usual token takes 650 bytes.
 const (
 	maxCheckedTokens = 1 << 15
-	maxCheckedSize   = 20 << 20
+	maxCheckedSize   = 24 << 20
 	inUse            = time.Minute
 )

@@ -20,6 +20,9 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	if keys == nil {
 		return nil, uncheckedError("no key to verify tokens with yet")
 	}
+	if len(raw) > keyring.MaxTokenLength {
+		return nil, keyring.ErrMalformed
+	}
 	digest := digestToken(raw)
 	before, remembered := keys.checked.get(digest)
 	token := before.token
@@ -44,7 +47,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 		return nil, uncheckedError("the revoked sessions were not read yet")
 	}
 	if !remembered || before.user != user {
-		keys.checked.add(digest, checkedToken{token: token, user: user, size: len(raw)})
+		keys.checked.add(digest, checkedToken{token: token, user: user, size: token.memory(len(raw))})
 	}
 	return token.of(user), nil
 }

@@ -22,10 +22,11 @@ func NewKey(of func() hash.Hash, secret []byte) Key {
 // Append appends the HMAC of all parts, one after the other, to b.
 func (k Key) Append(b []byte, parts ...[]byte) []byte {
 	h := k.hashes.Get().(hash.Hash)
-	defer k.hashes.Put(h)
-	h.Reset()
 	for _, part := range parts {
 		h.Write(part)
 	}
-	return h.Sum(b)
+	b = h.Sum(b)
+	h.Reset() // it keeps the end of the message otherwise, which may be a password
+	k.hashes.Put(h)
+	return b
 }
