@@ -19,7 +19,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
-	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 // serverKeys is what a server signs with: the keys of its config, those that are
@@ -35,21 +34,6 @@ type serverKeys struct {
 	poolKey    string // empty until taken
 	inForce    atomic.Pointer[keySet]
 	attempted  chan struct{} // closed after the first attempt to generate what is missing
-}
-
-// keySet is a complete set of keys; requests hold one from beginning to end.
-type keySet struct {
-	ring              *keyring.Ring
-	refresh           *keyring.Ring // for refresh tokens alone
-	credentialVersion mac.Key       // of `cver`
-	decoy             mac.Key       // of the choice of decoys
-
-	checked *checkedTokens // by these keys
-}
-
-// same tells whether it has the same keys.
-func (k *keySet) same(other *keySet) bool {
-	return k.ring.Equal(other.ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
 }
 
 // generatedKeys is what was read from storage. It outlives a reload, so that a storage
@@ -290,16 +274,9 @@ func (k *serverKeys) assemble() error {
 	if err != nil {
 		return err
 	}
-	refresh, err := refreshRing(k.pooled.secret)
+	set, err := newKeySet(ring, k.pooled.secret)
 	if err != nil {
 		return err
-	}
-	set := &keySet{
-		ring:              ring,
-		refresh:           refresh,
-		credentialVersion: mac.NewKey(sha256.New, k.pooled.secret.Derive("credential version", sha256.Size)),
-		decoy:             mac.NewKey(sha256.New, k.pooled.secret.Derive("decoy", sha256.Size)),
-		checked:           newCheckedTokens(),
 	}
 	before := k.inForce.Load()
 	if before != nil && before.same(set) {
@@ -310,16 +287,6 @@ func (k *serverKeys) assemble() error {
 	}
 	k.inForce.Store(set)
 	return nil
-}
-
-// refreshRing is the key of refresh tokens. It comes from the server secret and from
-// nothing else, so that nobody who has a signing key can make one.
-func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
-	key, err := keyring.NewHMACKey("HS256", secret.Derive("refresh token", sha256.Size))
-	if err != nil {
-		return nil, fmt.Errorf("deriving the key of refresh tokens: %w", err)
-	}
-	return keyring.NewRing(typRefreshToken, key)
 }
 
 // release gives back the reference to the generated keys.
