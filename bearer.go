@@ -245,8 +245,8 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	return refusal.send(w, b.Server)
 }
 
-// log writes the one line of a refusal. Client, user and session are named if the token's
-// signature is good, whatever else is not.
+// log writes the one line of a refusal. Client, user and session are named if the token is
+// an access token that this server issued, whatever became of it since.
 func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) {
 	level := zapcore.InfoLevel
 	if refusal.status == http.StatusServiceUnavailable {

@@ -16,7 +16,7 @@ type bearerError struct {
 	scope  string // what insufficient_scope asks for
 	reason string // for the log
 
-	token *accessToken // if its signature is good, so that its claims can be believed
+	token *accessToken // if this server issued it, so that its claims can be believed
 
 	anonymous bool // no Bearer credentials, rather than bad ones
 }

@@ -26,7 +26,7 @@ type Client struct {
 
 	// The client secret in plaintext, for clients in the config only. Placeholders are
 	// replaced at start; use `{env.*}` or `{file.*}`, which keep it out of the config. What
-	// looks like one without its braces, or is the path of a file, is refused.
+	// looks like one without its braces, or like the path of a file, is refused.
 	// Default: none, then secret_hash or public is needed.
 	Secret string `json:"secret,omitempty"`
 
