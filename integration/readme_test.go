@@ -40,6 +40,7 @@ var readmeGroups = append([]readmeGroup{
 	{"a site with several keys", []string{"signing-keys"}, readmeSigningKeys},
 	{"a session goes on, is introspected and ends", []string{"refresh", "revoke", "introspect", "introspection"}, readmeSessions},
 	{"an app that introspects", []string{"introspecting"}, readmeIntrospecting},
+	{"the benchmark has the flags of its command", []string{"bench"}, readmeBench},
 	{"the filter of the access log", []string{"access-log"}, readmeAccessLog},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, readmeUnderAttack},
 }, slices.Concat(recipeGroups, bearerRecipeGroups)...)
