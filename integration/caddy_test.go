@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -140,11 +141,12 @@ type answer struct {
 }
 
 // do sends a request. While two configs overlap at a reload, Caddy resets connections that
-// the old one had not accepted yet; those, and only those, are tried again.
+// the old one had not accepted yet, and closes those that it had and that are new; those,
+// and only those, are tried again.
 func (s *site) do(r *http.Request) answer {
 	s.t.Helper()
 	response, err := s.client.Do(r)
-	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ {
+	for try := 0; (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) && try < 3; try++ {
 		if r.GetBody != nil {
 			r.Body, _ = r.GetBody()
 		}
@@ -282,16 +284,24 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("still not so: %s", what)
 }
 
-// freePort returns a TCP port of the loopback that nobody listens on.
+// freePort returns a TCP port of the loopback that nobody listens on, another one each time: the system may give the
+// one that was just closed again.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := listener.Addr().(*net.TCPAddr).Port
+		listener.Close()
+		if _, again := givenPorts.LoadOrStore(port, true); !again {
+			return port
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
+
+var givenPorts sync.Map // of int
 
 // Hashes of "correct horse", made by the tools of their names.
 const (
