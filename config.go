@@ -278,61 +278,6 @@ func isLoopbackHost(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// resolved replaces the placeholders of a setting. One that is unknown or empty is an
-// error: the operator meant something to be there.
-func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
-	if value == "" {
-		return "", nil
-	}
-	out, err := repl.ReplaceOrErr(value, true, true)
-	switch {
-	case err == nil:
-	case strings.HasPrefix(value, "{file."):
-		return "", fmt.Errorf("%s: the file of %s is missing, empty or not readable for Caddy", setting, value)
-	case strings.HasPrefix(value, "{env."):
-		return "", fmt.Errorf("%s: the environment variable of %s is not set, or empty", setting, value)
-	default:
-		return "", fmt.Errorf("%s: %w", setting, err)
-	}
-	if out == "" {
-		return "", fmt.Errorf("%s: it is empty", setting)
-	}
-	return out, nil
-}
-
-// resolvedSecret is resolved for a secret: its errors name a placeholder only where the
-// whole value is one, since anything else may be a piece of the secret.
-func resolvedSecret(repl *caddy.Replacer, setting, value string) (string, error) {
-	if err := checkLiteralSecret(setting, value); err != nil {
-		return "", err
-	}
-	out, err := resolved(repl, setting, value)
-	switch {
-	case err != nil && !wholePlaceholder.MatchString(value):
-		return "", fmt.Errorf("%s: it holds a placeholder that is unknown or empty; a literal { is written \\{", setting)
-	case err != nil:
-		return "", err
-	}
-	return out, checkReplacedSecret(setting, value, out)
-}
-
-func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]string, error) {
-	if values == nil {
-		return nil, nil
-	}
-	out := make([]string, len(values))
-	for i, value := range values {
-		var err error
-		if out[i], err = resolved(repl, setting, value); err != nil {
-			return nil, err
-		}
-		if out[i] == "" {
-			return nil, fmt.Errorf("%s: a value is empty", setting)
-		}
-	}
-	return out, nil
-}
-
 // validateTTL wants whole seconds, which is what a token can say.
 func validateTTL(setting string, ttl caddy.Duration) error {
 	d := time.Duration(ttl)
