@@ -28,7 +28,7 @@ type route struct {
 }
 
 // takesCredentials tells whether clients send secrets to the endpoint. One in the query is
-// the first thing to tell them of: whatever else is wrong, it is in logs now.
+// told of whatever the method, since it is in logs now.
 func (r *route) takesCredentials() bool { return slices.Contains(r.methods, http.MethodPost) }
 
 // newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
@@ -80,11 +80,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 		return h.refuse(w, r, req, errNoEndpoint())
 	}
 	route := h.routes.each[i]
-	if route.takesCredentials() && queryHas(r.URL.RawQuery, credentialParameters...) {
-		return h.refuse(w, r, req, errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries"))
-	}
-	if !slices.Contains(route.methods, r.Method) {
-		return h.refuse(w, r, req, errMethod(route.methods))
+	leaked := route.takesCredentials() && queryHas(r.URL.RawQuery, credentialParameters...)
+	switch {
+	case !slices.Contains(route.methods, r.Method):
+		return h.refuse(w, r, req, errMethod(route.methods, leaked))
+	case leaked:
+		return h.refuse(w, r, req, errCredentialsInQuery())
 	}
 	return route.serve(h, w, r, req)
 }

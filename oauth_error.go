@@ -64,9 +64,20 @@ func errNotSecure() *oauthError {
 	return e
 }
 
-func errMethod(methods []string) *oauthError {
+// errMethod tells of credentials in the query too, if they are there.
+func errMethod(methods []string, leaked bool) *oauthError {
 	e := errInvalidRequest("method", "this endpoint needs the method "+strings.Join(methods, " or "))
 	e.status, e.allow = http.StatusMethodNotAllowed, strings.Join(methods, ", ")
+	if leaked {
+		other := errCredentialsInQuery()
+		e.description, e.remedy = e.description+", and "+other.description, other.remedy
+	}
+	return e
+}
+
+func errCredentialsInQuery() *oauthError {
+	e := errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries")
+	e.remedy = "change the password, secret or token that was in the URL: logs have it now"
 	return e
 }
 

@@ -209,8 +209,8 @@ func TestOrderOfChecks(t *testing.T) {
 		fault  func(r *request)
 	}{
 		{"transport", "not_secure", 400, "invalid_request", func(r *request) { r.header["X-Forwarded-Proto"] = "http" }},
-		{"credentials in the query", "credentials_in_query", 400, "invalid_request", func(r *request) { r.target += "?password=x" }},
 		{"method", "method", 405, "invalid_request", func(r *request) { r.method = "PUT" }},
+		{"credentials in the query", "credentials_in_query", 400, "invalid_request", func(r *request) { r.target += "?password=x" }},
 		{"content type", "content_type", 400, "invalid_request", func(r *request) { r.header["Content-Type"] = "text/plain" }},
 		{"size", "body_too_large", 413, "invalid_request", func(r *request) { r.suffix += strings.Repeat("x", 65<<10) }},
 		{"syntax", "form_malformed", 400, "invalid_request", func(r *request) { r.suffix = "&x=%zz" + r.suffix }},

@@ -115,16 +115,23 @@ func TestARefusalAtTheEndpointSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A password in the URL is in logs by now, whatever the method: that is the answer.
+// A password in the URL is in logs by now, whatever the method: the client and the operator
+// are told.
 func TestCredentialsInTheQueryOfEveryMethod(t *testing.T) {
 	s := start(t, basicSite)
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "PATCH", "POST"} {
 		for _, path := range []string{"/token", "/token/revoke", "/token/introspect"} {
+			status, reason := 405, "method"
+			if method == "POST" {
+				status, reason = 400, "credentials_in_query"
+			}
 			a := s.do(s.request(method, path+"?password=hunter2", ""))
-			if a.status != 400 || method != "HEAD" && a.json["error"] != "invalid_request" {
+			if a.status != status || method != "HEAD" && !strings.Contains(string(a.body), "credentials belong in the body, not in the query") {
 				t.Errorf("%s %s: %d %s", method, path, a.status, a.body)
 			}
-			s.wantRefusal(t, "http.handlers.token_endpoint", map[string]any{"reason": "credentials_in_query"})
+			s.wantRefusal(t, "http.handlers.token_endpoint", map[string]any{
+				"reason": reason, "remedy": "change the password, secret or token that was in the URL: logs have it now",
+			})
 		}
 	}
 	s.do(s.request("GET", "/token/jwks?token=x", "")).want(t, 200, "")
