@@ -69,17 +69,22 @@ func errMethod(methods []string, leaked bool) *oauthError {
 	e := errInvalidRequest("method", "this endpoint needs the method "+strings.Join(methods, " or "))
 	e.status, e.allow = http.StatusMethodNotAllowed, strings.Join(methods, ", ")
 	if leaked {
-		other := errCredentialsInQuery()
-		e.description, e.remedy = e.description+", and "+other.description, other.remedy
+		e.description += ", and " + notInQuery
+		e.remedy = changeLeaked
 	}
 	return e
 }
 
 func errCredentialsInQuery() *oauthError {
-	e := errInvalidRequest("credentials_in_query", "credentials belong in the body, not in the query: logs and browsers keep queries")
-	e.remedy = "change the password, secret or token that was in the URL: logs have it now"
+	e := errInvalidRequest("credentials_in_query", notInQuery)
+	e.remedy = changeLeaked
 	return e
 }
+
+const (
+	notInQuery   = "credentials belong in the body, not in the query: logs and browsers keep queries"
+	changeLeaked = "change the password, secret or token that was in the URL: logs have it now"
+)
 
 func errNoEndpoint() *oauthError {
 	e := errInvalidRequest("no_such_endpoint", "there is no endpoint at this path")

@@ -33,7 +33,7 @@ func readmeAccessLog(t *testing.T, blocks map[string]block) {
 			t.Fatal(err)
 		}
 		for path, status := range map[string]int{
-			"/token?password=hunter2": 400, "/token?x=%zz&client_secret=hunter2": 400, "/app?access_token=hunter2": 400, "/app?password=hunter2": 401,
+			"/token?password=hunter2": 405, "/token?x=%zz&client_secret=hunter2": 405, "/app?access_token=hunter2": 400, "/app?password=hunter2": 401,
 		} {
 			r.client.CloseIdleConnections()
 			if a := r.do(r.request("GET", path, "")); a.status != status {
