@@ -13,6 +13,7 @@ type binaries struct {
 	caddy   string // with the module, as it is in this checkout
 	plain   string // without it
 	storage string // what limits a refresh
+	hash    string // what limits a cold login
 	load    string // the load generator
 	plot    string // what draws, if that is asked for
 }
@@ -33,6 +34,7 @@ func (b *bench) build(ctx context.Context, plot bool) error {
 		{&b.caddy, "caddy", checkout, "./cmd/caddy"},
 		{&b.plain, "plain", checkout, "./bench/plain"},
 		{&b.storage, "storage", checkout, "./bench/storage"},
+		{&b.hash, "hash", checkout, "./bench/hash"},
 		{&b.load, "load", filepath.Join(checkout, "bench", "load"), "."},
 		{&b.plot, "plot", filepath.Join(checkout, "bench", "plot"), "."},
 	}
