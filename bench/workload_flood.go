@@ -236,7 +236,7 @@ const (
 
 	// Enough for half of the rate, also beside the flood. With many more, p99 is that of the bursts in which the load
 	// generator makes up for its own pauses, and moves between 2 and 25 ms without any flood.
-	steadyWorkers = 16
+	steadyWorkers = 32
 
 	ownersPerRound = 3
 
