@@ -29,8 +29,8 @@ type checkedToken struct {
 	used  int64 // unix nanoseconds
 }
 
-// tokenDigest stands for a token as it is sent, all of it, which has one spelling only. It is half of a SHA-256: to find
-// a token for one of those that are remembered takes more than 2^110 tries.
+// tokenDigest stands for a token as it is sent, all of it, which has one spelling only. It is
+// half of a SHA-256: to find a token for one that is remembered takes more than 2^110 tries.
 type tokenDigest [sha256.Size / 2]byte
 
 func digestToken(raw string) tokenDigest {
@@ -41,7 +41,8 @@ func digestToken(raw string) tokenDigest {
 
 func newCheckedTokens() *checkedTokens {
 	c := new(checkedTokens)
-	c.tokens, _ = simplelru.NewLRU(maxCheckedTokens, func(_ tokenDigest, t *checkedToken) { c.size -= t.size }) // it fails for sizes below 1 only
+	evicted := func(_ tokenDigest, t *checkedToken) { c.size -= t.size }
+	c.tokens, _ = simplelru.NewLRU(maxCheckedTokens, evicted) // it fails for sizes below 1 only
 	return c
 }
 

@@ -1,13 +1,10 @@
 package caddygrant
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -38,33 +35,6 @@ func (s *Server) loadClients(ctx caddy.Context) error {
 		s.clients.sources = append(s.clients.sources, source)
 	}
 	return nil
-}
-
-// warnOfGrants says which clients list a grant that the server does not offer: they never
-// get it, and no request tells why. It is said once per config, of what the files have
-// then. One list may be for several servers, so it is no error. To a client that
-// introspects, a grant that is not offered is a way to have none.
-func (s *Server) warnOfGrants() {
-	for _, grantType := range []string{grantTypePassword, grantTypeRefreshToken} {
-		if s.grants[grantType] != nil {
-			continue
-		}
-		for _, source := range s.clients.sources {
-			count, first := 0, ""
-			for client := range source.All() {
-				if client.Introspect == nil && slices.Contains(client.Grants, grantType) {
-					count++
-					first = cmp.Or(first, client.ID)
-				}
-			}
-			if count > 0 {
-				s.logger.Warn("clients list a grant that the server does not offer",
-					zap.String("grant_type", grantType), zap.String("source", source.String()),
-					zap.Int("count", count), zap.String("client_id", first),
-					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
-			}
-		}
-	}
 }
 
 func (d *clientDirectory) byID(id string) *Client {

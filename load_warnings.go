@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 )
 
 // What a config may say, though it hardly means it, is warned of at a start and a reload.
-// This file has what one setting by itself shows; see also warnOfGrants.
 
 // warnOfConfig looks at the server's own settings and at the users and clients in the
 // config. Those in files are followed, and warned of whenever they change.
@@ -45,6 +45,33 @@ func (s *Server) warnOfClient(client *Client) {
 	warnOfCommas(s.logger, slices.Concat(client.Scopes, client.DefaultScopes), id)
 	s.warnOfLifetime("refresh_token_ttl", client.RefreshTokenTTL, id)
 	s.warnOfLifetime("access_token_ttl", client.AccessTokenTTL, id)
+}
+
+// warnOfGrants says which clients list a grant that the server does not offer: they never
+// get it, and no request tells why. It is said once per config, of what the files have
+// then. One list may be for several servers, so it is no error. To a client that
+// introspects, a grant that is not offered is a way to have none.
+func (s *Server) warnOfGrants() {
+	for _, grantType := range []string{grantTypePassword, grantTypeRefreshToken} {
+		if s.grants[grantType] != nil {
+			continue
+		}
+		for _, source := range s.clients.sources {
+			count, first := 0, ""
+			for client := range source.All() {
+				if client.Introspect == nil && slices.Contains(client.Grants, grantType) {
+					count++
+					first = cmp.Or(first, client.ID)
+				}
+			}
+			if count > 0 {
+				s.logger.Warn("clients list a grant that the server does not offer",
+					zap.String("grant_type", grantType), zap.String("source", source.String()),
+					zap.Int("count", count), zap.String("client_id", first),
+					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
+			}
+		}
+	}
 }
 
 // warnOfLifetime is for a lifetime that the config gives, rather than for a default.

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -91,16 +88,11 @@ func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 
 // alone is how many hashes a second there are, one at a time, in a process on the server's core.
 func (c cold) alone(ctx context.Context, b *bench) (perSecond float64, err error) {
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.hash, append([]string{coldTurn.String()}, c.bare...)...)
-	cmd.Stdout, cmd.Stderr = &output, os.Stderr
-	if err := onCore(b.cores.server, cmd.Start); err != nil {
-		return 0, err
-	}
-	if err := cmd.Wait(); err != nil {
+	output, err := b.limit(ctx, b.hash, append([]string{coldTurn.String()}, c.bare...)...)
+	if err != nil {
 		return 0, fmt.Errorf("the bare hash: %w", err)
 	}
-	return strconv.ParseFloat(strings.TrimSpace(output.String()), 64)
+	return strconv.ParseFloat(strings.TrimSpace(output), 64)
 }
 
 const (

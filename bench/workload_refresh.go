@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -75,16 +72,11 @@ func (r *refreshRound) pass(ctx context.Context, b *bench, s *server, number int
 
 // exchanged measures the storage alone, in a process on the server's core: how long each exchange took, in milliseconds.
 func exchanged(ctx context.Context, b *bench) (took []float64, err error) {
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.storage, b.path("exchanged"), refreshTurn.String())
-	cmd.Stdout, cmd.Stderr = &output, os.Stderr
-	if err := onCore(b.cores.server, cmd.Start); err != nil {
-		return nil, err
-	}
-	if err := cmd.Wait(); err != nil {
+	output, err := b.limit(ctx, b.storage, b.path("exchanged"), refreshTurn.String())
+	if err != nil {
 		return nil, fmt.Errorf("the storage: %w", err)
 	}
-	for line := range strings.Lines(output.String()) {
+	for line := range strings.Lines(output) {
 		nanoseconds, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("the storage: %w", err)

@@ -45,9 +45,9 @@ type header struct {
 }
 
 // Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns its `typ`, empty if there is none,
-// and its payload, which is not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
-// spelling: base64url is taken without padding, line breaks and stray bits only, and ECDSA with the lower s, so that
-// no byte of it can be changed.
+// and its payload, which is not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One
+// token has one spelling: base64url is taken without padding, line breaks and stray bits only, and ECDSA with the lower
+// s, so that no byte of it can be changed.
 func (r *Ring) Verify(token string) (string, []byte, error) {
 	encoded, ok := split(token)
 	if !ok {
