@@ -21,12 +21,19 @@ func newReadyHMAC(method *jwt.SigningMethodHMAC, secret []byte) readyHMAC {
 
 // Sign returns the HMAC. The key is that of the method, whatever is given here.
 func (m readyHMAC) Sign(signingString string, _ any) ([]byte, error) {
-	return m.key.Append(nil, []byte(signingString)), nil
+	return m.signBytes([]byte(signingString), nil)
+}
+
+func (m readyHMAC) signBytes(input []byte, _ any) ([]byte, error) {
+	return m.key.Append(nil, input), nil
 }
 
 // Verify compares in constant time. The key is that of the method, whatever is given here.
 func (m readyHMAC) Verify(signingString string, signature []byte, _ any) error {
-	if !hmac.Equal(m.key.Append(nil, []byte(signingString)), signature) {
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	*room = append((*room)[:0], signingString...)
+	if !hmac.Equal(m.key.Append(nil, *room), signature) {
 		return jwt.ErrSignatureInvalid
 	}
 	return nil

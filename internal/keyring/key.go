@@ -153,8 +153,10 @@ func thumbprint(public crypto.PublicKey) ([]byte, error) {
 
 // sign makes the signature of a token, which is given up to its last dot.
 func (k *Key) sign(input []byte) ([]byte, error) {
-	if ready, ok := k.method.(readyHMAC); ok {
-		return ready.key.Append(nil, input), nil // as it is, without a copy
+	if method, ok := k.method.(interface {
+		signBytes(input []byte, key any) ([]byte, error) // without a copy of the token
+	}); ok {
+		return method.signBytes(input, k.private())
 	}
 	return k.method.Sign(string(input), k.private())
 }

@@ -20,12 +20,16 @@ type lowS struct {
 // Sign returns r and s, each padded to the size of the curve (RFC 7518 §3.4), with s ≤ n/2. The key is an
 // *ecdsa.PrivateKey on the curve of the method.
 func (m lowS) Sign(signingString string, key any) ([]byte, error) {
+	return m.signBytes([]byte(signingString), key)
+}
+
+func (m lowS) signBytes(input []byte, key any) ([]byte, error) {
 	private, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
 		return nil, fmt.Errorf("signing %s: %w", m.Name, jwt.ErrInvalidKeyType)
 	}
 	digest := m.Hash.New()
-	digest.Write([]byte(signingString))
+	digest.Write(input)
 	encoded, err := private.Sign(nil, digest.Sum(nil), m.Hash)
 	if err != nil {
 		return nil, err

@@ -84,7 +84,7 @@ func (r *Ring) Signer() *Key {
 	return r.keys[0]
 }
 
-// rooms are where tokens are put together.
+// rooms are for tokens while they are signed or verified.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // Equal reports whether the other ring has the same keys in the same order, for tokens of the same type.

@@ -104,12 +104,9 @@ func split(token string) (parts [3]string, ok bool) {
 	if len(token) > MaxTokenLength || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
 		return parts, false
 	}
-	list := strings.SplitN(token, ".", 4)
-	if len(list) != 3 {
-		return parts, false
-	}
-	copy(parts[:], list)
-	return parts, parts[0] != "" && parts[1] != "" && parts[2] != ""
+	parts[0], token, _ = strings.Cut(token, ".")
+	parts[1], parts[2], _ = strings.Cut(token, ".")
+	return parts, parts[0] != "" && parts[1] != "" && parts[2] != "" && !strings.Contains(parts[2], ".")
 }
 
 // verifier is what the key's method verifies with: the public key, or the secret of an HMAC key.
