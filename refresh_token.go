@@ -50,7 +50,7 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 		IssuedAt:          access.IssuedAt,
 		Expires:           expires,
 		SessionExpires:    current.ends.Unix(),
-		SessionID:         current.id.String(),
+		SessionID:         access.SessionID,
 		Generation:        generation,
 		CredentialVersion: access.CredentialVersion,
 	})

@@ -80,8 +80,11 @@ func isForm(contentTypes []string) bool {
 	if len(contentTypes) != 1 {
 		return false
 	}
+	if contentTypes[0] == formMediaType {
+		return true // as nearly all clients write it
+	}
 	mediaType, params, err := mime.ParseMediaType(contentTypes[0])
-	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+	if err != nil || mediaType != formMediaType {
 		return false
 	}
 	charset, has := params["charset"]
@@ -148,6 +151,8 @@ var credentialParameters = []string{
 }
 
 const (
+	formMediaType = "application/x-www-form-urlencoded"
+
 	maxBodySize = 64 << 10
 	maxBodyTime = 10 * time.Second
 )

@@ -82,8 +82,8 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 	if current == nil {
 		current = s.newSession(req.client, a.scopes, issued)
 	}
-	req.sessionID = current.id.String()
 	claims := s.accessClaims(keys, req.client, a, current, issued)
+	req.sessionID = claims.SessionID
 	payload := borrowBuffer()
 	defer buffers.Put(payload)
 	if err := claims.encode(payload); err != nil {

@@ -121,10 +121,12 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, d attemptDigest, begin f
 // digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
 // next. A changed hash makes another digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
+	p := a.Hash.params
 	parts := [...]string{
-		a.Kind, a.Name, a.Hash.params.String(), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,
+		a.Kind, a.Name, string(p.Scheme), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,
 	}
-	size := len(parts) * binary.MaxVarintLen16
+	numbers := [...]uint64{uint64(p.cost), uint64(p.memory), uint64(p.threads), uint64(p.salt)}
+	size := len(parts)*binary.MaxVarintLen16 + len(numbers)*binary.MaxVarintLen32
 	for _, part := range parts {
 		size += len(part)
 	}
@@ -132,6 +134,9 @@ func (v *Verifier) digest(a Attempt) attemptDigest {
 	for _, part := range parts {
 		data = binary.AppendUvarint(data, uint64(len(part)))
 		data = append(data, part...)
+	}
+	for _, number := range numbers {
+		data = binary.AppendUvarint(data, number)
 	}
 	var d attemptDigest
 	v.key.Append(d[:0], data)
