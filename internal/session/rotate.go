@@ -46,11 +46,14 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 			err = unavailable("exchanging a generation", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
 		}
 	}()
-	// most generations that are worth nothing need no lock to be told so
 	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	defer cancel()
-	if again, done, err := s.retried(reading, id, generation, grace); done {
-		return again, err
+	// What looks like the current generation is looked at again under the lock. Most that are worth nothing, and retries,
+	// need no lock to be told so.
+	if st, err := s.readOwn(reading, id); err != nil || st.damaged != nil || st.revoked || st.Generation != generation {
+		if again, done, err := s.retried(reading, id, generation, grace); done {
+			return again, err
+		}
 	}
 	return s.advance(ctx, id, generation, grace)
 }

@@ -72,6 +72,7 @@ type record struct {
 // state is what storage says of a session. The zero state is that of a session to which nothing happened yet.
 type state struct {
 	record
+	damaged error // why there is no record, where there is one
 	revoked bool
 	swept   bool // the whole day
 }
@@ -79,34 +80,35 @@ type state struct {
 // read reads the state of a session. The record comes first, then its marker, which is never taken back before there is
 // the mark of a swept day, and the mark last: so what is missing was not there yet when what was read before it was.
 func (s *Store) read(ctx context.Context, id ID) (state, error) {
-	var st state
+	st, err := s.readOwn(ctx, id)
+	if err != nil || st.revoked {
+		return st, err
+	}
+	swept, err := s.load(ctx, s.sweptKey(id.day))
+	switch st.swept = swept != nil; {
+	case err != nil || st.swept:
+		return st, err
+	case st.damaged != nil:
+		return st, st.damaged
+	case st.record == record{}:
+		return st, s.askWitness(ctx)
+	}
+	return st, nil
+}
+
+// readOwn reads what storage has of this session alone: whether its day was swept is not in it, nor whether the storage
+// can be believed.
+func (s *Store) readOwn(ctx context.Context, id ID) (st state, err error) {
 	content, err := s.load(ctx, s.recordKey(id))
 	if err != nil {
 		return st, err
 	}
-	var damaged error
 	if content != nil {
-		st.record, damaged = decodeRecord(content)
+		st.record, st.damaged = decodeRecord(content)
 	}
 	marker, err := s.load(ctx, s.markerKey(id))
-	if err != nil {
-		return st, err
-	}
 	st.revoked = marker != nil
-	if !st.revoked {
-		swept, err := s.load(ctx, s.sweptKey(id.day))
-		if err != nil {
-			return st, err
-		}
-		st.swept = swept != nil
-	}
-	if damaged != nil && !st.revoked && !st.swept {
-		return st, damaged
-	}
-	if content == nil && !st.revoked && !st.swept {
-		return st, s.askWitness(ctx)
-	}
-	return st, nil
+	return st, err
 }
 
 // askWitness is an error where the storage is not the one that it was.
