@@ -27,6 +27,11 @@ func measureIdle(ctx context.Context, b *bench) (findings, error) {
 	}
 	%s`, users, theClient, site)},
 	}
+	for _, binary := range []string{b.plain, b.caddy} {
+		if err := uncache(binary); err != nil {
+			return findings{}, err
+		}
+	}
 	// the first start of each makes its keys, and has the binary read from the disk
 	for number := range 1 + max(10, 2*b.rounds) {
 		var each []func() error

@@ -10,7 +10,8 @@ import (
 )
 
 // measureRefresh compares refreshes with what a refresh needs of the storage, which are files here: to lock a name, to
-// read and to write an object, and to unlock. Every session is refreshed once.
+// read and to write an object, and to unlock. A bare server does that and nothing else, since who refreshes has to ask
+// somebody; what it takes alone is shown too. Every session is refreshed once.
 func measureRefresh(ctx context.Context, b *bench) (findings, error) {
 	users, _, err := b.writeManyUsers()
 	if err != nil {
@@ -27,115 +28,128 @@ func measureRefresh(ctx context.Context, b *bench) (findings, error) {
 		return findings{}, err
 	}
 	defer s.stop()
-
-	if _, err := refreshed(ctx, b, s, 1); err != nil { // the first ones warm it up
+	limit := &peer{name: "storage", command: []string{b.storage, "-directory", b.path("exchanged"), "-listen"}, dir: b.dir}
+	storage, err := limit.start(ctx, b)
+	if err != nil {
 		return findings{}, err
 	}
-	var f refreshFigures
-	turns, number := b.turnsOf(refreshTurn), 0
-	for range b.rounds {
-		var r refreshRound
+	defer storage.stop()
+
+	var f findings
+	for _, workers := range []uint64{1, 8} {
+		r := refreshes{bench: b, server: s, storage: storage, workers: workers}
+		if _, err := r.refresh(ctx); err != nil { // the first ones warm it up
+			return findings{}, err
+		}
+		if err := r.measure(ctx); err != nil {
+			return findings{}, err
+		}
+		f.figures = append(f.figures, r.figures()...)
+	}
+	return f, nil
+}
+
+// refreshes are those of so many clients at a time, with one value a round.
+type refreshes struct {
+	*bench
+	server  *server
+	storage *process
+	workers uint64
+
+	alone, aloneP99, limit, of, ofAlone []float64
+	entry                               entry
+}
+
+func (r *refreshes) measure(ctx context.Context) error {
+	turns, number := r.turnsOf(refreshTurn), 0
+	for range r.rounds {
+		var alone, aloneP99, limits, of, ofAlone []float64
+		var refreshed []reading
 		for range turns.passes {
-			if err := r.pass(ctx, b, s, number); err != nil {
-				return findings{}, err
+			var took []float64
+			var limit, its reading
+			err := pass(number,
+				func() (err error) { limit, took, err = r.exchange(ctx); return err },
+				func() (err error) { its, err = r.refresh(ctx); return err })
+			if err != nil {
+				return err
 			}
 			number++
+			perSecond := 1000 / mean(took)
+			alone, aloneP99 = append(alone, perSecond), append(aloneP99, quantile(took, 0.99))
+			limits, refreshed = append(limits, limit.perSecond()), append(refreshed, its)
+			of, ofAlone = append(of, its.perSecond()/limit.perSecond()), append(ofAlone, its.perSecond()/perSecond)
 		}
-		f.add(r)
+		r.alone, r.aloneP99 = append(r.alone, median(alone)), append(r.aloneP99, median(aloneP99))
+		r.limit = append(r.limit, median(limits))
+		r.of, r.ofAlone = append(r.of, median(of)), append(r.ofAlone, median(ofAlone))
+		r.entry.add(refreshed)
 	}
-	return findings{figures: f.figures()}, nil
-}
-
-// refreshRound has one value a pass.
-type refreshRound struct {
-	storage, storageP99 []float64
-	one, eight          []reading
-	kept                []float64
-}
-
-func (r *refreshRound) pass(ctx context.Context, b *bench, s *server, number int) error {
-	var storage []float64
-	var one, eight reading
-	err := pass(number,
-		func() (err error) { eight, err = refreshed(ctx, b, s, 8); return err },
-		func() (err error) { storage, err = exchanged(ctx, b); return err },
-		func() (err error) { one, err = refreshed(ctx, b, s, 1); return err })
-	if err != nil {
-		return err
-	}
-	perSecond := 1000 / mean(storage)
-	r.storage, r.storageP99 = append(r.storage, perSecond), append(r.storageP99, quantile(storage, 0.99))
-	r.one, r.eight = append(r.one, one), append(r.eight, eight)
-	r.kept = append(r.kept, one.perSecond()/perSecond)
 	return nil
 }
 
-// exchanged measures the storage alone, in a process on the server's core: how long each exchange took, in milliseconds.
-func exchanged(ctx context.Context, b *bench) (took []float64, err error) {
-	output, err := b.limit(ctx, b.storage, b.path("exchanged"), refreshTurn.String())
-	if err != nil {
-		return nil, fmt.Errorf("the storage: %w", err)
+// exchange has the bare server exchange objects, and returns how long each took there, in milliseconds.
+func (r *refreshes) exchange(ctx context.Context) (limit reading, took []float64, err error) {
+	p := saturating(plan{Method: http.MethodPost, URL: r.storage.url("/exchange")}, "exchanged")
+	p.Workers, p.Duration = r.workers, refreshTurn
+	if limit, err = r.speed(ctx, &target{"storage", groupLimits, r.storage.pid(), p}); err != nil {
+		return limit, nil, err
 	}
-	for line := range strings.Lines(output) {
+	told, err := newClient().get(ctx, r.storage.url("/took"), nil)
+	if err != nil {
+		return limit, nil, err
+	}
+	for line := range strings.Lines(string(told.body)) {
 		nanoseconds, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("the storage: %w", err)
+			return limit, nil, fmt.Errorf("the storage: %w", err)
 		}
 		took = append(took, milliseconds(time.Duration(nanoseconds)))
 	}
-	return took, nil
+	return limit, took, nil
 }
 
-// refreshed opens sessions and refreshes them, as many as a turn has time for.
-func refreshed(ctx context.Context, b *bench, s *server, workers uint64) (reading, error) {
+// refresh opens sessions and refreshes them, as many as a turn has time for.
+func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 	n := int(refreshTurn.Seconds() * sessionsPerSecond)
-	opened, err := logInOften(ctx, s, n)
+	opened, err := logInOften(ctx, r.server, n)
 	if err != nil {
 		return reading{}, err
 	}
-	lines := b.path("refresh-tokens")
+	lines := r.path("refresh-tokens")
 	if err := writeLines(lines, n, func(i int) string { return opened[i].Refresh }); err != nil {
 		return reading{}, err
 	}
 	p := saturating(plan{
-		Method: http.MethodPost, URL: s.url("/token"), Header: map[string]string{"Content-Type": formType},
+		Method: http.MethodPost, URL: r.server.url("/token"), Header: map[string]string{"Content-Type": formType},
 		Body:  "grant_type=refresh_token&client_id=" + clientID + "&client_secret=" + clientSecret + "&refresh_token={line}",
 		Lines: lines, Once: true,
 	}, `"refresh_token"`)
-	p.Workers, p.Duration = workers, refreshTurn
-	return b.speed(ctx, &target{"refresh", groupOurs, s.pid(), p})
+	p.Workers, p.Duration = r.workers, refreshTurn
+	return r.speed(ctx, &target{"refresh", groupOurs, r.server.pid(), p})
 }
 
-// refreshFigures has one value a round.
-type refreshFigures struct {
-	storage, storageP99 []float64
-	one, eight          entry
-	kept                []float64
-}
-
-func (f *refreshFigures) add(r refreshRound) {
-	f.storage, f.storageP99 = append(f.storage, median(r.storage)), append(f.storageP99, median(r.storageP99))
-	f.one.add(r.one)
-	f.eight.add(r.eight)
-	f.kept = append(f.kept, median(r.kept))
-}
-
-func (f *refreshFigures) figures() []figure {
+func (r *refreshes) figures() []figure {
 	figures := []figure{
-		measured("storage: lock, load, store, unlock, one at a time", "/s", f.storage...),
-		measured("  p99", "ms", f.storageP99...),
+		measured("lock, load, store and unlock", "/s", r.alone...),
+		measured("  p99", "ms", r.aloneP99...),
+		measured("a bare server that does that, one at a time", "/s", r.limit...),
 	}
-	for _, r := range []struct {
-		workers string
-		entry
-	}{{"one at a time", f.one}, {"eight at a time", f.eight}} {
-		figures = append(figures,
-			measured("refreshes, "+r.workers, "/s", r.PerSecond.Values...),
-			measured("  p50", "ms", r.P50.Values...),
-			measured("  p99", "ms", r.P99.Values...),
-			measured("  CPU per request", "µs", r.CPU.Values...))
+	at := "one at a time"
+	if r.workers > 1 { // they are in each other's way there, and how long one took says nothing
+		at = fmt.Sprint(r.workers, " at a time")
+		figures = []figure{measured("a bare server, "+at, "/s", r.limit...)}
 	}
-	return append(figures, ratio("refreshes, one at a time / storage", f.kept...).atLeast(0.8))
+	figures = append(figures,
+		measured("refreshes, "+at, "/s", r.entry.PerSecond.Values...),
+		measured("  p50", "ms", r.entry.P50.Values...),
+		measured("  p99", "ms", r.entry.P99.Values...),
+		measured("  CPU per request", "µs", r.entry.CPU.Values...),
+		ratio("  refreshes / bare server's, "+at, r.of...).atLeast(0.8))
+	if r.workers == 1 {
+		figures = append(figures, ratio("  refreshes / lock, load, store and unlock", r.ofAlone...))
+	}
+	return figures
 }
 
 const (

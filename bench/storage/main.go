@@ -1,54 +1,70 @@
-// Command storage is what limits a refresh: it exchanges objects in a storage of files, one after the other, and prints
-// how long each took, in nanoseconds. It is a process of its own, so that it can be given the core that a server has.
+// Command storage is what limits a refresh: a server of net/http that exchanges an object in a storage of files for each
+// request, and does nothing else.
 //
-//	storage <directory> <duration>
+//	storage -directory <directory> -listen <address>
 //
 // An exchange is what is needed to keep something of a new session, in an object that is as large and has such a name:
-// to lock it, to look what is there, to write it and to unlock it.
+// to lock it, to look what is there, to write it and to unlock it. GET /took tells how long each of them took since it
+// was asked before, in nanoseconds.
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
-	"os"
+	"log"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 )
 
 func main() {
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, "storage:", err)
-		os.Exit(1)
-	}
+	directory := flag.String("directory", "", "the `directory` of the storage")
+	listen := flag.String("listen", "127.0.0.1:8080", "the `address` to listen on")
+	flag.Parse()
+
+	s := &server{storage: &certmagic.FileStorage{Path: *directory}}
+	http.HandleFunc("POST /exchange", s.exchange)
+	http.HandleFunc("GET /took", s.tell)
+	http.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("ready"))
+	})
+	log.Fatal(http.ListenAndServe(*listen, nil))
 }
 
-func run() error {
-	if len(os.Args) != 3 {
-		return errors.New("usage: storage <directory> <duration>")
+// server has the storage, and how long the exchanges took that nobody was told of.
+type server struct {
+	storage certmagic.Storage
+	mu      sync.Mutex
+	took    []time.Duration
+}
+
+func (s *server) exchange(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
+	if err := exchange(r.Context(), s.storage); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
 	}
-	duration, err := time.ParseDuration(os.Args[2])
-	if err != nil {
-		return err
-	}
-	storage := &certmagic.FileStorage{Path: os.Args[1]}
-	var took []time.Duration
-	for begun := time.Now(); time.Since(begun) < duration; {
-		began := time.Now()
-		if err := exchange(context.Background(), storage); err != nil {
-			return err
-		}
-		took = append(took, time.Since(began))
-	}
-	out := bufio.NewWriter(os.Stdout)
+	took := time.Since(begun)
+	s.mu.Lock()
+	s.took = append(s.took, took)
+	s.mu.Unlock()
+	_, _ = w.Write([]byte("exchanged"))
+}
+
+func (s *server) tell(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	took := s.took
+	s.took = nil
+	s.mu.Unlock()
 	for _, d := range took {
-		fmt.Fprintln(out, int64(d))
+		fmt.Fprintln(w, int64(d))
 	}
-	return out.Flush()
 }
 
 func exchange(ctx context.Context, storage certmagic.Storage) error {
