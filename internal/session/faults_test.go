@@ -486,7 +486,7 @@ func TestWhatHangsInTheStorageIsBounded(t *testing.T) {
 func TestThoseWhoWaitForTheirTurnLeaveNothingBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
-		n.storage.befalls("load", "", stuck)
+		n.storage.befalls("lock", "", stuck)
 		results := make(chan error)
 		for range 50 {
 			go func() {
@@ -506,6 +506,17 @@ func TestThoseWhoWaitForTheirTurnLeaveNothingBehind(t *testing.T) {
 			t.Errorf("%d mutexes are left", len(n.memory.mutexes.held))
 		}
 		n.wantRotated(t, id, 0, 0, 1)
+	})
+}
+
+func TestAReadingThatNeverComesBackKeepsNobodyFromTheSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newShelf()), monthAhead()
+		n.storage.befalls("load", "", stuck)
+		_, err := n.Rotate(t.Context(), id, 0, 0)
+		wantUnavailable(t, err)
+		n.wantRotated(t, id, 0, 0, 1) // while it still hangs
+		n.storage.release()
 	})
 }
 

@@ -93,11 +93,11 @@ type mutex struct {
 	users int
 }
 
-// lock takes the mutex of a session, or gives up when the context ends.
-func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), err error) {
+// lock takes the mutex of a session, or gives up when the context ends. It tells whether somebody else had it before.
+func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), waited bool, err error) {
 	m.mu.Lock()
 	x := m.held[id]
-	if x == nil {
+	if waited = x != nil; !waited {
 		x = &mutex{free: make(chan struct{}, 1)}
 		x.free <- struct{}{}
 		m.held[id] = x
@@ -117,10 +117,10 @@ func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), err error) {
 		return func() {
 			x.free <- struct{}{}
 			leave()
-		}, nil
+		}, waited, nil
 	case <-ctx.Done():
 		leave()
-		return nil, ctx.Err()
+		return nil, waited, ctx.Err()
 	}
 }
 

@@ -20,7 +20,12 @@ import (
 func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, rotateLimit)
 	defer cancel()
-	unlock, err := s.memory.mutexes.lock(ctx, id)
+	// before the mutex, so that a reading that never comes back does not keep the session from others
+	current, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) { return s.looksCurrent(ctx, id, generation) })
+	if err != nil {
+		return 0, err
+	}
+	unlock, waited, err := s.memory.mutexes.lock(ctx, id)
 	if err != nil {
 		return 0, unavailable("waiting for another exchange of the session", err)
 	}
@@ -32,25 +37,30 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	go func() {
 		defer s.memory.give()
 		defer unlock()
-		e, err := s.exchange(ctx, id, generation, grace)
+		e, err := s.exchange(ctx, id, generation, grace, current && !waited)
 		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
 	}()
 	return h.wait(ctx)
 }
 
+// looksCurrent tells whether there is no sign that the generation is another than the current one, which has to be looked
+// at again under the lock.
+func (s *Store) looksCurrent(ctx context.Context, id ID, generation uint64) (bool, error) {
+	st, err := s.readOwn(ctx, id)
+	return st.damaged == nil && !st.revoked && st.Generation == generation, err
+}
+
 // exchange is Rotate in the goroutine that has the session's mutex. The context is the caller's: whether he is still
 // there is asked just before the write, and bounds nothing.
-func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration) (e record, err error) {
+func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (e record, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = unavailable("exchanging a generation", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
 		}
 	}()
-	reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
-	defer cancel()
-	// What looks like the current generation is looked at again under the lock. Most that are worth nothing, and retries,
-	// need no lock to be told so.
-	if st, err := s.readOwn(reading, id); err != nil || st.damaged != nil || st.revoked || st.Generation != generation {
+	if !current { // most generations that are worth nothing, and retries, need no lock to be told so
+		reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
+		defer cancel()
 		if again, done, err := s.retried(reading, id, generation, grace); done {
 			return again, err
 		}
