@@ -7,14 +7,20 @@ import (
 )
 
 // buffers are for what is read or written once: bodies, payloads and answers, which are a
-// few kilobytes. Whoever puts a secret of a client in one clears it.
+// few kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// borrowBuffer returns an empty buffer. It goes back with buffers.Put.
+// borrowBuffer returns an empty buffer. It goes back with buffers.Put, or with
+// returnSecret if there is a password or a hash in it.
 func borrowBuffer() *bytes.Buffer {
 	b := buffers.Get().(*bytes.Buffer)
 	b.Reset()
 	return b
+}
+
+func returnSecret(b *bytes.Buffer) {
+	clear(b.Bytes())
+	buffers.Put(b)
 }
 
 // appendJSON writes a value as [json.Marshal] does.

@@ -230,7 +230,7 @@ func (c *Client) validate() error {
 // by Basic credentials, by client_id and client_secret in the body, or, for a public
 // client, by client_id alone.
 func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
-	id, secret := req.params["client_id"], req.params["client_secret"]
+	id, secret := req.params.Get("client_id"), req.params.Get("client_secret")
 	authorization := req.header["Authorization"]
 	basic := false
 	switch len(authorization) {

@@ -32,7 +32,7 @@ type credential struct {
 // authenticateUser checks the username and password of a request. Unknown and disabled
 // users cost the same and get the same answer as a wrong password.
 func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*User, error) {
-	username := req.params["username"]
+	username := req.params.Get("username")
 	user, duplicate := s.users.byUsername(username)
 	req.user = user
 
@@ -46,12 +46,12 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 		hash = password.Decoy(keys.decoy, "user:"+username, s.users.hashes()...)
 	}
 	matches, err := s.check(ctx, req, credential{
-		kind: kindUser, name: username, hash: hash, plaintext: req.params["password"],
+		kind: kindUser, name: username, hash: hash, plaintext: req.params.Get("password"),
 		usable: user != nil && !user.Disabled,
 		attempt: throttle.Attempt{
 			Account: throttle.Join(kindUser, username),
 			Source:  userSource(req),
-			Secret:  req.params["password"],
+			Secret:  req.params.Get("password"),
 		},
 	})
 	switch {

@@ -22,7 +22,7 @@ func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 // which is for nobody but who holds a good token, it looks at the session; else that is
 // left, with what consumes the token, to the end, when nothing else can fail.
 func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
-	token, err := openRefreshToken(keys, req.params["refresh_token"])
+	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
 		return nil, errInvalidRefreshToken("refresh_token_malformed")
 	}

@@ -159,7 +159,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		if refusal.cause != nil {
 			fields = append(fields, zap.Error(refusal.cause))
 		}
-		if username := req.params["username"]; username != "" && h.LogUsernames {
+		if username := req.params.Get("username"); username != "" && h.LogUsernames {
 			fields = append(fields, zap.String("username", username[:min(len(username), maxNameLength)]))
 		}
 		entry.Write(fields...)

@@ -42,7 +42,7 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 	if req.client.Public {
 		return nil, errInvalidClient("public_client_introspects")
 	}
-	raw := req.params["token"]
+	raw := req.params.Get("token")
 	if raw == "" {
 		return nil, errMissingParameter("token")
 	}

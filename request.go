@@ -23,7 +23,7 @@ type tokenRequest struct {
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
 
-	params map[string]string // those with a value; absent and empty are the same
+	params url.Values // one value each; absent and empty are the same
 
 	endUserIP  netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
 	client     *Client    // as soon as a client of that id is known; grants see it authenticated
@@ -38,7 +38,7 @@ func newTokenRequest(r *http.Request) *tokenRequest {
 }
 
 // grantType is empty where it is missing, and at endpoints that need none.
-func (req *tokenRequest) grantType() string { return req.params["grant_type"] }
+func (req *tokenRequest) grantType() string { return req.params.Get("grant_type") }
 
 // plainAddr is an address without a zone, not mapped to IPv6, and not valid if it is none.
 func plainAddr(s string) netip.Addr {
@@ -102,10 +102,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	}
 	body := borrowBuffer()
-	defer func() {
-		clear(body.Bytes()) // it holds secrets
-		buffers.Put(body)
-	}()
+	defer returnSecret(body)
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBodySize))
 	// request_body may have wrapped the body with a lower bound
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -122,21 +119,20 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 
 // parseForm decodes a form. Every parameter may be there once only, and an empty one
 // counts as absent (RFC 6749 §3.2).
-func parseForm(body string) (map[string]string, error) {
-	values, err := url.ParseQuery(body)
+func parseForm(body string) (url.Values, error) {
+	params, err := url.ParseQuery(body)
 	if err != nil {
 		return nil, errInvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
 	}
-	params := make(map[string]string, len(values))
-	for name, list := range values {
+	for name, list := range params {
 		if len(list) > 1 {
 			return nil, errInvalidRequest("parameter_repeated", "a parameter is there more than once")
 		}
 		if !validText(name) || !validText(list[0]) {
 			return nil, errInvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
 		}
-		if list[0] != "" {
-			params[name] = list[0]
+		if list[0] == "" {
+			delete(params, name)
 		}
 	}
 	return params, nil

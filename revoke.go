@@ -32,7 +32,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	if err != nil {
 		return err
 	}
-	raw := req.params["token"]
+	raw := req.params.Get("token")
 	if raw == "" {
 		return errMissingParameter("token")
 	}

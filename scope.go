@@ -9,7 +9,7 @@ import (
 // checkScope reads the scope parameter (RFC 6749 §3.3) and holds it against what the
 // client may ask for. Omitted, req.scopes stays nil: the grant knows the default.
 func (s *Server) checkScope(req *tokenRequest) error {
-	value := req.params["scope"]
+	value := req.params.Get("scope")
 	if value == "" {
 		return nil
 	}

@@ -119,7 +119,7 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 		return nil, errUnauthorizedClient()
 	}
 	for _, name := range grant.parameters() {
-		if req.params[name] == "" {
+		if req.params.Get(name) == "" {
 			return nil, errMissingParameter(name)
 		}
 	}

@@ -179,12 +179,13 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 // new password or another server gives another value, and without the key it tells
 // nothing about the hash. Lengths precede the parts, so that none can run into the next.
 func credentialVersion(key mac.Key, server string, user *User) string {
-	data := make([]byte, 0, 3*8+len(server)+len(user.Subject())+len(user.PasswordHash))
-	for _, part := range []string{server, user.Subject(), user.PasswordHash} {
-		data = binary.BigEndian.AppendUint64(data, uint64(len(part)))
-		data = append(data, part...)
+	data := borrowBuffer()
+	defer returnSecret(data)
+	for _, part := range [...]string{server, user.Subject(), user.PasswordHash} {
+		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
+		data.WriteString(part)
 	}
-	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data)[:16])
+	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
 }
 
 // randomBytes never fails: crypto/rand ends the process instead.
