@@ -54,7 +54,7 @@ func passwordFigures(entries []entry) []figure {
 	}
 	our, _ := named(entries, "HS256")
 	if e, ok := named(entries, "go-oauth2 HS256"); ok {
-		figures = append(figures, ratio("  "+e.Name+"'s / HS256's", times(e, our)...).atLeast(1))
+		figures = append(figures, ratio("CPU per request: "+e.Name+"'s / HS256's", times(e, our)...).atLeast(1))
 	}
 	// of the peer on Express as fast as it can be made there
 	var best entry
@@ -64,7 +64,7 @@ func passwordFigures(entries []entry) []figure {
 		}
 	}
 	if best.Name != "" {
-		figures = append(figures, ratio("  "+best.Name+"'s / HS256's", times(best, our)...).atLeast(4))
+		figures = append(figures, ratio("CPU per request: "+best.Name+"'s / HS256's", times(best, our)...).atLeast(4))
 	}
 	return figures
 }
