@@ -121,23 +121,42 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 // check says whether a credential matches, unless there were too many failures before or
 // too many are being checked.
 func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (bool, error) {
-	settle, refused := s.throttle.reserve(c.attempt)
+	attempt := password.Attempt{Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable}
+	var result password.Result
+	settled, refused := s.throttle.settle(c.attempt, func() (right, known bool) {
+		result, known = s.verifier.AtOnce(attempt)
+		return result.Matches && c.usable, known
+	})
 	if refused != nil {
 		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
 		return false, refused
 	}
-	result, err := s.verifier.Verify(ctx, password.Attempt{
-		Key: req.network(), First: settle.KnownGood(), Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable,
-	})
+	if settled {
+		observeCheck(c, result)
+		return result.Matches, nil
+	}
+	return s.hash(ctx, req, c, attempt)
+}
+
+// hash is check for what has to be hashed, which others may be waiting for: the attempt is
+// counted as long as that takes.
+func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, attempt password.Attempt) (bool, error) {
+	reserved, refused := s.throttle.reserve(c.attempt)
+	if refused != nil {
+		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
+		return false, refused
+	}
+	attempt.Key, attempt.First = req.network(), reserved.KnownGood()
+	result, err := s.verifier.Verify(ctx, attempt)
 	if err != nil {
-		settle.Cancel()
+		reserved.Cancel()
 		return false, checkFailed(ctx, c, err)
 	}
 	observeCheck(c, result)
 	if result.Matches && c.usable {
-		settle.Succeed()
+		reserved.Succeed()
 	} else {
-		settle.Fail()
+		reserved.Fail()
 	}
 	return result.Matches, nil
 }

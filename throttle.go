@@ -151,6 +151,20 @@ func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauthE
 	return reserved, nil
 }
 
+// settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
+// to be reserved. A refusal is an answer to the client.
+func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() (right, known bool)) (settled bool, refusal *oauthError) {
+	if t.off {
+		_, known := outcome()
+		return known, nil
+	}
+	settled, err := t.Settle(attempt, outcome)
+	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
+		return false, errThrottled(refused)
+	}
+	return settled, nil
+}
+
 // uncounted is the reservation where nothing is counted.
 type uncounted struct{}
 

@@ -59,18 +59,24 @@ type Result struct {
 	Hashing time.Duration
 }
 
+// AtOnce is Verify as far as it takes some microseconds: keyed digests, and what is remembered. Else the result is not
+// known. Key and First are not needed.
+func (v *Verifier) AtOnce(a Attempt) (result Result, known bool) {
+	if a.Hash.Params().Cheap() {
+		return Result{Matches: a.Hash.Matches(a.Password)}, true
+	}
+	remembered := v.cache.has(v.digest(a)) && a.Keep
+	return Result{Matches: remembered, Cached: remembered}, remembered
+}
+
 // Verify compares a password with a hash. Errors are those of Gate.Acquire, which all who share a comparison get, and
 // that of the caller's context if it ends while nothing is hashed yet; a hash that is being made is waited for, so that
-// the caller learns how it came out. Keyed digests are compared at once.
+// the caller learns how it came out.
 func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
-	if a.Hash.Params().Cheap() {
-		return Result{Matches: a.Hash.Matches(a.Password)}, nil
+	if result, known := v.AtOnce(a); known {
+		return result, nil
 	}
-	d := v.digest(a)
-	if a.Keep && v.cache.has(d) {
-		return Result{Matches: true, Cached: true}, nil
-	}
-	return v.share(ctx, a, d)
+	return v.share(ctx, a, v.digest(a))
 }
 
 // share hashes, or waits for an equal attempt that is being hashed.

@@ -37,6 +37,10 @@ func hashed(t testing.TB, password string) Hash {
 // is fails the test unless the attempt comes out as told: "hashed", "cached" or "joined", and whether it matches.
 func (v *Verifier) is(t *testing.T, a Attempt, matches bool, how, reason string) {
 	t.Helper()
+	atOnce, known := v.AtOnce(a)
+	if known != (how == "cached") || known && !atOnce.Matches {
+		t.Errorf("%s: at once: %+v, known %t", reason, atOnce, known)
+	}
 	r, err := v.Verify(t.Context(), a)
 	got := "hashed"
 	switch {

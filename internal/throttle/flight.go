@@ -28,6 +28,33 @@ type held struct {
 // since.
 func (f *flight) succeed() {
 	f.giveBack()
+	f.countSuccess()
+}
+
+func (f *flight) fail() { f.failAt(f.throttle.clock.passed) }
+
+func (f *flight) failAt(at time.Duration) {
+	if f.land() {
+		f.countFailure(at)
+	}
+}
+
+// cancel leaves the flight to the others, if there are any.
+func (f *flight) cancel() {
+	if f.reservations == 0 {
+		f.giveBack()
+	}
+}
+
+// giveBack ends the flight as if it had never been.
+func (f *flight) giveBack() {
+	if f.land() {
+		f.uncount()
+	}
+}
+
+// countSuccess is for an attempt that is not counted as being in flight any more.
+func (f *flight) countSuccess() {
 	k, t := &f.keys, f.throttle
 	var inFlight uint32 // others of the same pair
 	if s := t.known.find(k.account, k.pair); s != nil {
@@ -42,12 +69,8 @@ func (f *flight) succeed() {
 	}
 }
 
-func (f *flight) fail() { f.failAt(f.throttle.clock.passed) }
-
-func (f *flight) failAt(at time.Duration) {
-	if !f.land() {
-		return
-	}
+// countFailure makes an attempt in flight a failure.
+func (f *flight) countFailure(at time.Duration) {
 	t := f.throttle
 	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
 		s.fail(at)
@@ -60,18 +83,8 @@ func (f *flight) failAt(at time.Duration) {
 	}
 }
 
-// cancel leaves the flight to the others, if there are any.
-func (f *flight) cancel() {
-	if f.reservations == 0 {
-		f.giveBack()
-	}
-}
-
-// giveBack ends the flight as if it had never been.
-func (f *flight) giveBack() {
-	if !f.land() {
-		return
-	}
+// uncount takes an attempt in flight back.
+func (f *flight) uncount() {
 	t := f.throttle
 	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
 		s.inFlight--

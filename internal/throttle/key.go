@@ -75,9 +75,13 @@ func (d *digester) keys(a Attempt, l Limits) keys {
 		}
 	}
 	if a.Secret != "" {
-		k.guess = d.digest(ofGuess, string(k.pair[:]), a.Secret)
+		k.guess = d.guess(k.pair, a.Secret)
 	}
 	return k
+}
+
+func (d *digester) guess(pair digest, secret string) digest {
+	return d.digest(ofGuess, string(pair[:]), secret)
 }
 
 // groupOf is a network with its length, so that a counter does not become one of a larger network when the limits

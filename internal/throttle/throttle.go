@@ -1,7 +1,8 @@
 // Package throttle limits the attempts on passwords and client secrets by the failures before them.
 //
 // Each attempt is reserved before it is made, and counts as a failure until it is known how it ended: attempts made at
-// the same time get no more tries than those made one after the other. It is counted for
+// the same time get no more tries than those made one after the other. One that takes no time is settled instead, at
+// once. It is counted for
 //
 //   - the pair of account and source: after Limits.Failures each attempt waits, longer with each failure;
 //   - the source's address, and for IPv6 its /48: the same with more failures, whatever the accounts;
@@ -121,14 +122,9 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 	f := t.guesses[k.guess]
 	if f == nil {
 		f = &flight{throttle: t, keys: k, skipAccount: a.SkipAccount, since: now}
-		known, err := t.reserveKnown(f, now)
-		if !known {
-			err = t.reserve(f, now)
-		}
-		if err != nil {
+		if err := t.count(f, now); err != nil {
 			return nil, err
 		}
-		f.known = known
 		f.element = t.inFlight.PushBack(f)
 		if k.guess != (digest{}) {
 			t.guesses[k.guess] = f
@@ -136,6 +132,43 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 	}
 	f.reservations++
 	return &Reservation{throttle: t, flight: f}, nil
+}
+
+// Settle makes an attempt that takes no time, if it may be made: then outcome is asked whether the password or secret is
+// right, and if that is known the attempt has ended. Else it has not been made, and nothing is counted: it has to be
+// reserved. The error is that of Reserve, and outcome was not asked. It must not call the throttle.
+func (t *Throttle) Settle(a Attempt, outcome func() (right, known bool)) (settled bool, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.advance()
+	secret := a.Secret
+	a.Secret = ""
+	f := flight{throttle: t, keys: t.digester.keys(a, t.limits), skipAccount: a.SkipAccount, since: now}
+	if len(t.guesses) > 0 && secret != "" && t.guesses[t.digester.guess(f.keys.pair, secret)] != nil {
+		return false, nil // the same guess is in flight, which counts for both
+	}
+	if err := t.count(&f, now); err != nil {
+		return false, err
+	}
+	right, known := outcome()
+	switch {
+	case !known:
+		f.uncount()
+	case right:
+		f.uncount()
+		f.countSuccess()
+	default:
+		f.countFailure(now)
+	}
+	return known, nil
+}
+
+// count counts an attempt that is about to be made, and finds out whether its source is known good.
+func (t *Throttle) count(f *flight, now time.Duration) (err error) {
+	if f.known, err = t.reserveKnown(f, now); !f.known {
+		err = t.reserve(f, now)
+	}
+	return err
 }
 
 // reserveKnown counts an attempt if its source is known good, and says whether it is.

@@ -1,0 +1,120 @@
+package throttle
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// settles makes an attempt that takes no time and may be made.
+func (w *world) settles(a Attempt, right bool) {
+	w.Helper()
+	if settled, err := w.Settle(a, func() (bool, bool) { return right, true }); !settled || err != nil {
+		w.Fatalf("settled %t, %v", settled, err)
+	}
+}
+
+// unasked is the outcome of an attempt that must not be made.
+func (w *world) unasked() (right, known bool) {
+	w.Helper()
+	w.Error("the attempt was made")
+	return true, true
+}
+
+func TestAnAttemptThatTakesNoTimeIsNeverInFlight(t *testing.T) {
+	a := with(from("192.0.2.1", "alice"), "guess")
+	t.Run("right", func(t *testing.T) {
+		w := newWorld(t, Limits{})
+		w.fails(4, from("192.0.2.1", "alice"))
+		w.settles(a, true)
+		w.remembers(entries{Addresses: 1, Known: 1})
+		w.fails(4, from("192.0.2.1", "alice"))
+		w.allowed(a, "the earlier failures are gone")
+	})
+	t.Run("wrong", func(t *testing.T) {
+		w := newWorld(t, Limits{})
+		for range 5 {
+			w.settles(a, false)
+		}
+		w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1})
+		w.refused(a, 30*time.Second, LimitPair, "five failures")
+	})
+	t.Run("not known", func(t *testing.T) {
+		w := newWorld(t, Limits{})
+		settled, err := w.Settle(a, func() (bool, bool) { return true, false })
+		if settled || err != nil {
+			t.Errorf("settled %t, %v", settled, err)
+		}
+		w.remembers(entries{})
+	})
+}
+
+// C4: whoever has to wait learns nothing of the guess, not even by how long the answer takes.
+func TestAnAttemptThatMustNotBeMadeIsNotMade(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		w := newWorld(t, Limits{})
+		a := with(from("192.0.2.1", "alice"), "guess")
+		if known {
+			w.settles(a, true)
+		}
+		w.fails(5, a)
+		settled, err := w.Settle(a, w.unasked)
+		if refused, ok := errors.AsType[*RefusedError](err); settled || !ok || refused.RetryAfter != 30*time.Second || refused.Limit != LimitPair {
+			t.Errorf("known good %t: settled %t, %v", known, settled, err)
+		}
+	}
+}
+
+// A back end that logs in with its secret many times at the same time does not get in its own way.
+func TestAGuessInFlightIsNotMadeASecondTime(t *testing.T) {
+	w := newWorld(t, Limits{Failures: 1})
+	a := with(from("192.0.2.1", "alice"), "guess")
+	first := w.reserve(a)
+	if settled, err := w.Settle(a, w.unasked); settled || err != nil {
+		t.Errorf("settled %t, %v", settled, err)
+	}
+	if _, err := w.Settle(with(a, "another"), w.unasked); err == nil {
+		t.Error("another guess is allowed, while one that may be the last is in flight")
+	}
+	second := w.reserve(a)
+	first.Cancel()
+	second.Succeed()
+	w.remembers(entries{Known: 1})
+}
+
+// Made at once or one after the other, attempts are counted alike.
+func TestSettlingIsReservingAndEnding(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		atOnce, reserved := newWorld(t, Limits{Failures: 2, AccountCeiling: 4}), newWorld(t, Limits{Failures: 2, AccountCeiling: 4})
+		for range rapid.IntRange(1, 60).Draw(rt, "attempts") {
+			a := from(rapid.SampledFrom([]string{"192.0.2.1", "192.0.2.2", "2001:db8::1"}).Draw(rt, "address"),
+				rapid.SampledFrom([]string{"alice", "bob"}).Draw(rt, "name"))
+			if rapid.Bool().Draw(rt, "through a client") {
+				a = through("web", "alice")
+			}
+			a.SkipAccount = rapid.Bool().Draw(rt, "skip account")
+			a.Secret = rapid.SampledFrom([]string{"", "secret"}).Draw(rt, "secret")
+			right := rapid.Bool().Draw(rt, "right")
+
+			_, got := atOnce.Settle(a, func() (bool, bool) { return right, true })
+			r, want := reserved.Reserve(a)
+			switch {
+			case want == nil && right:
+				r.Succeed()
+			case want == nil:
+				r.Fail()
+			}
+			if (got == nil) != (want == nil) || got != nil && *got.(*RefusedError) != *want.(*RefusedError) {
+				rt.Fatalf("at once: %v; reserved: %v", got, want)
+			}
+			if got, want := atOnce.entries(), reserved.entries(); got != want {
+				rt.Fatalf("at once: %+v; reserved: %+v", got, want)
+			}
+			pass := time.Duration(rapid.SampledFrom([]int{0, 0, 1, 29, 30, 3600}).Draw(rt, "seconds")) * time.Second
+			atOnce.pass(pass)
+			reserved.pass(pass)
+		}
+	})
+}
