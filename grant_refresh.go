@@ -18,9 +18,9 @@ type refreshGrant struct {
 
 func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 
-// authorize checks the token and its user, and the scope. Before an answer about a scope,
-// which is for nobody but who holds a good token, it looks at the session; else that is
-// left, with what consumes the token, to the end, when nothing else can fail.
+// authorize checks the token, its user and its session, and only then the scope, so that
+// an answer about a scope is given to nobody but who holds a good token. What consumes the
+// token is left to the end, when nothing else can fail.
 func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
 	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
@@ -40,11 +40,12 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	}
 	req.user = user
 	grace := time.Duration(g.server.RefreshGrace)
+	current, err := g.server.sessions.Check(ctx, token.session, token.Generation, grace)
+	if err != nil {
+		return nil, g.refuse(ctx, token, err)
+	}
 	scopes, err := g.scopes(req, token, user)
 	if err != nil {
-		if err := g.server.sessions.Check(ctx, token.session, token.Generation, grace); err != nil {
-			return nil, g.refuse(ctx, token, err)
-		}
 		return nil, err
 	}
 	return &authorization{user: user, scopes: scopes, session: &tokenSession{
@@ -52,7 +53,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 		ends:  time.Unix(token.SessionExpires, 0),
 		scope: token.Scope,
 		generation: func(ctx context.Context) (uint64, error) {
-			generation, err := g.server.sessions.Rotate(ctx, token.session, token.Generation, grace)
+			generation, err := g.server.sessions.Rotate(ctx, token.session, token.Generation, grace, current)
 			if err != nil {
 				return 0, g.refuse(ctx, token, err)
 			}

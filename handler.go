@@ -100,7 +100,7 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenR
 		return h.refuse(w, r, req, err)
 	}
 
-	logUser(r, req.user)
+	setUser(r, req.user)
 	addLogField(r, zap.String("grant_type", req.grantType()))
 	if entry := h.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(h.facts(req),

@@ -117,7 +117,7 @@ func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *
 	if err != nil {
 		return inactive(), nil
 	}
-	err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
+	_, err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return nil, errStorage(ctx, err)

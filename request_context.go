@@ -16,16 +16,10 @@ func clientIP(r *http.Request) string {
 	return ip
 }
 
-// hasAccessLog tells whether what is for the access log only has a reader: to keep it for
-// nobody costs as much as signing a token.
-func hasAccessLog(r *http.Request) bool {
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	return ok && server.Logs != nil
-}
-
-// addLogField adds to Caddy's access log.
+// addLogField adds to Caddy's access log, if there is one: to keep a field for nobody costs
+// as much as signing a token.
 func addLogField(r *http.Request, field zap.Field) {
-	if !hasAccessLog(r) {
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); !ok || server.Logs == nil {
 		return
 	}
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
@@ -45,11 +39,8 @@ func bounded(s string) string { return s[:min(len(s), maxLogged)] }
 
 const maxLogged = 256
 
-// logUser names the user in Caddy's access log, which takes its user_id from a placeholder.
-func logUser(r *http.Request, user *User) {
-	if !hasAccessLog(r) {
-		return
-	}
+// setUser sets the placeholder from which Caddy's access log takes its user_id.
+func setUser(r *http.Request, user *User) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set("http.auth.user.id", user.Subject())
 	}

@@ -247,7 +247,18 @@ func TestAHashThatIsBeingMadeIsWaitedFor(t *testing.T) {
 	<-begun
 	defer v.flights.leave(d, f)
 	cancel()
-	go func() { goOn <- true }()
+	go func() {
+		for { // until the other one has come
+			v.flights.mu.Lock()
+			waiting := f.waiting
+			v.flights.mu.Unlock()
+			if waiting == 2 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		goOn <- true
+	}()
 	if r, err := v.Verify(ctx, a); err != nil || !r.Matches {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -79,14 +79,14 @@ func TestCheckDuringAWriteThatHangsAndIsDone(t *testing.T) {
 		n.storage.befalls("store", "sessions/", doneButStuck)
 		ctx, hangUp := context.WithTimeout(t.Context(), time.Second)
 		defer hangUp()
-		_, err := n.Rotate(ctx, id, 0, 0)
+		_, err := n.Rotate(ctx, id, 0, 0, false)
 		wantUnavailable(t, err)
-		must(t, n.Check(t.Context(), id, 0, 0))
+		must(t, n.check(t.Context(), id, 0, 0))
 		n.storage.release()
 		synctest.Wait()
-		must(t, n.Check(t.Context(), id, 0, 0))
+		must(t, n.check(t.Context(), id, 0, 0))
 		n.wantRotated(t, id, 0, 0, 1)
-		if err := n.Check(t.Context(), id, 0, 0); !errors.Is(err, ErrReused) {
+		if err := n.check(t.Context(), id, 0, 0); !errors.Is(err, ErrReused) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -99,7 +99,7 @@ func TestACallerThatHangsUpDuringTheWriteGetsItsAnswerByARetry(t *testing.T) {
 				n, id := newNode(newShelf()), monthAhead()
 				ctx, hangUp := context.WithCancel(t.Context())
 				n.storage.add(&rule{op: "store", times: 1, fault: what, before: hangUp})
-				_, err := n.Rotate(ctx, id, 0, 0)
+				_, err := n.Rotate(ctx, id, 0, 0, false)
 				wantUnavailable(t, err)
 				n.storage.release()
 				synctest.Wait()
@@ -120,7 +120,7 @@ func TestACallerThatHangsUpAtAnyCallLeavesNoLockAndLosesNothing(t *testing.T) {
 			n.storage.obedient = true
 			ctx, hangUp := context.WithCancel(t.Context())
 			n.storage.add(&rule{skip: at, times: 1, before: hangUp})
-			_, err := n.Rotate(ctx, id, 0, 0)
+			_, err := n.Rotate(ctx, id, 0, 0, false)
 			wantUnavailable(t, err)
 			synctest.Wait()
 			if len(storage.locks) > 0 {
@@ -146,7 +146,7 @@ func TestOfTwoParallelRetriesOneGetsTheAnswerThatNobodyGot(t *testing.T) {
 				results := make(chan error)
 				for range 10 {
 					go func() {
-						generation, err := n.Rotate(t.Context(), id, 0, 0)
+						generation, err := n.Rotate(t.Context(), id, 0, 0, false)
 						if err == nil && generation != 1 {
 							t.Errorf("generation %d", generation)
 						}
@@ -175,7 +175,7 @@ func TestAnAnswerThatNobodyGotIsKeptForSomeMinutes(t *testing.T) {
 		n.storage.befalls("store", "sessions/", doneButHangs)
 		n.wantRefused(t, id, 0, 0, ErrUnavailable)
 		time.Sleep(undeliveredFor - time.Second)
-		must(t, n.Check(t.Context(), id, 0, 0))
+		must(t, n.check(t.Context(), id, 0, 0))
 		time.Sleep(time.Second)
 		n.wantRefused(t, id, 0, 0, ErrReused)
 	})
@@ -204,7 +204,7 @@ func TestARetryThatHangsUpDoesNotProlongTheGrace(t *testing.T) {
 		time.Sleep(grace)
 		ctx, hangUp := context.WithCancel(t.Context())
 		n.storage.add(&rule{op: "load", skip: 2, times: 1, before: hangUp})
-		_, err := n.Rotate(ctx, id, 0, grace)
+		_, err := n.Rotate(ctx, id, 0, grace, false)
 		wantUnavailable(t, err)
 		synctest.Wait()
 		time.Sleep(time.Millisecond)
@@ -221,7 +221,7 @@ func TestARetryOfAnAnswerThatNobodyGotCanBeRetried(t *testing.T) {
 		for range 3 {
 			ctx, hangUp := context.WithCancel(t.Context())
 			n.storage.add(&rule{op: "load", skip: 2, times: 1, before: hangUp})
-			_, err := n.Rotate(ctx, id, 0, 0)
+			_, err := n.Rotate(ctx, id, 0, 0, false)
 			wantUnavailable(t, err)
 			synctest.Wait()
 		}
@@ -293,7 +293,7 @@ func TestAFaultAtAnyCallOfAnExchange(t *testing.T) {
 				n, id := newNode(storage), monthAhead()
 				n.storage.add(&rule{skip: at, times: 1, fault: what})
 				begun := time.Now()
-				got, err := n.Rotate(t.Context(), id, 0, 0)
+				got, err := n.Rotate(t.Context(), id, 0, 0, false)
 				where := fmt.Sprintf("%s at call %d", what, at)
 				if waited := time.Since(begun); waited > rotateLimit {
 					t.Errorf("%s: took %s", where, waited)
@@ -326,16 +326,16 @@ func TestAKillAtAnyCallOfAnExchange(t *testing.T) {
 				n, id := newNode(storage), monthAhead()
 				n.wantRotated(t, id, 0, grace, 1)
 				n.storage.add(&rule{skip: at, times: 1, fault: what})
-				go func() { _, _ = n.Rotate(t.Context(), id, 1, grace) }()
+				go func() { _, _ = n.Rotate(t.Context(), id, 1, grace, false) }()
 				synctest.Wait()
 				n.storage.dies()
 				storage.locksGoStale()
 				n = n.restart()
 				where := fmt.Sprintf("%s at call %d", what, at)
-				if got, err := n.Rotate(t.Context(), id, 1, grace); err != nil || got != 2 {
+				if got, err := n.Rotate(t.Context(), id, 1, grace, false); err != nil || got != 2 {
 					t.Errorf("%s: a retry within the grace got %d and error %v", where, got, err)
 				}
-				if got, err := n.Rotate(t.Context(), id, 1, 0); !errors.Is(err, ErrReused) {
+				if got, err := n.Rotate(t.Context(), id, 1, 0, false); !errors.Is(err, ErrReused) {
 					t.Errorf("%s: works twice, with %d and error %v", where, got, err)
 				}
 				n.wantRotated(t, id, 2, grace, 3)
@@ -352,13 +352,13 @@ func TestAKillAtAnyCallOfAnExchangeWithoutGrace(t *testing.T) {
 				storage := newShelf()
 				n, id := newNode(storage), monthAhead()
 				n.storage.add(&rule{skip: at, times: 1, fault: what})
-				go func() { _, _ = n.Rotate(t.Context(), id, 0, 0) }()
+				go func() { _, _ = n.Rotate(t.Context(), id, 0, 0, false) }()
 				synctest.Wait()
 				n.storage.dies()
 				storage.locksGoStale()
 				n = n.restart()
 				stored := len(storage.keys("sessions/")) > 0
-				switch got, err := n.Rotate(t.Context(), id, 0, 0); {
+				switch got, err := n.Rotate(t.Context(), id, 0, 0, false); {
 				case stored && !errors.Is(err, ErrReused), !stored && (err != nil || got != 1):
 					t.Errorf("%s at call %d: stored %v, got %d and error %v", what, at, stored, got, err)
 				}
@@ -373,12 +373,12 @@ func TestAPanicInTheStorageIsAnError(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.add(&rule{fault: panics})
-		_, rotate := n.Rotate(t.Context(), id, 0, 0)
+		_, rotate := n.Rotate(t.Context(), id, 0, 0, false)
 		_, revoked := n.Revoked(t.Context(), id)
 		_, sweep := n.Sweep(t.Context(), time.Hour)
 		for name, err := range map[string]error{
 			"Rotate":  rotate,
-			"Check":   n.Check(t.Context(), id, 0, 0),
+			"Check":   n.check(t.Context(), id, 0, 0),
 			"Revoked": revoked,
 			"Revoke":  n.Revoke(t.Context(), id),
 			"Poll":    n.Poll(t.Context(), time.Hour),
@@ -404,8 +404,8 @@ func limited(t *testing.T, n *node, id ID) map[string]struct {
 		limit time.Duration
 		call  func(context.Context) error
 	}{
-		"Check":  {readLimit, func(ctx context.Context) error { return n.Check(ctx, id, 0, 0) }},
-		"Rotate": {rotateLimit, func(ctx context.Context) error { _, err := n.Rotate(ctx, id, 0, 0); return err }},
+		"Check":  {readLimit, func(ctx context.Context) error { return n.check(ctx, id, 0, 0) }},
+		"Rotate": {rotateLimit, func(ctx context.Context) error { _, err := n.Rotate(ctx, id, 0, 0, false); return err }},
 		"Revoke": {revokeLimit, func(ctx context.Context) error { return n.Revoke(ctx, id) }},
 		"Revoked": {readLimit, func(ctx context.Context) error {
 			_, err := n.Revoked(ctx, id)
@@ -461,12 +461,12 @@ func TestWhatHangsInTheStorageIsBounded(t *testing.T) {
 			go func() {
 				switch i % 3 {
 				case 0:
-					_, err := n.Rotate(t.Context(), monthAhead(), 0, 0)
+					_, err := n.Rotate(t.Context(), monthAhead(), 0, 0, false)
 					results <- err
 				case 1:
 					results <- n.Revoke(t.Context(), monthAhead())
 				case 2:
-					results <- n.Check(t.Context(), monthAhead(), 0, 0)
+					results <- n.check(t.Context(), monthAhead(), 0, 0)
 				}
 			}()
 		}
@@ -490,7 +490,7 @@ func TestThoseWhoWaitForTheirTurnLeaveNothingBehind(t *testing.T) {
 		results := make(chan error)
 		for range 50 {
 			go func() {
-				_, err := n.Rotate(t.Context(), id, 0, 0)
+				_, err := n.Rotate(t.Context(), id, 0, 0, false)
 				results <- err
 			}()
 		}
@@ -509,12 +509,11 @@ func TestThoseWhoWaitForTheirTurnLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-func TestAReadingThatNeverComesBackKeepsNobodyFromTheSession(t *testing.T) {
+func TestACheckThatNeverComesBackKeepsNobodyFromTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("load", "", stuck)
-		_, err := n.Rotate(t.Context(), id, 0, 0)
-		wantUnavailable(t, err)
+		wantUnavailable(t, n.check(t.Context(), id, 0, 0))
 		n.wantRotated(t, id, 0, 0, 1) // while it still hangs
 		n.storage.release()
 	})

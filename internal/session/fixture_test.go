@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -25,6 +26,12 @@ func newNode(storage certmagic.Storage) *node {
 	n := &node{memory: NewMemory(), storage: newFaulty(storage)}
 	n.Store = NewStore(n.storage, testPrefix, n.memory, func() time.Time { return time.Now().Add(n.skew) })
 	return n
+}
+
+// check is Check, of which the error is what matters.
+func (n *node) check(ctx context.Context, id ID, generation uint64, grace time.Duration) error {
+	_, err := n.Check(ctx, id, generation, grace)
+	return err
 }
 
 // restart is another process at the same storage.
@@ -88,7 +95,7 @@ func monthAhead() ID { return NewID(time.Now().AddDate(0, 1, 0)) }
 // wantRotated exchanges a generation and gets the one it wants.
 func (n *node) wantRotated(t *testing.T, id ID, generation uint64, grace time.Duration, want uint64) {
 	t.Helper()
-	got, err := n.Rotate(t.Context(), id, generation, grace)
+	got, err := n.Rotate(t.Context(), id, generation, grace, false)
 	if err != nil || got != want {
 		t.Fatalf("exchanging generation %d gave %d and error %v, want %d", generation, got, err, want)
 	}
@@ -97,7 +104,7 @@ func (n *node) wantRotated(t *testing.T, id ID, generation uint64, grace time.Du
 // wantRefused exchanges a generation and gets the error it wants, and no other of ours.
 func (n *node) wantRefused(t *testing.T, id ID, generation uint64, grace time.Duration, want error) {
 	t.Helper()
-	got, err := n.Rotate(t.Context(), id, generation, grace)
+	got, err := n.Rotate(t.Context(), id, generation, grace, false)
 	if err := sameRefusal(got, err, want); err != nil {
 		t.Fatalf("exchanging generation %d: %v", generation, err)
 	}

@@ -87,12 +87,14 @@ func (w *modelWorld) rotate(t *rapid.T, n *node, s *modelled, generation uint64,
 	begun := time.Now()
 	ctx, faulted, clear := t.Context(), false, func() {}
 	var checked error
+	var current bool
 	if calm {
-		checked = n.Check(ctx, s.id, generation, grace)
+		current, checked = n.Check(ctx, s.id, generation, grace)
 	} else {
 		ctx, faulted, clear = w.strike(t, n)
+		current = generation == s.current && rapid.Bool().Draw(t, "known to be current")
 	}
-	got, err := n.Rotate(ctx, s.id, generation, grace)
+	got, err := n.Rotate(ctx, s.id, generation, grace, current)
 	t.Logf("generation %d gave %d, error %v", generation, got, err)
 	defer clear()
 

@@ -10,10 +10,10 @@ import (
 
 // use is what the caller does with a refresh token: check, exchange, and end the session of one that was stolen.
 func (n *node) use(t *testing.T, id ID, generation uint64, grace time.Duration) (uint64, error) {
-	err := n.Check(t.Context(), id, generation, grace)
+	err := n.check(t.Context(), id, generation, grace)
 	var got uint64
 	if err == nil {
-		got, err = n.Rotate(t.Context(), id, generation, grace)
+		got, err = n.Rotate(t.Context(), id, generation, grace, false)
 	}
 	if errors.Is(err, ErrReused) || errors.Is(err, ErrAhead) || errors.Is(err, ErrDamaged) {
 		if err := n.Revoke(t.Context(), id); err != nil {
@@ -95,7 +95,7 @@ func TestTwoNodesHammeredWithOneSession(t *testing.T) {
 							mu.Lock()
 							generation := newest
 							mu.Unlock()
-							got, err := nodes[i%2].Rotate(t.Context(), id, generation, grace)
+							got, err := nodes[i%2].Rotate(t.Context(), id, generation, grace, false)
 							mu.Lock()
 							switch {
 							case err == nil && got == generation+1:
@@ -145,7 +145,7 @@ func TestNothingIsHandedOutAfterARevocationAtAnotherNode(t *testing.T) {
 						after = true
 					default:
 					}
-					_, err := nodes[0].Rotate(t.Context(), id, generation, time.Minute)
+					_, err := nodes[0].Rotate(t.Context(), id, generation, time.Minute, false)
 					if err != nil {
 						if !errors.Is(err, ErrRevoked) {
 							t.Errorf("error %v", err)

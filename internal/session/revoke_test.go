@@ -24,7 +24,7 @@ func TestARevokedSessionIsOverAtOnceForThisProcessAndForEveryRefresh(t *testing.
 		for _, n := range []*node{a, b, a.restart()} {
 			for generation := range uint64(3) {
 				n.wantRefused(t, id, generation, time.Minute, ErrRevoked)
-				if err := n.Check(t.Context(), id, generation, time.Minute); !errors.Is(err, ErrRevoked) {
+				if err := n.check(t.Context(), id, generation, time.Minute); !errors.Is(err, ErrRevoked) {
 					t.Errorf("error %v", err)
 				}
 			}

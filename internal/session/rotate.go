@@ -16,15 +16,12 @@ import (
 // worth nothing, see the errors. After ErrUnavailable the generation is what it was before, as far as this process can
 // see to it. The caller revokes the session after ErrReused, ErrAhead and ErrDamaged.
 //
-// The context ends the waiting, not what was begun: a caller that hangs up leaves no half of an exchange behind.
-func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration) (uint64, error) {
+// Whoever has just learned from Check that the generation is the current one says so, and spares looking again whether a
+// lock is worth while. The context ends the waiting, not what was begun: a caller that hangs up leaves no half of an
+// exchange behind.
+func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, rotateLimit)
 	defer cancel()
-	// before the mutex, so that a reading that never comes back does not keep the session from others
-	current, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) { return s.looksCurrent(ctx, id, generation) })
-	if err != nil {
-		return 0, err
-	}
 	unlock, waited, err := s.memory.mutexes.lock(ctx, id)
 	if err != nil {
 		return 0, unavailable("waiting for another exchange of the session", err)
@@ -41,13 +38,6 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
 	}()
 	return h.wait(ctx)
-}
-
-// looksCurrent tells whether there is no sign that the generation is another than the current one, which has to be looked
-// at again under the lock.
-func (s *Store) looksCurrent(ctx context.Context, id ID, generation uint64) (bool, error) {
-	st, err := s.readOwn(ctx, id)
-	return st.damaged == nil && !st.revoked && st.Generation == generation, err
 }
 
 // exchange is Rotate in the goroutine that has the session's mutex. The context is the caller's: whether he is still

@@ -17,7 +17,7 @@ import (
 func TestASessionWithoutRecordIsAtGeneration0AndLeavesNoTrace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
-		must(t, n.Check(t.Context(), id, 0, 0))
+		must(t, n.check(t.Context(), id, 0, 0))
 		revoked, err := n.Revoked(t.Context(), id)
 		if err != nil || revoked {
 			t.Errorf("revoked %v, error %v", revoked, err)
@@ -62,7 +62,7 @@ func TestAGenerationThatWasExchangedIsWorthNothing(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.wantRotated(t, id, 0, 0, 1)
 		n.wantRefused(t, id, 0, 0, ErrReused)
-		if err := n.Check(t.Context(), id, 0, 0); !errors.Is(err, ErrReused) {
+		if err := n.check(t.Context(), id, 0, 0); !errors.Is(err, ErrReused) {
 			t.Errorf("error %v", err)
 		}
 		must(t, n.Revoke(t.Context(), id))
@@ -93,7 +93,7 @@ func TestWithinTheGraceARetryGetsTheCurrentGenerationAgain(t *testing.T) {
 		n.wantRotated(t, id, 0, grace, 1)
 		for range 3 {
 			time.Sleep(10 * time.Second)
-			must(t, n.Check(t.Context(), id, 0, grace))
+			must(t, n.check(t.Context(), id, 0, grace))
 			n.wantRotated(t, id, 0, grace, 1)
 		}
 		time.Sleep(time.Millisecond)
@@ -201,7 +201,7 @@ func TestADamagedRecordEndsItsSessionAndIsNotTakenForNone(t *testing.T) {
 				must(t, n.storage.Store(t.Context(), n.recordKey(id), []byte(content)))
 				for _, generation := range []uint64{0, 1, 3} {
 					n.wantRefused(t, id, generation, time.Minute, ErrDamaged)
-					if err := n.Check(t.Context(), id, generation, time.Minute); !errors.Is(err, ErrDamaged) {
+					if err := n.check(t.Context(), id, generation, time.Minute); !errors.Is(err, ErrDamaged) {
 						t.Errorf("error %v", err)
 					}
 				}
@@ -225,7 +225,7 @@ func TestARecordOfALaterVersionIsNotUnderstoodAndNotDamagedAndItsSessionCanBeRev
 		inBubble(t, func(t *testing.T) {
 			n, id := newNode(newShelf()), monthAhead()
 			must(t, n.storage.Store(t.Context(), n.recordKey(id), []byte(content)))
-			_, err := n.Rotate(t.Context(), id, 3, 0)
+			_, err := n.Rotate(t.Context(), id, 3, 0, false)
 			if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrDamaged) {
 				t.Errorf("%s: error %v", content, err)
 			}
@@ -252,21 +252,37 @@ func TestARecordHasNothingButWhatTheDesignSays(t *testing.T) {
 }
 
 func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		n, id := newNode(newShelf()), monthAhead()
-		n.wantRotated(t, id, 0, 0, 1)
-		rec, reading := n.recordKey(id), []string{"load record", "load marker", "load mark"}
-		rec = strings.TrimPrefix(rec, testPrefix+"/")
-		var got []string
-		for _, call := range n.storage.log() {
-			call = strings.NewReplacer(rec+markerSuffix, "marker", rec, "record", "swept/"+id.day, "mark").Replace(call)
-			got = append(got, call)
-		}
-		want := slices.Concat(reading[:2], []string{"lock record.0"}, reading, []string{"store record"}, reading, []string{"unlock record.0"})
-		if !slices.Equal(got, want) {
-			t.Errorf("calls %q, want %q", got, want)
-		}
-	})
+	reading := []string{"load record", "load marker", "load mark"}
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, n *node, id ID)
+	}{
+		{"by itself", func(t *testing.T, n *node, id ID) { n.wantRotated(t, id, 0, 0, 1) }},
+		{"after a check, which has read already", func(t *testing.T, n *node, id ID) {
+			current, err := n.Check(t.Context(), id, 0, 0)
+			must(t, err)
+			if got, err := n.Rotate(t.Context(), id, 0, 0, current); got != 1 || err != nil {
+				t.Errorf("generation %d, %v", got, err)
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				n, id := newNode(newShelf()), monthAhead()
+				c.make(t, n, id)
+				rec := strings.TrimPrefix(n.recordKey(id), testPrefix+"/")
+				var got []string
+				for _, call := range n.storage.log() {
+					call = strings.NewReplacer(rec+markerSuffix, "marker", rec, "record", "swept/"+id.day, "mark").Replace(call)
+					got = append(got, call)
+				}
+				want := slices.Concat(reading, []string{"lock record.0"}, reading, []string{"store record"}, reading, []string{"unlock record.0"})
+				if !slices.Equal(got, want) {
+					t.Errorf("calls %q, want %q", got, want)
+				}
+			})
+		})
+	}
 }
 
 // G12: what a retry within the grace reads may have changed when it has the lock.
@@ -303,7 +319,7 @@ func TestARevocationDuringAnExchangeIsNotUndone(t *testing.T) {
 					r.before, r.after = nil, revoke
 				}
 				a.storage.add(r)
-				got, err := a.Rotate(t.Context(), id, 1, time.Minute)
+				got, err := a.Rotate(t.Context(), id, 1, time.Minute, false)
 				lastLook := calls - 3 // at the marker, when reading back
 				if err == nil && (at < lastLook || at == lastLook && when == "before") {
 					t.Errorf("revoked %s call %d: got generation %d", when, at, got)
@@ -334,7 +350,7 @@ func TestTheLockIsGivenBackHoweverTheExchangeEnds(t *testing.T) {
 				storage := newShelf()
 				n, id := newNode(storage), monthAhead()
 				n.storage.add(&rule{skip: at, times: 1, fault: what})
-				_, _ = n.Rotate(t.Context(), id, 0, 0)
+				_, _ = n.Rotate(t.Context(), id, 0, 0, false)
 				synctest.Wait()
 				time.Sleep(20 * time.Second)
 				calls := n.storage.log()
@@ -359,7 +375,7 @@ func TestACallerThatHasLeftBeforehandBeginsNothing(t *testing.T) {
 		for range 50 {
 			storage := newShelf()
 			n, id := newNode(storage), monthAhead()
-			_, err := n.Rotate(ctx, id, 0, 0)
+			_, err := n.Rotate(ctx, id, 0, 0, false)
 			wantUnavailable(t, err)
 			synctest.Wait()
 			if keys := storage.keys(""); len(keys) > 0 {
@@ -427,7 +443,7 @@ func TestACallerThatLeavesWhileWaitingForTheLockLosesNothingOnAnyNode(t *testing
 		must(t, storage.Lock(t.Context(), a.lockKey(id, 0)))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := a.Rotate(ctx, id, 0, 0)
+		_, err := a.Rotate(ctx, id, 0, 0, false)
 		wantUnavailable(t, err)
 		must(t, storage.Unlock(t.Context(), a.lockKey(id, 0)))
 		synctest.Wait()
@@ -452,7 +468,7 @@ func TestParallelUsesOfOneGenerationInOneProcess(t *testing.T) {
 				const users = 30
 				for range users {
 					go func() {
-						generation, err := n.Rotate(t.Context(), id, 0, grace)
+						generation, err := n.Rotate(t.Context(), id, 0, grace, false)
 						results <- result{generation, err}
 					}()
 				}
@@ -482,7 +498,7 @@ func TestASessionThatHangsHoldsUpNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("store", id.random, stuck)
-		go func() { _, _ = n.Rotate(t.Context(), id, 0, 0) }()
+		go func() { _, _ = n.Rotate(t.Context(), id, 0, 0, false) }()
 		synctest.Wait()
 		n.wantRotated(t, monthAhead(), 0, 0, 1)
 		n.storage.release()

@@ -40,16 +40,16 @@ func (s *Store) WithWitness(key string) *Store {
 	return s
 }
 
-// Check tells whether Rotate would hand out a generation for the given one now: the next, or again the current one
-// within the grace. It returns nil, one of the errors of a generation that is worth nothing, or ErrUnavailable. It
-// writes nothing.
-func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) error {
+// Check tells whether Rotate would hand out a generation for the given one now: the next if that is the current one, or
+// again the current one within the grace. The error is one of a generation that is worth nothing, or ErrUnavailable. It
+// writes nothing, and what never comes back from the storage keeps the session from nobody.
+func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
 	st, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (state, error) { return s.read(ctx, id) })
 	if err != nil {
-		return err
+		return false, err
 	}
-	_, err = s.judge(id, st, generation, grace)
-	return err
+	due, err := s.judge(id, st, generation, grace)
+	return err == nil && due == generation, err
 }
 
 // Revoked tells whether the session was revoked, by what storage has. One whose records were swept counts as revoked.
@@ -72,7 +72,6 @@ type record struct {
 // state is what storage says of a session. The zero state is that of a session to which nothing happened yet.
 type state struct {
 	record
-	damaged error // why there is no record, where there is one
 	revoked bool
 	swept   bool // the whole day
 }
@@ -80,35 +79,34 @@ type state struct {
 // read reads the state of a session. The record comes first, then its marker, which is never taken back before there is
 // the mark of a swept day, and the mark last: so what is missing was not there yet when what was read before it was.
 func (s *Store) read(ctx context.Context, id ID) (state, error) {
-	st, err := s.readOwn(ctx, id)
-	if err != nil || st.revoked {
-		return st, err
-	}
-	swept, err := s.load(ctx, s.sweptKey(id.day))
-	switch st.swept = swept != nil; {
-	case err != nil || st.swept:
-		return st, err
-	case st.damaged != nil:
-		return st, st.damaged
-	case st.record == record{}:
-		return st, s.askWitness(ctx)
-	}
-	return st, nil
-}
-
-// readOwn reads what storage has of this session alone: whether its day was swept is not in it, nor whether the storage
-// can be believed.
-func (s *Store) readOwn(ctx context.Context, id ID) (st state, err error) {
+	var st state
 	content, err := s.load(ctx, s.recordKey(id))
 	if err != nil {
 		return st, err
 	}
+	var damaged error
 	if content != nil {
-		st.record, st.damaged = decodeRecord(content)
+		st.record, damaged = decodeRecord(content)
 	}
 	marker, err := s.load(ctx, s.markerKey(id))
+	if err != nil {
+		return st, err
+	}
 	st.revoked = marker != nil
-	return st, err
+	if !st.revoked {
+		swept, err := s.load(ctx, s.sweptKey(id.day))
+		if err != nil {
+			return st, err
+		}
+		st.swept = swept != nil
+	}
+	if damaged != nil && !st.revoked && !st.swept {
+		return st, damaged
+	}
+	if content == nil && !st.revoked && !st.swept {
+		return st, s.askWitness(ctx)
+	}
+	return st, nil
 }
 
 // askWitness is an error where the storage is not the one that it was.

@@ -85,7 +85,7 @@ func TestASweptDayEndsItsSessionsAndThoseThatHadNoRecordToo(t *testing.T) {
 		for _, id := range []ID{ids[0], ids[1], fresh} {
 			for generation := range uint64(4) {
 				n.wantRefused(t, id, generation, time.Minute, ErrOver)
-				if err := n.Check(t.Context(), id, generation, time.Minute); !errors.Is(err, ErrOver) {
+				if err := n.check(t.Context(), id, generation, time.Minute); !errors.Is(err, ErrOver) {
 					t.Errorf("error %v", err)
 				}
 			}
@@ -298,12 +298,12 @@ func TestASweepThatFailsAtAnyCallRevivesNoSession(t *testing.T) {
 			t.Helper()
 			for i, id := range ids[:4] {
 				for generation := range uint64(2) {
-					_, err := n.Rotate(t.Context(), id, generation, 0)
+					_, err := n.Rotate(t.Context(), id, generation, 0, false)
 					if !errors.Is(err, ErrReused) && !errors.Is(err, ErrOver) && !errors.Is(err, ErrRevoked) {
 						t.Errorf("%s: session %d, spent generation %d: error %v", where, i, generation, err)
 					}
 				}
-				_, err := n.Rotate(t.Context(), id, 2, 0)
+				_, err := n.Rotate(t.Context(), id, 2, 0, false)
 				if i%2 == 1 && !errors.Is(err, ErrOver) && !errors.Is(err, ErrRevoked) {
 					t.Errorf("%s: session %d was revoked: error %v", where, i, err)
 				}
@@ -454,12 +454,12 @@ func TestASweepAndARevocationDuringAnExchangeReviveNothing(t *testing.T) {
 				must(t, b.Revoke(t.Context(), ids[0]))
 				sweeper.wantSwept(t, Swept{Days: 1, Objects: 2})
 			}})
-			got, err := a.Rotate(t.Context(), ids[0], 2, time.Minute)
+			got, err := a.Rotate(t.Context(), ids[0], 2, time.Minute, false)
 			if err == nil && at < calls-2 {
 				t.Errorf("at call %d of %d: got generation %d", at, calls, got)
 			}
 			for generation := range uint64(5) {
-				_, err := b.Rotate(t.Context(), ids[0], generation, time.Minute)
+				_, err := b.Rotate(t.Context(), ids[0], generation, time.Minute, false)
 				if !errors.Is(err, ErrOver) {
 					t.Errorf("at call %d: generation %d afterwards: error %v", at, generation, err)
 				}

@@ -20,16 +20,16 @@ func TestAStorageWithoutItsWitnessIsNotBelieved(t *testing.T) {
 	n := newNode(files)
 	n.WithWitness(witness)
 	id := NewID(time.Now().Add(time.Hour))
-	if generation, err := n.Rotate(t.Context(), id, 0, 0); generation != 1 || err != nil {
+	if generation, err := n.Rotate(t.Context(), id, 0, 0, false); generation != 1 || err != nil {
 		t.Fatalf("generation %d, %v", generation, err)
 	}
 
 	n.storage.Storage = elsewhere
 	for name, err := range map[string]error{
-		"Check":                        n.Check(t.Context(), id, 0, 0),
+		"Check":                        n.check(t.Context(), id, 0, 0),
 		"Revoke":                       n.Revoke(t.Context(), id),
-		"Rotate":                       func() error { _, err := n.Rotate(t.Context(), id, 0, 0); return err }(),
-		"Rotate of a later generation": func() error { _, err := n.Rotate(t.Context(), id, 1, 0); return err }(),
+		"Rotate":                       func() error { _, err := n.Rotate(t.Context(), id, 0, 0, false); return err }(),
+		"Rotate of a later generation": func() error { _, err := n.Rotate(t.Context(), id, 1, 0, false); return err }(),
 		"Revoked":                      func() error { _, err := n.Revoked(t.Context(), id); return err }(),
 	} {
 		if !errors.Is(err, ErrUnavailable) {
@@ -41,7 +41,7 @@ func TestAStorageWithoutItsWitnessIsNotBelieved(t *testing.T) {
 	}
 
 	n.storage.Storage = files
-	if generation, err := n.Rotate(t.Context(), id, 1, 0); generation != 2 || err != nil {
+	if generation, err := n.Rotate(t.Context(), id, 1, 0, false); generation != 2 || err != nil {
 		t.Errorf("when it is back: generation %d, %v", generation, err)
 	}
 }

@@ -51,6 +51,21 @@ func TestAnAttemptThatTakesNoTimeIsNeverInFlight(t *testing.T) {
 	})
 }
 
+func TestAnAttemptThatPanicsHasFailed(t *testing.T) {
+	w := newWorld(t, Limits{})
+	a := with(from("192.0.2.1", "alice"), "guess")
+	for range 5 {
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = w.Settle(a, func() (bool, bool) { panic("in the outcome") })
+		}()
+	}
+	w.refused(a, 30*time.Second, LimitPair, "five failures")
+	w.pass(30 * time.Second)
+	w.settles(a, true)
+	w.remembers(entries{Known: 1, Addresses: 1})
+}
+
 // C4: whoever has to wait learns nothing of the guess, not even by how long the answer takes.
 func TestAnAttemptThatMustNotBeMadeIsNotMade(t *testing.T) {
 	for _, known := range []bool{false, true} {

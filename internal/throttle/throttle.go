@@ -135,8 +135,9 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 }
 
 // Settle makes an attempt that takes no time, if it may be made: then outcome is asked whether the password or secret is
-// right, and if that is known the attempt has ended. Else it has not been made, and nothing is counted: it has to be
-// reserved. The error is that of Reserve, and outcome was not asked. It must not call the throttle.
+// right, and if that is known the attempt has ended. If it is not known, or the same guess is in flight, nothing is
+// counted: the attempt has to be reserved. The error is that of Reserve, and outcome was not asked. It must not call the
+// throttle.
 func (t *Throttle) Settle(a Attempt, outcome func() (right, known bool)) (settled bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -150,16 +151,19 @@ func (t *Throttle) Settle(a Attempt, outcome func() (right, known bool)) (settle
 	if err := t.count(&f, now); err != nil {
 		return false, err
 	}
-	right, known := outcome()
-	switch {
-	case !known:
-		f.uncount()
-	case right:
-		f.uncount()
-		f.countSuccess()
-	default:
-		f.countFailure(now)
-	}
+	right, known := false, true
+	defer func() { // also if it panics, as a failure
+		switch {
+		case !known:
+			f.uncount()
+		case right:
+			f.uncount()
+			f.countSuccess()
+		default:
+			f.countFailure(now)
+		}
+	}()
+	right, known = outcome()
 	return known, nil
 }
 
