@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"strings"
 )
 
 // Attempt is somebody who is about to present a password or a client secret.
@@ -48,10 +49,16 @@ func Party(id string) Source { return Source{party: id} }
 
 // Join makes one string of several, such that different ones never make the same.
 func Join(parts ...string) string {
-	var b []byte
+	size := 0
 	for _, part := range parts {
-		b = binary.AppendUvarint(b, uint64(len(part)))
-		b = append(b, part...)
+		size += binary.MaxVarintLen16 + len(part)
 	}
-	return string(b)
+	var joined strings.Builder
+	joined.Grow(size)
+	var length [binary.MaxVarintLen64]byte
+	for _, part := range parts {
+		joined.Write(length[:binary.PutUvarint(length[:], uint64(len(part)))])
+		joined.WriteString(part)
+	}
+	return joined.String()
 }
