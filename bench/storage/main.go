@@ -1,11 +1,11 @@
 // Command storage is what limits a refresh: a server of net/http that exchanges an object in a storage of files for each
 // request, and does nothing else.
 //
-//	storage -directory <directory> -listen <address>
+//	storage -directory <directory> -prefix <key> -listen <address>
 //
-// An exchange is what is needed to keep something of a new session, in an object that is as large and has such a name:
-// to lock it, to look what is there, to write it and to unlock it. GET /took tells how long each of them took since it
-// was asked before, in nanoseconds.
+// An exchange is what is needed to keep something of a new session, in an object that is as large and has such a name,
+// below the key: to lock it, to look what is there, to write it and to unlock it. GET /took tells how long each of them
+// took since it was asked before, in nanoseconds.
 package main
 
 import (
@@ -25,10 +25,11 @@ import (
 
 func main() {
 	directory := flag.String("directory", "", "the `directory` of the storage")
+	prefix := flag.String("prefix", "sessions", "the `key` above the objects")
 	listen := flag.String("listen", "127.0.0.1:8080", "the `address` to listen on")
 	flag.Parse()
 
-	s := &server{storage: &certmagic.FileStorage{Path: *directory}}
+	s := &server{storage: &certmagic.FileStorage{Path: *directory}, prefix: *prefix}
 	http.HandleFunc("POST /exchange", s.exchange)
 	http.HandleFunc("GET /took", s.tell)
 	http.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
@@ -40,13 +41,14 @@ func main() {
 // server has the storage, and how long the exchanges took that nobody was told of.
 type server struct {
 	storage certmagic.Storage
+	prefix  string
 	mu      sync.Mutex
 	took    []time.Duration
 }
 
 func (s *server) exchange(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
-	if err := exchange(r.Context(), s.storage); err != nil {
+	if err := exchange(r.Context(), s.storage, s.prefix); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
@@ -67,10 +69,10 @@ func (s *server) tell(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-func exchange(ctx context.Context, storage certmagic.Storage) error {
+func exchange(ctx context.Context, storage certmagic.Storage, prefix string) error {
 	id := make([]byte, 20)
 	rand.Read(id) // never fails: it crashes the program instead
-	key := fmt.Sprintf("grant/sessions/20300101/%x", id)
+	key := fmt.Sprintf("%s/%x", prefix, id)
 	lock := key + ".0"
 	if err := storage.Lock(ctx, lock); err != nil {
 		return err
