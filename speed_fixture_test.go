@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,15 +76,27 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 	return site
 }
 
-// post sends a form to the endpoint and returns the answer.
+// post sends a form to the endpoint and returns the answer, which must be a success.
 func (s *speedSite) post(b testing.TB, form string) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if err := s.endpoint.ServeHTTP(w, prepared(r, w), noNext); err != nil || w.Code != http.StatusOK {
-		b.Fatal(w.Code, err, w.Body)
+	w := s.send(b, form)
+	if w.Code != http.StatusOK {
+		b.Fatal(w.Code, w.Body)
 	}
 	return w
+}
+
+func (s *speedSite) send(b testing.TB, form string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
+	r.Header.Set("Content-Type", formMediaType)
+	if err := s.endpoint.ServeHTTP(w, prepared(r, w), noNext); err != nil {
+		b.Fatal(err)
+	}
+	return w
+}
+
+func speedRefreshForm(token string) string {
+	return "grant_type=refresh_token&client_id=web&client_secret=s3cret&refresh_token=" + url.QueryEscape(token)
 }
 
 // login returns the tokens of a new session.

@@ -9,7 +9,7 @@
 //
 //	password  logins whose password is remembered, beside respond and beside other token servers
 //	bearer    checked requests beside unchecked ones, with one token and with many
-//	refresh   refreshes beside what the storage does in that time
+//	refresh   refreshes beside a bare server that does the same in the storage
 //	latency   logins and respond, each at half of what it can
 //	idle      memory and start of a Caddy with and without it
 //	cold      logins whose password has to be hashed, beside the hash

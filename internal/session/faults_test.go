@@ -486,7 +486,7 @@ func TestWhatHangsInTheStorageIsBounded(t *testing.T) {
 func TestThoseWhoWaitForTheirTurnLeaveNothingBehind(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
-		n.storage.befalls("lock", "", stuck)
+		n.storage.befalls("load", "", stuck)
 		results := make(chan error)
 		for range 50 {
 			go func() {

@@ -285,6 +285,31 @@ func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.
 	}
 }
 
+// A check that came before another exchange says nothing of what is there after it.
+func TestWhoeverWaitedForAnExchangeLooksAgainBeforeTheLock(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newShelf()), monthAhead()
+		results := make(chan error)
+		const users = 30
+		for range users {
+			go func() {
+				generation, err := n.Rotate(t.Context(), id, 0, time.Minute, true)
+				if err == nil && generation != 1 {
+					err = fmt.Errorf("generation %d", generation)
+				}
+				results <- err
+			}()
+		}
+		for range users {
+			must(t, <-results)
+		}
+		locks := slices.DeleteFunc(n.storage.log(), func(call string) bool { return !strings.HasPrefix(call, "lock ") })
+		if len(locks) != 1 {
+			t.Errorf("%d locks, want that of the exchange", len(locks))
+		}
+	})
+}
+
 // G12: what a retry within the grace reads may have changed when it has the lock.
 func TestAnotherNodeIsQuickerBetweenReadingAndLocking(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
