@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -24,11 +23,7 @@ type accessToken struct {
 	scopes  []string   // of Scope
 
 	others map[string]any // claims that are none of ours, numbers as strictjson.Number
-	own    []textClaim    // those of them that are the user's own, as far as they are text
 }
-
-// textClaim is a claim that is a string, a number or a boolean.
-type textClaim struct{ name, text string }
 
 // memory is about how much a token of that length takes in memory, in bytes. What it has of
 // other claims can be many times as large as it was encoded.
@@ -209,11 +204,6 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		delete(claims, "aud")
 	}
 	t.others = claims
-	for name, claim := range claims {
-		if text, ok := scalar(claim); ok && !slices.Contains(reservedClaims, name) {
-			t.own = append(t.own, textClaim{name, text})
-		}
-	}
 	return nil
 }
 

@@ -31,7 +31,8 @@ func init() {
 // It sets the placeholders `{http.auth.user.id}` (the subject), `{http.auth.user.username}`,
 // `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
 // `{http.auth.user.session_id}`, and `{http.auth.user.<claim>}` for claims of the user's
-// own that are a string, a number or a boolean.
+// own that are a string, a number or a boolean. What other handlers have set under
+// `http.auth.user` before is removed: it is of somebody else.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
@@ -157,7 +158,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if token == nil || b.Shadow {
 		return next.ServeHTTP(w, r)
 	}
-	setUserPlaceholders(r, token)
+	state.setUserPlaceholders(r, token)
 	b.setIdentityHeaders(r, token)
 	b.forwardToken(state, r)
 	return next.ServeHTTP(w, r)

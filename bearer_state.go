@@ -18,6 +18,8 @@ type bearerState struct {
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
 	checks        []tokenCheck
+	checked       [1]tokenCheck // room for the checks of most requests
+	user          *accessToken  // of {http.auth.user.*}; nil if none
 }
 
 // Format keeps the token to itself: the state is a variable of the request, which
@@ -43,6 +45,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 		received:      now(),
 		authorization: r.Header["Authorization"],
 	}
+	state.checks = state.checked[:0]
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
 	return state
 }

@@ -45,20 +45,3 @@ func setUser(r *http.Request, user *User) {
 		repl.Set("http.auth.user.id", user.Subject())
 	}
 }
-
-// setUserPlaceholders sets {http.auth.user.*}, from which Caddy's access log has its user_id.
-func setUserPlaceholders(r *http.Request, token *accessToken) {
-	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return
-	}
-	for _, claim := range token.own {
-		repl.Set("http.auth.user."+claim.name, claim.text)
-	}
-	repl.Set("http.auth.user.id", token.Subject)
-	repl.Set("http.auth.user.username", token.Username)
-	repl.Set("http.auth.user.client_id", token.CID)
-	repl.Set("http.auth.user.scope", token.Scope)
-	repl.Set("http.auth.user.token_id", token.ID)
-	repl.Set("http.auth.user.session_id", token.SessionID)
-}
