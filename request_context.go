@@ -42,6 +42,6 @@ const maxLogged = 256
 // setUser sets the placeholder from which Caddy's access log takes its user_id.
 func setUser(r *http.Request, user *User) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set("http.auth.user.id", user.Subject())
+		repl.Set(userPlaceholders+"id", user.Subject())
 	}
 }

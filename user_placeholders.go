@@ -27,24 +27,20 @@ func (s *bearerState) userPlaceholder(key string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	switch name {
-	case "id":
-		return s.user.Subject, true
-	case "username":
-		return s.user.Username, true
-	case "client_id":
-		return s.user.CID, true
-	case "scope":
-		return s.user.Scope, true
-	case "token_id":
-		return s.user.ID, true
-	case "session_id":
-		return s.user.SessionID, true
-	}
-	if slices.Contains(reservedClaims, name) {
+	claim, ours := userClaims[name]
+	switch {
+	case ours:
+	case slices.Contains(reservedClaims, name):
 		return nil, false
+	default:
+		claim = name
 	}
-	return scalar(s.user.others[name])
+	return scalar(s.user.claim(claim))
+}
+
+// userClaims are the claims of tokens that have a placeholder, by its name. The user's own have theirs.
+var userClaims = map[string]string{
+	"id": "sub", "username": "username", "client_id": "cid", "scope": "scope", "token_id": "jti", "session_id": "sid",
 }
 
 const userPlaceholders = "http.auth.user."
