@@ -253,7 +253,8 @@ func (m *modelRun) wantExactly(t *rapid.T, what string, r modelReply, want model
 
 // issue takes in the tokens of an answer.
 func (m *modelRun) issue(t *rapid.T, n *modelNode, r modelReply, s *modelSession) {
-	at := m.at(n).wall
+	began := r.began.Add(n.offset)
+	at := began.Add(r.took)
 	access, _ := r.body["access_token"].(string)
 	refresh, _ := r.body["refresh_token"].(string)
 	for _, token := range []*modelToken{{raw: access, session: s}, {raw: refresh, session: s, refresh: true}} {
@@ -277,7 +278,7 @@ func (m *modelRun) issue(t *rapid.T, n *modelNode, r modelReply, s *modelSession
 		switch {
 		case claims.SID != s.sid,
 			claims.Exp != min(claims.IAT+int64(ttl.Seconds()), s.ends),
-			claims.IAT > at.Unix() || claims.IAT < at.Add(-r.took).Unix(),
+			claims.IAT > at.Unix() || claims.IAT < began.Unix(),
 			token.refresh && (claims.SessionExpires != s.ends || !slices.Equal(token.scopes, s.scopes)),
 			!token.refresh && claims.Scope != r.body["scope"]:
 			t.Fatalf("%s has the claims %+v, the answer is %v; the session %s ends %d", token, claims, r.body, s.sid, s.ends)

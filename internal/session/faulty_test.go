@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing/synctest"
 
 	"github.com/caddyserver/certmagic"
 )
@@ -110,8 +111,15 @@ func (f *faulty) comesTrue() {
 	}
 }
 
-// log returns the calls since the last time, in order, with keys below the prefix.
+// log returns the calls since the last time, in order, with keys below the prefix: in a bubble, also those that are made
+// when everybody has his answer.
 func (f *faulty) log() []string {
+	synctest.Wait()
+	return f.logSoFar()
+}
+
+// logSoFar is log outside of a bubble.
+func (f *faulty) logSoFar() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	calls := f.calls

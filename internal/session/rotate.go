@@ -34,15 +34,16 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	go func() {
 		defer s.memory.give()
 		defer unlock()
-		e, err := s.exchange(ctx, id, generation, grace, current && !waited)
+		e, lock, err := s.exchange(ctx, id, generation, grace, current && !waited)
 		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
+		s.release(ctx, lock) // for which the caller need not wait
 	}()
 	return h.wait(ctx)
 }
 
-// exchange is Rotate in the goroutine that has the session's mutex. The context is the caller's: whether he is still
-// there is asked just before the write, and bounds nothing.
-func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (e record, err error) {
+// exchange is Rotate in the goroutine that has the session's mutex. The lock is empty, or one that it left to be
+// released. The context is the caller's: whether he is still there is asked just before the write, and bounds nothing.
+func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (e record, lock string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = unavailable("exchanging a generation", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
@@ -52,10 +53,29 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 		reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 		defer cancel()
 		if again, done, err := s.retried(reading, id, generation, grace); done {
-			return again, err
+			return again, "", err
 		}
 	}
-	return s.advance(ctx, id, generation, grace)
+	locking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockWait)
+	defer cancel()
+	name := s.lockKey(id, generation)
+	if err := s.storage.Lock(locking, name); err != nil {
+		return record{}, "", unavailable("locking "+name, err)
+	}
+	lock = name
+	e, err = s.advance(ctx, id, generation, grace)
+	return e, lock, err
+}
+
+// release gives a lock back. If that fails, what was written stands, and the lock goes stale by itself.
+func (s *Store) release(ctx context.Context, lock string) {
+	if lock == "" {
+		return
+	}
+	defer func() { _ = recover() }()
+	unlocking, cancel := context.WithTimeout(context.WithoutCancel(ctx), unlockWait)
+	defer cancel()
+	_ = s.storage.Unlock(unlocking, lock)
 }
 
 // retried returns the current record if the generation gets it again, or why it is worth nothing. It is not done where
@@ -72,20 +92,10 @@ func (s *Store) retried(ctx context.Context, id ID, generation uint64, grace tim
 	return st.record, current != generation, nil
 }
 
-// advance makes the next generation, alone among all nodes.
+// advance makes the next generation, alone among all nodes: it has the storage's lock.
 func (s *Store) advance(caller context.Context, id ID, generation uint64, grace time.Duration) (record, error) {
 	ctx := context.WithoutCancel(caller)
-	locking, cancel := context.WithTimeout(ctx, lockWait)
-	defer cancel()
-	name, lock := s.recordKey(id), s.lockKey(id, generation)
-	if err := s.storage.Lock(locking, lock); err != nil {
-		return record{}, unavailable("locking "+lock, err)
-	}
-	defer func() {
-		unlocking, cancel := context.WithTimeout(ctx, unlockWait)
-		defer cancel()
-		_ = s.storage.Unlock(unlocking, lock) // what was written stands; the lock goes stale by itself
-	}()
+	name := s.recordKey(id)
 	held, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()
 

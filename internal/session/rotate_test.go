@@ -289,6 +289,7 @@ func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.
 func TestWhoeverWaitedForAnExchangeLooksAgainBeforeTheLock(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
+		n.storage.add(&rule{op: "lock", times: 1, before: func() { time.Sleep(time.Second) }}) // until all are waiting
 		results := make(chan error)
 		const users = 30
 		for range users {
@@ -345,6 +346,7 @@ func TestARevocationDuringAnExchangeIsNotUndone(t *testing.T) {
 				}
 				a.storage.add(r)
 				got, err := a.Rotate(t.Context(), id, 1, time.Minute, false)
+				synctest.Wait()
 				lastLook := calls - 3 // at the marker, when reading back
 				if err == nil && (at < lastLook || at == lastLook && when == "before") {
 					t.Errorf("revoked %s call %d: got generation %d", when, at, got)
@@ -391,6 +393,23 @@ func TestTheLockIsGivenBackHoweverTheExchangeEnds(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestTheAnswerDoesNotWaitForTheLockToBeGivenBack(t *testing.T) {
+	for _, what := range []fault{hangs, doneButHangs, stuck, panics} {
+		t.Run(what.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				n, id, begun := newNode(newShelf()), monthAhead(), time.Now()
+				n.storage.befalls("unlock", "sessions/", what)
+				n.wantRotated(t, id, 0, 0, 1)
+				if took := time.Since(begun); took > 0 {
+					t.Errorf("it took %v", took)
+				}
+				n.storage.release()
+				n.wantRotated(t, id, 1, 0, 2)
+			})
+		})
+	}
 }
 
 func TestACallerThatHasLeftBeforehandBeginsNothing(t *testing.T) {

@@ -455,6 +455,7 @@ func TestASweepAndARevocationDuringAnExchangeReviveNothing(t *testing.T) {
 				sweeper.wantSwept(t, Swept{Days: 1, Objects: 2})
 			}})
 			got, err := a.Rotate(t.Context(), ids[0], 2, time.Minute, false)
+			synctest.Wait()
 			if err == nil && at < calls-2 {
 				t.Errorf("at call %d of %d: got generation %d", at, calls, got)
 			}

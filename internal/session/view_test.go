@@ -412,7 +412,7 @@ func TestPollingAFileStorageWhileOthersRevokeMissesNothing(t *testing.T) {
 		mu.Lock()
 		before := done[:len(done):len(done)]
 		mu.Unlock()
-		reader.storage.log()
+		reader.storage.logSoFar()
 		fresh := reader.restart()
 		for _, n := range []*node{reader, fresh} {
 			must(t, n.Poll(t.Context(), time.Hour))
@@ -421,7 +421,7 @@ func TestPollingAFileStorageWhileOthersRevokeMissesNothing(t *testing.T) {
 				n.wantInView(t, id, true)
 			}
 		}
-		if len(reader.storage.log()) > 3 { // listed twice or more, and looked whether the folder is there
+		if len(reader.storage.logSoFar()) > 3 { // listed twice or more, and looked whether the folder is there
 			raced++
 		}
 	}
