@@ -24,6 +24,7 @@ func measureLatency(ctx context.Context, b *bench) (findings, error) {
 
 	var f latencyFigures
 	turns, number := b.turnsOf(latencyTurn), 0
+	turns.passes *= latencyPasses
 	for range b.rounds {
 		var r latencyRound
 		for range turns.passes {
@@ -98,4 +99,7 @@ func (f *latencyFigures) figures() []figure {
 	}
 }
 
-const latencyTurn = time.Second
+const (
+	latencyTurn   = time.Second
+	latencyPasses = 6 // for each of another workload: p99 of one second is that of its few collections of garbage
+)
