@@ -68,7 +68,7 @@ func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
 	for i, t := range targets {
 		entries[i] = newEntry(t)
 	}
-	turns := b.turnsOf(speedTurn)
+	turns := b.turnsOf(speedTurn, 1)
 	number := 0
 	for range b.rounds {
 		readings := make([][]reading, len(targets))

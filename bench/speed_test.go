@@ -33,14 +33,20 @@ func TestAPassEndsWithTheFirstError(t *testing.T) {
 	}
 }
 
-func TestASlotHasTurnsOfTwoKinds(t *testing.T) {
+func TestSlotsHaveTurnsOfTwoKinds(t *testing.T) {
 	for _, c := range []struct {
-		slot, length time.Duration
-		passes       int
-	}{{4 * time.Second, 250 * time.Millisecond, 8}, {time.Second, time.Second, 1}, {4 * time.Second, time.Second, 2}} {
+		slot, length  time.Duration
+		slots, passes int
+	}{
+		{4 * time.Second, 250 * time.Millisecond, 1, 8},
+		{4 * time.Second, time.Second, 1, 2},
+		{4 * time.Second, time.Second, 3, 6},
+		{time.Second, time.Second, 1, 1},
+		{time.Second, time.Second, 3, 3},
+	} {
 		b := &bench{options: options{slot: c.slot}}
-		if got := b.turnsOf(c.length).passes; got != c.passes {
-			t.Errorf("a slot of %s has %d passes in turns of %s, want %d", c.slot, got, c.length, c.passes)
+		if got := b.turnsOf(c.length, c.slots).passes; got != c.passes {
+			t.Errorf("%d slots of %s have %d passes in turns of %s, want %d", c.slots, c.slot, got, c.length, c.passes)
 		}
 	}
 }

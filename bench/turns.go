@@ -10,9 +10,9 @@ type turns struct {
 	passes int // of each round
 }
 
-// turnsOf cuts a slot in which two kinds take turns.
-func (b *bench) turnsOf(length time.Duration) turns {
-	return turns{length, max(1, int(b.slot/(2*length)))}
+// turnsOf cuts slots in which two kinds take turns: more than one where the passes differ much.
+func (b *bench) turnsOf(length time.Duration, slots int) turns {
+	return turns{length, slots * max(1, int(b.slot/(2*length)))}
 }
 
 // pass calls each of the functions, in their order or, if the pass has an odd number, in the reverse one.

@@ -61,7 +61,7 @@ func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 	p.Duration, p.pinned = coldTurn, true
 	p.Expect = []expectation{{http.StatusOK, `"access_token"`}}
 	var bare, logged, ratios []float64
-	turns, number := b.turnsOf(coldTurn), 0
+	turns, number := b.turnsOf(coldTurn, 1), 0
 	for range b.rounds {
 		var bareOf, loggedOf, ratiosOf []float64
 		for range turns.passes {

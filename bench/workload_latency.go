@@ -23,8 +23,7 @@ func measureLatency(ctx context.Context, b *bench) (findings, error) {
 	}
 
 	var f latencyFigures
-	turns, number := b.turnsOf(latencyTurn), 0
-	turns.passes *= latencyPasses
+	turns, number := b.turnsOf(latencyTurn, latencySlots), 0
 	for range b.rounds {
 		var r latencyRound
 		for range turns.passes {
@@ -100,6 +99,6 @@ func (f *latencyFigures) figures() []figure {
 }
 
 const (
-	latencyTurn   = time.Second
-	latencyPasses = 6 // for each of another workload: p99 of one second is that of its few collections of garbage
+	latencyTurn  = time.Second
+	latencySlots = 6 // p99 of one second is that of its few collections of garbage
 )

@@ -79,7 +79,7 @@ type refreshes struct {
 }
 
 func (r *refreshes) measure(ctx context.Context) error {
-	turns, number := r.turnsOf(refreshTurn), 0
+	turns, number := r.turnsOf(refreshTurn, refreshSlots), 0
 	for range r.rounds {
 		var alone, aloneP99, limits, of, ofAlone []float64
 		var refreshed []reading
@@ -176,5 +176,6 @@ func (r *refreshes) figures() []figure {
 
 const (
 	refreshTurn       = 500 * time.Millisecond
+	refreshSlots      = 3    // what a file costs changes with what was made and removed a moment ago
 	sessionsPerSecond = 4000 // more than a file system writes that waits for its disk
 )
