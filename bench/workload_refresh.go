@@ -16,44 +16,60 @@ import (
 // what it takes to make a file depends on its directory, and on the files that were made and removed around there a
 // moment ago. Every session is refreshed once.
 func measureRefresh(ctx context.Context, b *bench) (findings, error) {
+	var f findings
+	for _, of := range []struct {
+		algorithm string
+		workers   []uint64
+	}{{"HS256", []uint64{1, 8}}, {"ES256", []uint64{1}}} { // ES256 for what its signature adds
+		figures, err := measureRefreshOf(ctx, b, of.algorithm, of.workers...)
+		if err != nil {
+			return findings{}, err
+		}
+		f.figures = append(f.figures, figures...)
+	}
+	return f, nil
+}
+
+func measureRefreshOf(ctx context.Context, b *bench, algorithm string, workers ...uint64) ([]figure, error) {
 	users, _, err := b.writeManyUsers()
 	if err != nil {
-		return findings{}, err
+		return nil, err
 	}
-	s, err := b.startPinned(ctx, "refresh", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	s, err := b.startPinned(ctx, "refresh-"+algorithm, b.caddy, "", fmt.Sprintf(`token_endpoint {
+		signing_key %s
 		users htpasswd %s
 		%s
 		password_checks {
 			cache 1h
 		}
-	}`, users, theClient))
+	}`, algorithm, users, theClient))
 	if err != nil {
-		return findings{}, err
+		return nil, err
 	}
 	defer s.stop()
-	one, eight := refreshes{bench: b, server: s, workers: 1}, refreshes{bench: b, server: s, workers: 8}
-	if _, err := eight.refresh(ctx); err != nil { // the first ones warm it up, and make the directories
-		return findings{}, err
+	all := refreshes{bench: b, server: s, algorithm: algorithm, workers: 8}
+	if _, err := all.refresh(ctx); err != nil { // the first ones warm it up, and make the directories
+		return nil, err
 	}
 	bare, err := bareStorage(b, s)
 	if err != nil {
-		return findings{}, err
+		return nil, err
 	}
-	limit, err := bare.start(ctx, b)
-	if err != nil {
-		return findings{}, err
+	if all.storage, err = bare.start(ctx, b); err != nil {
+		return nil, err
 	}
-	defer limit.stop()
+	defer all.storage.stop()
 
-	var f findings
-	for _, r := range []*refreshes{&one, &eight} {
-		r.storage = limit
+	var figures []figure
+	for _, n := range workers {
+		r := all
+		r.workers = n
 		if err := r.measure(ctx); err != nil {
-			return findings{}, err
+			return nil, err
 		}
-		f.figures = append(f.figures, r.figures()...)
+		figures = append(figures, r.figures()...)
 	}
-	return f, nil
+	return figures, nil
 }
 
 // bareStorage keeps what it exchanges where the server has its sessions.
@@ -70,9 +86,10 @@ func bareStorage(b *bench, s *server) (*peer, error) {
 // refreshes are those of so many clients at a time, with one value a round.
 type refreshes struct {
 	*bench
-	server  *server
-	storage *process
-	workers uint64
+	server    *server
+	storage   *process
+	algorithm string // of the access tokens
+	workers   uint64
 
 	alone, aloneP99, limit, of, ofAlone []float64
 	entry                               entry
@@ -148,27 +165,29 @@ func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 }
 
 func (r *refreshes) figures() []figure {
-	figures := []figure{
-		measured("lock, load, store and unlock", "/s", r.alone...),
-		measured("  p99", "ms", r.aloneP99...),
-		measured("a bare server that does that, one at a time", "/s", r.limit...),
-	}
+	alone := r.workers == 1 // else they are in each other's way in the storage, and how long one took says nothing
 	at := "one at a time"
-	if r.workers > 1 { // they are in each other's way there, and how long one took says nothing
+	if !alone {
 		at = fmt.Sprint(r.workers, " at a time")
-		figures = []figure{measured("a bare server, "+at, "/s", r.limit...)}
 	}
-	kept := ratio("  refreshes / bare server's", r.of...)
-	if r.workers == 1 {
+	bare, kept := "a bare server, "+at, ratio("  refreshes / bare server's", r.of...)
+	var figures []figure
+	if alone && r.algorithm == "HS256" {
+		bare = "a bare server that does that, " + at
+		figures = []figure{
+			measured("lock, load, store and unlock", "/s", r.alone...),
+			measured("  p99", "ms", r.aloneP99...),
+		}
 		kept = kept.atLeast(0.8)
 	}
 	figures = append(figures,
-		measured("refreshes, "+at, "/s", r.entry.PerSecond.Values...),
+		measured(bare, "/s", r.limit...),
+		measured("refreshes with "+r.algorithm+", "+at, "/s", r.entry.PerSecond.Values...),
 		measured("  p50", "ms", r.entry.P50.Values...),
 		measured("  p99", "ms", r.entry.P99.Values...),
 		measured("  CPU per request", "µs", r.entry.CPU.Values...),
 		kept)
-	if r.workers == 1 {
+	if alone {
 		figures = append(figures, ratio("  refreshes / lock, load, store and unlock", r.ofAlone...))
 	}
 	return figures
