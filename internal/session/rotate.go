@@ -62,7 +62,7 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 	if err := s.storage.Lock(locking, name); err != nil {
 		return record{}, "", unavailable("locking "+name, err)
 	}
-	lock = name
+	lock = name // not before it is held: Lock may fail, or panic
 	e, err = s.advance(ctx, id, generation, grace)
 	return e, lock, err
 }
