@@ -16,12 +16,16 @@ import (
 // what it takes to make a file depends on its directory, and on the files that were made and removed around there a
 // moment ago. Every session is refreshed once.
 func measureRefresh(ctx context.Context, b *bench) (findings, error) {
+	users, _, err := b.writeManyUsers()
+	if err != nil {
+		return findings{}, err
+	}
 	var f findings
 	for _, of := range []struct {
 		algorithm string
 		workers   []uint64
 	}{{"HS256", []uint64{1, 8}}, {"ES256", []uint64{1}}} { // ES256 for what its signature adds
-		figures, err := measureRefreshOf(ctx, b, of.algorithm, of.workers...)
+		figures, err := measureRefreshOf(ctx, b, users, of.algorithm, of.workers)
 		if err != nil {
 			return findings{}, err
 		}
@@ -30,11 +34,7 @@ func measureRefresh(ctx context.Context, b *bench) (findings, error) {
 	return f, nil
 }
 
-func measureRefreshOf(ctx context.Context, b *bench, algorithm string, workers ...uint64) ([]figure, error) {
-	users, _, err := b.writeManyUsers()
-	if err != nil {
-		return nil, err
-	}
+func measureRefreshOf(ctx context.Context, b *bench, users, algorithm string, workers []uint64) ([]figure, error) {
 	s, err := b.startPinned(ctx, "refresh-"+algorithm, b.caddy, "", fmt.Sprintf(`token_endpoint {
 		signing_key %s
 		users htpasswd %s
