@@ -50,17 +50,6 @@ func memoryOf(claim any) int {
 	return 50 // a string or a number, which is as long as it was encoded
 }
 
-// of is the token with its user's name as it is now: the one with which the user logged in
-// may belong to somebody else since.
-func (t *accessToken) of(user *User) *accessToken {
-	if t.Username == user.Username {
-		return t
-	}
-	renamed := *t
-	renamed.Username = user.Username
-	return &renamed
-}
-
 // claim returns a claim by its name, nil or empty if there is none.
 func (t *accessToken) claim(name string) any {
 	switch name {

@@ -21,12 +21,15 @@ type checkedTokens struct {
 	size   int // of all tokens in memory, in bytes
 }
 
-// checkedToken is a token, and the user for whom it was found good.
+// checkedToken is a token, the user and the client for whom it was found good, and what is
+// left of it with these.
 type checkedToken struct {
-	token *accessToken
-	user  *User
-	size  int   // of the token in memory, in bytes
-	used  int64 // unix nanoseconds
+	token    *accessToken
+	user     *User
+	client   *Client
+	narrowed *accessToken // the token itself where nothing has changed
+	size     int          // in memory, in bytes
+	used     int64        // unix nanoseconds
 }
 
 // tokenDigest stands for a token as it is sent, all of it, which has one spelling only. It is

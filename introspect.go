@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
@@ -59,11 +60,11 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	if err != nil || s.checkTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, err := s.checkParties(keys, token, nil)
+	user, client, err := s.checkParties(keys, token, nil)
 	if err != nil {
 		return inactive(), nil
 	}
-	token = token.of(user)
+	token = s.narrowed(token, user, client)
 	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
 		return inactive(), nil
 	}
@@ -108,7 +109,7 @@ func (t *accessToken) introspection() (introspection, error) {
 }
 
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
-// that it is good for a refresh, whatever scopes are left to grant.
+// that it is good for a refresh, and the scope is what one would grant now.
 func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
 	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
 		return inactive(), nil
@@ -129,7 +130,7 @@ func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *
 		"client_id": token.ClientID,
 		"username":  user.Username,
 		"sub":       token.UserID,
-		"scope":     token.Scope,
+		"scope":     strings.Join(s.refreshable(token, user, req.client), " "),
 		"iat":       token.IssuedAt,
 		"exp":       token.Expires,
 		"jti":       token.RefreshTokenID,

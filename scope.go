@@ -45,25 +45,36 @@ func (s *Server) defaultScopes(c *Client) []string {
 	return intersect(c.DefaultScopes, allowed)
 }
 
-// narrow leaves the scopes that the user may have. A user without a list has all of them;
-// where a list leaves none of what was asked for, that is an error, never a wider grant.
+// narrow leaves the scopes that the user may have. Where none is left of what was asked
+// for, that is an error, never a wider grant.
 func (u *User) narrow(scopes []string) ([]string, error) {
-	if u.Scopes == nil {
-		return scopes, nil
-	}
-	granted := intersect(scopes, u.Scopes)
+	granted := u.allowed(scopes)
 	if len(granted) == 0 && len(scopes) > 0 {
 		return nil, errInvalidScope("scope_not_users", "this user may not have any of these scopes").of(u.Scopes)
 	}
 	return granted, nil
 }
 
-// intersect keeps what is in both, in the order of the first.
-func intersect(scopes, allowed []string) []string {
-	var out []string
-	for _, scope := range scopes {
-		if slices.Contains(allowed, scope) {
-			out = append(out, scope)
+// allowed are those of the scopes that the user may have: all of them for a user without a
+// list, none for one with an empty list.
+func (u *User) allowed(scopes []string) []string {
+	if u.Scopes == nil {
+		return scopes
+	}
+	return intersect(scopes, u.Scopes)
+}
+
+// intersect keeps what is in both, in the order of the first. It is the first one itself
+// where all of it is kept.
+func intersect(list, allowed []string) []string {
+	missing := slices.IndexFunc(list, func(s string) bool { return !slices.Contains(allowed, s) })
+	if missing < 0 {
+		return list
+	}
+	out := slices.Clone(list[:missing])
+	for _, s := range list[missing+1:] {
+		if slices.Contains(allowed, s) {
+			out = append(out, s)
 		}
 	}
 	return out

@@ -11,10 +11,10 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
-// checkAccessToken verifies a token and holds it against what is true now, with what is in
-// memory. What never changes about a token is checked once. An error is the reason for the
-// log, and the token beside it says whose it was, if this server issued it; an
-// uncheckedError is no fault of the token.
+// checkAccessToken verifies a token and returns what is left of it now, by what is in
+// memory: see narrowed. What never changes about a token is checked once. An error is the
+// reason for the log, and the token beside it says whose it was, if this server issued it;
+// an uncheckedError is no fault of the token.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
@@ -35,7 +35,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	if err := s.checkTimes(token); err != nil {
 		return token, err
 	}
-	user, err := s.checkParties(keys, token, before.user)
+	user, client, err := s.checkParties(keys, token, before.user)
 	if err != nil {
 		return token, err
 	}
@@ -46,10 +46,16 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	case !known:
 		return nil, uncheckedError("the revoked sessions were not read yet")
 	}
-	if !remembered || before.user != user {
-		keys.checked.add(digest, checkedToken{token: token, user: user, size: token.memory(len(raw))})
+	if remembered && before.user == user && before.client == client {
+		return before.narrowed, nil
 	}
-	return token.of(user), nil
+	narrowed := s.narrowed(token, user, client)
+	size := token.memory(len(raw))
+	if narrowed != token {
+		size += narrowed.memory(len(raw))
+	}
+	keys.checked.add(digest, checkedToken{token: token, user: user, client: client, narrowed: narrowed, size: size})
+	return narrowed, nil
 }
 
 // openAccessToken checks what never changes about a token: that this server issued it.
@@ -86,21 +92,22 @@ func (s *Server) checkTimes(token *accessToken) error {
 	return nil
 }
 
-// checkParties holds a token against the users and clients as they are now, and returns its
-// user. One who is the very same as when the token was checked before, nil if it was not,
-// has not changed: users are immutable.
-func (s *Server) checkParties(keys *keySet, token *accessToken, before *User) (*User, error) {
+// checkParties checks a token against the users and clients as they are now, and returns
+// its own. A user who is the very same as when the token was checked before, nil if it was
+// not, has not changed: users are immutable.
+func (s *Server) checkParties(keys *keySet, token *accessToken, before *User) (*User, *Client, error) {
 	user := s.users.bySubject(token.Subject)
 	if user == nil || user != before {
 		var err error
 		if user, err = s.tokenUser(keys, token.Subject, token.CredentialVersion); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	if s.clients.byID(token.CID) == nil {
-		return nil, tokenError("its client is gone")
+	client := s.clients.byID(token.CID)
+	if client == nil {
+		return nil, nil, tokenError("its client is gone")
 	}
-	return user, nil
+	return user, client, nil
 }
 
 // tokenUser returns the user to whom a token belongs, who must be there, enabled, and have

@@ -1,0 +1,63 @@
+package caddygrant
+
+import (
+	"reflect"
+	"strings"
+)
+
+// narrowed is what is left of a token with its user and its client as they are now: a scope
+// or an audience that was taken away since is not in it, a claim of the user's own has
+// today's value, and so has the username, which may belong to another user since. Nothing
+// is added that the token lacks. Where nothing has changed it is the token itself.
+func (s *Server) narrowed(token *accessToken, user *User, client *Client) *accessToken {
+	scopes := user.allowed(intersect(token.scopes, s.allowedScopes(client)))
+	audience := intersect(token.Audience, s.audience(client))
+	others, same := token.othersOf(user)
+	if same && len(scopes) == len(token.scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
+		return token
+	}
+	now := *token
+	now.scopes, now.Scope = scopes, strings.Join(scopes, " ")
+	now.Audience = audience
+	now.Username = user.Username
+	now.others = others
+	return &now
+}
+
+// audience is what the client's access tokens name.
+func (s *Server) audience(client *Client) []string {
+	if client.Audience != nil {
+		return client.Audience
+	}
+	return s.Audience
+}
+
+// othersOf are the claims of the user's own that the token has, with their values of now.
+// What it has beyond these is dropped: the user had it once, or never, and whoever shares
+// an HMAC secret with us made it up. It tells whether they are just the token's.
+func (t *accessToken) othersOf(user *User) (others map[string]any, same bool) {
+	same = true
+	for name, before := range t.others {
+		now, has := user.claim(name)
+		same = same && has && reflect.DeepEqual(now, before)
+		if has {
+			if others == nil {
+				others = make(map[string]any, len(t.others))
+			}
+			others[name] = now
+		}
+	}
+	if same {
+		return t.others, true
+	}
+	return others, false
+}
+
+// claim is a claim of the user's own, as it is when it was read from a token.
+func (u *User) claim(name string) (value any, has bool) {
+	encoded, has := u.Claims[name]
+	if !has || decodeStrictly(encoded, &value) != nil {
+		return nil, false
+	}
+	return value, true
+}
