@@ -49,9 +49,10 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 		return nil, err
 	}
 	return &authorization{user: user, scopes: scopes, session: &tokenSession{
-		id:    token.session,
-		ends:  time.Unix(token.SessionExpires, 0),
-		scope: token.Scope,
+		id:           token.session,
+		ends:         time.Unix(token.SessionExpires, 0),
+		scope:        token.Scope,
+		refusedScope: token.RefusedScope,
 		generation: func(ctx context.Context) (uint64, error) {
 			generation, err := g.server.sessions.Rotate(ctx, token.session, token.Generation, grace, current)
 			if err != nil {
@@ -63,22 +64,34 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 }
 
 // scopes are those asked for, or those of the login, as far as client and user may have
-// them now. They never go beyond the login's.
+// them now. They never go beyond the login's. What the login asked for, and did not get
+// since the user may not have it, is left out once more: many clients send the scopes of
+// their configuration with every request.
 func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
-	scopes := req.scopes
-	if scopes == nil {
-		scopes = intersect(granted, g.server.allowedScopes(req.client))
+	if req.scopes == nil {
+		scopes := intersect(granted, g.server.allowedScopes(req.client))
+		if len(scopes) == 0 && len(granted) > 0 {
+			return nil, errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").of(g.server.allowedScopes(req.client))
+		}
+		return user.narrow(scopes)
 	}
-	for _, scope := range scopes {
-		if !slices.Contains(granted, scope) {
+	refused := strings.Fields(token.RefusedScope)
+	for _, scope := range req.scopes {
+		if !slices.Contains(granted, scope) && !slices.Contains(refused, scope) {
 			return nil, errInvalidScope("scope_not_granted", "a scope goes beyond what was granted at login").of(granted)
 		}
 	}
-	if len(scopes) == 0 && len(granted) > 0 {
-		return nil, errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").of(g.server.allowedScopes(req.client))
+	scopes := intersect(req.scopes, granted)
+	if len(scopes) == 0 && len(req.scopes) > 0 {
+		return nil, errInvalidScope("scope_not_users", "this user may not have any of these scopes").of(granted)
 	}
 	return user.narrow(scopes)
+}
+
+// refreshable are the scopes that a refresh without a scope grants now.
+func (s *Server) refreshable(token *refreshToken, user *User, client *Client) []string {
+	return user.allowed(intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
 }
 
 // refuse answers where the session does not go on. A token that was used before was

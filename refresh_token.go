@@ -16,11 +16,12 @@ import (
 // used for nothing else, so no verifier of access tokens takes it, nor the reverse.
 type refreshToken struct {
 	ClientID          string `json:"client_id"`
-	AccessTokenID     string `json:"access_token_id"`  // `jti` of the access token that came with it
-	RefreshTokenID    string `json:"refresh_token_id"` // 160 random bits
-	Scope             string `json:"scope"`            // of the login
-	UserID            string `json:"user_id"`          // the subject
-	ExpireTime        int64  `json:"expire_time"`      // unix seconds, as are the next three
+	AccessTokenID     string `json:"access_token_id"`         // `jti` of the access token that came with it
+	RefreshTokenID    string `json:"refresh_token_id"`        // 160 random bits
+	Scope             string `json:"scope"`                   // of the login
+	RefusedScope      string `json:"refused_scope,omitempty"` // what the login asked for beyond it
+	UserID            string `json:"user_id"`                 // the subject
+	ExpireTime        int64  `json:"expire_time"`             // unix seconds, as are the next three
 	IssuedAt          int64  `json:"iat"`
 	Expires           int64  `json:"exp"` // the same as expire_time
 	SessionExpires    int64  `json:"session_exp"`
@@ -45,6 +46,7 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 		AccessTokenID:     access.ID,
 		RefreshTokenID:    newTokenID(),
 		Scope:             current.scope,
+		RefusedScope:      current.refusedScope,
 		UserID:            access.Subject,
 		ExpireTime:        expires,
 		IssuedAt:          access.IssuedAt,

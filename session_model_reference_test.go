@@ -178,6 +178,7 @@ type modelSession struct {
 	password int
 	client   modelClient
 	scopes   []string
+	refused  []string // what the login asked for beyond them
 	ends     int64
 	worlds   map[modelWorld]bool
 }

@@ -70,6 +70,9 @@ func (m *modelRun) logIn(t *rapid.T) {
 		return
 	}
 	s := &modelSession{number: len(m.sessions), user: number, password: password, client: client, scopes: left}
+	if scope != "" {
+		s.refused = slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return slices.Contains(left, s) })
+	}
 	m.issue(t, n, r, s)
 	s.worlds = map[modelWorld]bool{{}: true}
 	if over, may := m.swept[s.day]; may {
@@ -110,15 +113,17 @@ func (m *modelRun) exchange(t *rapid.T, n *modelNode, client modelClient, token 
 		m.wantExactly(t, what, r, modelInvalidGrant)
 		return
 	}
+	beyond := !modelWithin(scopes, slices.Concat(s.scopes, s.refused))
 	if scope == "" {
 		scopes = s.scopes
 	}
+	scopes = slices.DeleteFunc(slices.Clone(scopes), func(asked string) bool { return slices.Contains(s.refused, asked) })
 	left, some := m.copies[n.number][s.user].narrowed(scopes)
 	q := modelRefresh{
 		generation: token.generation,
 		grace:      m.grace,
 		scope:      strings.Join(left, " "),
-		refused:    !modelWithin(scopes, s.scopes) || !some,
+		refused:    beyond || !some || len(scopes) == 0,
 		torn:       r.torn > 0,
 		newest:     m.newest,
 	}
@@ -236,11 +241,12 @@ func (m *modelRun) bearer(t *rapid.T) {
 func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken) {
 	what := "bearer check at " + n.letter() + " of " + token.String()
 	r := m.get(n, edge, token.raw)
+	left, _ := m.copies[n.number][token.session.user].narrowed(token.scopes) // of today
 	pass, refused := modelAnswer{status: http.StatusOK}, modelAnswer{status: http.StatusUnauthorized}
 	switch {
 	case m.blind[n.number] && n.sessions().memory.ViewReadAt().IsZero():
 		pass.status = http.StatusServiceUnavailable
-	case !modelWithin(modelDemands[edge], token.scopes):
+	case !modelWithin(modelDemands[edge], left):
 		pass.status = http.StatusForbidden
 	}
 	if !m.accepts(n, token) {

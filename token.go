@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,9 @@ type tokenSession struct {
 	id    session.ID
 	ends  time.Time // no token outlives it
 	scope string    // of the login: refresh tokens keep it (RFC 6749 §6)
+
+	// refusedScope is what the login asked for and the user may not have.
+	refusedScope string
 
 	// generation returns that of the next refresh token, and so consumes the one before;
 	// nil where there are no refresh tokens.
@@ -80,7 +84,7 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 	issued := now().Truncate(time.Second)
 	current := a.session
 	if current == nil {
-		current = s.newSession(req.client, a.scopes, issued)
+		current = s.newSession(req, a.scopes, issued)
 	}
 	claims := s.accessClaims(keys, req.client, a, current, issued)
 	req.sessionID = claims.SessionID
@@ -116,18 +120,42 @@ func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *
 
 // newSession begins a session, of which nothing is written anywhere. Without refresh
 // tokens it ends with its access token.
-func (s *Server) newSession(client *Client, scopes []string, begins time.Time) *tokenSession {
-	if !s.mayRefresh(client) {
-		ends := begins.Add(s.accessTokenTTL(client))
+func (s *Server) newSession(req *tokenRequest, scopes []string, begins time.Time) *tokenSession {
+	if !s.mayRefresh(req.client) {
+		ends := begins.Add(s.accessTokenTTL(req.client))
 		return &tokenSession{id: session.NewID(ends), ends: ends}
 	}
 	ends := begins.Add(time.Duration(s.SessionTTL))
 	return &tokenSession{
-		id:         session.NewID(ends),
-		ends:       ends,
-		scope:      strings.Join(scopes, " "),
-		generation: func(context.Context) (uint64, error) { return 0, nil },
+		id:           session.NewID(ends),
+		ends:         ends,
+		scope:        strings.Join(scopes, " "),
+		refusedScope: refusedScope(req.scopes, scopes),
+		generation:   func(context.Context) (uint64, error) { return 0, nil },
 	}
+}
+
+// refusedScope is what was asked for and not granted. So much that it could make a refresh
+// token too long is not remembered: it is an error then to ask for it again.
+func refusedScope(asked, granted []string) string {
+	if len(asked) == len(granted) { // granted is some of what was asked for
+		return ""
+	}
+	var refused []string
+	size := 0
+	for _, scope := range granted {
+		size += len(scope) + 1
+	}
+	for _, scope := range asked {
+		if !slices.Contains(granted, scope) {
+			refused = append(refused, scope)
+			size += len(scope) + 1
+		}
+	}
+	if size > maxRememberedScope {
+		return ""
+	}
+	return strings.Join(refused, " ")
 }
 
 // mayRefresh tells whether the client's sessions have refresh tokens.
@@ -143,14 +171,10 @@ func (s *Server) accessTokenTTL(client *Client) time.Duration {
 }
 
 func (s *Server) accessClaims(keys *keySet, client *Client, a *authorization, current *tokenSession, issued time.Time) *accessClaims {
-	audience := s.Audience
-	if client.Audience != nil {
-		audience = client.Audience
-	}
 	return &accessClaims{
 		Issuer:            s.Issuer,
 		Subject:           a.user.Subject(),
-		Audience:          audience,
+		Audience:          s.audience(client),
 		Expires:           earlier(issued.Add(s.accessTokenTTL(client)), current.ends).Unix(),
 		NotBefore:         issued.Unix(),
 		IssuedAt:          issued.Unix(),
@@ -199,4 +223,8 @@ const (
 	typJWT         = "JWT"
 	typAccessToken = "at+jwt"
 	idBytes        = 20
+
+	// maxRememberedScope is how many bytes all scopes that a login asked for may have to be
+	// remembered: half of what a token has room for, in base64.
+	maxRememberedScope = keyring.MaxTokenLength * 3 / 8
 )
