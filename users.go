@@ -24,7 +24,9 @@ type User struct {
 	// compared byte by byte, without Unicode normalization.
 	Username string `json:"username"`
 
-	// The hash of the password: bcrypt, argon2id, sha512-crypt, sha256-crypt or apr1.
+	// The hash of the password: bcrypt, argon2id, yescrypt, sha512-crypt, sha256-crypt, apr1
+	// or md5-crypt, also with a scheme in braces before it, as Dovecot, OpenLDAP and Spring
+	// write it.
 	PasswordHash string `json:"password_hash"`
 
 	// The subject: the `sub` claim of the user's tokens, unique over all sources. Tokens
@@ -121,6 +123,8 @@ func (s *userSet) add(u *User, at int) error {
 		return err
 	}
 
+	// from here on the text is the same with and without a scheme in braces
+	u.PasswordHash = password.Unprefixed(u.PasswordHash)
 	s.users = append(s.users, u)
 	s.byUsername[u.Username] = u
 	if s.bySubject != nil {
