@@ -155,7 +155,7 @@ func (s *clientSet) Hashes() *password.Mix { return s.hashes }
 func (s *clientSet) Advice() hashAdvice { return s.advice }
 
 func (c *Client) validate() error {
-	if err := validateName("client id", c.ID); err != nil {
+	if err := validateEntryName("client id", c.ID); err != nil {
 		return err
 	}
 	// VSCHAR of RFC 6749 appendix A.1

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
 // followedFile is a source's share of a file that is followed without a reload. All
@@ -57,8 +59,11 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 	key := fileKey{path: path, reads: reads, format: format, weak: options.AllowWeakHashes}
 	value, _, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
 		file, err := livefile.Open(livefile.Options[T]{
-			Path:  path,
-			Parse: parse,
+			Path: path,
+			Parse: func(data []byte) (T, error) {
+				content, err := parse(data)
+				return content, ofAnotherFormat(err, key)
+			},
 			Loaded: func(content T) {
 				logLoaded(key, content)
 				if content.Len() > largeFile {
@@ -75,6 +80,17 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 	}
 	f.file, f.key, f.joined = value.(pooledFile[T]).File, key, true
 	return nil
+}
+
+// ofAnotherFormat adds to an error for a file of the other format what to write.
+func ofAnotherFormat(err error, key fileKey) error {
+	switch {
+	case errors.Is(err, userfile.ErrJSON):
+		return fmt.Errorf("%w: write \"%s json %s\"", err, key.reads, key.path)
+	case errors.Is(err, userfile.ErrHtpasswd):
+		return fmt.Errorf("%w: write \"%s htpasswd %s\"", err, key.reads, key.path)
+	}
+	return err
 }
 
 // current returns the version in force.
