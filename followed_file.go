@@ -57,7 +57,7 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 		return fmt.Errorf("%s %s: finding the working directory: %w", reads, format, err)
 	}
 	key := fileKey{path: path, reads: reads, format: format, weak: options.AllowWeakHashes}
-	value, _, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
+	value, followed, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
 		file, err := livefile.Open(livefile.Options[T]{
 			Path: path,
 			Parse: func(data []byte) (T, error) {
@@ -79,7 +79,21 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 		return fmt.Errorf("%s file %w", reads, err)
 	}
 	f.file, f.key, f.joined = value.(pooledFile[T]).File, key, true
+	if followed {
+		f.checkAtReload()
+	}
 	return nil
+}
+
+// checkAtReload says that a config is loaded with an old version of the file. That is no
+// reason to refuse the config: an urgent change of something else must not wait until the
+// file is mended. A start would fail, and the operator is to know that before.
+func (f *followedFile[T]) checkAtReload() {
+	if err := f.file.Check(); err != nil {
+		fileLogger().Error("file is not usable: this config is loaded with its last good version, but Caddy would not start with it",
+			zap.String("path", f.key.path), zap.Error(err), zap.Time("in_force_since", f.file.Status().LoadedAt),
+			zap.String("remedy", "mend the file; \"caddy validate\" tells whether it is good"))
+	}
 }
 
 // ofAnotherFormat adds to an error for a file of the other format what to write.
