@@ -71,7 +71,8 @@ type Client struct {
 	// sends is believed, and an address that cannot be read counts as none. Default: none.
 	EndUserIP string `json:"end_user_ip,omitempty"`
 
-	hash password.Hash // of a confidential client
+	hash         password.Hash // of a confidential client
+	aroundSecret []string      // what is warned of
 }
 
 // ClientSource is a guest module in the namespace grant.clients: it knows clients and
