@@ -16,9 +16,9 @@ var (
 
 // notHtpasswd returns what a file looks like that is not in the htpasswd format, or nil.
 func notHtpasswd(data []byte) error {
-	line := firstLine(data)
+	line, text := begins(data)
 	switch {
-	case likeJSON.Match(bytes.TrimSpace(data)):
+	case likeJSON.Match(text):
 		return ErrJSON
 	case likeYAML.Match(line):
 		return ErrYAML
@@ -28,7 +28,7 @@ func notHtpasswd(data []byte) error {
 
 // notJSON returns what a file looks like that is not JSON, or nil.
 func notJSON(data []byte) error {
-	line := firstLine(data)
+	line, _ := begins(data)
 	if len(line) == 0 || bytes.IndexByte([]byte(`{["`), line[0]) >= 0 {
 		return nil
 	}
@@ -41,15 +41,17 @@ func notJSON(data []byte) error {
 	return nil
 }
 
-// firstLine returns the first line that is neither blank nor a comment, without the blanks
-// around it.
-func firstLine(data []byte) []byte {
-	for line := range bytes.Lines(data[:min(len(data), maxLine)]) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
-			return line
+// begins returns the first line that is neither blank nor a comment, without the blanks
+// around it, and the text that begins with it.
+func begins(data []byte) (line, text []byte) {
+	text = data
+	for line := range bytes.Lines(data) {
+		if short := bytes.TrimSpace(line); len(short) > 0 && short[0] != '#' {
+			return short, bytes.TrimSpace(text)
 		}
+		text = text[len(line):]
 	}
-	return nil
+	return nil, nil
 }
 
 var (
