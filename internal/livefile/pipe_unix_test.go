@@ -121,4 +121,16 @@ func TestAFileThatOthersCanChangeIsWarnedOf(t *testing.T) {
 		one(t, x, "chmod go-w "+directory+"\"")
 		x.must(os.Chmod(directory, 0o755))
 	})
+	t.Run("a directory behind a link", func(t *testing.T) {
+		x := newFixture(t, "one")
+		directory := t.TempDir()
+		target := filepath.Join(directory, "users")
+		x.must(os.Rename(x.path, target))
+		x.must(os.Symlink(target, x.path))
+		x.polls(3)
+		none(t, x)
+		x.must(os.Chmod(directory, 0o775))
+		x.polls(3)
+		one(t, x, "chmod go-w "+directory+"\"")
+	})
 }

@@ -32,8 +32,9 @@ var inBraces = regexp.MustCompile(`^\{([A-Za-z0-9._-]+)(?:@[A-Za-z0-9._-]+)?\}(?
 // "{argon2@SpringSecurity_v5_8}". With and without it, it is the same hash, so whatever depends on the text of a hash goes
 // by this one. {SHA} and {SSHA} belong to theirs.
 func Unprefixed(encoded string) string {
-	if !strings.HasPrefix(encoded, "{") {
-		return encoded
+	end := strings.IndexByte(encoded, '}') + 1
+	if encoded == "" || encoded[0] != '{' || end == 0 || !strings.HasPrefix(encoded[end:], "$") {
+		return encoded // without a look at the table: it is asked for at every check of a token
 	}
 	parts := inBraces.FindStringSubmatch(encoded)
 	if parts == nil {

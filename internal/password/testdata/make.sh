@@ -3,13 +3,14 @@
 # line has a password, its hash, and the command, which reads the password from its standard input.
 set -eu
 cd "$(dirname "$0")"
+exec >tools.tsv
 
 line() {
 	printf '%s\t%s\t%s\n' "$1" "$(printf '%s' "$1" | sh -c "$2")" "$2"
 }
 
 for n in 1 2 7 8 15 16 17 31 32 33 55 56 63 64 65 100 128 200 255 256; do
-	password=$(head -c "$n" /usr/share/common-licenses/GPL-3 | tr -c 'A-Za-z0-9' '.')
+	password=$(seq 1000 | tr '\n' '-' | head -c "$n")
 	line "$password" "openssl passwd -1 -salt abcdefgh -stdin"
 	line "$password" "openssl passwd -apr1 -salt abcdefgh -stdin"
 	line "$password" "openssl passwd -5 -salt rounds=1000\\\$abcdefghijklmnop -stdin"
