@@ -62,9 +62,11 @@ func (c *Client) resolve(repl *caddy.Replacer) error {
 	if c.ID, err = resolved(repl, "client id", c.ID); err != nil {
 		return err
 	}
-	if c.Secret, err = resolvedSecret(repl, "secret", c.Secret); err != nil {
+	given := c.Secret
+	if c.Secret, err = resolvedSecret(repl, "secret", given); err != nil {
 		return err
 	}
+	c.aroundSecret = aroundSecret(given, c.Secret)
 	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
 		return err
 	}

@@ -71,7 +71,8 @@ type Client struct {
 	// sends is believed, and an address that cannot be read counts as none. Default: none.
 	EndUserIP string `json:"end_user_ip,omitempty"`
 
-	hash password.Hash // of a confidential client
+	hash         password.Hash // of a confidential client
+	aroundSecret []string      // what is warned of
 }
 
 // ClientSource is a guest module in the namespace grant.clients: it knows clients and
@@ -155,7 +156,7 @@ func (s *clientSet) Hashes() *password.Mix { return s.hashes }
 func (s *clientSet) Advice() hashAdvice { return s.advice }
 
 func (c *Client) validate() error {
-	if err := validateName("client id", c.ID); err != nil {
+	if err := validateEntryName("client id", c.ID); err != nil {
 		return err
 	}
 	// VSCHAR of RFC 6749 appendix A.1

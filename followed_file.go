@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
 // followedFile is a source's share of a file that is followed without a reload. All
@@ -55,10 +57,13 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 		return fmt.Errorf("%s %s: finding the working directory: %w", reads, format, err)
 	}
 	key := fileKey{path: path, reads: reads, format: format, weak: options.AllowWeakHashes}
-	value, _, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
+	value, followed, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
 		file, err := livefile.Open(livefile.Options[T]{
-			Path:  path,
-			Parse: parse,
+			Path: path,
+			Parse: func(data []byte) (T, error) {
+				content, err := parse(data)
+				return content, ofAnotherFormat(err, key)
+			},
 			Loaded: func(content T) {
 				logLoaded(key, content)
 				if content.Len() > largeFile {
@@ -74,7 +79,32 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 		return fmt.Errorf("%s file %w", reads, err)
 	}
 	f.file, f.key, f.joined = value.(pooledFile[T]).File, key, true
+	if followed {
+		f.checkAtReload()
+	}
 	return nil
+}
+
+// checkAtReload says that a config is loaded with an old version of the file. That is no
+// reason to refuse the config: an urgent change of something else must not wait until the
+// file is mended. A start would fail, and the operator is to know that before.
+func (f *followedFile[T]) checkAtReload() {
+	if err := f.file.Check(); err != nil {
+		fileLogger().Error("file is not usable: this config is loaded with its last good version, but Caddy would not start with it",
+			zap.String("path", f.key.path), zap.Error(err), zap.Time("in_force_since", f.file.Status().LoadedAt),
+			zap.String("remedy", "mend the file; \"caddy validate\" tells whether it is good"))
+	}
+}
+
+// ofAnotherFormat adds to an error for a file of the other format what to write.
+func ofAnotherFormat(err error, key fileKey) error {
+	switch {
+	case errors.Is(err, userfile.ErrJSON):
+		return fmt.Errorf("%w: write \"%s json %s\"", err, key.reads, key.path)
+	case errors.Is(err, userfile.ErrHtpasswd):
+		return fmt.Errorf("%w: write \"%s htpasswd %s\"", err, key.reads, key.path)
+	}
+	return err
 }
 
 // current returns the version in force.

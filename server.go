@@ -64,6 +64,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.keys, err = newServerKeys(ctx, s); err != nil {
 		return err
 	}
+	s.warnOfSecrets()
 	if s.sessions, err = newServerSessions(ctx, s); err != nil {
 		return err
 	}

@@ -29,8 +29,9 @@ type SigningKey struct {
 
 // configuredKey is one signing_key line; key is nil where it is to be generated.
 type configuredKey struct {
-	algorithm keyring.Algorithm
-	key       *keyring.Key
+	algorithm    keyring.Algorithm
+	key          *keyring.Key
+	aroundSecret []string // what is warned of
 }
 
 // loadSigningKeys loads the keys that the config gives. Without any line, one ES256 key
@@ -83,6 +84,7 @@ func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {
 		if err != nil {
 			return out, err
 		}
+		out.aroundSecret = aroundSecret(line.Secret, secret)
 		out.key, err = keyring.NewHMACKey(algorithm, []byte(secret))
 		return out, err
 	case line.File != "":

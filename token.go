@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -202,10 +203,12 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 // credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on. A
 // new password or another server gives another value, and without the key it tells
 // nothing about the hash. Lengths precede the parts, so that none can run into the next.
+// A scheme in braces before the hash makes no other, also where a source of another module
+// has left it there.
 func credentialVersion(key mac.Key, server string, user *User) string {
 	data := borrowBuffer()
 	defer returnSecret(data)
-	for _, part := range [...]string{server, user.Subject(), user.PasswordHash} {
+	for _, part := range [...]string{server, user.Subject(), password.Unprefixed(user.PasswordHash)} {
 		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
 		data.WriteString(part)
 	}

@@ -24,7 +24,9 @@ type User struct {
 	// compared byte by byte, without Unicode normalization.
 	Username string `json:"username"`
 
-	// The hash of the password: bcrypt, argon2id, sha512-crypt, sha256-crypt or apr1.
+	// The hash of the password: bcrypt, argon2id, yescrypt, sha512-crypt, sha256-crypt, apr1
+	// or md5-crypt, also with a scheme in braces before it, as Dovecot, OpenLDAP and Spring
+	// write it.
 	PasswordHash string `json:"password_hash"`
 
 	// The subject: the `sub` claim of the user's tokens, unique over all sources. Tokens
@@ -121,6 +123,8 @@ func (s *userSet) add(u *User, at int) error {
 		return err
 	}
 
+	// from here on the text is the same with and without a scheme in braces
+	u.PasswordHash = password.Unprefixed(u.PasswordHash)
 	s.users = append(s.users, u)
 	s.byUsername[u.Username] = u
 	if s.bySubject != nil {
@@ -152,11 +156,11 @@ func (u *User) validate() error {
 	if looksLikeHash.MatchString(u.Username) {
 		return errors.New("the username comes first, then the hash")
 	}
-	if err := validateName("username", u.Username); err != nil {
+	if err := validateEntryName("username", u.Username); err != nil {
 		return err
 	}
 	if u.ID != "" {
-		if err := validateName("id", u.ID); err != nil {
+		if err := validateEntryName("id", u.ID); err != nil {
 			return err
 		}
 	}
@@ -200,18 +204,35 @@ func validateName(what, name string) error {
 	return nil
 }
 
+// validateEntryName is validateName for what a user or client is found by. It refuses also
+// what can only be a slip, since nobody would send that.
+func validateEntryName(what, name string) error {
+	if err := validateName(what, name); err != nil {
+		return err
+	}
+	if err := userfile.OddName(name); err != nil {
+		return fmt.Errorf("%s %s: %w", what, shown(name), err)
+	}
+	return nil
+}
+
 // shown quotes a name for an error message, unless it may be a hash in the wrong place.
 func shown(name string) string {
-	if looksLikeHash.MatchString(name) {
+	if looksLikeHash.MatchString(name) || hashWithin.MatchString(name) {
 		return "(a hash)"
 	}
 	if len(name) > 32 {
-		return fmt.Sprintf("%.32q...", name)
+		return userfile.Quote(string([]rune(name)[:min(32, utf8.RuneCountInString(name))])) + "..."
 	}
-	return fmt.Sprintf("%q", name)
+	return userfile.Quote(name)
 }
 
-var looksLikeHash = regexp.MustCompile(`^(\$[A-Za-z0-9]+\$|\{[A-Za-z0-9]+\}.)`)
+var (
+	looksLikeHash = regexp.MustCompile(`^(\$+[A-Za-z0-9-]+\$|\{[A-Za-z0-9@._-]+\}.)`)
+
+	// hashWithin has something before the hash, such as a quote.
+	hashWithin = regexp.MustCompile(`\$[A-Za-z0-9-]+\$|^[^A-Za-z0-9]*\{[A-Za-z0-9@._-]+\}.`)
+)
 
 // reservedClaims are the registered claims of RFC 7519 §4.1, the claims of our tokens,
 // the names under {http.auth.user.*}, members of introspection responses, and claims that

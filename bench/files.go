@@ -3,13 +3,12 @@ package main
 import (
 	"bufio"
 	"crypto/rand"
+	"crypto/sha512"
 	"encoding/base64"
 	"fmt"
 	"os"
 
-	"github.com/GehirnInc/crypt"
-	_ "github.com/GehirnInc/crypt/apr1_crypt"   // for crypted
-	_ "github.com/GehirnInc/crypt/sha512_crypt" // for crypted
+	"github.com/go-crypt/x/crypt"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
 )
@@ -32,10 +31,14 @@ func argon2ided(memory, time uint32) string {
 	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", memory, time, encode(salt), encode(key))
 }
 
-// crypted is the hash of thePassword by a scheme of crypt(3).
-func crypted(scheme crypt.Crypt) (string, error) {
-	return scheme.New().Generate([]byte(thePassword), nil)
+// sha512crypted is the hash of thePassword, with the default rounds.
+func sha512crypted() string {
+	salt := rand.Text()[:16]
+	return "$6$" + salt + "$" + string(crypt.KeySHACrypt(sha512.New, []byte(thePassword), []byte(salt), 5000))
 }
+
+// theAPR1 is the hash of thePassword, by openssl passwd -apr1: no library that is kept makes one.
+const theAPR1 = "$apr1$saltsalt$hFKskmgy0iTNFL.qVaLk.0"
 
 // writeLines writes a file of that many lines.
 func writeLines(path string, n int, line func(i int) string) error {

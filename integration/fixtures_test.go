@@ -2,6 +2,8 @@ package integration
 
 import (
 	"crypto/sha1" //nolint:gosec // a format that operators have
+	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,11 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/GehirnInc/crypt"
-	"github.com/GehirnInc/crypt/apr1_crypt"
-	"github.com/GehirnInc/crypt/sha256_crypt"
-	"github.com/GehirnInc/crypt/sha512_crypt"
 	"github.com/caddyserver/caddy/v2"
+	"github.com/go-crypt/x/crypt"
+	"github.com/go-crypt/x/yescrypt"
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
@@ -28,13 +28,6 @@ import (
 // its cost.
 func hashWith(t *testing.T, scheme, password string) string {
 	t.Helper()
-	crypted := func(c crypt.Crypter, salt string) string {
-		hash, err := c.Generate([]byte(password), []byte(salt))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return hash
-	}
 	switch scheme {
 	case "bcrypt":
 		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -48,11 +41,23 @@ func hashWith(t *testing.T, scheme, password string) string {
 		encode := base64.RawStdEncoding.EncodeToString
 		return fmt.Sprintf("$argon2id$v=19$m=64,t=1,p=1$%s$%s", encode(salt), encode(key))
 	case "apr1":
-		return crypted(apr1_crypt.New(), "$apr1$01234567")
+		output, err := exec.Command("htpasswd", "-nbm", "u", password).Output()
+		if err != nil {
+			t.Fatalf("htpasswd -m: %v", err)
+		}
+		return strings.TrimPrefix(strings.TrimSpace(string(output)), "u:")
+	case "md5-crypt":
+		return "$1$01234567$" + string(crypt.KeyMD5Crypt([]byte(password), []byte("01234567")))
 	case "sha256-crypt":
-		return crypted(sha256_crypt.New(), "$5$rounds=1000$0123456789abcdef")
+		return "$5$rounds=1000$0123456789abcdef$" + string(crypt.KeySHACrypt(sha256.New, []byte(password), []byte("0123456789abcdef"), 1000))
 	case "sha512-crypt":
-		return crypted(sha512_crypt.New(), "$6$rounds=1000$0123456789abcdef")
+		return "$6$rounds=1000$0123456789abcdef$" + string(crypt.KeySHACrypt(sha512.New, []byte(password), []byte("0123456789abcdef"), 1000))
+	case "yescrypt":
+		hash, err := yescrypt.Hash([]byte(password), []byte("$y$j75$0123456789abcdef"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(hash)
 	case "{SHA}":
 		sum := sha1.Sum([]byte(password)) //nolint:gosec // see above
 		return "{SHA}" + base64.StdEncoding.EncodeToString(sum[:])
@@ -70,7 +75,7 @@ func quickHash(t *testing.T, password string) string {
 	return hashWith(t, "bcrypt", password)
 }
 
-var allSchemes = []string{"bcrypt", "argon2id", "apr1", "sha256-crypt", "sha512-crypt", "{SHA}", "{SSHA}"}
+var allSchemes = []string{"bcrypt", "argon2id", "yescrypt", "apr1", "md5-crypt", "sha256-crypt", "sha512-crypt", "{SHA}", "{SSHA}"}
 
 // writeOld puts a file in the test's directory that was written an hour ago. A broken file
 // is then refused at once: a young one might be half written, and is tried again.

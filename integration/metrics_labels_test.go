@@ -151,7 +151,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 		"server": `[a-z0-9_-]{1,32}`, "endpoint": `token|revoke|introspect|jwks|metadata|none`, "grant_type": `|password|refresh_token`,
 		"outcome": `success|anonymous|none|unavailable|[a-z]+_[a-z_]+`, "shadow": `true|false`, "limit": `pair|account|address|network|rate`,
 		"kind": `user|client`, "result": `compared|cached|joined|throttled|shed|client_gone`,
-		"scheme": `bcrypt|argon2id|apr1|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients`,
+		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients`,
 	}
 	for series := range s.metrics() {
 		_, labels, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")

@@ -64,6 +64,7 @@ type File[T any] struct {
 	close sync.Once
 	stop  chan struct{}
 	done  chan struct{}
+	asked chan chan error // by Check
 
 	follower // only Open and the goroutine that polls touch it
 }
@@ -86,6 +87,19 @@ func (f *File[T]) Current() T { return *f.current.Load() }
 // Status returns how the file is doing.
 func (f *File[T]) Status() Status { return *f.status.Load() }
 
+// Check looks at the file as it is now, and returns why it would not come into force, or
+// nil. It changes nothing. A file that was written a moment ago and is empty or broken is
+// tried again for up to two seconds, as by Open.
+func (f *File[T]) Check() error {
+	answer := make(chan error, 1)
+	select {
+	case f.asked <- answer:
+		return <-answer
+	case <-f.done:
+		return f.Status().Err
+	}
+}
+
 // Close ends the following and returns when it has ended: no callback runs
 // after it. The last version stays readable. More calls do nothing. It returns
 // nil.
@@ -103,6 +117,8 @@ func (f *File[T]) run() {
 		select {
 		case <-f.stop:
 			return
+		case answer := <-f.asked:
+			answer <- f.check()
 		case <-ticker.C:
 			f.guardedPoll()
 		}

@@ -28,13 +28,15 @@ type follower struct {
 	judged sight             // the last that was read and parsed, with whatever result
 	sum    [sha256.Size]byte // of the version in force
 
+	writers string // why others can change the file, if that was warned of
+
 	logged   map[string]bool // errors since the last good version or reminder
 	remindAt time.Time
 }
 
 // load is Open without the goroutine.
 func load[T any](options Options[T]) (*File[T], error) {
-	f := &File[T]{options: options, stop: make(chan struct{}), done: make(chan struct{})}
+	f := &File[T]{options: options, stop: make(chan struct{}), done: make(chan struct{}), asked: make(chan chan error)}
 	for try := 0; ; try++ {
 		s := look(options.Path)
 		err := f.first(s)
@@ -63,7 +65,35 @@ func (f *File[T]) first(s sight) error {
 		f.judged = s
 	}
 	f.install(value, sha256.Sum256(data))
+	f.warnOfWriters(s)
 	return nil
+}
+
+// check is Check within the goroutine that polls.
+func (f *File[T]) check() error {
+	for try := 0; ; try++ {
+		s := look(f.options.Path)
+		err := f.checkOnce(s)
+		if err == nil || try == retries || !errors.Is(err, errMoved) && !s.young(retryAge) {
+			return err
+		}
+		time.Sleep(retryDelay)
+	}
+}
+
+func (f *File[T]) checkOnce(s sight) error {
+	if s.same(f.judged) {
+		return f.Status().Err
+	}
+	data, err := s.read(f.options.Path)
+	if err != nil {
+		return f.unread(err)
+	}
+	if sha256.Sum256(data) == f.sum {
+		return nil
+	}
+	_, err = f.parse(data)
+	return err
 }
 
 // poll looks at the file once and takes in a change that is at rest.
@@ -76,6 +106,9 @@ func (f *File[T]) step() {
 	s := look(f.options.Path)
 	steady := s.same(f.seen)
 	f.seen = s
+	if steady && s.same(f.judged) && f.Status().Err == nil {
+		f.warnOfWriters(s) // a chmod changes nothing else
+	}
 	if !steady || s.same(f.judged) || s.young(rest) {
 		return
 	}
@@ -104,12 +137,23 @@ func (f *File[T]) step() {
 	}
 	f.install(value, sum)
 	f.options.Logger().Info("file has changed, its new version is in force", zap.String("path", f.options.Path))
+	f.warnOfWriters(s)
+}
+
+// warnOfWriters says that others can change the file: once per version, and again when that has been otherwise.
+func (f *File[T]) warnOfWriters(s sight) {
+	changed, why := writable(f.options.Path, s.info)
+	if why != "" && why != f.writers {
+		f.options.Logger().Warn("file can be changed by others", zap.String("path", f.options.Path),
+			zap.String("advice", why+": \"chmod go-w "+changed+"\""))
+	}
+	f.writers = why
 }
 
 // install brings a version into force.
 func (f *File[T]) install(value T, sum [sha256.Size]byte) {
 	f.sum = sum
-	f.logged = nil
+	f.logged, f.writers = nil, ""
 	f.current.Store(&value)
 	f.status.Store(&Status{LoadedAt: now()})
 	if f.options.Loaded != nil {

@@ -67,13 +67,13 @@ func (s sight) read(path string) ([]byte, error) {
 		return nil, s.err
 	case s.info.IsDir():
 		return nil, errors.New("it is a directory; give the path of a file")
-	case !s.info.Mode().IsRegular(): // opening a pipe would block
+	case !s.info.Mode().IsRegular(): // reading a pipe would block
 		return nil, errors.New("it is not a regular file")
 	case s.info.Size() > maxSize:
 		return nil, fmt.Errorf("it is larger than %d MiB", maxSize>>20)
 	}
 
-	file, err := os.Open(path)
+	file, err := open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errMoved
 	}

@@ -1,18 +1,15 @@
 package password
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
-	"fmt"
 	"strings"
 
-	"github.com/GehirnInc/crypt"
-	"github.com/GehirnInc/crypt/apr1_crypt"
-	"github.com/GehirnInc/crypt/sha256_crypt"
-	"github.com/GehirnInc/crypt/sha512_crypt"
+	"github.com/go-crypt/x/crypt"
 )
 
 const (
-	prefixAPR1   = "$apr1$"
 	prefixSHA256 = "$5$"
 	prefixSHA512 = "$6$"
 
@@ -20,26 +17,22 @@ const (
 	// openssl make salts of. glibc would take more characters there if an administrator chose the salt by hand.
 	cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-	apr1MaxSalt = 8
-	shaMaxSalt  = 16
+	shaMaxSalt = 16
 
-	shaRoundsPrefix               = "rounds="
-	shaMinRounds, shaMaxRounds    = 1000, 500000
-	shaDefaultRounds              = 5000
-	apr1Sum, sha256Sum, sha512Sum = 22, 43, 86
+	// shaMaxLength is the longest password in bytes that matches a sha-crypt hash: the work is the rounds times the length,
+	// and with a million rounds a KiB would take a core for seconds.
+	shaMaxLength = 256
+
+	// shaMaxRounds covers what passlib and Ansible write, 656000 and 535000.
+	shaMinRounds, shaMaxRounds = 1000, 1000000
+	shaRoundsPrefix            = "rounds="
+	shaDefaultRounds           = 5000
+
+	sha256Sum, sha512Sum = 43, 86
 )
 
-// parseAPR1 reads "$apr1$salt$sum", Apache's variant of md5-crypt with 1000 rounds.
-func parseAPR1(encoded string) (Hash, error) {
-	salt, sum, ok := strings.Cut(encoded[len(prefixAPR1):], "$")
-	if !ok || !saltAndSum(salt, sum, apr1MaxSalt, apr1Sum) {
-		return Hash{}, errAPR1
-	}
-	return Hash{params: Params{Scheme: APR1, salt: uint8(len(salt))}, text: encoded}, nil
-}
-
 // parseSHACrypt reads "$5$[rounds=N$]salt$sum" or the same with "$6$", as in https://www.akkadia.org/drepper/SHA-crypt.txt.
-// Rounds are spelled as they are printed, without sign and zeros before them, or the texts compared would differ.
+// Rounds are spelled as they are printed, without sign and zeros before them.
 func parseSHACrypt(encoded, prefix string, scheme Scheme, damaged refusal) (Hash, error) {
 	rest := encoded[len(prefix):]
 	rounds := uint32(shaDefaultRounds)
@@ -61,7 +54,7 @@ func parseSHACrypt(encoded, prefix string, scheme Scheme, damaged refusal) (Hash
 	if !ok || !saltAndSum(salt, sum, shaMaxSalt, length) {
 		return Hash{}, damaged
 	}
-	return Hash{params: Params{Scheme: scheme, cost: rounds, salt: uint8(len(salt))}, text: encoded}, nil
+	return Hash{params: Params{Scheme: scheme, cost: rounds, salt: uint8(len(salt))}, salt: []byte(salt), sum: []byte(sum)}, nil
 }
 
 // saltAndSum reports whether both parts have their length and alphabet, and the sum's last character no bit set that the
@@ -80,40 +73,25 @@ func saltAndSum(salt, sum string, maxSalt, sumLength int) bool {
 	return last < 4
 }
 
-// matchesCrypt computes the hash anew and compares the texts. The library's Verify would do so too, but with "rounds=" it
-// reads a salt of fewer than 16 characters together with the sum after it, and then nothing matches: it gets the hash
-// without its sum. If it panics on something that Parse let through, that is a wrong password rather than an outage.
-func matchesCrypt(h Hash, password []byte) (same bool) {
+// matchesSHACrypt compares the sums as they are written. If the library panics on something that Parse let through, that
+// is a wrong password rather than an outage.
+func matchesSHACrypt(h Hash, password []byte) (same bool) {
 	defer func() {
 		if recover() != nil {
 			same = false
 		}
 	}()
-	var crypter crypt.Crypter
-	switch h.params.Scheme {
-	case APR1:
-		crypter = apr1_crypt.New()
-	case SHA256Crypt:
-		crypter = sha256_crypt.New()
-	default:
-		crypter = sha512_crypt.New()
+	digest := sha256.New
+	if h.params.Scheme == SHA512Crypt {
+		digest = sha512.New
 	}
-	text, err := crypter.Generate(password, []byte(h.text[:strings.LastIndexByte(h.text, '$')]))
-	return err == nil && subtle.ConstantTimeCompare([]byte(text), []byte(h.text)) == 1
+	sum := crypt.KeySHACrypt(digest, password, h.salt, int(h.params.cost))
+	return subtle.ConstantTimeCompare(sum, h.sum) == 1
 }
 
-// decoyCrypt returns a hash with the rounds and the salt's length of p and a salt out of seed, which has at least 16
-// bytes.
+// decoyCrypt returns a hash of a crypt(3) scheme with the rounds and the salt's length of p and a salt out of seed, which
+// has at least 16 bytes.
 func decoyCrypt(p Params, seed []byte) Hash {
-	salt := letters(seed[:p.salt])
-	var text string
-	switch p.Scheme {
-	case APR1:
-		text = prefixAPR1 + salt + "$" + strings.Repeat(".", apr1Sum)
-	case SHA256Crypt:
-		text = fmt.Sprintf("%s%s%d$%s$%s", prefixSHA256, shaRoundsPrefix, p.cost, salt, strings.Repeat(".", sha256Sum))
-	default:
-		text = fmt.Sprintf("%s%s%d$%s$%s", prefixSHA512, shaRoundsPrefix, p.cost, salt, strings.Repeat(".", sha512Sum))
-	}
-	return Hash{params: p, text: text, decoy: true}
+	length := map[Scheme]int{APR1: md5Sum, MD5Crypt: md5Sum, SHA256Crypt: sha256Sum, SHA512Crypt: sha512Sum}[p.Scheme]
+	return Hash{params: p, salt: []byte(letters(seed[:p.salt])), sum: []byte(strings.Repeat(".", length)), decoy: true}
 }

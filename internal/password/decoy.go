@@ -70,7 +70,9 @@ func Decoy(key mac.Key, name string, mixes ...*Mix) Hash {
 		return decoyBcrypt(params, seed)
 	case Argon2id:
 		return decoyArgon2id(params, seed)
-	case APR1, SHA256Crypt, SHA512Crypt:
+	case Yescrypt:
+		return decoyYescrypt(params, seed)
+	case APR1, MD5Crypt, SHA256Crypt, SHA512Crypt:
 		return decoyCrypt(params, seed)
 	}
 	return decoyDigest(params, key, seed)

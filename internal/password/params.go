@@ -12,7 +12,9 @@ type Scheme string
 const (
 	Bcrypt      Scheme = "bcrypt"
 	Argon2id    Scheme = "argon2id"
+	Yescrypt    Scheme = "yescrypt"
 	APR1        Scheme = "apr1"
+	MD5Crypt    Scheme = "md5-crypt"
 	SHA256Crypt Scheme = "sha256-crypt"
 	SHA512Crypt Scheme = "sha512-crypt"
 	SHA1        Scheme = "{SHA}"
@@ -25,8 +27,8 @@ const (
 type Params struct {
 	Scheme Scheme
 
-	cost    uint32 // bcrypt: log2 of the rounds; sha-crypt: rounds; argon2id: t, passes
-	memory  uint32 // argon2id: m, KiB
+	cost    uint32 // bcrypt: log2 of the rounds; sha-crypt: rounds; argon2id: t, passes; yescrypt: log2 of N
+	memory  uint32 // argon2id: m, KiB; yescrypt: that of N and r, KiB
 	threads uint8  // argon2id: p
 
 	// salt is the length of the salt in crypt(3) schemes, in bytes. A short one can save a whole block of the digest in
@@ -42,8 +44,10 @@ func (p Params) String() string {
 		return fmt.Sprintf("bcrypt cost %d", p.cost)
 	case Argon2id:
 		return fmt.Sprintf("argon2id m=%d,t=%d,p=%d", p.memory, p.cost, p.threads)
-	case APR1:
-		return fmt.Sprintf("apr1 salt=%d", p.salt)
+	case Yescrypt:
+		return fmt.Sprintf("yescrypt N=%d,r=%d", 1<<p.cost, yescryptBlock(p))
+	case APR1, MD5Crypt:
+		return fmt.Sprintf("%s salt=%d", p.Scheme, p.salt)
 	case SHA256Crypt, SHA512Crypt:
 		return fmt.Sprintf("%s rounds=%d,salt=%d", p.Scheme, p.cost, p.salt)
 	}
@@ -60,6 +64,8 @@ func (p Params) Advice() string {
 		}
 	case APR1:
 		return "apr1 (MD5), quick to guess" + remedy
+	case MD5Crypt:
+		return "md5-crypt ($1$), quick to guess" + remedy
 	case SHA1:
 		return "{SHA} (SHA-1 without a salt), guessed almost at once" + remedy
 	case SaltedSHA1:
@@ -71,8 +77,8 @@ func (p Params) Advice() string {
 // adviseBcryptCost is OWASP's minimum (Password Storage Cheat Sheet); htpasswd -B without -C uses 5.
 const adviseBcryptCost = 10
 
-// Memory returns the bytes that one comparison allocates: argon2id's m. It is 0 for the other schemes, which get along
-// with a few KiB.
+// Memory returns the bytes that one comparison allocates at once: argon2id's m, and what yescrypt's N and r come to. It
+// is 0 for the other schemes, which get along with a few KiB.
 func (p Params) Memory() uint64 { return uint64(p.memory) * 1024 }
 
 // Cheap reports whether a comparison is so quick, some microseconds, that it needs no slot of the Gate: keyed digests.

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,6 +39,8 @@ var (
 	errNameUTF8 = errors.New("the name is not valid UTF-8; save the file as UTF-8")
 	errControl  = errors.New("the name has a control character in it; remove it")
 	errNoHash   = errors.New("no hash after the colon; set one with: htpasswd -B -C 12 <file> <name>")
+	errHtdigest = errors.New("it looks like a line of htdigest, name:realm:MD5, whose hashes depend on the realm and are guessed almost at once; set a password with: htpasswd -B -C 12 <file> <name>")
+	errSamba    = errors.New("it looks like a line of smbpasswd, whose NT hashes are guessed almost at once; set a password with: htpasswd -B -C 12 <file> <name>")
 	errUTF16    = errors.New("it is UTF-16; save it as UTF-8")
 )
 
@@ -52,13 +55,16 @@ var (
 //
 // each returns [ErrDuplicate] for a name it already has. Its errors and those of
 // the lines themselves are collected in a [*Problems]. A file without an entry
-// is [ErrEmpty].
+// is [ErrEmpty], one in another format [ErrJSON] or [ErrYAML].
 func Htpasswd(data []byte, each func(line int, name, hash string) error) error {
 	data, err := unmark(data)
 	if err != nil {
 		return err
 	}
 
+	if err := notHtpasswd(data); err != nil {
+		return err
+	}
 	text := string(data)
 	var problems Problems
 	empty := true
@@ -122,12 +128,25 @@ func split(line string) (name, hash string, err error) {
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return "", "", errControl
 	}
-	hash, _, _ = strings.Cut(rest, ":")
-	if hash == "" {
+	hash, after, _ := strings.Cut(rest, ":")
+	switch {
+	case hash == "":
 		return name, "", errNoHash
+	case htdigest.MatchString(rest):
+		return name, "", errHtdigest
+	case after != "" && smbpasswd.MatchString(rest):
+		return name, "", errSamba
 	}
 	return name, hash, nil
 }
+
+var (
+	// htdigest has a realm and MD5 or SHA-256 in hex where a hash would be, see RFC 7616.
+	htdigest = regexp.MustCompile(`^[^:${][^:]*:([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64})$`)
+
+	// smbpasswd has a number, a LAN Manager hash and an NT hash.
+	smbpasswd = regexp.MustCompile(`^[0-9]+:([0-9A-Fa-f]{32}|X{32}|\*+|NO PASSWORD[^:]*):`)
+)
 
 // unmark drops a byte order mark. UTF-16, which a redirect in PowerShell
 // writes, gets an error of its own instead of one for each line.

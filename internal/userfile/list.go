@@ -28,10 +28,14 @@ var sections = map[string]bool{"users": true, "clients": true}
 // each returns [ErrDuplicate] for an entry whose name (as the function name has
 // it) it has seen before. All errors are collected in a [*Problems] and name the
 // entry by index, line and name. Those that an UnmarshalJSON of T's fields
-// returns are printed as they are.
+// returns are printed as they are. A file in another format is [ErrHtpasswd] or
+// [ErrYAML].
 func List[T any](data []byte, section string, name func(*T) string, each func(line int, entry *T) error) error {
 	data, err := unmark(data)
 	if err != nil {
+		return err
+	}
+	if err := notJSON(data); err != nil {
 		return err
 	}
 	var problems Problems

@@ -130,7 +130,7 @@ func showName(name string) string {
 	if len(name) > 64 || strings.ContainsAny(name, "${") {
 		return "a name that may be a hash and is not shown"
 	}
-	return strconv.Quote(name)
+	return Quote(name)
 }
 
 // showKey quotes a JSON key if it looks like one.

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package livefile
+
+import "io/fs"
+
+// writable does nothing where a mode does not say who may write.
+func writable(string, fs.FileInfo) (changed, why string) { return "", "" }

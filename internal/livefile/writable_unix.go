@@ -1,0 +1,36 @@
+//go:build unix
+
+package livefile
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	writableFile      = "others than its owner can change the file, and so could add an entry to it"
+	writableDirectory = "others than the owner of its directory can put another file in its place"
+
+	othersWrite fs.FileMode = 0o022
+)
+
+// writable returns what others than its owner can change of the file of a path, and what that means, or "". In a directory
+// with the sticky bit they can add files, though not replace those of others. Where the path is a link, that counts for
+// the directory of either end.
+func writable(path string, file fs.FileInfo) (changed, why string) {
+	if file.Mode()&othersWrite != 0 {
+		return path, writableFile
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		target = path
+	}
+	for _, directory := range []string{filepath.Dir(path), filepath.Dir(target)} {
+		info, err := os.Stat(directory)
+		if err == nil && info.Mode()&othersWrite != 0 && info.Mode()&fs.ModeSticky == 0 {
+			return directory, writableDirectory
+		}
+	}
+	return "", ""
+}

@@ -1,0 +1,121 @@
+package userfile
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+var (
+	errNameBlank       = errors.New("a blank before or after the name; remove it")
+	errNameListed      = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
+	errNameQuoted      = errors.New("quotes around the name; remove them")
+	errNameInvisible   = errors.New("an invisible character in the name, shown here as its code; remove it")
+	errNameLost        = errors.New("the name has a character that an earlier conversion has lost; save the file as UTF-8 and write the name anew")
+	errNamePlaceholder = errors.New("the name looks like a placeholder, which is not replaced; write the name itself")
+)
+
+// OddName says why a name, of which each byte counts when somebody logs in, is surely
+// not the one that was meant. It returns nil for all others, of whatever script.
+func OddName(name string) error {
+	if ordinary(name) {
+		return nil
+	}
+	switch {
+	case strings.TrimFunc(name, func(r rune) bool { return unicode.IsSpace(r) && !unicode.IsControl(r) }) != name:
+		return errNameBlank
+	case listed.MatchString(name):
+		return errNameListed
+	case inQuotes.MatchString(name):
+		return errNameQuoted
+	case namePlaceholder.MatchString(name):
+		return errNamePlaceholder
+	case strings.ContainsRune(name, unicode.ReplacementChar):
+		return errNameLost
+	}
+	runes := []rune(name)
+	for i, r := range runes {
+		if hides(r) && !joins(runes, i) {
+			return errNameInvisible
+		}
+	}
+	return nil
+}
+
+// ordinary tells of most names that there is nothing to look at: a file may have a million.
+func ordinary(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '@' && c != '+' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	listed          = regexp.MustCompile(`^[-*+•‣–—]\s`)
+	inQuotes        = regexp.MustCompile("^[\"`“”„«»]|[\"`“”„«»]$|^'.*'$|^[‘‚].*[’‘]$")
+	namePlaceholder = regexp.MustCompile(`\{\$|\$\{|\{\{|\{(env|file)\.`)
+)
+
+// hides tells whether a character shows nothing, or a blank that no keyboard has, or
+// changes the direction of others.
+func hides(r rune) bool {
+	switch {
+	case r < 0x80, r == '\u3000': // that is the blank of East Asian keyboards
+		return false
+	case r == '\u2800': // a Braille pattern without dots
+		return true
+	}
+	return unicode.In(r, unicode.Cf, unicode.Zs, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// joins tells whether an invisible character has a meaning where it is: the joiners
+// between letters of scripts that are written with them and between pictures, and a
+// selector behind what it selects a form of.
+func joins(runes []rune, i int) bool {
+	if i == 0 {
+		return false
+	}
+	before := runes[i-1]
+	if unicode.Is(unicode.Variation_Selector, runes[i]) {
+		return unicode.In(before, unicode.So, unicode.Sm, unicode.Han, unicode.Mongolian, unicode.Myanmar)
+	}
+	if runes[i] != '\u200c' && runes[i] != '\u200d' || i == len(runes)-1 {
+		return false
+	}
+	after := runes[i+1]
+	picture := func(r rune) bool { return unicode.In(r, unicode.So, unicode.Sk) || r == '\ufe0f' }
+	return unicode.In(before, joined...) && unicode.In(after, joined...) || runes[i] == '\u200d' && picture(before) && picture(after)
+}
+
+// joined are the scripts whose letters a joiner connects or keeps apart.
+var joined = []*unicode.RangeTable{
+	unicode.Arabic, unicode.Syriac, unicode.Nko, unicode.Mongolian, unicode.Devanagari, unicode.Bengali, unicode.Gurmukhi,
+	unicode.Gujarati, unicode.Oriya, unicode.Tamil, unicode.Telugu, unicode.Kannada, unicode.Malayalam, unicode.Sinhala,
+	unicode.Tibetan, unicode.Myanmar, unicode.Khmer, unicode.Balinese, unicode.Javanese,
+}
+
+// Quote writes a name in double quotes, with whatever does not show as its code.
+func Quote(name string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range name {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r > 0xFFFF && (hides(r) || !unicode.IsPrint(r)):
+			fmt.Fprintf(&b, `\U%08x`, r)
+		case hides(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

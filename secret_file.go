@@ -1,0 +1,75 @@
+package caddygrant
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+
+	"go.uber.org/zap"
+)
+
+// A secret is taken as its file has it, so that any bytes can be one: Caddy takes away one
+// line end. What an editor or a shell leaves around it belongs to it then, and who types
+// the secret elsewhere does not see why it is wrong.
+
+// aroundSecret says what a secret, once its placeholders are replaced, has around it that
+// was hardly meant. It is nil for a secret that the config has in plain, which shows it.
+func aroundSecret(setting, secret string) (found []string) {
+	if !strings.Contains(setting, "{file.") && !strings.Contains(setting, "{env.") {
+		return nil
+	}
+	text := []byte(secret)
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return []string{"it is UTF-16"}
+	}
+	text, marked := bytes.CutPrefix(text, []byte("\ufeff"))
+	if marked {
+		found = append(found, "a byte order mark before it")
+	}
+	left := bytes.TrimLeftFunc(text, blank)
+	found = append(found, blanks(text[:len(text)-len(left)], "before it")...)
+	inner := bytes.TrimRightFunc(left, blank)
+	found = append(found, blanks(left[len(inner):], "after it")...)
+	if bytes.ContainsAny(inner, "\r\n") {
+		found = append(found, "more than one line")
+	}
+	if n := len(inner); n > 1 && strings.IndexByte("\"'`", inner[0]) >= 0 && inner[0] == inner[n-1] {
+		found = append(found, "quotes around it")
+	}
+	return found
+}
+
+// blanks names what is in a run of blanks.
+func blanks(run []byte, where string) (found []string) {
+	if bytes.ContainsAny(run, "\r\n") {
+		found = append(found, "a line end "+where)
+	}
+	if len(bytes.Trim(run, "\r\n")) > 0 {
+		found = append(found, "blanks "+where)
+	}
+	return found
+}
+
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+
+// warnOfSecrets names the secrets of the config that have something around them, and what,
+// never a piece of one.
+func (s *Server) warnOfSecrets() {
+	warn := func(setting string, found []string, of zap.Field) {
+		if len(found) > 0 {
+			s.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
+				zap.Strings("found", found), zap.String("advice",
+					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
+		}
+	}
+	for _, source := range s.clients.sources {
+		if inline, ok := source.(*InlineClients); ok {
+			for client := range inline.All() {
+				warn("secret", client.aroundSecret, zap.String("client_id", client.ID))
+			}
+		}
+	}
+	for i, key := range s.keys.configured {
+		warn("signing_key", key.aroundSecret, zap.Int("signing_key", i+1))
+	}
+}
