@@ -25,6 +25,10 @@ type accessToken struct {
 	others map[string]any // claims that are none of ours, numbers as strictjson.Number
 }
 
+func (t *accessToken) owner() sessionOwner {
+	return sessionOwner{client: t.CID, subject: t.Subject, forgeable: true}
+}
+
 // memory is about how much a token of that length takes in memory, in bytes. What it has of
 // other claims can be many times as large as it was encoded.
 func (t *accessToken) memory(length int) int { return 200 + length + memoryOf(t.others) }
@@ -90,6 +94,8 @@ func (t *accessToken) claim(name string) any {
 		return t.SessionID
 	case "cver":
 		return t.CredentialVersion
+	case "srv":
+		return t.Server
 	}
 	return t.others[name]
 }
@@ -172,6 +178,7 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		{"username", &t.Username, true},
 		{"sid", &t.SessionID, true},
 		{"cver", &t.CredentialVersion, true},
+		{"srv", &t.Server, false},
 	} {
 		claim, there := claims[text.name]
 		var ok bool
