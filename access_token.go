@@ -25,10 +25,6 @@ type accessToken struct {
 	others map[string]any // claims that are none of ours, numbers as strictjson.Number
 }
 
-func (t *accessToken) owner() sessionOwner {
-	return sessionOwner{client: t.CID, subject: t.Subject, forgeable: true}
-}
-
 // memory is about how much a token of that length takes in memory, in bytes. What it has of
 // other claims can be many times as large as it was encoded.
 func (t *accessToken) memory(length int) int { return 200 + length + memoryOf(t.others) }

@@ -18,7 +18,7 @@ import (
 type storageBounds struct {
 	sessions    *throttle.Bucket // first refreshes, of a user by a client
 	revocations *throttle.Bucket // of sessions of a user by a client
-	clients     *throttle.Bucket // revocations by access tokens, of all users by a client
+	clients     *throttle.Bucket // revocations by tokens that apps can sign, of all users by a client
 }
 
 func newStorageBounds() *storageBounds {
@@ -33,8 +33,8 @@ func newStorageBounds() *storageBounds {
 type sessionOwner struct {
 	client, subject string
 
-	// forgeable says that the token is an access token. Who has a key of the server can make
-	// those, for any user and any session, but no refresh tokens.
+	// forgeable says that the token is an access token that was signed with a secret. Apps
+	// that have it can make those, for any user and any session, but no refresh tokens.
 	forgeable bool
 }
 
@@ -54,7 +54,7 @@ func (a firstRefresh) Return()     { a.bounds.sessions.Return(a.account) }
 type revocation struct {
 	bounds  *storageBounds
 	account string
-	client  string // empty: by a refresh token
+	client  string // empty: by a token that only the server can have made
 }
 
 func (a revocation) Take() error {

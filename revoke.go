@@ -49,10 +49,14 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	case err == nil && access.CID != req.client.ID:
 		return errTokenOfAnotherClient()
 	case err == nil:
-		if req.unknown = s.noSession(access); req.unknown != "" {
+		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
+		if of.forgeable {
+			req.unknown = s.noSession(access)
+		}
+		if req.unknown != "" {
 			return nil
 		}
-		return s.revokeSession(ctx, req, access.owner(), access.session)
+		return s.revokeSession(ctx, req, of, access.session)
 	case errors.Is(err, errOfAnotherServer), s.isOfAnotherServer(raw):
 		return errTokenOfAnotherServer()
 	}
@@ -61,8 +65,8 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 }
 
 // noSession tells why there is no session that an access token could be of, empty if there may
-// be one. An app that has a secret of HS256 can sign any claims, and not all that it makes up
-// must be written. That a session has ended is no reason, since clocks differ.
+// be one. It is for tokens that an app can have signed, with any claims: what is surely made
+// up must not be written. That a session has ended is no reason, since clocks differ.
 func (s *Server) noSession(token *accessToken) string {
 	day := token.session.Day()
 	switch {

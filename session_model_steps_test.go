@@ -174,13 +174,6 @@ func (m *modelRun) revoke(t *rapid.T) {
 		m.wantExactly(t, what, r, modelInvalidGrant)
 		return
 	}
-	if !token.refresh && m.copies[n.number][s.user].gone { // an app might have made it up
-		if r.writes > 0 {
-			t.Fatalf("%s writes", what)
-		}
-		m.wantExactly(t, what, r, modelOK)
-		return
-	}
 	m.judge(t, n, what, s, r, r.answer(), func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		return []modelOutcome{{modelOK, w.end(at, m.newest)}}, w.ends(at, m.newest)
 	})
