@@ -57,7 +57,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 			return nil
 		}
 		return s.revokeSession(ctx, req, of, access.session)
-	case errors.Is(err, errOfAnotherServer), s.isOfAnotherServer(raw):
+	case errors.Is(err, errOfAnotherServer()), s.isOfAnotherServer(raw):
 		return errTokenOfAnotherServer()
 	}
 	req.unknown = "token_unknown"
