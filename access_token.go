@@ -79,6 +79,8 @@ func (t *accessToken) claim(name string) any {
 		return t.SessionID
 	case "cver":
 		return t.CredentialVersion
+	case "srv":
+		return t.Server
 	}
 	return t.others[name]
 }
@@ -161,6 +163,7 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		{"username", &t.Username, true},
 		{"sid", &t.SessionID, true},
 		{"cver", &t.CredentialVersion, true},
+		{"srv", &t.Server, false},
 	} {
 		claim, there := claims[text.name]
 		var ok bool

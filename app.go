@@ -126,7 +126,7 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, verifier: a.verifier}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, app: a, verifier: a.verifier}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {

@@ -52,6 +52,14 @@ func FuzzParseAccessToken(f *testing.F) {
 				t.Fatalf("%s is %q, in the claims %s", name, got, members[name])
 			}
 		}
+		if raw, there := members["srv"]; there { // tokens of before lack it
+			var want string
+			if err := json.Unmarshal(raw, &want); err != nil || token.Server != want {
+				t.Fatalf("srv is %q, in the claims %s", token.Server, raw)
+			}
+		} else if token.Server != "" {
+			t.Fatalf("srv is %q, and there is none", token.Server)
+		}
 		for name, got := range map[string]int64{"exp": token.Expires, "nbf": token.NotBefore, "iat": token.IssuedAt} {
 			var want int64
 			if raw, there := members[name]; there && json.Unmarshal(raw, &want) != nil || got != want {

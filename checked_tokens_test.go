@@ -35,7 +35,7 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 		{"the user has another password", users(with(func(u *User) { u.PasswordHash = testHash })), "its user has another password now"},
 		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients.sources = nil }, "its client is gone"},
 		{"the session is revoked", func(t *testing.T, s *Server, token *accessToken) {
-			if err := s.sessions.Revoke(t.Context(), token.session); err != nil {
+			if err := s.sessions.Store.Revoke(t.Context(), token.session); err != nil {
 				t.Fatal(err)
 			}
 		}, "its session was revoked"},
@@ -114,7 +114,7 @@ func TestATokenThatIsRefusedIsNotRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.sessions.Revoke(t.Context(), token.session); err != nil {
+	if err := server.sessions.Store.Revoke(t.Context(), token.session); err != nil {
 		t.Fatal(err)
 	}
 	for _, raw := range []string{raw, raw + "x", raw[1:], "", strings.Repeat("x", keyring.MaxTokenLength+1)} {

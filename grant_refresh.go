@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
 // refreshGrant exchanges a refresh token for new tokens of its session (RFC 6749 §6). A
@@ -54,7 +55,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 		scope:        token.Scope,
 		refusedScope: token.RefusedScope,
 		generation: func(ctx context.Context) (uint64, error) {
-			generation, err := g.server.sessions.Rotate(ctx, token.session, token.Generation, grace, current)
+			generation, err := g.server.sessions.Rotate(ctx, token.owner(), token.session, token.Generation, grace, current)
 			if err != nil {
 				return 0, g.refuse(ctx, token, err)
 			}
@@ -98,13 +99,17 @@ func (s *Server) refreshable(token *refreshToken, user *User, client *Client) []
 // stolen, from the client or by it, and nobody can tell which: the session ends.
 func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause error) error {
 	var refusal *oauthError
+	if refused, ok := refusedWrite(cause); ok {
+		return errTooManySessions(refused)
+	}
 	switch {
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if whoever revoked it was interrupted
 		if known, _ := g.server.sessions.memory.InView(token.session); !known {
-			if err := g.server.sessions.Revoke(ctx, token.session); err != nil {
+			err := g.server.sessions.Revoke(ctx, token.owner(), token.session)
+			if _, refused := refusedWrite(err); err != nil && !refused { // then it is done at the next use
 				return errStorage(ctx, err)
 			}
 		}
@@ -123,8 +128,12 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	default:
 		return cause
 	}
-	if err := g.server.sessions.Revoke(ctx, token.session); err != nil {
+	later, err := g.server.sessions.End(ctx, token.owner(), token.session)
+	if err != nil {
 		return errStorage(ctx, err)
+	}
+	if later {
+		refusal.limit = string(throttle.LimitRevocations)
 	}
 	refusal.alarm = true
 	return refusal

@@ -127,7 +127,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		refusal = errServer(err)
 	}
 	req.outcome = refusal.code
-	if refusal.limit != "" {
+	if refusal.limit != "" && refusal.status == http.StatusTooManyRequests {
 		throttled.WithLabelValues(h.server.Name, refusal.limit).Inc()
 	}
 	addLogField(r, zap.String("oauth_error", refusal.code))
@@ -142,7 +142,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	case refusal.alarm:
 		level = zapcore.WarnLevel
 	}
-	if entry := h.logger.Check(level, "request refused"); entry != nil {
+	line := func() func(...zap.Field) {
+		entry := h.logger.Check(level, "request refused")
+		if entry == nil {
+			return func(...zap.Field) {}
+		}
 		fields := append(h.facts(req),
 			zap.Int("status", refusal.status),
 			zap.String("oauth_error", refusal.code),
@@ -162,7 +166,12 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		if username := req.params.Get("username"); username != "" && h.LogUsernames {
 			fields = append(fields, zap.String("username", username[:min(len(username), maxNameLength)]))
 		}
-		entry.Write(fields...)
+		return func(more ...zap.Field) { entry.Write(append(fields, more...)...) }
+	}
+	if refusal.seldom {
+		h.server.throttle.seldom.write(refusal.limit, line)
+	} else {
+		line()()
 	}
 	if !req.bodyRead && r.ContentLength != 0 && r.ProtoMajor == 1 {
 		// else the server would wait for the body before it sends the answer

@@ -78,11 +78,11 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	return token.introspection()
 }
 
-// introspection is the claims of an active token, apart from the one that means something
-// to this server only.
+// introspection is the claims of an active token, apart from those that mean something to
+// this server only.
 func (t *accessToken) introspection() (introspection, error) {
 	claims := t.accessClaims
-	claims.CredentialVersion, claims.ClientID = "", claims.CID
+	claims.CredentialVersion, claims.Server, claims.ClientID = "", "", claims.CID
 	encoded, err := json.Marshal(claims)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the claims of a token: %w", err)

@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
@@ -14,6 +15,7 @@ type keySet struct {
 	refresh           *keyring.Ring // for refresh tokens alone
 	credentialVersion mac.Key       // of `cver`
 	decoy             mac.Key       // of the choice of decoys
+	server            string        // `srv`: stands for the server and its storage
 
 	checked *checkedTokens // by these keys
 }
@@ -35,6 +37,7 @@ func newKeySet(ring *keyring.Ring, secret *keyring.Secret) (*keySet, error) {
 		refresh:           refresh,
 		credentialVersion: derived("credential version"),
 		decoy:             derived("decoy"),
+		server:            base64.RawURLEncoding.EncodeToString(secret.Derive("server", serverIDBytes)),
 		checked:           newCheckedTokens(),
 	}, nil
 }
@@ -48,3 +51,7 @@ func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
 	}
 	return keyring.NewRing(typRefreshToken, key)
 }
+
+// serverIDBytes are enough to tell servers apart that have a signing key in common. It is in
+// every token, so whoever forges one may have it too.
+const serverIDBytes = 6

@@ -23,7 +23,7 @@ var (
 		"server", "endpoint", "grant_type", "outcome")
 
 	throttled = counter("throttled_total",
-		"Requests that were refused because of what went before, by the limit: pair (an account from one source), account, address, network (an IPv6 /48), or rate (revocations of a user).",
+		"Requests that were refused because of what went before, by the limit: pair (an account from one source), account, address, network (an IPv6 /48), rate (revocations of a user in a minute), sessions (first refreshes of a user by a client), revocations (of those sessions), or client (revocations of a client).",
 		"server", "limit")
 
 	refreshReuse = counter("refresh_reuse_total",
@@ -261,6 +261,7 @@ var bearerOutcomes = []string{
 
 var throttleLimits = []throttle.Limit{
 	throttle.LimitPair, throttle.LimitAccount, throttle.LimitAddress, throttle.LimitNetwork, throttle.LimitRate,
+	throttle.LimitSessions, throttle.LimitRevocations, throttle.LimitClient,
 }
 
 const (

@@ -23,6 +23,7 @@ type oauthError struct {
 	ours         bool          // for the log: not caused by the client
 	alarm        bool          // for the log: somebody may have stolen something
 	limit        string        // for the log: which limit refused the request
+	seldom       bool          // for the log: one of many, of which a line a minute is enough
 	scopeAllowed []string      // for the log: what might have been asked for
 	remedy       string        // for the log: what the operator can do
 	allow        string        // Allow header of a 405
@@ -168,6 +169,13 @@ func errTokenOfAnotherClient() *oauthError {
 	return e
 }
 
+// errTokenOfAnotherServer refuses what that server can revoke, and this one cannot.
+func errTokenOfAnotherServer() *oauthError {
+	e := errInvalidGrant("token_of_another_server")
+	e.description = "the token was not issued by this server"
+	return e
+}
+
 func errBusy() *oauthError {
 	return &oauthError{
 		status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable, reason: "password_checks_busy",
@@ -187,7 +195,16 @@ func errThrottled(cause *throttle.RefusedError) *oauthError {
 func errTooManyRevocations(cause *throttle.RefusedError) *oauthError {
 	return &oauthError{
 		status: http.StatusTooManyRequests, code: codeTemporarilyUnavailable, reason: "too_many_revocations", limit: string(cause.Limit),
-		description: "too many revocations, try again later", retryAfter: cause.RetryAfter,
+		description: "too many revocations, try again later", retryAfter: cause.RetryAfter, seldom: true,
+	}
+}
+
+// errTooManySessions is for the first refresh of a session. The refresh token is not spent.
+func errTooManySessions(cause *throttle.RefusedError) *oauthError {
+	return &oauthError{
+		status: http.StatusTooManyRequests, code: codeTemporarilyUnavailable, reason: "too_many_sessions", limit: string(cause.Limit),
+		description: "too many new sessions, try again later", retryAfter: cause.RetryAfter, seldom: true,
+		remedy: "a client that logs in for every refresh should keep its session; where many people share one account, give each their own",
 	}
 }
 

@@ -92,6 +92,10 @@ func openRefreshToken(keys *keySet, raw string) (*refreshToken, error) {
 	return token, nil
 }
 
+func (t *refreshToken) owner() sessionOwner {
+	return sessionOwner{client: t.ClientID, subject: t.UserID}
+}
+
 // expired goes without leeway: one server issues and takes refresh tokens.
 func (t *refreshToken) expired() bool {
 	return now().Unix() >= min(t.Expires, t.SessionExpires)

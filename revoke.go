@@ -2,7 +2,9 @@ package caddygrant
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -19,6 +21,8 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 	}
 	if req.sessionID != "" {
 		h.logger.Info("session revoked", h.facts(req)...)
+	} else {
+		h.logger.Info("no session to revoke", append(h.facts(req), zap.String("reason", req.unknown))...)
 	}
 	addLogField(r, zap.Bool("revoked", req.sessionID != ""))
 	return writeJSON(w, http.StatusOK, struct{}{})
@@ -26,7 +30,8 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 
 // revoke ends the session of the token, access or refresh, whatever token_type_hint says
 // (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and one that has
-// expired still ends its session: logging out late is logging out.
+// expired, or whose user has another password since, still ends its session: logging out
+// late is logging out. One of another server goes on there, so the client has to be told.
 func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	keys, err := s.authenticate(ctx, req)
 	if err != nil {
@@ -37,28 +42,85 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 		return errMissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, refresh.ClientID, refresh.UserID, refresh.session)
+		return s.revokeSession(ctx, req, refresh.owner(), refresh.session)
 	}
-	if access, err := s.openAccessToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, access.CID, access.Subject, access.session)
+	access, err := s.openAccessToken(keys, raw)
+	switch {
+	case err == nil && access.CID != req.client.ID:
+		return errTokenOfAnotherClient()
+	case err == nil:
+		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
+		if of.forgeable {
+			req.unknown = s.noSession(access)
+		}
+		if req.unknown != "" {
+			return nil
+		}
+		return s.revokeSession(ctx, req, of, access.session)
+	case errors.Is(err, errOfAnotherServer()), s.isOfAnotherServer(raw):
+		return errTokenOfAnotherServer()
 	}
+	req.unknown = "token_unknown"
 	return nil
 }
 
+// noSession tells why there is no session that an access token could be of, empty if there may
+// be one. It is for tokens that an app can have signed, with any claims: what is surely made
+// up must not be written. That a session has ended is no reason, since clocks differ.
+func (s *Server) noSession(token *accessToken) string {
+	day := token.session.Day()
+	switch {
+	case s.users.bySubject(token.Subject) == nil:
+		return "user_unknown"
+	case day.After(now().Add(maxTTL + clocksApart)):
+		return "session_impossible" // no config lets one live that long
+	case !time.Unix(token.Expires, 0).Before(day.AddDate(0, 0, 1)):
+		return "session_impossible" // no token outlives its session
+	}
+	return ""
+}
+
+// isOfAnotherServer tells whether another server of this config issued the token.
+func (s *Server) isOfAnotherServer(raw string) bool {
+	for _, other := range s.app.servers {
+		if other == s {
+			continue
+		}
+		keys := other.keys.inForce.Load()
+		if keys == nil {
+			continue
+		}
+		if _, err := openRefreshToken(keys, raw); err == nil {
+			return true
+		}
+		if _, err := other.openAccessToken(keys, raw); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // revokeSession ends a session if its tokens are this client's.
-func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, owner, subject string, id session.ID) error {
-	if owner != req.client.ID {
+func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessionOwner, id session.ID) error {
+	if of.client != req.client.ID {
 		return errTokenOfAnotherClient()
 	}
 	// one that is revoked already costs nothing, and must not keep the user from revoking another
 	if revoked, _ := s.sessions.memory.InView(id); !revoked {
-		if err := s.throttle.allowRevocation(subject); err != nil {
+		if err := s.throttle.allowRevocation(of.subject); err != nil {
 			return err
 		}
 	}
-	if err := s.sessions.Revoke(ctx, id); err != nil {
+	err := s.sessions.Revoke(ctx, of, id)
+	if refused, ok := refusedWrite(err); ok {
+		return errTooManyRevocations(refused)
+	}
+	if err != nil {
 		return errStorage(ctx, err)
 	}
 	req.sessionID = id.String()
 	return nil
 }
+
+// clocksApart is how much the clocks of nodes may differ for the longest session to be one.
+const clocksApart = 24 * time.Hour

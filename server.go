@@ -14,6 +14,7 @@ type Server struct {
 	Config
 	fingerprint string // of the Config as it was given
 	definedAt   string // where the config has its first endpoint
+	app         *App
 
 	logger   *zap.Logger
 	users    userDirectory
@@ -77,6 +78,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 // config lives if the storage does not answer, and keeps up with the sessions there. Only
 // where tokens are checked is there a need to know what other nodes revoke.
 func (s *Server) start(ctx context.Context, checked bool) {
+	s.sessions.memory.Serve(s.sessions.Store)
 	go s.keys.follow(ctx)
 	go s.sessions.sweep(ctx)
 	if checked {

@@ -18,6 +18,7 @@ import (
 type serverSessions struct {
 	*session.Store
 	memory  *session.Memory
+	bounds  *storageBounds
 	poolKey string // empty until taken
 
 	followed bool // whether it keeps up with revocations
@@ -31,8 +32,11 @@ type serverSessions struct {
 // pooledMemory is a memory as a value of the pool.
 type pooledMemory struct{ *session.Memory }
 
-// Destruct has nothing to end.
-func (pooledMemory) Destruct() error { return nil }
+// Destruct ends the writing of what waits.
+func (m pooledMemory) Destruct() error {
+	m.Close()
+	return nil
+}
 
 // newServerSessions joins what this process knows of the server's sessions.
 func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
@@ -50,6 +54,7 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
 			WithWitness(s.keys.store.SecretName()),
 		memory:   memory,
+		bounds:   s.throttle.bounds,
 		poolKey:  poolKey,
 		logger:   s.logger,
 		server:   s.Name,
@@ -125,6 +130,7 @@ func (x *serverSessions) release() {
 		x.followed = false
 		unfollowView(x.server)
 	}
+	x.memory.Leave(x.Store)
 	if x.poolKey == "" {
 		return
 	}

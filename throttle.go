@@ -19,7 +19,7 @@ import (
 // alone, so that nobody elsewhere can lock the owner out. The counts are kept in memory:
 // they survive a reload of the config, not a restart, and every node has its own.
 type Throttle struct {
-	// Count nothing. Default: `false`.
+	// Count no failures. What bounds the writes to storage stays. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
 	// How many times in a row a login to an account may fail from one source before it has
@@ -87,11 +87,16 @@ func (t *Throttle) limits() throttle.Limits {
 type pooledThrottle struct {
 	*throttle.Throttle
 	revocations *throttle.Rate // of users
+	bounds      *storageBounds
+	seldom      seldomLogged
 	limits      governed[throttle.Limits]
 }
 
-// Destruct has nothing to end.
-func (*pooledThrottle) Destruct() error { return nil }
+// Destruct ends what would be logged later.
+func (p *pooledThrottle) Destruct() error {
+	p.seldom.end()
+	return nil
+}
 
 // serverThrottle is a server's share in it.
 type serverThrottle struct {
@@ -113,6 +118,7 @@ func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error)
 		p := &pooledThrottle{
 			Throttle:    throttle.New(settings.limits()),
 			revocations: throttle.NewRate(maxRevocationsPerMinute),
+			bounds:      newStorageBounds(),
 		}
 		p.limits = newGoverned(settings.limits(), p.SetLimits)
 		return p, nil
@@ -173,7 +179,7 @@ func (uncounted) Succeed()        {}
 func (uncounted) Fail()           {}
 func (uncounted) Cancel()         {}
 
-// allowRevocation bounds what the clients of a user can have written to storage.
+// allowRevocation bounds how often the clients of a user can log out in a minute.
 func (t *serverThrottle) allowRevocation(subject string) error {
 	if t.off {
 		return nil

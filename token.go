@@ -58,6 +58,7 @@ type accessClaims struct {
 	Username          string   `json:"username"`
 	SessionID         string   `json:"sid"`
 	CredentialVersion string   `json:"cver,omitempty"`
+	Server            string   `json:"srv,omitempty"` // tokens of before lack it
 
 	own map[string]json.RawMessage // the user's own; none is named like those above
 }
@@ -186,6 +187,7 @@ func (s *Server) accessClaims(keys *keySet, client *Client, a *authorization, cu
 		Username:          a.user.Username,
 		SessionID:         current.id.String(),
 		CredentialVersion: credentialVersion(keys.credentialVersion, s.Name, a.user),
+		Server:            keys.server,
 		own:               a.user.Claims,
 	}
 }

@@ -74,6 +74,13 @@ func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error)
 	if err != nil {
 		return nil, err
 	}
+	switch token.Server {
+	case "": // a token of before
+	case keys.server:
+		token.Server = keys.server // one string is enough for all that are remembered
+	default:
+		return nil, errOfAnotherServer()
+	}
 	if s.Issuer != "" && token.Issuer != s.Issuer {
 		return nil, tokenError("iss is not this server's issuer")
 	}
@@ -131,6 +138,10 @@ func (s *Server) tokenUser(keys *keySet, subject, version string) (*User, error)
 type tokenError string
 
 func (e tokenError) Error() string { return string(e) }
+
+// errOfAnotherServer is said of a token of a server that has a signing key in common with this
+// one, but not its storage, name and issuer.
+func errOfAnotherServer() error { return tokenError("it is of another server") }
 
 // uncheckedError is why tokens cannot be checked now, which is no fault of theirs.
 type uncheckedError string

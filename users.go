@@ -239,7 +239,7 @@ var (
 // bind or delegate a token.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"cid", "client_id", "scope", "username", "sid", "cver",
+	"cid", "client_id", "scope", "username", "sid", "cver", "srv",
 	"access_token_id", "refresh_token_id", "user_id", "expire_time", "gen", "session_exp",
 	"id", "token_id", "session_id",
 	"active", "token_type",

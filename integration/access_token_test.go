@@ -96,7 +96,7 @@ func TestAccessTokens(t *testing.T) {
 		}
 	})
 
-	always := []string{"cid", "client_id", "cver", "exp", "iat", "jti", "nbf", "scope", "sid", "sub", "username"}
+	always := []string{"cid", "client_id", "cver", "exp", "iat", "jti", "nbf", "scope", "sid", "srv", "sub", "username"}
 	for _, test := range []struct {
 		name, path, client, user string
 		also, without            []string

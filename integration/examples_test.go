@@ -259,13 +259,14 @@ func exampleHS256(t *testing.T, e *example) {
 	revoke := func(token, secret string) int {
 		return e.ask("localhost", "POST", "/token/revoke", "token="+token, basic("web", secret)).status
 	}
-	for _, typ := range []string{"refresh+jwt", "JWT"} {
-		status := 200 // what is unknown is as good as revoked
-		if typ == "JWT" {
-			status = 401
-		}
+	for _, test := range []struct {
+		typ    string
+		sub    any
+		status int // what is unknown is as good as revoked
+	}{{"refresh+jwt", seen["sub"], 200}, {"JWT", "nobody", 200}, {"JWT", seen["sub"], 401}} {
+		typ, status := test.typ, test.status
 		minted := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
-			"sub": "x", "cid": "web", "jti": "x", "sid": seen["sid"], "cver": "x", "username": "x", "exp": 1, "iss": seen["iss"],
+			"sub": test.sub, "cid": "web", "jti": "x", "sid": seen["sid"], "cver": "x", "username": "x", "exp": 1, "iss": seen["iss"],
 		})
 		minted.Header["kid"], minted.Header["typ"] = header["kid"], typ
 		signed, err := minted.SignedString(secret)

@@ -43,7 +43,7 @@ func TestMetricsAreThereBeforeTheFirstEvent(t *testing.T) {
 			want = append(want, ofRequest(endpoint, "", code))
 		}
 	}
-	for _, limit := range []string{"pair", "account", "address", "network", "rate"} {
+	for _, limit := range []string{"pair", "account", "address", "network", "rate", "sessions", "revocations", "client"} {
 		want = append(want, ofLimit(limit))
 	}
 	for _, outcome := range []string{"success", "anonymous", "none", "invalid_request", "invalid_token", "insufficient_scope", "unavailable"} {
@@ -149,7 +149,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	}
 	values := map[string]string{
 		"server": `[a-z0-9_-]{1,32}`, "endpoint": `token|revoke|introspect|jwks|metadata|none`, "grant_type": `|password|refresh_token`,
-		"outcome": `success|anonymous|none|unavailable|[a-z]+_[a-z_]+`, "shadow": `true|false`, "limit": `pair|account|address|network|rate`,
+		"outcome": `success|anonymous|none|unavailable|[a-z]+_[a-z_]+`, "shadow": `true|false`, "limit": `pair|account|address|network|rate|sessions|revocations|client`,
 		"kind": `user|client`, "result": `compared|cached|joined|throttled|shed|client_gone`,
 		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients`,
 	}

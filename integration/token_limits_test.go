@@ -11,7 +11,7 @@ import (
 // tokens, and those under which {http.auth.user.*} has something else.
 var reserved = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"cid", "client_id", "scope", "username", "sid", "cver",
+	"cid", "client_id", "scope", "username", "sid", "cver", "srv",
 	"access_token_id", "refresh_token_id", "user_id", "expire_time", "gen", "session_exp",
 	"id", "token_id", "session_id",
 }

@@ -72,6 +72,14 @@ func (r *Ring) Verify(token string) (string, []byte, error) {
 	return typ, payload, nil
 }
 
+// Shared tells of a token that Verify accepts whether its key is one that others have as well, who verify tokens by it:
+// any of them may have signed it.
+func (r *Ring) Shared(token string) bool {
+	encoded, _, _ := strings.Cut(token, ".")
+	key, _, err := r.keyOf(encoded)
+	return err == nil && key.algorithm.Symmetric()
+}
+
 // keyOf reads an encoded header. Those of the ring's own tokens are known as they are.
 func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 	if key := r.byHeader[encoded]; key != nil {

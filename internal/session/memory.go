@@ -9,12 +9,13 @@ import (
 )
 
 // Memory is what a process knows of the sessions of one server besides what is in storage: whose turn it is, which
-// answers were never handed out, and the view of revocations. All Stores of the same sessions share one, also across a
-// reload of the config. It has no goroutine of its own.
+// answers were never handed out, the view of revocations, and those that wait to be written. All Stores of the same
+// sessions share one, also across a reload of the config. It has a goroutine of its own only while something waits.
 type Memory struct {
 	mutexes     mutexes
 	undelivered undelivered
 	view        view
+	later       later
 
 	slots             chan struct{} // for what runs in storage
 	polling, sweeping sync.Mutex
@@ -26,6 +27,7 @@ func NewMemory() *Memory {
 		mutexes:     mutexes{held: make(map[ID]*mutex)},
 		undelivered: undelivered{answers: make(map[ID]answer)},
 		view:        view{revoked: make(map[ID]string), read: make(map[string]bool)},
+		later:       newLater(),
 		slots:       make(chan struct{}, maxCalls),
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // Revoke ends a session for good: its marker is written, and an entry of the feed, from which other nodes learn of it.
 // When it returns nil, no generation of the session is worth anything, and View of this process knows. After
-// ErrUnavailable the session may or may not be revoked; calling again is safe. The context ends the waiting only.
+// ErrUnavailable the session may or may not be revoked; calling again is safe. After a NotYetError it is not. The context ends the waiting only.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
@@ -37,9 +37,13 @@ func (s *Store) revoke(ctx context.Context, id ID) error {
 	if over && s.memory.view.has(id) {
 		return nil // the view comes from the feed
 	}
+	if err := s.take(); err != nil {
+		return err
+	}
 	note := revocation(s.now())
 	if !over {
 		if err := s.askWitness(ctx); err != nil {
+			s.giveBack()
 			return err
 		}
 		if err := s.ensure(ctx, s.markerKey(id), note); err != nil {

@@ -115,11 +115,21 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if err := expired(held); err != nil {
 		return record{}, unavailable("storing "+name, err)
 	}
+	first := next.Generation == 1 // which makes the record
+	if first {
+		if err := s.take(); err != nil {
+			return record{}, err
+		}
+	}
 	// From here on until the caller has the new generation, the process remembers that nobody has.
 	s.memory.undelivered.remember(id, next)
 	err := s.storage.Store(held, name, encodeRecord(next))
 	s.memory.undelivered.remember(id, next) // for as long again, after what may have taken long
-	return next, s.confirm(ctx, held, id, next, err)
+	err = s.confirm(ctx, held, id, next, err)
+	if first && errors.Is(err, errNotStored) {
+		s.giveBack()
+	}
+	return next, err
 }
 
 // confirm finds out whether a record is in storage: that decides, not what Store returned.
@@ -140,10 +150,13 @@ func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored er
 	case st.Answer != next.Answer && stored == nil:
 		return unavailable("storing a session", errors.New("storage has something else than what was stored in it"))
 	case st.Answer != next.Answer:
-		return unavailable("storing a session", stored)
+		return unavailable("storing a session", errors.Join(stored, errNotStored))
 	}
 	return nil
 }
+
+// errNotStored says that a record is not in storage for sure.
+var errNotStored = errors.New("the record was not stored")
 
 // handover passes a result to the caller who waits for it, or finds out that the caller has left.
 type handover struct {

@@ -47,6 +47,8 @@
 //     tokens are spent and which sessions are revoked. It is not fit for this. Losing everything at once is safe: the
 //     server secret is gone too, and with it every session. To a process that runs on, a storage without the secret,
 //     such as a volume that is not mounted any more, is not available, see [Store.WithWitness].
+//   - A session can be over in one process before it is in storage, where its revocation waits for an allowance, see
+//     [Store.RevokeLater]. Other nodes learn of it then, and if the process ends before, the session goes on.
 //   - A revocation is complete when Revoke has returned nil. What is cut off between marker and feed refuses every
 //     refresh, and leaves access tokens alone until Revoke is called again.
 //   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse. Whatever they say,
@@ -81,6 +83,12 @@ func ParseID(s string) (ID, bool) {
 		return ID{}, false
 	}
 	return ID{day, random}, true
+}
+
+// Day is the UTC day on which the session ends, by its beginning.
+func (id ID) Day() time.Time {
+	day, _ := time.Parse(dayLayout, id.day) // which NewID or ParseID has seen to
+	return day
 }
 
 // String is the `sid` of tokens: the day and the random bits, 49 characters of [0-9a-f-].

@@ -24,6 +24,8 @@ type Store struct {
 	memory  *Memory
 	now     func() time.Time
 	witness string // empty: none
+
+	allowance Allowance // nil: no bound
 }
 
 // NewStore returns the sessions under a prefix of the storage, which has no slash at its ends and whose parts are lower
@@ -80,6 +82,9 @@ type state struct {
 // the mark of a swept day, and the mark last: so what is missing was not there yet when what was read before it was.
 func (s *Store) read(ctx context.Context, id ID) (state, error) {
 	var st state
+	if s.memory.later.has(id) {
+		return state{revoked: true}, nil
+	}
 	content, err := s.load(ctx, s.recordKey(id))
 	if err != nil {
 		return st, err

@@ -24,6 +24,7 @@ func (m *Memory) InView(id ID) (revoked, known bool) {
 	m.view.mu.RLock()
 	defer m.view.mu.RUnlock()
 	_, revoked = m.view.revoked[id]
+	revoked = revoked || m.later.has(id)
 	return revoked, !m.view.at.IsZero()
 }
 

@@ -28,6 +28,7 @@ const (
 	ofAddress
 	ofGuess
 	ofRate
+	ofBucket
 )
 
 // digest is a part of the SHA-256 of the key, the kind and the parts with their lengths. HMAC would add nothing: what

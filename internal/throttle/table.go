@@ -81,6 +81,14 @@ func (t *table) fail(key digest, at time.Duration) {
 	t.link(i)
 }
 
+// touch makes an entry the newest, as of now.
+func (t *table) touch(key digest, now time.Duration) {
+	i := t.places[key]
+	t.entries[i].last = now
+	t.unlink(i)
+	t.link(i)
+}
+
 // cancel ends an attempt in flight as if it had not been made.
 func (t *table) cancel(key digest) {
 	e := t.find(key)

@@ -92,6 +92,11 @@ const (
 	LimitAddress Limit = "address"
 	LimitNetwork Limit = "network" // an IPv6 /48
 	LimitRate    Limit = "rate"    // see Rate
+
+	// see Bucket
+	LimitSessions    Limit = "sessions"
+	LimitRevocations Limit = "revocations"
+	LimitClient      Limit = "client"
 )
 
 // RefusedError says that an attempt must not be made now.

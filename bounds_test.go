@@ -1,0 +1,149 @@
+package caddygrant
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
+)
+
+// smallBounds are 3 writes of a user by a client, and 5 revocations of a client.
+func smallBounds() *storageBounds {
+	return &storageBounds{
+		sessions:    throttle.NewBucket(throttle.LimitSessions, 3, time.Hour),
+		revocations: throttle.NewBucket(throttle.LimitRevocations, 3, time.Hour),
+		clients:     throttle.NewBucket(throttle.LimitClient, 5, time.Hour),
+	}
+}
+
+func limitOf(t *testing.T, err error) throttle.Limit {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	refused, ok := refusedWrite(err)
+	if notYet, is := errors.AsType[*session.NotYetError](err); !ok || !is || notYet.After != refused.RetryAfter || notYet.After <= 0 {
+		t.Fatalf("error %v", err)
+	}
+	return refused.Limit
+}
+
+func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
+	x := &serverSessions{bounds: smallBounds()}
+	take := func(client, subject string, forgeable bool) error {
+		account := sessionOwner{client, subject, forgeable}.account()
+		if !forgeable {
+			client = ""
+		}
+		return revocation{x.bounds, account, client}.Take()
+	}
+	for range 3 {
+		if err := take("web", "alice", true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 { // a user takes nothing from the others of the client
+		if got := limitOf(t, take("web", "alice", true)); got != throttle.LimitRevocations {
+			t.Fatalf("limit %q", got)
+		}
+	}
+	for _, name := range []string{"bob", "carol"} {
+		if err := take("web", name, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 100 { // whoever makes up users
+		if got := limitOf(t, take("web", fmt.Sprint(i), true)); got != throttle.LimitClient {
+			t.Fatalf("limit %q", got)
+		}
+	}
+	for range 3 { // what only the server can have made is none of that
+		if err := take("web", "dave", false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := limitOf(t, take("web", "dave", false)); got != throttle.LimitRevocations {
+		t.Errorf("limit %q", got)
+	}
+	if got := limitOf(t, take("web", "erin", true)); got != throttle.LimitClient {
+		t.Errorf("limit %q", got)
+	}
+	for range 3 { // a refusal by the client's bound took nothing of the user's
+		if err := take("web", "erin", false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := take("app", "alice", true); err != nil {
+		t.Error("another client:", err)
+	}
+}
+
+func TestAnAccountIsAClientAndAUser(t *testing.T) {
+	seen := make(map[string]sessionOwner)
+	for _, of := range []sessionOwner{
+		{client: "a", subject: "bc"}, {client: "ab", subject: "c"}, {client: "bc", subject: "a"}, {client: "a"}, {subject: "a"},
+	} {
+		if other, there := seen[of.account()]; there {
+			t.Errorf("%v and %v are one", of, other)
+		}
+		seen[of.account()] = of
+	}
+}
+
+func TestABoundIsLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		logger := zap.New(core)
+		var seldom seldomLogged
+		n := 0
+		refuse := func(kind string, times int) {
+			for range times {
+				n++
+				number := n
+				seldom.write(kind, func() func(...zap.Field) {
+					return func(more ...zap.Field) { logger.Info(kind, append(more, zap.Int("number", number))...) }
+				})
+			}
+		}
+		want := func(lines ...string) {
+			t.Helper()
+			synctest.Wait()
+			var got []string
+			for _, entry := range logs.TakeAll() {
+				fields := entry.ContextMap()
+				got = append(got, fmt.Sprint(entry.Message, " ", fields["number"], " ", fields["suppressed"]))
+			}
+			if fmt.Sprint(got) != fmt.Sprint(lines) {
+				t.Fatalf("logged %q, want %q", got, lines)
+			}
+		}
+		refuse("a", 1000)
+		want("a 1 <nil>")
+		refuse("b", 1) // another kind has its own
+		want("b 1001 <nil>")
+		time.Sleep(59 * time.Second)
+		refuse("a", 1)
+		want()
+		time.Sleep(time.Second)
+		want("a 2 999") // with how many others there were
+		refuse("a", 5)
+		want()
+		time.Sleep(time.Minute)
+		want("a 1003 4")
+		time.Sleep(time.Minute)
+		want() // nothing happened
+		refuse("a", 2)
+		want("a 1008 <nil>")
+		seldom.end()
+		time.Sleep(time.Hour)
+		want()
+	})
+}
