@@ -111,6 +111,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.open, err = parseOpenPaths(b.Open); err != nil {
 		return err
 	}
+	b.warnOfPaths() // before the raw matchers are gone
 	if b.MatcherSetsRaw != nil {
 		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
 		if err != nil {
@@ -125,7 +126,6 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
-	b.warnOfPaths()
 	b.app = app.(*App)
 	b.app.expect(b)
 	return nil
