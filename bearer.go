@@ -38,9 +38,21 @@ type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
 
-	// Which requests to check. The identity headers of `copy_claims` are removed from all
+	// Which requests to check. A path counts in each way in which an app may read it: a
+	// request is left unchecked only if none of these matches, and a path with a dot segment
+	// is then answered 400. The identity headers of `copy_claims` are removed from all
 	// requests that come here. Default: all requests.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
+
+	// The paths that need no token: exact ones, and such that end in `/*` with all below
+	// them and the path itself. They are compared byte for byte with the escaped path, and
+	// whatever apps can read in more ways than one is not open. Default: none.
+	Open []string `json:"open,omitempty"`
+
+	// The protocols besides `websocket` to which a request may upgrade its connection, such
+	// as `tcp`. Any other Upgrade header is removed from all requests that come here.
+	// Default: none.
+	Upgrade []string `json:"upgrade,omitempty"`
 
 	// The scopes that a token needs, all of them. Placeholders are replaced at start.
 	// Default: none.
@@ -72,6 +84,7 @@ type BearerAuth struct {
 
 	app      *App
 	matchers caddyhttp.MatcherSets
+	open     openPaths
 	logger   *zap.Logger
 }
 
@@ -96,6 +109,10 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.Scopes, err = resolvedList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
 		return err
 	}
+	if b.open, err = parseOpenPaths(b.Open); err != nil {
+		return err
+	}
+	b.warnOfPaths() // before the raw matchers are gone
 	if b.MatcherSetsRaw != nil {
 		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
 		if err != nil {
@@ -123,6 +140,12 @@ func (b *BearerAuth) Validate() error {
 	if err := validateScopes("scopes", b.Scopes); err != nil {
 		return err
 	}
+	if _, err := parseOpenPaths(b.Open); err != nil {
+		return err
+	}
+	if err := validateUpgrades(b.Upgrade); err != nil {
+		return err
+	}
 	for i, c := range b.CopyClaims {
 		if err := c.validate(); err != nil {
 			return err
@@ -137,21 +160,23 @@ func (b *BearerAuth) Validate() error {
 }
 
 // ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
-// are gone first.
+// are gone first, and so is an upgrade by which others would get past the check.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
 	state.removeIdentityHeaders(r, b.app.identityHeaders)
+	b.restrictUpgrade(r)
 
-	if b.matchers != nil {
-		matches, err := b.matchers.AnyMatchWithError(r)
-		if err != nil {
-			return err
-		}
-		if !matches {
-			return next.ServeHTTP(w, r)
-		}
+	needed, refusal, err := b.needsCheck(r)
+	if err != nil {
+		return err
 	}
-	token, refusal := b.check(state, r)
+	if !needed {
+		return next.ServeHTTP(w, r)
+	}
+	var token *accessToken
+	if refusal == nil {
+		token, refusal = b.check(state, r)
+	}
 	bearerChecks.WithLabelValues(b.Server, strconv.FormatBool(b.Shadow), bearerOutcome(token, refusal)).Inc()
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)
@@ -163,6 +188,62 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	b.setIdentityHeaders(r, token)
 	b.forwardToken(state, r)
 	return next.ServeHTTP(w, r)
+}
+
+// needsCheck tells whether a request is to be checked. A refusal is for one of which there
+// is no telling.
+func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
+	if b.open.have(r.URL) {
+		return false, nil, nil
+	}
+	if b.matchers == nil {
+		return true, nil, nil
+	}
+	if isPlainPath(r.URL) {
+		matches, err := b.matchers.AnyMatchWithError(r)
+		return matches, nil, err
+	}
+	return b.matchesAnyReading(r)
+}
+
+// matchesAnyReading asks the matchers for each reading of the path. They see it in the
+// request itself, where placeholders look for it too. The path as it is comes last, so that
+// what matchers leave behind, such as captures, is about that.
+func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, error) {
+	readings := readingsOf(r.URL)
+	matches := false
+	if readings.doubt == noDoubt {
+		var err error
+		if matches, err = b.matchesOneOf(r, readings.list[1:]); err != nil {
+			return false, nil, err
+		}
+	}
+	itself, err := b.matchers.AnyMatchWithError(r)
+	switch {
+	case err != nil:
+		return false, nil, err
+	case matches || itself:
+		return true, nil, nil
+	case readings.doubt == dotSegment:
+		return true, errBearerRequest("the path has a dot segment"), nil
+	case readings.doubt == ambiguous:
+		return true, errBearerRequest("the path is ambiguous"), nil
+	}
+	return false, nil, nil
+}
+
+// matchesOneOf puts readings in the place of the path, for as long as it asks.
+func (b *BearerAuth) matchesOneOf(r *http.Request, readings []reading) (bool, error) {
+	path, raw, uri := r.URL.Path, r.URL.RawPath, r.RequestURI
+	defer func() { r.URL.Path, r.URL.RawPath, r.RequestURI = path, raw, uri }()
+	for _, reading := range readings {
+		r.URL.Path, r.URL.RawPath = reading.path, reading.raw
+		r.RequestURI = r.URL.RequestURI()
+		if matches, err := b.matchers.AnyMatchWithError(r); matches || err != nil {
+			return matches, err
+		}
+	}
+	return false, nil
 }
 
 // forwardToken leaves the client's token for the app or takes it away, as the innermost

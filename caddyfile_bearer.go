@@ -21,7 +21,9 @@ func init() {
 //	bearer_auth [<matcher>] [<name>] {
 //		scopes        <scopes...>
 //		audience      <audiences...>
+//		open          <paths...>
 //		copy_claims   <claim>><header>...
+//		upgrade       <protocols...>
 //		forward_token
 //		optional
 //		shadow
@@ -64,7 +66,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 
 // parseBearerSetting parses one subdirective of bearer_auth.
 func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) error {
-	if err := settings.enter(d, "copy_claims"); err != nil {
+	if err := settings.enter(d, "open", "copy_claims"); err != nil {
 		return err
 	}
 	var err error
@@ -73,6 +75,12 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) 
 		b.Scopes, err = scopeArgs(d)
 	case "audience":
 		b.Audience, err = someArgs(d)
+	case "open":
+		err = parseOpen(d, b)
+	case "upgrade":
+		if b.Upgrade, err = listArgs(d, "WebSocket alone"); err == nil {
+			err = wrap(d, validateUpgrades(b.Upgrade))
+		}
 	case "copy_claims":
 		err = parseCopyClaims(d, b)
 	case "forward_token":
@@ -85,6 +93,16 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) 
 		err = settings.unrecognized(d)
 	}
 	return err
+}
+
+func parseOpen(d *caddyfile.Dispenser, b *BearerAuth) error {
+	paths, err := listArgs(d, "none")
+	if err != nil {
+		return err
+	}
+	b.Open = append(b.Open, paths...)
+	_, err = parseOpenPaths(b.Open)
+	return wrap(d, err)
 }
 
 func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {

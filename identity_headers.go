@@ -27,8 +27,7 @@ func (c CopyClaim) validate() error {
 	if !httpguts.ValidHeaderFieldName(c.Header) {
 		return fmt.Errorf("copy_claims: %q is not the name of a header", c.Header)
 	}
-	alias := headerAlias(c.Header)
-	if slices.Contains(reservedHeaders, alias) || strings.HasPrefix(alias, "x-forwarded-") || strings.HasPrefix(alias, "proxy-") {
+	if isReserved(headerAlias(c.Header)) {
 		return fmt.Errorf("copy_claims: the header %s has a meaning of its own: choose another name, such as X-User", c.Header)
 	}
 	return nil
@@ -55,23 +54,30 @@ func headerAlias(name string) string {
 // refuse before the next one is asked, and does so once in a request, so that no check
 // removes what another one has set.
 func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bool) {
-	if s.removed || len(names) == 0 {
+	if s.removed {
 		return
 	}
 	s.removed = true
 	ours := func(name string) bool { return names[headerAlias(name)] }
+	filterTrailers(r, func(name string) bool { return ours(name) || isReserved(headerAlias(name)) })
+	if len(names) == 0 {
+		return
+	}
 	removeHeaders(r.Header, ours)
-	if connection := r.Header["Connection"]; len(connection) > 0 {
-		if kept := withoutTokens(connection, ours); kept != "" {
-			r.Header.Set("Connection", kept)
-		} else {
-			r.Header.Del("Connection")
-		}
+	if len(r.Header["Connection"]) > 0 {
+		keepConnection(r.Header, ours)
 	}
-	if len(r.Trailer) > 0 {
-		removeHeaders(r.Trailer, ours)
-		r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, remove: ours}
+}
+
+// filterTrailers removes trailers, now if they are announced and when they come. What has
+// a meaning to HTTP must not be one (RFC 9110 §6.5.1), and an app that takes trailers for
+// headers would believe an Authorization there that nobody has checked.
+func filterTrailers(r *http.Request, remove func(string) bool) {
+	if r.Trailer == nil {
+		return
 	}
+	removeHeaders(r.Trailer, remove)
+	r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, remove: remove}
 }
 
 func removeHeaders(h http.Header, remove func(string) bool) {
@@ -148,6 +154,11 @@ func headerValue(claim any) (string, bool) {
 	}
 	// HTTP drops spaces around a value, and " alice" is not alice
 	return value, value != "" && value == strings.TrimSpace(value)
+}
+
+// isReserved tells whether HTTP or a proxy gives a meaning to a name, as headerAlias gives it.
+func isReserved(alias string) bool {
+	return slices.Contains(reservedHeaders, alias) || strings.HasPrefix(alias, "x-forwarded-") || strings.HasPrefix(alias, "proxy-")
 }
 
 // reservedHeaders are names, as headerAlias gives them, that an identity header must not have.

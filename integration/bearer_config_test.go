@@ -42,6 +42,33 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"copy_claims with a reserved header", "bearer_auth {\n\t\tcopy_claims sub>X-User sub>Host\n\t}", "the header Host has a meaning of its own", ":3"},
 		{"copy_claims with one header twice", "bearer_auth {\n\t\tcopy_claims sub>X-User email>X-User\n\t}", "header X-User is there twice", ""},
 		{"copy_claims with two spellings of one", "bearer_auth {\n\t\tcopy_claims sub>X-User\n\t\tcopy_claims email>x_user\n\t}", "header x_user is there twice", ""},
+		{"open without any", "bearer_auth {\n\t\topen\n\t}", "open takes one argument or more", ":3"},
+		{"open with an empty path", "bearer_auth {\n\t\topen \"\"\n\t}", "open takes one argument or more", ":3"},
+		{"open with a path that is not absolute", "bearer_auth {\n\t\topen healthz\n\t}", "open healthz: a path begins with a slash: write /healthz", ":3"},
+		{"open with a matcher", "bearer_auth {\n\t\topen @healthz\n\t}", "open @healthz: it takes paths, and no matcher", ":3"},
+		{"open with everything", "bearer_auth {\n\t\topen /*\n\t}", "open /*: it would leave nothing to check", ":3"},
+		{"open with a star", "bearer_auth {\n\t\topen *\n\t}", "open *: it would leave nothing to check", ":3"},
+		{"open with a wildcard for a part of a segment", "bearer_auth {\n\t\topen /assets*\n\t}", "a * can only be all of the last segment", ":3"},
+		{"open with a wildcard in the middle", "bearer_auth {\n\t\topen /*/x\n\t}", "a * can only be all of the last segment", ":3"},
+		{"open with two wildcards", "bearer_auth {\n\t\topen /a/*/*\n\t}", "a * can only be all of the last segment", ":3"},
+		{"open with a suffix", "bearer_auth {\n\t\topen /a/*.js\n\t}", "a * can only be all of the last segment", ":3"},
+		{"open with a dot segment", "bearer_auth {\n\t\topen /a/../b\n\t}", "a segment must not end with a dot", ":3"},
+		{"open with a dot at the end", "bearer_auth {\n\t\topen /a./*\n\t}", "a segment must not end with a dot", ":3"},
+		{"open with two slashes", "bearer_auth {\n\t\topen //a\n\t}", "some apps take two slashes for one", ":3"},
+		{"open with two slashes before the star", "bearer_auth {\n\t\topen /a//*\n\t}", "some apps take two slashes for one", ":3"},
+		{"open with an escape", "bearer_auth {\n\t\topen /a%20b\n\t}", "write letters as they are", ":3"},
+		{"open with a space", "bearer_auth {\n\t\topen \"/a b\"\n\t}", "that is percent-encoded in requests", ":3"},
+		{"open with a backslash", "bearer_auth {\n\t\topen /a\\b\n\t}", "that is percent-encoded in requests", ":3"},
+		{"open with a zero-width space", "bearer_auth {\n\t\topen /a\u200b\n\t}", "that is percent-encoded in requests", ":3"},
+		{"open with a query", "bearer_auth {\n\t\topen /a?b\n\t}", "leave out the query", ":3"},
+		{"open with a semicolon", "bearer_auth {\n\t\topen /a;b\n\t}", "some apps cut a path at a semicolon", ":3"},
+		{"open with a placeholder", "bearer_auth {\n\t\topen /{env.A}\n\t}", "placeholders are not replaced here", ":3"},
+		{"open with one path twice", "bearer_auth {\n\t\topen /a\n\t\topen /b /a\n\t}", "open /a: it is there twice", ":4"},
+		{"upgrade without any", "bearer_auth {\n\t\tupgrade\n\t}", "upgrade takes one argument or more", ":3"},
+		{"upgrade to h2c", "bearer_auth {\n\t\tupgrade tcp H2C\n\t}", "upgrade: with H2C a client would send the app requests that nobody checks", ":3"},
+		{"upgrade to anything", "bearer_auth {\n\t\tupgrade *\n\t}", `upgrade: "*" is not a protocol`, ":3"},
+		{"upgrade on two lines", "bearer_auth {\n\t\tupgrade tcp\n\t\tupgrade foo\n\t}", "upgrade is there twice", ":4"},
+		{"an unknown subdirective near open", "bearer_auth {\n\t\topne /a\n\t}", "did you mean open?", ":3"},
 		{"forward_token with an argument", "bearer_auth {\n\t\tforward_token yes\n\t}", "forward_token takes no argument", ":3"},
 		{"optional with an argument", "bearer_auth {\n\t\toptional on\n\t}", "optional takes no argument", ":3"},
 		{"shadow with an argument", "bearer_auth {\n\t\tshadow on\n\t}", "shadow takes no argument", ":3"},
@@ -67,12 +94,15 @@ func TestWhatBearerAuthAdaptsTo(t *testing.T) {
 		{"with all", `bearer_auth @m api {
 		scopes        read write
 		audience      https://a.example.com {env.AUD}
+		open          /healthz /assets/*
+		open          /straße
 		copy_claims   sub>X-User email>X-Email
+		upgrade       tcp SPDY/3.1
 		forward_token
 		optional
 		shadow
 	}
-	@m method GET`, `{"handler": "bearer_auth", "server": "api", "match": [{"method": ["GET"]}], "scopes": ["read", "write"],
+	@m method GET`, `{"handler": "bearer_auth", "server": "api", "match": [{"method": ["GET"]}], "open": ["/healthz", "/assets/*", "/straße"], "upgrade": ["tcp", "SPDY/3.1"], "scopes": ["read", "write"],
 			"audience": ["https://a.example.com", "{env.AUD}"], "forward_token": true, "optional": true, "shadow": true, "defined_at": "Caddyfile:2",
 			"copy_claims": [{"claim": "sub", "header": "X-User"}, {"claim": "email", "header": "X-Email"}]}`},
 	} {
@@ -171,16 +201,19 @@ func TestValidateTellsOfUnknownServers(t *testing.T) {
 // A JSON config comes past the Caddyfile, so the handler checks its settings itself.
 func TestErrorsOfBearerAuthInJSON(t *testing.T) {
 	for name, test := range map[string]struct{ handler, want string }{
-		"a scope with a space":     {`"scopes": ["a b"]`, "scopes"},
-		"an empty scope":           {`"scopes": [""]`, "scopes"},
-		"an unknown placeholder":   {`"audience": ["{env.BEARER_TEST_UNSET}"]`, "audience"},
-		"an empty audience":        {`"audience": [""]`, "audience"},
-		"a claim without a name":   {`"copy_claims": [{"header": "X-User"}]`, "a claim has no name"},
-		"a header that is none":    {`"copy_claims": [{"claim": "sub", "header": "X User"}]`, "is not the name of a header"},
-		"a header there twice":     {`"copy_claims": [{"claim": "sub", "header": "X-User"}, {"claim": "a", "header": "x_user"}]`, "is there twice"},
-		"a matcher nobody knows":   {`"match": [{"nobody": {}}]`, "nobody"},
-		"a member nobody knows":    {`"scope": ["read"]`, "scope"},
-		"a header with a line end": {`"copy_claims": [{"claim": "sub", "header": "X-User\r\nX-Role"}]`, "is not the name of a header"},
+		"a scope with a space":      {`"scopes": ["a b"]`, "scopes"},
+		"an empty scope":            {`"scopes": [""]`, "scopes"},
+		"an unknown placeholder":    {`"audience": ["{env.BEARER_TEST_UNSET}"]`, "audience"},
+		"an empty audience":         {`"audience": [""]`, "audience"},
+		"a claim without a name":    {`"copy_claims": [{"header": "X-User"}]`, "a claim has no name"},
+		"a header that is none":     {`"copy_claims": [{"claim": "sub", "header": "X User"}]`, "is not the name of a header"},
+		"a header there twice":      {`"copy_claims": [{"claim": "sub", "header": "X-User"}, {"claim": "a", "header": "x_user"}]`, "is there twice"},
+		"an open path that is none": {`"open": ["healthz"]`, "open healthz: a path begins with a slash"},
+		"everything open":           {`"open": ["/*"]`, "it would leave nothing to check"},
+		"an upgrade to h2c":         {`"upgrade": ["h2c"]`, "requests that nobody checks"},
+		"a matcher nobody knows":    {`"match": [{"nobody": {}}]`, "nobody"},
+		"a member nobody knows":     {`"scope": ["read"]`, "scope"},
+		"a header with a line end":  {`"copy_claims": [{"claim": "sub", "header": "X-User\r\nX-Role"}]`, "is not the name of a header"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := validateHandlers(t, "{"+bareHandler+"}", `{"handler": "bearer_auth", `+test.handler+`}`)

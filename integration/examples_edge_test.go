@@ -48,6 +48,8 @@ func exampleEdge(t *testing.T, e *example) {
 		{"bob reads", "GET", "/contacts", tokens["bob"], 200, "user bob, groups staff"},
 		{"bob writes", "POST", "/contacts", tokens["bob"], 403, ""},
 		{"a health check", "GET", "/healthz", "", 200, "user , groups "},
+		{"what some apps take for another path", "DELETE", "/healthz;x", "", 401, ""},
+		{"what Caddy's matchers take for it", "GET", "//healthz", "", 401, ""},
 	} {
 		headers := []string{"X-User: mallory", "X-Groups: admins"}
 		if test.token != "" {

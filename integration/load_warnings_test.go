@@ -59,6 +59,19 @@ func TestWarningsAtLoad(t *testing.T) {
 			map[string]any{"msg": "a scope has a comma in its name", "user_id": "u-1", "scope": "read,"}},
 		{"scopes of bearer_auth with a comma between", "users htpasswd %DIR%/good\n" + client, "bearer_auth {\nscopes a,b\n}",
 			map[string]any{"msg": "a scope has a comma in its name", "scope": "a,b"}},
+		{"a path matcher without the path itself", "users htpasswd %DIR%/good\n" + client, "bearer_auth /admin/*",
+			map[string]any{"msg": "a path matcher names one half of a path", "paths": []any{"/admin/*"}, "not_matched": []any{"/admin"},
+				"advice": `name both, as in "path /admin/* /admin"; for what needs no token use "open" of bearer_auth, which takes a path with all below it`}},
+		{"a path matcher without what is below the path", "users htpasswd %DIR%/good\n" + client, "@a path /admin /ops /ops/*\nbearer_auth @a",
+			map[string]any{"msg": "a path matcher names one half of a path", "paths": []any{"/admin"}, "not_matched": []any{"/admin/*"}}},
+		{"the root alone", "users htpasswd %DIR%/good\n" + client, "bearer_auth /", map[string]any{"msg": "a path matcher names one half of a path", "paths": []any{"/"}, "not_matched": []any{"/*"}}},
+		{"such a matcher that is negated", "users htpasswd %DIR%/good\n" + client, "@a not path /healthz /assets/*\nbearer_auth @a",
+			map[string]any{"msg": "a path matcher names one half of a path", "paths": []any{"/healthz", "/assets/*"}, "not_matched": []any{"/healthz/*", "/assets"}}},
+		{"such a matcher in a not of a not", "users htpasswd %DIR%/good\n" + client, "@a {\nmethod GET\nnot {\nmethod PUT\nnot path /admin/*\n}\n}\nbearer_auth @a",
+			map[string]any{"msg": "a path matcher names one half of a path", "paths": []any{"/admin/*"}}},
+		{"such a matcher in an expression", "users htpasswd %DIR%/good\n" + client, "@a expression `method('PUT') && path('/admin/*', '/ops*')`\nbearer_auth @a",
+			map[string]any{"msg": "a path matcher names one half of a path", "paths": []any{"/admin/*"}}},
+		{"a path matcher of both", "users htpasswd %DIR%/good\n" + client, "@a path /admin /ADMIN/* /ops* /x/y* *.php /favicon.ico /{env.HOME}/*\nbearer_auth @a\n@b not path /v /v/*\nbearer_auth @b {\nopen /v\n}\n@c path /admin*\nbearer_auth @c", nil},
 		{"a refresh_token_ttl above the session_ttl", "users htpasswd %DIR%/good\nrefresh_token_ttl 2h\nsession_ttl 1h\n" + client, "",
 			map[string]any{"msg": "refresh_token_ttl is longer than session_ttl, which ends the token before"}},
 		{"an access_token_ttl of a client above the session_ttl", "users htpasswd %DIR%/good\nsession_ttl 1h\nclient web {\nsecret long-enough-secret\naccess_token_ttl 2h\n}", "",
@@ -94,6 +107,19 @@ func TestWarningsAtLoad(t *testing.T) {
 		if text := fmt.Sprint(line); strings.Contains(text, weak) || strings.Contains(text, "012345678") {
 			t.Errorf("a secret or a hash is in the log: %s", text)
 		}
+	}
+}
+
+// The warning of a path matcher has its place.
+func TestTheWarningOfAPathMatcherSaysWhere(t *testing.T) {
+	s := newSite(t)
+	s.reload("", basicSite)
+	s.reload("", strings.Replace(basicSite, "\trespond", "\tbearer_auth /admin/*\n\trespond", 1))
+	line := strings.Count(globalOptions, "\n") + strings.Count(basicSite[:strings.Index(basicSite, "\trespond")], "\n") + 1
+	of := fmt.Sprintf("bearer_auth at Caddyfile:%d", line)
+	lines := s.logged(func(line map[string]any) bool { return line["msg"] == "a path matcher names one half of a path" })
+	if len(lines) != 1 || lines[0]["of"] != of || lines[0]["level"] != "warn" {
+		t.Errorf("want one warning of %s: %v", of, lines)
 	}
 }
 

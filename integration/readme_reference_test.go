@@ -96,7 +96,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 		"throttle off|{", "throttle {", "ipv4_prefix     <bits>", "ipv4_prefix 24", "ipv6_prefix     <bits>", "ipv6_prefix 56",
 		"<algorithm> [<secret> | file <path>]", "ES256",
 		"htpasswd|json <path>", "htpasswd /etc/caddy/file",
-		"[<matcher>] [<name>]", "/app/* main", "<claim>><header>...", "sub>X-User email>X-Email",
+		"[<matcher>] [<name>]", "/app/* main", "<paths...>", "/healthz /assets/*", "<protocols...>", "tcp SPDY/3.1", "<claim>><header>...", "sub>X-User email>X-Email",
 	)
 	credentials := regexp.MustCompile(`(?m)^\t\t(secret |secret_hash|public).*\n`)
 	confidential := []*regexp.Regexp{regexp.MustCompile(`(?m)^\t\tintrospect .*\n`), regexp.MustCompile(`(?m)^\t\tend_user_ip .*\n`)}

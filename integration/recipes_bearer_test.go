@@ -24,7 +24,18 @@ func recipeOpenPaths(t *testing.T, blocks map[string]block) {
 	r.wantLogin()
 	r.wantBackend("/healthz")
 	r.wantBackend("/assets/app.js")
+	r.wantBackend("/assets")
+	r.wantBackend("/assets/x;v=1")
 	r.wantStatus("/page", 401)
+	for _, line := range waysAroundAnOpenPath {
+		if strings.Contains(line, "other.example") {
+			continue // which is no site here
+		}
+		a := r.sendRaw(line + " HTTP/1.1\r\nHost: " + r.address() + "\r\nConnection: close\r\n\r\n")
+		if a.status != 401 && a.status != 400 {
+			t.Errorf("%s: %d", line, a.status)
+		}
+	}
 	token := r.bearer()
 	r.wantUser("/page", "alice", token)
 	if got := r.lastReceived().Get("Authorization"); got != "" {
@@ -65,6 +76,16 @@ func recipeErrorsToApp(t *testing.T, blocks map[string]block) {
 	r.wantUser("/page", "")
 	r.wantUser("/admin/", "")
 	r.wantUser("/page", "alice", r.bearer())
+	for _, path := range []string{"/admin/..;/page", "/admin%2f..%2fpage", "//admin/page", "/admin;x"} { // refused, so that the app says nothing of a user
+		before := len(r.reasons())
+		r.sendRaw(r.spelled("GET", path, basic("admin", "admin-password"), "X-User: mallory", "Connection: close"))
+		if len(r.reasons()) == before {
+			t.Errorf("%s is not refused", path)
+		}
+		if got := r.lastReceived().Get("X-User"); got != "" {
+			t.Errorf("%s: the app takes the client for %q", path, got)
+		}
+	}
 
 	// what the recipe is against
 	without := strings.Replace(blocks["errors-to-app"].text, shadow, "", 1)
@@ -122,6 +143,15 @@ func recipeMigration(t *testing.T, blocks map[string]block) {
 	}
 	if a := r.do(r.request("GET", "/page", "", password, token)); a.status != 400 {
 		t.Errorf("a password and a token: %d", a.status)
+	}
+	for _, line := range []string{"OPTIONS /token/x", "OPTIONS /token/..;/page", "OPTIONS //token/page", "GET /token/..;/../page", "GET /%74oken%2f..%2fpage"} {
+		method, path, _ := strings.Cut(line, " ")
+		if a := r.sendRaw(r.spelled(method, path, "Connection: close")); a.status < 400 || a.status > 404 {
+			t.Errorf("%s is open: %d %s", line, a.status, a.body)
+		}
+	}
+	if a := r.sendRaw(r.spelled("GET", "/x/../page", password, "Connection: close")); a.status != 400 {
+		t.Errorf("a dot segment beside a password: %d", a.status)
 	}
 
 	// what the README warns of

@@ -223,7 +223,15 @@ func recipeBasicAuth(t *testing.T, blocks map[string]block) {
 	}
 	r.wantBackend("/page", basic("admin", "admin-password"))
 
-	r.serve(strings.Replace(blocks["basic-auth"].text, "basic_auth @app", "basic_auth", 1))
+	for _, line := range []string{"OPTIONS /token/x", "OPTIONS /token/..;/page", "OPTIONS //token/page", "GET /token/..;/../page", "GET /%74oken%2f..%2fpage"} {
+		method, path, _ := strings.Cut(line, " ")
+		if a := r.sendRaw(r.spelled(method, path, "Connection: close")); a.status != 401 && a.status != 404 || strings.Contains(string(a.body), "the app") {
+			t.Errorf("%s is open: %d %s", line, a.status, a.body)
+		}
+	}
+
+	// what the recipe is against
+	r.serve(strings.Replace(strings.Replace(blocks["basic-auth"].text, "\troute {\n", "", 1), "\t}\n}\n", "}\n", 1))
 	if a := r.do(r.loginRequest()); a.status != 401 || a.json != nil {
 		t.Errorf("basic_auth left the endpoint alone: %d %s", a.status, a.body)
 	}

@@ -1,0 +1,147 @@
+package caddygrant
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// asked is a matcher that notes which paths it was asked for.
+type asked struct {
+	paths   []string
+	matches func(path string) bool
+}
+
+func (a *asked) MatchWithError(r *http.Request) (bool, error) {
+	a.paths = append(a.paths, r.URL.Path)
+	return a.matches(r.URL.Path), nil
+}
+
+// Whatever the target of a request: what is open is so in all its readings, the short way
+// for plain paths says what the long one does, no step leads out of the readings, and a
+// request is as it was when the matchers have been asked.
+func FuzzPathReadings(f *testing.F) {
+	for _, target := range []string{
+		"/", "/assets/x", "/assets/a..b.js", "/assets/x;v=1", "/admin;v=1/7", "/%2561dmin/7", "/admin%20/7", "/contacts/..%2fhealthz", "/assets/..;/admin/x", "/assets/%2e%2e;/admin",
+		"/assets/..%5cadmin", "/projects/a%2Fb", "/queues/%2F/q", "/@a%2fb", "//admin/7", "//x/admin", "/admin%00.js", "/./admin", "/admin./x", "/admin%2f7", "/%c0%ae%c0%ae/", "/caf%C3%A9",
+		"*", "x:admin", "http://h/assets/x", "/%25u002e", "/assets/%ff", "/assets/;x", "/healthz", "/healthz/", "/assets", "/a%3f/b%23c", "/a\\b", "/%E2%80%8b.", "/x%5B", "/[x]",
+	} {
+		f.Add(target, "/assets", true)
+		f.Add(target, "/healthz", false)
+	}
+	f.Add("/assets/\u00e9;x", "/assets/\u00e9", true)
+	f.Fuzz(func(t *testing.T, target, path string, below bool) {
+		u, err := url.ParseRequestURI(target)
+		if err != nil {
+			return
+		}
+		readings := readingsOf(u)
+		if len(readings.list) == 0 || readings.list[0].path != u.Path || len(readings.list) > maxReadings {
+			t.Fatalf("%q has the readings %q", target, readings.list)
+		}
+		if plain := isPlainPath(u); plain && (readings.doubt != noDoubt || len(readings.list) != 1 || u.EscapedPath() != u.Path) {
+			t.Fatalf("%q is plain, and read as %q", target, readings.list)
+		}
+		if readings.doubt == noDoubt {
+			for _, r := range readings.list {
+				for _, step := range readingSteps {
+					if to := step(r.path); !slices.ContainsFunc(readings.list, func(r reading) bool { return r.path == to }) {
+						t.Fatalf("%q: a step leads from %q to %q", target, r.path, to)
+					}
+				}
+				if hasDotSegment(r.path) || strings.Contains(r.path, "/../") {
+					t.Fatalf("%q is read as %q", target, r.path)
+				}
+			}
+		}
+
+		if checkOpenPath(path) == nil && path != "/" {
+			open := openPaths{{path: path, below: below}}
+			has := open.have(u)
+			if has != open.haveUnplain(u) {
+				t.Fatalf("%q: the short way says %v", target, has)
+			}
+			if has && readings.doubt != noDoubt {
+				t.Fatalf("%q is open, and in doubt", target)
+			}
+			for _, r := range readings.list {
+				if has && open.rule(r.path) < 0 {
+					t.Fatalf("%q is open, and may be read as %q", target, r.path)
+				}
+			}
+			if has && !strings.HasPrefix(u.EscapedPath(), (&url.URL{Path: path}).EscapedPath()) && !strings.ContainsAny(u.EscapedPath(), "%[]") {
+				t.Fatalf("%q is open, which does not begin with %q", target, path)
+			}
+		}
+
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL, r.RequestURI = u, target
+		before := *u
+		for name, matches := range map[string]func(string) bool{
+			"none": func(string) bool { return false }, "other": func(p string) bool { return p != before.Path }, "itself": func(p string) bool { return p == before.Path },
+		} {
+			matcher := &asked{matches: matches}
+			b := &BearerAuth{matchers: caddyhttp.MatcherSets{{matcher}}}
+			needed, refusal, err := b.needsCheck(r)
+			want := name == "itself" || readings.doubt != noDoubt || name == "other" && slices.ContainsFunc(readings.list, func(r reading) bool { return r.path != before.Path })
+			if err != nil || needed != want || (refusal != nil) != (readings.doubt != noDoubt && name != "itself") {
+				t.Fatalf("%q, %s: %v %v %v", target, name, needed, refusal, err)
+			}
+			if matcher.paths[len(matcher.paths)-1] != before.Path {
+				t.Fatalf("%q, %s: the matcher was asked for %q at last", target, name, matcher.paths)
+			}
+			if *u != before || r.RequestURI != target || r.URL != u {
+				t.Fatalf("%q, %s: the request has %+v and %q then", target, name, *u, r.RequestURI)
+			}
+		}
+	})
+}
+
+// Whatever a client sends, an app sees an upgrade to WebSocket, to what the config lets in,
+// or none.
+func FuzzUpgrades(f *testing.F) {
+	f.Add("h2c", "", "Upgrade, HTTP2-Settings", "", "AAMAAABkAAQCAAAAAAIAAAAA", "tcp")
+	f.Add("websocket", "", "Upgrade", "", "", "tcp")
+	f.Add("WebSocket", "h2c", "keep-alive", "upgrade", "", "SPDY/3.1")
+	f.Add("websocket, h2c", "", "close,Upgrade", " http2-settings ,", "", "spdy/3.1")
+	f.Add("tcp", "", "Upgrade,X-Kept", "", "x", "TCP")
+	f.Fuzz(func(t *testing.T, upgrade, second, connection, more, settings, allowed string) {
+		if validateUpgrades([]string{allowed}) != nil {
+			return
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header = http.Header{"Upgrade": {upgrade}, "Connection": {connection}, "X-Kept": {"1"}}
+		if second != "" {
+			r.Header.Add("Upgrade", second)
+		}
+		if more != "" {
+			r.Header.Add("Connection", more)
+		}
+		if settings != "" {
+			r.Header.Set("HTTP2-Settings", settings)
+		}
+		(&BearerAuth{Upgrade: []string{allowed}}).restrictUpgrade(r)
+		good := second == "" && (strings.EqualFold(upgrade, "websocket") || strings.EqualFold(upgrade, allowed))
+		if got := r.Header["Upgrade"]; good != slices.Equal(got, []string{upgrade}) || !good && got != nil {
+			t.Fatalf("%q, %q: the app gets %q", upgrade, second, got)
+		}
+		if r.Header["Http2-Settings"] != nil || r.Header["X-Kept"] == nil {
+			t.Fatalf("left is %v", r.Header)
+		}
+		for _, value := range r.Header["Connection"] {
+			for token := range strings.SplitSeq(value, ",") {
+				if token = strings.TrimSpace(token); strings.EqualFold(token, "http2-settings") || !good && strings.EqualFold(token, "upgrade") {
+					t.Fatalf("Connection still has %q", value)
+				}
+			}
+		}
+		if good && strings.EqualFold(strings.TrimSpace(connection), "upgrade") && r.Header["Connection"] == nil {
+			t.Fatalf("a good upgrade is gone: %v", r.Header)
+		}
+	})
+}
