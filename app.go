@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
@@ -28,6 +29,8 @@ type App struct {
 	expected []expectation
 
 	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
+
+	guarded map[*caddyhttp.Server]bool // with a bearer_auth; false where something comes before the guard
 
 	started bool
 
@@ -58,6 +61,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
+	a.guarded = make(map[*caddyhttp.Server]bool)
 	a.checkLimits = defaultCheckLimits()
 	a.checkLimitsSetBy = make(map[string]string)
 

@@ -111,6 +111,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
 	b.app.expect(b)
+	b.app.guard(ctx)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -37,46 +38,69 @@ func (c CopyClaim) validate() error {
 // headerAlias is what a header's name has in common with all that an app may take for the
 // same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some do so with
 // whatever is neither letter nor digit.
-func headerAlias(name string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-			return c
-		case 'A' <= c && c <= 'Z':
-			return c - 'A' + 'a'
-		}
-		return '-'
-	}, name)
+func headerAlias(name string) string { return strings.Map(aliasOf, name) }
+
+func aliasOf(c rune) rune {
+	switch {
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	case 'A' <= c && c <= 'Z':
+		return c - 'A' + 'a'
+	}
+	return '-'
 }
 
-// removeIdentityHeaders removes what the client sent under the names of identity headers,
-// from headers, trailers and the list of the Connection header, which would make the
-// proxy drop ours. It removes the names of all checks of the config, since a check may
-// refuse before the next one is asked, and does so once in a request, so that no check
-// removes what another one has set.
+// removeIdentityHeaders is that function for a request that comes to a check, once in the
+// request, so that no check removes what another one has set.
 func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bool) {
 	if s.removed || len(names) == 0 {
 		return
 	}
 	s.removed = true
-	ours := func(name string) bool { return names[headerAlias(name)] }
-	removeHeaders(r.Header, ours)
+	removeIdentityHeaders(r, names)
+}
+
+// removeIdentityHeaders removes what the client sent under the names of identity headers,
+// from headers, trailers and the list of the Connection header, which would make the
+// proxy drop ours. It removes the names of all checks of the config, since a check may
+// refuse before the next one is asked.
+func removeIdentityHeaders(r *http.Request, names map[string]bool) {
+	if len(names) == 0 {
+		return
+	}
+	removeHeaders(r.Header, names)
 	if connection := r.Header["Connection"]; len(connection) > 0 {
-		if kept := withoutTokens(connection, ours); kept != "" {
+		if kept := withoutTokens(connection, func(name string) bool { return isIdentityHeader(names, name) }); kept != "" {
 			r.Header.Set("Connection", kept)
 		} else {
 			r.Header.Del("Connection")
 		}
 	}
 	if len(r.Trailer) > 0 {
-		removeHeaders(r.Trailer, ours)
-		r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, remove: ours}
+		removeHeaders(r.Trailer, names)
+		r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, remove: names}
 	}
 }
 
-func removeHeaders(h http.Header, remove func(string) bool) {
+// isIdentityHeader tells whether an app may take a header for one of these names, which
+// are as headerAlias gives them. Every request is asked for every header that it has.
+func isIdentityHeader(names map[string]bool, name string) bool {
+	var alias [64]byte
+	if len(name) > len(alias) {
+		return names[headerAlias(name)]
+	}
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return names[headerAlias(name)]
+		}
+		alias[i] = byte(aliasOf(rune(name[i])))
+	}
+	return names[string(alias[:len(name)])]
+}
+
+func removeHeaders(h http.Header, names map[string]bool) {
 	for name := range h {
-		if remove(name) {
+		if isIdentityHeader(names, name) {
 			delete(h, name)
 		}
 	}
@@ -86,7 +110,7 @@ func removeHeaders(h http.Header, remove func(string) bool) {
 type trailerFilter struct {
 	io.ReadCloser
 	trailer http.Header
-	remove  func(string) bool
+	remove  map[string]bool
 }
 
 func (f *trailerFilter) Read(p []byte) (int, error) {
@@ -115,7 +139,11 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 	for _, c := range b.CopyClaims {
 		if value, ok := headerValue(token.claim(c.Claim)); ok {
 			alias := headerAlias(c.Header)
-			removeHeaders(r.Header, func(name string) bool { return headerAlias(name) == alias })
+			for name := range r.Header {
+				if headerAlias(name) == alias {
+					delete(r.Header, name)
+				}
+			}
 			r.Header.Set(c.Header, value)
 		}
 	}
