@@ -32,6 +32,8 @@ type App struct {
 
 	guarded map[*caddyhttp.Server]bool // with a bearer_auth; false where something comes before the guard
 
+	endpoints []*routes // of all token_endpoint handlers
+
 	started bool
 
 	verifier         *pooledVerifier
@@ -101,11 +103,19 @@ func (a *App) missing() error {
 			continue
 		}
 		if names := slices.Sorted(maps.Keys(a.servers)); len(names) > 0 {
-			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q", e.place, e.name, names)
+			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", e.place, e.name, names, e.matcherHint())
 		}
-		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site", e.place, e.name)
+		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site%s", e.place, e.name, e.matcherHint())
 	}
 	return nil
+}
+
+// matcherHint is for a name that may be that of a matcher.
+func (e expectation) matcherHint() string {
+	if e.name == defaultName {
+		return ""
+	}
+	return fmt.Sprintf("; if %s is a matcher, write @%s: the name of a matcher begins with @", e.name, e.name)
 }
 
 // join returns the server of that name, provisioning it at its first endpoint. The
@@ -147,6 +157,7 @@ func (a *App) Start() error {
 	if err := a.missing(); err != nil {
 		return err
 	}
+	a.warnOfConfig()
 	a.verifier.limits.govern(a.number, a.checkLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
@@ -192,6 +203,7 @@ func (a *App) Cleanup() error {
 		if err := a.missing(); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
+		a.warnOfConfig()
 	}
 	for _, server := range a.servers {
 		server.release()

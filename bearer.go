@@ -269,6 +269,9 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) 
 		zap.String("oauth_error", refusal.code),
 		zap.String("reason", refusal.reason),
 	}
+	if remedy := b.app.remedyAt(r); remedy != "" && refusal.token == nil {
+		fields = append(fields, zap.String("remedy", remedy))
+	}
 	if token := refusal.token; token != nil {
 		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
 	}
