@@ -11,7 +11,7 @@ import (
 var bearerRecipeGroups = []readmeGroup{
 	{"open paths", []string{"open-paths"}, recipeOpenPaths},
 	{"handle_errors", []string{"handle-errors"}, recipeHandleErrors},
-	{"handle_errors that proxies", []string{"errors-to-app"}, recipeErrorsToApp},
+	{"handle_errors with pages", []string{"error-pages"}, recipeErrorPages},
 	{"a named route", []string{"named-route"}, recipeNamedRoute},
 	{"from basic_auth", []string{"migration"}, recipeMigration},
 	{"use from another site", []string{"other-site"}, recipeOtherSite},
@@ -56,35 +56,36 @@ func recipeHandleErrors(t *testing.T, blocks map[string]block) {
 	}
 }
 
-func recipeErrorsToApp(t *testing.T, blocks map[string]block) {
-	const shadow = "\t\tbearer_auth {\n\t\t\tcopy_claims sub>X-User\n\t\t\tshadow\n\t\t}\n"
+func recipeErrorPages(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
-	r.serve(blocks["errors-to-app"].text)
+	r.write("www/401.html", "Please log in.")
+	r.write("www/secret.txt", "for users only")
+	text := blocks["error-pages"].text
+	r.serve(text)
 	r.wantLogin()
-	r.wantBackend("/page") // refused, and with the app all the same
-	r.wantUser("/page", "")
-	r.wantUser("/admin/", "")
+	for _, path := range []string{"/page", "/secret.txt"} {
+		if a := r.do(r.request("GET", path, "")); a.status != 401 || string(a.body) != "Please log in." || a.header.Get("WWW-Authenticate") != `Bearer realm="default"` {
+			t.Errorf("%s: %d %q %v", path, a.status, a.body, a.header)
+		}
+	}
 	r.wantUser("/page", "alice", r.bearer())
 
 	// what the recipe is against
-	without := strings.Replace(blocks["errors-to-app"].text, shadow, "", 1)
-	if without == blocks["errors-to-app"].text {
-		t.Fatal("there is no shadow in the recipe")
+	r.serve(strings.Replace(text, "\t\trewrite * /{err.status_code}.html\n", "", 1))
+	if a := r.do(r.request("GET", "/secret.txt", "")); string(a.body) != "for users only" {
+		t.Errorf("without the rewrite: %d %q", a.status, a.body)
 	}
-	r.serve(without)
+	const app = "\thandle_errors {\n\t\treverse_proxy localhost:9000\n\t}\n"
+	toApp := text[:strings.Index(text, "\thandle_errors {")] + app + "}\n"
+	r.serve(toApp)
+	r.wantBackend("/page") // refused, and with the app all the same
 	r.wantUser("/page", "")
-	r.do(r.request("GET", "/admin/", "", "X-User: mallory"))
-	if got := r.lastReceived().Get("X-User"); got != "mallory" {
-		t.Errorf("after a handler before the check failed, the app takes the client for %q", got)
-	}
-	spelling := "{\n\tservers {\n\t\texpected_underscore_headers X_User\n\t}\n}\n"
-	for handler, left := range map[string]bool{shadow: false, "\t\trequest_header -X-User\n": true} {
-		r.serve(spelling + strings.Replace(blocks["errors-to-app"].text, shadow, handler, 1))
-		r.do(r.request("GET", "/admin/", "", "X_User: mallory"))
-		if got := r.lastReceived()["X_user"] != nil; got != left {
-			t.Errorf("with %q the app received %v", handler, r.lastReceived())
-		}
-	}
+	r.wantUser("/page", "alice", r.bearer())
+
+	// a handler that fails before the check
+	r.serve("{\n\tservers {\n\t\texpected_underscore_headers X_User\n\t}\n}\n" + strings.Replace(toApp, "\timport tokens\n",
+		"\timport tokens\n\tbasic_auth /admin/* {\n\t\tadmin $2a$10$4dnozm./4QlRyuncOi.D7e7FhymHy7mtbYUdV80rCn73EfrOSqrb2\n\t}\n", 1))
+	r.wantUser("/admin/", "")
 }
 
 func recipeNamedRoute(t *testing.T, blocks map[string]block) {
