@@ -20,6 +20,11 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"a name that is a path after a matcher", "bearer_auth /a /b", `"/b" is no name`, ":2"},
 		{"a name that is too long", "bearer_auth " + strings.Repeat("a", 33), "is no name", ":2"},
 		{"an empty name", `bearer_auth ""`, "is no name", ":2"},
+		{"a name that is no matcher", "bearer_auth Closed", "a matcher comes first, and begins with @ or /", ":2"},
+		{"the name of a matcher without its sign", "bearer_auth Closed\n\t@Closed path /a", "this site has a matcher @Closed: a matcher begins with @", ":2"},
+		{"such a name before that of an endpoint", "bearer_auth closed api\n\t@closed path /a", "this site has a matcher @closed: a matcher begins with @", ":2"},
+		{"such a name after that of an endpoint", "bearer_auth api closed\n\t@closed path /a", "this site has a matcher @closed: a matcher begins with @", ":2"},
+		{"a matcher after a name that is there", "bearer_auth api @m\n\t@m path /a", "a matcher comes first", ":2"},
 		{"two names", "bearer_auth api web", `"web" is one too many`, ":2"},
 		{"two names after a matcher", "bearer_auth /a api web", `"web" is one too many`, ":2"},
 		{"a matcher after the name", "bearer_auth api @m", `"@m" is one too many`, ":2"},
@@ -122,6 +127,7 @@ func TestUnknownServersFailTheLoad(t *testing.T) {
 	for _, test := range []struct{ name, sites, want string }{
 		{"with other names", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth /a api\n", 1), `there is no token_endpoint named "api", only ["default"]`},
 		{"with none at all", "http://127.0.0.1:%PORT% {\n\tbearer_auth\n}\n", `there is no token_endpoint named "default": add one, to any site`},
+		{"of a matcher without its sign", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth closed\n\t@closed not path /a\n", 1), `if closed is a matcher, write @closed: the name of a matcher begins with @`},
 		{"that only stands in the shadow", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth api {\n\t\tshadow\n\t}\n", 1), `there is no token_endpoint named "api"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
