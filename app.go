@@ -81,6 +81,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 // expect notes that a handler asks for a server, which may be provisioned later, and
 // which identity headers it may set.
 func (a *App) expect(b *BearerAuth) {
+	if b.Off {
+		return
+	}
 	place := b.DefinedAt
 	if place == "" {
 		place = "the config"

@@ -32,7 +32,9 @@ func init() {
 // `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
 // `{http.auth.user.session_id}`, and `{http.auth.user.<claim>}` for claims of the user's
 // own that are a string, a number or a boolean. What other handlers have set under
-// `http.auth.user` before is removed: it is of somebody else.
+// `http.auth.user` before is removed: it is of somebody else. Where there is no user, and
+// for claims that the user lacks, these placeholders are empty, on all sites and routes of
+// the HTTP server that has this handler.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
@@ -51,7 +53,8 @@ type BearerAuth struct {
 
 	// The identity headers for the app: name of a claim to name of a header. What the
 	// client sent under these names is removed, and so is what it sent under the names
-	// that other handlers of this config have here. Default: none.
+	// that other handlers of this config have here, on all sites and routes of the HTTP
+	// server that has this handler. Default: none.
 	CopyClaims []CopyClaim `json:"copy_claims,omitempty"`
 
 	// Leave the Authorization header for the app. Default: `false`.
@@ -64,6 +67,11 @@ type BearerAuth struct {
 	// Check and log, but let every request pass unchanged except for the identity headers
 	// that the client sent. For trying out a config before it is in force. Default: `false`.
 	Shadow bool `json:"shadow,omitempty"`
+
+	// Check nothing, set nothing and refuse nothing: this part of the config is meant to be
+	// open, and is not warned of. The identity headers that clients send are removed. It
+	// excludes all other settings. Default: `false`.
+	Off bool `json:"off,omitempty"`
 
 	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
 	// Default: none.
@@ -117,6 +125,9 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 
 // Validate checks the settings.
 func (b *BearerAuth) Validate() error {
+	if b.Off && b.hasSettings() {
+		return errors.New("off: it checks nothing, so take out the matcher and all other settings, or off")
+	}
 	if b.Audience != nil && len(b.Audience) == 0 {
 		return errors.New("audience: an empty list would refuse every token: leave it out for the server's own")
 	}
@@ -136,11 +147,20 @@ func (b *BearerAuth) Validate() error {
 	return nil
 }
 
+// hasSettings tells whether there is anything to check by.
+func (b *BearerAuth) hasSettings() bool {
+	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil ||
+		b.ForwardToken || b.Optional || b.Shadow
+}
+
 // ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
 // are gone first.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
 	state.removeIdentityHeaders(r, b.app.identityHeaders)
+	if b.Off {
+		return next.ServeHTTP(w, r)
+	}
 
 	if b.matchers != nil {
 		matches, err := b.matchers.AnyMatchWithError(r)

@@ -25,6 +25,7 @@ func init() {
 //		forward_token
 //		optional
 //		shadow
+//		off
 //	}
 //
 // The matcher is the handler's and not the route's: the handler stands in the way of all
@@ -95,6 +96,8 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) 
 		b.Optional, err = flagArg(d)
 	case "shadow":
 		b.Shadow, err = flagArg(d)
+	case "off":
+		b.Off, err = flagArg(d)
 	default:
 		err = settings.unrecognized(d)
 	}

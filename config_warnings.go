@@ -34,7 +34,7 @@ func (a *App) warnOfConfig() {
 	}
 	w := &configWarnings{app: a, logger: a.logger, servers: http.Servers, placements: placements(http), said: make(map[string]bool)}
 	for _, p := range w.placements {
-		if b, ok := p.handler.(*BearerAuth); ok {
+		if b, ok := p.handler.(*BearerAuth); ok && !b.Off {
 			w.ofSettings(b, p)
 			w.ofMatchers(b, p)
 			if server := a.servers[b.Server]; server != nil {
@@ -200,7 +200,7 @@ func (w *configWarnings) ofAudiences(name string, server *Server) {
 	asked, checks := make(map[string]bool), 0
 	for _, p := range w.placements {
 		b, ok := p.handler.(*BearerAuth)
-		if !ok || b.Server != name {
+		if !ok || b.Off || b.Server != name {
 			continue
 		}
 		checks++

@@ -30,7 +30,7 @@ func (w *configWarnings) ofEndpoints() {
 			host = p.hosts[0]
 		}
 		for _, check := range p.checks {
-			if check.Shadow || check.Optional || !check.checksRequest(exampleRequest(http.MethodPost, endpoint.Path, host)) {
+			if !check.refusesAnonymous() || !check.checksRequest(exampleRequest(http.MethodPost, endpoint.Path, host)) {
 				continue
 			}
 			w.warn("a bearer_auth stands before the token_endpoint", p.where(),
@@ -39,6 +39,9 @@ func (w *configWarnings) ofEndpoints() {
 		}
 	}
 }
+
+// refusesAnonymous tells whether a request without a token is refused, if it is checked.
+func (b *BearerAuth) refusesAnonymous() bool { return !b.Off && !b.Shadow && !b.Optional }
 
 // checksRequest tells whether the matchers say that a request has to be checked.
 func (b *BearerAuth) checksRequest(r *http.Request) (checks bool) {
@@ -55,12 +58,12 @@ func (b *BearerAuth) checksRequest(r *http.Request) (checks bool) {
 }
 
 // ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else as
-// well. A bearer_auth says itself which requests it leaves alone, so one that checks
-// nothing says that this is meant, and takes the clients' identity headers away there.
+// well. A bearer_auth says itself which requests it leaves alone, and one that is off says
+// that this is meant.
 func (w *configWarnings) ofUpstreams() {
 	checked := make(map[string]placement)
 	for _, p := range w.placements {
-		if proxy, ok := p.handler.(*reverseproxy.Handler); ok && len(p.checks) > 0 && !asksElsewhere(proxy) {
+		if proxy, ok := p.handler.(*reverseproxy.Handler); ok && slices.ContainsFunc(p.checks, isOn) && !asksElsewhere(proxy) {
 			for _, upstream := range upstreamsOf(proxy, p.root) {
 				if _, ok := checked[upstream]; !ok {
 					checked[upstream] = p
@@ -79,9 +82,9 @@ func (w *configWarnings) ofUpstreams() {
 				continue
 			}
 			w.warn("an app is proxied with a bearer_auth before it, and without", p.place,
-				"put one bearer_auth before both, and say there what is open; where all of this is meant to be open, say so with a bearer_auth that has the line: open /*",
+				"put one bearer_auth before both, and say there what is open; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
 				zap.String("upstream", strings.TrimSuffix(upstream, "\x00")), zap.String("site", p.site()),
-				zap.String("bearer_auth", placement{handler: behind.checks[len(behind.checks)-1], place: behind.place}.where()))
+				zap.String("bearer_auth", placement{handler: behind.checks[slices.IndexFunc(behind.checks, isOn)], place: behind.place}.where()))
 		}
 	}
 }
@@ -145,12 +148,12 @@ func (w *configWarnings) ofErrorRoutes() {
 		case *fileserver.FileServer:
 			what = "serves files"
 		}
-		if what == "" || !p.inErrors || len(p.errors) == 0 || p.fixed || slices.ContainsFunc(p.checks, func(b *BearerAuth) bool { return !b.Shadow && !b.Optional }) {
+		if what == "" || !p.inErrors || len(p.errors) == 0 || p.fixed || slices.ContainsFunc(p.checks, func(b *BearerAuth) bool { return b.Off || b.refusesAnonymous() }) {
 			continue
 		}
 		i := slices.IndexFunc(w.placements, func(other placement) bool {
 			b, ok := other.handler.(*BearerAuth)
-			return ok && !b.Shadow && !other.inErrors && other.sharesHosts(p) && other.comesTo(p)
+			return ok && isOn(b) && !b.Shadow && !other.inErrors && other.sharesHosts(p) && other.comesTo(p)
 		})
 		if i < 0 {
 			continue
@@ -167,6 +170,8 @@ func (p placement) comesTo(route placement) bool {
 	owner, _, _ := strings.Cut(route.place, "/errors/")
 	return strings.HasPrefix(p.place+"/", owner+"/") || strings.Contains(p.place, "/named_routes/")
 }
+
+func isOn(b *BearerAuth) bool { return !b.Off }
 
 // remedyAt says what is wrong where a request without a token is refused at the path of a
 // token endpoint: it has not got so far.

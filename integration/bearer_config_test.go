@@ -50,6 +50,9 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"forward_token with an argument", "bearer_auth {\n\t\tforward_token yes\n\t}", "forward_token takes no argument", ":3"},
 		{"optional with an argument", "bearer_auth {\n\t\toptional on\n\t}", "optional takes no argument", ":3"},
 		{"shadow with an argument", "bearer_auth {\n\t\tshadow on\n\t}", "shadow takes no argument", ":3"},
+		{"off with an argument", "bearer_auth {\n\t\toff yes\n\t}", "off takes no argument", ":3"},
+		{"off beside scopes", "bearer_auth {\n\t\toff\n\t\tscopes a\n\t}", "off: it checks nothing", ""},
+		{"off behind a matcher", "bearer_auth /a {\n\t\toff\n\t}", "off: it checks nothing", ""},
 		{"shadow twice", "bearer_auth {\n\t\tshadow\n\t\tshadow\n\t}", "shadow is there twice", ":4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -67,6 +70,7 @@ func TestWhatBearerAuthAdaptsTo(t *testing.T) {
 	for _, test := range []struct{ name, directive, want string }{
 		{"alone", "bearer_auth", `{"handler": "bearer_auth", "defined_at": "Caddyfile:2"}`},
 		{"with a matcher for everything", "bearer_auth *", `{"handler": "bearer_auth", "defined_at": "Caddyfile:2"}`},
+		{"off", "bearer_auth {\n\t\toff\n\t}", `{"handler": "bearer_auth", "off": true, "defined_at": "Caddyfile:2"}`},
 		{"with a name", "bearer_auth api", `{"handler": "bearer_auth", "server": "api", "defined_at": "Caddyfile:2"}`},
 		{"with a path", "bearer_auth /v1/*", `{"handler": "bearer_auth", "match": [{"path": ["/v1/*"]}], "defined_at": "Caddyfile:2"}`},
 		{"with all", `bearer_auth @m api {
@@ -184,6 +188,8 @@ func TestErrorsOfBearerAuthInJSON(t *testing.T) {
 		"a claim without a name":   {`"copy_claims": [{"header": "X-User"}]`, "a claim has no name"},
 		"a header that is none":    {`"copy_claims": [{"claim": "sub", "header": "X User"}]`, "is not the name of a header"},
 		"a header there twice":     {`"copy_claims": [{"claim": "sub", "header": "X-User"}, {"claim": "a", "header": "x_user"}]`, "is there twice"},
+		"off beside scopes":        {`"off": true, "scopes": ["a"]`, "off: it checks nothing"},
+		"off with a matcher":       {`"off": true, "match": [{"path": ["/a"]}]`, "off: it checks nothing"},
 		"a matcher nobody knows":   {`"match": [{"nobody": {}}]`, "nobody"},
 		"a member nobody knows":    {`"scope": ["read"]`, "scope"},
 		"a header with a line end": {`"copy_claims": [{"claim": "sub", "header": "X-User\r\nX-Role"}]`, "is not the name of a header"},

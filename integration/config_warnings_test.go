@@ -89,7 +89,7 @@ var warnedConfigs = []warned{
 	{"two handles beside each other", "", ":%PORT% {\nhandle /a* {\nbearer_auth\n}\nhandle {\n%E%\n}\n}", "", "", ""},
 
 	// apps
-	{"one app in two handles", "", ":%PORT% {\n%E%\nhandle /healthz {\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", upstreamWarning, "open /*", "http/servers/srv0/routes"},
+	{"one app in two handles", "", ":%PORT% {\n%E%\nhandle /healthz {\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", upstreamWarning, "the one line: off", "http/servers/srv0/routes"},
 	{"one app on two sites", "", "http://a.localhost:%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://b.localhost:%PORT% {\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
 	{"one app on two listeners", "", ":%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://:%OTHER% {\nbind 127.0.0.1\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
 	{"one app under two names", "", ":%PORT% {\n%E%\nbearer_auth\nreverse_proxy localhost:9000\n}\nhttp://:%OTHER% {\nbind 127.0.0.1\nreverse_proxy 127.0.0.1:9000 127.0.0.1:9001\n}", upstreamWarning, "", ""},
@@ -102,6 +102,8 @@ var warnedConfigs = []warned{
 	{"one app behind a check with a matcher", "", ":%PORT% {\n%E%\n@closed not path /healthz /assets/*\nbearer_auth @closed\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
 	{"one app behind two checks", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"one app behind a check that is in a handle before it", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
+	{"one app that is meant to be open", "", ":%PORT% {\n%E%\nhandle /healthz {\nbearer_auth {\noff\n}\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
+	{"one app behind checks that are all off", "", ":%PORT% {\n%E%\nhandle /healthz {\nbearer_auth {\noff\n}\nreverse_proxy 127.0.0.1:9000\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
 	{"two apps", "", ":%PORT% {\n%E%\nhandle /a* {\nreverse_proxy 127.0.0.1:9001\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"one app behind basic_auth as well", "", ":%PORT% {\n%E%\nhandle /a* {\nbasic_auth {\nalice %HASH%\n}\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"a service that forward_auth asks", "", ":%PORT% {\n%E%\nhandle /a* {\nforward_auth 127.0.0.1:9091 {\nuri /verify\n}\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9091\n}\n}", "", "", ""},
@@ -122,6 +124,8 @@ var warnedConfigs = []warned{
 	{"handle_errors with 404", "", ":%PORT% {\n%E%\nbearer_auth\nhandle_errors 404 5xx {\nrespond a\n}\nhandle_errors 404 {\nfile_server\n}\n}", "", "", ""},
 	{"handle_errors that responds", "", ":%PORT% {\n%E%\nbearer_auth\nhandle_errors {\nrespond a\n}\n}", "", "", ""},
 	{"handle_errors of another site", "", "http://a.localhost:%PORT% {\n%E%\nbearer_auth\n}\nhttp://b.localhost:%PORT% {\nrespond a\nhandle_errors {\nfile_server\n}\n}", "", "", ""},
+	{"handle_errors that is meant to proxy", "", ":%PORT% {\n%E%\nbearer_auth\nhandle_errors {\nbearer_auth {\noff\n}\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
+	{"an endpoint behind a check that is off", "", ":%PORT% {\nroute {\nbearer_auth {\noff\n}\n%E%\n}\n}", "", "", ""},
 	{"handle_errors that checks once more", "", ":%PORT% {\n%E%\nbearer_auth\nhandle_errors {\nbearer_auth\nfile_server\n}\n}", "", "", ""},
 
 	// matchers of a Caddyfile
@@ -383,6 +387,27 @@ func (s *site) bearerRefusals() []map[string]any {
 	return s.logged(func(line map[string]any) bool {
 		return line["logger"] == "http.handlers.bearer_auth" && line["msg"] == "request refused"
 	})
+}
+
+// The README has every warning that a test has seen.
+func TestReadmeHasTheWarnings(t *testing.T) {
+	_, section, _ := strings.Cut(readRepo(t, "README.md"), "### Warnings at a start\n")
+	section, _, _ = strings.Cut(section, "\n#")
+	messages := map[string]bool{"a matcher of bearer_auth matches no request": true, "identity headers are removed only where a bearer_auth stands": true}
+	for _, test := range warnedConfigs {
+		if test.want != "" {
+			messages[test.want] = true
+		}
+	}
+	for message := range messages {
+		if !strings.Contains(section, "`"+message+"`") {
+			t.Errorf("%q is not in the README", message)
+		}
+	}
+	rows := strings.Count(section, "\n| `")
+	if named := strings.Count(section, "`, `") + rows; rows == 0 || named < len(messages) {
+		t.Errorf("the README has %d rows for %d warnings", rows, len(messages))
+	}
 }
 
 // An operator who follows the README or an example is not warned.

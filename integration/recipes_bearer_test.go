@@ -12,6 +12,7 @@ var bearerRecipeGroups = []readmeGroup{
 	{"open paths", []string{"open-paths"}, recipeOpenPaths},
 	{"handle_errors", []string{"handle-errors"}, recipeHandleErrors},
 	{"handle_errors with pages", []string{"error-pages"}, recipeErrorPages},
+	{"an app that is meant to be open", []string{"open-app"}, recipeOpenApp},
 	{"a named route", []string{"named-route"}, recipeNamedRoute},
 	{"from basic_auth", []string{"migration"}, recipeMigration},
 	{"use from another site", []string{"other-site"}, recipeOtherSite},
@@ -86,6 +87,28 @@ func recipeErrorPages(t *testing.T, blocks map[string]block) {
 	r.serve("{\n\tservers {\n\t\texpected_underscore_headers X_User\n\t}\n}\n" + strings.Replace(toApp, "\timport tokens\n",
 		"\timport tokens\n\tbasic_auth /admin/* {\n\t\tadmin $2a$10$4dnozm./4QlRyuncOi.D7e7FhymHy7mtbYUdV80rCn73EfrOSqrb2\n\t}\n", 1))
 	r.wantUser("/admin/", "")
+}
+
+func recipeOpenApp(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["open-app"].text)
+	for host, status := range map[string]int{"api.example.com": 401, "internal.example.com": 200} {
+		request := r.request("GET", "/page", "", "X-User: mallory", "X_User: mallory")
+		request.Host = host + ":" + strconv.Itoa(r.port)
+		if a := r.do(request); a.status != status {
+			t.Errorf("%s: %d %s", host, a.status, a.body)
+		}
+	}
+	if got := r.lastReceived(); got["X-User"] != nil || got["X_user"] != nil {
+		t.Errorf("the app takes the client for somebody: %v", got)
+	}
+
+	// it needs no endpoint, and names none
+	r.serve("internal.example.com {\n\tbearer_auth {\n\t\toff\n\t}\n\treverse_proxy localhost:9000\n}\n")
+	r.wantBackend("/page", "Authorization: Bearer x")
+	if r.lastReceived().Get("Authorization") == "" {
+		t.Error("the token of somebody else is gone")
+	}
 }
 
 func recipeNamedRoute(t *testing.T, blocks map[string]block) {
