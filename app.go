@@ -160,7 +160,7 @@ func (a *App) Start() error {
 	if err := a.missing(); err != nil {
 		return err
 	}
-	a.warnOfConfig()
+	a.warn()
 	a.verifier.limits.govern(a.number, a.checkLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
@@ -206,7 +206,7 @@ func (a *App) Cleanup() error {
 		if err := a.missing(); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
-		a.warnOfConfig()
+		a.warn()
 	}
 	for _, server := range a.servers {
 		server.release()

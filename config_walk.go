@@ -180,7 +180,7 @@ func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placeme
 
 func (w *configWalk) invoke(name string, at placement) passed {
 	route := w.server.NamedRoutes[name]
-	if route == nil || slices.Contains(w.invoked, name) {
+	if route == nil || slices.Contains(w.invoked, name) || len(w.placements) > manyPlacements {
 		return at.passed
 	}
 	w.invoked = append(w.invoked, name)
@@ -209,7 +209,7 @@ func isFixedPage(uri string) bool {
 	return strings.HasPrefix(path, "/") && strings.Count(path, "{") == strings.Count(path, "{http.error.status")
 }
 
-// hosts tells where the handler is, for a message.
+// site tells where the handler is, for a message.
 func (p placement) site() string {
 	if p.hosts == nil {
 		return "every host"
@@ -218,7 +218,7 @@ func (p placement) site() string {
 	return strings.Join(shown, " ")
 }
 
-// shareHosts tells whether a request may get to both.
+// sharesHosts tells whether a request may get to both.
 func (p placement) sharesHosts(other placement) bool {
 	if p.server != other.server {
 		return false
@@ -236,6 +236,9 @@ func hostCovers(pattern, host string) bool {
 	if strings.EqualFold(pattern, host) || strings.Contains(pattern, "{") {
 		return true
 	}
+	if !strings.Contains(pattern, "*") {
+		return false
+	}
 	want, have := strings.Split(pattern, "."), strings.Split(host, ".")
 	if len(want) != len(have) {
 		return false
@@ -247,3 +250,6 @@ func hostCovers(pattern, host string) bool {
 	}
 	return true
 }
+
+// manyPlacements are more than a config has, unless named routes invoke each other over and over.
+const manyPlacements = 1_000_000

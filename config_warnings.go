@@ -20,10 +20,11 @@ type configWarnings struct {
 	servers    map[string]*caddyhttp.Server
 	placements []placement
 	said       map[string]bool
+	counts     map[string]int // of warnings, by message
 }
 
-// warnOfConfig warns once of each thing: the adapter copies a site to several HTTP servers.
-func (a *App) warnOfConfig() {
+// warn warns once of each thing: the adapter copies a site to several HTTP servers.
+func (a *App) warn() {
 	app, err := a.ctx.AppIfConfigured("http")
 	if err != nil {
 		return
@@ -32,7 +33,7 @@ func (a *App) warnOfConfig() {
 	if !ok || len(a.guarded)+len(a.endpoints) == 0 {
 		return
 	}
-	w := &configWarnings{app: a, logger: a.logger, servers: http.Servers, placements: placements(http), said: make(map[string]bool)}
+	w := &configWarnings{app: a, logger: a.logger, servers: http.Servers, placements: placements(http), said: make(map[string]bool), counts: make(map[string]int)}
 	for _, p := range w.placements {
 		if b, ok := p.handler.(*BearerAuth); ok && !b.Off {
 			w.ofSettings(b, p)
@@ -54,13 +55,19 @@ func (a *App) warnOfConfig() {
 
 // warn says what is wrong, where, and what to do.
 func (w *configWarnings) warn(message, place, advice string, fields ...zap.Field) {
-	if key := message + "\x00" + place; w.said[key] {
+	key := message + "\x00" + place
+	if w.said[key] || w.enough(message) {
 		return
-	} else {
-		w.said[key] = true
+	}
+	w.said[key] = true
+	if w.counts[message]++; w.enough(message) {
+		place, fields, advice = "further places", nil, "there are more of these, which are listed when those before are gone"
 	}
 	w.logger.Warn(message, slices.Concat([]zap.Field{zap.String("place", place)}, fields, []zap.Field{zap.String("advice", advice)})...)
 }
+
+// enough tells whether there were so many warnings of one kind that further ones would hide the others.
+func (w *configWarnings) enough(message string) bool { return w.counts[message] > manyWarnings }
 
 // where is a place that an operator finds: the line of the Caddyfile, or the path in the config.
 func (p placement) where() string {
@@ -237,10 +244,7 @@ func (w *configWarnings) ofAudiences(name string, server *Server) {
 			}
 		}
 	}
-	for i, audience := range slices.DeleteFunc(slices.Sorted(maps.Keys(first)), func(a string) bool { return asked[a] }) {
-		if i == manyWarnings {
-			return
-		}
+	for _, audience := range slices.DeleteFunc(slices.Sorted(maps.Keys(first)), func(a string) bool { return asked[a] }) {
 		w.warn("clients have an audience that no bearer_auth asks for", "server "+name+", "+audience,
 			"write it in audience of the bearer_auth of its app, or correct it; it is right for an app that verifies tokens itself",
 			zap.String("server", name), zap.String("audience", audience), zap.String("client_id", first[audience]))
@@ -291,5 +295,5 @@ var meantClaims = map[string]string{
 	"client": "client_id", "azp": "client_id", "session_id": "sid", "token_id": "jti", "scopes": "scope", "scp": "scope",
 }
 
-// manyWarnings of one kind are enough.
+// manyWarnings is how many of one kind are listed.
 const manyWarnings = 10

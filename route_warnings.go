@@ -73,6 +73,9 @@ func (w *configWarnings) ofUpstreams() {
 	}
 	for _, p := range w.placements {
 		proxy, ok := p.handler.(*reverseproxy.Handler)
+		if w.enough(upstreamWarning) {
+			return
+		}
 		if !ok || len(p.checks) > 0 || p.elsewhere || p.inErrors || asksElsewhere(proxy) {
 			continue
 		}
@@ -81,7 +84,7 @@ func (w *configWarnings) ofUpstreams() {
 			if !ok {
 				continue
 			}
-			w.warn("an app is proxied with a bearer_auth before it, and without", p.place,
+			w.warn(upstreamWarning, p.place,
 				"put one bearer_auth before both, and say there what is open; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
 				zap.String("upstream", strings.TrimSuffix(upstream, "\x00")), zap.String("site", p.site()),
 				zap.String("bearer_auth", placement{handler: behind.checks[slices.IndexFunc(behind.checks, isOn)], place: behind.place}.where()))
@@ -138,6 +141,10 @@ func dialed(dial string) string {
 // ofErrorRoutes is about handle_errors, to which a request goes that bearer_auth has
 // refused: what proxies or serves files there gives it what it asked for after all.
 func (w *configWarnings) ofErrorRoutes() {
+	checks := slices.DeleteFunc(slices.Clone(w.placements), func(p placement) bool {
+		b, ok := p.handler.(*BearerAuth)
+		return !ok || b.Off || b.Shadow || p.inErrors
+	})
 	for _, p := range w.placements {
 		what := ""
 		switch handler := p.handler.(type) {
@@ -151,16 +158,17 @@ func (w *configWarnings) ofErrorRoutes() {
 		if what == "" || !p.inErrors || len(p.errors) == 0 || p.fixed || slices.ContainsFunc(p.checks, func(b *BearerAuth) bool { return b.Off || b.refusesAnonymous() }) {
 			continue
 		}
-		i := slices.IndexFunc(w.placements, func(other placement) bool {
-			b, ok := other.handler.(*BearerAuth)
-			return ok && isOn(b) && !b.Shadow && !other.inErrors && other.sharesHosts(p) && other.comesTo(p)
-		})
+		message := "handle_errors " + what + " where a bearer_auth refuses"
+		if w.enough(message) {
+			continue
+		}
+		i := slices.IndexFunc(checks, func(check placement) bool { return check.sharesHosts(p) && check.comesTo(p) })
 		if i < 0 {
 			continue
 		}
-		w.warn("handle_errors "+what+" where a bearer_auth refuses", p.place,
+		w.warn(message, p.place,
 			"a refused request gets what it asked for: rewrite to one page first, as in \"rewrite * /{err.status_code}.html\", or name statuses that bearer_auth does not send, as in \"handle_errors 404\"",
-			zap.String("site", p.site()), zap.String("bearer_auth", w.placements[i].where()))
+			zap.String("site", p.site()), zap.String("bearer_auth", checks[i].where()))
 	}
 }
 
@@ -181,3 +189,5 @@ func (a *App) remedyAt(r *http.Request) string {
 	}
 	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
 }
+
+const upstreamWarning = "an app is proxied with a bearer_auth before it, and without"
