@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -26,13 +27,42 @@ func (g *listenerGuard) Match(r *http.Request) bool {
 		return true
 	}
 	caddyhttp.SetVar(r.Context(), listenerGuardVar, true)
-	removeIdentityHeaders(r, g.app.identityHeaders)
+	if len(g.app.identityHeaders) > 0 {
+		removeIdentityHeaders(r, g.app.identityHeaders)
+		removeH2C(r.Header)
+	}
 	mapUserPlaceholders(r)
 	return true
 }
 
 // MatchWithError always matches.
 func (g *listenerGuard) MatchWithError(r *http.Request) (bool, error) { return g.Match(r), nil }
+
+// removeH2C keeps a client from upgrading its connection to HTTP/2 (RFC 7540 §3.2): to an
+// app that takes it, further requests would come straight from the client, with whatever
+// identity headers it likes. No proxy passes on a connection that it could speak HTTP/2 on.
+func removeH2C(h http.Header) {
+	wanted := slices.ContainsFunc(h["Upgrade"], func(list string) bool {
+		for protocol := range strings.SplitSeq(list, ",") {
+			if strings.EqualFold(strings.TrimSpace(protocol), "h2c") {
+				return true
+			}
+		}
+		return false
+	})
+	if !wanted && h["Http2-Settings"] == nil {
+		return
+	}
+	delete(h, "Http2-Settings")
+	if wanted {
+		delete(h, "Upgrade")
+	}
+	if connection := h["Connection"]; len(connection) > 0 {
+		h["Connection"] = []string{withoutTokens(connection, func(name string) bool {
+			return strings.EqualFold(name, "HTTP2-Settings") || wanted && strings.EqualFold(name, "Upgrade")
+		})}
+	}
+}
 
 // guard puts a listenerGuard before the routes of the server that is being provisioned. A
 // handler without one, in a test, has none to guard.

@@ -164,6 +164,33 @@ http://open.localhost:%SECOND% {
 	app.one(t).wantIdentity(t, "X-User", "alice")
 }
 
+// An upgrade to h2c, after which an app would take requests straight from the client, does not get past the listener
+// either; one to a WebSocket does.
+func TestNoUpgradeToH2COnAListener(t *testing.T) {
+	app, s := newEdgeApp(t), newSite(t)
+	s.write("users.json", hygieneUsers)
+	s.reload("", app.in(guardedListener+"http://open.localhost:%PORT% {\nbind 127.0.0.1\nreverse_proxy %APP%\n}\n"))
+	for _, lines := range [][]string{
+		{"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"},
+		{"Connection: upgrade", "Upgrade: H2C"},
+		{"Connection: upgrade", "Upgrade: websocket, h2c"},
+		{"Connection: upgrade", "Upgrade: foo", "Upgrade: h2c"},
+		{"Connection: http2-settings", "HTTP2-Settings: AAMAAABkAAQAAP__"},
+	} {
+		s.sendRaw(strings.Join(append([]string{"GET / HTTP/1.1", "Host: open.localhost:" + strconv.Itoa(s.port)}, lines...), "\r\n") + "\r\n\r\n")
+		received := app.one(t)
+		for _, name := range []string{"Upgrade", "Http2-Settings"} {
+			if got := received.Header[name]; got != nil {
+				t.Errorf("%q: the app received %s %q", lines, name, got)
+			}
+		}
+	}
+	s.sendRaw("GET / HTTP/1.1\r\nHost: open.localhost:" + strconv.Itoa(s.port) + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	if received := app.one(t); received.Header.Get("Upgrade") != "websocket" {
+		t.Errorf("a WebSocket is not upgraded: %v", received.Header)
+	}
+}
+
 // What the site itself sets in place of the client's stays, and so does what a check has set when a later handler fails.
 func TestWhatTheSiteSetsStays(t *testing.T) {
 	app, s := newEdgeApp(t), newSite(t)
