@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
@@ -28,6 +29,10 @@ type App struct {
 	expected []expectation
 
 	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
+
+	guarded map[*caddyhttp.Server]bool // with a bearer_auth; false where something comes before the guard
+
+	endpoints []*routes // of all token_endpoint handlers
 
 	started bool
 
@@ -58,6 +63,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
+	a.guarded = make(map[*caddyhttp.Server]bool)
 	a.checkLimits = defaultCheckLimits()
 	a.checkLimitsSetBy = make(map[string]string)
 
@@ -75,6 +81,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 // expect notes that a handler asks for a server, which may be provisioned later, and
 // which identity headers it may set.
 func (a *App) expect(b *BearerAuth) {
+	if b.Off {
+		return
+	}
 	place := b.DefinedAt
 	if place == "" {
 		place = "the config"
@@ -97,11 +106,19 @@ func (a *App) missing() error {
 			continue
 		}
 		if names := slices.Sorted(maps.Keys(a.servers)); len(names) > 0 {
-			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q", e.place, e.name, names)
+			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", e.place, e.name, names, e.matcherHint())
 		}
-		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site", e.place, e.name)
+		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site%s", e.place, e.name, e.matcherHint())
 	}
 	return nil
+}
+
+// matcherHint is for a name that may be that of a matcher.
+func (e expectation) matcherHint() string {
+	if e.name == defaultName {
+		return ""
+	}
+	return fmt.Sprintf("; if %s is a matcher, write @%s: the name of a matcher begins with @", e.name, e.name)
 }
 
 // join returns the server of that name, provisioning it at its first endpoint. The
@@ -143,6 +160,7 @@ func (a *App) Start() error {
 	if err := a.missing(); err != nil {
 		return err
 	}
+	a.warn()
 	a.verifier.limits.govern(a.number, a.checkLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
@@ -188,6 +206,7 @@ func (a *App) Cleanup() error {
 		if err := a.missing(); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
+		a.warn()
 	}
 	for _, server := range a.servers {
 		server.release()

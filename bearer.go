@@ -33,7 +33,9 @@ func init() {
 // `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
 // `{http.auth.user.session_id}`, and `{http.auth.user.<claim>}` for claims of the user's
 // own that are a string, a number or a boolean. What other handlers have set under
-// `http.auth.user` before is removed: it is of somebody else.
+// `http.auth.user` before is removed: it is of somebody else. Where there is no user, and
+// for claims that the user lacks, these placeholders are empty, on all sites and routes of
+// the HTTP server that has this handler.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
@@ -64,7 +66,8 @@ type BearerAuth struct {
 
 	// The identity headers for the app: name of a claim to name of a header. What the
 	// client sent under these names is removed, and so is what it sent under the names
-	// that other handlers of this config have here. Default: none.
+	// that other handlers of this config have here, on all sites and routes of the HTTP
+	// server that has this handler. Default: none.
 	CopyClaims []CopyClaim `json:"copy_claims,omitempty"`
 
 	// Leave the Authorization header for the app. Default: `false`.
@@ -77,6 +80,11 @@ type BearerAuth struct {
 	// Check and log, but let every request pass unchanged except for the identity headers
 	// that the client sent. For trying out a config before it is in force. Default: `false`.
 	Shadow bool `json:"shadow,omitempty"`
+
+	// Check nothing, set nothing and refuse nothing: this part of the config is meant to be
+	// open, and is not warned of. The identity headers that clients send are removed. It
+	// excludes all other settings. Default: `false`.
+	Off bool `json:"off,omitempty"`
 
 	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
 	// Default: none.
@@ -129,11 +137,15 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
 	b.app.expect(b)
+	b.app.guard(ctx)
 	return nil
 }
 
 // Validate checks the settings.
 func (b *BearerAuth) Validate() error {
+	if b.Off && b.hasSettings() {
+		return errors.New("off: it checks nothing, so take out the matcher and all other settings, or off")
+	}
 	if b.Audience != nil && len(b.Audience) == 0 {
 		return errors.New("audience: an empty list would refuse every token: leave it out for the server's own")
 	}
@@ -159,12 +171,21 @@ func (b *BearerAuth) Validate() error {
 	return nil
 }
 
+// hasSettings tells whether there is anything to check by.
+func (b *BearerAuth) hasSettings() bool {
+	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Open != nil || b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil ||
+		b.ForwardToken || b.Optional || b.Shadow
+}
+
 // ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
 // are gone first, and so is an upgrade by which others would get past the check.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
 	state.removeIdentityHeaders(r, b.app.identityHeaders)
 	b.restrictUpgrade(r)
+	if b.Off {
+		return next.ServeHTTP(w, r)
+	}
 
 	needed, refusal, err := b.needsCheck(r)
 	if err != nil {
@@ -349,6 +370,9 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) 
 		zap.Int("status", refusal.status),
 		zap.String("oauth_error", refusal.code),
 		zap.String("reason", refusal.reason),
+	}
+	if remedy := b.app.remedyAt(r); remedy != "" && refusal.token == nil {
+		fields = append(fields, zap.String("remedy", remedy))
 	}
 	if token := refusal.token; token != nil {
 		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))

@@ -47,6 +47,9 @@ func bearerStateOf(r *http.Request) *bearerState {
 	}
 	state.checks = state.checked[:0]
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
+	if caddyhttp.GetVar(r.Context(), listenerGuardVar) == nil { // else they are there
+		mapUserPlaceholders(r)
+	}
 	return state
 }
 

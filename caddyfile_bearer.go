@@ -27,6 +27,7 @@ func init() {
 //		forward_token
 //		optional
 //		shadow
+//		off
 //	}
 //
 // The matcher is the handler's and not the route's: the handler stands in the way of all
@@ -46,11 +47,11 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		b.Server = h.Val()
 		if !validName.MatchString(b.Server) {
-			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is no name: it must be 1 to 32 of the characters a-z, 0-9, _ and -", b.Server)
+			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is no name: it must be 1 to 32 of the characters a-z, 0-9, _ and -%s", b.Server, matcherHint(h, b.Server))
 		}
 	}
 	if h.NextArg() {
-		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many", h.Val())
+		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many%s", h.Val(), matcherHint(h, h.Val(), b.Server))
 	}
 	settings := newBlock("bearer_auth")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
@@ -62,6 +63,20 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 		return nil, h.WrapErr(err)
 	}
 	return h.NewRoute(namedRouteMatcher(h), b), nil
+}
+
+// matcherHint says how a matcher is written, where one of the words is the name of one
+// that the site has, or where it cannot be a name of anything else.
+func matcherHint(h httpcaddyfile.Helper, words ...string) string {
+	for _, word := range words {
+		name := "@" + strings.TrimPrefix(word, "@")
+		probe := h.WithDispenser(caddyfile.NewDispenser([]caddyfile.Token{{Text: "bearer_auth"}, {Text: name}}))
+		probe.Next()
+		if _, found, err := probe.MatcherToken(); found && err == nil && word != name {
+			return fmt.Sprintf("; this site has a matcher %s: a matcher begins with @, and comes first", name)
+		}
+	}
+	return "; a matcher comes first, and begins with @ or /"
 }
 
 // parseBearerSetting parses one subdirective of bearer_auth.
@@ -89,6 +104,8 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) 
 		b.Optional, err = flagArg(d)
 	case "shadow":
 		b.Shadow, err = flagArg(d)
+	case "off":
+		b.Off, err = flagArg(d)
 	default:
 		err = settings.unrecognized(d)
 	}

@@ -14,7 +14,7 @@ var subdirectives = map[string][]string{
 	},
 	"password_checks": {"concurrency", "queue", "wait", "cache"},
 	"throttle":        {"failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix"},
-	"bearer_auth":     {"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional", "shadow"},
+	"bearer_auth":     {"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional", "shadow", "off"},
 }
 
 // suggestion is the known word that is nearest to a mistyped one, or empty if none is near.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -36,53 +37,76 @@ func (c CopyClaim) validate() error {
 // headerAlias is what a header's name has in common with all that an app may take for the
 // same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some do so with
 // whatever is neither letter nor digit.
-func headerAlias(name string) string {
-	return strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-			return c
-		case 'A' <= c && c <= 'Z':
-			return c - 'A' + 'a'
-		}
-		return '-'
-	}, name)
+func headerAlias(name string) string { return strings.Map(aliasOf, name) }
+
+func aliasOf(c rune) rune {
+	switch {
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	case 'A' <= c && c <= 'Z':
+		return c - 'A' + 'a'
+	}
+	return '-'
 }
 
-// removeIdentityHeaders removes what the client sent under the names of identity headers,
-// from headers, trailers and the list of the Connection header, which would make the
-// proxy drop ours. It removes the names of all checks of the config, since a check may
-// refuse before the next one is asked, and does so once in a request, so that no check
-// removes what another one has set.
+// removeIdentityHeaders is that function for a request that comes to a check, once in the
+// request, so that no check removes what another one has set.
 func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bool) {
 	if s.removed {
 		return
 	}
 	s.removed = true
-	ours := func(name string) bool { return names[headerAlias(name)] }
-	filterTrailers(r, func(name string) bool { return ours(name) || isReserved(headerAlias(name)) })
+	removeIdentityHeaders(r, names)
+}
+
+// removeIdentityHeaders removes what the client sent under the names of identity headers,
+// from headers, trailers and the list of the Connection header, which would make the
+// proxy drop ours. It removes the names of all checks of the config, since a check may
+// refuse before the next one is asked.
+func removeIdentityHeaders(r *http.Request, names map[string]bool) {
+	if r.Trailer != nil {
+		removeTrailers(r.Trailer, names)
+		r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, names: names}
+	}
 	if len(names) == 0 {
 		return
 	}
-	removeHeaders(r.Header, ours)
+	removeHeaders(r.Header, names)
 	if len(r.Header["Connection"]) > 0 {
-		keepConnection(r.Header, ours)
+		keepConnection(r.Header, func(name string) bool { return isIdentityHeader(names, name) })
 	}
 }
 
-// filterTrailers removes trailers, now if they are announced and when they come. What has
-// a meaning to HTTP must not be one (RFC 9110 §6.5.1), and an app that takes trailers for
-// headers would believe an Authorization there that nobody has checked.
-func filterTrailers(r *http.Request, remove func(string) bool) {
-	if r.Trailer == nil {
-		return
+// removeTrailers also removes what has a meaning to HTTP, which must not be a trailer (RFC
+// 9110 §6.5.1): an app that takes trailers for headers would believe an Authorization
+// there that nobody has checked.
+func removeTrailers(trailer http.Header, names map[string]bool) {
+	for name := range trailer {
+		if isIdentityHeader(names, name) || isReserved(headerAlias(name)) {
+			delete(trailer, name)
+		}
 	}
-	removeHeaders(r.Trailer, remove)
-	r.Body = &trailerFilter{ReadCloser: r.Body, trailer: r.Trailer, remove: remove}
 }
 
-func removeHeaders(h http.Header, remove func(string) bool) {
+// isIdentityHeader tells whether an app may take a header for one of these names, which
+// are as headerAlias gives them. Every request is asked for every header that it has.
+func isIdentityHeader(names map[string]bool, name string) bool {
+	var alias [64]byte
+	if len(name) > len(alias) {
+		return names[headerAlias(name)]
+	}
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return names[headerAlias(name)]
+		}
+		alias[i] = byte(aliasOf(rune(name[i])))
+	}
+	return names[string(alias[:len(name)])]
+}
+
+func removeHeaders(h http.Header, names map[string]bool) {
 	for name := range h {
-		if remove(name) {
+		if isIdentityHeader(names, name) {
 			delete(h, name)
 		}
 	}
@@ -92,13 +116,13 @@ func removeHeaders(h http.Header, remove func(string) bool) {
 type trailerFilter struct {
 	io.ReadCloser
 	trailer http.Header
-	remove  func(string) bool
+	names   map[string]bool
 }
 
 func (f *trailerFilter) Read(p []byte) (int, error) {
 	n, err := f.ReadCloser.Read(p)
 	if err != nil {
-		removeHeaders(f.trailer, f.remove)
+		removeTrailers(f.trailer, f.names)
 	}
 	return n, err
 }
@@ -121,7 +145,11 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 	for _, c := range b.CopyClaims {
 		if value, ok := headerValue(token.claim(c.Claim)); ok {
 			alias := headerAlias(c.Header)
-			removeHeaders(r.Header, func(name string) bool { return headerAlias(name) == alias })
+			for name := range r.Header {
+				if headerAlias(name) == alias {
+					delete(r.Header, name)
+				}
+			}
 			r.Header.Set(c.Header, value)
 		}
 	}

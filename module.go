@@ -78,10 +78,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
-	if h.server, err = app.(*App).join(ctx, h.Config, h.DefinedAt); err != nil {
+	grant := app.(*App)
+	if h.server, err = grant.join(ctx, h.Config, h.DefinedAt); err != nil {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
+	grant.endpoints = append(grant.endpoints, h.routes)
 	return nil
 }
 

@@ -35,6 +35,8 @@ func checkLiteralSecretWith(stat func(string) (fs.FileInfo, error), setting, val
 	switch {
 	case isPath(stat, path):
 		return errLikePlaceholder(setting, "file", path)
+	case isFileHere(stat, strings.TrimPrefix(path, "file:")):
+		return errLikePlaceholder(setting, "file", "./"+strings.TrimPrefix(path, "file:"))
 	case pathFromElsewhere.MatchString(value):
 		return errLikePlaceholder(setting, "", "")
 	}
@@ -63,11 +65,22 @@ func isPath(stat func(string) (fs.FileInfo, error), value string) bool {
 	return err == nil && info.IsDir()
 }
 
+// isFileHere tells whether a value is the name of a file in the directory in which Caddy
+// runs, or its path from there. Such a name may be anything, so only a file that is there
+// counts: no random secret is the name of one.
+func isFileHere(stat func(string) (fs.FileInfo, error), value string) bool {
+	if value == "" || len(value) > maxFilePath || value[0] == '/' || strings.ContainsAny(value, "{}\x00") {
+		return false
+	}
+	info, err := stat(value)
+	return err == nil && info.Mode().IsRegular()
+}
+
 // errLikePlaceholder says what to write in place of a secret that is no secret. It repeats
 // what names a file or a variable; anything else may be a secret, and has no kind.
 func errLikePlaceholder(setting, kind, name string) error {
 	const problem = "%s: this looks like a path or a placeholder without its braces, and would be taken literally: "
-	if kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= 256 && plainPath.MatchString(name) {
+	if kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= maxFilePath && plainPath.MatchString(name) {
 		return fmt.Errorf(problem+"write {%s.%s}", setting, kind, name)
 	}
 	return fmt.Errorf(problem+"write {file./path/to/secret} or {env.NAME}; if this is the secret itself, keep it in such a file or variable", setting)
@@ -105,3 +118,6 @@ var (
 	// plainPath is a path that can be in a placeholder, and in a message.
 	plainPath = regexp.MustCompile(`^\.?/[^{}\pC]*$`)
 )
+
+// maxFilePath is the longest path that a message has.
+const maxFilePath = 256

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -25,6 +26,12 @@ func TestSecretsThatWereMeantToBeReadFromElsewhere(t *testing.T) {
 	}
 	t.Chdir(dir)
 	if err := os.Mkdir("secrets", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("secrets/below", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("web.secret", "link"); err != nil {
 		t.Fatal(err)
 	}
 	const unnamed = "would be taken literally: write {file./path/to/secret} or {env.NAME}; if this is the secret itself, keep it in such a file or variable"
@@ -75,7 +82,18 @@ func TestSecretsThatWereMeantToBeReadFromElsewhere(t *testing.T) {
 		{"a placeholder behind something else is refused", "s3cret{file./etc/x", unclosed},
 		{"a file that holds a placeholder is refused", "{file." + holds + "}", "with both braces"},
 		{"a variable in a placeholder is refused", "{$S3CRET}", "unknown or empty"},
+		{"the name of a file in the directory is refused", "web.secret", "write {file../web.secret}"},
+		{"the name of such a file without a point is refused", "placeholder", "write {file../placeholder}"},
+		{"the name of a file behind an at sign is refused", "@web.secret", "write {file../web.secret}"},
+		{"the name of a file behind file: is refused", "file:web.secret", "write {file../web.secret}"},
+		{"the name of a link to a file is refused", "link", "write {file../link}"},
+		{"the path of a file below the directory is refused", "secrets/below", "write {file../secrets/below}"},
 
+		{"the name of a directory is taken", "secrets", ""},
+		{"the name of no file is taken", "web.secrets", ""},
+		{"the path of no file below the directory is taken", "secrets/other", ""},
+		{"a secret that is longer than a file's name is taken", strings.Repeat("x", 300), ""},
+		{"a secret of a point is taken", "./", ""},
 		{"a secret is taken", "0123456789abcdef", ""},
 		{"a secret with a slash first is taken", "/0123+4567", ""},
 		{"a secret with a slash first and one later is taken", "/0123+45/67", ""},
@@ -121,6 +139,8 @@ func TestASecretThatIsAPathWithoutPermission(t *testing.T) {
 		"/root/caddy/web.secret": "write {file./root/caddy/web.secret}",
 		"/0123+4567":             "",
 		"0123/4567":              "",
+		"web.secret":             "",
+		"@web.secret":            "",
 	} {
 		err := checkLiteralSecretWith(denied, "secret", value)
 		if (err == nil) != (want == "") || err != nil && !strings.HasSuffix(err.Error(), want) {
@@ -128,6 +148,48 @@ func TestASecretThatIsAPathWithoutPermission(t *testing.T) {
 		}
 	}
 }
+
+// Only a regular file counts, and what a name may be is asked for once at most.
+func TestASecretThatIsTheNameOfAFileHere(t *testing.T) {
+	for _, test := range []struct {
+		mode  fs.FileMode
+		value string
+		want  bool
+	}{
+		{0o600, "web.secret", true},
+		{0o600, "s3cret with spaces", true},
+		{fs.ModeDir, "web.secret", false},
+		{fs.ModeNamedPipe, "web.secret", false},
+		{fs.ModeSocket, "web.secret", false},
+		{fs.ModeDevice, "web.secret", false},
+		{0o600, "a{b", false},
+		{0o600, "a\x00b", false},
+		{0o600, strings.Repeat("x", 257), false},
+	} {
+		asked := 0
+		stat := func(name string) (fs.FileInfo, error) {
+			asked++
+			return fileInfo{name, test.mode}, nil
+		}
+		err := checkLiteralSecretWith(stat, "secret", test.value)
+		if (err != nil) != test.want || asked > 1 {
+			t.Errorf("%q with mode %v: %v, asked %d times", test.value, test.mode, err, asked)
+		}
+	}
+}
+
+// fileInfo is a file of a mode.
+type fileInfo struct {
+	name string
+	mode fs.FileMode
+}
+
+func (f fileInfo) Name() string       { return f.name }
+func (f fileInfo) Mode() fs.FileMode  { return f.mode }
+func (f fileInfo) IsDir() bool        { return f.mode.IsDir() }
+func (f fileInfo) Size() int64        { return 0 }
+func (f fileInfo) ModTime() time.Time { return time.Time{} }
+func (f fileInfo) Sys() any           { return nil }
 
 // Nobody has to throw a random secret away, whatever it is made of.
 func TestRandomSecretsAreTaken(t *testing.T) {

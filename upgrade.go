@@ -43,12 +43,33 @@ func (b *BearerAuth) restrictUpgrade(r *http.Request) {
 	if settings != nil {
 		delete(r.Header, "Http2-Settings")
 	}
+	dropUpgradeTokens(r, upgrade == nil)
+}
+
+// removeH2C takes an upgrade to h2c from a request that comes to no check, on a listener
+// that has one: no proxy passes on a connection on which it could speak HTTP/2 itself.
+func removeH2C(r *http.Request) {
+	upgrade := slices.ContainsFunc(r.Header["Upgrade"], func(list string) bool {
+		return listHas(list, func(protocol string) bool { return strings.EqualFold(protocol, "h2c") })
+	})
+	if !upgrade && r.Header["Http2-Settings"] == nil {
+		return
+	}
+	delete(r.Header, "Http2-Settings")
+	if upgrade {
+		delete(r.Header, "Upgrade")
+	}
+	dropUpgradeTokens(r, upgrade)
+}
+
+// dropUpgradeTokens takes the names of the headers that were removed out of Connection.
+func dropUpgradeTokens(r *http.Request, upgrade bool) {
 	connection := r.Header["Connection"]
 	if len(connection) == 0 || len(connection) == 1 && isPersistence(connection[0]) {
 		return
 	}
 	gone := func(name string) bool {
-		return strings.EqualFold(name, "HTTP2-Settings") || upgrade == nil && strings.EqualFold(name, "Upgrade")
+		return strings.EqualFold(name, "HTTP2-Settings") || upgrade && strings.EqualFold(name, "Upgrade")
 	}
 	if slices.ContainsFunc(connection, func(value string) bool { return listHas(value, gone) }) {
 		keepConnection(r.Header, gone)

@@ -20,6 +20,11 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"a name that is a path after a matcher", "bearer_auth /a /b", `"/b" is no name`, ":2"},
 		{"a name that is too long", "bearer_auth " + strings.Repeat("a", 33), "is no name", ":2"},
 		{"an empty name", `bearer_auth ""`, "is no name", ":2"},
+		{"a name that is no matcher", "bearer_auth Closed", "a matcher comes first, and begins with @ or /", ":2"},
+		{"the name of a matcher without its sign", "bearer_auth Closed\n\t@Closed path /a", "this site has a matcher @Closed: a matcher begins with @", ":2"},
+		{"such a name before that of an endpoint", "bearer_auth closed api\n\t@closed path /a", "this site has a matcher @closed: a matcher begins with @", ":2"},
+		{"such a name after that of an endpoint", "bearer_auth api closed\n\t@closed path /a", "this site has a matcher @closed: a matcher begins with @", ":2"},
+		{"a matcher after a name that is there", "bearer_auth api @m\n\t@m path /a", "a matcher comes first", ":2"},
 		{"two names", "bearer_auth api web", `"web" is one too many`, ":2"},
 		{"two names after a matcher", "bearer_auth /a api web", `"web" is one too many`, ":2"},
 		{"a matcher after the name", "bearer_auth api @m", `"@m" is one too many`, ":2"},
@@ -72,6 +77,9 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"forward_token with an argument", "bearer_auth {\n\t\tforward_token yes\n\t}", "forward_token takes no argument", ":3"},
 		{"optional with an argument", "bearer_auth {\n\t\toptional on\n\t}", "optional takes no argument", ":3"},
 		{"shadow with an argument", "bearer_auth {\n\t\tshadow on\n\t}", "shadow takes no argument", ":3"},
+		{"off with an argument", "bearer_auth {\n\t\toff yes\n\t}", "off takes no argument", ":3"},
+		{"off beside scopes", "bearer_auth {\n\t\toff\n\t\tscopes a\n\t}", "off: it checks nothing", ""},
+		{"off behind a matcher", "bearer_auth /a {\n\t\toff\n\t}", "off: it checks nothing", ""},
 		{"shadow twice", "bearer_auth {\n\t\tshadow\n\t\tshadow\n\t}", "shadow is there twice", ":4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -89,6 +97,7 @@ func TestWhatBearerAuthAdaptsTo(t *testing.T) {
 	for _, test := range []struct{ name, directive, want string }{
 		{"alone", "bearer_auth", `{"handler": "bearer_auth", "defined_at": "Caddyfile:2"}`},
 		{"with a matcher for everything", "bearer_auth *", `{"handler": "bearer_auth", "defined_at": "Caddyfile:2"}`},
+		{"off", "bearer_auth {\n\t\toff\n\t}", `{"handler": "bearer_auth", "off": true, "defined_at": "Caddyfile:2"}`},
 		{"with a name", "bearer_auth api", `{"handler": "bearer_auth", "server": "api", "defined_at": "Caddyfile:2"}`},
 		{"with a path", "bearer_auth /v1/*", `{"handler": "bearer_auth", "match": [{"path": ["/v1/*"]}], "defined_at": "Caddyfile:2"}`},
 		{"with all", `bearer_auth @m api {
@@ -152,6 +161,7 @@ func TestUnknownServersFailTheLoad(t *testing.T) {
 	for _, test := range []struct{ name, sites, want string }{
 		{"with other names", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth /a api\n", 1), `there is no token_endpoint named "api", only ["default"]`},
 		{"with none at all", "http://127.0.0.1:%PORT% {\n\tbearer_auth\n}\n", `there is no token_endpoint named "default": add one, to any site`},
+		{"of a matcher without its sign", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth closed\n\t@closed not path /a\n", 1), `if closed is a matcher, write @closed: the name of a matcher begins with @`},
 		{"that only stands in the shadow", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth api {\n\t\tshadow\n\t}\n", 1), `there is no token_endpoint named "api"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -211,6 +221,9 @@ func TestErrorsOfBearerAuthInJSON(t *testing.T) {
 		"an open path that is none": {`"open": ["healthz"]`, "open healthz: a path begins with a slash"},
 		"everything open":           {`"open": ["/*"]`, "it would leave nothing to check"},
 		"an upgrade to h2c":         {`"upgrade": ["h2c"]`, "requests that nobody checks"},
+		"off beside scopes":         {`"off": true, "scopes": ["a"]`, "off: it checks nothing"},
+		"off with a matcher":        {`"off": true, "match": [{"path": ["/a"]}]`, "off: it checks nothing"},
+		"off with open paths":       {`"off": true, "open": ["/a"]`, "off: it checks nothing"},
 		"a matcher nobody knows":    {`"match": [{"nobody": {}}]`, "nobody"},
 		"a member nobody knows":     {`"scope": ["read"]`, "scope"},
 		"a header with a line end":  {`"copy_claims": [{"claim": "sub", "header": "X-User\r\nX-Role"}]`, "is not the name of a header"},

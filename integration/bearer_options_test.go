@@ -142,7 +142,7 @@ func TestShadowChangesNothingButLogs(t *testing.T) {
 	if lines := s.logged(func(line map[string]any) bool { return line["msg"] == "request would be refused" }); len(lines) != 5 {
 		t.Errorf("%d lines say that a request would be refused, want 5", len(lines))
 	}
-	if a := s.do(s.request("GET", "/who", "", "Authorization: "+good)); string(a.body) != "{http.auth.user.id}" {
+	if a := s.do(s.request("GET", "/who", "", "Authorization: "+good)); a.status != 200 || len(a.body) > 0 {
 		t.Errorf("shadow: a placeholder is set: %q", a.body)
 	}
 }

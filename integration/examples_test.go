@@ -51,6 +51,9 @@ func TestExamples(t *testing.T) {
 			e := startExample(t, name)
 			exercise(t, e)
 			e.stop()
+			for _, line := range warningsIn(e.printed()) {
+				t.Errorf("it is warned of: %v", line)
+			}
 			for _, file := range readDir(t, e.dir) {
 				if file != "examples" && file != ".caddy-grant-example" {
 					t.Errorf("it left %s behind", file)
@@ -205,6 +208,11 @@ func exampleSharedServer(t *testing.T, e *example) {
 		}
 	}
 	e.token("admin.localhost", "web", "demo-secret", "alice", "admin").want(t, 400, "invalid_scope")
+	a = e.token("admin.localhost", "ops", "demo-secret-of-ops", "alice", "admin")
+	a.want(t, 200, "")
+	if got := e.ask("admin.localhost", "GET", "/", "", "Authorization: Bearer "+a.text(t, "access_token")); got.status != 200 {
+		t.Errorf("ops: %d %s", got.status, got.body)
+	}
 }
 
 func exampleHS256(t *testing.T, e *example) {

@@ -133,8 +133,11 @@ func (s *site) in(t *testing.T) *site {
 // warnings are the module's so far.
 func (s *site) warnings() []map[string]any {
 	s.t.Helper()
-	return s.logged(func(line map[string]any) bool {
-		logger, _ := line["logger"].(string)
-		return line["level"] == "warn" && (strings.HasPrefix(logger, "grant") || logger == "http.handlers.token_endpoint" || logger == "http.handlers.bearer_auth")
-	})
+	return s.logged(isWarning)
+}
+
+// isWarning tells whether a line of the log is a warning of the module.
+func isWarning(line map[string]any) bool {
+	logger, _ := line["logger"].(string)
+	return line["level"] == "warn" && (strings.HasPrefix(logger, "grant") || logger == "http.handlers.token_endpoint" || logger == "http.handlers.bearer_auth")
 }

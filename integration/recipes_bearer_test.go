@@ -11,7 +11,8 @@ import (
 var bearerRecipeGroups = []readmeGroup{
 	{"open paths", []string{"open-paths"}, recipeOpenPaths},
 	{"handle_errors", []string{"handle-errors"}, recipeHandleErrors},
-	{"handle_errors that proxies", []string{"errors-to-app"}, recipeErrorsToApp},
+	{"handle_errors with pages", []string{"error-pages"}, recipeErrorPages},
+	{"an app that is meant to be open", []string{"open-app"}, recipeOpenApp},
 	{"a named route", []string{"named-route"}, recipeNamedRoute},
 	{"from basic_auth", []string{"migration"}, recipeMigration},
 	{"use from another site", []string{"other-site"}, recipeOtherSite},
@@ -67,14 +68,18 @@ func recipeHandleErrors(t *testing.T, blocks map[string]block) {
 	}
 }
 
-func recipeErrorsToApp(t *testing.T, blocks map[string]block) {
-	const shadow = "\t\tbearer_auth {\n\t\t\tcopy_claims sub>X-User\n\t\t\tshadow\n\t\t}\n"
+func recipeErrorPages(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
-	r.serve(blocks["errors-to-app"].text)
+	r.write("www/401.html", "Please log in.")
+	r.write("www/secret.txt", "for users only")
+	text := blocks["error-pages"].text
+	r.serve(text)
 	r.wantLogin()
-	r.wantBackend("/page") // refused, and with the app all the same
-	r.wantUser("/page", "")
-	r.wantUser("/admin/", "")
+	for _, path := range []string{"/page", "/secret.txt"} {
+		if a := r.do(r.request("GET", path, "")); a.status != 401 || string(a.body) != "Please log in." || a.header.Get("WWW-Authenticate") != `Bearer realm="default"` {
+			t.Errorf("%s: %d %q %v", path, a.status, a.body, a.header)
+		}
+	}
 	r.wantUser("/page", "alice", r.bearer())
 	for _, path := range []string{"/admin/..;/page", "/admin%2f..%2fpage", "//admin/page", "/admin;x"} { // refused, so that the app says nothing of a user
 		before := len(r.reasons())
@@ -88,23 +93,42 @@ func recipeErrorsToApp(t *testing.T, blocks map[string]block) {
 	}
 
 	// what the recipe is against
-	without := strings.Replace(blocks["errors-to-app"].text, shadow, "", 1)
-	if without == blocks["errors-to-app"].text {
-		t.Fatal("there is no shadow in the recipe")
+	r.serve(strings.Replace(text, "\t\trewrite * /{err.status_code}.html\n", "", 1))
+	if a := r.do(r.request("GET", "/secret.txt", "")); string(a.body) != "for users only" {
+		t.Errorf("without the rewrite: %d %q", a.status, a.body)
 	}
-	r.serve(without)
+	const app = "\thandle_errors {\n\t\treverse_proxy localhost:9000\n\t}\n"
+	toApp := text[:strings.Index(text, "\thandle_errors {")] + app + "}\n"
+	r.serve(toApp)
+	r.wantBackend("/page") // refused, and with the app all the same
 	r.wantUser("/page", "")
-	r.do(r.request("GET", "/admin/", "", "X-User: mallory"))
-	if got := r.lastReceived().Get("X-User"); got != "mallory" {
-		t.Errorf("after a handler before the check failed, the app takes the client for %q", got)
-	}
-	spelling := "{\n\tservers {\n\t\texpected_underscore_headers X_User\n\t}\n}\n"
-	for handler, left := range map[string]bool{shadow: false, "\t\trequest_header -X-User\n": true} {
-		r.serve(spelling + strings.Replace(blocks["errors-to-app"].text, shadow, handler, 1))
-		r.do(r.request("GET", "/admin/", "", "X_User: mallory"))
-		if got := r.lastReceived()["X_user"] != nil; got != left {
-			t.Errorf("with %q the app received %v", handler, r.lastReceived())
+	r.wantUser("/page", "alice", r.bearer())
+
+	// a handler that fails before the check
+	r.serve("{\n\tservers {\n\t\texpected_underscore_headers X_User\n\t}\n}\n" + strings.Replace(toApp, "\timport tokens\n",
+		"\timport tokens\n\tbasic_auth /admin/* {\n\t\tadmin $2a$10$4dnozm./4QlRyuncOi.D7e7FhymHy7mtbYUdV80rCn73EfrOSqrb2\n\t}\n", 1))
+	r.wantUser("/admin/", "")
+}
+
+func recipeOpenApp(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["open-app"].text)
+	for host, status := range map[string]int{"api.example.com": 401, "internal.example.com": 200} {
+		request := r.request("GET", "/page", "", "X-User: mallory", "X_User: mallory")
+		request.Host = host + ":" + strconv.Itoa(r.port)
+		if a := r.do(request); a.status != status {
+			t.Errorf("%s: %d %s", host, a.status, a.body)
 		}
+	}
+	if got := r.lastReceived(); got["X-User"] != nil || got["X_user"] != nil {
+		t.Errorf("the app takes the client for somebody: %v", got)
+	}
+
+	// it needs no endpoint, and names none
+	r.serve("internal.example.com {\n\tbearer_auth {\n\t\toff\n\t}\n\treverse_proxy localhost:9000\n}\n")
+	r.wantBackend("/page", "Authorization: Bearer x")
+	if r.lastReceived().Get("Authorization") == "" {
+		t.Error("the token of somebody else is gone")
 	}
 }
 

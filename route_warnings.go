@@ -1,0 +1,193 @@
+package caddygrant
+
+import (
+	"net"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
+	"go.uber.org/zap"
+)
+
+// What a config leaves open by how its routes lie to each other.
+
+// ofEndpoints is about a bearer_auth that stands before a token_endpoint: who wants a
+// token would need one.
+func (w *configWarnings) ofEndpoints() {
+	for _, p := range w.placements {
+		endpoint, ok := p.handler.(*Handler)
+		if !ok {
+			continue
+		}
+		host := ""
+		if len(p.hosts) > 0 && !strings.ContainsAny(p.hosts[0], "*{") {
+			host = p.hosts[0]
+		}
+		for _, check := range p.checks {
+			if !check.refusesAnonymous() || !check.checksRequest(exampleRequest(http.MethodPost, endpoint.Path, host)) {
+				continue
+			}
+			w.warn("a bearer_auth stands before the token_endpoint", p.where(),
+				"nobody can log in without a token: write token_endpoint before bearer_auth in a route, or leave its paths out of the check",
+				zap.String("bearer_auth", placement{handler: check}.where()), zap.String("path", endpoint.Path))
+		}
+	}
+}
+
+// refusesAnonymous tells whether a request without a token is refused, if it is checked.
+func (b *BearerAuth) refusesAnonymous() bool { return !b.Off && !b.Shadow && !b.Optional }
+
+// checksRequest tells whether the matchers say that a request has to be checked.
+func (b *BearerAuth) checksRequest(r *http.Request) (checks bool) {
+	if b.matchers == nil {
+		return true
+	}
+	defer func() {
+		if recover() != nil { // a matcher that wants more of a request than there is
+			checks = false
+		}
+	}()
+	matches, err := b.matchers.AnyMatchWithError(r)
+	return err == nil && matches
+}
+
+// ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else as
+// well. A bearer_auth says itself which requests it leaves alone, and one that is off says
+// that this is meant.
+func (w *configWarnings) ofUpstreams() {
+	checked := make(map[string]placement)
+	for _, p := range w.placements {
+		if proxy, ok := p.handler.(*reverseproxy.Handler); ok && slices.ContainsFunc(p.checks, isOn) && !asksElsewhere(proxy) {
+			for _, upstream := range upstreamsOf(proxy, p.root) {
+				if _, ok := checked[upstream]; !ok {
+					checked[upstream] = p
+				}
+			}
+		}
+	}
+	for _, p := range w.placements {
+		proxy, ok := p.handler.(*reverseproxy.Handler)
+		if w.enough(upstreamWarning) {
+			return
+		}
+		if !ok || len(p.checks) > 0 || p.elsewhere || p.inErrors || asksElsewhere(proxy) {
+			continue
+		}
+		for _, upstream := range upstreamsOf(proxy, p.root) {
+			behind, ok := checked[upstream]
+			if !ok {
+				continue
+			}
+			w.warn(upstreamWarning, p.place,
+				"put one bearer_auth before both, and say there what is open; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
+				zap.String("upstream", strings.TrimSuffix(upstream, "\x00")), zap.String("site", p.site()),
+				zap.String("bearer_auth", placement{handler: behind.checks[slices.IndexFunc(behind.checks, isOn)], place: behind.place}.where()))
+		}
+	}
+}
+
+// upstreamsOf names what a proxy sends requests to, in one way for each. What listens
+// there for PHP serves the files of a root.
+func upstreamsOf(h *reverseproxy.Handler, root string) []string {
+	suffix := ""
+	if transport, ok := h.Transport.(*fastcgi.Transport); ok {
+		if transport.Root != "" && transport.Root != "{http.vars.root}" {
+			root = transport.Root
+		}
+		suffix = "\x00" + root
+	}
+	var all []string
+	for _, upstream := range h.Upstreams {
+		if upstream.Dial != "" {
+			all = append(all, dialed(upstream.Dial)+suffix)
+		}
+	}
+	if dns, ok := h.DynamicUpstreams.(*reverseproxy.AUpstreams); ok {
+		all = append(all, dialed(net.JoinHostPort(dns.Name, dns.Port))+suffix)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// dialed is the address of an upstream in one spelling: all that leads to this machine is one host.
+func dialed(dial string) string {
+	dial = caddy.NewReplacer().ReplaceKnown(dial, "")
+	address, err := caddy.ParseNetworkAddress(dial)
+	if err != nil || address.Network == "" {
+		return dial
+	}
+	if address.IsUnixNetwork() {
+		return "unix/" + path.Clean(address.Host)
+	}
+	host := strings.ToLower(strings.TrimSuffix(address.Host, "."))
+	if ip := net.ParseIP(host); ip != nil {
+		host = ip.String()
+		if ip.IsLoopback() || ip.IsUnspecified() {
+			host = "localhost"
+		}
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(uint64(address.StartPort), 10))
+}
+
+// ofErrorRoutes is about handle_errors, to which a request goes that bearer_auth has
+// refused: what proxies or serves files there gives it what it asked for after all.
+func (w *configWarnings) ofErrorRoutes() {
+	checks := slices.DeleteFunc(slices.Clone(w.placements), func(p placement) bool {
+		b, ok := p.handler.(*BearerAuth)
+		return !ok || b.Off || b.Shadow || p.inErrors
+	})
+	for _, p := range w.placements {
+		what := ""
+		switch handler := p.handler.(type) {
+		case *reverseproxy.Handler:
+			if !asksElsewhere(handler) {
+				what = "proxies"
+			}
+		case *fileserver.FileServer:
+			what = "serves files"
+		}
+		if what == "" || !p.inErrors || len(p.errors) == 0 || p.fixed || slices.ContainsFunc(p.checks, func(b *BearerAuth) bool { return b.Off || b.refusesAnonymous() }) {
+			continue
+		}
+		message := "handle_errors " + what + " where a bearer_auth refuses"
+		if w.enough(message) {
+			continue
+		}
+		i := slices.IndexFunc(checks, func(check placement) bool { return check.sharesHosts(p) && check.comesTo(p) })
+		if i < 0 {
+			continue
+		}
+		w.warn(message, p.place,
+			"a refused request gets what it asked for: rewrite to one page first, as in \"rewrite * /{err.status_code}.html\", or name statuses that bearer_auth does not send, as in \"handle_errors 404\"",
+			zap.String("site", p.site()), zap.String("bearer_auth", checks[i].where()))
+	}
+}
+
+// comesTo tells whether an error of a handler gets to an error route: those of a subroute
+// are for what is below it, those of the server for everything.
+func (p placement) comesTo(route placement) bool {
+	owner, _, _ := strings.Cut(route.place, "/errors/")
+	return strings.HasPrefix(p.place+"/", owner+"/") || strings.Contains(p.place, "/named_routes/")
+}
+
+func isOn(b *BearerAuth) bool { return !b.Off }
+
+// remedyAt says what is wrong where a request without a token is refused at the path of a
+// token endpoint: it has not got so far.
+func (a *App) remedyAt(r *http.Request) string {
+	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(routes *routes) bool { return routes.all.Match(r) }) {
+		return ""
+	}
+	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
+}
+
+const upstreamWarning = "an app is proxied with a bearer_auth before it, and without"
