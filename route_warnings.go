@@ -43,18 +43,15 @@ func (w *configWarnings) ofEndpoints() {
 // refusesAnonymous tells whether a request without a token is refused, if it is checked.
 func (b *BearerAuth) refusesAnonymous() bool { return !b.Off && !b.Shadow && !b.Optional }
 
-// checksRequest tells whether the matchers say that a request has to be checked.
+// checksRequest tells whether a request has to be checked.
 func (b *BearerAuth) checksRequest(r *http.Request) (checks bool) {
-	if b.matchers == nil {
-		return true
-	}
 	defer func() {
 		if recover() != nil { // a matcher that wants more of a request than there is
 			checks = false
 		}
 	}()
-	matches, err := b.matchers.AnyMatchWithError(r)
-	return err == nil && matches
+	needed, _, err := b.needsCheck(r)
+	return err == nil && needed
 }
 
 // ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else as

@@ -81,16 +81,6 @@ func recipeErrorPages(t *testing.T, blocks map[string]block) {
 		}
 	}
 	r.wantUser("/page", "alice", r.bearer())
-	for _, path := range []string{"/admin/..;/page", "/admin%2f..%2fpage", "//admin/page", "/admin;x"} { // refused, so that the app says nothing of a user
-		before := len(r.reasons())
-		r.sendRaw(r.spelled("GET", path, basic("admin", "admin-password"), "X-User: mallory", "Connection: close"))
-		if len(r.reasons()) == before {
-			t.Errorf("%s is not refused", path)
-		}
-		if got := r.lastReceived().Get("X-User"); got != "" {
-			t.Errorf("%s: the app takes the client for %q", path, got)
-		}
-	}
 
 	// what the recipe is against
 	r.serve(strings.Replace(text, "\t\trewrite * /{err.status_code}.html\n", "", 1))
