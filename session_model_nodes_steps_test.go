@@ -166,7 +166,7 @@ func (m *modelRun) sweep(t *rapid.T) {
 		swept session.Swept
 		err   error
 	)
-	r := m.watch(n, func(ctx context.Context) { swept, err = n.sessions().Sweep(ctx, n.sessions().lifetime()) })
+	r := m.watch(n, func(ctx context.Context) { swept, err = n.sessions().Sweep(ctx) })
 	if m.disk.stuckCalls() > 0 {
 		m.releaseAll()
 	}

@@ -266,7 +266,7 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 func (m *modelRun) poll(t *rapid.T) {
 	n := m.node(t)
 	var err error
-	r := m.watch(n, func(ctx context.Context) { err = n.sessions().Poll(ctx, n.sessions().lifetime()) })
+	r := m.watch(n, func(ctx context.Context) { err = n.sessions().Poll(ctx) })
 	t.Logf("%d: poll at %s: %v", m.op, n.letter(), err)
 	if err != nil && !m.shaky(r) {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 )
 
 // checkAccessToken verifies a token and holds it against what is true now, with what is in
-// memory. What never changes about a token is checked once. An error is the reason for the
+// memory; a process that has not read the revocations yet asks storage for its session. What never changes about a token is checked once. An error is the reason for the
 // log, and the token beside it says whose it was, if this server issued it; an
 // uncheckedError is no fault of the token.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
@@ -39,12 +39,11 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	if err != nil {
 		return token, err
 	}
-	revoked, known := s.sessions.memory.InView(token.session)
-	switch {
+	switch revoked, err := s.sessions.revoked(ctx, token.session); {
+	case err != nil:
+		return nil, uncheckedError("the revoked sessions were not read yet")
 	case revoked:
 		return token, tokenError("its session was revoked")
-	case !known:
-		return nil, uncheckedError("the revoked sessions were not read yet")
 	}
 	if !remembered || before.user != user {
 		keys.checked.add(digest, checkedToken{token: token, user: user, size: token.memory(len(raw))})

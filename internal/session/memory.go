@@ -5,19 +5,23 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Memory is what a process knows of the sessions of one server besides what is in storage: whose turn it is, which
 // answers were never handed out, and the view of revocations. All Stores of the same sessions share one, also across a
-// reload of the config. It has no goroutine of its own.
+// reload of the config. It has no goroutine of its own but for a reading that takes long.
 type Memory struct {
 	mutexes     mutexes
 	undelivered undelivered
 	view        view
+	asked       asked
 
-	slots             chan struct{} // for what runs in storage
-	polling, sweeping sync.Mutex
+	slots                      chan struct{} // for what runs in storage
+	polling, reading, sweeping sync.Mutex
+	background                 atomic.Pointer[backgroundReading] // the last one
+	sweepDue                   map[string]string                 // hours of the feed to the day after which half of it can go
 }
 
 // NewMemory returns an empty memory.
@@ -25,7 +29,8 @@ func NewMemory() *Memory {
 	return &Memory{
 		mutexes:     mutexes{held: make(map[ID]*mutex)},
 		undelivered: undelivered{answers: make(map[ID]answer)},
-		view:        view{revoked: make(map[ID]string), read: make(map[string]bool)},
+		view:        newView(),
+		asked:       newAsked(),
 		slots:       make(chan struct{}, maxCalls),
 	}
 }
