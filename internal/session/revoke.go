@@ -53,8 +53,9 @@ func (s *Store) revoke(ctx context.Context, id ID) error {
 	return nil
 }
 
-// announce writes the entry of the feed. An hour before the newest one is read no more at some time, see feedHour: so
-// when the entry is there, the hour still has to be the newest.
+// announce writes the entry of the feed. An hour is read no more some time after there is a newer one, see feedHour: so
+// when the entry is there, its hour still has to be the newest. An entry that took so long that nobody waits any more is
+// looked after all the same, or it would be one that some nodes find and others do not.
 func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 	newest, err := s.newestHour(ctx)
 	if err != nil {
@@ -64,6 +65,11 @@ func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 		hour := max(newest, hourOf(s.now())) // this node's clock may be behind
 		if err := s.ensure(ctx, path.Join(s.feedKey(hour), id.String()), note); err != nil {
 			return err
+		}
+		if expired(ctx) != nil {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+			defer cancel()
 		}
 		if newest, err = s.newestHour(ctx); err != nil || newest <= hour {
 			return err
