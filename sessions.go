@@ -78,7 +78,7 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 			return
 		}
 		if errors.Is(err, session.ErrReading) {
-			reading, err = true, nil
+			err = nil
 		}
 		switch {
 		case err != nil && !failing:
