@@ -72,15 +72,29 @@ func largeFeed(t *testing.B, entries int) {
 		_ = s.Poll(t.Context())
 	}
 	report("until all is read")
-	per := float64(heap()-before) / float64(entries)
-	cpu, begun = cpuTime(), time.Now()
 	poll := func(what string, span time.Duration) {
 		for since := time.Now(); time.Since(since) < span; time.Sleep(2 * time.Second) {
 			_ = s.Poll(t.Context())
 		}
 		report(what)
 	}
-	poll("the first minutes, in which hours close", closingAfter+30*time.Second)
+	closing := func() bool {
+		memory.view.mu.RLock()
+		defer memory.view.mu.RUnlock()
+		for _, h := range memory.view.hours {
+			if !h.passed.IsZero() && !h.final {
+				return true
+			}
+		}
+		return len(memory.view.hours) == 1
+	}
+	for closing() {
+		_ = s.Poll(t.Context())
+		time.Sleep(2 * time.Second)
+	}
+	report("until the hour is final, and not read again")
+	per := float64(heap()-before) / float64(entries)
+	cpu, begun = cpuTime(), time.Now()
 	poll("from then on", 30*time.Second)
 	hours, _ := os.ReadDir(filepath.Dir(folder))
 	t.Logf("%.1f bytes of memory an entry; hours: %v", per, hours)
