@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -124,20 +125,25 @@ func TestACrowdedHourThatStaysTheNewestIsReadRarely(t *testing.T) {
 // tray is a storage that has a feed only, and finds things in it quickly.
 type tray struct {
 	certmagic.Storage
+	mu    sync.Mutex
 	hours map[string][]string
 }
 
 func (f *tray) Store(_ context.Context, key string, _ []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	folder, _ := path.Split(key)
 	f.hours[path.Clean(folder)] = append(f.hours[path.Clean(folder)], key)
 	return nil
 }
 
 func (f *tray) List(_ context.Context, key string, _ bool) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if strings.HasSuffix(key, "/revocations") {
 		return slices.Collect(maps.Keys(f.hours)), nil
 	}
-	return f.hours[key], nil
+	return slices.Clone(f.hours[key]), nil
 }
 
 // A flood gets some hours ahead of the clock and no more, by as many nodes as there are.

@@ -76,6 +76,9 @@ func (w *modelWorld) strike(t *rapid.T, n *node) (ctx context.Context, faulted b
 		n.storage.release()
 		synctest.Wait()
 		time.Sleep(30 * time.Second) // until all has ended that waits for a context
+		if running := n.memory.background.Load(); running != nil {
+			<-running.ended
+		}
 		n.storage.comesTrue()
 		w.storage.locksGoStale()
 		n.storage.mu.Lock()
