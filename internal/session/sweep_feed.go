@@ -22,9 +22,12 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 		newest = hours[len(hours)-1]
 	}
 	for _, hour := range slices.Backward(hours) {
-		day := hour[:len(dayLayout)]
-		if !isPast(max(day, s.memory.sweepDue[hour]), now) {
-			continue // as a rule, nobody revokes a session that is over
+		day, soonest := hour[:len(dayLayout)], hour[:len(dayLayout)] // as a rule, nobody revokes a session that is over
+		if hour > hourOf(latest.Add(24*time.Hour)) {
+			soonest = "" // of a clock that was wrong
+		}
+		if !isPast(max(soonest, s.memory.sweepDue[hour]), now) {
+			continue
 		}
 		names, err := s.list(ctx, s.feedKey(hour))
 		if err != nil {
@@ -32,7 +35,7 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 		}
 		entries := feedEntries(names, day, latest)
 		s.memory.sweepDue[hour] = halfPast(entries)
-		if !isPast(max(day, s.memory.sweepDue[hour]), now) {
+		if !isPast(max(soonest, s.memory.sweepDue[hour]), now) {
 			continue
 		}
 		if hour == newest {

@@ -253,6 +253,31 @@ func TestOneEntryKeepsNoOthers(t *testing.T) {
 	})
 }
 
+// An hour that a wrong clock has made is swept when its sessions are over, and not when its time has come.
+func TestAnHourThatIsAheadOfTheClockIsSweptByItsSessions(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		days(t, n, 400)
+		over, live := NewID(time.Now()), NewID(time.Now().AddDate(0, 0, 300))
+		for _, id := range []ID{over, live} {
+			put(t, storage, "revocations/2090010100/"+id.String(), "")
+		}
+		put(t, storage, "revocations/2090010101/"+over.String(), "")
+		put(t, storage, "revocations/2090010102/page", "")
+		must(t, n.Revoke(t.Context(), live))
+		time.Sleep(8*24*time.Hour - time.Second)
+		n.wantSwept(t, Swept{})
+		time.Sleep(time.Second)
+		n.wantSwept(t, Swept{Hours: 1, Objects: 1})
+		time.Sleep(301 * 24 * time.Hour)
+		n.wantSwept(t, Swept{Days: 1, Hours: 1, Objects: 1 + 2}) // and its marker
+		if keys := storage.keys("revocations/"); len(keys) != 2 {
+			t.Errorf("left: %q", keys) // the newest hour
+		}
+	})
+}
+
 // Whoever revokes writes into the newest hour, and if that could vanish, into one that nobody reads any more.
 func TestTheNewestHourIsNotSwept(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
