@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -15,31 +16,16 @@ import (
 
 // polled takes in that a node has read the revocations, or may have.
 func (m *modelRun) polled(t *rapid.T, n *modelNode, r modelReply, did, may bool) {
-	at := m.at(n)
 	for _, s := range m.sessions {
 		s.become(func(w modelWorld) []modelWorld {
 			switch {
 			case did:
-				return []modelWorld{w.learn(at)}
+				return []modelWorld{w.learn(n.number)}
 			case may:
-				return []modelWorld{w, w.learn(at)}
+				return []modelWorld{w, w.learn(n.number)}
 			}
 			return []modelWorld{w}
 		})
-	}
-	if did {
-		m.blind[n.number] = false
-	}
-	if m.disk.stuckCalls() > 0 {
-		// what comes late may forget what has been learned since
-		m.later = append(m.later, modelLater{n.number, func() {
-			for _, s := range m.sessions {
-				s.become(func(w modelWorld) []modelWorld {
-					w.knows[n.number] = false
-					return []modelWorld{w}
-				})
-			}
-		}})
 	}
 	m.restartTheDead(t)
 }
@@ -126,7 +112,7 @@ func (m *modelRun) restartNode(t *rapid.T, n *modelNode) {
 	for _, s := range m.sessions {
 		s.become(func(w modelWorld) []modelWorld { return []modelWorld{w.forget(n.number)} })
 	}
-	m.blind[n.number] = true
+	maps.DeleteFunc(m.asked, func(a modelAsked, _ time.Time) bool { return a.node == n.number })
 	m.disk.processes[n.number] = new(modelProcess)
 	n.stop()
 	var err error
@@ -166,7 +152,7 @@ func (m *modelRun) sweep(t *rapid.T) {
 		swept session.Swept
 		err   error
 	)
-	r := m.watch(n, func(ctx context.Context) { swept, err = n.sessions().Sweep(ctx, n.sessions().lifetime()) })
+	r := m.watch(n, func(ctx context.Context) { swept, err = n.sessions().Sweep(ctx) })
 	if m.disk.stuckCalls() > 0 {
 		m.releaseAll()
 	}
@@ -191,7 +177,7 @@ func (m *modelRun) sweep(t *rapid.T) {
 			m.removeDay(day, sessions, r.faults == 0)
 		}
 	}
-	m.removeHours(at)
+	m.removeEntries(at)
 	m.restartTheDead(t)
 }
 
@@ -221,19 +207,18 @@ func (m *modelRun) removeDay(day string, sessions []*modelSession, sure bool) {
 	}
 }
 
-// removeHours takes in that old hours of the feed may be gone.
-func (m *modelRun) removeHours(at modelMoment) {
-	oldest := modelHour(at.wall.Add(-time.Hour - modelTokenLife - (modelSweepWait - 24*time.Hour)))
+// removeEntries takes in that the feed may not have sessions any more that were over long ago.
+func (m *modelRun) removeEntries(at modelMoment) {
 	for _, s := range m.sessions {
+		if begins, _ := time.Parse("20060102", s.day); at.wall.Before(begins.Add(modelSweepWait)) {
+			continue
+		}
 		s.become(func(w modelWorld) []modelWorld {
-			if w.feed == feedHas && w.hour <= oldest {
+			if w.feed != feedWithout {
 				w.feed = feedHad
 			}
 			return []modelWorld{w}
 		})
-	}
-	if m.newest <= oldest {
-		m.newest = 0
 	}
 }
 

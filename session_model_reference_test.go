@@ -21,7 +21,6 @@ type modelWorld struct {
 	over       bool     // what was stored of it has been removed
 	revoked    bool
 	feed       modelFeed
-	hour       int64 // the hour of the feed's entry, or an earlier one
 	knows      [2]bool
 	lost       [2]modelLost
 }
@@ -31,6 +30,7 @@ type modelFeed int
 
 const (
 	feedWithout modelFeed = iota
+	feedMayHave           // nobody was told that it is there
 	feedHas
 	feedHad // no demands any more: it was removed
 )
@@ -129,22 +129,23 @@ func (w modelWorld) lose(answer int, at modelMoment) modelWorld {
 }
 
 // end revokes the session.
-func (w modelWorld) end(at modelMoment, newest int64) modelWorld {
-	w.knows[at.node] = true
-	return w.halfEnd(at, newest, true)
-}
-
-func (w modelWorld) halfEnd(at modelMoment, newest int64, feed bool) modelWorld {
-	w.revoked = true
-	if feed && w.feed == feedWithout {
-		w.feed, w.hour = feedHas, max(modelHour(at.began), newest)
+func (w modelWorld) end(at modelMoment) modelWorld {
+	w.revoked, w.knows[at.node] = true, true
+	if w.feed < feedHas {
+		w.feed = feedHas
 	}
 	return w
 }
 
 // ends is what a revocation that fails leaves behind.
-func (w modelWorld) ends(at modelMoment, newest int64) []modelWorld {
-	return []modelWorld{w, w.halfEnd(at, newest, false), w.halfEnd(at, newest, true), w.end(at, newest)}
+func (w modelWorld) ends(at modelMoment) []modelWorld {
+	marked := w
+	marked.revoked = true
+	written := marked
+	if w.feed == feedWithout {
+		written.feed = feedMayHave
+	}
+	return []modelWorld{w, marked, written, w.end(at)}
 }
 
 // remove is what a sweep leaves of the session.
@@ -159,16 +160,14 @@ func (w modelWorld) forget(node int) modelWorld {
 	return w
 }
 
-// learn is what a node knows that has read the feed.
-func (w modelWorld) learn(at modelMoment) modelWorld {
-	w.knows[at.node] = w.feed == feedHas && w.hour >= modelHour(at.wall.Add(-modelTokenLife-time.Hour))
+// learn is what a node knows that has read the feed, for as long as it runs.
+func (w modelWorld) learn(node int) modelWorld {
+	w.knows[node] = w.knows[node] || w.feed == feedHas
 	return w
 }
 
 // stored tells whether there is something of the session to remove.
 func (w modelWorld) stored() bool { return !w.over && (w.answer != 0 || w.damaged || w.revoked) }
-
-func modelHour(t time.Time) int64 { return t.Unix() / 3600 }
 
 // modelSession is a session and its worlds.
 type modelSession struct {
@@ -220,7 +219,6 @@ type modelRefresh struct {
 	scope      string // of the answer
 	refused    bool   // because of the scope
 	torn       bool   // half of the record is in storage
-	newest     int64
 }
 
 // outcomes are those of a refresh. slips are what can be true as well after it failed for
@@ -231,8 +229,8 @@ func (q modelRefresh) outcomes(w modelWorld, at modelMoment) (right []modelOutco
 		case verdict == worthNothing:
 			right = append(right, modelOutcome{modelInvalidGrant, w})
 		case verdict == worthTheEnd:
-			right = append(right, modelOutcome{modelInvalidGrant, w.end(at, q.newest)})
-			slips = append(slips, w.ends(at, q.newest)...)
+			right = append(right, modelOutcome{modelInvalidGrant, w.end(at)})
+			slips = append(slips, w.ends(at)...)
 		case q.refused:
 			right = append(right, modelOutcome{modelAnswer{status: http.StatusBadRequest, code: codeInvalidScope}, w})
 		case verdict == worthNext && q.torn:
@@ -253,6 +251,5 @@ func (q modelRefresh) outcomes(w modelWorld, at modelMoment) (right []modelOutco
 const (
 	modelTokenTTL  = time.Hour
 	modelLeeway    = 30 * time.Second
-	modelTokenLife = modelTokenTTL + modelLeeway
 	modelSweepWait = 8 * 24 * time.Hour // after the day begins on which a session ends
 )

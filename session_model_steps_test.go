@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // These are the steps of TestModelOfSessions that clients take.
@@ -125,10 +127,8 @@ func (m *modelRun) exchange(t *rapid.T, n *modelNode, client modelClient, token 
 		scope:      strings.Join(left, " "),
 		refused:    beyond || !some || len(scopes) == 0,
 		torn:       r.torn > 0,
-		newest:     m.newest,
 	}
 	m.judge(t, n, what, s, r, r.answer(), q.outcomes)
-	m.noteFeed(s)
 	if r.status == http.StatusOK {
 		m.issue(t, n, r, s)
 	}
@@ -152,20 +152,6 @@ func (m *modelRun) accepts(n *modelNode, token *modelToken) bool {
 		at.Add(-modelLeeway).Before(time.Unix(token.expires, 0)) && !at.Add(modelLeeway).Before(time.Unix(token.issued, 0))
 }
 
-// noteFeed keeps the newest hour that the feed has for sure.
-func (m *modelRun) noteFeed(s *modelSession) {
-	hour, first := int64(0), true
-	for w := range s.worlds {
-		if w.feed != feedHas {
-			return
-		}
-		if first || w.hour < hour {
-			hour, first = w.hour, false
-		}
-	}
-	m.newest = max(m.newest, hour)
-}
-
 func (m *modelRun) revoke(t *rapid.T) {
 	token := m.token(t, anyModelToken)
 	if token == nil {
@@ -180,9 +166,8 @@ func (m *modelRun) revoke(t *rapid.T) {
 		return
 	}
 	m.judge(t, n, what, s, r, r.answer(), func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
-		return []modelOutcome{{modelOK, w.end(at, m.newest)}}, w.ends(at, m.newest)
+		return []modelOutcome{{modelOK, w.end(at)}}, w.ends(at)
 	})
-	m.noteFeed(s)
 }
 
 func (m *modelRun) introspect(t *rapid.T) {
@@ -237,45 +222,55 @@ func (m *modelRun) bearer(t *rapid.T) {
 }
 
 // present shows a token to an edge. A session that was revoked is refused for sure where the
-// node must know of it, and one that was not is never refused.
+// node must know of it, and one that was not is never refused. A node that has not read the
+// revocations yet goes by what storage has, and by what it was told of the session lately.
 func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken) {
 	what := "bearer check at " + n.letter() + " of " + token.String()
+	id, _ := session.ParseID(token.session.sid)
+	known, complete := n.sessions().memory.InView(id)
+	asks := !known && !complete
 	r := m.get(n, edge, token.raw)
 	left, _ := m.copies[n.number][token.session.user].narrowed(token.scopes) // of today
 	pass, refused := modelAnswer{status: http.StatusOK}, modelAnswer{status: http.StatusUnauthorized}
-	switch {
-	case m.blind[n.number] && n.sessions().memory.ViewReadAt().IsZero():
-		pass.status = http.StatusServiceUnavailable
-	case !modelWithin(modelDemands[edge], left):
+	if !modelWithin(modelDemands[edge], left) {
 		pass.status = http.StatusForbidden
 	}
 	if !m.accepts(n, token) {
 		m.wantExactly(t, what, r, refused)
 		return
 	}
-	if r.faults > 0 || r.took > 0 {
+	if !asks && (r.faults > 0 || r.took > 0) {
 		t.Fatalf("%s asks storage", what)
 	}
-	m.judge(t, n, what, token.session, r, modelAnswer{status: r.status}, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
+	got, passed := modelAnswer{status: r.status}, modelAsked{n.number, token.session.number}
+	lately := time.Since(m.asked[passed]) < time.Duration(n.sessions().poll)
+	m.judge(t, n, what, token.session, r, got, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
-		if w.revoked { // a node that has read nothing yet may have revoked it itself
+		over := asks && w.over
+		if w.revoked || over { // a node that has read nothing yet may have revoked it itself
 			right = append(right, modelOutcome{refused, w})
 		}
-		if !w.knows[at.node] {
+		if !w.knows[at.node] && (!asks || !w.revoked && !over || lately) {
 			right = append(right, modelOutcome{pass, w})
+		}
+		if asks && m.shaky(r) {
+			right = append(right, modelOutcome{modelAnswer{status: http.StatusServiceUnavailable}, w})
 		}
 		return right, nil
 	})
+	if asks && got == pass && !lately {
+		m.asked[passed] = r.began
+	}
 }
 
 // poll reads the revocations of the other node.
 func (m *modelRun) poll(t *rapid.T) {
 	n := m.node(t)
 	var err error
-	r := m.watch(n, func(ctx context.Context) { err = n.sessions().Poll(ctx, n.sessions().lifetime()) })
+	r := m.watch(n, func(ctx context.Context) { err = n.sessions().Poll(ctx) })
 	t.Logf("%d: poll at %s: %v", m.op, n.letter(), err)
 	if err != nil && !m.shaky(r) {
 		t.Fatal(err)
 	}
-	m.polled(t, n, r, err == nil, false)
+	m.polled(t, n, r, err == nil, err != nil)
 }

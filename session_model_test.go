@@ -47,20 +47,22 @@ type modelRun struct {
 	faulty bool
 	disk   *modelDisk
 	nodes  [2]*modelNode
-	blind  [2]bool // may not have read the revocations yet
 
 	users    []modelUser    // as the operator wants them
 	copies   [2][]modelUser // as the nodes have them
 	sessions []*modelSession
 	tokens   []*modelToken
 	swept    map[string]bool // days whose sessions are over, or may be: false
-	newest   int64           // hour of the feed that there is at least
+	asked    map[modelAsked]time.Time
 	op       int
 
 	later    []modelLater // what stuck calls of a node may yet do
 	released time.Time    // when they went on
 	locks    time.Time    // until when locks may be left behind
 }
+
+// modelAsked is a node that was told by storage of a session, by their numbers, that it is good.
+type modelAsked struct{ node, session int }
 
 type modelLater struct {
 	node int
@@ -78,6 +80,7 @@ func newModelRun(t *rapid.T, clock *atomic.Int64, grace time.Duration, faulty bo
 		disk:   newModelDisk(!faulty || rapid.Bool().Draw(t, "storage obeys contexts")),
 		users:  []modelUser{{name: "alice", id: "u-1"}, {name: "bob", scopes: []string{"a", "b"}}},
 		swept:  make(map[string]bool),
+		asked:  make(map[modelAsked]time.Time),
 	}
 	modelDisks.Store(m.name, m.disk)
 	for i := range m.nodes {

@@ -23,10 +23,9 @@ type serverSessions struct {
 
 	followed bool // whether it keeps up with revocations
 
-	logger   *zap.Logger
-	server   string
-	poll     time.Duration
-	lifetime func() time.Duration // of the longest-lived access token, or more
+	logger *zap.Logger
+	server string
+	poll   time.Duration
 }
 
 // pooledMemory is a memory as a value of the pool.
@@ -53,45 +52,62 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 	return &serverSessions{
 		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
 			WithWitness(s.keys.store.SecretName()),
-		memory:   memory,
-		bounds:   s.throttle.bounds,
-		poolKey:  poolKey,
-		logger:   s.logger,
-		server:   s.Name,
-		poll:     time.Duration(s.RevocationPoll),
-		lifetime: func() time.Duration { return max(s.longestTokenLife(), shortestMemory) },
+		memory:  memory,
+		bounds:  s.throttle.bounds,
+		poolKey: poolKey,
+		logger:  s.logger,
+		server:  s.Name,
+		poll:    time.Duration(s.RevocationPoll),
 	}, nil
 }
 
-// readRevocations takes over what storage has, so that a new process lets no revoked token
-// pass. A storage that is down is logged: followRevocations tries again.
+// readRevocations takes over what storage has, so that a new process need not ask for one
+// session after the other. What does not go quickly goes on later, see followRevocations.
 func (x *serverSessions) readRevocations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if err := x.Poll(ctx, x.lifetime()); err != nil {
+	switch err := x.Poll(ctx); {
+	case errors.Is(err, session.ErrReading):
+		x.logger.Info("revocations are still being read; until that is done, storage is asked for each session")
+	case err != nil:
 		x.logger.Error("reading revocations from storage; trying again at start", storageFailure(err)...)
 	}
 }
 
 // followRevocations learns of sessions that other nodes revoke, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context) {
-	failing := false
+	failing, reading := false, x.memory.ViewReadAt().IsZero()
 	for sleep(ctx, x.untilPoll()) {
-		err := x.Poll(ctx, x.lifetime())
-		switch {
-		case ctx.Err() != nil:
+		err := x.Poll(ctx)
+		if ctx.Err() != nil {
 			return
+		}
+		if errors.Is(err, session.ErrReading) {
+			err = nil
+		}
+		switch {
 		case err != nil && !failing:
 			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", storageFailure(err)...)
 		case err == nil && failing:
 			x.logger.Info("revocations are read from storage again")
 		}
 		failing = err != nil
+		if reading && !x.memory.ViewReadAt().IsZero() {
+			reading = false
+			x.logger.Info("read the revocations in storage", zap.Int("sessions", x.memory.ViewSize()))
+		}
 		observeView(x.server, x.memory.ViewReadAt())
 	}
 }
 
-// untilPoll is not long before the first reading, without which no token passes.
+// revoked tells whether a session is, for a check of its token: by what is in memory, or by
+// storage where that has not been read yet.
+func (x *serverSessions) revoked(ctx context.Context, id session.ID) (bool, error) {
+	return x.IsRevoked(ctx, id, x.poll)
+}
+
+// untilPoll is not long before the first reading, without which storage is asked for each
+// session.
 func (x *serverSessions) untilPoll() time.Duration {
 	if x.memory.ViewReadAt().IsZero() {
 		return min(x.poll, time.Second)
@@ -106,7 +122,7 @@ func (x *serverSessions) sweep(ctx context.Context) {
 	wait := jitter(time.Hour)
 	for sleep(ctx, wait) {
 		wait = time.Hour + jitter(time.Hour)
-		swept, err := x.Sweep(ctx, x.lifetime())
+		swept, err := x.Sweep(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -147,10 +163,6 @@ func errStorage(ctx context.Context, cause error) error {
 	}
 	return errStorageUnavailable(cause)
 }
-
-// shortestMemory is how long a revocation is kept in mind at least: a config that makes
-// access tokens live shorter knows nothing of the longer ones that were issued before.
-const shortestMemory = 24 * time.Hour
 
 // sleep waits, or returns false when ctx ends.
 func sleep(ctx context.Context, d time.Duration) bool {

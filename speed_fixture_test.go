@@ -70,7 +70,7 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 	if err := site.endpoint.server.keys.attempt(ctx); err != nil {
 		b.Fatal(err)
 	}
-	if err := site.endpoint.server.sessions.Poll(ctx, site.endpoint.server.sessions.lifetime()); err != nil {
+	if err := site.endpoint.server.sessions.Poll(ctx); err != nil {
 		b.Fatal(err)
 	}
 	return site

@@ -12,9 +12,10 @@ import (
 )
 
 // checkAccessToken verifies a token and returns what is left of it now, by what is in
-// memory: see narrowed. What never changes about a token is checked once. An error is the
-// reason for the log, and the token beside it says whose it was, if this server issued it;
-// an uncheckedError is no fault of the token.
+// memory: see narrowed. Only a process that has not read the revocations yet asks storage,
+// for the token's session. What never changes about a token is checked once. An error is
+// the reason for the log, and the token beside it says whose it was, if this server issued
+// it; an uncheckedError is no fault of the token.
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
@@ -39,12 +40,11 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	if err != nil {
 		return token, err
 	}
-	revoked, known := s.sessions.memory.InView(token.session)
-	switch {
+	switch revoked, err := s.sessions.revoked(ctx, token.session); {
+	case err != nil:
+		return nil, uncheckedError("the revoked sessions were not read yet")
 	case revoked:
 		return token, tokenError("its session was revoked")
-	case !known:
-		return nil, uncheckedError("the revoked sessions were not read yet")
 	}
 	if remembered && before.user == user && before.client == client {
 		return before.narrowed, nil

@@ -380,13 +380,13 @@ func TestAPanicInTheStorageIsAnError(t *testing.T) {
 		n.storage.add(&rule{fault: panics})
 		_, rotate := n.Rotate(t.Context(), id, 0, 0, false)
 		_, revoked := n.Revoked(t.Context(), id)
-		_, sweep := n.Sweep(t.Context(), time.Hour)
+		_, sweep := n.Sweep(t.Context())
 		for name, err := range map[string]error{
 			"Rotate":  rotate,
 			"Check":   n.check(t.Context(), id, 0, 0),
 			"Revoked": revoked,
 			"Revoke":  n.Revoke(t.Context(), id),
-			"Poll":    n.Poll(t.Context(), time.Hour),
+			"Poll":    n.Poll(t.Context()),
 			"Sweep":   sweep,
 		} {
 			if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "[PANIC] string in the storage") || strings.Contains(err.Error(), "injected") {
@@ -395,7 +395,7 @@ func TestAPanicInTheStorageIsAnError(t *testing.T) {
 		}
 		n.storage.recovers()
 		n.wantRotated(t, id, 0, 0, 1)
-		must(t, n.Poll(t.Context(), time.Hour))
+		must(t, n.Poll(t.Context()))
 	})
 }
 
@@ -416,8 +416,8 @@ func limited(t *testing.T, n *node, id ID) map[string]struct {
 			_, err := n.Revoked(ctx, id)
 			return err
 		}},
-		"Poll":  {pollLimit, func(ctx context.Context) error { return n.Poll(ctx, time.Hour) }},
-		"Sweep": {sweepLimit, func(ctx context.Context) error { _, err := n.Sweep(ctx, time.Hour); return err }},
+		"Poll":  {pollLimit, func(ctx context.Context) error { return n.Poll(ctx) }},
+		"Sweep": {sweepLimit, func(ctx context.Context) error { _, err := n.Sweep(ctx); return err }},
 	}
 }
 

@@ -5,20 +5,25 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Memory is what a process knows of the sessions of one server besides what is in storage: whose turn it is, which
 // answers were never handed out, the view of revocations, and those that wait to be written. All Stores of the same
-// sessions share one, also across a reload of the config. It has a goroutine of its own only while something waits.
+// sessions share one, also across a reload of the config. It has goroutines of its own only while a revocation waits,
+// and for a reading that takes long.
 type Memory struct {
 	mutexes     mutexes
 	undelivered undelivered
 	view        view
 	later       later
+	asked       asked
 
-	slots             chan struct{} // for what runs in storage
-	polling, sweeping sync.Mutex
+	slots                      chan struct{} // for what runs in storage
+	polling, reading, sweeping sync.Mutex
+	background                 atomic.Pointer[backgroundReading] // the last one
+	sweepDue                   map[string]string                 // hours of the feed to the day after which half of it can go
 }
 
 // NewMemory returns an empty memory.
@@ -26,8 +31,9 @@ func NewMemory() *Memory {
 	return &Memory{
 		mutexes:     mutexes{held: make(map[ID]*mutex)},
 		undelivered: undelivered{answers: make(map[ID]answer)},
-		view:        view{revoked: make(map[ID]string), read: make(map[string]bool)},
+		view:        newView(),
 		later:       newLater(),
+		asked:       newAsked(),
 		slots:       make(chan struct{}, maxCalls),
 	}
 }

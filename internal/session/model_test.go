@@ -26,14 +26,18 @@ type modelled struct {
 	everOrphaned   bool
 }
 
+// ends is the last moment of the session's day.
+func (s *modelled) ends() time.Time {
+	day, _ := time.Parse(dayLayout, s.id.day)
+	return day.AddDate(0, 0, 1)
+}
+
 // modelWorld is two nodes on one storage, with the same clock.
 type modelWorld struct {
 	storage  *shelf
 	nodes    []*node
 	sessions []*modelled
 }
-
-const modelKeep = time.Hour
 
 func newModelWorld() *modelWorld {
 	w := &modelWorld{storage: newShelf()}
@@ -72,6 +76,9 @@ func (w *modelWorld) strike(t *rapid.T, n *node) (ctx context.Context, faulted b
 		n.storage.release()
 		synctest.Wait()
 		time.Sleep(30 * time.Second) // until all has ended that waits for a context
+		if running := n.memory.background.Load(); running != nil {
+			<-running.ended
+		}
 		n.storage.comesTrue()
 		w.storage.locksGoStale()
 		n.storage.mu.Lock()
@@ -213,7 +220,7 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 		"poll": func(t *rapid.T) {
 			n := w.node(t)
 			ctx, faulted, clear := w.strike(t, n)
-			err := n.Poll(ctx, modelKeep)
+			err := n.Poll(ctx)
 			clear()
 			if err != nil {
 				if !faulted || !errors.Is(err, ErrUnavailable) {
@@ -222,7 +229,24 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 				return
 			}
 			for _, s := range w.sessions {
-				if revoked, known := n.memory.InView(s.id); !known || revoked && !s.maybeRevoked {
+				past := time.Since(s.ends()) > keepLonger // may be forgotten
+				if revoked, known := n.memory.InView(s.id); !known && !past || revoked && !s.maybeRevoked {
+					t.Fatalf("revoked %v, known %v; model %+v", revoked, known, s)
+				}
+				if revoked, err := n.IsRevoked(t.Context(), s.id, 0); err != nil || revoked && !s.maybeRevoked && !s.maybeOver || past && !revoked && s.revoked {
+					t.Fatalf("revoked %v, error %v; model %+v", revoked, err, s)
+				}
+			}
+		},
+		"wait and poll": func(t *rapid.T) { // what was acknowledged is known then
+			n := w.node(t)
+			time.Sleep(time.Minute)
+			if err := n.Poll(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range w.sessions {
+				revoked, known := n.memory.InView(s.id)
+				if s.revoked && !revoked && time.Since(s.ends()) < 24*time.Hour {
 					t.Fatalf("revoked %v, known %v; model %+v", revoked, known, s)
 				}
 			}
@@ -231,13 +255,12 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 			n := w.node(t)
 			ctx, faulted, clear := w.strike(t, n)
 			past := func(s *modelled) bool {
-				end, _ := time.Parse(dayLayout, s.id.day)
-				return !time.Now().Before(end.AddDate(0, 0, 1).Add(sweepDelay))
+				return !time.Now().Before(s.ends().Add(sweepDelay))
 			}
 			for _, s := range w.sessions {
 				s.maybeOver = s.maybeOver || past(s)
 			}
-			_, err := n.Sweep(ctx, modelKeep)
+			_, err := n.Sweep(ctx)
 			clear()
 			if err != nil && (!faulted || !errors.Is(err, ErrUnavailable)) {
 				t.Fatal(err)
@@ -255,7 +278,7 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 			i := rapid.IntRange(0, 1).Draw(t, "node")
 			again := w.nodes[i].restart()
 			w.nodes[i] = again
-			if err := again.Poll(t.Context(), modelKeep); err != nil {
+			if err := again.Poll(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		},

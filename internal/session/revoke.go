@@ -9,8 +9,9 @@ import (
 )
 
 // Revoke ends a session for good: its marker is written, and an entry of the feed, from which other nodes learn of it.
-// When it returns nil, no generation of the session is worth anything, and View of this process knows. After
-// ErrUnavailable the session may or may not be revoked; calling again is safe. After a NotYetError it is not. The context ends the waiting only.
+// When it returns nil, no generation of the session is worth anything, and the view of this process knows. After
+// ErrUnavailable the session may or may not be revoked; calling again is safe. After a NotYetError it is not. The context
+// ends the waiting only.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
@@ -50,15 +51,45 @@ func (s *Store) revoke(ctx context.Context, id ID) error {
 			return err
 		}
 	}
-	hour, err := s.feedHour(ctx)
+	if err := s.announce(ctx, id, note); err != nil {
+		return err
+	}
+	s.memory.view.add(id)
+	return nil
+}
+
+// announce writes the entry of the feed. An hour is read no more some time after there is a newer one, see feedHour: so
+// when the entry is there, its hour still has to be the newest. An entry that took so long that nobody waits any more is
+// looked after all the same, or it would be one that some nodes find and others do not.
+func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
+	newest, err := s.newestHour(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.ensure(ctx, path.Join(s.feedKey(hour), id.String()), note); err != nil {
-		return err
+	for range announceTries {
+		hour := max(newest, hourOf(s.now())) // this node's clock may be behind
+		if err := s.ensure(ctx, path.Join(s.feedKey(hour), id.String()), note); err != nil {
+			return err
+		}
+		if expired(ctx) != nil {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+			defer cancel()
+		}
+		if newest, err = s.newestHour(ctx); err != nil || newest <= hour {
+			return err
+		}
 	}
-	s.memory.view.add(hour, id)
-	return nil
+	return unavailable("revoking a session", errors.New("there is always a newer hour"))
+}
+
+// newestHour is the newest hour of the feed, empty if there is none.
+func (s *Store) newestHour(ctx context.Context) (string, error) {
+	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
+	if err != nil || len(hours) == 0 {
+		return "", err
+	}
+	return hours[len(hours)-1], nil
 }
 
 // isOver tells whether the session has its marker, or is swept and needs none. Whatever its record is, if it has one.
@@ -69,20 +100,6 @@ func (s *Store) isOver(ctx context.Context, id ID) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// feedHour is the hour under which to put a new entry: not before the newest one that there is, since nodes read the
-// newest ones only, and this one's clock may be behind.
-func (s *Store) feedHour(ctx context.Context) (string, error) {
-	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
-	if err != nil {
-		return "", err
-	}
-	hour := hourOf(s.now())
-	if len(hours) > 0 {
-		hour = max(hour, hours[len(hours)-1])
-	}
-	return hour, nil
 }
 
 // ensure writes an object whose being there is all that counts. One that is there after a failure is good enough.
@@ -109,4 +126,9 @@ func revocation(at time.Time) []byte {
 	return append(encoded, '\n')
 }
 
-const revokeLimit = 10 * time.Second
+const (
+	revokeLimit = 10 * time.Second
+
+	// announceTries are more than the few hours that a flood can add while one is written.
+	announceTries = 5
+)

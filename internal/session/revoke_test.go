@@ -116,7 +116,7 @@ func TestRevokingAgainCompletesTheFeed(t *testing.T) {
 		if keys := storage.keys("revocations/"); len(keys) != 1 {
 			t.Errorf("the feed has %v", keys)
 		}
-		must(t, a.Poll(t.Context(), time.Hour))
+		must(t, a.Poll(t.Context()))
 		if revoked, known := a.memory.InView(id); !revoked || !known {
 			t.Errorf("revoked %v, known %v", revoked, known)
 		}
@@ -153,7 +153,7 @@ func TestAFaultAtAnyCallOfARevocation(t *testing.T) {
 				}
 				other := n.restart()
 				other.wantRefused(t, id, 0, 0, ErrRevoked)
-				must(t, other.Poll(t.Context(), time.Hour))
+				must(t, other.Poll(t.Context()))
 				if revoked, _ := other.memory.InView(id); !revoked {
 					t.Errorf("%s: another node does not know", where)
 				}

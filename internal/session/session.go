@@ -7,6 +7,7 @@
 //	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it
 //	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once, never taken back
 //	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for nodes that poll
+//	<prefix>/revocations/<hour>/page       begins an hour, since the one before it is crowded
 //	<prefix>/swept/<day>                   the mark of a day whose records are being removed, or gone: its sessions are over
 //	<prefix>/probe/<random>                tells the clock of the storage, for a moment; a crash can leave one behind
 //
@@ -51,11 +52,18 @@
 //     [Store.RevokeLater]. Other nodes learn of it then, and if the process ends before, the session goes on.
 //   - A revocation is complete when Revoke has returned nil. What is cut off between marker and feed refuses every
 //     refresh, and leaves access tokens alone until Revoke is called again.
+//   - A revocation is kept until its session is over, by the day in its ID: no token lives longer, whatever lifetimes
+//     the config gives to tokens. A view forgets it a day later and the feed a week later.
 //   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse. Whatever they say,
-//     a revocation reaches the view of every process that is running. One that starts later can miss those that a node
-//     with a clock hours behind has made, where access tokens live for more than an hour. One clock that is years ahead
-//     for a moment keeps the feed from moving on, and so from being forgotten and swept, until its hours are removed by
-//     hand or their time has come.
+//     a revocation reaches the view of every process, now or later. One clock that is years ahead for a moment keeps
+//     the feed in its hour, and the hours after it, until their time has come or they are removed by hand: a page that
+//     is turned there does no harm, and nothing is swept later for it, since the sweep goes by the days in the IDs.
+//   - An hour is read while it is the newest, again when there is a newer one, and once more two minutes later. Who
+//     writes an entry makes sure that its hour is still the newest when it is there; earlier versions did not, but were
+//     done within ten seconds. So what was acknowledged is found, and all other hours cost nothing.
+//   - While a process has not read the whole feed, it asks storage for single sessions: for their markers, which are
+//     written first. So it knows more than the feed has, and lets no revoked token pass from its first answer on.
+//   - A feed that comes back without its newest hours is not believed for a minute, and never takes back what is known.
 package session
 
 import (

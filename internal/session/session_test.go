@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +87,9 @@ func FuzzAnIDThatIsReadPrintsAsItWasAndIsSafeInAKey(f *testing.F) {
 		id, ok := ParseID(text)
 		if !ok {
 			return
+		}
+		if bits := id.bits(); hex.EncodeToString(bits[:]) != id.random {
+			t.Errorf("%q has the bits %x", text, bits)
 		}
 		if id.String() != text {
 			t.Errorf("%q prints as %q", text, id)

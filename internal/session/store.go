@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -172,7 +171,7 @@ func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
 // is believed only of a key that is missing indeed.
 func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 	for try := 1; ; try++ {
-		keys, err := s.storage.List(ctx, key, false)
+		names, err := s.listNames(ctx, key)
 		if errors.Is(err, fs.ErrNotExist) && s.missing(ctx, key) {
 			return nil, nil
 		}
@@ -180,12 +179,6 @@ func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 			return nil, unavailable("listing "+key, err)
 		}
 		if err == nil {
-			names := make([]string, 0, len(keys))
-			for _, k := range keys {
-				if name, ok := strings.CutPrefix(strings.TrimSuffix(k, "/"), key+"/"); ok {
-					names = append(names, name)
-				}
-			}
 			return names, nil
 		}
 	}

@@ -18,24 +18,24 @@ type Swept struct {
 	AllPast     bool // every day that there is seems to be past: nothing was deleted
 }
 
-// Sweep deletes the records of sessions that ended more than a week ago, and the hours of the feed for which no access
-// token lives any more: keep is the longest time that one lives. What is past has to be past by the clock of this node
-// and by that of the storage, which a fresh object tells. Where everything is past, the clock is more likely to be
-// wrong than all sessions to be over, and nothing is deleted. Several nodes may sweep at once.
+// Sweep deletes the records of sessions that ended more than a week ago, and their entries of the feed. What is past has
+// to be past by the clock of this node and by that of the storage, which a fresh object tells. Where everything is past,
+// the clock is more likely to be wrong than all sessions to be over, and nothing is deleted. Several nodes may sweep at
+// once.
 //
 // A clock that is wrong all the same ends sessions and revives none: a day's mark is written before its first record is
 // deleted, stays, and ends every session of that day.
-func (s *Store) Sweep(ctx context.Context, keep time.Duration) (Swept, error) {
+func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	return call(ctx, s.memory, sweepLimit, func(ctx context.Context) (Swept, error) {
 		if !s.memory.sweeping.TryLock() {
 			return Swept{}, unavailable("sweeping", errors.New("an earlier sweep has not ended"))
 		}
 		defer s.memory.sweeping.Unlock()
-		return s.sweep(ctx, keep)
+		return s.sweep(ctx)
 	})
 }
 
-func (s *Store) sweep(ctx context.Context, keep time.Duration) (Swept, error) {
+func (s *Store) sweep(ctx context.Context) (Swept, error) {
 	days, err := s.listTimes(ctx, path.Join(s.prefix, "sessions"), dayLayout)
 	if err != nil {
 		return Swept{}, err
@@ -44,23 +44,13 @@ func (s *Store) sweep(ctx context.Context, keep time.Duration) (Swept, error) {
 	if err != nil || len(days)+len(hours) == 0 {
 		return Swept{}, err
 	}
-	now, err := s.earliestNow(ctx)
+	now, latest, err := s.clocks(ctx)
 	if err != nil {
 		return Swept{}, err
 	}
-	pastDays := slices.DeleteFunc(slices.Clone(days), func(day string) bool {
-		start, _ := time.Parse(dayLayout, day)
-		return now.Before(start.AddDate(0, 0, 1).Add(sweepDelay))
-	})
+	pastDays := slices.DeleteFunc(slices.Clone(days), func(day string) bool { return !isPast(day, now) })
 	if len(days) > 0 && len(pastDays) == len(days) {
 		return Swept{AllPast: true}, nil
-	}
-	pastHours := slices.DeleteFunc(slices.Clone(hours), func(hour string) bool {
-		start, _ := time.Parse(hourLayout, hour)
-		return now.Before(start.Add(time.Hour + keep + sweepDelay))
-	})
-	if len(pastHours) == len(hours) {
-		pastHours = nil // as with days
 	}
 
 	var swept Swept
@@ -68,31 +58,33 @@ func (s *Store) sweep(ctx context.Context, keep time.Duration) (Swept, error) {
 		if err := s.ensure(ctx, s.sweptKey(day), revocation(s.now())); err != nil {
 			return swept, err
 		}
-		whole, err := s.deleteFolder(ctx, path.Join(s.prefix, "sessions", day), isSessionObject, &swept)
-		if err != nil || !whole {
+		folder := path.Join(s.prefix, "sessions", day)
+		names, err := s.list(ctx, folder)
+		if err != nil {
+			return swept, err
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return !isSessionObject(name) })
+		// markers last, for people who look: the day's mark makes a record without its marker worth nothing
+		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+		if whole, err := s.deleteAll(ctx, folder, names, &swept); err != nil || !whole {
+			return swept, err
+		}
+		if err := s.delete(ctx, folder); err != nil { // an empty directory, or what a crash left behind
 			return swept, err
 		}
 		swept.Days++
 	}
-	for _, hour := range pastHours {
-		whole, err := s.deleteFolder(ctx, s.feedKey(hour), isFeedEntry, &swept)
-		if err != nil || !whole {
-			return swept, err
-		}
-		swept.Hours++
-	}
-	return swept, nil
+	return swept, s.sweepFeed(ctx, hours, now, latest, &swept)
 }
 
-// deleteFolder deletes our objects in a folder and then the folder, as far as one sweep may. It returns whether it is gone.
-func (s *Store) deleteFolder(ctx context.Context, folder string, ours func(string) bool, swept *Swept) (bool, error) {
-	names, err := s.list(ctx, folder)
-	if err != nil {
-		return false, err
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !ours(name) })
-	// markers last, for people who look: the day's mark makes a record without its marker worth nothing
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+// isPast tells whether a day ended more than a week ago.
+func isPast(day string, now time.Time) bool {
+	start, _ := time.Parse(dayLayout, day)
+	return !now.Before(start.AddDate(0, 0, 1).Add(sweepDelay))
+}
+
+// deleteAll deletes objects in a folder, as many as one sweep may. It returns whether that were all.
+func (s *Store) deleteAll(ctx context.Context, folder string, names []string, swept *Swept) (bool, error) {
 	for _, name := range names {
 		if swept.Objects == sweepObjects {
 			swept.More = true
@@ -103,8 +95,7 @@ func (s *Store) deleteFolder(ctx context.Context, folder string, ours func(strin
 		}
 		swept.Objects++
 	}
-	// what is left is an empty directory, or what a crash left behind
-	return true, s.delete(ctx, folder)
+	return true, nil
 }
 
 func (s *Store) delete(ctx context.Context, key string) error {
@@ -117,33 +108,28 @@ func (s *Store) delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// earliestNow is the time by the clock of this node or by that of the storage, whichever is behind.
-func (s *Store) earliestNow(ctx context.Context) (time.Time, error) {
+// clocks is the time by the clock of this node and by that of the storage: first the one that is behind.
+func (s *Store) clocks(ctx context.Context) (earliest, latest time.Time, err error) {
 	probe := path.Join(s.prefix, "probe", newAnswer())
 	if err := s.storage.Store(ctx, probe, revocation(s.now())); err != nil {
-		return time.Time{}, unavailable("storing "+probe, err)
+		return earliest, latest, unavailable("storing "+probe, err)
 	}
 	info, err := s.storage.Stat(ctx, probe)
 	deleted := s.delete(ctx, probe)
 	switch {
 	case err != nil:
-		return time.Time{}, unavailable("asking for the time of "+probe, err)
+		return earliest, latest, unavailable("asking for the time of "+probe, err)
 	case deleted != nil:
-		return time.Time{}, deleted
+		return earliest, latest, deleted
 	}
-	now := s.now()
-	if info.Modified.Before(now) { // a storage that does not tell says the year 1, and then nothing is past
-		now = info.Modified
+	earliest, latest = s.now(), info.Modified
+	if latest.Before(earliest) { // a storage that does not tell says the year 1, and then nothing is past
+		earliest, latest = latest, earliest
 	}
-	return now, nil
+	return earliest, latest, nil
 }
 
 func isSessionObject(name string) bool { return isRandom(strings.TrimSuffix(name, markerSuffix)) }
-
-func isFeedEntry(name string) bool {
-	_, ok := ParseID(name)
-	return ok
-}
 
 const (
 	sweepDelay   = 7 * 24 * time.Hour

@@ -31,7 +31,7 @@ func days(t *testing.T, n *node, ends ...int) []ID {
 
 func (n *node) wantSwept(t *testing.T, want Swept) {
 	t.Helper()
-	got, err := n.Sweep(t.Context(), time.Hour)
+	got, err := n.Sweep(t.Context())
 	if err != nil || got != want {
 		t.Fatalf("swept %+v, error %v, want %+v", got, err, want)
 	}
@@ -59,8 +59,9 @@ func TestADayIsSweptSevenDaysAfterItEndedAndNotBefore(t *testing.T) {
 		n.wantSwept(t, Swept{})
 		must(t, n.Revoke(t.Context(), ids[4])) // a newer hour
 		time.Sleep(time.Second)
-		n.wantSwept(t, Swept{Days: 1, Hours: 1, Objects: 3 + 2})
+		n.wantSwept(t, Swept{Days: 1, Objects: 3})
 		want := []string{
+			"revocations/2000010100/" + ids[1].String(), "revocations/2000010100/" + ids[3].String(), // one of them may still matter
 			"revocations/2000010823/" + ids[4].String(),
 			"sessions/20000102/" + ids[2].random, "sessions/20000102/" + ids[3].random, "sessions/20000102/" + ids[3].random + ".revoked",
 			"sessions/20000210/" + ids[4].random, "sessions/20000210/" + ids[4].random + ".revoked",
@@ -112,8 +113,10 @@ func TestRevokingASessionOfASweptDay(t *testing.T) {
 			t.Error("the view does not know")
 		}
 		other := n.restart()
-		must(t, other.Poll(t.Context(), time.Hour))
-		other.wantInView(t, ids[0], true)
+		must(t, other.Poll(t.Context()))
+		if revoked, err := other.IsRevoked(t.Context(), ids[0], time.Second); err != nil || !revoked {
+			t.Errorf("revoked %v, error %v", revoked, err)
+		}
 		if keys := storage.keys("sessions/" + ids[0].day); len(keys) > 0 {
 			t.Errorf("the day has %v", keys)
 		}
@@ -144,7 +147,7 @@ func TestTheClockThatIsBehindDecidesWhatIsPast(t *testing.T) {
 				days(t, n, 0, 200)
 				time.Sleep(9 * day)
 				n.skew, storage.modified = test.node, test.storage
-				got, err := n.Sweep(t.Context(), time.Hour)
+				got, err := n.Sweep(t.Context())
 				if err != nil || (got.Days == 1) != test.swept || got.Days > 1 || got.AllPast {
 					t.Errorf("swept %+v, error %v", got, err)
 				}
@@ -186,20 +189,111 @@ func TestWhereEveryHourOfTheFeedIsPastNoneIsDeleted(t *testing.T) {
 	})
 }
 
-func TestAnHourOfTheFeedIsSweptNoSoonerThanAWeekAfterItsAccessTokensAreDead(t *testing.T) {
+func TestAnHourOfTheFeedIsSweptNoSoonerThanAWeekAfterItsSessionsAreOver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n := newNode(newShelf())
+		must(t, n.Revoke(t.Context(), NewID(time.Now().Add(30*time.Hour))))
+		time.Sleep(2*24*time.Hour + sweepDelay - time.Second)
+		must(t, n.Revoke(t.Context(), monthAhead()))
+		n.wantSwept(t, Swept{})
+		time.Sleep(time.Second)
+		swept, err := n.Sweep(t.Context())
+		if err != nil || swept.Hours != 1 {
+			t.Errorf("swept %+v, error %v, want an hour", swept, err)
+		}
+	})
+}
+
+// A session of ten years, or a forged one, keeps itself and not the million beside it. What no session can be is over.
+func TestOneEntryKeepsNoOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		n := newNode(storage)
-		keep := 30 * time.Hour
-		must(t, n.Revoke(t.Context(), monthAhead()))
-		time.Sleep(time.Hour + keep + sweepDelay - time.Second)
-		must(t, n.Revoke(t.Context(), monthAhead()))
-		for _, want := range []int{0, 1} {
-			swept, err := n.Sweep(t.Context(), keep)
-			if err != nil || swept.Hours != want {
-				t.Errorf("swept %+v, error %v, want %d hours", swept, err, want)
+		days(t, n, 400) // a sign that the clock is right
+		bits := monthAhead().random
+		long, forged := "20091220-"+bits, "99991231-"+bits
+		for _, name := range []string{long, forged, "20000101-" + bits, "20000102-" + bits, "20000103-" + bits, "20000120-" + bits, "page"} {
+			put(t, storage, "revocations/2000010100/"+name, "")
+		}
+		put(t, storage, "revocations/2000010101/"+"99991230-"+bits, "")
+		put(t, storage, "revocations/2000010102/page", "")
+		for day := range 40 {
+			must(t, n.Revoke(t.Context(), monthAhead()))
+			n.storage.log()
+			_, err := n.Sweep(t.Context())
+			must(t, err)
+			lists := 0
+			for _, call := range n.storage.log() {
+				if strings.HasPrefix(call, "list revocations/2000010100") {
+					lists++
+				}
 			}
-			time.Sleep(time.Second)
+			if lists > 0 && (day < 8 || day > 30) {
+				t.Errorf("on day %d the hour is listed", day)
+			}
+			time.Sleep(24 * time.Hour)
+		}
+		var left []string
+		for _, key := range storage.keys("revocations/200001010") {
+			left = append(left, strings.TrimPrefix(key, "revocations/"))
+		}
+		if want := []string{"2000010100/" + long}; !slices.Equal(left, want) {
+			t.Errorf("left: %q, want %q", left, want)
+		}
+		for range 12 {
+			time.Sleep(366 * 24 * time.Hour)
+			days(t, n, 400)
+			must(t, n.Revoke(t.Context(), monthAhead()))
+			_, err := n.Sweep(t.Context())
+			must(t, err)
+		}
+		if keys := storage.keys("revocations/2000010100"); len(keys) > 0 {
+			t.Errorf("left: %q", keys)
+		}
+	})
+}
+
+// An hour that a wrong clock has made is swept when its sessions are over, and not when its time has come.
+func TestAnHourThatIsAheadOfTheClockIsSweptByItsSessions(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		days(t, n, 400)
+		over, live := NewID(time.Now()), NewID(time.Now().AddDate(0, 0, 300))
+		for _, id := range []ID{over, live} {
+			put(t, storage, "revocations/2090010100/"+id.String(), "")
+		}
+		put(t, storage, "revocations/2090010101/"+over.String(), "")
+		put(t, storage, "revocations/2090010102/page", "")
+		must(t, n.Revoke(t.Context(), live))
+		time.Sleep(8*24*time.Hour - time.Second)
+		n.wantSwept(t, Swept{})
+		time.Sleep(time.Second)
+		n.wantSwept(t, Swept{Hours: 1, Objects: 1})
+		time.Sleep(301 * 24 * time.Hour)
+		n.wantSwept(t, Swept{Days: 1, Hours: 1, Objects: 1 + 2}) // and its marker
+		if keys := storage.keys("revocations/"); len(keys) != 2 {
+			t.Errorf("left: %q", keys) // the newest hour
+		}
+	})
+}
+
+// Whoever revokes writes into the newest hour, and if that could vanish, into one that nobody reads any more.
+func TestTheNewestHourIsNotSwept(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		days(t, n, 400)
+		must(t, n.Revoke(t.Context(), monthAhead()))
+		ahead := hourOf(time.Now().Add(50 * 24 * time.Hour))
+		put(t, storage, "revocations/"+ahead+"/page", "")
+		for range 70 {
+			time.Sleep(24 * time.Hour)
+			_, err := n.Sweep(t.Context())
+			must(t, err)
+			if keys := storage.keys("revocations/" + ahead); len(keys) != 1 {
+				t.Fatal("it is gone")
+			}
 		}
 	})
 }
@@ -314,7 +408,7 @@ func TestASweepThatFailsAtAnyCallRevivesNoSession(t *testing.T) {
 				n, ids, _ = setting()
 				n.storage.add(&rule{skip: at, times: 1, fault: what})
 				where := fmt.Sprintf("%s at call %d of %d", what, at, calls)
-				_, err := n.Sweep(t.Context(), time.Hour)
+				_, err := n.Sweep(t.Context())
 				if err != nil && !errors.Is(err, ErrUnavailable) {
 					t.Errorf("%s: error %v", where, err)
 				}
@@ -325,7 +419,7 @@ func TestASweepThatFailsAtAnyCallRevivesNoSession(t *testing.T) {
 				if at%2 == 0 {
 					check(where+", before another sweep", before)
 				}
-				if _, err := again.Sweep(t.Context(), time.Hour); err != nil {
+				if _, err := again.Sweep(t.Context()); err != nil {
 					t.Errorf("%s: the next sweep: error %v", where, err)
 				}
 				for _, id := range ids[:4] {
@@ -351,7 +445,7 @@ func TestASweepThatStopsInTheMiddleOfAFolderRevivesNoSession(t *testing.T) {
 		put(t, storage, "sessions/"+ids[0].day+"/0", "?")
 		put(t, storage, "sessions/"+ids[0].day+"/1", "?")
 		time.Sleep(9 * 24 * time.Hour)
-		_, err := n.Sweep(t.Context(), time.Hour)
+		_, err := n.Sweep(t.Context())
 		wantUnavailable(t, err)
 		for _, id := range ids[:2] {
 			n.wantRefused(t, id, 2, 0, ErrOver)
@@ -371,7 +465,7 @@ func TestADeletionThatFailsIsNotTakenForDone(t *testing.T) {
 		n.storage.add(&rule{op: "delete", part: "sessions/", fault: refused})
 		n.storage.add(&rule{op: "exists", fault: refused})
 		n.storage.add(&rule{op: "stat", part: "sessions/", fault: refused})
-		_, err := n.Sweep(t.Context(), time.Hour)
+		_, err := n.Sweep(t.Context())
 		wantUnavailable(t, err)
 		n.storage.recovers()
 		if keys := storage.keys("sessions/" + ids[0].day); len(keys) != 3 {
@@ -403,10 +497,10 @@ func TestTwoNodesSweepAtOnce(t *testing.T) {
 				ids := days(t, a, 0, 0, 1, 1, 40)
 				time.Sleep(10 * 24 * time.Hour)
 				a.storage.add(&rule{skip: at, times: 1, before: func() {
-					_, err := b.Sweep(t.Context(), time.Hour)
+					_, err := b.Sweep(t.Context())
 					must(t, err)
 				}})
-				_, err := a.Sweep(t.Context(), time.Hour)
+				_, err := a.Sweep(t.Context())
 				must(t, err)
 				a.storage.recovers()
 				for _, id := range ids[:4] {
@@ -427,13 +521,13 @@ func TestOneProcessSweepsOnceAtATime(t *testing.T) {
 		days(t, n, 0, 40)
 		time.Sleep(9 * 24 * time.Hour)
 		n.storage.befalls("delete", "sessions/", stuck)
-		_, err := n.Sweep(t.Context(), time.Hour)
+		_, err := n.Sweep(t.Context())
 		wantUnavailable(t, err)
-		_, err = n.Sweep(t.Context(), time.Hour)
+		_, err = n.Sweep(t.Context())
 		wantUnavailable(t, err)
 		n.storage.release()
 		synctest.Wait()
-		_, err = n.Sweep(t.Context(), time.Hour)
+		_, err = n.Sweep(t.Context())
 		must(t, err)
 	})
 }

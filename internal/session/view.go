@@ -1,31 +1,55 @@
 package session
 
 import (
-	"context"
-	"errors"
-	"maps"
-	"slices"
+	"strings"
 	"sync"
 	"time"
 )
 
-// view is the revoked sessions whose access tokens may still live, as this process knows them. It only grows, apart
-// from hours that are over.
+// view is the revoked sessions as this process knows them, and how far it has read the feed.
+//
+// No token outlives its session, and an ID says on which day that ends: so a revocation is kept until that day is over,
+// whatever lifetimes the config gives to tokens. Clocks go back, and then what was forgotten matters again: the view
+// says of no such session that it knows, and reads the feed anew.
 type view struct {
-	mu      sync.RWMutex
-	revoked map[ID]string   // to the hour of its feed entry, or in which this process learned of it, if that is later
-	read    map[string]bool // hours that were read
-	at      time.Time       // when the last complete reading began, by the wall clock; zero before the first
+	mu       sync.RWMutex
+	revoked  map[string]map[random]struct{} // by day
+	keepFrom string                         // the first day of which what is read is kept
+	knowFrom string                         // the first day of which all that was read is still there
+	complete bool                           // whether all of the feed was read once
+
+	hours     map[string]*feedHour // that there are
+	reading   int                  // which reading anew it is
+	lostSince time.Time            // since when the newest hour is gone, by the monotonic clock
+
+	at   time.Time // when the last reading of all that can have changed began, by the wall clock; zero before the first
+	atBy time.Time // the same by the monotonic one
 }
 
-// InView tells whether a session is known to be revoked, without asking storage. known is false until the revocations
-// were read completely for the first time.
+// random is the random bits of an ID: a million of them take some 30 MB, and as strings thrice as much.
+type random [idBytes]byte
+
+func (id ID) bits() (bits random) {
+	for i := range bits {
+		bits[i] = digit(id.random[2*i])<<4 | digit(id.random[2*i+1])
+	}
+	return bits
+}
+
+// digit is the value of 0 to 9 or a to f, without a branch: it is in the way of every check of a token.
+func digit(c byte) byte { return c&0x0f + c>>6*9 }
+
+func newView() view {
+	return view{revoked: make(map[string]map[random]struct{}), hours: make(map[string]*feedHour)}
+}
+
+// InView tells whether a session is known to be revoked, without asking storage. known is false where the view cannot
+// tell: until the revocations were read completely for the first time, and of a session that was over already by an
+// earlier time of this node's clock.
 func (m *Memory) InView(id ID) (revoked, known bool) {
 	m.view.mu.RLock()
 	defer m.view.mu.RUnlock()
-	_, revoked = m.view.revoked[id]
-	revoked = revoked || m.later.has(id)
-	return revoked, !m.view.at.IsZero()
+	return m.view.holds(id) || m.later.has(id), m.view.complete && id.day >= m.view.knowFrom
 }
 
 // ViewReadAt is when the revocations were last read completely, zero if never.
@@ -35,100 +59,89 @@ func (m *Memory) ViewReadAt() time.Time {
 	return m.view.at
 }
 
-// Poll reads the revocations of other nodes: of the hours in which an access token can still be alive that was issued
-// before. keep is the longest time that one lives. When it fails, what is known stays.
-func (s *Store) Poll(ctx context.Context, keep time.Duration) error {
-	_, err := call(ctx, s.memory, pollLimit, func(ctx context.Context) (struct{}, error) {
-		if !s.memory.polling.TryLock() {
-			return struct{}{}, unavailable("reading revocations", errors.New("an earlier reading has not ended"))
-		}
-		defer s.memory.polling.Unlock()
-		return struct{}{}, s.poll(ctx, keep)
-	})
-	return err
+// ViewSize is how many revoked sessions are known.
+func (m *Memory) ViewSize() (sessions int) {
+	m.view.mu.RLock()
+	defer m.view.mu.RUnlock()
+	for _, day := range m.view.revoked {
+		sessions += len(day)
+	}
+	return sessions
 }
 
-// poll goes by the clocks of several nodes, any of which can be wrong. So the newest hours that there are count as
-// well as those that are the newest by this node's clock, and an entry is never put into an hour before these. And what
-// is in the view stays as if it had been revoked when it was found, should its hour be too early.
-func (s *Store) poll(ctx context.Context, keep time.Duration) error {
-	begun := s.now()
-	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
-	if err != nil {
-		return err
+func (v *view) holds(id ID) bool {
+	day := v.revoked[id.day]
+	if day == nil {
+		return false // so most checks decode nothing
 	}
-	newest := hours[max(0, len(hours)-openHours):]
-	open := hourOf(begun.Add(-time.Hour))
-	oldest := hourOf(begun.Add(-keep - time.Hour))
-
-	if len(newest) > 0 {
-		oldest = min(oldest, newest[0])
-	}
-	for _, hour := range hours {
-		if hour < oldest {
-			continue
-		}
-		if s.memory.view.hasRead(hour) && hour < open && !slices.Contains(newest, hour) {
-			continue // nobody adds to it any more
-		}
-		entries, err := s.list(ctx, s.feedKey(hour))
-		if err != nil {
-			return err
-		}
-		s.memory.view.addAll(hour, hourOf(begun), entries)
-	}
-	s.memory.view.completed(begun, oldest)
-	return nil
+	_, held := day[id.bits()]
+	return held
 }
 
 func (v *view) has(id ID) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	_, ok := v.revoked[id]
-	return ok
+	return v.holds(id)
 }
 
-func (v *view) add(hour string, id ID) {
+func (v *view) add(id ID) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.revoked[id] = max(v.revoked[id], hour)
+	v.hold(id)
 }
 
-func (v *view) addAll(hour, found string, entries []string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, entry := range entries {
-		id, ok := ParseID(entry)
-		if !ok {
-			continue
+func (v *view) hold(id ID) {
+	day := v.revoked[id.day]
+	if day == nil {
+		day = make(map[random]struct{})
+		v.revoked[strings.Clone(id.day)] = day // id.day is a part of something longer
+	}
+	day[id.bits()] = struct{}{}
+}
+
+// addAll takes in the entries of an hour, and returns how many there are. Nobody who asks waits for more than some of them.
+func (v *view) addAll(names []string) (entries int) {
+	const atOnce = 1000
+	ids := make([]ID, 0, min(len(names), atOnce))
+	for len(names) > 0 {
+		some := names[:min(len(names), atOnce)]
+		names, ids = names[len(some):], ids[:0]
+		for _, name := range some {
+			if id, ok := ParseID(name); ok {
+				ids = append(ids, id)
+			}
 		}
-		if known := v.revoked[id]; known != "" {
-			v.revoked[id] = max(known, hour)
-		} else {
-			v.revoked[id] = max(found, hour)
+		entries += len(ids)
+		v.mu.Lock()
+		for _, id := range ids {
+			if id.day >= v.keepFrom {
+				v.hold(id)
+			}
+		}
+		v.mu.Unlock()
+	}
+	return entries
+}
+
+// forget drops the sessions that are over by this time: no token of theirs is good any more, also with the largest
+// leeway.
+func (v *view) forget(now time.Time) {
+	from := now.Add(-keepLonger).UTC().Format(dayLayout)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case from < v.keepFrom:
+		v.readAnew()
+	case from > v.keepFrom:
+		for day := range v.revoked {
+			if day < from {
+				delete(v.revoked, day)
+			}
 		}
 	}
-	v.read[hour] = true
+	v.keepFrom = from
+	v.knowFrom = max(v.knowFrom, from)
 }
 
-func (v *view) hasRead(hour string) bool {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.read[hour]
-}
-
-// completed ends a reading: what is before the oldest hour that matters is forgotten.
-func (v *view) completed(at time.Time, oldest string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.at = at
-	maps.DeleteFunc(v.revoked, func(_ ID, hour string) bool { return hour < oldest })
-	maps.DeleteFunc(v.read, func(hour string, _ bool) bool { return hour < oldest })
-}
-
-func hourOf(t time.Time) string { return t.UTC().Format(hourLayout) }
-
-const (
-	openHours = 3
-	pollLimit = 30 * time.Second
-)
+// keepLonger is how long after its day a session is kept in mind: longer than the largest leeway of a config.
+const keepLonger = 25 * time.Hour

@@ -33,14 +33,14 @@ func TestNothingIsKnownBeforeTheFirstCompleteReading(t *testing.T) {
 		}
 		unknown()
 		b.storage.befalls("list", "revocations", refused)
-		wantUnavailable(t, b.Poll(t.Context(), time.Hour))
+		wantUnavailable(t, b.Poll(t.Context()))
 		unknown()
 		b.storage.befalls("list", "revocations/", refused) // an hour
-		wantUnavailable(t, b.Poll(t.Context(), time.Hour))
+		wantUnavailable(t, b.Poll(t.Context()))
 		unknown()
 		must(t, b.Revoke(t.Context(), monthAhead())) // of one's own doing is not all
 		unknown()
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 		b.wantInView(t, id, true)
 		b.wantInView(t, monthAhead(), false)
 		if at := b.memory.ViewReadAt(); !at.Equal(time.Now()) {
@@ -55,7 +55,7 @@ func TestAnEmptyFeedIsKnown(t *testing.T) {
 			storage := newShelf()
 			storage.missingIsEmpty = missingIsEmpty
 			n := newNode(storage)
-			must(t, n.Poll(t.Context(), time.Hour))
+			must(t, n.Poll(t.Context()))
 			n.wantInView(t, monthAhead(), false)
 			if len(storage.keys("")) > 0 {
 				t.Errorf("storage has %v", storage.keys(""))
@@ -70,7 +70,7 @@ func TestAViewIsAsOldAsTheBeginningOfItsReading(t *testing.T) {
 		n := newNode(newShelf())
 		begun := time.Now()
 		n.storage.add(&rule{op: "list", times: 1, before: func() { time.Sleep(20 * time.Second) }})
-		must(t, n.Poll(t.Context(), time.Hour))
+		must(t, n.Poll(t.Context()))
 		if at := n.memory.ViewReadAt(); !at.Equal(begun) {
 			t.Errorf("read at %s, begun at %s", at, begun)
 		}
@@ -82,21 +82,21 @@ func TestAReadingThatFailsTakesNothingFromTheView(t *testing.T) {
 		storage := newShelf()
 		a, b, id := newNode(storage), newNode(storage), monthAhead()
 		must(t, a.Revoke(t.Context(), id))
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 		at := b.memory.ViewReadAt()
 		for _, what := range []fault{refused, hangs, panics, stuck} {
 			time.Sleep(time.Hour)
 			b.storage.befalls("list", "", what)
-			wantUnavailable(t, b.Poll(t.Context(), time.Hour))
+			wantUnavailable(t, b.Poll(t.Context()))
 			b.wantInView(t, id, true)
 			if !b.memory.ViewReadAt().Equal(at) {
 				t.Errorf("%s: read at %s, want %s", what, b.memory.ViewReadAt(), at)
 			}
 		}
-		wantUnavailable(t, b.Poll(t.Context(), time.Hour)) // the last one has not ended
+		wantUnavailable(t, b.Poll(t.Context())) // the last one has not ended
 		b.storage.release()
 		synctest.Wait()
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 	})
 }
 
@@ -104,52 +104,53 @@ func TestWhatAPollOfSeveralHoursGotThroughBeforeItFailedCountsAlready(t *testing
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		a, b, first, second := newNode(storage), newNode(storage), monthAhead(), monthAhead()
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 		must(t, a.Revoke(t.Context(), first))
 		time.Sleep(time.Hour)
 		must(t, a.Revoke(t.Context(), second))
 		b.storage.befalls("list", "revocations/2000010101", refused)
-		wantUnavailable(t, b.Poll(t.Context(), time.Hour))
+		wantUnavailable(t, b.Poll(t.Context()))
 		b.wantInView(t, first, true)
 		b.wantInView(t, second, false)
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 		b.wantInView(t, second, true)
 	})
 }
 
 // The feed at work: every hour some sessions are revoked at one of three nodes, whose clocks differ. Every node knows
-// each of them while its access tokens can live, and forgets it some time later.
-func TestARevocationIsKnownForAsLongAsAccessTokensLiveAndThenForgotten(t *testing.T) {
-	for _, keep := range []time.Duration{time.Minute, time.Hour, 26 * time.Hour} {
-		t.Run(keep.String(), func(t *testing.T) {
+// each of them until it is over, and forgets it some time later.
+func TestARevocationIsKnownUntilItsSessionIsOverAndThenForgotten(t *testing.T) {
+	for _, length := range []time.Duration{time.Minute, time.Hour, 26 * time.Hour} {
+		t.Run(length.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				storage := newShelf()
 				nodes := []*node{newNode(storage), newNode(storage), newNode(storage)}
 				nodes[1].skew, nodes[2].skew = 40*time.Second, -40*time.Second
 				type revocation struct {
-					id ID
-					at time.Time
+					id   ID
+					ends time.Time
 				}
 				var all []revocation
 				for step := range 200 {
-					r := revocation{monthAhead(), time.Now()}
+					ends := time.Now().Add(length)
+					r := revocation{NewID(ends), ends}
 					must(t, nodes[step%3].Revoke(t.Context(), r.id))
 					all = append(all, r)
 					time.Sleep(25 * time.Minute)
 					for i, n := range append(nodes, nodes[0].restart()) {
-						must(t, n.Poll(t.Context(), keep))
+						must(t, n.Poll(t.Context()))
 						for _, r := range all {
-							age := time.Since(r.at)
-							known, _ := n.memory.InView(r.id)
-							if !known && age <= keep+20*time.Minute {
-								t.Fatalf("node %d does not know what was revoked %s ago", i, age)
+							past := time.Since(r.ends)
+							revoked, known := n.memory.InView(r.id)
+							if !revoked && past <= keepLonger {
+								t.Fatalf("node %d does not know what was over %s ago", i, past)
 							}
-							if known && age > keep+4*time.Hour {
-								t.Fatalf("node %d has not forgotten what was revoked %s ago", i, age)
+							if known && past > keepLonger+25*time.Hour {
+								t.Fatalf("node %d says that it knows what was over %s ago", i, past)
 							}
 						}
-						if len(n.memory.view.read) > int(keep.Hours())+5 {
-							t.Fatalf("node %d remembers %d hours", i, len(n.memory.view.read))
+						if len(n.memory.view.revoked) > 5 {
+							t.Fatalf("node %d remembers %d days", i, len(n.memory.view.revoked))
 						}
 					}
 				}
@@ -158,28 +159,41 @@ func TestARevocationIsKnownForAsLongAsAccessTokensLiveAndThenForgotten(t *testin
 	}
 }
 
-func TestTheNewestThreeHoursAreKeptHoweverOld(t *testing.T) {
+// The lifetime of access tokens is of no account: a session of ten years can have one as long.
+func TestARevocationIsKnownToWhoComesLaterForAsLongAsTheSessionLasts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		storage := newShelf()
-		a, b := newNode(storage), newNode(storage)
-		var ids []ID
-		for range 5 {
-			id := monthAhead()
-			must(t, a.Revoke(t.Context(), id))
-			ids = append(ids, id)
-			time.Sleep(2 * time.Hour)
-		}
-		time.Sleep(3 * 24 * time.Hour)
-		for _, n := range []*node{a, b} {
-			must(t, n.Poll(t.Context(), time.Hour))
-			for i, id := range ids {
-				n.wantInView(t, id, i >= 2)
+		n := newNode(newShelf())
+		long := NewID(time.Now().AddDate(10, 0, -2))
+		must(t, n.Revoke(t.Context(), long))
+		for range 9 {
+			for range 12 {
+				must(t, n.Revoke(t.Context(), monthAhead())) // the feed moves on
+				time.Sleep(30 * 24 * time.Hour)
+				_, err := n.Sweep(t.Context())
+				must(t, err)
+			}
+			must(t, n.Poll(t.Context()))
+			again := n.restart()
+			must(t, again.Poll(t.Context()))
+			for _, n := range []*node{n, again} {
+				n.wantInView(t, long, true)
+				if size := n.memory.ViewSize(); size > 3 {
+					t.Errorf("%d sessions are known", size)
+				}
 			}
 		}
 	})
 }
 
-func TestHoursThatAreClosedAreReadOnce(t *testing.T) {
+// pollCalls returns the calls of a poll, and of what goes on in the background after it.
+func (n *node) pollCalls(t *testing.T) []string {
+	t.Helper()
+	n.storage.log()
+	must(t, n.Poll(t.Context()))
+	return n.storage.log()
+}
+
+func TestHoursWithNewerOnesAreReadTwiceAndNeverAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		a, b := newNode(storage), newNode(storage)
@@ -187,39 +201,57 @@ func TestHoursThatAreClosedAreReadOnce(t *testing.T) {
 			must(t, a.Revoke(t.Context(), monthAhead()))
 			time.Sleep(time.Hour)
 		}
-		must(t, b.Poll(t.Context(), 24*time.Hour))
-		if calls := b.storage.log(); len(calls) != 11 {
+		if calls := b.pollCalls(t); len(calls) != 11 {
 			t.Errorf("the first time: %q", calls)
 		}
-		must(t, b.Poll(t.Context(), 24*time.Hour))
-		if calls := b.storage.log(); len(calls) != 1+openHours {
+		if calls := b.pollCalls(t); len(calls) != 1+recentHours {
 			t.Errorf("the second time: %q", calls)
+		}
+		time.Sleep(time.Minute)
+		if calls := b.pollCalls(t); len(calls) != 2 {
+			t.Errorf("after a minute: %q", calls)
+		}
+		time.Sleep(time.Minute)
+		if calls := b.pollCalls(t); len(calls) != 11 {
+			t.Errorf("when it is sure that nobody writes there any more: %q", calls)
+		}
+		time.Sleep(time.Hour)
+		if calls := b.pollCalls(t); len(calls) != 2 {
+			t.Errorf("from then on: %q", calls)
 		}
 	})
 }
 
-// Whoever revokes looks for the newest hour and then writes, and in between others may have made newer ones.
-func TestThisHourAndTheOneBeforeAreReadAgainHoweverManyNewerOnesThereAre(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		storage := newShelf()
-		n := newNode(storage)
-		time.Sleep(30 * time.Minute)
-		for _, hour := range []string{"2000010100", "2000010105", "2000010106", "2000010107"} {
-			put(t, storage, "revocations/"+hour+"/"+monthAhead().String(), "")
-		}
-		for range 2 {
-			must(t, n.Poll(t.Context(), time.Hour))
+// Programs before this one looked for the newest hour and then wrote, within ten seconds, and in between others may have
+// made newer ones, by whatever clocks.
+func TestAnEntryThatAnEarlierVersionWritesIntoAnHourThatHasPassedIsFound(t *testing.T) {
+	for _, late := range []time.Duration{0, 5 * time.Second, 10 * time.Second} {
+		inBubble(t, func(t *testing.T) {
+			storage := newShelf()
+			n, fresh := newNode(storage), newNode(storage)
+			must(t, n.Revoke(t.Context(), monthAhead()))
+			must(t, n.Poll(t.Context()))
+			for _, hour := range []string{"2000010105", "2000010106", "2000010107", "2000010201"} {
+				put(t, storage, "revocations/"+hour+"/"+monthAhead().String(), "")
+			}
+			must(t, n.Poll(t.Context()))
+			must(t, fresh.Poll(t.Context()))
+			time.Sleep(late)
 			id := monthAhead()
 			put(t, storage, "revocations/2000010100/"+id.String(), "")
-			must(t, n.Poll(t.Context(), time.Hour))
+			for range 100 {
+				time.Sleep(2 * time.Second)
+				must(t, n.Poll(t.Context()))
+				must(t, fresh.Poll(t.Context()))
+			}
 			n.wantInView(t, id, true)
-			time.Sleep(time.Hour)
-		}
-	})
+			fresh.wantInView(t, id, true)
+		})
+	}
 }
 
 // A clock that is wrong by days, at the one who revokes or at the one who reads, while the clocks of all others are
-// right and others revoke too. What is promised is for access tokens of an hour: three hours of the feed.
+// right and others revoke too.
 func TestClocksThatAreWrongByDaysHideNoRevocation(t *testing.T) {
 	day := 24 * time.Hour
 	for _, skew := range []time.Duration{-400 * day, -3 * day, -2 * time.Hour, -time.Hour, time.Hour, 2 * time.Hour, 3 * day, 400 * day} {
@@ -233,10 +265,10 @@ func TestClocksThatAreWrongByDaysHideNoRevocation(t *testing.T) {
 					if who == "reader" {
 						writer, reader = right, wrong
 					}
-					revoked := make(map[ID]time.Time)
+					var revoked []ID
 					for step := range 50 {
 						id := monthAhead()
-						revoked[id] = time.Now()
+						revoked = append(revoked, id)
 						if step%4 == 0 {
 							must(t, right.Revoke(t.Context(), id))
 						} else {
@@ -245,10 +277,10 @@ func TestClocksThatAreWrongByDaysHideNoRevocation(t *testing.T) {
 						time.Sleep(11 * time.Minute)
 						restarted := reader.restart()
 						for _, n := range []*node{reader, right, restarted} {
-							must(t, n.Poll(t.Context(), time.Hour))
-							for id, at := range revoked {
-								if known, _ := n.memory.InView(id); !known && time.Since(at) <= time.Hour+5*time.Minute {
-									t.Fatalf("after %d steps what was revoked %s ago is not known", step, time.Since(at))
+							must(t, n.Poll(t.Context()))
+							for _, id := range revoked {
+								if found, known := n.memory.InView(id); !found && (known || n.skew < 30*day) {
+									t.Fatalf("after %d steps a revocation is not known", step)
 								}
 							}
 						}
@@ -259,22 +291,58 @@ func TestClocksThatAreWrongByDaysHideNoRevocation(t *testing.T) {
 	}
 }
 
-// Where access tokens live for long, that holds for whoever was running at the time, even if the hour is swept at once.
-func TestARevocationInAnHourThatIsTooEarlyIsKnownForAsLongAsAccessTokensLive(t *testing.T) {
+// What a clock that was ahead has had forgotten is not passed for good when the clock is right again.
+func TestAClockThatGoesBackRevivesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n, id, live := newNode(storage), monthAhead(), monthAhead()
+		must(t, n.Revoke(t.Context(), id))
+		must(t, n.Poll(t.Context()))
+		time.Sleep(3 * time.Minute)
+		must(t, n.Poll(t.Context())) // all hours are final
+		n.skew = 60 * 24 * time.Hour
+		must(t, n.Revoke(t.Context(), NewID(n.now())))
+		must(t, n.Poll(t.Context()))
+		if n.memory.ViewSize() != 1 {
+			t.Fatal("nothing was forgotten")
+		}
+		n.skew = 0
+		n.storage.befalls("list", "revocations/", refused)
+		for range 2 {
+			if _, known := n.memory.InView(id); known {
+				t.Error("the view says that it knows")
+			}
+			for id, want := range map[ID]bool{id: true, live: false} {
+				if revoked, err := n.IsRevoked(t.Context(), id, time.Second); err != nil || revoked != want {
+					t.Errorf("revoked %v, error %v, want %v", revoked, err, want)
+				}
+			}
+			_ = n.Poll(t.Context()) // which fails
+		}
+		must(t, n.Poll(t.Context()))
+		n.wantInView(t, id, true)
+		n.wantInView(t, live, false)
+	})
+}
+
+// That holds also for who comes later: the hour goes by the clock, and the sweep by the session.
+func TestARevocationInAnHourThatIsTooEarlyIsKnownUntilItsSessionIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		wrong, right := newNode(storage), newNode(storage)
 		wrong.skew = -20 * 24 * time.Hour
-		id := monthAhead()
+		id := NewID(time.Now())
 		must(t, wrong.Revoke(t.Context(), id))
-		keep := 24 * time.Hour
-		for begun := time.Now(); time.Since(begun) < keep+30*time.Hour; time.Sleep(30 * time.Minute) {
+		for begun := time.Now(); time.Since(begun) < 9*24*time.Hour; time.Sleep(3 * time.Hour) {
 			must(t, right.Revoke(t.Context(), monthAhead()))
-			must(t, right.Poll(t.Context(), keep))
-			if known, _ := right.memory.InView(id); known != (time.Since(begun) < keep+2*time.Hour) {
-				t.Fatalf("after %s: known %v", time.Since(begun), known)
+			for _, n := range []*node{right, right.restart()} {
+				must(t, n.Poll(t.Context()))
+				revoked, known := n.memory.InView(id)
+				if !revoked && (known || time.Since(begun) < 24*time.Hour+keepLonger) {
+					t.Fatalf("after %s: revoked %v, known %v", time.Since(begun), revoked, known)
+				}
 			}
-			_, err := right.Sweep(t.Context(), keep)
+			_, err := right.Sweep(t.Context())
 			must(t, err)
 		}
 		if keys := storage.keys("revocations/1999"); len(keys) > 0 {
@@ -295,10 +363,10 @@ func TestForeignNamesInTheFeedArePassedOver(t *testing.T) {
 		} {
 			put(t, storage, key, "?")
 		}
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 		b.wantInView(t, id, true)
-		if len(b.memory.view.revoked) != 1 || len(b.memory.view.read) != 1 {
-			t.Errorf("the view has %v of %v", b.memory.view.revoked, b.memory.view.read)
+		if b.memory.ViewSize() != 1 || len(b.memory.view.hours) != 1 {
+			t.Errorf("the view has %v of %v", b.memory.view.revoked, b.memory.view.hours)
 		}
 	})
 }
@@ -321,7 +389,7 @@ func TestFoldersThatAreListedWithASlashAreFound(t *testing.T) {
 		n, id := newNode(folders{newShelf()}), monthAhead()
 		must(t, n.Revoke(t.Context(), id))
 		n = n.restart()
-		must(t, n.Poll(t.Context(), time.Hour))
+		must(t, n.Poll(t.Context()))
 		n.wantInView(t, id, true)
 	})
 }
@@ -347,7 +415,7 @@ func TestAListingThatMissesAFileIsNotTakenForAMissingFolder(t *testing.T) {
 			a, id := newNode(storage), monthAhead()
 			must(t, a.Revoke(t.Context(), id))
 			b := newNode(racing{storage, &tries})
-			err := b.Poll(t.Context(), time.Hour)
+			err := b.Poll(t.Context())
 			if known {
 				must(t, err)
 				b.wantInView(t, id, true)
@@ -368,7 +436,7 @@ func TestAFolderThatCannotBeLookedAtIsNotTakenForMissing(t *testing.T) {
 		b := newNode(racing{storage, &tries})
 		b.storage.add(&rule{op: "exists", fault: refused})
 		b.storage.add(&rule{op: "stat", fault: refused})
-		if err := b.Poll(t.Context(), time.Hour); err == nil {
+		if err := b.Poll(t.Context()); err == nil {
 			b.wantInView(t, id, true)
 		}
 	})
@@ -380,7 +448,7 @@ func TestPollingAFileStorageWhileOthersRevokeMissesNothing(t *testing.T) {
 	const writers, revocations = 3, 30
 	reader, first := newNode(storage), monthAhead()
 	must(t, newNode(storage).Revoke(t.Context(), first))
-	must(t, reader.Poll(t.Context(), time.Hour))
+	must(t, reader.Poll(t.Context()))
 
 	var mu sync.Mutex
 	var done []ID
@@ -415,7 +483,7 @@ func TestPollingAFileStorageWhileOthersRevokeMissesNothing(t *testing.T) {
 		reader.storage.logSoFar()
 		fresh := reader.restart()
 		for _, n := range []*node{reader, fresh} {
-			must(t, n.Poll(t.Context(), time.Hour))
+			must(t, n.Poll(t.Context()))
 			n.wantInView(t, first, true)
 			for _, id := range before {
 				n.wantInView(t, id, true)
@@ -437,7 +505,7 @@ func TestAPollThatWasHeldUpForgetsNothingNew(t *testing.T) {
 		a, b, old, id := newNode(storage), newNode(storage), monthAhead(), monthAhead()
 		must(t, a.Revoke(t.Context(), old))
 		b.storage.befalls("list", "revocations/", stuck)
-		wantUnavailable(t, b.Poll(t.Context(), time.Hour))
+		wantUnavailable(t, b.Poll(t.Context()))
 		time.Sleep(30 * time.Hour)
 		must(t, b.Revoke(t.Context(), id))
 		b.storage.release()
@@ -446,7 +514,7 @@ func TestAPollThatWasHeldUpForgetsNothingNew(t *testing.T) {
 		if at := b.memory.ViewReadAt(); time.Since(at) < 30*time.Hour {
 			t.Errorf("read at %s", at)
 		}
-		must(t, b.Poll(t.Context(), time.Hour))
+		must(t, b.Poll(t.Context()))
 		b.wantInView(t, id, true)
 	})
 }

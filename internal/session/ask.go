@@ -1,0 +1,87 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/sync/singleflight"
+)
+
+// asked is what storage said of single sessions while the view could not tell.
+type asked struct {
+	mu       sync.Mutex
+	answers  *simplelru.LRU[ID, askedAnswer]
+	together singleflight.Group
+	slots    chan struct{}
+}
+
+type askedAnswer struct {
+	revoked bool
+	at      time.Time // when it was asked for, by the monotonic clock
+}
+
+func newAsked() asked {
+	answers, _ := simplelru.NewLRU[ID, askedAnswer](maxAsked, nil) // an error only for a size that is not positive
+	return asked{answers: answers, slots: make(chan struct{}, maxAsking)}
+}
+
+// IsRevoked tells whether a session is revoked, with what is known in this process where that is enough: as a rule it
+// is. Else it asks storage, no sooner again than within that time, and ErrUnavailable says that there was no answer.
+func (s *Store) IsRevoked(ctx context.Context, id ID, within time.Duration) (bool, error) {
+	if revoked, known := s.memory.InView(id); revoked || known {
+		return revoked, nil
+	}
+	a := &s.memory.asked
+	if answer, found := a.get(id); found && (answer.revoked || time.Since(answer.at) < within) {
+		return answer.revoked, nil
+	}
+	detached := context.WithoutCancel(ctx) // who came first may be gone before the others
+	answers := a.together.DoChan(id.String(), func() (any, error) { return s.ask(detached, id) })
+	select {
+	case answer := <-answers:
+		if answer.Err != nil {
+			return false, answer.Err
+		}
+		return answer.Val.(bool), nil
+	case <-ctx.Done():
+		return false, unavailable("asking for a session", ctx.Err())
+	}
+}
+
+// ask is Revoked for some sessions at a time, so that others still have their turn at the storage.
+func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	a := &s.memory.asked
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return false, unavailable("waiting for others who ask for sessions", ctx.Err())
+	}
+	at := time.Now()
+	revoked, err := s.Revoked(ctx, id)
+	if err == nil {
+		a.put(id, askedAnswer{revoked, at})
+	}
+	return revoked, err
+}
+
+func (a *asked) get(id ID) (askedAnswer, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.answers.Get(id)
+}
+
+func (a *asked) put(id ID, answer askedAnswer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers.Add(id, answer)
+}
+
+const (
+	maxAsked  = 10_000
+	maxAsking = 64
+)

@@ -1,0 +1,199 @@
+package session
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+)
+
+// feedHour is what this process knows of an hour of the feed. Its times are by the monotonic clock.
+//
+// Whoever revokes writes into the newest hour that there is, or a newer one, and looks again whether it still is the
+// newest when the entry is there. So what was acknowledged in an hour was in it before there was a newer one, and a
+// reading that begins after a newer one was seen has it. Programs before this one did not look again, but were done
+// within ten seconds: what a reading two minutes later finds is all there will ever be, and the hour is final.
+type feedHour struct {
+	passed  time.Time     // when a newer one was first seen; zero if none was
+	read    time.Time     // when the last reading that was completed began; zero if none was
+	ended   time.Time     // when that ended
+	took    time.Duration // how long the last reading took, also one that failed
+	failed  int           // readings since one was completed
+	entries int
+	final   bool
+}
+
+// isRead tells whether all is known that was acknowledged in the hour before that time.
+func (h *feedHour) isRead(since time.Time) bool {
+	return h.final || !h.read.IsZero() && (!h.read.Before(since) || !h.passed.IsZero() && !h.read.Before(h.passed))
+}
+
+// isClosing tells whether what is left is the reading that makes the hour final.
+func (h *feedHour) isClosing(now time.Time) bool {
+	return !h.final && !h.passed.IsZero() && !h.read.Before(h.passed) && now.Sub(h.passed) >= closingAfter
+}
+
+// isDue tells whether to read the hour now. An hour with much in it is read so rarely that the time goes elsewhere.
+func (h *feedHour) isDue(now time.Time, recent bool) bool {
+	switch {
+	case h.final:
+		return false
+	case h.read.IsZero() || !h.passed.IsZero() && h.read.Before(h.passed):
+		return true
+	case h.entries > pageEntries && now.Sub(h.ended) < restFor*h.took:
+		return false
+	case h.passed.IsZero() || now.Sub(h.passed) >= closingAfter:
+		return true
+	}
+	return recent && now.Sub(h.passed) < lateFor
+}
+
+// readAnew forgets how far the feed was read, and nothing of what was in it.
+func (v *view) readAnew() {
+	clear(v.hours)
+	v.lostSince = time.Time{}
+	v.reading++
+}
+
+// saw takes in which hours there are, in order. The newest one is never removed, so the storage is not believed when it
+// has older ones only: for a minute, since somebody may have removed it by hand.
+func (v *view) saw(hours []string, now time.Time) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var lost error
+	newest := ""
+	if len(hours) > 0 {
+		newest = hours[len(hours)-1]
+	}
+	if known := slices.Collect(maps.Keys(v.hours)); len(known) > 0 && newest < slices.Max(known) {
+		if v.lostSince.IsZero() {
+			v.lostSince = now
+		}
+		if now.Sub(v.lostSince) < disbeliefFor {
+			lost = unavailable("reading revocations", errors.New("the newest hour is gone: does the storage list all that it has?"))
+		} else {
+			v.readAnew()
+		}
+	} else {
+		v.lostSince = time.Time{}
+	}
+	for i, name := range hours {
+		h := v.hours[name]
+		if h == nil {
+			h = new(feedHour)
+			v.hours[name] = h
+		}
+		if i < len(hours)-1 && h.passed.IsZero() {
+			h.passed = now
+		}
+	}
+	if lost == nil {
+		maps.DeleteFunc(v.hours, func(name string, _ *feedHour) bool { return !isIn(hours, name) })
+	}
+	return lost
+}
+
+func isIn(sorted []string, name string) bool {
+	_, found := slices.BinarySearch(sorted, name)
+	return found
+}
+
+// due says which of the hours to read: those that a poll waits for, and those that can take long or are not urgent.
+// urgent are those of both without which what was revoked lately may not be known.
+func (v *view) due(hours []string, now time.Time) (quick, slow, urgent []string) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for i, name := range slices.Backward(hours) {
+		h := v.hours[name]
+		if !h.isDue(now, i >= len(hours)-recentHours) {
+			continue
+		}
+		closing := h.isClosing(now)
+		if !closing {
+			urgent = append(urgent, name)
+		}
+		if closing || h.read.IsZero() && !v.complete || h.took > slowly {
+			slow = append(slow, name)
+		} else {
+			quick = append(quick, name)
+		}
+	}
+	// what fails must not keep others from being read
+	slices.SortStableFunc(slow, func(a, b string) int { return v.hours[a].failed - v.hours[b].failed })
+	return quick, slow, urgent
+}
+
+// begun returns which reading anew this one belongs to, and how often the hour failed.
+func (v *view) begun(name string) (reading, failed int) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if h := v.hours[name]; h != nil {
+		failed = h.failed
+	}
+	return v.reading, failed
+}
+
+// ended takes in that an hour was read, or was not.
+func (v *view) ended(name string, reading int, began time.Time, entries int, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h := v.hours[name]
+	if h == nil || reading != v.reading {
+		return
+	}
+	h.ended = time.Now()
+	h.took = h.ended.Sub(began)
+	if err != nil {
+		h.failed++
+		return
+	}
+	h.read, h.entries, h.failed = began, entries, 0
+	h.final = !h.passed.IsZero() && began.Sub(h.passed) >= closingAfter
+}
+
+// settle takes in how far a poll that began at that time, by both clocks, got.
+func (v *view) settle(reading int, at, began time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if reading != v.reading {
+		return
+	}
+	current := true
+	for _, h := range v.hours {
+		if h.read.IsZero() {
+			return
+		}
+		current = current && h.isRead(began)
+	}
+	v.complete, v.knowFrom = true, v.keepFrom
+	if current && v.atBy.Before(began) {
+		v.at, v.atBy = at, began
+	}
+}
+
+// areRead tells whether hours are all read that were to be at a poll that began at that time.
+func (v *view) areRead(names []string, began time.Time) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return !slices.ContainsFunc(names, func(name string) bool {
+		h := v.hours[name]
+		return h != nil && !h.isRead(began)
+	})
+}
+
+const (
+	// recentHours are read at every poll for lateFor after there is a newer one: programs before this one may still write.
+	recentHours = 3
+	lateFor     = 15 * time.Second
+
+	closingAfter = 2 * time.Minute
+	disbeliefFor = time.Minute
+
+	// slowly is how long an hour takes that no poll waits for.
+	slowly = time.Second
+
+	// pageEntries is how many entries an hour may have without being crowded, and restFor how many times as long as it
+	// took a crowded one is left alone.
+	pageEntries = 1000
+	restFor     = 20
+)

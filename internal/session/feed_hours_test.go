@@ -1,0 +1,514 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// fill puts entries into an hour, and returns one of them.
+func fill(t *testing.T, storage certmagic.Storage, hour string, entries int) (one ID) {
+	t.Helper()
+	for range entries {
+		one = monthAhead()
+		put(t, storage, "revocations/"+hour+"/"+one.String(), "")
+	}
+	return one
+}
+
+// listings counts the listings of an hour since the calls were looked at last.
+func (n *node) listings(hour string) (listings int) {
+	for _, call := range n.storage.log() {
+		if call == "list revocations/"+hour {
+			listings++
+		}
+	}
+	return listings
+}
+
+func TestACrowdedHourGetsANewerOneIntoWhichAllWrite(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		nodes := []*node{newNode(storage), newNode(storage)}
+		fill(t, storage, "2000010100", pageEntries)
+		must(t, nodes[0].Poll(t.Context()))
+		if keys := storage.keys(pageName); len(keys) > 0 {
+			t.Errorf("there is %v already", keys)
+		}
+		one := fill(t, storage, "2000010100", 1)
+		for _, n := range nodes { // both turn the page, and the second one does not know that the first one did
+			must(t, n.Poll(t.Context()))
+			must(t, storage.Delete(t.Context(), testPrefix+"/revocations/2000010101"))
+		}
+		for _, n := range nodes {
+			n.storage.add(&rule{op: "list", part: "revocations/2000010100", times: 1, before: func() { time.Sleep(time.Second) }})
+			must(t, n.Poll(t.Context()))
+		}
+		if keys := storage.keys(pageName); !slices.Equal(keys, []string{"revocations/2000010101/page"}) {
+			t.Errorf("pages %v", keys)
+		}
+		id := monthAhead()
+		must(t, nodes[1].Revoke(t.Context(), id))
+		if keys := storage.keys(id.String()); !slices.Equal(keys, []string{"revocations/2000010101/" + id.String()}) {
+			t.Errorf("the next entry is %v", keys)
+		}
+		for _, n := range append(nodes, nodes[0].restart()) {
+			must(t, n.Poll(t.Context()))
+			n.wantInView(t, id, true)
+			n.wantInView(t, one, true)
+		}
+	})
+}
+
+func TestACrowdedHourIsNotReadForEver(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		fill(t, storage, "2000010100", 5*pageEntries)
+		for range 100 {
+			must(t, n.Poll(t.Context()))
+			time.Sleep(2 * time.Second)
+		}
+		if listings := n.listings("2000010100"); listings > 12 {
+			t.Errorf("the hour was listed %d times", listings)
+		}
+		for range 100 {
+			must(t, n.Poll(t.Context()))
+			time.Sleep(2 * time.Second)
+		}
+		if listings := n.listings("2000010100"); listings > 0 {
+			t.Errorf("the hour was listed %d times more", listings)
+		}
+	})
+}
+
+// Where no page can be turned, and listing takes long, the time of a node goes elsewhere. Nothing is missed.
+func TestACrowdedHourThatStaysTheNewestIsReadRarely(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		n.storage.add(&rule{op: "store", part: pageName, fault: refused})
+		slow := &rule{op: "list", part: "revocations/2", before: func() { time.Sleep(5 * time.Second) }}
+		n.storage.add(slow)
+		one := fill(t, storage, "2000010100", 5*pageEntries)
+		polled := func(times int) {
+			for range times {
+				if err := n.Poll(t.Context()); err != nil && !errors.Is(err, ErrReading) {
+					t.Fatal(err)
+				}
+				time.Sleep(2 * time.Second)
+			}
+		}
+		polled(10)
+		n.wantInView(t, one, true)
+		n.listings("")
+		late := fill(t, storage, "2000010100", 1)
+		polled(500)
+		if listings := n.listings("2000010100"); listings < 5 || listings > 15 {
+			t.Errorf("the hour was listed %d times in %d s", listings, 1000)
+		}
+		n.wantInView(t, late, true)
+		time.Sleep(time.Minute)
+	})
+}
+
+// tray is a storage that has a feed only, and finds things in it quickly.
+type tray struct {
+	certmagic.Storage
+	mu    sync.Mutex
+	hours map[string][]string
+}
+
+func (f *tray) Store(_ context.Context, key string, _ []byte) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	folder, _ := path.Split(key)
+	f.hours[path.Clean(folder)] = append(f.hours[path.Clean(folder)], key)
+	return nil
+}
+
+func (f *tray) List(_ context.Context, key string, _ bool) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if strings.HasSuffix(key, "/revocations") {
+		return slices.Collect(maps.Keys(f.hours)), nil
+	}
+	return slices.Clone(f.hours[key]), nil
+}
+
+// A flood gets some hours ahead of the clock and no more, by as many nodes as there are.
+func TestAFloodGetsTheFeedAheadByHoursOnly(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := &tray{hours: make(map[string][]string)}
+		nodes := []*node{newNode(storage), newNode(storage)}
+		var all []ID
+		ahead := 0.0
+		for range 4 {
+			for minute := range 60 {
+				hour, err := nodes[0].newestHour(t.Context())
+				must(t, err)
+				hour = max(hour, hourOf(time.Now()))
+				all = append(all, fill(t, storage, hour, 600))
+				start, _ := time.Parse(hourLayout, hour)
+				ahead = max(ahead, time.Until(start).Hours())
+				must(t, nodes[minute%2].Poll(t.Context()))
+				time.Sleep(time.Minute)
+			}
+		}
+		if ahead < 2 || ahead > 6 {
+			t.Errorf("the feed was %.1f hours ahead", ahead)
+		}
+		for _, n := range append(nodes, nodes[0].restart()) {
+			if err := n.Poll(t.Context()); err != nil { // it takes more than a moment
+				time.Sleep(time.Minute)
+				must(t, n.Poll(t.Context()))
+			}
+			for _, id := range all {
+				n.wantInView(t, id, true)
+			}
+		}
+	})
+}
+
+// An hour that a wrong clock has made is not filled for ever.
+func TestAnHourFarAheadIsCrowdedTooAtSomeTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		fill(t, storage, "2090010123", wrongEntries)
+		fill(t, storage, "9999123123", 1)
+		must(t, storage.Delete(t.Context(), testPrefix+"/revocations/9999123123"))
+		must(t, n.Poll(t.Context()))
+		if keys := storage.keys(pageName); len(keys) > 0 {
+			t.Errorf("pages %v", keys)
+		}
+		fill(t, storage, "2090010123", 1)
+		must(t, n.Poll(t.Context()))
+		if keys := storage.keys(pageName); !slices.Equal(keys, []string{"revocations/2090010200/page"}) {
+			t.Errorf("pages %v", keys)
+		}
+		fill(t, storage, "9999123123", wrongEntries+1)
+		must(t, n.Poll(t.Context()))
+		if keys := storage.keys(pageName); len(keys) != 1 {
+			t.Errorf("pages %v", keys)
+		}
+	})
+}
+
+// Who revokes looks for the newest hour and then writes. If there is a newer one by then, nobody may read the one that
+// was written to any more, however long it took.
+func TestAnEntryGoesWhereNodesStillLook(t *testing.T) {
+	for _, stalls := range []time.Duration{0, 8 * time.Second, 5 * time.Minute, 3 * time.Hour} {
+		t.Run(stalls.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				storage := newShelf()
+				writer, reader := newNode(storage), newNode(storage)
+				must(t, writer.Revoke(t.Context(), monthAhead()))
+				must(t, reader.Poll(t.Context()))
+				writer.storage.add(&rule{op: "store", part: "revocations/", times: 1, before: func() {
+					fill(t, storage, "2000010107", 1)
+					for begun := time.Now(); time.Since(begun) < stalls; time.Sleep(2 * time.Second) {
+						must(t, reader.Poll(t.Context()))
+					}
+				}})
+				id := monthAhead()
+				err := writer.Revoke(t.Context(), id)
+				if stalls > revokeLimit {
+					wantUnavailable(t, err)
+					time.Sleep(stalls + time.Minute) // it goes on
+				} else {
+					must(t, err)
+				}
+				must(t, reader.Poll(t.Context()))
+				reader.wantInView(t, id, true)
+			})
+		})
+	}
+}
+
+// A storage whose listing fails and looks empty.
+func TestAFeedThatComesBackWithLessIsNotBelievedForAMinute(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n, writer := newNode(storage), newNode(storage)
+		var ids []ID
+		for range 3 {
+			id := monthAhead()
+			must(t, writer.Revoke(t.Context(), id))
+			ids = append(ids, id)
+			time.Sleep(time.Hour)
+		}
+		must(t, n.Poll(t.Context()))
+		time.Sleep(3 * time.Minute)
+		must(t, n.Poll(t.Context()))
+		at := n.memory.ViewReadAt()
+		kept := storage.keys("revocations/")
+		for _, key := range kept[1:] {
+			must(t, storage.Delete(t.Context(), testPrefix+"/"+key))
+		}
+		for begun := time.Now(); time.Since(begun) < disbeliefFor; time.Sleep(2 * time.Second) {
+			wantUnavailable(t, n.Poll(t.Context()))
+		}
+		if !n.memory.ViewReadAt().Equal(at) {
+			t.Error("it counts as read")
+		}
+		must(t, n.Poll(t.Context())) // it is so, and from now on what is written there is read again
+		id := monthAhead()
+		put(t, storage, strings.TrimSuffix(kept[0], ids[0].String())+id.String(), "")
+		must(t, n.Poll(t.Context()))
+		for _, id := range append(ids, id) {
+			n.wantInView(t, id, true)
+		}
+		must(t, storage.Delete(t.Context(), testPrefix+"/revocations"))
+		wantUnavailable(t, n.Poll(t.Context()))
+		for _, key := range kept {
+			put(t, storage, key, "")
+		}
+		must(t, n.Poll(t.Context()))
+		for _, id := range append(ids, id) {
+			n.wantInView(t, id, true)
+		}
+	})
+}
+
+// A feed that takes minutes to read is read, hour by hour, and what was read counts at once.
+func TestALargeFeedIsReadInTheBackground(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n, writer := newNode(storage), newNode(storage)
+		var ids []ID // from the oldest
+		for range 5 {
+			id := monthAhead()
+			must(t, writer.Revoke(t.Context(), id))
+			ids = append(ids, id)
+			time.Sleep(time.Hour)
+		}
+		n.storage.add(&rule{op: "list", part: "revocations/", before: func() { time.Sleep(100 * time.Second) }})
+		begun := time.Now()
+		for n.memory.ViewReadAt().IsZero() {
+			if err := n.Poll(t.Context()); !errors.Is(err, ErrReading) || !errors.Is(err, ErrUnavailable) {
+				t.Fatalf("error %v", err)
+			}
+			read := int(time.Since(begun) / (100 * time.Second))
+			for i, id := range ids {
+				revoked, known := n.memory.InView(id)
+				if known && read < len(ids) || revoked != (i >= len(ids)-read) {
+					t.Fatalf("after %s: hour %d: revoked %v, known %v", time.Since(begun), i, revoked, known)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if took := time.Since(begun); took > 510*time.Second {
+			t.Errorf("it took %s", took)
+		}
+		for _, id := range ids {
+			n.wantInView(t, id, true)
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
+// One hour that cannot be listed in time keeps no other from being read, and gets more time.
+func TestAnHourThatTakesTooLongGetsMoreTime(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n, writer := newNode(storage), newNode(storage)
+		n.storage.obedient = true
+		for range 3 {
+			must(t, writer.Revoke(t.Context(), monthAhead()))
+			time.Sleep(time.Hour)
+		}
+		n.storage.add(&rule{op: "list", part: "revocations/2000010101", before: func() { time.Sleep(7 * time.Minute) }})
+		others := 0
+		for begun := time.Now(); time.Since(begun) < time.Hour; time.Sleep(2 * time.Second) {
+			err := n.Poll(t.Context())
+			if err == nil {
+				break
+			}
+			if n.memory.ViewSize() == 2 {
+				others++
+			}
+		}
+		if others == 0 || n.memory.ViewSize() != 3 {
+			t.Errorf("%d polls knew the others; now %d sessions are known", others, n.memory.ViewSize())
+		}
+		time.Sleep(10 * time.Minute)
+	})
+}
+
+// An hour that hangs for good holds up none of the newest, where others revoke.
+func TestAnOldHourThatHangsHoldsUpNoPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n, writer := newNode(storage), newNode(storage)
+		for range 5 {
+			must(t, writer.Revoke(t.Context(), monthAhead()))
+			time.Sleep(time.Hour)
+		}
+		must(t, n.Poll(t.Context()))
+		n.storage.befalls("list", "revocations/2000010100", stuck)
+		time.Sleep(3 * time.Minute)
+		for range 10 {
+			id := monthAhead()
+			must(t, writer.Revoke(t.Context(), id))
+			must(t, n.Poll(t.Context()))
+			n.wantInView(t, id, true)
+			time.Sleep(20 * time.Minute)
+		}
+		n.storage.release()
+	})
+}
+
+func TestWhatStorageIsAskedForBeforeTheFeedWasRead(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n, writer := newNode(storage), newNode(storage)
+		revoked, live, half := monthAhead(), monthAhead(), monthAhead()
+		must(t, writer.Revoke(t.Context(), revoked))
+		writer.storage.befalls("store", "revocations/", refused)
+		wantUnavailable(t, writer.Revoke(t.Context(), half)) // its marker is there
+		ask := func(id ID, want bool, calls int) {
+			t.Helper()
+			n.storage.log()
+			got, err := n.IsRevoked(t.Context(), id, 2*time.Second)
+			if err != nil || got != want {
+				t.Errorf("revoked %v, error %v, want %v", got, err, want)
+			}
+			if made := n.storage.log(); (len(made) > 0) != (calls > 0) {
+				t.Errorf("calls %q", made)
+			}
+		}
+		ask(revoked, true, 1)
+		ask(half, true, 1)
+		ask(live, false, 1)
+		time.Sleep(time.Second)
+		ask(live, false, 0) // within a poll
+		must(t, writer.Revoke(t.Context(), live))
+		time.Sleep(time.Second)
+		ask(live, true, 1)
+		time.Sleep(time.Hour)
+		ask(live, true, 0) // for good
+		n.storage.befalls("load", "", refused)
+		if _, err := n.IsRevoked(t.Context(), monthAhead(), time.Second); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("error %v", err)
+		}
+		must(t, n.Revoke(t.Context(), half)) // what was asked for does not count as told to other nodes
+		other := n.restart()
+		must(t, other.Poll(t.Context()))
+		other.wantInView(t, half, true)
+		must(t, n.Poll(t.Context()))
+		ask(monthAhead(), false, 0)
+	})
+}
+
+// A crowd that comes with one token asks once, and one of many sessions at most 64 times at once.
+func TestACrowdBeforeTheFeedWasReadAsksStorageNoMoreThanItMust(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newShelf()), monthAhead()
+		var running, most atomic.Int32
+		n.storage.add(&rule{op: "load", before: func() {
+			most.Store(max(most.Load(), running.Add(1)))
+			time.Sleep(time.Millisecond)
+			running.Add(-1)
+		}})
+		results := make(chan error)
+		crowd := func(size int, id func() ID) {
+			for range size {
+				session := id()
+				go func() {
+					_, err := n.IsRevoked(t.Context(), session, time.Second)
+					results <- err
+				}()
+			}
+			for range size {
+				must(t, <-results)
+			}
+		}
+		crowd(1000, func() ID { return id })
+		if calls := n.storage.log(); len(calls) > 4 {
+			t.Errorf("%d calls", len(calls))
+		}
+		crowd(2*maxAsked, monthAhead)
+		if most.Load() > maxAsking {
+			t.Errorf("%d at once", most.Load())
+		}
+		if kept := n.memory.asked.answers.Len(); kept > maxAsked {
+			t.Errorf("%d answers are remembered", kept)
+		}
+	})
+}
+
+func TestWhoAsksAStorageThatHangsIsNotKept(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newShelf()), monthAhead()
+		n.storage.befalls("load", "", stuck)
+		ctx, hangUp := context.WithCancel(t.Context())
+		first := make(chan error)
+		go func() {
+			_, err := n.IsRevoked(ctx, id, time.Second)
+			first <- err
+		}()
+		synctest.Wait()
+		hangUp()
+		wantUnavailable(t, <-first)
+		begun := time.Now()
+		_, err := n.IsRevoked(t.Context(), id, time.Second) // with the first one
+		wantUnavailable(t, err)
+		if took := time.Since(begun); took > readLimit {
+			t.Errorf("it took %s", took)
+		}
+		if revoked, err := n.IsRevoked(t.Context(), id, time.Second); err != nil || revoked {
+			t.Errorf("then: revoked %v, error %v", revoked, err)
+		}
+		n.storage.release()
+	})
+}
+
+// A program before this one reads the newest three hours at every poll, and puts
+// entries into the newest that there is, or that of the clock.
+func TestProgramsBeforeThisOneFollowThePages(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		var byOld, byNew []ID
+		for step := range 40 {
+			hours, err := n.listTimes(t.Context(), n.feedKey(""), hourLayout)
+			must(t, err)
+			hour := hourOf(time.Now())
+			if len(hours) > 0 {
+				hour = max(hour, hours[len(hours)-1])
+			}
+			byOld = append(byOld, fill(t, storage, hour, 300))
+			id := monthAhead()
+			must(t, n.Revoke(t.Context(), id))
+			byNew = append(byNew, id)
+			must(t, n.Poll(t.Context()))
+			hours, err = n.listTimes(t.Context(), n.feedKey(""), hourLayout)
+			must(t, err)
+			found := false
+			for _, hour := range hours[max(0, len(hours)-3):] {
+				found = found || len(storage.keys("revocations/"+hour+"/"+id.String())) > 0
+			}
+			if !found {
+				t.Fatalf("step %d: an old program does not find the entry in the newest hours of %v", step, hours)
+			}
+			time.Sleep(time.Minute)
+		}
+		for _, id := range append(byOld, byNew...) {
+			n.wantInView(t, id, true)
+		}
+		if len(storage.keys(pageName)) == 0 {
+			t.Error("no page was turned")
+		}
+	})
+}

@@ -1,0 +1,173 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"runtime/debug"
+	"time"
+)
+
+// ErrReading says that the feed is still being read, and what is missing of it is not known. It comes with
+// ErrUnavailable.
+var ErrReading = errors.New("the revocations are still being read")
+
+// Poll reads what other nodes have revoked since the last time. What takes long, such as the first reading of a large
+// feed, goes on in the background, and Poll waits for it a second only. When it fails, what is known stays.
+func (s *Store) Poll(ctx context.Context) error {
+	type result struct {
+		urgent []string
+		began  time.Time
+	}
+	r, err := call(ctx, s.memory, pollLimit, func(ctx context.Context) (r result, err error) {
+		if !s.memory.polling.TryLock() {
+			return r, unavailable("reading revocations", errors.New("an earlier reading has not ended"))
+		}
+		defer s.memory.polling.Unlock()
+		r.began = time.Now()
+		r.urgent, err = s.poll(ctx, r.began)
+		return r, err
+	})
+	if err != nil || s.memory.view.areRead(r.urgent, r.began) {
+		return err
+	}
+	return s.await(ctx, r.urgent, r.began)
+}
+
+// await waits for the reading in the background to get through what a poll needs.
+func (s *Store) await(ctx context.Context, urgent []string, began time.Time) error {
+	patience := time.NewTimer(pollPatience)
+	defer patience.Stop()
+	var err error
+	if running := s.memory.background.Load(); running != nil {
+		select {
+		case <-running.ended:
+			err = running.err
+		case <-patience.C:
+		case <-ctx.Done():
+		}
+	}
+	switch {
+	case s.memory.view.areRead(urgent, began):
+		return nil
+	case err != nil:
+		return err
+	}
+	return unavailable("reading revocations", ErrReading)
+}
+
+// poll returns the hours that it takes to know all that was revoked before it began. Which those are is no question of
+// clocks: any of several nodes' can be wrong.
+func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err error) {
+	v := &s.memory.view
+	at := s.now()
+	v.forget(at)
+	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
+	if err != nil {
+		return nil, err
+	}
+	lost := v.saw(hours, time.Now())
+	reading, _ := v.begun("")
+	quick, slow, urgent := v.due(hours, time.Now())
+	if len(slow) > 0 {
+		s.readInBackground(ctx, slow, hours[len(hours)-1], func() { v.settle(reading, at, began) })
+	}
+	failed := lost
+	for _, hour := range quick {
+		if err := s.readHour(ctx, hour, hours[len(hours)-1]); err != nil {
+			failed = cmp.Or(failed, err)
+		}
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	v.settle(reading, at, began)
+	return urgent, nil
+}
+
+// backgroundReading is a reading that no poll waits for. When it has ended, err says how.
+type backgroundReading struct {
+	ended chan struct{}
+	err   error
+}
+
+// readInBackground reads hours one after the other, unless others are being read. Each that was read stays read, and has
+// as long as it needs. What never comes back keeps the next ones from being read, as with Poll.
+func (s *Store) readInBackground(ctx context.Context, hours []string, newest string, done func()) {
+	if !s.memory.reading.TryLock() {
+		return
+	}
+	running := &backgroundReading{ended: make(chan struct{})}
+	s.memory.background.Store(running)
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		defer close(running.ended)
+		defer s.memory.reading.Unlock()
+		defer func() {
+			if p := recover(); p != nil {
+				running.err = unavailable("using it", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
+			}
+		}()
+		for _, hour := range hours {
+			_, failed := s.memory.view.begun(hour)
+			reading, cancel := context.WithTimeout(ctx, hourLimit<<min(failed, 4))
+			running.err = s.readHour(reading, hour, newest)
+			cancel()
+			if running.err != nil {
+				return
+			}
+		}
+		done()
+	}()
+}
+
+func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
+	v := &s.memory.view
+	reading, _ := v.begun(hour)
+	began, entries, ended := time.Now(), 0, errors.New("it did not end")
+	defer func() { v.ended(hour, reading, began, entries, ended) }() // also of a storage that panics
+	names, err := s.list(ctx, s.feedKey(hour))
+	if err != nil {
+		return err
+	}
+	entries, ended = v.addAll(names), nil
+	if hour == newest {
+		s.turnPage(ctx, hour, entries)
+	}
+	return nil
+}
+
+// turnPage ends an hour that has become crowded: from then on there is a newer one, into which all write, those too who
+// run an earlier version and know nothing of pages. So its entries need not be looked through again and again. Several
+// nodes that turn it at once do the same. Where it fails, the next reading of the hour tries again.
+//
+// A page that is ahead of the clock has to be the fuller the further it is, so that a flood gets some hours ahead and no
+// more. One that is ahead by half a day is so by a clock that was wrong.
+func (s *Store) turnPage(ctx context.Context, hour string, entries int) {
+	start, _ := time.Parse(hourLayout, hour)
+	ahead := int(start.Sub(s.now().UTC().Truncate(time.Hour)).Hours())
+	most := pageEntries << max(0, ahead)
+	if ahead > wrongAhead {
+		most = wrongEntries
+	}
+	if next := start.Add(time.Hour); entries > most && next.Year() <= 9999 {
+		_ = s.storage.Store(ctx, path.Join(s.feedKey(hourOf(next)), pageName), revocation(s.now()))
+	}
+}
+
+func hourOf(t time.Time) string { return t.UTC().Format(hourLayout) }
+
+const (
+	pollLimit    = 30 * time.Second
+	pollPatience = time.Second
+
+	// hourLimit is for an hour in the background; one that failed gets twice as long, up to half an hour.
+	hourLimit = 2 * time.Minute
+
+	// pageName is the object that begins an hour without a revocation. It is no ID, and so no entry.
+	pageName     = "page"
+	wrongAhead   = 12
+	wrongEntries = 10 * pageEntries
+)
