@@ -25,8 +25,8 @@ type credential struct {
 	name      string
 	hash      password.Hash // of the name, or a decoy
 	plaintext string
-	usable    bool // whether a match counts: not for a decoy, nor for who is disabled
-	attempt   throttle.Attempt
+	usable    bool             // whether a match counts: not for a decoy, nor for who is disabled
+	attempt   throttle.Attempt // without its fingerprint
 }
 
 // authenticateUser checks the username and password of a request. Unknown and disabled
@@ -50,7 +50,7 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 		usable: user != nil && !user.Disabled,
 		attempt: throttle.Attempt{
 			Account: throttle.Join(kindUser, username),
-			Source:  userSource(req),
+			Source:  req.source(userSource(req)),
 			Secret:  req.params.Get("password"),
 		},
 	})
@@ -63,10 +63,10 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 		return nil, refusal
 	case user == nil:
 		return nil, errInvalidGrant("unknown_user")
+	case user.Disabled && (matches || req.repeated): // which says no more than that it was refused before
+		return nil, errInvalidGrant("user_disabled")
 	case !matches:
 		return nil, errInvalidGrant("wrong_password")
-	case user.Disabled:
-		return nil, errInvalidGrant("user_disabled")
 	}
 	return user, nil
 }
@@ -100,7 +100,7 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 		usable: known,
 		attempt: throttle.Attempt{
 			Account:     throttle.Join(kindClient, id),
-			Source:      addressOf(req.address),
+			Source:      req.source(addressOf(req.address)),
 			Secret:      secret,
 			SkipAccount: true,
 		},
@@ -119,21 +119,27 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 }
 
 // check says whether a credential matches, unless there were too many failures before or
-// too many are being checked.
+// too many are being checked. What was wrong a moment ago is wrong, and neither counted nor
+// hashed again.
 func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (bool, error) {
 	attempt := password.Attempt{Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable}
 	var result password.Result
-	settled, refused := s.throttle.settle(c.attempt, func() (right, known bool) {
-		result, known = s.verifier.AtOnce(attempt)
-		return result.Matches && c.usable, known
+	settlement, refused := s.throttle.settle(c.attempt, func() (o throttle.Outcome) {
+		result, o.Known = s.verifier.AtOnce(attempt)
+		if o.Right = result.Matches && c.usable; !o.Right {
+			o.Fingerprint = s.verifier.Fingerprint(attempt)
+		}
+		return o
 	})
-	if refused != nil {
+	switch {
+	case settlement == throttle.Settled:
+		observeCheck(c, result)
+		return result.Matches, refused.orNil()
+	case settlement == throttle.Repeated:
+		return false, repeated(req, c, refused)
+	case refused != nil:
 		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
 		return false, refused
-	}
-	if settled {
-		observeCheck(c, result)
-		return result.Matches, nil
 	}
 	return s.hash(ctx, req, c, attempt)
 }
@@ -141,10 +147,14 @@ func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (bo
 // hash is check for what has to be hashed, which others may be waiting for: the attempt is
 // counted as long as that takes.
 func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, attempt password.Attempt) (bool, error) {
+	c.attempt.Fingerprint = s.verifier.Fingerprint(attempt)
 	reserved, refused := s.throttle.reserve(c.attempt)
 	if refused != nil {
 		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
 		return false, refused
+	}
+	if reserved.Repeated() { // an equal one has ended since check looked
+		return false, repeated(req, c, answerAsStranger(reserved.AsStranger()))
 	}
 	attempt.Key, attempt.First = req.network(), reserved.KnownGood()
 	result, err := s.verifier.Verify(ctx, attempt)
@@ -155,10 +165,17 @@ func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, atte
 	observeCheck(c, result)
 	if result.Matches && c.usable {
 		reserved.Succeed()
-	} else {
-		reserved.Fail()
+		return true, nil
 	}
-	return result.Matches, nil
+	reserved.Fail()
+	return result.Matches, answerAsStranger(reserved.AsStranger()).orNil()
+}
+
+// repeated is for a credential that was wrong a moment ago.
+func repeated(req *tokenRequest, c credential, refused *oauthError) error {
+	passwordChecks.WithLabelValues(c.kind, checkRepeated).Inc()
+	req.repeated = true
+	return refused.orNil()
 }
 
 // checkFailed says why there is no result.

@@ -66,6 +66,7 @@ func (f *followedFile[T]) open(path, reads, format string, options SourceOptions
 			},
 			Loaded: func(content T) {
 				logLoaded(key, content)
+				lookAtHashKinds()
 				if content.Len() > largeFile {
 					debug.FreeOSMemory() // what was read and parsed is twice what is kept
 				}

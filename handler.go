@@ -86,6 +86,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 		return h.refuse(w, r, req, errMethod(route.methods, leaked))
 	case leaked:
 		return h.refuse(w, r, req, errCredentialsInQuery())
+	case req.page == crossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
+		return h.refuse(w, r, req, errCrossSite())
 	}
 	return route.serve(h, w, r, req)
 }
@@ -156,6 +158,12 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		}
 		if refusal.limit != "" {
 			fields = append(fields, zap.String("limit", refusal.limit))
+		}
+		if req.repeated {
+			fields = append(fields, zap.Bool("repeated", true))
+		}
+		if req.page != sameSite {
+			fields = append(fields, zap.Bool("cross_site", true))
 		}
 		if refusal.remedy != "" {
 			fields = append(fields, zap.String("remedy", refusal.remedy))

@@ -35,7 +35,7 @@ var (
 		"server", "shadow", "outcome")
 
 	passwordChecks = counter("password_checks_total",
-		"Passwords and client secrets that were to be compared, by what became of it: compared, cached, joined an equal one that was under way, throttled, shed because too many were waiting, or client_gone before it was its turn.",
+		"Passwords and client secrets that were to be compared, by what became of it: compared, cached, repeated after it was wrong a moment ago, joined an equal one that was under way, throttled, shed because too many were waiting, or client_gone before it was its turn.",
 		"kind", "result")
 
 	hashDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -131,7 +131,7 @@ func (s *Server) startMetrics() {
 	}
 	refreshReuse.WithLabelValues(s.Name)
 	for _, kind := range []string{kindUser, kindClient} {
-		for _, result := range []string{checkCompared, checkCached, checkJoined, checkThrottled, checkShed, checkGone} {
+		for _, result := range []string{checkCompared, checkCached, checkRepeated, checkJoined, checkThrottled, checkShed, checkGone} {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
@@ -276,6 +276,7 @@ const (
 	// results of a password check
 	checkCompared  = "compared"
 	checkCached    = "cached"
+	checkRepeated  = "repeated"
 	checkJoined    = "joined"
 	checkThrottled = "throttled"
 	checkShed      = "shed"

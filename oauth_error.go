@@ -39,6 +39,14 @@ func (e *oauthError) Error() string {
 	return e.code + ": " + e.reason
 }
 
+// orNil is the error, or nil if there is none.
+func (e *oauthError) orNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // Unwrap gives the server's fault, if it was one.
 func (e *oauthError) Unwrap() error { return e.cause }
 
@@ -86,6 +94,15 @@ const (
 	notInQuery   = "credentials belong in the body, not in the query: logs and browsers keep queries"
 	changeLeaked = "change the password, secret or token that was in the URL: logs have it now"
 )
+
+// errCrossSite is for what a page of another site sends without asking by CORS: it could
+// use up the tries of whoever looks at the page.
+func errCrossSite() *oauthError {
+	e := errInvalidRequest("cross_site", "a page of another site must send this with CORS")
+	e.status = http.StatusForbidden
+	e.remedy = "a form, link or no-cors request of another site's page sent it, and nothing was counted; if the page is yours, have its script use fetch() with CORS, and allow its origin"
+	return e
+}
 
 func errNoEndpoint() *oauthError {
 	e := errInvalidRequest("no_such_endpoint", "there is no endpoint at this path")

@@ -22,6 +22,8 @@ type tokenRequest struct {
 	endpoint string      // its name, for metrics and the log
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
+	page     page        // of another site, that sent it
+	repeated bool        // its password or secret was wrong a moment ago
 
 	params url.Values // one value each; absent and empty are the same
 
@@ -35,7 +37,7 @@ type tokenRequest struct {
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {
-	return &tokenRequest{received: now(), address: clientIP(r), header: r.Header, endpoint: endpointNone, outcome: outcomeSuccess}
+	return &tokenRequest{received: now(), address: clientIP(r), header: r.Header, page: pageOf(r.Header), endpoint: endpointNone, outcome: outcomeSuccess}
 }
 
 // grantType is empty where it is missing, and at endpoints that need none.

@@ -16,6 +16,9 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 	if err := req.parse(w, r); err != nil {
 		return h.refuse(w, r, req, err)
 	}
+	if req.page == crossSiteBlind && req.bearsSecret() {
+		return h.refuse(w, r, req, errCrossSite())
+	}
 	if err := h.server.revoke(r.Context(), req); err != nil {
 		return h.refuse(w, r, req, err)
 	}

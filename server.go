@@ -24,6 +24,8 @@ type Server struct {
 	throttle *serverThrottle
 	keys     *serverKeys
 	sessions *serverSessions
+
+	hashKinds hashKinds
 }
 
 // provision resolves placeholders, loads the sources and reads the keys that exist. It
@@ -57,6 +59,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	}
 	s.warnOfGrants()
 	s.warnOfConfig(given)
+	s.watchHashKinds()
 
 	var err error
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
@@ -90,6 +93,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 
 // release gives back what this server took of the process's state.
 func (s *Server) release() {
+	s.unwatchHashKinds()
 	if s.keys != nil {
 		s.keys.release()
 	}

@@ -16,7 +16,8 @@ import (
 // and source together, for each source alone, and for each account alone. A source is the
 // client's address, or an authenticated client, whose users may all have one address.
 // Whoever has logged in from a source before is counted there for that account and source
-// alone, so that nobody elsewhere can lock the owner out. The counts are kept in memory:
+// alone, so that nobody elsewhere can lock the owner out. The same wrong password again
+// within minutes is not another failure. The counts are kept in memory:
 // they survive a reload of the config, not a restart, and every node has its own.
 type Throttle struct {
 	// Count no failures. What bounds the writes to storage stays. Default: `false`.
@@ -140,8 +141,10 @@ func (t *serverThrottle) release() {
 // reservation is an attempt that is counted until it is known how it ended.
 type reservation interface {
 	KnownGood() bool
+	Repeated() bool
 	Succeed()
 	Fail()
+	AsStranger() error // how to answer what has failed, if not as what is wrong
 	Cancel()
 }
 
@@ -158,26 +161,46 @@ func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauthE
 }
 
 // settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
-// to be reserved. A refusal is an answer to the client.
-func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() (right, known bool)) (settled bool, refusal *oauthError) {
+// to be reserved. A refusal is an answer to the client, also to an attempt that was made.
+func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauthError) {
 	if t.off {
-		_, known := outcome()
-		return known, nil
+		if outcome().Known {
+			return throttle.Settled, nil
+		}
+		return throttle.Unsettled, nil
 	}
-	settled, err := t.Settle(attempt, outcome)
+	settlement, err := t.Settle(attempt, outcome)
+	if settlement != throttle.Unsettled {
+		return settlement, answerAsStranger(err)
+	}
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
-		return false, errThrottled(refused)
+		return settlement, errThrottled(refused)
 	}
-	return settled, nil
+	return settlement, nil
+}
+
+// answerAsStranger is the answer to a wrong password or secret from a known source, where a
+// stranger has to wait: a different one would tell who exists. It is nil where no stranger
+// has to.
+func answerAsStranger(cause error) *oauthError {
+	refused, ok := errors.AsType[*throttle.RefusedError](cause)
+	if !ok {
+		return nil
+	}
+	e := errThrottled(refused)
+	e.remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
+	return e
 }
 
 // uncounted is the reservation where nothing is counted.
 type uncounted struct{}
 
-func (uncounted) KnownGood() bool { return false }
-func (uncounted) Succeed()        {}
-func (uncounted) Fail()           {}
-func (uncounted) Cancel()         {}
+func (uncounted) KnownGood() bool   { return false }
+func (uncounted) Repeated() bool    { return false }
+func (uncounted) Succeed()          {}
+func (uncounted) Fail()             {}
+func (uncounted) AsStranger() error { return nil }
+func (uncounted) Cancel()           {}
 
 // allowRevocation bounds how often the clients of a user can log out in a minute.
 func (t *serverThrottle) allowRevocation(subject string) error {

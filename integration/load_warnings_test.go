@@ -20,6 +20,11 @@ func TestWarningsAtLoad(t *testing.T) {
 		return lines
 	}())
 	s.writeOld("clients", "web:"+weak+"\n")
+	s.writeOld("secrets", "web:"+hashBcrypt+"\nmobile:"+hashBcrypt+"\n")
+	s.writeOld("kinds.json", fmt.Sprintf(`{"users": [{"username": "a", "password_hash": %q}, {"username": "b", "password_hash": %q}, {"username": "c", "password_hash": %q}, {"username": "d", "password_hash": %q}]}`,
+		hashBcrypt, weak, "$argon2id$v=19$m=8192,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAA", hashBcrypt))
+	sum := strings.Repeat("a", 85) + "."
+	s.writeOld("salts", "a:$6$saltsalt$"+sum+"\nb:$6$saltsaltsaltsalt$"+sum+"\nc:$6$rounds=5000$salt$"+sum+"\n")
 	s.writeOld("nobody.json", `{"users": [], "clients": []}`)
 
 	s.reload("", "http://127.0.0.1:%PORT% {\n}\n") // begins the log
@@ -77,6 +82,19 @@ func TestWarningsAtLoad(t *testing.T) {
 		{"an access_token_ttl of a client above the session_ttl", "users htpasswd %DIR%/good\nsession_ttl 1h\nclient web {\nsecret long-enough-secret\naccess_token_ttl 2h\n}", "",
 			map[string]any{"msg": "access_token_ttl is longer than session_ttl, which ends the token before", "client_id": "web"}},
 		{"a session_ttl below the default of refresh_token_ttl", "users htpasswd %DIR%/good\nsession_ttl 30m\n" + client, "", nil},
+		{"users of two kinds in the config", client + "user bob " + hashBcrypt + "\nuser alice " + weak + "\nuser carol " + weak, "",
+			map[string]any{"msg": "passwords take different times to check", "of": "users", "kinds": "bcrypt cost 4: 2, bcrypt cost 10: 1"}},
+		{"users of two kinds in two sources", client + "users htpasswd %DIR%/many\nusers htpasswd %DIR%/good", "",
+			map[string]any{"msg": "passwords take different times to check", "of": "users", "kinds": "bcrypt cost 4: 12, bcrypt cost 10: 1"}},
+		{"users of three kinds in a JSON file", client + "users json %DIR%/kinds.json", "",
+			map[string]any{"msg": "passwords take different times to check", "of": "users", "kinds": "bcrypt cost 10: 2, argon2id m=8192,t=1,p=1: 1, bcrypt cost 4: 1"}},
+		{"clients with plaintext secrets and with hashes", "users htpasswd %DIR%/good\n" + client + "client web {\nsecret_hash " + hashBcrypt + "\n}\nclient app {\npublic\n}", "",
+			map[string]any{"msg": "secrets take different times to check", "of": "clients", "kinds": "bcrypt cost 10: 1, plaintext: 1"}},
+		{"clients with plaintext secrets and a file of clients with hashes", "users htpasswd %DIR%/good\n" + client + "clients htpasswd %DIR%/secrets", "",
+			map[string]any{"msg": "secrets take different times to check", "of": "clients", "kinds": "bcrypt cost 10: 2, plaintext: 1"}},
+		{"one kind in all sources", "users htpasswd %DIR%/good\nuser bob " + hashBcrypt + "\nclients htpasswd %DIR%/secrets\nclient app {\npublic\n}", "", nil},
+		{"salts of several lengths", "users htpasswd %DIR%/salts\n" + client, "", nil},
+		{"users of another kind than the clients", "users htpasswd %DIR%/good\n" + client, "", nil},
 		{"all is well", "users htpasswd %DIR%/good\nscopes read write\n" + client, "bearer_auth {\nscopes read\n}", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -140,4 +158,55 @@ func (s *site) warnings() []map[string]any {
 func isWarning(line map[string]any) bool {
 	logger, _ := line["logger"].(string)
 	return line["level"] == "warn" && (strings.HasPrefix(logger, "grant") || logger == "http.handlers.token_endpoint" || logger == "http.handlers.bearer_auth")
+}
+
+// A file that changes may bring another kind of hash, or take the last of one away.
+func TestAWarningOfHashesThatTakeDifferentTimesFollowsTheFile(t *testing.T) {
+	weak, s := cheapHash(t, "correct horse"), newSite(t)
+	s.writeOld("users", "alice:"+weak+"\n")
+	s.writeOld("others", "bob:"+weak+"\n")
+	config := func(path string) string {
+		return "handle " + path + "/* {\ntoken_endpoint " + path + "/token {\nname " + path[1:] + "\nclient web {\nsecret long-enough-secret\n}\n"
+	}
+	s.reload("", "http://127.0.0.1:%PORT% {\n"+
+		config("/one")+"users htpasswd %DIR%/users\nusers htpasswd %DIR%/others\n}\n}\n"+
+		config("/two")+"users htpasswd %DIR%/others\n}\n}\n}\n")
+	warned := func() (kinds []string) {
+		for _, line := range s.warnings() {
+			if line["msg"] == "passwords take different times to check" {
+				kinds = append(kinds, fmt.Sprint(line["server"], " ", line["kinds"]))
+			}
+		}
+		return kinds
+	}
+	var want []string
+	change := func(content, reads string, warnings ...string) {
+		t.Helper()
+		loaded := func() int {
+			return len(s.logged(func(line map[string]any) bool {
+				return line["msg"] == "users loaded" && line["path"] == s.expand("%DIR%/users")
+			}))
+		}
+		before := loaded()
+		s.writeOld("users", content)
+		eventually(t, "the file is read again", func() bool { return loaded() > before })
+		want = append(want, warnings...)
+		eventually(t, reads+" is warned of", func() bool { return len(warned()) >= len(want) })
+		if got := warned(); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s: warned of %q, want %q", reads, got, want)
+		}
+	}
+	change("alice:"+weak+"\ncarol:"+hashBcrypt+"\n", "another kind", "one bcrypt cost 4: 2, bcrypt cost 10: 1")
+	change("alice:"+weak+"\ncarol:"+hashBcrypt+"\n# as before\n", "the same")
+	change("alice:"+weak+"\ncarol:"+hashBcrypt+"\ndave:"+hashBcrypt+"\n", "one more", "one bcrypt cost 10: 2, bcrypt cost 4: 2")
+	change("alice:"+weak+"\n", "one kind")
+	change("alice:"+hashBcrypt+"\n", "another kind again", "one bcrypt cost 10: 1, bcrypt cost 4: 1")
+	if log := s.rawLog(); strings.Contains(log, weak) || strings.Contains(log, hashBcrypt) {
+		t.Error("a hash is in the log")
+	}
+	for _, line := range s.warnings() {
+		if text := fmt.Sprint(line["kinds"], line["advice"]); strings.Contains(text, "alice") || strings.Contains(text, "carol") {
+			t.Errorf("a name is in the log: %s", text)
+		}
+	}
 }

@@ -55,7 +55,7 @@ func TestMetricsAreThereBeforeTheFirstEvent(t *testing.T) {
 	}
 	all := s.metrics()
 	for _, kind := range []string{"user", "client"} {
-		for _, result := range []string{"compared", "cached", "joined", "throttled", "shed", "client_gone"} {
+		for _, result := range []string{"compared", "cached", "repeated", "joined", "throttled", "shed", "client_gone"} {
 			if _, there := all[ofCheck(kind, result)]; !there {
 				t.Errorf("there is no %s", ofCheck(kind, result))
 			}
@@ -150,7 +150,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	values := map[string]string{
 		"server": `[a-z0-9_-]{1,32}`, "endpoint": `token|revoke|introspect|jwks|metadata|none`, "grant_type": `|password|refresh_token`,
 		"outcome": `success|anonymous|none|unavailable|[a-z]+_[a-z_]+`, "shadow": `true|false`, "limit": `pair|account|address|network|rate|sessions|revocations|client`,
-		"kind": `user|client`, "result": `compared|cached|joined|throttled|shed|client_gone`,
+		"kind": `user|client`, "result": `compared|cached|repeated|joined|throttled|shed|client_gone`,
 		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients`,
 	}
 	for series := range s.metrics() {

@@ -101,7 +101,7 @@ func TestReadmeHowToOpenAnAccount(t *testing.T) {
 
 // The numbers of the section are those of the code.
 func TestReadmeNumbersOfThrottle(t *testing.T) {
-	limits := constantSources(t, "../internal/throttle/limits.go", "../internal/throttle/throttle.go", "../internal/password/cache.go", "../throttle.go")
+	limits := constantSources(t, "../internal/throttle/limits.go", "../internal/throttle/throttle.go", "../internal/throttle/repeats.go", "../internal/password/cache.go", "../throttle.go")
 	text := section(t, "## Under attack")
 	for _, number := range []struct{ says, constant, value string }{
 		{"| 50 | the same |", "addressFactor", "10"},
@@ -112,6 +112,9 @@ func TestReadmeNumbersOfThrottle(t *testing.T) {
 		{"as many pairs of account and source", "maxPairs", "1 << 17"},
 		{"65,536 each of addresses", "maxAddresses", "1 << 16"},
 		{"and known sources", "maxKnown", "1 << 16"},
+		{"16,384 pairs with wrong passwords", "maxRepeats", "1 << 14"},
+		{"The last 4 wrong passwords of each account and source", "repeatsPerPair", "4"},
+		{"not sent for 5 minutes", "repeatTime", "5 * time.Minute"},
 		{"of the 10,000 that were used last", "maxCached", "10_000"},
 		{"60 times a minute", "maxRevocationsPerMinute", "60"},
 	} {

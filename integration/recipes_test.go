@@ -294,6 +294,9 @@ func recipeCORS(t *testing.T, blocks map[string]block) {
 		{"the keys", r.request("GET", "/token/jwks", "", "Origin: "+origin), 200, true},
 		{"another origin", r.loginRequest("Origin: https://evil.example.com"), 200, false},
 		{"no origin", r.loginRequest(), 200, false},
+		{"as browsers send it", r.loginRequest(append(fetchHeaders("same-site", "cors")[:3], "Origin: "+origin)...), 200, true},
+		{"from another site", r.loginRequest(append(fetchHeaders("cross-site", "cors")[:3], "Origin: "+origin)...), 200, true},
+		{"a form", r.loginRequest(append(fetchHeaders("cross-site", "navigate")[:3], "Origin: "+origin)...), 403, true},
 	} {
 		a := r.do(test.request)
 		if allowed := a.header.Get("Access-Control-Allow-Origin"); a.status != test.status || (allowed == origin) != test.readable {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -96,11 +97,16 @@ const (
 
 func stranger(n int) string { return fmt.Sprintf("192.0.2.%d", n) }
 
+// wrong is a password that is wrong everywhere and was not tried before: one that was counts once.
+func wrong() string { return fmt.Sprint("wrong", wrongs.Add(1)) }
+
+var wrongs atomic.Int64
+
 // wrongLogins logs in with so many different wrong passwords, none of which may be throttled.
 func wrongLogins(t *testing.T, n int, login func(password string) answer) {
 	t.Helper()
 	for i := range n {
-		if a := login(fmt.Sprint("wrong", i)); a.status != 400 || a.json["error"] != "invalid_grant" {
+		if a := login(wrong()); a.status != 400 || a.json["error"] != "invalid_grant" {
 			t.Fatalf("wrong login %d of %d: got %d, body: %s", i+1, n, a.status, a.body)
 		}
 	}

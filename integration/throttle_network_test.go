@@ -10,7 +10,7 @@ import (
 func TestAnIPv6NetworkIsOneSource(t *testing.T) {
 	s := startThrottle(t, "")
 	for n := range 5 {
-		s.appLogin(fmt.Sprintf("2001:db8:0:1::%x", n+1), "alice", "wrong").want(t, 400, "invalid_grant")
+		s.appLogin(fmt.Sprintf("2001:db8:0:1::%x", n+1), "alice", wrong()).want(t, 400, "invalid_grant")
 	}
 	s.appLogin("2001:db8:0:1:ffff::1", "alice", "wrong").throttled(t, 30)
 	s.wantLimit("pair")
@@ -38,7 +38,7 @@ func TestTheNetworksCanBeSet(t *testing.T) {
 		{"2001:db8:0:100::1", "2001:db8:0:101::1", "2001:db8:0:1ff:1::1", "2001:db8:0:200::1"},
 	} {
 		for _, peer := range []string{test.one, test.other} {
-			s.appLogin(peer, "alice", "wrong").want(t, 400, "invalid_grant")
+			s.appLogin(peer, "alice", wrong()).want(t, 400, "invalid_grant")
 		}
 		s.appLogin(test.same, "alice", "wrong").throttled(t, 30)
 		s.appLogin(test.another, "alice", "wrong").want(t, 400, "invalid_grant")

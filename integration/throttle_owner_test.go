@@ -21,7 +21,7 @@ func TestTheOwnerGetsInAtHomeWhileOthersBurnEverything(t *testing.T) {
 		s.appLogin(stranger(n), "alice", "correct horse").throttled(t, 3600) // nor is the right password taken
 	}
 	s.appLogin(stranger(20), "bob", "wrong").want(t, 400, "invalid_grant") // another account
-	wrongLogins(t, 1, func(password string) answer { return s.appLogin(home, "alice", password) })
+	s.appLogin(home, "alice", wrong()).throttled(t, 3600)                  // as a stranger there
 	s.appLogin(home, "alice", "correct horse").want(t, 200, "")
 
 	// that success ends the ceiling, and nothing else
@@ -41,7 +41,8 @@ func TestTheOwnerGetsInAtAnAddressThatOthersBurn(t *testing.T) {
 	for range 3 {
 		s.appLogin(home, "alice", "correct horse").want(t, 200, "")
 	}
-	wrongLogins(t, 1, func(password string) answer { return s.appLogin(home, "alice", password) })
+	s.appLogin(home, "alice", wrong()).throttled(t, 30) // as a stranger there
+	s.wantLimit("address")
 	s.appLogin(home, "alice", "correct horse").throttled(t, 30) // this budget is bounded, too
 	s.wantLimit("pair")
 }
@@ -53,10 +54,10 @@ func TestAKnownAddressHasACeilingOfItsOwn(t *testing.T) {
 	s.appLogin(home, "alice", "correct horse").want(t, 200, "")
 	wrongLogins(t, 2, func(password string) answer { return s.appLogin(home, "alice", password) })
 	for range 2 {
-		eventually(t, "the wait is over", func() bool { return s.appLogin(home, "alice", "wrong").status == 400 })
+		eventually(t, "the wait is over", func() bool { return s.appLogin(home, "alice", wrong()).status == 400 })
 	}
 	// it is a stranger's now: what it fails counts for the account
-	eventually(t, "the wait is over", func() bool { return s.appLogin(home, "alice", "wrong").status == 400 })
+	eventually(t, "the wait is over", func() bool { return s.appLogin(home, "alice", wrong()).status == 400 })
 	wrongLogins(t, 2, func(password string) answer { return s.appLogin(stranger(1), "alice", password) })
 	eventually(t, "a fourth failure is counted for the account", func() bool { return s.appLogin(stranger(2), "alice", "wrong").status == 400 })
 	s.appLogin(stranger(3), "alice", "wrong").throttled(t, 1)

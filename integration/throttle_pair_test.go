@@ -30,7 +30,7 @@ func TestAllNamesAreThrottledAlike(t *testing.T) {
 	s := startThrottle(t, "")
 	play := func(peer, username string, headers ...string) (answers []string) {
 		for range 5 {
-			a := s.from(peer, appForm(username, "wrong"), headers...)
+			a := s.from(peer, appForm(username, wrong()), headers...)
 			a.want(t, 400, "invalid_grant")
 			answers = append(answers, a.comparable())
 		}
@@ -76,7 +76,7 @@ func TestAllNamesHaveTheSameCeiling(t *testing.T) {
 func TestTheWaitGrowsAndEnds(t *testing.T) {
 	s := startThrottle(t, "throttle {\nfailures 1\ndelay 1s 2s\n}")
 	fails := func() func() bool {
-		return func() bool { return s.appLogin(home, "alice", "wrong").status == 400 }
+		return func() bool { return s.appLogin(home, "alice", wrong()).status == 400 }
 	}
 	wrongLogins(t, 1, func(password string) answer { return s.appLogin(home, "alice", password) })
 	s.appLogin(home, "alice", "wrong").throttled(t, 1)
@@ -138,6 +138,7 @@ func TestADisabledUserNeverSucceeds(t *testing.T) {
 	for range 5 { // a right password clears nothing, and makes no address known good
 		s.appLogin(home, "carol", "correct horse").want(t, 400, "invalid_grant")
 	}
+	wrongLogins(t, 4, func(password string) answer { return s.appLogin(home, "carol", password) })
 	s.appLogin(home, "carol", "correct horse").throttled(t, 30)
 }
 

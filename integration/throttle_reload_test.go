@@ -56,7 +56,7 @@ func TestAFailedReloadLeavesTheLimitsOfTheThrottle(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if a := s.relogin("alice", "wrong"); a.status != 400 {
+		if a := s.relogin("alice", wrong()); a.status != 400 {
 			t.Fatalf("a lower limit is in force: %d %s", a.status, a.body)
 		}
 	}
@@ -69,7 +69,7 @@ func TestServersOfDifferentNamesCountOnTheirOwn(t *testing.T) {
 	block := "{\nname %NAME%\nclient web {\nsecret web-secret\n}\nuser alice " + hash + "\n}\n"
 	s := start(t, "http://127.0.0.1:%PORT% {\ntoken_endpoint "+"/one "+strings.Replace(block, "%NAME%", "one", 1)+"token_endpoint /two "+strings.Replace(block, "%NAME%", "two", 1)+"}\n")
 	for range 5 {
-		s.post("/one", loginForm("password", "wrong")).want(t, 400, "invalid_grant")
+		s.post("/one", loginForm("password", wrong())).want(t, 400, "invalid_grant")
 	}
 	s.post("/one", loginForm()).throttled(t, 30)
 	s.post("/two", loginForm()).want(t, 200, "")

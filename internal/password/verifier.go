@@ -124,14 +124,21 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, d attemptDigest, begin f
 	return matches, hashing, nil
 }
 
-// digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
-// next. A changed hash makes another digest.
+// Fingerprint stands for all that decides how an attempt comes out, Keep included: when a user who was disabled may log
+// in again, what was wrong may be right. Without the verifier's key nothing can be read from it or tried on it.
+func (v *Verifier) Fingerprint(a Attempt) [32]byte { return v.digest(a) }
+
+// digest is the fingerprint. Lengths precede the parts, so that none can run into the next. A changed hash makes another
+// digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
 	p := a.Hash.params
 	parts := [...]string{
 		a.Kind, a.Name, string(p.Scheme), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,
 	}
-	numbers := [...]uint64{uint64(p.cost), uint64(p.memory), uint64(p.threads), uint64(p.salt)}
+	numbers := [...]uint64{uint64(p.cost), uint64(p.memory), uint64(p.threads), uint64(p.salt), 0}
+	if a.Keep {
+		numbers[len(numbers)-1] = 1
+	}
 	size := len(parts)*binary.MaxVarintLen16 + len(numbers)*binary.MaxVarintLen32
 	for _, part := range parts {
 		size += len(part)

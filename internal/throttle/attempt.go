@@ -22,10 +22,18 @@ type Attempt struct {
 	// ended. If it is empty, each attempt counts.
 	Secret string
 
+	// Fingerprint stands for all that decides how the attempt comes out: the account, what the secret is compared with
+	// and the secret. When it was wrong, it is remembered for some minutes, see Reservation.Repeated. If it is zero, it
+	// is not.
+	Fingerprint Fingerprint
+
 	// SkipAccount keeps the attempt from counting for the account on its own, whatever the source, so that it has no
 	// ceiling: for clients, which a stranger could close for all their users.
 	SkipAccount bool
 }
+
+// Fingerprint is a keyed digest, which is of no use outside the process.
+type Fingerprint [32]byte
 
 // Format writes the source for every verb, so that no log line and no error holds a password by accident.
 func (a Attempt) Format(s fmt.State, _ rune) {
@@ -34,8 +42,9 @@ func (a Attempt) Format(s fmt.State, _ rune) {
 
 // Source is where attempts come from: an address or a party. The zero Source is an address that is not known.
 type Source struct {
-	address netip.Addr
-	party   string
+	address   netip.Addr
+	party     string
+	crossSite bool
 }
 
 // Address is somebody of whom only the address is known. Addresses with the same prefix are one source, see Limits. An
@@ -46,6 +55,13 @@ func Address(a netip.Addr) Source { return Source{address: a} }
 // Party is somebody who is known by something better than an address, such as a client that has authenticated. It is
 // counted together with an account only. The id must not be empty.
 func Party(id string) Source { return Source{party: id} }
+
+// CrossSite is a page of another site, in a browser at the source. With an account it is counted apart from the source,
+// so that no page in the owner's browser makes the owner wait; it shares the source's address and network.
+func (s Source) CrossSite() Source {
+	s.crossSite = true
+	return s
+}
 
 // Join makes one string of several, such that different ones never make the same.
 func Join(parts ...string) string {

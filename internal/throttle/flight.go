@@ -11,8 +11,9 @@ type flight struct {
 	throttle     *Throttle
 	keys         keys
 	skipAccount  bool
-	known        bool   // its source was known good when it took off
-	held         []held // where it is in flight, apart from the pair
+	known        bool          // its source was known good when it took off
+	refusal      *RefusedError // if so, what a stranger would have been told then
+	held         []held        // where it is in flight, apart from the pair
 	since        time.Duration
 	element      *list.Element // in Throttle.inFlight; nil when it has landed
 	reservations int           // that have not ended

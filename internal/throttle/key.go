@@ -29,6 +29,8 @@ const (
 	ofGuess
 	ofRate
 	ofBucket
+	ofPairWithAddressCrossSite
+	ofPairWithPartyCrossSite
 )
 
 // digest is a part of the SHA-256 of the key, the kind and the parts with their lengths. HMAC would add nothing: what
@@ -59,15 +61,19 @@ const networkPrefix = 48
 
 func (d *digester) keys(a Attempt, l Limits) keys {
 	k := keys{account: d.digest(ofAccount, a.Account)}
+	withAddress, withParty := byte(ofPairWithAddress), byte(ofPairWithParty)
+	if a.Source.crossSite {
+		withAddress, withParty = ofPairWithAddressCrossSite, ofPairWithPartyCrossSite
+	}
 	if a.Source.party != "" {
-		k.pair = d.digest(ofPairWithParty, string(k.account[:]), a.Source.party)
+		k.pair = d.digest(withParty, string(k.account[:]), a.Source.party)
 	} else {
 		address, bits := a.Source.address.Unmap(), l.IPv4Prefix
 		if address.Is6() {
 			bits = l.IPv6Prefix
 		}
 		group := groupOf(address, bits)
-		k.pair = d.digest(ofPairWithAddress, string(k.account[:]), group)
+		k.pair = d.digest(withAddress, string(k.account[:]), group)
 		if address.IsValid() {
 			k.address = d.digest(ofAddress, group)
 			if address.Is6() && bits > networkPrefix {

@@ -6,7 +6,13 @@ type Reservation struct {
 	throttle *Throttle
 	flight   *flight // shared with those of the same guess
 	ended    bool
+
+	fingerprint Fingerprint
+	repeated    bool
 }
+
+// Repeated says that the same was wrong a moment ago. The attempt was not counted and need not be made: its end is Fail.
+func (r *Reservation) Repeated() bool { return r.repeated }
 
 // KnownGood says whether somebody had succeeded from this source before, so that the attempt may go before those of
 // strangers.
@@ -16,7 +22,17 @@ func (r *Reservation) KnownGood() bool { return r.flight.known }
 func (r *Reservation) Succeed() { r.end(r.flight.succeed) }
 
 // Fail says that the password or secret was wrong, or that there is no such account.
-func (r *Reservation) Fail() { r.end(r.flight.fail) }
+func (r *Reservation) Fail() {
+	r.end(func() {
+		r.flight.fail()
+		t := r.throttle
+		t.repeats.add(r.flight.keys.pair, r.fingerprint, t.clock.passed)
+	})
+}
+
+// AsStranger is how an attempt that has failed is to be answered: the *RefusedError that a stranger would have had in
+// place of a source that is known good, or nil.
+func (r *Reservation) AsStranger() error { return r.flight.refusal.orNil() }
 
 // Cancel says that the attempt was not made, or that nobody knows how it ended and it was not the fault of whoever made
 // it.

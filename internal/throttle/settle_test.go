@@ -11,16 +11,16 @@ import (
 // settles makes an attempt that takes no time and may be made.
 func (w *world) settles(a Attempt, right bool) {
 	w.Helper()
-	if settled, err := w.Settle(a, func() (bool, bool) { return right, true }); !settled || err != nil {
-		w.Fatalf("settled %t, %v", settled, err)
+	if settled, err := w.Settle(a, func() Outcome { return Outcome{Right: right, Known: true} }); settled != Settled || err != nil {
+		w.Fatalf("settlement %d, %v", settled, err)
 	}
 }
 
 // unasked is the outcome of an attempt that must not be made.
-func (w *world) unasked() (right, known bool) {
+func (w *world) unasked() Outcome {
 	w.Helper()
 	w.Error("the attempt was made")
-	return true, true
+	return Outcome{Right: true, Known: true}
 }
 
 func TestAnAttemptThatTakesNoTimeIsNeverInFlight(t *testing.T) {
@@ -43,9 +43,9 @@ func TestAnAttemptThatTakesNoTimeIsNeverInFlight(t *testing.T) {
 	})
 	t.Run("not known", func(t *testing.T) {
 		w := newWorld(t, Limits{})
-		settled, err := w.Settle(a, func() (bool, bool) { return true, false })
-		if settled || err != nil {
-			t.Errorf("settled %t, %v", settled, err)
+		settled, err := w.Settle(a, func() Outcome { return Outcome{Right: true} })
+		if settled != Unsettled || err != nil {
+			t.Errorf("settlement %d, %v", settled, err)
 		}
 		w.remembers(entries{})
 	})
@@ -57,7 +57,7 @@ func TestAnAttemptThatPanicsHasFailed(t *testing.T) {
 	for range 5 {
 		func() {
 			defer func() { _ = recover() }()
-			_, _ = w.Settle(a, func() (bool, bool) { panic("in the outcome") })
+			_, _ = w.Settle(a, func() Outcome { panic("in the outcome") })
 		}()
 	}
 	w.refused(a, 30*time.Second, LimitPair, "five failures")
@@ -76,8 +76,8 @@ func TestAnAttemptThatMustNotBeMadeIsNotMade(t *testing.T) {
 		}
 		w.fails(5, a)
 		settled, err := w.Settle(a, w.unasked)
-		if refused, ok := errors.AsType[*RefusedError](err); settled || !ok || refused.RetryAfter != 30*time.Second || refused.Limit != LimitPair {
-			t.Errorf("known good %t: settled %t, %v", known, settled, err)
+		if refused, ok := errors.AsType[*RefusedError](err); settled != Unsettled || !ok || refused.RetryAfter != 30*time.Second || refused.Limit != LimitPair {
+			t.Errorf("known good %t: settlement %d, %v", known, settled, err)
 		}
 	}
 }
@@ -87,8 +87,8 @@ func TestAGuessInFlightIsNotMadeASecondTime(t *testing.T) {
 	w := newWorld(t, Limits{Failures: 1})
 	a := with(from("192.0.2.1", "alice"), "guess")
 	first := w.reserve(a)
-	if settled, err := w.Settle(a, w.unasked); settled || err != nil {
-		t.Errorf("settled %t, %v", settled, err)
+	if settled, err := w.Settle(a, w.unasked); settled != Unsettled || err != nil {
+		t.Errorf("settlement %d, %v", settled, err)
 	}
 	if _, err := w.Settle(with(a, "another"), w.unasked); err == nil {
 		t.Error("another guess is allowed, while one that may be the last is in flight")
@@ -112,14 +112,18 @@ func TestSettlingIsReservingAndEnding(t *testing.T) {
 			a.SkipAccount = rapid.Bool().Draw(rt, "skip account")
 			a.Secret = rapid.SampledFrom([]string{"", "secret"}).Draw(rt, "secret")
 			right := rapid.Bool().Draw(rt, "right")
+			if !right {
+				a.Fingerprint = Fingerprint{rapid.ByteMax(7).Draw(rt, "fingerprint")} // 0: none
+			}
 
-			_, got := atOnce.Settle(a, func() (bool, bool) { return right, true })
+			_, got := atOnce.Settle(a, func() Outcome { return Outcome{Right: right, Known: true, Fingerprint: a.Fingerprint} })
 			r, want := reserved.Reserve(a)
 			switch {
 			case want == nil && right:
 				r.Succeed()
 			case want == nil:
 				r.Fail()
+				want = r.AsStranger()
 			}
 			if (got == nil) != (want == nil) || got != nil && *got.(*RefusedError) != *want.(*RefusedError) {
 				rt.Fatalf("at once: %v; reserved: %v", got, want)

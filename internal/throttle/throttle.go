@@ -10,7 +10,11 @@
 //
 // A source from which somebody has succeeded is known good for that account. Its attempts are counted for the pair
 // only, so nobody elsewhere, nor in the same network, can lock the owner out. It is good for AccountCeiling failures in
-// a row.
+// a row. Where a stranger in its place would be refused, its failures and its own waits are answered like that refusal:
+// else the answers would tell which accounts exist.
+//
+// A secret that was wrong a moment ago, for the same account from the same source, is wrong again and not counted again:
+// a client that sends everything twice, or a script with a typo, guesses nothing.
 //
 // Failures are forgotten after 24 hours without one, or twice the MaxDelay if that is longer; those of an account after
 // AccountCeiling times the MaxDelay. An address and a /48 are besides forgiven one failure in each MaxDelay. A success
@@ -28,13 +32,14 @@ import (
 )
 
 // How many entries the tables have at most. A pair, an account and an address take about 100 bytes each, a known good
-// source at most about 250: 50 MB when all are full.
+// source at most about 250, and a pair with wrong secrets about 250: 55 MB when all are full.
 const (
 	maxPairs           = 1 << 17
 	maxAccounts        = 1 << 17
 	maxAddresses       = 1 << 16 // IPv6 networks included
 	maxKnown           = 1 << 16
 	maxKnownPerAccount = 16
+	maxRepeats         = 1 << 14 // pairs
 )
 
 // lifetime is how long an attempt may be in flight. It counts as a failure then, so a reservation that got lost neither
@@ -53,6 +58,7 @@ type Throttle struct {
 	accounts  *table
 	addresses *table
 	known     *known
+	repeats   *repeats
 	inFlight  *list.List         // of *flight, oldest first
 	guesses   map[digest]*flight // those in flight that have a secret
 }
@@ -69,6 +75,7 @@ func newThrottle(limits Limits, now func() time.Time) *Throttle {
 		accounts:  newTable(maxAccounts),
 		addresses: newTable(maxAddresses),
 		known:     newKnown(maxKnown, maxKnownPerAccount),
+		repeats:   newRepeats(maxRepeats),
 		inFlight:  list.New(),
 		guesses:   make(map[digest]*flight),
 	}
@@ -110,15 +117,23 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("too many attempts (%s), the next one in %v", e.Limit, e.RetryAfter)
 }
 
+// orNil is the error, or nil if there is none.
+func (e *RefusedError) orNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // refused rounds a wait up to whole seconds.
 func refused(limit Limit, wait time.Duration) *RefusedError {
 	wait += time.Second - 1
 	return &RefusedError{RetryAfter: max(time.Second, wait.Truncate(time.Second)), Limit: limit}
 }
 
-// Reserve counts an attempt that is about to be made. The caller then makes it and says how it ended, within a minute.
-// The error is a *RefusedError: the attempt must not be made. It was not counted, and made no wait longer. An attempt
-// that could be made if those in flight did not fail may be tried again in a second.
+// Reserve counts an attempt that is about to be made. The caller then makes it and says how it ended, within a minute;
+// but see Reservation.Repeated. The error is a *RefusedError: the attempt must not be made. It was not counted, and made
+// no wait longer. An attempt that could be made if those in flight did not fail may be tried again in a second.
 func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,20 +145,48 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 		if err := t.count(f, now); err != nil {
 			return nil, err
 		}
+		if f.known {
+			f.refusal = t.refuseStranger(f, now)
+		}
+		if t.repeats.has(k.pair, a.Fingerprint, now) {
+			f.uncount()
+			return &Reservation{throttle: t, flight: f, repeated: true, ended: true}, nil
+		}
 		f.element = t.inFlight.PushBack(f)
 		if k.guess != (digest{}) {
 			t.guesses[k.guess] = f
 		}
 	}
 	f.reservations++
-	return &Reservation{throttle: t, flight: f}, nil
+	return &Reservation{throttle: t, flight: f, fingerprint: a.Fingerprint}, nil
 }
+
+// Outcome is how an attempt ended that takes no time.
+type Outcome struct {
+	Right bool // the password or secret
+	Known bool // whether it is known; if not, the attempt takes time
+
+	// Fingerprint is that of Attempt. An attempt that is right needs none.
+	Fingerprint Fingerprint
+}
+
+// Settlement is what became of an attempt that Settle was asked to make.
+type Settlement int
+
+// Settlements.
+const (
+	Unsettled Settlement = iota // it has to be reserved, or was refused
+	Settled                     // it has ended
+	Repeated                    // it was wrong a moment ago, so it is wrong and was not counted
+)
 
 // Settle makes an attempt that takes no time, if it may be made: then outcome is asked whether the password or secret is
 // right, and if that is known the attempt has ended. If it is not known, or the same guess is in flight, nothing is
-// counted: the attempt has to be reserved. The error is that of Reserve, and outcome was not asked. It must not call the
-// throttle.
-func (t *Throttle) Settle(a Attempt, outcome func() (right, known bool)) (settled bool, err error) {
+// counted: the attempt has to be reserved. It must not call the throttle.
+//
+// The error is a *RefusedError. If the attempt is unsettled, it is that of Reserve, and outcome was not asked. Else the
+// attempt was wrong, and it is that of Reservation.AsStranger.
+func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlement, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.advance()
@@ -151,25 +194,40 @@ func (t *Throttle) Settle(a Attempt, outcome func() (right, known bool)) (settle
 	a.Secret = ""
 	f := flight{throttle: t, keys: t.digester.keys(a, t.limits), skipAccount: a.SkipAccount, since: now}
 	if len(t.guesses) > 0 && secret != "" && t.guesses[t.digester.guess(f.keys.pair, secret)] != nil {
-		return false, nil // the same guess is in flight, which counts for both
+		return Unsettled, nil // the same guess is in flight, which counts for both
 	}
 	if err := t.count(&f, now); err != nil {
-		return false, err
+		return Unsettled, err
 	}
-	right, known := false, true
-	defer func() { // also if it panics, as a failure
-		switch {
-		case !known:
-			f.uncount()
-		case right:
-			f.uncount()
-			f.countSuccess()
-		default:
+	asked := false
+	defer func() {
+		if !asked { // it panicked, which is a failure
 			f.countFailure(now)
 		}
 	}()
-	right, known = outcome()
-	return known, nil
+	o := outcome()
+	asked = true
+
+	if o.Known && o.Right {
+		f.uncount()
+		f.countSuccess()
+		return Settled, nil
+	}
+	repeated := t.repeats.has(f.keys.pair, o.Fingerprint, now)
+	if !o.Known && !repeated {
+		f.uncount()
+		return Unsettled, nil
+	}
+	if f.known {
+		f.refusal = t.refuseStranger(&f, now)
+	}
+	if repeated {
+		f.uncount()
+		return Repeated, f.refusal.orNil()
+	}
+	f.countFailure(now)
+	t.repeats.add(f.keys.pair, o.Fingerprint, now)
+	return Settled, f.refusal.orNil()
 }
 
 // count counts an attempt that is about to be made, and finds out whether its source is known good.
@@ -203,22 +261,35 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 		wait = inFlightDelay
 	}
 	if wait > 0 {
-		return true, refused(LimitPair, wait)
+		refusal := refused(LimitPair, wait)
+		if stranger := t.refuseStranger(f, now); stranger != nil {
+			refusal.RetryAfter = stranger.RetryAfter
+		}
+		return true, refusal
 	}
 	s.inFlight++
 	return true, nil
 }
 
-// reserve counts an attempt from any other source, for all of its keys or for none.
-func (t *Throttle) reserve(f *flight, now time.Duration) error {
-	l, k := t.limits, &f.keys
-	type check struct {
-		limit Limit
-		bound bound
-		held  held
+// refuseStranger is what a stranger would be told in the place of a source that is known good, nil if the attempt would
+// be allowed.
+func (t *Throttle) refuseStranger(f *flight, now time.Duration) *RefusedError {
+	if wait, by := longestWait(t.appendShared(make([]check, 0, 3), f), now); wait > 0 {
+		return refused(by, wait)
 	}
-	checks := make([]check, 0, 4)
-	checks = append(checks, check{LimitPair, l.pair(), held{t.pairs, k.pair}})
+	return nil
+}
+
+// check is what an attempt is counted for, and by which limit.
+type check struct {
+	limit Limit
+	bound bound
+	held  held
+}
+
+// appendShared appends what an attempt is counted for besides its pair.
+func (t *Throttle) appendShared(checks []check, f *flight) []check {
+	l, k := &t.limits, &f.keys
 	if !f.skipAccount {
 		checks = append(checks, check{LimitAccount, l.account(), held{t.accounts, k.account}})
 	}
@@ -228,9 +299,11 @@ func (t *Throttle) reserve(f *flight, now time.Duration) error {
 	if k.network != (digest{}) {
 		checks = append(checks, check{LimitNetwork, l.network(), held{t.addresses, k.network}})
 	}
+	return checks
+}
 
-	var longest time.Duration
-	var by Limit
+// longestWait is that of an attempt that is counted for all of these, and which limit it is.
+func longestWait(checks []check, now time.Duration) (longest time.Duration, by Limit) {
 	for _, c := range checks {
 		if e := c.held.table.find(c.held.key); e != nil {
 			e.forget(c.bound, now)
@@ -239,7 +312,14 @@ func (t *Throttle) reserve(f *flight, now time.Duration) error {
 			}
 		}
 	}
-	if longest > 0 {
+	return longest, by
+}
+
+// reserve counts an attempt from any other source, for all of its keys or for none.
+func (t *Throttle) reserve(f *flight, now time.Duration) error {
+	checks := append(make([]check, 0, 4), check{LimitPair, t.limits.pair(), held{t.pairs, f.keys.pair}})
+	checks = t.appendShared(checks, f)
+	if longest, by := longestWait(checks, now); longest > 0 {
 		return refused(by, longest)
 	}
 	for i, c := range checks {
