@@ -11,7 +11,7 @@ func startAbuse(t *testing.T, options, handlers string) (*site, *edgeApp) {
 	t.Helper()
 	app, s := newEdgeApp(t), newSite(t)
 	s.write("users.json", strings.Replace(hygieneUsers, "\n]}", `,
-	{"username": "spaced", "id": " alice", "password_hash": "`+hashBcrypt+`", "claims": {"email": "bob@example.com "}}
+	{"username": " alice", "password_hash": "`+hashBcrypt+`", "claims": {"email": "bob@example.com "}}
 ]}`, 1))
 	s.reload(options, "http://127.0.0.1:%PORT% {\n"+hygieneEndpoint+app.in(handlers)+"}\n")
 	return s, app
@@ -80,7 +80,7 @@ func TestAValueWithSpacesAroundItIsNotSent(t *testing.T) {
 	}
 	reverse_proxy %APP%
 `)
-	s.do(s.request("GET", "/", "", bearer(s.token("spaced"))))
+	s.do(s.request("GET", "/", "", bearer(s.token(" alice"))))
 	received := app.one(t)
 	received.wantIdentity(t, "X-User", "")  // not "alice", who is somebody else
 	received.wantIdentity(t, "X-Email", "") // "bob@example.com "

@@ -127,6 +127,8 @@ func split(line string) (name, hash string, err error) {
 		return "", "", errNameUTF8
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return "", "", errControl
+	case strings.TrimSpace(name) != name:
+		return name, "", errNameBlank
 	}
 	hash, after, _ := strings.Cut(rest, ":")
 	switch {

@@ -18,13 +18,14 @@ var (
 )
 
 // OddName says why a name, of which each byte counts when somebody logs in, is surely
-// not the one that was meant. It returns nil for all others, of whatever script.
+// not the one that was meant. It returns nil for all others, of whatever script. A space
+// at an end of a name in quotes, as JSON has it, may be meant; [Htpasswd] refuses it.
 func OddName(name string) error {
 	if ordinary(name) {
 		return nil
 	}
 	switch {
-	case strings.TrimFunc(name, func(r rune) bool { return unicode.IsSpace(r) && !unicode.IsControl(r) }) != name:
+	case strings.TrimFunc(name, func(r rune) bool { return unicode.IsSpace(r) && r > 0x7f }) != name, strings.TrimSpace(name) == "":
 		return errNameBlank
 	case listed.MatchString(name):
 		return errNameListed
