@@ -40,7 +40,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	}
 	req.user = user
 	grace := time.Duration(g.server.RefreshGrace)
-	current, err := g.server.sessions.Check(ctx, token.session, token.Generation, grace)
+	current, err := g.server.sessions.Glance(ctx, token.session, token.Generation, grace)
 	if err != nil {
 		return nil, g.refuse(ctx, token, err)
 	}
@@ -85,6 +85,7 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User
 // stolen, from the client or by it, and nobody can tell which: the session ends.
 func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause error) error {
 	var refusal *oauthError
+	revoke := g.server.sessions.Revoke
 	switch {
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
@@ -102,17 +103,27 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 		refreshReuse.WithLabelValues(g.server.Name).Inc()
 		refusal = errInvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
+		revoke = g.revokeLost(token)
 		refusal = errInvalidRefreshToken("session_rolled_back")
 		refusal.remedy = "the storage has lost the latest state of this session; its user logs in again"
 	case errors.Is(cause, session.ErrDamaged):
+		revoke = g.revokeLost(token)
 		refusal = errInvalidRefreshToken("session_damaged")
 		refusal.remedy = "the storage has damaged the record of this session; its user logs in again"
 	default:
 		return cause
 	}
-	if err := g.server.sessions.Revoke(ctx, token.session); err != nil {
+	if err := revoke(ctx, token.session); err != nil {
 		return errStorage(ctx, err)
 	}
 	refusal.alarm = true
 	return refusal
+}
+
+// revokeLost ends a session whose record is lost. It has to be: a token that was used
+// before would be good again.
+func (g *refreshGrant) revokeLost(token *refreshToken) func(context.Context, session.ID) error {
+	return func(ctx context.Context, id session.ID) error {
+		return g.server.sessions.RevokeLost(ctx, id, token.Generation)
+	}
 }

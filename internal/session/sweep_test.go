@@ -442,7 +442,7 @@ func TestOneProcessSweepsOnceAtATime(t *testing.T) {
 // is over afterwards.
 func TestASweepAndARevocationDuringAnExchangeReviveNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		calls := rotationCalls(t)
+		calls := laterRotationCalls(t)
 		for at := range calls {
 			storage := newShelf()
 			a, b, sweeper := newNode(storage), newNode(storage), newNode(storage)

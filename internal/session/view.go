@@ -52,10 +52,11 @@ func (s *Store) Poll(ctx context.Context, keep time.Duration) error {
 // is in the view stays as if it had been revoked when it was found, should its hour be too early.
 func (s *Store) poll(ctx context.Context, keep time.Duration) error {
 	begun := s.now()
-	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
+	hours, err := s.listTimesBesides(ctx, s.feedKey(""), hourLayout, s.memory.view.hours())
 	if err != nil {
 		return err
 	}
+	s.memory.view.hasOnly(hours)
 	newest := hours[max(0, len(hours)-openHours):]
 	open := hourOf(begun.Add(-time.Hour))
 	oldest := hourOf(begun.Add(-keep - time.Hour))
@@ -114,6 +115,20 @@ func (v *view) hasRead(hour string) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return v.read[hour]
+}
+
+// hours are those that were read.
+func (v *view) hours() []string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.Collect(maps.Keys(v.read))
+}
+
+// hasOnly forgets that hours were read which are gone.
+func (v *view) hasOnly(hours []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.DeleteFunc(v.read, func(hour string, _ bool) bool { return !slices.Contains(hours, hour) })
 }
 
 // completed ends a reading: what is before the oldest hour that matters is forgotten.
