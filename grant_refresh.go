@@ -19,8 +19,8 @@ type refreshGrant struct {
 func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 
 // authorize checks the token, its user and its session, and only then the scope, so that
-// an answer about a scope is given to nobody but who holds a good token. What consumes the
-// token is left to the end, when nothing else can fail.
+// an answer about a scope is given to nobody but who holds a good token, looked at as closely
+// as for an exchange. What consumes the token is left to the end, when nothing else can fail.
 func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
 	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
@@ -46,6 +46,9 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	}
 	scopes, err := g.scopes(req, token, user)
 	if err != nil {
+		if _, cause := g.server.sessions.Check(ctx, token.session, token.Generation, grace); cause != nil {
+			return nil, g.refuse(ctx, token, cause)
+		}
 		return nil, err
 	}
 	return &authorization{user: user, scopes: scopes, session: &tokenSession{

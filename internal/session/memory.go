@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,6 +16,8 @@ type Memory struct {
 	mutexes     mutexes
 	undelivered undelivered
 	view        view
+
+	witnessed atomic.Bool // the storage has had its witness, see WithWitness
 
 	slots             chan struct{} // for what runs in storage
 	polling, sweeping sync.Mutex

@@ -178,6 +178,7 @@ func (s *Store) askWitness(ctx context.Context) error {
 	case err != nil:
 		return unavailable("looking for "+s.witness, err)
 	}
+	s.memory.witnessed.Store(true)
 	return nil
 }
 
@@ -248,13 +249,13 @@ func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
 }
 
 // list returns the names directly below a key, none if it does not exist. An empty list is believed when the storage has
-// answered something else in between.
+// answered something else in between; before a first start it has nothing else.
 func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 	names, err := s.listOnce(ctx, key)
 	if err != nil || len(names) > 0 {
 		return names, err
 	}
-	if err := s.askWitness(ctx); err != nil {
+	if err := s.askWitness(ctx); err != nil && s.memory.witnessed.Load() {
 		return nil, err
 	}
 	return s.listOnce(ctx, key)
