@@ -42,8 +42,8 @@ func newPlacesWorld(t *rapid.T) *placesWorld {
 	for range 2 {
 		w.nodes = append(w.nodes, w.newNode())
 	}
-	for range 4 { // which lie at places that can be drawn again
-		random := fmt.Sprintf("%040x", rapid.Uint32().Draw(t, "session"))
+	for i := range 4 { // which lie at places that can be drawn again
+		random := fmt.Sprintf("%032x%08x", i, rapid.Uint32().Draw(t, "session"))
 		w.sessions = append(w.sessions, &placed{id: ID{monthAhead().day, random}, lostBy: make(map[*node]time.Time)})
 	}
 	return w
