@@ -20,7 +20,9 @@ type serverSessions struct {
 	memory  *session.Memory
 	poolKey string // empty until taken
 
-	followed bool // whether it keeps up with revocations
+	followed bool            // whether it keeps up with revocations
+	unsure   bool            // whether they were read before the storage was known to answer
+	keysRead <-chan struct{} // closed when it does, or does not
 
 	logger   *zap.Logger
 	server   string
@@ -50,6 +52,7 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
 			WithWitness(s.keys.store.SecretName()),
 		memory:   memory,
+		keysRead: s.keys.attempted,
 		poolKey:  poolKey,
 		logger:   s.logger,
 		server:   s.Name,
@@ -66,12 +69,13 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 	if err := x.Poll(ctx, x.lifetime()); err != nil {
 		x.logger.Error("reading revocations from storage; trying again at start", storageFailure(err)...)
 	}
+	x.unsure = !x.memory.Witnessed()
 }
 
 // followRevocations learns of sessions that other nodes revoke, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context) {
 	failing := false
-	for sleep(ctx, x.untilPoll()) {
+	for x.awaitPoll(ctx) {
 		err := x.Poll(ctx, x.lifetime())
 		switch {
 		case ctx.Err() != nil:
@@ -83,6 +87,21 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 		}
 		failing = err != nil
 		observeView(x.server, x.memory.ViewReadAt())
+	}
+}
+
+// awaitPoll waits until it is time to read, or returns false when ctx ends. What was read as empty before
+// the server's secret was there is read again when it is.
+func (x *serverSessions) awaitPoll(ctx context.Context) bool {
+	if !x.unsure {
+		return sleep(ctx, x.untilPoll())
+	}
+	x.unsure = false
+	select {
+	case <-ctx.Done():
+		return false
+	case <-x.keysRead:
+		return true
 	}
 }
 

@@ -33,6 +33,9 @@ func NewMemory() *Memory {
 	}
 }
 
+// Witnessed tells whether the storage was ever seen to be the one in which the sessions are, see WithWitness.
+func (m *Memory) Witnessed() bool { return m.witnessed.Load() }
+
 // take waits for a slot to run something in storage; give returns it. So a storage that hangs holds up a bounded
 // number of goroutines.
 func (m *Memory) take(ctx context.Context) error {
