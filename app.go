@@ -155,6 +155,9 @@ func (a *App) Start() error {
 	for _, expected := range a.expected {
 		expected.startMetrics()
 	}
+	if len(a.servers) > 0 {
+		checkStorage(a.ctx, a.ctx.Storage(), a.logger)
+	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
 	defer cancel()
