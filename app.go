@@ -29,7 +29,8 @@ type App struct {
 
 	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
 
-	started bool
+	started   bool
+	stopCheck func() // of the storage; nil where it was not begun
 
 	verifier         *pooledVerifier
 	verifierTaken    bool // from the pool
@@ -156,7 +157,7 @@ func (a *App) Start() error {
 		expected.startMetrics()
 	}
 	if len(a.servers) > 0 {
-		checkStorage(a.ctx, a.ctx.Storage(), a.logger)
+		a.stopCheck = checkStorage(a.ctx, a.ctx.Storage(), a.logger)
 	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
@@ -176,6 +177,9 @@ func (a *App) Start() error {
 // where another app of this config did not start. What runs in the background ends with
 // the config's context.
 func (a *App) Stop() error {
+	if a.stopCheck != nil {
+		a.stopCheck()
+	}
 	a.verifier.limits.yield(a.number)
 	for _, server := range a.servers {
 		server.throttle.limits.yield(a.number)

@@ -13,32 +13,36 @@ import (
 )
 
 // checkStorage says in the log what the storage in use lacks of what sessions need, once in
-// a process. It goes on in the background, tries again while the storage does not answer,
-// and ends with ctx.
-func checkStorage(ctx context.Context, storage certmagic.Storage, logger *zap.Logger) {
+// a process. It goes on in the background, begins when a start has other things behind it,
+// and tries again while the storage does not answer. stop ends it, and waits a moment for
+// what it has to take away.
+func checkStorage(ctx context.Context, storage certmagic.Storage, logger *zap.Logger) (stop func()) {
 	identity := storageIdentity(storage)
 	if _, checked := checkedStorages.LoadOrStore(identity, true); checked {
-		return
+		return func() {}
 	}
 	logger = logger.With(zap.String("storage", fmt.Sprintf("%T", storage)))
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
 	go func() {
-		for {
+		defer close(ended)
+		for wait := storageCheckDelay; sleep(ctx, wait); wait = storageCheckAgain {
 			lacks, err := lacksOf(ctx, storage)
-			switch {
-			case ctx.Err() != nil:
-				checkedStorages.Delete(identity) // the next config has its own way to it
-				return
-			case err == nil:
+			if err == nil {
 				tellLacks(logger, lacks)
 				return
 			}
 			logger.Debug("the storage cannot be checked yet", zap.Error(err))
-			if !sleep(ctx, storageCheckAgain) {
-				checkedStorages.Delete(identity)
-				return
-			}
 		}
+		checkedStorages.Delete(identity) // the next config has its own way to it
 	}()
+	return func() {
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(time.Second):
+		}
+	}
 }
 
 // lacksOf leaves a storage alone that hangs whatever the context.
@@ -51,13 +55,18 @@ func lacksOf(ctx context.Context, storage certmagic.Storage) ([]storagecheck.Lac
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		lacks, err := storagecheck.Lacks(ctx, storage, "grant/check")
+		lacks, err := storagecheck.Lacks(ctx, storage, "grant-check")
 		done <- result{lacks, err}
 	}()
 	select {
 	case r := <-done:
 		return r.lacks, r.err
 	case <-ctx.Done():
+	}
+	select {
+	case r := <-done:
+		return r.lacks, r.err
+	case <-time.After(time.Second): // for what it takes away
 		return nil, ctx.Err()
 	}
 }
@@ -78,6 +87,7 @@ func tellLacks(logger *zap.Logger, lacks []storagecheck.Lack) {
 var checkedStorages sync.Map // by storageIdentity
 
 const (
+	storageCheckDelay   = 5 * time.Second
 	storageCheckTimeout = time.Minute
 	storageCheckAgain   = time.Minute
 )

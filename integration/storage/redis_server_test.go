@@ -123,6 +123,7 @@ func newCluster(t *testing.T) []*redisServer {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}
+	waitForSlots(t, shards)
 	return shards
 }
 

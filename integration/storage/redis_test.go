@@ -252,12 +252,12 @@ func TestRedisIsCheckedAtTheStart(t *testing.T) {
 	client := r.client()
 	defer client.Close()
 	for range 50 {
-		if len(keys(t, client, "caddy/grant/check-*")) == 0 {
+		if len(keys(t, client, "caddy/grant-check-*")) == 0 {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Errorf("left behind: %q", keys(t, client, "caddy/grant/check-*"))
+	t.Errorf("left behind: %q", keys(t, client, "caddy/grant-check-*"))
 }
 
 // As README tells it: the plugin connects when the config is loaded.

@@ -81,13 +81,13 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 }
 
 // LoadKeysBesides is LoadKeys where some are known. That one of them is gone is believed when the storage answers, and
-// lacks it still.
+// lacks it still. A storage without any may be another one, in which nothing is tried.
 func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []GeneratedKey) ([]GeneratedKey, error) {
 	keys, err := s.LoadKeys(ctx, a)
 	gone := func(k GeneratedKey) bool {
 		return !slices.ContainsFunc(keys, func(other GeneratedKey) bool { return other.id == k.id })
 	}
-	if err != nil || !slices.ContainsFunc(known, gone) {
+	if err != nil || len(keys) == 0 || !slices.ContainsFunc(known, gone) {
 		return keys, err
 	}
 	if err := s.certain(ctx); err != nil {

@@ -38,8 +38,10 @@ func (s *Store) buryAt(ctx, waiting context.Context, id ID, generation uint64, l
 	switch err := s.storage.Lock(waiting, lock); {
 	case err == nil:
 		defer s.release(ctx, lock)
-	case lost != nil || expired(waiting) == nil:
+	case lost != nil:
 		return false, unavailable("locking "+lock, err)
+	default:
+		<-waiting.Done()
 	}
 	held, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()

@@ -311,6 +311,9 @@ func (s *Store) listTimesBesides(ctx context.Context, key, layout string, known 
 	if err != nil || !slices.ContainsFunc(known, lacks) {
 		return names, err
 	}
+	if err := s.askWitness(ctx); err != nil { // before anything is put where another storage is
+		return nil, err
+	}
 	if err := storagecheck.Answers(ctx, s.storage, s.probeKey("")); err != nil {
 		return nil, unavailable("listing "+key, err)
 	}
