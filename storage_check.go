@@ -18,7 +18,7 @@ import (
 // what it has to take away.
 func checkStorage(ctx context.Context, storage certmagic.Storage, logger *zap.Logger) (stop func()) {
 	identity := storageIdentity(storage)
-	if _, checked := checkedStorages.LoadOrStore(identity, true); checked {
+	if _, checked := checkedStorages.Load(identity); checked {
 		return func() {}
 	}
 	logger = logger.With(zap.String("storage", fmt.Sprintf("%T", storage)))
@@ -29,12 +29,14 @@ func checkStorage(ctx context.Context, storage certmagic.Storage, logger *zap.Lo
 		for wait := storageCheckDelay; sleep(ctx, wait); wait = storageCheckAgain {
 			lacks, err := lacksOf(ctx, storage)
 			if err == nil {
-				tellLacks(logger, lacks)
+				// a reload may have begun another
+				if _, told := checkedStorages.LoadOrStore(identity, true); !told {
+					tellLacks(logger, lacks)
+				}
 				return
 			}
 			logger.Debug("the storage cannot be checked yet", zap.Error(err))
 		}
-		checkedStorages.Delete(identity) // the next config has its own way to it
 	}()
 	return func() {
 		cancel()

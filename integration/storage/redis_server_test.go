@@ -109,20 +109,6 @@ func newCluster(t *testing.T) []*redisServer {
 			t.Fatal(err)
 		}
 	}
-	for _, shard := range shards {
-		client := shard.client()
-		defer client.Close()
-		for try := 0; ; try++ {
-			slots, err := client.ClusterSlots(ctx).Result()
-			if err == nil && len(slots) == 3 {
-				break
-			}
-			if try == 400 {
-				t.Fatalf("the cluster is not complete: %v, %v", slots, err)
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-	}
 	waitForSlots(t, shards)
 	return shards
 }
