@@ -34,7 +34,8 @@ type App struct {
 
 	endpoints []*routes // of all token_endpoint handlers
 
-	started bool
+	started   bool
+	stopCheck func() // of the storage; nil where it was not begun
 
 	verifier         *pooledVerifier
 	verifierTaken    bool // from the pool
@@ -173,6 +174,9 @@ func (a *App) Start() error {
 	for _, expected := range a.expected {
 		expected.startMetrics()
 	}
+	if len(a.servers) > 0 {
+		a.stopCheck = checkStorage(a.ctx, a.ctx.Storage(), a.logger)
+	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
 	defer cancel()
@@ -191,6 +195,9 @@ func (a *App) Start() error {
 // where another app of this config did not start. What runs in the background ends with
 // the config's context.
 func (a *App) Stop() error {
+	if a.stopCheck != nil {
+		a.stopCheck()
+	}
 	a.verifier.limits.yield(a.number)
 	for _, server := range a.servers {
 		server.throttle.limits.yield(a.number)

@@ -20,8 +20,8 @@ type refreshGrant struct {
 func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 
 // authorize checks the token, its user and its session, and only then the scope, so that
-// an answer about a scope is given to nobody but who holds a good token. What consumes the
-// token is left to the end, when nothing else can fail.
+// an answer about a scope is given to nobody but who holds a good token, looked at as closely
+// as for an exchange. What consumes the token is left to the end, when nothing else can fail.
 func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
 	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
@@ -41,12 +41,15 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	}
 	req.user = user
 	grace := time.Duration(g.server.RefreshGrace)
-	current, err := g.server.sessions.Check(ctx, token.session, token.Generation, grace)
+	current, err := g.server.sessions.Glance(ctx, token.session, token.Generation, grace)
 	if err != nil {
 		return nil, g.refuse(ctx, token, err)
 	}
 	scopes, err := g.scopes(req, token, user)
 	if err != nil {
+		if _, cause := g.server.sessions.Check(ctx, token.session, token.Generation, grace); cause != nil {
+			return nil, g.refuse(ctx, token, cause)
+		}
 		return nil, err
 	}
 	return &authorization{user: user, scopes: scopes, session: &tokenSession{
@@ -102,6 +105,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	if refused, ok := refusedWrite(cause); ok {
 		return errTooManySessions(refused)
 	}
+	end := g.server.sessions.End
 	switch {
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
@@ -120,15 +124,17 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 		refreshReuse.WithLabelValues(g.server.Name).Inc()
 		refusal = errInvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
+		end = g.endLost(token)
 		refusal = errInvalidRefreshToken("session_rolled_back")
 		refusal.remedy = "the storage has lost the latest state of this session; its user logs in again"
 	case errors.Is(cause, session.ErrDamaged):
+		end = g.endLost(token)
 		refusal = errInvalidRefreshToken("session_damaged")
 		refusal.remedy = "the storage has damaged the record of this session; its user logs in again"
 	default:
 		return cause
 	}
-	later, err := g.server.sessions.End(ctx, token.owner(), token.session)
+	later, err := end(ctx, token.owner(), token.session)
 	if err != nil {
 		return errStorage(ctx, err)
 	}
@@ -137,4 +143,12 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	}
 	refusal.alarm = true
 	return refusal
+}
+
+// endLost ends a session whose record is lost, without a bound: a token that was used
+// before would be good again.
+func (g *refreshGrant) endLost(token *refreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
+	return func(ctx context.Context, _ sessionOwner, id session.ID) (later bool, err error) {
+		return false, g.server.sessions.RevokeLost(ctx, id, token.Generation)
+	}
 }

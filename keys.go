@@ -169,7 +169,7 @@ func (k *serverKeys) attempt(ctx context.Context) (err error) {
 	k.pooled.mu.Unlock()
 
 	err = k.update(ctx, getSecret, func(ctx context.Context, a keyring.Algorithm) ([]keyring.GeneratedKey, error) {
-		found, err := k.store.LoadKeys(ctx, a)
+		found, err := k.store.LoadKeysBesides(ctx, a, known[a])
 		switch {
 		case err != nil:
 			return nil, err

@@ -137,10 +137,17 @@ func (s *modelStorage) Unlock(ctx context.Context, name string) error {
 	return err
 }
 
+// wrote counts what was changed, but for what is there for a moment to tell whether the storage answers.
+func (d *modelDisk) wrote(key string) {
+	if !strings.Contains(key, "/probe/") {
+		d.written++
+	}
+}
+
 func (s *modelStorage) Store(ctx context.Context, key string, value []byte) error {
 	store := func(value []byte) error {
 		s.disk.objects[key] = modelObject{slices.Clone(value), time.Now()}
-		s.disk.written++
+		s.disk.wrote(key)
 		return nil
 	}
 	return s.call(ctx, key, func() error { return store(value) }, func() {
@@ -171,7 +178,7 @@ func (s *modelStorage) Delete(ctx context.Context, key string) error {
 		for other := range s.disk.objects {
 			if other == key || strings.HasPrefix(other, key+"/") {
 				delete(s.disk.objects, other)
-				s.disk.written++
+				s.disk.wrote(other)
 			}
 		}
 		return nil

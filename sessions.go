@@ -21,7 +21,9 @@ type serverSessions struct {
 	bounds  *storageBounds
 	poolKey string // empty until taken
 
-	followed bool // whether it keeps up with revocations
+	followed bool            // whether it keeps up with revocations
+	unsure   bool            // whether they were read before the storage was known to answer
+	keysRead <-chan struct{} // closed when it does, or does not
 
 	logger *zap.Logger
 	server string
@@ -52,12 +54,13 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 	return &serverSessions{
 		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
 			WithWitness(s.keys.store.SecretName()),
-		memory:  memory,
-		bounds:  s.throttle.bounds,
-		poolKey: poolKey,
-		logger:  s.logger,
-		server:  s.Name,
-		poll:    time.Duration(s.RevocationPoll),
+		memory:   memory,
+		bounds:   s.throttle.bounds,
+		keysRead: s.keys.attempted,
+		poolKey:  poolKey,
+		logger:   s.logger,
+		server:   s.Name,
+		poll:     time.Duration(s.RevocationPoll),
 	}, nil
 }
 
@@ -72,12 +75,13 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 	case err != nil:
 		x.logger.Error("reading revocations from storage; trying again at start", storageFailure(err)...)
 	}
+	x.unsure = !x.memory.Witnessed()
 }
 
 // followRevocations learns of sessions that other nodes revoke, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context) {
 	failing, reading := false, x.memory.ViewReadAt().IsZero()
-	for sleep(ctx, x.untilPoll()) {
+	for x.awaitPoll(ctx) {
 		err := x.Poll(ctx)
 		if ctx.Err() != nil {
 			return
@@ -104,6 +108,21 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 // storage where that has not been read yet.
 func (x *serverSessions) revoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
+}
+
+// awaitPoll waits until it is time to read, or returns false when ctx ends. What was read as empty before
+// the server's secret was there is read again when it is.
+func (x *serverSessions) awaitPoll(ctx context.Context) bool {
+	if !x.unsure {
+		return sleep(ctx, x.untilPoll())
+	}
+	x.unsure = false
+	select {
+	case <-ctx.Done():
+		return false
+	case <-x.keysRead:
+		return true
+	}
 }
 
 // untilPoll is not long before the first reading, without which storage is asked for each

@@ -40,6 +40,9 @@ func (s *Secret) Derive(purpose string, n int) []byte {
 func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
 	name := s.SecretName()
 	content, err := s.storage.Load(ctx, name)
+	if err != nil && ctx.Err() != nil { // which some storages call a missing object too
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("loading server secret %s: %w", name, err)
 	}
@@ -51,15 +54,25 @@ func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
 }
 
 // EnsureSecret is LoadSecret, and where there is none yet it generates and stores one. Of several nodes that start at
-// once, one generates. A secret that is there but damaged is an error, never replaced.
+// once, one generates. A secret that is there but damaged is an error, never replaced. So is one that seems to be missing
+// in a storage that does not answer, or lists it: to replace it would end every session.
 func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 	secret, err := s.LoadSecret(ctx)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secret, err
 	}
+	if err := s.certain(ctx); err != nil {
+		return nil, err
+	}
 	err = s.exclusively(ctx, func(ctx context.Context) (err error) {
 		if secret, err = s.LoadSecret(ctx); !errors.Is(err, fs.ErrNotExist) {
 			return err
+		}
+		switch listed, err := s.isListed(ctx, s.SecretName()); {
+		case err != nil:
+			return fmt.Errorf("looking for server secret %s: %w", s.SecretName(), err)
+		case listed:
+			return fmt.Errorf("server secret %s: the storage lists it and does not give it", s.SecretName())
 		}
 		fresh := make([]byte, secretSize)
 		rand.Read(fresh) // never fails: it crashes the program instead

@@ -6,9 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
 const (
@@ -25,6 +29,7 @@ const (
 //
 //	<prefix>/secret                 the server secret
 //	<prefix>/keys/<alg>/<key>       one generated signing key; <alg> in lower case, <key> its ID as 64 hex digits
+//	<prefix>/probe/<random>         tells whether the storage answers, for a moment; a crash can leave one behind
 //
 // Objects are written once and never overwritten; keys are deleted when they have long retired. Names that are not of this form, such as a temporary file that a
 // crash left behind, are passed over. It is safe for concurrent use. Every method is bounded by its context as far as
@@ -69,12 +74,30 @@ func (s *Store) exclusively(ctx context.Context, f func(context.Context) error) 
 	return f(held)
 }
 
+// certain is an error unless the storage answers, so that what it does not have can be believed: to many storages a read
+// that failed is one of an object that is not there.
+func (s *Store) certain(ctx context.Context) error {
+	if err := storagecheck.Answers(ctx, s.storage, path.Join(s.prefix, "probe")); err != nil {
+		return fmt.Errorf("looking whether the storage answers: %w", err)
+	}
+	return nil
+}
+
+// isListed tells whether an object is in its folder.
+func (s *Store) isListed(ctx context.Context, name string) (bool, error) {
+	names, err := s.list(ctx, path.Dir(name))
+	return slices.ContainsFunc(names, func(n string) bool { return strings.TrimSuffix(n, "/") == name }), err
+}
+
 // list returns the keys directly below a folder, none if there is no such folder. The file system's List fails as for a
 // missing folder, with a part of the keys, also when a temporary file disappears while it looks: that is believed only
 // of a folder that is missing indeed.
 func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
 	for try := 1; ; try++ {
 		names, err := s.storage.List(ctx, folder, false)
+		if ctx.Err() != nil && len(names) == 0 { // which some storages call a missing folder too
+			return nil, ctx.Err()
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return names, err
 		}

@@ -229,6 +229,16 @@ func TestNodesThatStartTogetherGenerateOneKeyAndOneSecret(t *testing.T) {
 	}
 }
 
+// failingAt has Store fail where the key has a part.
+func failingAt(part string, err error) func(string, []byte) error {
+	return func(key string, _ []byte) error {
+		if strings.Contains(key, part) {
+			return err
+		}
+		return nil
+	}
+}
+
 func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 	down := errors.New("storage is down")
 	folder := testPrefix + "/keys/es256"
@@ -240,11 +250,13 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 		{"Lock fails", faulty{lock: func() error { return down }},
 			"locking " + testPrefix + "/generate in storage: storage is down", "locking " + testPrefix + "/generate in storage: storage is down"},
 		{"Store fails", faulty{store: func(string, []byte) error { return down }},
-			"storing " + folder + "/", "storing " + testPrefix + "/secret: storage is down"},
+			"storing " + testPrefix + "/probe/", "storing " + testPrefix + "/probe/"},
 		{"List fails", faulty{list: func([]string, error) ([]string, error) { return nil, down }},
-			"listing signing keys in " + folder + ": storage is down", ""},
+			"listing signing keys in " + folder + ": storage is down", "looking for server secret " + testPrefix + "/secret: storage is down"},
 		{"Load fails", faulty{load: func(string) error { return down }},
-			"loading signing key " + folder + "/", "loading server secret " + testPrefix + "/secret: storage is down"},
+			"reading back " + testPrefix + "/probe/", "loading server secret " + testPrefix + "/secret: storage is down"},
+		{"the generated key cannot be stored", faulty{store: failingAt(folder, down)}, "storing " + folder + "/", ""},
+		{"the secret cannot be stored", faulty{store: failingAt("/secret", down)}, "", "storing " + testPrefix + "/secret: storage is down"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -283,6 +295,9 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 func TestAWriteThatArrivedThoughItFailedIsFoundByTheNextAttempt(t *testing.T) {
 	_, storage := newStore(t)
 	s := NewStore(&faulty{Storage: storage, store: func(key string, value []byte) error {
+		if strings.Contains(key, "/probe/") {
+			return nil
+		}
 		return errors.Join(storage.Store(t.Context(), key, value), errors.New("connection lost"))
 	}}, testPrefix)
 	for _, want := range []string{"connection lost", ""} {

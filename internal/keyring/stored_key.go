@@ -59,7 +59,11 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 		}
 		content, err := s.storage.Load(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // deleted since it was listed
+			listed, lost := s.isListed(ctx, name)
+			if lost == nil && !listed {
+				continue // deleted since
+			}
+			err = cmp.Or(lost, errors.New("the storage lists it and does not give it"))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("loading signing key %s: %w", name, err)
@@ -76,8 +80,25 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 	return found, nil
 }
 
+// LoadKeysBesides is LoadKeys where some are known. That one of them is gone is believed when the storage answers, and
+// lacks it still. A storage without any may be another one, in which nothing is tried.
+func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []GeneratedKey) ([]GeneratedKey, error) {
+	keys, err := s.LoadKeys(ctx, a)
+	gone := func(k GeneratedKey) bool {
+		return !slices.ContainsFunc(keys, func(other GeneratedKey) bool { return other.id == k.id })
+	}
+	if err != nil || len(keys) == 0 || !slices.ContainsFunc(known, gone) {
+		return keys, err
+	}
+	if err := s.certain(ctx); err != nil {
+		return nil, err
+	}
+	return s.LoadKeys(ctx, a)
+}
+
 // EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is positive and the newest is as old as that, it
 // generates and stores one. Of several nodes that do so at once, one generates. It returns at least one key or an error.
+// In a storage that does not answer nothing is generated.
 //
 // A new key is always the newest. So a key from a clock that was far ahead holds up rotation until that time has come,
 // unless it is deleted: who finds it cannot tell which of the two clocks is wrong, and a key that is put in among older
@@ -86,6 +107,9 @@ func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Dur
 	keys, err := s.LoadKeys(ctx, a)
 	if err != nil || fresh(keys, rotateEvery) {
 		return keys, err
+	}
+	if err := s.certain(ctx); err != nil {
+		return nil, err
 	}
 	next, err := GenerateKey(a) // before the lock: RSA takes seconds on a small machine
 	if err != nil {

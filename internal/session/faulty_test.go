@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -28,10 +29,12 @@ const (
 	doneButStuck        // is done, and then hangs whatever the context, until released
 	panics              // before anything is done
 	panicsDone          // after all is done
+	unseen              // reads find nothing, and writes fail
+	hangsUnseen         // the same, when the context has ended
 )
 
 func (f fault) String() string {
-	return [...]string{"fine", "refused", "failsButDone", "lost", "torn", "tornUnnoticed", "late", "hangs", "doneButHangs", "stuck", "doneButStuck", "panics", "panicsDone"}[f]
+	return [...]string{"fine", "refused", "failsButDone", "lost", "torn", "tornUnnoticed", "late", "hangs", "doneButHangs", "stuck", "doneButStuck", "panics", "panicsDone", "unseen", "hangsUnseen"}[f]
 }
 
 // faulty is a node's way to a storage, on which calls can meet with faults.
@@ -219,6 +222,15 @@ func (f *faulty) do(ctx context.Context, op, key string, all, half func() error)
 			return errDead
 		}
 		return err
+	case hangsUnseen, unseen:
+		if what == hangsUnseen {
+			<-ctx.Done()
+		}
+		switch op {
+		case "load", "stat", "list", "exists":
+			return fs.ErrNotExist
+		}
+		return errInjected
 	case panics:
 		panic("injected panic")
 	case panicsDone:

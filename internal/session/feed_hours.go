@@ -55,6 +55,13 @@ func (v *view) readAnew() {
 	v.reading++
 }
 
+// known are the hours of which something is known.
+func (v *view) known() []string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.Collect(maps.Keys(v.hours))
+}
+
 // saw takes in which hours there are, in order. The newest one is never removed, so the storage is not believed when it
 // has older ones only: for a minute, since somebody may have removed it by hand.
 func (v *view) saw(hours []string, now time.Time) error {

@@ -20,6 +20,8 @@ type Memory struct {
 	later       later
 	asked       asked
 
+	witnessed atomic.Bool // the storage has had its witness, see WithWitness
+
 	slots                      chan struct{} // for what runs in storage
 	polling, reading, sweeping sync.Mutex
 	background                 atomic.Pointer[backgroundReading] // the last one
@@ -37,6 +39,9 @@ func NewMemory() *Memory {
 		slots:       make(chan struct{}, maxCalls),
 	}
 }
+
+// Witnessed tells whether the storage was ever seen to be the one in which the sessions are, see WithWitness.
+func (m *Memory) Witnessed() bool { return m.witnessed.Load() }
 
 // take waits for a slot to run something in storage; give returns it. So a storage that hangs holds up a bounded
 // number of goroutines.

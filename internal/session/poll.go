@@ -64,7 +64,7 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	v := &s.memory.view
 	at := s.now()
 	v.forget(at)
-	hours, err := s.listTimes(ctx, s.feedKey(""), hourLayout)
+	hours, err := s.listTimesBesides(ctx, s.feedKey(""), hourLayout, v.known())
 	if err != nil {
 		return nil, err
 	}

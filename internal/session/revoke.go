@@ -8,17 +8,39 @@ import (
 	"time"
 )
 
-// Revoke ends a session for good: its marker is written, and an entry of the feed, from which other nodes learn of it.
-// When it returns nil, no generation of the session is worth anything, and the view of this process knows. After
-// ErrUnavailable the session may or may not be revoked; calling again is safe. After a NotYetError it is not. The context
-// ends the waiting only.
+// Revoke ends a session for good: its marker is written, its record replaced by one that says so too, and an entry is put
+// into the feed, from which other nodes learn of it. When it returns nil, no generation of the session is worth anything,
+// and the view of this process knows. After ErrUnavailable the session may or may not be revoked; calling again is safe.
+// After a NotYetError it is not. The context ends the waiting only.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
+	return s.revokeDetached(ctx, func(ctx context.Context) error { return s.revoke(ctx, id, nil) })
+}
+
+// RevokeLost is Revoke after ErrAhead or ErrDamaged of a generation. It looks again, and writes first where the record has
+// to be: as long as that does not succeed, nothing is revoked, since a storage that is down in part can look as if it had
+// lost something.
+func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error {
+	return s.revokeDetached(ctx, func(ctx context.Context) error {
+		return s.revoke(ctx, id, func(ctx context.Context) error {
+			_, _, err := s.look(ctx, id, generation, 0)
+			switch {
+			case isLost(err):
+				return nil
+			case err == nil || errors.Is(err, ErrReused):
+				return unavailable("ending a session", errors.New("it has the record that it seemed to have lost"))
+			}
+			return err
+		})
+	})
+}
+
+func (s *Store) revokeDetached(ctx context.Context, revoke func(context.Context) error) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
 	go func() {
 		defer cancel()
 		_, err := call(detached, s.memory, revokeLimit, func(ctx context.Context) (struct{}, error) {
-			return struct{}{}, s.revoke(ctx, id)
+			return struct{}{}, revoke(ctx)
 		})
 		done <- err
 	}()
@@ -30,8 +52,9 @@ func (s *Store) Revoke(ctx context.Context, id ID) error {
 	}
 }
 
-func (s *Store) revoke(ctx context.Context, id ID) error {
-	over, err := s.isOver(ctx, id)
+// revoke is Revoke, and with a function RevokeLost.
+func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) error) error {
+	over, marked, err := s.isOver(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -47,8 +70,23 @@ func (s *Store) revoke(ctx context.Context, id ID) error {
 			s.giveBack()
 			return err
 		}
-		if err := s.ensure(ctx, s.markerKey(id), note); err != nil {
-			return err
+		if marked { // which no storage makes up
+			lost = nil
+		}
+		if lost != nil {
+			if err := s.bury(ctx, id, lost); err != nil {
+				return err
+			}
+		}
+		if !marked {
+			if err := s.ensure(ctx, s.markerKey(id), note); err != nil {
+				return err
+			}
+		}
+		if lost == nil {
+			if err := s.bury(ctx, id, nil); err != nil {
+				return err
+			}
 		}
 	}
 	if err := s.announce(ctx, id, note); err != nil {
@@ -92,14 +130,20 @@ func (s *Store) newestHour(ctx context.Context) (string, error) {
 	return hours[len(hours)-1], nil
 }
 
-// isOver tells whether the session has its marker, or is swept and needs none. Whatever its record is, if it has one.
-func (s *Store) isOver(ctx context.Context, id ID) (bool, error) {
-	for _, key := range []string{s.markerKey(id), s.sweptKey(id.day)} {
-		if found, err := s.load(ctx, key); found != nil || err != nil {
-			return found != nil, err
+// isOver tells whether the session has its marker, and a record that says the same, or is swept and needs none.
+func (s *Store) isOver(ctx context.Context, id ID) (over, marked bool, err error) {
+	marker, err := s.load(ctx, s.markerKey(id))
+	if err != nil {
+		return false, false, err
+	}
+	if marked = marker != nil; marked {
+		st, err := s.readRecord(ctx, id)
+		if st.buried() || err != nil {
+			return st.buried(), marked, err
 		}
 	}
-	return false, nil
+	swept, err := s.load(ctx, s.sweptKey(id.day))
+	return swept != nil, marked, err
 }
 
 // ensure writes an object whose being there is all that counts. One that is there after a failure is good enough.

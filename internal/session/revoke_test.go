@@ -39,7 +39,7 @@ func TestARevokedSessionIsOverAtOnceForThisProcessAndForEveryRefresh(t *testing.
 	})
 }
 
-func TestTheMarkerIsWrittenBeforeTheFeed(t *testing.T) {
+func TestTheMarkerIsWrittenBeforeTheRecordAndTheFeed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		must(t, n.Revoke(t.Context(), id))
@@ -49,7 +49,7 @@ func TestTheMarkerIsWrittenBeforeTheFeed(t *testing.T) {
 				stores = append(stores, call)
 			}
 		}
-		want := []string{"store sessions/20000201/" + id.random + ".revoked", "store revocations/2000010100/" + id.String()}
+		want := []string{"store sessions/20000201/" + id.random + ".revoked", "store sessions/20000201/" + id.random, "store revocations/2000010100/" + id.String()}
 		if !slices.Equal(stores, want) {
 			t.Errorf("calls %q, want %q", stores, want)
 		}

@@ -14,10 +14,10 @@ import (
 // Rotate exchanges a generation for the next one. Within the grace after that, and as long as this process knows that
 // its answer was never handed out, the generation that was exchanged last gets the current one again; any other is
 // worth nothing, see the errors. After ErrUnavailable the generation is what it was before, as far as this process can
-// see to it. The caller revokes the session after ErrReused, ErrAhead and ErrDamaged.
+// see to it. The caller revokes the session after ErrReused, and after ErrAhead and ErrDamaged by RevokeLost.
 //
-// Whoever has just learned from Check that the generation is the current one says so, and spares looking again whether a
-// lock is worth while. The context ends the waiting, not what was begun: a caller that hangs up leaves no half of an
+// Whoever has just learned from Check or Glance that the generation is the current one says so, and spares looking again
+// whether a lock is worth while. The context ends the waiting, not what was begun: a caller that hangs up leaves no half of an
 // exchange behind.
 func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, rotateLimit)
@@ -81,15 +81,11 @@ func (s *Store) release(ctx context.Context, lock string) {
 // retried returns the current record if the generation gets it again, or why it is worth nothing. It is not done where
 // the generation has to be exchanged.
 func (s *Store) retried(ctx context.Context, id ID, generation uint64, grace time.Duration) (again record, done bool, err error) {
-	st, err := s.read(ctx, id)
+	st, due, err := s.look(ctx, id, generation, grace)
 	if err != nil {
 		return record{}, true, err
 	}
-	current, err := s.judge(id, st, generation, grace)
-	if err != nil {
-		return record{}, true, err
-	}
-	return st.record, current != generation, nil
+	return st.record, due != generation, nil
 }
 
 // advance makes the next generation, alone among all nodes: it has the storage's lock.
@@ -132,21 +128,26 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	return next, err
 }
 
-// confirm finds out whether a record is in storage: that decides, not what Store returned.
+// confirm finds out whether a record is in storage: that decides, not what Store returned. Whoever has revoked the session
+// meanwhile, without the lock, has it said by the record again: that is right at any time.
 func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
-	if err := expired(held); err != nil { // another holder of the lock may have handed out this generation
-		return unavailable("storing a session", errors.Join(stored, err))
-	}
+	late := expired(held) // another holder of the lock may have handed out this generation
 	reading, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
-	st, err := s.read(reading, id)
+	st, err := s.readRecord(reading, id)
+	if err == nil && !st.revoked {
+		err = s.readMarks(reading, id, &st)
+	}
 	switch {
+	case st.revoked && !st.buried():
+		_ = s.storage.Store(reading, s.recordKey(id), revocation(s.now())) // else its marker alone says it
+		return ErrRevoked
 	case st.revoked:
 		return ErrRevoked
 	case st.swept:
 		return ErrOver
-	case err != nil:
-		return unavailable("storing a session", errors.Join(stored, err))
+	case err != nil || late != nil:
+		return unavailable("storing a session", errors.Join(stored, late, err))
 	case st.Answer != next.Answer && stored == nil:
 		return unavailable("storing a session", errors.New("storage has something else than what was stored in it"))
 	case st.Answer != next.Answer:

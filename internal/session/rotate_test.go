@@ -251,34 +251,49 @@ func TestARecordHasNothingButWhatTheDesignSays(t *testing.T) {
 	})
 }
 
+// What is read where: nothing that was not found is believed at once.
 func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.T) {
-	reading := []string{"load record", "load marker", "load mark"}
+	record, marks := []string{"load record"}, []string{"load marker", "load mark"}
+	back := slices.Concat([]string{"store record"}, record, marks)
+	found := slices.Concat(record, []string{"stat secret"}, marks)
+	nothing := slices.Concat(found, record, marks)
 	for _, c := range []struct {
-		name string
-		make func(t *testing.T, n *node, id ID)
+		name   string
+		before uint64 // exchanges
+		glance bool
+		want   []string
 	}{
-		{"by itself", func(t *testing.T, n *node, id ID) { n.wantRotated(t, id, 0, 0, 1) }},
-		{"after a check, which has read already", func(t *testing.T, n *node, id ID) {
-			current, err := n.Check(t.Context(), id, 0, 0)
-			must(t, err)
-			if got, err := n.Rotate(t.Context(), id, 0, 0, current); got != 1 || err != nil {
-				t.Errorf("generation %d, %v", got, err)
-			}
-		}},
+		{"the first one", 0, false, slices.Concat(nothing, []string{"lock record.0"}, nothing, back, []string{"unlock record.0"})},
+		{"the first one after a glance", 0, true, slices.Concat(record, marks[:1], []string{"lock record.0"}, nothing, back, []string{"unlock record.0"})},
+		{"a later one", 1, false, slices.Concat(found, []string{"lock record.1"}, found, back, []string{"unlock record.1"})},
+		{"a later one after a glance", 1, true, slices.Concat(record, []string{"lock record.1"}, found, back, []string{"unlock record.1"})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				n, id := newNode(newShelf()), monthAhead()
-				c.make(t, n, id)
+				put(t, n.storage, "secret", "x")
+				n.WithWitness(testPrefix + "/secret")
+				for generation := range c.before {
+					n.wantRotated(t, id, generation, 0, generation+1)
+				}
+				n.storage.log()
+				current := false
+				if c.glance {
+					var err error
+					current, err = n.Glance(t.Context(), id, c.before, 0)
+					must(t, err)
+				}
+				if got, err := n.Rotate(t.Context(), id, c.before, 0, current); got != c.before+1 || err != nil {
+					t.Errorf("generation %d, %v", got, err)
+				}
 				rec := strings.TrimPrefix(n.recordKey(id), testPrefix+"/")
 				var got []string
 				for _, call := range n.storage.log() {
 					call = strings.NewReplacer(rec+markerSuffix, "marker", rec, "record", "swept/"+id.day, "mark").Replace(call)
 					got = append(got, call)
 				}
-				want := slices.Concat(reading, []string{"lock record.0"}, reading, []string{"store record"}, reading, []string{"unlock record.0"})
-				if !slices.Equal(got, want) {
-					t.Errorf("calls %q, want %q", got, want)
+				if !slices.Equal(got, c.want) {
+					t.Errorf("calls %q, want %q", got, c.want)
 				}
 			})
 		})
@@ -330,36 +345,64 @@ func TestAnotherNodeIsQuickerBetweenReadingAndLocking(t *testing.T) {
 	}
 }
 
-// J8, DESIGN §6: a rotation that runs at the same time cannot undo a revocation.
+// J8, DESIGN §6: a rotation that runs at the same time cannot undo a revocation, which waits for it unless it does not end.
 func TestARevocationDuringAnExchangeIsNotUndone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		calls := rotationCalls(t)
+		calls := laterRotationCalls(t)
 		for at := range calls {
 			for _, when := range []string{"before", "after"} {
-				storage := newShelf()
-				a, b, id := newNode(storage), newNode(storage), monthAhead()
-				a.wantRotated(t, id, 0, time.Minute, 1)
-				revoke := func() { must(t, b.Revoke(t.Context(), id)) }
-				r := &rule{skip: at, times: 1, before: revoke}
-				if when == "after" {
-					r.before, r.after = nil, revoke
-				}
-				a.storage.add(r)
-				got, err := a.Rotate(t.Context(), id, 1, time.Minute, false)
-				synctest.Wait()
-				lastLook := calls - 3 // at the marker, when reading back
-				if err == nil && (at < lastLook || at == lastLook && when == "before") {
-					t.Errorf("revoked %s call %d: got generation %d", when, at, got)
-				}
-				if err != nil && !errors.Is(err, ErrRevoked) {
-					t.Errorf("revoked %s call %d: error %v", when, at, err)
-				}
-				for generation := range uint64(4) {
-					a.wantRefused(t, id, generation, time.Minute, ErrRevoked)
+				for _, waits := range []bool{false, true} {
+					storage := newShelf()
+					a, b, id := newNode(storage), newNode(storage), monthAhead()
+					a.wantRotated(t, id, 0, time.Minute, 1)
+					synctest.Wait()
+					revoked := make(chan struct{})
+					revoke := func() {
+						go func() {
+							must(t, b.Revoke(t.Context(), id))
+							close(revoked)
+						}()
+						time.Sleep(time.Millisecond) // until it has its marker
+						if waits {
+							<-revoked
+						}
+					}
+					r := &rule{skip: at, times: 1, before: revoke}
+					if when == "after" {
+						r.before, r.after = nil, revoke
+					}
+					a.storage.add(r)
+					got, err := a.Rotate(t.Context(), id, 1, time.Minute, false)
+					synctest.Wait()
+					lastLook := calls - 3 // at the marker, when reading back
+					if err == nil && (at < lastLook || at == lastLook && when == "before") {
+						t.Errorf("revoked %s call %d: got generation %d", when, at, got)
+					}
+					if err != nil && !errors.Is(err, ErrRevoked) && !(waits && errors.Is(err, ErrUnavailable)) {
+						t.Errorf("revoked %s call %d: error %v", when, at, err)
+					}
+					<-revoked
+					for generation := range uint64(4) {
+						a.wantRefused(t, id, generation, time.Minute, ErrRevoked)
+					}
+					must(t, storage.Delete(t.Context(), a.markerKey(id)))
+					for generation := range uint64(4) { // by the record alone
+						a.wantRefused(t, id, generation, time.Minute, ErrRevoked)
+					}
 				}
 			}
 		}
 	})
+}
+
+// laterRotationCalls is how many calls to the storage an exchange makes of a session that has a record.
+func laterRotationCalls(t *testing.T) int {
+	t.Helper()
+	n, id := newNode(newShelf()), monthAhead()
+	n.wantRotated(t, id, 0, 0, 1)
+	n.storage.log()
+	n.wantRotated(t, id, 1, 0, 2)
+	return len(n.storage.log())
 }
 
 // rotationCalls is how many calls to the storage an exchange makes.

@@ -4,12 +4,13 @@
 // A login writes nothing: without a record a session is at generation 0. State comes into being with the first
 // exchange or revocation, as objects of the certmagic storage that Caddy is configured with:
 //
-//	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it
+//	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it; or that the session was revoked
 //	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once, never taken back
 //	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for nodes that poll
 //	<prefix>/revocations/<hour>/page       begins an hour, since the one before it is crowded
 //	<prefix>/swept/<day>                   the mark of a day whose records are being removed, or gone: its sessions are over
-//	<prefix>/probe/<random>                tells the clock of the storage, for a moment; a crash can leave one behind
+//	<prefix>/probe/<random>                tells the clock of the storage, or that it answers, for a moment; a crash can leave
+//	                                       one behind
 //
 // <day> is the UTC day on which the session ends (20060102), <id> its 160 random bits in hex, <sid> both as an ID
 // prints them, <hour> a UTC hour (2006010215). Names of other forms, such as the temporary files that a crash leaves
@@ -38,6 +39,18 @@
 //     takes a record back. The session ends with the next use of its current token; until then a token that was spent
 //     since is good again. A stale holder of a lock that is held up in the middle of a write is such a case.
 //   - A storage that keeps half of a record ends its session. Half of a marker is a marker.
+//   - A read that failed can look like one of an object that is not there, in all of the storage or in a place where it
+//     keeps some of its keys, from any moment to any other, while writes to that place fail. Then no session ends that is
+//     live, and none goes on that was revoked: what cannot be told is ErrUnavailable. That it was revoked says the marker as
+//     well as the record, which is written under the lock of the exchange that would come next, so that none overwrites it;
+//     earlier versions wrote the marker alone, of which nothing else is known where it cannot be read. What is missing
+//     counts after the witness was found, at generation 0 after a second look, and to end a session after a dozen other
+//     objects were stored and read back. What ends a session for it is first written to the record's own place.
+//   - What this cannot see is a place that is back just in time. At generation 0, where it is usual to find nothing: one in
+//     which nothing of the session is found in all looks at it, and that takes the write which follows. It overwrites what
+//     was there. (What this process has in its view is revoked all the same.) Later: one that was there for the dozen
+//     objects, not for the look that follows, and again for the write. The mark of a swept day is in one place; that counts
+//     where the clock of a node is a week behind that of the one that swept.
 //   - A power loss can take back the last writes of a file storage: files are synced, directories are not. A token that
 //     is ahead of its record, and one whose record is gone, end their session. A token that was spent in the lost
 //     moments is good again, until the one that replaced it is used, which ends the session. The same goes for an old
@@ -51,7 +64,8 @@
 //   - A session can be over in one process before it is in storage, where its revocation waits for an allowance, see
 //     [Store.RevokeLater]. Other nodes learn of it then, and if the process ends before, the session goes on.
 //   - A revocation is complete when Revoke has returned nil. What is cut off between marker and feed refuses every
-//     refresh, and leaves access tokens alone until Revoke is called again.
+//     refresh that can read it, and leaves access tokens alone until Revoke is called again. It waits for an exchange that
+//     is under way, for five seconds at most: then that one writes nothing any more.
 //   - A revocation is kept until its session is over, by the day in its ID: no token lives longer, whatever lifetimes
 //     the config gives to tokens. A view forgets it a day later and the feed a week later.
 //   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse. Whatever they say,

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
 // Store is the sessions of one authorization server in one storage. It is safe for concurrent use. Check, Revoked, Rotate
@@ -42,75 +44,130 @@ func (s *Store) WithWitness(key string) *Store {
 }
 
 // Check tells whether Rotate would hand out a generation for the given one now: the next if that is the current one, or
-// again the current one within the grace. The error is one of a generation that is worth nothing, or ErrUnavailable. It
-// writes nothing, and what never comes back from the storage keeps the session from nobody.
+// again the current one within the grace. The error is one of a generation that is worth nothing, or ErrUnavailable. What
+// never comes back from the storage keeps the session from nobody. It writes nothing, but where a session is to be over
+// because of what the storage does not have it tries whether the storage answers.
 func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
-	st, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (state, error) { return s.read(ctx, id) })
-	if err != nil {
+	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
+		_, due, err := s.look(ctx, id, generation, grace)
+		return err == nil && due == generation, err
+	})
+}
+
+// Glance is Check for whoever calls Rotate next, which looks at all: that a generation is the current one is taken from
+// the record alone.
+func (s *Store) Glance(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
+	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
+		if current, err := s.seemsCurrent(ctx, id, generation); current || err != nil {
+			return current, err
+		}
+		_, due, err := s.look(ctx, id, generation, grace)
+		return err == nil && due == generation, err
+	})
+}
+
+// seemsCurrent reads as little as possible.
+func (s *Store) seemsCurrent(ctx context.Context, id ID, generation uint64) (bool, error) {
+	st, err := s.readRecord(ctx, id)
+	known, _ := s.memory.InView(id)
+	switch {
+	case err != nil || known || st.revoked || st.unread != nil || generation != st.Generation:
 		return false, err
+	case st.found:
+		return true, nil
 	}
-	due, err := s.judge(id, st, generation, grace)
-	return err == nil && due == generation, err
+	marker, err := s.load(ctx, s.markerKey(id))
+	return err == nil && marker == nil, err
 }
 
 // Revoked tells whether the session was revoked, by what storage has. One whose records were swept counts as revoked.
 func (s *Store) Revoked(ctx context.Context, id ID) (bool, error) {
-	st, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (state, error) { return s.read(ctx, id) })
-	if errors.Is(err, ErrDamaged) {
-		return true, nil // it cannot be told, and no refresh will succeed
-	}
-	return st.revoked || st.swept, err
+	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
+		st, err := s.read(ctx, id)
+		switch {
+		case err != nil:
+			return false, err
+		case errors.Is(st.unread, ErrDamaged):
+			return true, nil // it cannot be told, and no refresh will succeed
+		}
+		return st.over(), st.unread
+	})
 }
 
-// record is what storage keeps of a session that was refreshed.
+// record is what storage keeps of a session that was refreshed, or revoked: then it says so, and nothing else.
 type record struct {
 	Version    int    `json:"version"`
-	Generation uint64 `json:"generation"` // at least 1
-	Answer     string `json:"answer"`     // random, of the exchange that made the generation
-	Rotated    int64  `json:"rotated"`    // when that was, unix milliseconds
+	Generation uint64 `json:"generation"`        // at least 1
+	Answer     string `json:"answer"`            // random, of the exchange that made the generation
+	Rotated    int64  `json:"rotated"`           // when that was, unix milliseconds
+	Revoked    string `json:"revoked,omitempty"` // when that was, see revocation
 }
 
 // state is what storage says of a session. The zero state is that of a session to which nothing happened yet.
 type state struct {
 	record
+	found   bool  // the record
+	unread  error // why its content says nothing
 	revoked bool
 	swept   bool // the whole day
 }
 
-// read reads the state of a session. The record comes first, then its marker, which is never taken back before there is
-// the mark of a swept day, and the mark last: so what is missing was not there yet when what was read before it was.
+// buried tells whether the record itself says that the session was revoked.
+func (st state) buried() bool { return st.Revoked != "" }
+
+// over tells whether nothing of the session is worth anything any more.
+func (st state) over() bool { return st.revoked || st.swept }
+
+// read reads the state of a session. What is found counts: a storage that fails can seem to have less than it has, and
+// never more. What is not found does so only after a sign that the storage answers, and where there is nothing at all,
+// which is how every session begins, after a second reading. What this process knows to be revoked is, whatever is found.
 func (s *Store) read(ctx context.Context, id ID) (state, error) {
-	var st state
 	if s.memory.later.has(id) {
 		return state{revoked: true}, nil
 	}
-	content, err := s.load(ctx, s.recordKey(id))
-	if err != nil {
+	st, err := s.readRecord(ctx, id)
+	if err != nil || st.revoked {
 		return st, err
 	}
-	var damaged error
-	if content != nil {
-		st.record, damaged = decodeRecord(content)
+	if err := s.askWitness(ctx); err != nil {
+		return st, err
 	}
+	if err := s.readMarks(ctx, id, &st); err != nil || st.found || st.over() {
+		return st, err
+	}
+	if st, err = s.readRecord(ctx, id); err != nil || st.revoked {
+		return st, err
+	}
+	return st, s.readMarks(ctx, id, &st)
+}
+
+// readRecord reads what the record alone says.
+func (s *Store) readRecord(ctx context.Context, id ID) (st state, err error) {
+	content, err := s.load(ctx, s.recordKey(id))
+	if content == nil || err != nil {
+		return st, err
+	}
+	st.found = true
+	st.record, st.unread = decodeRecord(content)
+	st.revoked = st.buried()
+	return st, nil
+}
+
+// readMarks reads what is beside the record and comes after it: its marker, which is never taken back before there is
+// the mark of a swept day, and then that mark. So what is missing was not there yet when what was read before it was.
+func (s *Store) readMarks(ctx context.Context, id ID, st *state) error {
 	marker, err := s.load(ctx, s.markerKey(id))
 	if err != nil {
-		return st, err
+		return err
 	}
-	st.revoked = marker != nil
-	if !st.revoked {
-		swept, err := s.load(ctx, s.sweptKey(id.day))
-		if err != nil {
-			return st, err
-		}
-		st.swept = swept != nil
+	if st.revoked = marker != nil; st.revoked {
+		return nil
 	}
-	if damaged != nil && !st.revoked && !st.swept {
-		return st, damaged
+	swept, err := s.load(ctx, s.sweptKey(id.day))
+	if st.swept = swept != nil; !st.swept && err == nil {
+		st.revoked, _ = s.memory.InView(id)
 	}
-	if content == nil && !st.revoked && !st.swept {
-		return st, s.askWitness(ctx)
-	}
-	return st, nil
+	return err
 }
 
 // askWitness is an error where the storage is not the one that it was.
@@ -121,12 +178,37 @@ func (s *Store) askWitness(ctx context.Context) error {
 	_, err := s.storage.Stat(ctx, s.witness) // which takes a fifth of the time that Load does, and reads nothing
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return unavailable("looking for "+s.witness, errors.New("it was there before: is another storage in its place, or a volume not mounted?"))
+		return unavailable("looking for "+s.witness, errors.New("it was there before: is another storage in its place, a volume not mounted, or does it answer so when it is down?"))
 	case err != nil:
 		return unavailable("looking for "+s.witness, err)
 	}
+	s.memory.witnessed.Store(true)
 	return nil
 }
+
+// look judges a generation by what storage has. What would end the session because something is not there, or less than
+// there was, is looked at once more when the storage has answered wherever it was asked.
+func (s *Store) look(ctx context.Context, id ID, generation uint64, grace time.Duration) (state, uint64, error) {
+	st, err := s.read(ctx, id)
+	if err != nil {
+		return st, 0, err
+	}
+	due, err := s.judge(id, st, generation, grace)
+	if !isLost(err) {
+		return st, due, err
+	}
+	if err := storagecheck.Answers(ctx, s.storage, s.probeKey("")); err != nil {
+		return st, 0, unavailable("looking whether it has lost a session", err)
+	}
+	if st, err = s.read(ctx, id); err != nil {
+		return st, 0, err
+	}
+	due, err = s.judge(id, st, generation, grace)
+	return st, due, err
+}
+
+// isLost tells whether an error says that storage has lost what was in it.
+func isLost(err error) bool { return errors.Is(err, ErrAhead) || errors.Is(err, ErrDamaged) }
 
 // judge says which generation to hand out for the given one: the same means that the next one has to be made. It holds
 // for what was read, until somebody else writes.
@@ -136,6 +218,8 @@ func (s *Store) judge(id ID, st state, generation uint64, grace time.Duration) (
 		return 0, ErrRevoked
 	case st.swept:
 		return 0, ErrOver
+	case st.unread != nil:
+		return 0, st.unread
 	case generation == st.Generation:
 		return generation, nil
 	case generation > st.Generation:
@@ -156,6 +240,8 @@ func (s *Store) withinGrace(r record, grace time.Duration) bool {
 func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
 	content, err := s.storage.Load(ctx, key)
 	switch {
+	case err != nil && ctx.Err() != nil: // which some storages call a missing object too
+		return nil, unavailable("loading "+key, ctx.Err())
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
 	case err != nil:
@@ -166,12 +252,28 @@ func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
 	return content, nil
 }
 
-// list returns the names directly below a key, none if it does not exist. The file system's List fails with the error
-// of a missing key also when a file that it saw disappears before it looks closer, as temporary files do: so that one
-// is believed only of a key that is missing indeed.
+// list returns the names directly below a key, none if it does not exist. An empty list is believed when the storage has
+// answered something else in between; before a first start it has nothing else.
 func (s *Store) list(ctx context.Context, key string) ([]string, error) {
+	names, err := s.listOnce(ctx, key)
+	if err != nil || len(names) > 0 {
+		return names, err
+	}
+	if err := s.askWitness(ctx); err != nil && s.memory.witnessed.Load() {
+		return nil, err
+	}
+	return s.listOnce(ctx, key)
+}
+
+// listOnce believes what it is told. The file system's List fails with the error of a missing key also when a file that it
+// saw disappears before it looks closer, as temporary files do: so that one is believed only of a key that is missing
+// indeed.
+func (s *Store) listOnce(ctx context.Context, key string) ([]string, error) {
 	for try := 1; ; try++ {
 		names, err := s.listNames(ctx, key)
+		if ctx.Err() != nil && (err != nil || len(names) == 0) {
+			return nil, unavailable("listing "+key, ctx.Err())
+		}
 		if errors.Is(err, fs.ErrNotExist) && s.missing(ctx, key) {
 			return nil, nil
 		}
@@ -199,9 +301,27 @@ func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, er
 	return names, err
 }
 
+// listTimesBesides is listTimes where some are known to be there. A list that lacks one of them is believed when the
+// storage answers wherever it is asked, and lacks it still.
+func (s *Store) listTimesBesides(ctx context.Context, key, layout string, known []string) ([]string, error) {
+	names, err := s.listTimes(ctx, key, layout)
+	lacks := func(name string) bool { return !slices.Contains(names, name) }
+	if err != nil || !slices.ContainsFunc(known, lacks) {
+		return names, err
+	}
+	if err := s.askWitness(ctx); err != nil { // before anything is put where another storage is
+		return nil, err
+	}
+	if err := storagecheck.Answers(ctx, s.storage, s.probeKey("")); err != nil {
+		return nil, unavailable("listing "+key, err)
+	}
+	return s.listTimes(ctx, key, layout)
+}
+
 func (s *Store) recordKey(id ID) string   { return path.Join(s.prefix, "sessions", id.day, id.random) }
 func (s *Store) markerKey(id ID) string   { return s.recordKey(id) + markerSuffix }
 func (s *Store) sweptKey(d string) string { return path.Join(s.prefix, "swept", d) }
+func (s *Store) probeKey(n string) string { return path.Join(s.prefix, "probe", n) }
 
 // lockKey is the name of the lock under which a generation is exchanged. Each is locked once, as a rule: certmagic keeps
 // a lock file fresh that is there 5 seconds after it gave back its own of that name, and so, for ever, that of another
@@ -228,7 +348,12 @@ func decodeRecord(content []byte) (record, error) {
 		return record{}, unavailable("reading a session", fmt.Errorf("its record has version %d, this program reads version %d", of.Version, recordVersion))
 	}
 	var r record
-	if err := json.Unmarshal(content, &r); err != nil || r.Version != recordVersion || r.Generation == 0 || r.Answer == "" {
+	switch err := json.Unmarshal(content, &r); {
+	case err != nil || r.Version != recordVersion:
+		return record{}, ErrDamaged
+	case r.Revoked != "":
+		return record{Revoked: r.Revoked}, nil
+	case r.Generation == 0 || r.Answer == "":
 		return record{}, ErrDamaged
 	}
 	return r, nil

@@ -271,7 +271,7 @@ func TestAnHourThatIsAheadOfTheClockIsSweptByItsSessions(t *testing.T) {
 		time.Sleep(time.Second)
 		n.wantSwept(t, Swept{Hours: 1, Objects: 1})
 		time.Sleep(301 * 24 * time.Hour)
-		n.wantSwept(t, Swept{Days: 1, Hours: 1, Objects: 1 + 2}) // and its marker
+		n.wantSwept(t, Swept{Days: 1, Hours: 1, Objects: 1 + 3}) // and its record and marker
 		if keys := storage.keys("revocations/"); len(keys) != 2 {
 			t.Errorf("left: %q", keys) // the newest hour
 		}
@@ -536,7 +536,7 @@ func TestOneProcessSweepsOnceAtATime(t *testing.T) {
 // is over afterwards.
 func TestASweepAndARevocationDuringAnExchangeReviveNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		calls := rotationCalls(t)
+		calls := laterRotationCalls(t)
 		for at := range calls {
 			storage := newShelf()
 			a, b, sweeper := newNode(storage), newNode(storage), newNode(storage)

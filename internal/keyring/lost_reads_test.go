@@ -1,0 +1,143 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// place is where a storage keeps some of its keys. Without it reads say that they are not there, and lists may lack them.
+type place struct {
+	certmagic.Storage
+	down  func(key string) bool
+	lists bool // also without it
+	wrote []string
+}
+
+func (p *place) Load(ctx context.Context, key string) ([]byte, error) {
+	if p.down(key) {
+		return nil, fs.ErrNotExist
+	}
+	return p.Storage.Load(ctx, key)
+}
+
+func (p *place) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error) {
+	if p.down(key) {
+		return certmagic.KeyInfo{}, fs.ErrNotExist
+	}
+	return p.Storage.Stat(ctx, key)
+}
+
+func (p *place) Store(ctx context.Context, key string, value []byte) error {
+	if !strings.Contains(key, "/probe/") {
+		p.wrote = append(p.wrote, key)
+	}
+	return p.Storage.Store(ctx, key, value)
+}
+
+func (p *place) List(ctx context.Context, folder string, recursive bool) ([]string, error) {
+	names, err := p.Storage.List(ctx, folder, recursive)
+	if !p.lists {
+		names = slices.DeleteFunc(names, p.down)
+	}
+	return names, err
+}
+
+// Reads that fail as if nothing were there, for as long as they like, while every write succeeds: as bad as it gets.
+func TestWhatCannotBeReadIsNeverReplaced(t *testing.T) {
+	for name, down := range map[string]func(string) bool{
+		"all reads":           func(string) bool { return true },
+		"the secret":          func(key string) bool { return strings.HasSuffix(key, "/secret") },
+		"the keys":            func(key string) bool { return strings.Contains(key, "/keys/") },
+		"all but a few reads": func(key string) bool { return !strings.HasSuffix(key, "0") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, storage := newStore(t)
+			secret, err := s.EnsureSecret(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, err := s.EnsureKey(t.Context(), "ES256", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := &place{Storage: storage, down: down, lists: true}
+			again := NewStore(p, testPrefix)
+			if got, err := again.EnsureSecret(t.Context()); err == nil && got.bytes != nil && string(got.bytes()) != string(secret.bytes()) {
+				t.Error("another secret")
+			}
+			if got, err := again.EnsureKey(t.Context(), "ES256", 0); err == nil && (len(got) != 1 || got[0].ID() != keys[0].ID()) {
+				t.Errorf("keys %v", ids(got))
+			}
+			if len(p.wrote) > 0 {
+				t.Errorf("written: %q", p.wrote)
+			}
+			p.down = func(string) bool { return false }
+			if got, err := again.EnsureSecret(t.Context()); err != nil || string(got.bytes()) != string(secret.bytes()) {
+				t.Errorf("later: another secret, error %v", err)
+			}
+		})
+	}
+}
+
+// A storage that calls everything missing when the context has ended, and yet writes.
+func TestAReadWhoseContextHasEndedIsNotBelieved(t *testing.T) {
+	_, storage := newStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := &place{Storage: storage, down: func(string) bool { return true }}
+	s := NewStore(p, testPrefix)
+	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := s.LoadKeys(ctx, "ES256"); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if len(p.wrote) > 0 {
+		t.Errorf("written: %q", p.wrote)
+	}
+}
+
+// A token that such a key has signed is good: a list without the key must not end it.
+func TestAKeyThatIsKnownIsNotTakenForGoneByAListThatLacksIt(t *testing.T) {
+	s, storage := newStore(t)
+	known, err := s.EnsureKey(t.Context(), "ES256", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	putKey(t, s, generate(t, "ES256"), 1780000000)
+	p := &place{Storage: storage, down: func(key string) bool {
+		return strings.HasSuffix(key, keyName(known[0].Key)) || strings.Contains(key, "/probe/")
+	}}
+	again := NewStore(p, testPrefix)
+	if keys, err := again.LoadKeysBesides(t.Context(), "ES256", known); err == nil {
+		t.Errorf("keys %v", ids(keys))
+	}
+	p.down = func(string) bool { return false }
+	if keys, err := again.LoadKeysBesides(t.Context(), "ES256", known); err != nil || len(keys) != 2 {
+		t.Errorf("keys %v, error %v", ids(keys), err)
+	}
+	if err := storage.Delete(t.Context(), testPrefix+"/keys/es256/"+keyName(known[0].Key)); err != nil {
+		t.Fatal(err)
+	}
+	if keys, err := again.LoadKeysBesides(t.Context(), "ES256", known); err != nil || len(keys) != 1 {
+		t.Errorf("after it was deleted: keys %v, error %v", ids(keys), err)
+	}
+}
+
+// Nothing is left of looking whether a storage answers.
+func TestProbesAreTakenAway(t *testing.T) {
+	s, storage := newStore(t)
+	if _, err := s.EnsureSecret(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if found := files(t, storage.Path); len(found) != 1 {
+		t.Errorf("the storage has %s", fmt.Sprint(found))
+	}
+}
