@@ -17,8 +17,8 @@ var (
 	errNamePlaceholder = errors.New("the name looks like a placeholder, which is not replaced; write the name itself")
 )
 
-// OddName says why a name, of which each byte counts when somebody logs in, is surely
-// not the one that was meant. It returns nil for all others, of whatever script.
+// OddName says why a name is clearly a mistake: each byte of it counts at a login. It
+// returns nil for all other names, whatever their script.
 func OddName(name string) error {
 	if ordinary(name) {
 		return nil
