@@ -11,7 +11,7 @@ func startAbuse(t *testing.T, options, handlers string) (*site, *edgeApp) {
 	t.Helper()
 	app, s := newEdgeApp(t), newSite(t)
 	s.write("users.json", strings.Replace(hygieneUsers, "\n]}", `,
-	{"username": " alice", "password_hash": "`+hashBcrypt+`", "claims": {"email": "bob@example.com "}}
+	{"username": "spaced", "password_hash": "`+hashBcrypt+`", "claims": {"login": " alice", "email": "bob@example.com "}}
 ]}`, 1))
 	s.reload(options, "http://127.0.0.1:%PORT% {\n"+hygieneEndpoint+app.in(handlers)+"}\n")
 	return s, app
@@ -76,11 +76,11 @@ func TestADotIsAnAliasInTrailers(t *testing.T) {
 func TestAValueWithSpacesAroundItIsNotSent(t *testing.T) {
 	s, app := startAbuse(t, "", `
 	bearer_auth {
-		copy_claims sub>X-User email>X-Email
+		copy_claims login>X-User email>X-Email
 	}
 	reverse_proxy %APP%
 `)
-	s.do(s.request("GET", "/", "", bearer(s.token(" alice"))))
+	s.do(s.request("GET", "/", "", bearer(s.token("spaced"))))
 	received := app.one(t)
 	received.wantIdentity(t, "X-User", "")  // not "alice", who is somebody else
 	received.wantIdentity(t, "X-Email", "") // "bob@example.com "

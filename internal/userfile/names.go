@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -105,15 +106,13 @@ func Quote(name string) string {
 	b.WriteByte('"')
 	for _, r := range name {
 		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r > 0xFFFF && (hides(r) || !unicode.IsPrint(r)):
+		case r > 0xFFFF && hides(r):
 			fmt.Fprintf(&b, `\U%08x`, r)
-		case hides(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar:
+		case hides(r) || r == unicode.ReplacementChar:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			b.WriteRune(r)
+			shown := strconv.Quote(string(r))
+			b.WriteString(shown[1 : len(shown)-1])
 		}
 	}
 	b.WriteByte('"')
