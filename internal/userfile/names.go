@@ -10,12 +10,11 @@ import (
 )
 
 var (
-	errNameBlank       = errors.New("a blank before or after the name; remove it")
-	errNameListed      = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
-	errNameQuoted      = errors.New("quotes around the name; remove them")
-	errNameInvisible   = errors.New("an invisible character in the name, shown here as its code; remove it")
-	errNameLost        = errors.New("the name has a character that an earlier conversion has lost; save the file as UTF-8 and write the name anew")
-	errNamePlaceholder = errors.New("the name looks like a placeholder, which is not replaced; write the name itself")
+	errNameBlank     = errors.New("a blank before or after the name; remove it")
+	errNameListed    = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
+	errNameQuoted    = errors.New("quotes around the name; remove them")
+	errNameInvisible = errors.New("an invisible character in the name, shown here as its code; remove it")
+	errNameLost      = errors.New("the name has a character that an earlier conversion has lost; save the file as UTF-8 and write the name anew")
 )
 
 // OddName says why a name is clearly a mistake: each byte of it counts at a login. It
@@ -31,8 +30,6 @@ func OddName(name string) error {
 		return errNameListed
 	case inQuotes.MatchString(name):
 		return errNameQuoted
-	case namePlaceholder.MatchString(name):
-		return errNamePlaceholder
 	case strings.ContainsRune(name, unicode.ReplacementChar):
 		return errNameLost
 	}
@@ -57,9 +54,8 @@ func ordinary(name string) bool {
 }
 
 var (
-	listed          = regexp.MustCompile(`^[-*+•‣–—]\s`)
-	inQuotes        = regexp.MustCompile("^[\"`“”„«»]|[\"`“”„«»]$|^'.*'$|^[‘‚].*[’‘]$")
-	namePlaceholder = regexp.MustCompile(`\{\$|\$\{|\{\{|\{(env|file)\.`)
+	listed   = regexp.MustCompile(`^[-*+•‣–—]\s`)
+	inQuotes = regexp.MustCompile("^[\"`“”„«»]|[\"`“”„«»]$|^'.*'$|^[‘‚].*[’‘]$")
 )
 
 // hides tells whether a character shows nothing, or a blank that no keyboard has, or
