@@ -9,11 +9,11 @@ import (
 )
 
 // A secret is taken as its file has it, so that any bytes can be one: Caddy takes away one
-// line end. What an editor or a shell leaves around it belongs to it then, and who types
-// the secret elsewhere does not see why it is wrong.
+// line end. What an editor or a shell leaves around it then belongs to it, and does not show
+// where the secret is typed elsewhere.
 
 // aroundSecret says what a secret, once its placeholders are replaced, has around it that
-// was hardly meant. It is nil for a secret that the config has in plain, which shows it.
+// is probably a mistake. It is nil for a secret that the config has in plain, which shows it.
 func aroundSecret(setting, secret string) (found []string) {
 	if !strings.Contains(setting, "{file.") && !strings.Contains(setting, "{env.") {
 		return nil

@@ -204,8 +204,8 @@ func validateName(what, name string) error {
 	return nil
 }
 
-// validateEntryName is validateName for what a user or client is found by. It refuses also
-// what can only be a slip, since nobody would send that.
+// validateEntryName is validateName for what a user or client is found by. It also refuses
+// what is clearly a mistake, since no client would send it.
 func validateEntryName(what, name string) error {
 	if err := validateName(what, name); err != nil {
 		return err

@@ -85,7 +85,7 @@ func TestMistakesInFilesAreNamed(t *testing.T) {
 	}
 }
 
-// D5: what an editor leaves around a secret is a part of it, and nobody sees that.
+// D5: what an editor leaves around a secret is a part of it, and does not show.
 func TestWhatIsAroundASecretInAFileIsWarnedOf(t *testing.T) {
 	s := newSite(t)
 	const secret = "0123456789abcdef0123456789abcdef"
@@ -215,7 +215,7 @@ func TestAReloadWithABrokenFileSaysSo(t *testing.T) {
 	})
 }
 
-// A11: who can write the file can add a user.
+// A11: anyone who can write the file can add a user.
 func TestAUsersFileThatOthersMayWriteIsWarnedOf(t *testing.T) {
 	s := newSite(t)
 	s.writeOld("tight", "alice:"+hashBcrypt+"\n")

@@ -120,7 +120,7 @@ func TestResourceOwner(t *testing.T) {
 // Lengths of passwords, with every scheme that a file may have.
 func TestPasswordLengths(t *testing.T) {
 	ascii := `0123456789 abcdefghijklmnopqrstuvwxyz!"#$%&'()*+,-./:;<=>?@[\]^_~|` // 66 characters
-	longest := map[string]int{"bcrypt": 72}
+	longest := map[string]int{"bcrypt": 72, "sha256-crypt": 256, "sha512-crypt": 256}
 	password := func(length int) string { return strings.Repeat("0123456789", length/10+1)[:length] }
 
 	users := new(strings.Builder)

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	writableFile      = "others than its owner can change the file, and so could add an entry to it"
-	writableDirectory = "others than the owner of its directory can put another file in its place"
+	writableFile      = "users other than its owner can change the file, and so add an entry to it"
+	writableDirectory = "users other than the owner of the directory can put another file in its place"
 
 	othersWrite fs.FileMode = 0o022
 )
 
-// writable returns what others than its owner can change of the file of a path, and what that means, or "". In a directory
+// writable returns what users other than the owner can change of the file of a path, and what that means, or "". In a directory
 // with the sticky bit they can add files, though not replace those of others. Where the path is a link, that counts for
 // the directory of either end.
 func writable(path string, file fs.FileInfo) (changed, why string) {

@@ -4,22 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 )
 
 var (
-	errNameBlank       = errors.New("a blank before or after the name; remove it")
-	errNameListed      = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
-	errNameQuoted      = errors.New("quotes around the name; remove them")
-	errNameInvisible   = errors.New("an invisible character in the name, shown here as its code; remove it")
-	errNameLost        = errors.New("the name has a character that an earlier conversion has lost; save the file as UTF-8 and write the name anew")
-	errNamePlaceholder = errors.New("the name looks like a placeholder, which is not replaced; write the name itself")
+	errNameBlank     = errors.New("a blank before or after the name; remove it")
+	errNameListed    = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
+	errNameQuoted    = errors.New("quotes around the name; remove them")
+	errNameInvisible = errors.New("an invisible character in the name, shown here as its code; remove it")
+	errNameLost      = errors.New("the name has a character that an earlier conversion has lost; save the file as UTF-8 and write the name anew")
 )
 
-// OddName says why a name, of which each byte counts when somebody logs in, is surely
-// not the one that was meant. It returns nil for all others, of whatever script. A space
-// at an end of a name in quotes, as JSON has it, may be meant; [Htpasswd] refuses it.
+// OddName says why a name is clearly a mistake: each byte of it counts at a login. It
+// returns nil for all other names, whatever their script. A space at an end of a name in
+// quotes, as JSON has it, may be meant; [Htpasswd] refuses it.
 func OddName(name string) error {
 	if ordinary(name) {
 		return nil
@@ -31,8 +31,6 @@ func OddName(name string) error {
 		return errNameListed
 	case inQuotes.MatchString(name):
 		return errNameQuoted
-	case namePlaceholder.MatchString(name):
-		return errNamePlaceholder
 	case strings.ContainsRune(name, unicode.ReplacementChar):
 		return errNameLost
 	}
@@ -57,9 +55,8 @@ func ordinary(name string) bool {
 }
 
 var (
-	listed          = regexp.MustCompile(`^[-*+•‣–—]\s`)
-	inQuotes        = regexp.MustCompile("^[\"`“”„«»]|[\"`“”„«»]$|^'.*'$|^[‘‚].*[’‘]$")
-	namePlaceholder = regexp.MustCompile(`\{\$|\$\{|\{\{|\{(env|file)\.`)
+	listed   = regexp.MustCompile(`^[-*+•‣–—]\s`)
+	inQuotes = regexp.MustCompile("^[\"`“”„«»]|[\"`“”„«»]$|^'.*'$|^[‘‚].*[’‘]$")
 )
 
 // hides tells whether a character shows nothing, or a blank that no keyboard has, or
@@ -106,15 +103,13 @@ func Quote(name string) string {
 	b.WriteByte('"')
 	for _, r := range name {
 		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r > 0xFFFF && (hides(r) || !unicode.IsPrint(r)):
+		case r > 0xFFFF && hides(r):
 			fmt.Fprintf(&b, `\U%08x`, r)
-		case hides(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar:
+		case hides(r) || r == unicode.ReplacementChar:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			b.WriteRune(r)
+			shown := strconv.Quote(string(r))
+			b.WriteString(shown[1 : len(shown)-1])
 		}
 	}
 	b.WriteByte('"')
