@@ -37,16 +37,16 @@ func newRoutes(path, issuer string) *routes {
 	r := &routes{
 		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
-			{endpointToken, caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
-			{endpointRevoke, caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
-			{endpointIntrospect, caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
-			{endpointJWKS, caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
+			{endpointToken, withSlash(path), posting, (*Handler).serveToken},
+			{endpointRevoke, withSlash(path + revokePath), posting, (*Handler).serveRevoke},
+			{endpointIntrospect, withSlash(path + introspectPath), posting, (*Handler).serveIntrospect},
+			{endpointJWKS, withSlash(path + jwksPath), reading, (*Handler).serveJWKS},
 		},
 	}
 	if issuer != "" {
-		at := metadataPath(issuer)
-		r.all = append(r.all, at)
-		r.each = append(r.each, route{endpointMetadata, caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
+		at := withSlash(metadataPath(issuer))
+		r.all = append(r.all, at...)
+		r.each = append(r.each, route{endpointMetadata, at, reading, (*Handler).serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
 	for _, route := range r.each {
@@ -54,6 +54,9 @@ func newRoutes(path, issuer string) *routes {
 	}
 	return r
 }
+
+// withSlash matches a path with and without a slash at its end.
+func withSlash(path string) caddyhttp.MatchPath { return caddyhttp.MatchPath{path, path + "/"} }
 
 // ServeHTTP answers requests to the server's endpoints and passes on all others. OPTIONS
 // goes on too, so that what the site does about CORS answers it.
@@ -80,12 +83,18 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 		return h.refuse(w, r, req, errNoEndpoint())
 	}
 	route := h.routes.each[i]
-	leaked := route.takesCredentials() && queryHas(r.URL.RawQuery, credentialParameters...)
+	if route.takesCredentials() && isEarly(r) {
+		return h.refuse(w, r, req, errTooEarly())
+	}
+	flooded := route.takesCredentials() && tooManyParameters(r.URL.RawQuery)
+	leaked := route.takesCredentials() && !flooded && queryHas(r.URL.RawQuery, credentialParameters...)
 	switch {
 	case !slices.Contains(route.methods, r.Method):
 		return h.refuse(w, r, req, errMethod(route.methods, leaked))
 	case leaked:
 		return h.refuse(w, r, req, errCredentialsInQuery())
+	case flooded:
+		return h.refuse(w, r, req, errTooManyParameters())
 	}
 	return route.serve(h, w, r, req)
 }
@@ -125,6 +134,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	refusal, ok := errors.AsType[*oauthError](err)
 	if !ok {
 		refusal = errServer(err)
+	}
+	if refusal.code == codeInvalidClient && req.awaitsChallenge() {
+		refusal = refusal.challenged()
 	}
 	req.outcome = refusal.code
 	if refusal.limit != "" {
@@ -196,6 +208,9 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	}
 	if req.sessionID != "" {
 		fields = append(fields, zap.String("session_id", req.sessionID))
+	}
+	if req.bearerIgnored {
+		fields = append(fields, zap.Bool("bearer_ignored", true))
 	}
 	return fields
 }
