@@ -22,17 +22,18 @@ type tokenRequest struct {
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
 
+	byHeader      bool // the client is named in the Authorization header
+	unnamed       bool // no client is named
+	bearerIgnored bool // there is an Authorization header that does not name the client
+
 	params url.Values // one value each, resource aside; absent and empty are the same
 
-	byHeader      bool       // the client is named in the Authorization header
-	unnamed       bool       // no client is named
-	bearerIgnored bool       // there is an Authorization header that does not name the client
-	endUserIP     netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
-	client        *Client    // as soon as a client of that id is known; grants see it authenticated
-	scopes        []string   // asked for and allowed for the client; nil if the request names none
-	user          *User      // as soon as a user of that name is known, before the password is checked
-	formerUser    string     // the subject of a refresh token whose user is gone or changed
-	sessionID     string     // as soon as a token of that session is there and verified
+	endUserIP  netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
+	client     *Client    // as soon as a client of that id is known; grants see it authenticated
+	scopes     []string   // asked for and allowed for the client; nil if the request names none
+	user       *User      // as soon as a user of that name is known, before the password is checked
+	formerUser string     // the subject of a refresh token whose user is gone or changed
+	sessionID  string     // as soon as a token of that session is there and verified
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {

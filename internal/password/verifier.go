@@ -159,11 +159,12 @@ func (v *Verifier) compare(a Attempt) bool {
 // digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
 // next. A changed hash makes another digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
-	d := v.digestOne(a)
-	if a.Or != nil {
-		or := v.digestOne(*a.Or)
-		v.key.Append(d[:0], d[:], or[:])
+	if a.Or == nil {
+		return v.digestOne(a)
 	}
+	first, or := v.digestOne(a), v.digestOne(*a.Or)
+	var d attemptDigest
+	v.key.Append(d[:0], first[:], or[:])
 	return d
 }
 
