@@ -83,14 +83,13 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 		return h.refuse(w, r, req, errNoEndpoint())
 	}
 	route := h.routes.each[i]
-	if route.takesCredentials() && isEarly(r) {
-		return h.refuse(w, r, req, errTooEarly())
-	}
 	flooded := route.takesCredentials() && tooManyParameters(r.URL.RawQuery)
 	leaked := route.takesCredentials() && !flooded && queryHas(r.URL.RawQuery, credentialParameters...)
 	switch {
 	case !slices.Contains(route.methods, r.Method):
 		return h.refuse(w, r, req, errMethod(route.methods, leaked))
+	case route.takesCredentials() && isEarly(r):
+		return h.refuse(w, r, req, errTooEarly())
 	case leaked:
 		return h.refuse(w, r, req, errCredentialsInQuery())
 	case flooded:

@@ -29,16 +29,17 @@ const clientsSite = `http://127.0.0.1:%PORT% {
 		}
 		clients json %DIR%/clients.json
 		user alice ` + hashBcrypt + `
+		%SETTING%
 	}
 	respond "the app"
 }
 `
 
-func startClients(t *testing.T) *site {
+func startClients(t *testing.T, setting string) *site {
 	t.Helper()
 	s := newSite(t)
 	s.write("clients.json", fmt.Sprintf(`{"clients":[{"id":"nogrant","secret_hash":%q,"grants":[]}]}`, cheapHash(t, "web-secret")))
-	s.reload("", cheap(t, clientsSite))
+	s.reload("", strings.Replace(cheap(t, clientsSite), "%SETTING%", setting, 1))
 	return s
 }
 
@@ -53,7 +54,7 @@ func authorization(scheme, decoded string) string {
 
 // Section B of the conformance list: client authentication.
 func TestClientAuthentication(t *testing.T) {
-	s := startClients(t)
+	s := startClients(t, "")
 	const oddID, oddSecret = "odd:id +%", "s:e cret+%&=é"
 	client := func(pairs ...string) string { return userForm(pairs...) }
 
@@ -142,7 +143,7 @@ func TestClientAuthentication(t *testing.T) {
 
 // What tells an unknown client from a wrong secret is not in the answer.
 func TestFailedClientsGetOneAnswer(t *testing.T) {
-	s := startClients(t)
+	s := startClients(t, "")
 	failures := map[string]string{
 		"wrong secret":                     userForm("client_id", "web", "client_secret", "wrong"),
 		"wrong secret of a hashed client":  userForm("client_id", "hashed", "client_secret", "wrong"),
@@ -173,7 +174,7 @@ func TestFailedClientsGetOneAnswer(t *testing.T) {
 
 // The user's password must not be a way to test passwords for those who are no client.
 func TestNoPasswordIsLookedAtBeforeTheClientIsAuthenticated(t *testing.T) {
-	s := startClients(t)
+	s := startClients(t, "")
 	for name, change := range map[string][]string{
 		"wrong secret":  {"client_secret", "wrong"},
 		"no secret":     {"client_secret", ""},
