@@ -82,8 +82,8 @@ type Config struct {
 	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
 
 	// The id of a public client that stands for requests that name no client: that have
-	// neither a client_id nor a secret, in the header or in the body. Whoever can reach the
-	// endpoint can then try passwords without knowing a client. Placeholders are replaced at
+	// neither a client_id nor a secret, in the header or in the body. Anyone who can reach
+	// the endpoint can then try passwords without knowing a client. Placeholders are replaced at
 	// start. Default: none, such requests are refused.
 	DefaultClient string `json:"default_client,omitempty"`
 

@@ -111,7 +111,7 @@ func errTooManyParameters() *oauthError {
 }
 
 // errTooEarly refuses what comes before the end of the TLS handshake, for it may be sent
-// again by somebody who has recorded it (RFC 8470 §5.2). Clients send it anew by themselves.
+// again by an attacker who has recorded it (RFC 8470 §5.2).
 func errTooEarly() *oauthError {
 	return &oauthError{
 		status: http.StatusTooEarly, code: codeTemporarilyUnavailable, reason: "too_early",

@@ -62,7 +62,7 @@ func TestARefusalIsOneLogLine(t *testing.T) {
 		{"a grant that is not the client's", loginForm("client_id", "nogrant"), "grant_not_allowed", "unauthorized_client", 400, "nogrant", nil, "password"},
 		{"no username", loginForm("username", ""), "missing_username", "invalid_request", 400, "web", nil, "password"},
 		{"no password", loginForm("password", ""), "missing_password", "invalid_request", 400, "web", nil, "password"},
-		{"a malformed scope", loginForm("scope", "a  b"), "scope_malformed", "invalid_scope", 400, "web", nil, "password"},
+		{"a malformed scope", loginForm("scope", "a\tb"), "scope_malformed", "invalid_scope", 400, "web", nil, "password"},
 		{"an unknown scope", loginForm("scope", "correct"), "scope_not_allowed", "invalid_scope", 400, "web", nil, "password"},
 		{"an unknown user", loginForm("username", "nobody"), "unknown_user", "invalid_grant", 400, "web", nil, "password"},
 		{"a wrong password", loginForm("password", "wrong"), "wrong_password", "invalid_grant", 400, "web", "alice", "password"},
