@@ -16,8 +16,9 @@ import (
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
 type routes struct {
-	all  caddyhttp.MatchPath // the token endpoint and everything below it
-	each []route
+	all     caddyhttp.MatchPath // the token endpoint and everything below it, and the metadata
+	slashed caddyhttp.MatchPath // the metadata with a slash at its end, which few requests have
+	each    []route
 }
 
 type route struct {
@@ -45,10 +46,11 @@ func newRoutes(path, issuer string) *routes {
 	}
 	if issuer != "" {
 		at := withSlash(metadataPath(issuer))
-		r.all = append(r.all, at...)
+		r.all, r.slashed = append(r.all, at[0]), at[1:]
 		r.each = append(r.each, route{endpointMetadata, at, reading, (*Handler).serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
+	_ = r.slashed.Provision(caddy.Context{})
 	for _, route := range r.each {
 		_ = route.path.Provision(caddy.Context{})
 	}
@@ -58,10 +60,15 @@ func newRoutes(path, issuer string) *routes {
 // withSlash matches a path with and without a slash at its end.
 func withSlash(path string) caddyhttp.MatchPath { return caddyhttp.MatchPath{path, path + "/"} }
 
+// match tells whether a request is for the server. Every request of the site asks that.
+func (r *routes) match(request *http.Request) bool {
+	return r.all.Match(request) || strings.HasSuffix(request.URL.Path, "/") && r.slashed.Match(request)
+}
+
 // ServeHTTP answers requests to the server's endpoints and passes on all others. OPTIONS
 // goes on too, so that what the site does about CORS answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if !h.routes.all.Match(r) || r.Method == http.MethodOptions {
+	if !h.routes.match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
 	}
 	req := newTokenRequest(r)

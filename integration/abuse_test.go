@@ -164,9 +164,9 @@ func TestPathVariants(t *testing.T) {
 		"/x/../token": endpoint, "/token/../token": endpoint, "/../token": endpoint, "/%2Ftoken": endpoint,
 		"/%74oken": endpoint, "/t%6Fken": endpoint, "/token/jwks/..": endpoint, "/token?": endpoint,
 
-		"/token/": nothing, "/token//": nothing, "/token/.": endpoint, "/token/x": nothing, "/token/x/../y": nothing,
-		"/token%2Fx": nothing, "/token/jwks/x": nothing, "/token/jwks/": nothing, "/TOKEN/X": nothing,
-		"/token/token": nothing, "/token/%00": nothing, "/token/revoke/": nothing, "/token/introspect/x": nothing,
+		"/token/": endpoint, "/token//": endpoint, "/token/.": endpoint, "/token%2F": endpoint, "/TOKEN/./": endpoint, "/token/%00/": nothing, "/token/x": nothing, "/token/x/../y": nothing,
+		"/token%2Fx": nothing, "/token/jwks/x": nothing, "/token/jwks/x/": nothing, "/TOKEN/X": nothing,
+		"/token/token": nothing, "/token/%00": nothing, "/token/revoke//": below, "/token/revoke/": below, "/token/introspect%2F": below, "/token/introspect/x": nothing,
 		"/token/revoked": nothing, "/token/introspect.json": nothing, "/token/revoke/token": nothing, "/token/revoke%00": nothing,
 
 		"/token/revoke": below, "/TOKEN/Revoke": below, "//token//revoke": below, "/token%2Frevoke": below, "/token/revoke?x": below,
@@ -174,7 +174,7 @@ func TestPathVariants(t *testing.T) {
 
 		"/revoke": app, "/introspect": app, "/x/token/revoke": app, "/token;x/revoke": app,
 
-		"/tokenx": app, "/token.": app, "/token%20": app, "/token%00": app, "/token;x": app, "/tokens": app, "/token-": app,
+		"/tokenx": app, "/token.": app, "/token%20": app, "/token%00": app, "/token;x": app, "/token;x/": app, "/token./": app, "/tokenx/": app, "/tokens": app, "/token-": app,
 		"/xtoken": app, "/x/token": app, "/token/..": app, "/token/../x": app, "/": app, "/token%3Fx": app, "/token%252F": app,
 		"/token\\x": app,
 	} {
@@ -199,7 +199,7 @@ func TestPathVariants(t *testing.T) {
 		})
 	}
 	t.Run("the keys under odd spellings", func(t *testing.T) {
-		for _, target := range []string{"/token/jwks", "/TOKEN/JWKS", "/token//jwks", "//token/jwks", "/token%2Fjwks", "/token/x/../jwks", "/token/%6Awks"} {
+		for _, target := range []string{"/token/jwks", "/TOKEN/JWKS", "/token//jwks", "//token/jwks", "/token%2Fjwks", "/token/jwks/", "/token/jwks//", "/token/x/../jwks", "/token/%6Awks"} {
 			if a := s.exchange(s.rawRequest("GET", target, "")); a.status != 200 || a.json["keys"] == nil {
 				t.Errorf("%s: %d %s", target, a.status, a.body)
 			}

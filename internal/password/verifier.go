@@ -59,8 +59,8 @@ type Result struct {
 	Cached  bool // it was not hashed, since the same had matched before
 	Joined  bool // it was not hashed, since the same was being hashed for somebody else
 
-	// Hashing is how long the hash took, without the wait at the gate and without that of Attempt.Or. Of those who share
-	// one hash one is told, the others have 0.
+	// Hashing is how long the hash took, without the wait at the gate: of two readings that of the first which is not a
+	// keyed digest. Of those who share one hash one is told, the others have 0.
 	Hashing time.Duration
 }
 
@@ -136,24 +136,32 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (Resu
 	if !begin() {
 		return Result{}, context.Canceled // nobody is there to be told
 	}
-	begun := time.Now()
-	result := Result{Matches: v.compare(a)}
-	result.Hashing = max(1, time.Since(begun))
+	var result Result
+	result.Matches, result.Hashing = v.compare(a)
 	if a.Or != nil && !result.Matches {
-		result.Or = v.compare(*a.Or)
+		var hashing time.Duration
+		result.Or, hashing = v.compare(*a.Or)
 		result.Matches = result.Or
+		if result.Hashing == 0 {
+			result.Hashing = hashing
+		}
 	}
 	return result, nil
 }
 
-// compare hashes one reading, and remembers it if it matches.
-func (v *Verifier) compare(a Attempt) bool {
-	matches := a.Hash.Matches(a.Password)
-	if matches && a.Keep && !a.Hash.Params().Cheap() {
+// compare hashes one reading, and remembers it if it matches. A keyed digest takes no time, and is not remembered.
+func (v *Verifier) compare(a Attempt) (matches bool, hashing time.Duration) {
+	begun := time.Now()
+	matches = a.Hash.Matches(a.Password)
+	if a.Hash.Params().Cheap() {
+		return matches, 0
+	}
+	hashing = max(1, time.Since(begun))
+	if matches && a.Keep {
 		a.Or = nil
 		v.cache.add(v.digest(a))
 	}
-	return matches
+	return matches, hashing
 }
 
 // digest stands for all that decides how an attempt comes out. Lengths precede the parts, so that none can run into the
