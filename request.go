@@ -175,10 +175,12 @@ func parseForm(body string) (url.Values, error) {
 		if !validText(name) || slices.ContainsFunc(list, func(value string) bool { return !validText(value) }) {
 			return nil, errInvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
 		}
-		if list = slices.DeleteFunc(list, func(value string) bool { return value == "" }); len(list) == 0 {
+		switch left := slices.DeleteFunc(list, func(value string) bool { return value == "" }); len(left) {
+		case len(list):
+		case 0:
 			delete(params, name)
-		} else {
-			params[name] = list
+		default:
+			params[name] = left
 		}
 	}
 	return params, nil
