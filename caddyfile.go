@@ -56,6 +56,7 @@ func init() {
 //			end_user_ip       <header>
 //		}
 //		clients htpasswd|json <path>
+//		default_client <id>
 //		password_checks {
 //			concurrency <n>
 //			queue       <n>
@@ -188,6 +189,8 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		err = parseClient(d, sources)
 	case "clients":
 		err = parseClients(d, sources)
+	case "default_client":
+		c.DefaultClient, err = oneArg(d)
 	case "password_checks":
 		c.PasswordChecks, err = parsePasswordChecks(d)
 	case "throttle":

@@ -5,7 +5,7 @@ var subdirectives = map[string][]string{
 	"token_endpoint": {
 		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl", "refresh_token_ttl", "session_ttl",
 		"refresh_grace", "revocation_poll", "typ", "leeway", "signing_key", "rotate_every", "user", "users", "client",
-		"clients", "password_checks", "throttle", "allow_weak_hashes", "allow_http", "log_usernames",
+		"clients", "default_client", "password_checks", "throttle", "allow_weak_hashes", "allow_http", "log_usernames",
 	},
 	"user": {"id", "scopes", "claim", "disabled"},
 	"client": {

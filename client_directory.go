@@ -46,6 +46,21 @@ func (d *clientDirectory) byID(id string) *Client {
 	return nil
 }
 
+// checkDefaultClient finds a default_client that is none now. Files change later, so every
+// request asks again.
+func (s *Server) checkDefaultClient() error {
+	if s.DefaultClient == "" {
+		return nil
+	}
+	switch client := s.clients.byID(s.DefaultClient); {
+	case client == nil:
+		return fmt.Errorf("default_client %q: there is no such client: add one, with \"client %s\" and \"public\" in its block, or correct the id", s.DefaultClient, s.DefaultClient)
+	case !client.Public:
+		return fmt.Errorf("default_client %q: this client has a secret, which requests without a client cannot know: name a public client", s.DefaultClient)
+	}
+	return nil
+}
+
 // authMethods are the ways in which the clients that there are can authenticate, by their
 // names in RFC 8414 §2: those with a secret, and "none" of public clients.
 func (d *clientDirectory) authMethods() (secret, none []string) {

@@ -1,12 +1,9 @@
 package caddygrant
 
 import (
-	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -226,83 +223,3 @@ func (c *Client) validate() error {
 	}
 	return nil
 }
-
-// authenticateClient finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
-// by Basic credentials, by client_id and client_secret in the body, or, for a public
-// client, by client_id alone.
-func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
-	id, secret := req.params.Get("client_id"), req.params.Get("client_secret")
-	authorization := req.header["Authorization"]
-	basic := false
-	switch len(authorization) {
-	case 0:
-	case 1:
-		basicID, basicSecret, ok := parseBasic(authorization[0])
-		basic = isBasic(authorization[0])
-		switch {
-		case secret != "":
-			return errInvalidRequest("two_client_authentications", "the client must authenticate in one way only")
-		case !ok:
-			return errInvalidClient("basic_malformed").ofBasic(basic)
-		case id != "" && id != basicID:
-			return errInvalidRequest("two_client_ids", "the client_id is not that of the Authorization header")
-		}
-		id, secret = basicID, basicSecret
-	default:
-		return errInvalidRequest("two_client_authentications", "there must be one Authorization header at most")
-	}
-	if id == "" {
-		return errInvalidClient("no_client")
-	}
-
-	client := s.clients.byID(id)
-	req.client = client
-	if secret == "" {
-		if client == nil || !client.Public {
-			return errInvalidClient("no_client_secret")
-		}
-		req.endUserIP = plainAddr(req.address) // it is its user's
-		return nil
-	}
-	reason, err := s.checkClientSecret(ctx, keys, req, id, client, secret)
-	if err != nil {
-		return err
-	}
-	if reason != "" {
-		return errInvalidClient(reason).ofBasic(basic && reason == "wrong_client_secret")
-	}
-	req.endUserIP = client.endUserIP(req.header)
-	return nil
-}
-
-// isBasic tells whether an Authorization header is of the scheme Basic.
-func isBasic(header string) bool {
-	scheme, _, _ := strings.Cut(header, " ")
-	return strings.EqualFold(scheme, "Basic")
-}
-
-// parseBasic reads a Basic Authorization header. The id ends at the first colon, and both
-// halves are form-urlencoded below the base64 (RFC 6749 §2.3.1).
-func parseBasic(header string) (id, secret string, ok bool) {
-	_, encoded, found := strings.Cut(header, " ")
-	if !found || !isBasic(header) || len(encoded) > maxBasicLength {
-		return "", "", false
-	}
-	decoded, err := base64.StdEncoding.Strict().DecodeString(strings.Trim(encoded, " "))
-	if err != nil || strings.ContainsAny(encoded, "\r\n") {
-		return "", "", false
-	}
-	id, secret, found = strings.Cut(string(decoded), ":")
-	if !found {
-		return "", "", false
-	}
-	id, errID := url.QueryUnescape(id)
-	secret, errSecret := url.QueryUnescape(secret)
-	if errID != nil || errSecret != nil || !validText(id) || !validText(secret) {
-		return "", "", false
-	}
-	return id, secret, true
-}
-
-// maxBasicLength has room for an id and a secret of their greatest lengths, both encoded.
-const maxBasicLength = 8 << 10

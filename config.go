@@ -81,6 +81,12 @@ type Config struct {
 	// Where the clients are. The first source that has a client id decides. At least one. Required.
 	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
 
+	// The id of a public client that stands for requests that name no client: that have
+	// neither a client_id nor a secret, in the header or in the body. Anyone who can reach
+	// the endpoint can then try passwords without knowing a client. Placeholders are replaced at
+	// start. Default: none, such requests are refused.
+	DefaultClient string `json:"default_client,omitempty"`
+
 	// Bounds on password hashing. All servers of a Caddy process share one budget, so
 	// servers that set a bound must agree on it. Default: the default of each bound.
 	PasswordChecks *PasswordChecks `json:"password_checks,omitempty"`
@@ -124,7 +130,10 @@ func (c *Config) resolve(repl *caddy.Replacer) error {
 	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
 		return err
 	}
-	c.Scopes, err = resolvedList(repl, "scopes", c.Scopes)
+	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
+		return err
+	}
+	c.DefaultClient, err = resolved(repl, "default_client", c.DefaultClient)
 	return err
 }
 

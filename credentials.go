@@ -25,8 +25,9 @@ type credential struct {
 	name      string
 	hash      password.Hash // of the name, or a decoy
 	plaintext string
-	usable    bool             // whether a match counts: not for a decoy, nor for who is disabled
-	attempt   throttle.Attempt // without its fingerprint
+	usable    bool              // whether a match counts: not for a decoy, nor for who is disabled
+	or        *password.Attempt // another reading of what was presented
+	attempt   throttle.Attempt  // without its fingerprints
 }
 
 // authenticateUser checks the username and password of a request. Unknown and disabled
@@ -45,7 +46,7 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 	} else {
 		hash = password.Decoy(keys.decoy, "user:"+username, s.users.hashes()...)
 	}
-	matches, err := s.check(ctx, req, credential{
+	result, err := s.check(ctx, req, credential{
 		kind: kindUser, name: username, hash: hash, plaintext: req.params.Get("password"),
 		usable: user != nil && !user.Disabled,
 		attempt: throttle.Attempt{
@@ -63,9 +64,9 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 		return nil, refusal
 	case user == nil:
 		return nil, errInvalidGrant("unknown_user")
-	case user.Disabled && (matches || req.repeated): // which says no more than that it was refused before
+	case user.Disabled && (result.Matches || req.repeated): // which says no more than that it was refused before
 		return nil, errInvalidGrant("user_disabled")
-	case !matches:
+	case !result.Matches:
 		return nil, errInvalidGrant("wrong_password")
 	}
 	return user, nil
@@ -85,17 +86,14 @@ func userSource(req *tokenRequest) throttle.Source {
 }
 
 // checkClientSecret compares a secret and returns why it is not accepted, or "". Unknown
-// clients cost what the known ones do. A client has no ceiling of its own, or a stranger
-// could close it for all its users.
-func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, id string, client *Client, secret string) (string, error) {
-	known := client != nil && !client.Public
-	var hash password.Hash
-	if known {
-		hash = client.hash
-	} else {
-		hash = password.Decoy(keys.decoy, "client:"+id, s.clients.hashes()...)
-	}
-	matches, err := s.check(ctx, req, credential{
+// clients cost what the known ones do: a header that has two readings is compared with two
+// clients, whether there are any. It is one attempt, of the id that RFC 6749 reads in it. A
+// client has no ceiling of its own, or a stranger could close it for all its users.
+func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented presentedClient) (string, error) {
+	id, secret := presented.readings[0].id, presented.readings[0].secret
+	client := s.clients.byID(id)
+	hash, known := s.clientHash(keys, id, client)
+	c := credential{
 		kind: kindClient, name: id, hash: hash, plaintext: secret,
 		usable: known,
 		attempt: throttle.Attempt{
@@ -104,71 +102,105 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 			Secret:      secret,
 			SkipAccount: true,
 		},
-	})
+	}
+	var orClient *Client
+	if presented.n == 2 {
+		or := presented.readings[1]
+		orClient = s.clients.byID(or.id)
+		orHash, orKnown := s.clientHash(keys, or.id, orClient)
+		c.or = &password.Attempt{Kind: kindClient, Name: or.id, Hash: orHash, Password: or.secret, Keep: orKnown}
+		c.usable = known || orKnown // of two readings a decoy's matches nothing
+		c.attempt.Secret = throttle.Join(secret, or.id, or.secret)
+	}
+	result, err := s.check(ctx, req, c)
+	if result.Or || client == nil {
+		client = orClient
+	}
 	switch {
 	case err != nil:
 		return "", err
 	case client == nil:
 		return "unknown_client", nil
+	case result.Matches:
+		req.client = client
+		return "", nil
 	case client.Public:
 		return "public_client_with_secret", nil
-	case !matches:
-		return "wrong_client_secret", nil
 	}
-	return "", nil
+	return "wrong_client_secret", nil
+}
+
+// clientHash is what a secret is compared with for an id: the hash of the client with that
+// id, or a decoy where it has none.
+func (s *Server) clientHash(keys *keySet, id string, client *Client) (hash password.Hash, known bool) {
+	if client != nil && !client.Public {
+		return client.hash, true
+	}
+	return password.Decoy(keys.decoy, "client:"+id, s.clients.hashes()...), false
 }
 
 // check says whether a credential matches, unless there were too many failures before or
 // too many are being checked. What was wrong a moment ago is wrong, and neither counted nor
 // hashed again.
-func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (bool, error) {
-	attempt := password.Attempt{Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable}
+func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (password.Result, error) {
+	attempt := password.Attempt{Kind: c.kind, Name: c.name, Hash: c.hash, Password: c.plaintext, Keep: c.usable, Or: c.or}
 	var result password.Result
 	settlement, refused := s.throttle.settle(c.attempt, func() (o throttle.Outcome) {
 		result, o.Known = s.verifier.AtOnce(attempt)
 		if o.Right = result.Matches && c.usable; !o.Right {
-			o.Fingerprint = s.verifier.Fingerprint(attempt)
+			o.Fingerprint, o.Also = s.fingerprints(attempt)
 		}
 		return o
 	})
 	switch {
 	case settlement == throttle.Settled:
 		observeCheck(c, result)
-		return result.Matches, refused.orNil()
+		return result, refused.orNil()
 	case settlement == throttle.Repeated:
-		return false, repeated(req, c, refused)
+		return password.Result{}, repeated(req, c, refused)
 	case refused != nil:
 		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
-		return false, refused
+		return password.Result{}, refused
 	}
 	return s.hash(ctx, req, c, attempt)
 }
 
 // hash is check for what has to be hashed, which others may be waiting for: the attempt is
 // counted as long as that takes.
-func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, attempt password.Attempt) (bool, error) {
-	c.attempt.Fingerprint = s.verifier.Fingerprint(attempt)
+func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, attempt password.Attempt) (password.Result, error) {
+	c.attempt.Fingerprint, c.attempt.Also = s.fingerprints(attempt)
 	reserved, refused := s.throttle.reserve(c.attempt)
 	if refused != nil {
 		passwordChecks.WithLabelValues(c.kind, checkThrottled).Inc()
-		return false, refused
+		return password.Result{}, refused
 	}
 	if reserved.Repeated() { // an equal one has ended since check looked
-		return false, repeated(req, c, answerAsStranger(reserved.AsStranger()))
+		return password.Result{}, repeated(req, c, answerAsStranger(reserved.AsStranger()))
 	}
 	attempt.Key, attempt.First = req.network(), reserved.KnownGood()
 	result, err := s.verifier.Verify(ctx, attempt)
 	if err != nil {
 		reserved.Cancel()
-		return false, checkFailed(ctx, c, err)
+		return password.Result{}, checkFailed(ctx, c, err)
 	}
 	observeCheck(c, result)
 	if result.Matches && c.usable {
 		reserved.Succeed()
-		return true, nil
+		return result, nil
 	}
 	reserved.Fail()
-	return result.Matches, answerAsStranger(reserved.AsStranger()).orNil()
+	return result, answerAsStranger(reserved.AsStranger()).orNil()
+}
+
+// fingerprints are that of an attempt and, where it has two readings, that of the first one
+// alone: where both are wrong, so is the one, which some libraries send next in the body.
+func (s *Server) fingerprints(attempt password.Attempt) (whole, first throttle.Fingerprint) {
+	whole = s.verifier.Fingerprint(attempt)
+	if attempt.Or != nil {
+		attempt.Or = nil
+		first = s.verifier.Fingerprint(attempt)
+	}
+	return whole, first
 }
 
 // repeated is for a credential that was wrong a moment ago.

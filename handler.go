@@ -16,8 +16,9 @@ import (
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
 type routes struct {
-	all  caddyhttp.MatchPath // the token endpoint and everything below it
-	each []route
+	all     caddyhttp.MatchPath // the token endpoint and everything below it, and the metadata
+	slashed caddyhttp.MatchPath // the metadata with a slash at its end, which few requests have
+	each    []route
 }
 
 type route struct {
@@ -37,28 +38,37 @@ func newRoutes(path, issuer string) *routes {
 	r := &routes{
 		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
-			{endpointToken, caddyhttp.MatchPath{path}, posting, (*Handler).serveToken},
-			{endpointRevoke, caddyhttp.MatchPath{path + revokePath}, posting, (*Handler).serveRevoke},
-			{endpointIntrospect, caddyhttp.MatchPath{path + introspectPath}, posting, (*Handler).serveIntrospect},
-			{endpointJWKS, caddyhttp.MatchPath{path + jwksPath}, reading, (*Handler).serveJWKS},
+			{endpointToken, withSlash(path), posting, (*Handler).serveToken},
+			{endpointRevoke, withSlash(path + revokePath), posting, (*Handler).serveRevoke},
+			{endpointIntrospect, withSlash(path + introspectPath), posting, (*Handler).serveIntrospect},
+			{endpointJWKS, withSlash(path + jwksPath), reading, (*Handler).serveJWKS},
 		},
 	}
 	if issuer != "" {
-		at := metadataPath(issuer)
-		r.all = append(r.all, at)
-		r.each = append(r.each, route{endpointMetadata, caddyhttp.MatchPath{at}, reading, (*Handler).serveMetadata})
+		at := withSlash(metadataPath(issuer))
+		r.all, r.slashed = append(r.all, at[0]), at[1:]
+		r.each = append(r.each, route{endpointMetadata, at, reading, (*Handler).serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
+	_ = r.slashed.Provision(caddy.Context{})
 	for _, route := range r.each {
 		_ = route.path.Provision(caddy.Context{})
 	}
 	return r
 }
 
+// withSlash matches a path with and without a slash at its end.
+func withSlash(path string) caddyhttp.MatchPath { return caddyhttp.MatchPath{path, path + "/"} }
+
+// match tells whether a request is for the server. Every request of the site asks that.
+func (r *routes) match(request *http.Request) bool {
+	return r.all.Match(request) || strings.HasSuffix(request.URL.Path, "/") && r.slashed.Match(request)
+}
+
 // ServeHTTP answers requests to the server's endpoints and passes on all others. OPTIONS
 // goes on too, so that what the site does about CORS answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if !h.routes.all.Match(r) || r.Method == http.MethodOptions {
+	if !h.routes.match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
 	}
 	req := newTokenRequest(r)
@@ -80,12 +90,17 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 		return h.refuse(w, r, req, errNoEndpoint())
 	}
 	route := h.routes.each[i]
-	leaked := route.takesCredentials() && queryHas(r.URL.RawQuery, credentialParameters...)
+	flooded := route.takesCredentials() && tooManyParameters(r.URL.RawQuery)
+	leaked := route.takesCredentials() && !flooded && queryHas(r.URL.RawQuery, credentialParameters...)
 	switch {
 	case !slices.Contains(route.methods, r.Method):
 		return h.refuse(w, r, req, errMethod(route.methods, leaked))
+	case route.takesCredentials() && isEarly(r):
+		return h.refuse(w, r, req, errTooEarly())
 	case leaked:
 		return h.refuse(w, r, req, errCredentialsInQuery())
+	case flooded:
+		return h.refuse(w, r, req, errTooManyParameters())
 	case req.page == crossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
 		return h.refuse(w, r, req, errCrossSite())
 	}
@@ -127,6 +142,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 	refusal, ok := errors.AsType[*oauthError](err)
 	if !ok {
 		refusal = errServer(err)
+	}
+	if refusal.code == codeInvalidClient && req.awaitsChallenge() {
+		refusal = refusal.challenged()
 	}
 	req.outcome = refusal.code
 	if refusal.limit != "" && refusal.status == http.StatusTooManyRequests {
@@ -213,6 +231,9 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 	}
 	if req.sessionID != "" {
 		fields = append(fields, zap.String("session_id", req.sessionID))
+	}
+	if req.bearerIgnored {
+		fields = append(fields, zap.Bool("bearer_ignored", true))
 	}
 	return fields
 }

@@ -162,7 +162,11 @@ func observeCheck(c credential, result password.Result) {
 	}
 	passwordChecks.WithLabelValues(c.kind, how).Inc()
 	if result.Hashing > 0 {
-		hashDuration.WithLabelValues(string(c.hash.Params().Scheme)).Observe(result.Hashing.Seconds())
+		hashed := c.hash.Params()
+		if c.or != nil && hashed.Cheap() {
+			hashed = c.or.Hash.Params()
+		}
+		hashDuration.WithLabelValues(string(hashed.Scheme)).Observe(result.Hashing.Seconds())
 	}
 }
 

@@ -21,12 +21,13 @@ func init() {
 // `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every other
 // path below `<path>` is 404, OPTIONS and every other request go to the next handler.
 //
-// Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 403, 405 or 413
-// with an error of §5.2 for whatever the client did wrong; 503 with `Retry-After` while
-// too many passwords are being checked, the storage does not answer or the signing key is
-// not available; 500 for a fault of the server. Requests over plain HTTP are refused unless
-// they come over loopback, from a trusted proxy that received them by HTTPS, or
-// `allow_http` is set.
+// Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 403, 405, 413 or
+// 415 with an error of §5.2 for whatever the client did wrong; 425 for what comes in TLS
+// early data (RFC 8470); 429 with `Retry-After` after too many failures or writes; 503 with
+// `Retry-After` while too many passwords are being checked, the storage does not answer or
+// the signing key is not available; 500 for a fault of the server. Requests over plain HTTP
+// are refused unless they come over loopback, from a trusted proxy that received them over
+// HTTPS, or `allow_http` is set.
 //
 // A login is a session, and writes nothing. Its first refresh or revocation does, to
 // Caddy's storage, which all nodes of a server share.

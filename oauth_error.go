@@ -27,6 +27,7 @@ type oauthError struct {
 	scopeAllowed []string      // for the log: what might have been asked for
 	remedy       string        // for the log: what the operator can do
 	allow        string        // Allow header of a 405
+	codings      string        // Accept-Encoding header of a 415
 	challenge    bool          // whether to send WWW-Authenticate
 	retryAfter   time.Duration // Retry-After header of a 429 or 503
 }
@@ -116,6 +117,26 @@ func errBodyTooLarge() *oauthError {
 	return e
 }
 
+// errContentEncoding is for a body in a coding that would have to be undone first.
+func errContentEncoding() *oauthError {
+	e := errInvalidRequest("content_encoding", "the body must not be compressed or encoded otherwise: send it without Content-Encoding")
+	e.status, e.codings = http.StatusUnsupportedMediaType, "identity"
+	return e
+}
+
+func errTooManyParameters() *oauthError {
+	return errInvalidRequest("too_many_parameters", "there are more than 100 parameters")
+}
+
+// errTooEarly refuses what comes before the end of the TLS handshake, for it may be sent
+// again by an attacker who has recorded it (RFC 8470 §5.2).
+func errTooEarly() *oauthError {
+	return &oauthError{
+		status: http.StatusTooEarly, code: codeTemporarilyUnavailable, reason: "too_early",
+		description: "this must not be sent in TLS early data: send it again after the handshake",
+	}
+}
+
 func errMissingParameter(name string) *oauthError {
 	return errInvalidRequest("missing_"+name, "the parameter "+name+" is missing")
 }
@@ -127,18 +148,32 @@ func errUnsupportedGrantType() *oauthError {
 	}
 }
 
-// errInvalidClient is one answer for every way in which a client fails to authenticate.
+// errInvalidClient is one answer for every way in which a client fails to authenticate. It
+// becomes a challenge where the client waits for one.
 func errInvalidClient(reason string) *oauthError {
 	return &oauthError{
-		status: http.StatusUnauthorized, code: codeInvalidClient, reason: reason, challenge: true,
+		status: http.StatusBadRequest, code: codeInvalidClient, reason: reason,
 		description: "client authentication failed",
 	}
 }
 
-// ofBasic reminds of an encoding that most programs leave out, where Basic was used.
-func (e *oauthError) ofBasic(basic bool) *oauthError {
-	if basic {
-		e.remedy = "in the Basic header both halves are form-urlencoded: + must be sent as %2B, % as %25"
+// errNoClient says what to send, since there is no client yet of which that tells anything.
+func errNoClient() *oauthError {
+	e := errInvalidClient("no_client")
+	e.description = "no client is named: send its id and secret as client_id and client_secret in the body or in a Basic Authorization header, or the client_id alone if it is a public client"
+	return e
+}
+
+// challenged is the answer that asks for Basic credentials (RFC 6749 §5.2).
+func (e *oauthError) challenged() *oauthError {
+	e.status, e.challenge = http.StatusUnauthorized, true
+	return e
+}
+
+// ofBasic reminds of an encoding that many programs leave out, where it makes a difference.
+func (e *oauthError) ofBasic(escaped bool) *oauthError {
+	if escaped {
+		e.remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
 	}
 	return e
 }
@@ -262,6 +297,9 @@ func (e *oauthError) write(w http.ResponseWriter, realm string) error {
 	}
 	if e.allow != "" {
 		header.Set("Allow", e.allow)
+	}
+	if e.codings != "" {
+		header.Set("Accept-Encoding", e.codings)
 	}
 	if e.retryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(e.retryAfter.Seconds())))

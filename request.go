@@ -2,7 +2,6 @@ package caddygrant
 
 import (
 	"errors"
-	"mime"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -25,7 +24,11 @@ type tokenRequest struct {
 	page     page        // of another site, that sent it
 	repeated bool        // its password or secret was wrong a moment ago
 
-	params url.Values // one value each; absent and empty are the same
+	byHeader      bool // the client is named in the Authorization header
+	unnamed       bool // no client is named
+	bearerIgnored bool // there is an Authorization header that does not name the client
+
+	params url.Values // one value each, resource aside; absent and empty are the same
 
 	endUserIP  netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
 	client     *Client    // as soon as a client of that id is known; grants see it authenticated
@@ -54,6 +57,9 @@ func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
 	if !isForm(r.Header["Content-Type"]) {
 		return errInvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
 	}
+	if isEncoded(r.Header["Content-Encoding"]) {
+		return errContentEncoding()
+	}
 	body, err := readBody(w, r)
 	if err != nil {
 		return err
@@ -63,35 +69,70 @@ func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// awaitsChallenge tells whether a client that fails to authenticate gets a challenge: one
+// that used the Authorization header, and a program that names none and waits to be asked
+// for it. For a page's script the browser would ask its user, who has no secret of a client.
+func (req *tokenRequest) awaitsChallenge() bool {
+	mode := req.header["Sec-Fetch-Mode"]
+	return (req.byHeader || req.unnamed) && (len(mode) == 0 || mode[0] == "navigate")
+}
+
 // queryHas looks for parameters by name. Unlike [url.ParseQuery] it passes over nothing
 // that is malformed: a password in a bad query is in the logs all the same.
 func queryHas(query string, names ...string) bool {
 	for part := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, _, _ := strings.Cut(part, "=")
-		if unescaped, err := url.QueryUnescape(name); err == nil {
-			name = unescaped
-		}
-		if slices.Contains(names, name) {
-			return true
+		for _, wanted := range names {
+			if decodesTo(name, wanted) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// isForm accepts one Content-Type, with UTF-8 as its charset if it names one.
+// decodesTo tells whether a name of a form is the wanted one, which has nothing that must
+// be encoded, without the work of decoding a long one.
+func decodesTo(name, wanted string) bool {
+	if strings.IndexByte(name, '%') < 0 {
+		return name == wanted
+	}
+	if len(name) > len(wanted)*len("%XX") {
+		return false
+	}
+	decoded, err := url.QueryUnescape(name)
+	return err == nil && decoded == wanted
+}
+
+// tooManyParameters counts what separates parameters in a query, as queryHas reads it, so
+// that nothing has to be done for each of them.
+func tooManyParameters(query string) bool {
+	return strings.Count(query, "&")+strings.Count(query, ";") >= maxParameters
+}
+
+// isForm accepts one Content-Type of the form's media type. That type has no parameters, so
+// whatever stands there is nothing: what counts is that the body is UTF-8.
 func isForm(contentTypes []string) bool {
 	if len(contentTypes) != 1 {
 		return false
 	}
-	if contentTypes[0] == formMediaType {
-		return true // as nearly all clients write it
+	mediaType, _, _ := strings.Cut(contentTypes[0], ";")
+	return strings.EqualFold(strings.Trim(mediaType, " \t"), formMediaType)
+}
+
+// isEncoded tells whether a body would have to be decoded first (RFC 9110 §8.4). A charset
+// is no coding, though some programs name it there.
+func isEncoded(contentEncodings []string) bool {
+	for _, header := range contentEncodings {
+		for coding := range strings.SplitSeq(header, ",") {
+			switch strings.ToLower(strings.Trim(coding, " \t")) {
+			case "", "identity", "utf-8", "utf8":
+			default:
+				return true
+			}
+		}
 	}
-	mediaType, params, err := mime.ParseMediaType(contentTypes[0])
-	if err != nil || mediaType != formMediaType {
-		return false
-	}
-	charset, has := params["charset"]
-	return !has || strings.EqualFold(charset, "utf-8")
+	return false
 }
 
 // readBody reads the body within its bounds of size and time.
@@ -121,21 +162,28 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 }
 
 // parseForm decodes a form. Every parameter may be there once only, and an empty one
-// counts as absent (RFC 6749 §3.2).
+// counts as absent (RFC 6749 §3.2); resource may be there more often (RFC 8707 §2).
 func parseForm(body string) (url.Values, error) {
+	if strings.Count(body, "&") >= maxParameters {
+		return nil, errTooManyParameters() // before anything is done for each of them
+	}
 	params, err := url.ParseQuery(body)
 	if err != nil {
 		return nil, errInvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
 	}
 	for name, list := range params {
-		if len(list) > 1 {
+		if len(list) > 1 && name != "resource" {
 			return nil, errInvalidRequest("parameter_repeated", "a parameter is there more than once")
 		}
-		if !validText(name) || !validText(list[0]) {
+		if !validText(name) || slices.ContainsFunc(list, func(value string) bool { return !validText(value) }) {
 			return nil, errInvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
 		}
-		if list[0] == "" {
+		switch left := slices.DeleteFunc(list, func(value string) bool { return value == "" }); len(left) {
+		case len(list):
+		case 0:
 			delete(params, name)
+		default:
+			params[name] = left
 		}
 	}
 	return params, nil
@@ -152,6 +200,7 @@ var credentialParameters = []string{
 const (
 	formMediaType = "application/x-www-form-urlencoded"
 
-	maxBodySize = 64 << 10
-	maxBodyTime = 10 * time.Second
+	maxBodySize   = 64 << 10
+	maxBodyTime   = 10 * time.Second
+	maxParameters = 100
 )

@@ -29,6 +29,9 @@ func FuzzParseForm(f *testing.F) {
 		"a=b=c&%61=2",
 		"password=%E2%80",
 		strings.Repeat("a&", 20),
+		strings.Repeat("&", maxParameters),
+		"resource=https%3A%2F%2Fa&resource=&resource=b",
+		"resource=a&resource=%ff",
 	} {
 		f.Add(body)
 	}
@@ -45,8 +48,13 @@ func FuzzParseForm(f *testing.F) {
 			return
 		}
 		for name, list := range params {
-			if !isText(name) || len(list) != 1 || !isText(list[0]) || list[0] == "" {
+			if !isText(name) || len(list) != 1 && name != "resource" || len(list) == 0 {
 				t.Fatalf("accepted %q=%q", name, list)
+			}
+			for _, value := range list {
+				if !isText(value) || value == "" {
+					t.Fatalf("accepted %q=%q", name, list)
+				}
 			}
 		}
 		// nothing that was there twice, empty or not, has been accepted
@@ -55,9 +63,12 @@ func FuzzParseForm(f *testing.F) {
 			t.Fatalf("accepted what is no form: %v", err)
 		}
 		for name, list := range raw {
-			if len(list) != 1 {
+			if len(list) != 1 && name != "resource" {
 				t.Fatalf("accepted %q %d times", name, len(list))
 			}
+		}
+		if pieces := strings.Split(body, "&"); len(pieces) > 100 {
+			t.Fatalf("accepted %d parameters", len(pieces))
 		}
 		again, err := parseForm(params.Encode())
 		if err != nil || !maps.EqualFunc(params, again, slices.Equal) {
@@ -67,7 +78,7 @@ func FuzzParseForm(f *testing.F) {
 }
 
 // A real client's header gives back its id and secret, whatever is in them (RFC 6749
-// §2.3.1), and any other header is refused or gives text.
+// §2.3.1) and whether or not it encodes them, and any other header is refused or gives text.
 func FuzzParseBasic(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"web", "web-secret", "Basic d2ViOndlYi1zZWNyZXQ="},
@@ -85,27 +96,41 @@ func FuzzParseBasic(f *testing.F) {
 		f.Add(seed[0], seed[1], seed[2])
 	}
 	f.Fuzz(func(t *testing.T, id, secret, header string) {
-		if gotID, gotSecret, ok := parseBasic(header); ok {
-			if !isText(gotID) || !isText(gotSecret) {
-				t.Fatalf("%q gives %q and %q", header, gotID, gotSecret)
+		presented, ok := parseBasic(header)
+		if ok != (presented.n > 0) {
+			t.Fatalf("%q: %v with %d readings", header, ok, presented.n)
+		}
+		for _, reading := range presented.all() {
+			if !isText(reading.id) || !isText(reading.secret) {
+				t.Fatalf("%q gives %q", header, reading)
 			}
 			if scheme, _, _ := strings.Cut(header, " "); !strings.EqualFold(scheme, "basic") {
 				t.Fatalf("%q is not Basic", header)
 			}
-		} else if gotID != "" || gotSecret != "" {
-			t.Fatalf("%q is refused and gives %q and %q", header, gotID, gotSecret)
+		}
+		if presented.n == 2 {
+			first, second := presented.readings[0], presented.readings[1]
+			if first == second || (first.id == "") != (second.id == "") || (first.secret == "") != (second.secret == "") || !presented.escaped {
+				t.Fatalf("%q gives %q", header, presented.readings)
+			}
 		}
 
+		// who encodes has the first reading, and who does not has one of the two
 		encoded := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id) + ":" + url.QueryEscape(secret)))
-		gotID, gotSecret, ok := parseBasic("Basic " + encoded)
-		if !isText(id) || !isText(secret) || len(encoded) > maxBasicLength {
-			if ok {
-				t.Fatalf("id %q and secret %q are accepted", id, secret)
+		presented, ok = parseBasic("Basic " + encoded)
+		if isText(id) && isText(secret) && len(encoded) <= maxBasicLength {
+			if !ok || presented.readings[0] != (clientCredentials{id, secret}) {
+				t.Fatalf("id %q and secret %q become %q, %v", id, secret, presented.readings, ok)
 			}
-			return
+		} else if slices.Contains(presented.all(), clientCredentials{id, secret}) {
+			t.Fatalf("id %q and secret %q are accepted", id, secret)
 		}
-		if !ok || gotID != id || gotSecret != secret {
-			t.Fatalf("id %q and secret %q become %q, %q, %v", id, secret, gotID, gotSecret, ok)
+		raw := base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))
+		presented, ok = parseBasic("Basic " + raw)
+		if !strings.Contains(id, ":") && isText(id) && isText(secret) && len(raw) <= maxBasicLength {
+			if !ok || !slices.Contains(presented.all(), clientCredentials{id, secret}) {
+				t.Fatalf("id %q and secret %q, not encoded, become %q, %v", id, secret, presented.all(), ok)
+			}
 		}
 	})
 }
@@ -126,7 +151,7 @@ func FuzzParseScope(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(scopes) == 0 || len(scopes) > maxScopes {
+		if len(scopes) > maxScopes || (len(scopes) == 0) != (strings.Trim(value, " ") == "") {
 			t.Fatalf("%q gives %d scopes", value, len(scopes))
 		}
 		for i, scope := range scopes {
@@ -139,7 +164,7 @@ func FuzzParseScope(f *testing.F) {
 		}
 		// nothing asked for is lost, and nothing comes from nowhere
 		for _, word := range strings.Split(value, " ") {
-			if !slices.Contains(scopes, word) {
+			if word != "" && !slices.Contains(scopes, word) {
 				t.Fatalf("%q lost %q: %q", value, word, scopes)
 			}
 		}

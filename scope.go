@@ -15,7 +15,10 @@ func (s *Server) checkScope(req *tokenRequest) error {
 	}
 	scopes, ok := parseScope(value)
 	if !ok {
-		return errInvalidScope("scope_malformed", "the scope must be a list of names with one space between them")
+		return errInvalidScope("scope_malformed", "the scope must be a list of names with spaces between them")
+	}
+	if len(scopes) == 0 {
+		return nil
 	}
 	allowed := s.allowedScopes(req.client)
 	for _, scope := range scopes {
@@ -80,10 +83,11 @@ func intersect(list, allowed []string) []string {
 	return out
 }
 
-// parseScope splits a scope at single spaces and drops repetitions, in order.
+// parseScope splits a scope at runs of spaces and drops repetitions, in order. Other
+// whitespace is in no name.
 func parseScope(value string) ([]string, bool) {
 	var scopes []string
-	for scope := range strings.SplitSeq(value, " ") {
+	for scope := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ' ' }) {
 		if !validScope(scope) || len(scopes) > maxScopes {
 			return nil, false
 		}

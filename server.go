@@ -48,6 +48,9 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err := s.loadClients(ctx); err != nil {
 		return err
 	}
+	if err := s.checkDefaultClient(); err != nil {
+		return err
+	}
 
 	all := map[string]grant{
 		grantTypePassword:     &passwordGrant{server: s},

@@ -185,7 +185,7 @@ func (m *modelRun) introspectToken(t *rapid.T, n *modelNode, client modelClient,
 	r := m.post(t, n, "/token/introspect", client, url.Values{"token": {token.raw}})
 	switch {
 	case client.secret == "":
-		m.wantExactly(t, what, r, modelAnswer{status: http.StatusUnauthorized, code: codeInvalidClient})
+		m.wantExactly(t, what, r, modelAnswer{status: http.StatusBadRequest, code: codeInvalidClient})
 		return
 	case client.id != s.client.id && (token.refresh || !client.sees),
 		token.refresh && (m.expired(n, token) || !m.userIsSame(n, s)),

@@ -24,6 +24,12 @@ func isSecure(r *http.Request) bool {
 	return trusted && said && https
 }
 
+// isEarly tells whether a request comes in TLS early data, of this connection or of that to
+// a proxy before (RFC 8470 §5.1, where every value means what 1 means).
+func isEarly(r *http.Request) bool {
+	return r.TLS != nil && !r.TLS.HandshakeComplete || len(r.Header["Early-Data"]) > 0
+}
+
 // forwardedProto tells whether the request has an X-Forwarded-Proto, and whether every
 // value of it is https: one hop in the clear is enough to lose a password.
 func forwardedProto(r *http.Request) (said, https bool) {

@@ -29,16 +29,17 @@ const clientsSite = `http://127.0.0.1:%PORT% {
 		}
 		clients json %DIR%/clients.json
 		user alice ` + hashBcrypt + `
+		%SETTING%
 	}
 	respond "the app"
 }
 `
 
-func startClients(t *testing.T) *site {
+func startClients(t *testing.T, setting string) *site {
 	t.Helper()
 	s := newSite(t)
 	s.write("clients.json", fmt.Sprintf(`{"clients":[{"id":"nogrant","secret_hash":%q,"grants":[]}]}`, cheapHash(t, "web-secret")))
-	s.reload("", cheap(t, clientsSite))
+	s.reload("", strings.Replace(cheap(t, clientsSite), "%SETTING%", setting, 1))
 	return s
 }
 
@@ -53,7 +54,7 @@ func authorization(scheme, decoded string) string {
 
 // Section B of the conformance list: client authentication.
 func TestClientAuthentication(t *testing.T) {
-	s := startClients(t)
+	s := startClients(t, "")
 	const oddID, oddSecret = "odd:id +%", "s:e cret+%&=é"
 	client := func(pairs ...string) string { return userForm(pairs...) }
 
@@ -69,8 +70,8 @@ func TestClientAuthentication(t *testing.T) {
 		{"B1: Basic works for a client with a hash", client(), []string{encodedBasic("hashed", "correct horse")}, 200, "", ""},
 		{"B2: both halves of Basic are form-encoded", client(), []string{encodedBasic(oddID, oddSecret)}, 200, "", ""},
 		{"B2: %20 is a space in them as well", client(), []string{basic("odd%3Aid%20%2B%25", "s%3Ae%20cret%2B%25%26%3D%C3%A9")}, 200, "", ""},
-		{"B2: a secret that is not encoded is another one", client(), []string{basic("odd%3Aid+%2B%25", "s:e cret+%25&=é")}, 401, "invalid_client", "wrong_client_secret"},
-		{"B2: a malformed escape", client(), []string{basic("web", "100%")}, 401, "invalid_client", "basic_malformed"},
+		{"B2: one half encoded and the other not is another client", client(), []string{basic("odd%3Aid+%2B%25", "s:e cret+%25&=é")}, 401, "invalid_client", "wrong_client_secret"},
+		{"B2: what is no escape is as it is", client(), []string{basic("web", "100%")}, 401, "invalid_client", "wrong_client_secret"},
 		{"B3: id and secret in the body work", client("client_id", "web", "client_secret", "web-secret"), nil, 200, "", ""},
 		{"B3: so do odd ones", client("client_id", oddID, "client_secret", oddSecret), nil, 200, "", ""},
 		{"B4: header and body secret together", client("client_id", "web", "client_secret", "web-secret"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_authentications"},
@@ -82,21 +83,22 @@ func TestClientAuthentication(t *testing.T) {
 		{"B5: another id in the body", client("client_id", "cli"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_ids"},
 		{"B5: an id that differs in case", client("client_id", "Web"), []string{basic("web", "web-secret")}, 400, "invalid_request", "two_client_ids"},
 		{"B6: a wrong secret in the header", client(), []string{basic("web", "wrong")}, 401, "invalid_client", "wrong_client_secret"},
-		{"B6: another scheme", client(), []string{"Authorization: Bearer abc"}, 401, "invalid_client", "basic_malformed"},
-		{"B7: a wrong secret in the body", client("client_id", "web", "client_secret", "wrong"), nil, 401, "invalid_client", "wrong_client_secret"},
+		{"B6: another scheme", client(), []string{"Authorization: Digest abc"}, 401, "invalid_client", "basic_malformed"},
+		{"B6: another scheme beside a client in the body", client("client_id", "cli"), []string{"Authorization: DPoP abc"}, 401, "invalid_client", "basic_malformed"},
+		{"B7: a wrong secret in the body", client("client_id", "web", "client_secret", "wrong"), nil, 400, "invalid_client", "wrong_client_secret"},
 		{"B7: no client at all", client(), nil, 401, "invalid_client", "no_client"},
 		{"B7: a secret and no id", client("client_secret", "web-secret"), nil, 401, "invalid_client", "no_client"},
-		{"B8: a confidential client without a secret", client("client_id", "web"), nil, 401, "invalid_client", "no_client_secret"},
-		{"B8: the same with the user's password wrong", client("client_id", "web", "password", "wrong"), nil, 401, "invalid_client", "no_client_secret"},
-		{"B9: an unknown client", client("client_id", "nobody", "client_secret", "web-secret"), nil, 401, "invalid_client", "unknown_client"},
+		{"B8: a confidential client without a secret", client("client_id", "web"), nil, 400, "invalid_client", "no_client_secret"},
+		{"B8: the same with the user's password wrong", client("client_id", "web", "password", "wrong"), nil, 400, "invalid_client", "no_client_secret"},
+		{"B9: an unknown client", client("client_id", "nobody", "client_secret", "web-secret"), nil, 400, "invalid_client", "unknown_client"},
 		{"B9: an unknown client by Basic", client(), []string{basic("nobody", "web-secret")}, 401, "invalid_client", "unknown_client"},
 		{"B9: an id that differs in case is unknown", client(), []string{basic("WEB", "web-secret")}, 401, "invalid_client", "unknown_client"},
 		{"B10: a public client by its id alone", client("client_id", "cli"), nil, 200, "", ""},
 		{"B10: a public client by Basic without a secret", client(), []string{basic("cli", "")}, 200, "", ""},
-		{"B10: an unknown client by its id alone", client("client_id", "nobody"), nil, 401, "invalid_client", "no_client_secret"},
-		{"B11: a public client with a secret", client("client_id", "cli", "client_secret", "x"), nil, 401, "invalid_client", "public_client_with_secret"},
+		{"B10: an unknown client by its id alone", client("client_id", "nobody"), nil, 400, "invalid_client", "no_client_secret"},
+		{"B11: a public client with a secret", client("client_id", "cli", "client_secret", "x"), nil, 400, "invalid_client", "public_client_with_secret"},
 		{"B11: a public client with a secret by Basic", client(), []string{basic("cli", "x")}, 401, "invalid_client", "public_client_with_secret"},
-		{"B12: an empty secret in the body", client("client_id", "web") + "&client_secret=", nil, 401, "invalid_client", "no_client_secret"},
+		{"B12: an empty secret in the body", client("client_id", "web") + "&client_secret=", nil, 400, "invalid_client", "no_client_secret"},
 		{"B12: an empty secret in the header", client(), []string{basic("web", "")}, 401, "invalid_client", "no_client_secret"},
 		{"B12: a secret of spaces is a wrong one", client(), []string{basic("web", "+")}, 401, "invalid_client", "wrong_client_secret"},
 		{"B13: basic", client(), []string{authorization("basic", "web:web-secret")}, 200, "", ""},
@@ -108,10 +110,10 @@ func TestClientAuthentication(t *testing.T) {
 		{"B15: base64 with spare bits set", client(), []string{"Authorization: Basic d2ViOndlYi1zZWNyZXR="}, 401, "invalid_client", "basic_malformed"},
 		{"B15: no colon", client(), []string{authorization("Basic", "web")}, 401, "invalid_client", "basic_malformed"},
 		{"B15: nothing behind the scheme", client(), []string{"Authorization: Basic"}, 401, "invalid_client", "basic_malformed"},
-		{"B15: an empty header", client(), []string{"Authorization: "}, 401, "invalid_client", "basic_malformed"},
+		{"B15: an empty header", client(), []string{"Authorization: "}, 401, "invalid_client", "no_client"},
 		{"B15: a colon and nothing else", client(), []string{authorization("Basic", ":")}, 401, "invalid_client", "no_client"},
 		{"B15: NUL in the secret", client(), []string{authorization("Basic", "web:web-secret\x00")}, 401, "invalid_client", "basic_malformed"},
-		{"B15: NUL in the secret, encoded", client(), []string{authorization("Basic", "web:web-secret%00")}, 401, "invalid_client", "basic_malformed"},
+		{"B15: NUL in the secret, encoded", client(), []string{authorization("Basic", "web:web-secret%00")}, 401, "invalid_client", "wrong_client_secret"},
 		{"B15: invalid UTF-8", client(), []string{authorization("Basic", "web:\xff")}, 401, "invalid_client", "basic_malformed"},
 		{"B15: a malformed header does not fall back on the body's public client", client("client_id", "cli"), []string{"Authorization: Basic ?"}, 401, "invalid_client", "basic_malformed"},
 		{"B18: a client without this grant", client(), []string{basic("nogrant", "web-secret")}, 400, "unauthorized_client", "grant_not_allowed"},
@@ -141,7 +143,7 @@ func TestClientAuthentication(t *testing.T) {
 
 // What tells an unknown client from a wrong secret is not in the answer.
 func TestFailedClientsGetOneAnswer(t *testing.T) {
-	s := startClients(t)
+	s := startClients(t, "")
 	failures := map[string]string{
 		"wrong secret":                     userForm("client_id", "web", "client_secret", "wrong"),
 		"wrong secret of a hashed client":  userForm("client_id", "hashed", "client_secret", "wrong"),
@@ -149,7 +151,6 @@ func TestFailedClientsGetOneAnswer(t *testing.T) {
 		"public client with a secret":      userForm("client_id", "cli", "client_secret", "wrong"),
 		"confidential client without one":  userForm("client_id", "web"),
 		"unknown client without one":       userForm("client_id", "nobody"),
-		"no client":                        userForm(),
 		"right secret of another client":   userForm("client_id", "nogrant", "client_secret", "correct horse"),
 		"secret over 1,024 bytes":          userForm("client_id", "web", "client_secret", strings.Repeat("s", 1025)),
 		"secret of another normalization":  userForm("client_id", "odd:id +%", "client_secret", "s:e cret+%&=e\u0301"),
@@ -159,7 +160,7 @@ func TestFailedClientsGetOneAnswer(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(failures)) {
 		t.Run("B9: "+name, func(t *testing.T) {
 			a := s.post("/token", failures[name])
-			a.want(t, 401, "invalid_client")
+			a.want(t, 400, "invalid_client")
 			a.header.Del("Date")
 			if first.status == 0 {
 				first = a
@@ -173,7 +174,7 @@ func TestFailedClientsGetOneAnswer(t *testing.T) {
 
 // The user's password must not be a way to test passwords for those who are no client.
 func TestNoPasswordIsLookedAtBeforeTheClientIsAuthenticated(t *testing.T) {
-	s := startClients(t)
+	s := startClients(t, "")
 	for name, change := range map[string][]string{
 		"wrong secret":  {"client_secret", "wrong"},
 		"no secret":     {"client_secret", ""},

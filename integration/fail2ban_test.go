@@ -141,12 +141,12 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 	post := func(from, form string, headers ...string) answer {
 		return s.post("/token", form, append(headers, "X-Forwarded-For: "+from, "X-Forwarded-Proto: https")...)
 	}
-	send(inMode, "192.0.2.30", 401, post("192.0.2.30", loginForm("client_secret", "wrong")))
-	send(inMode, "2001:db8::30", 401, post("2001:db8::30", loginForm("client_id", "nobody")))
-	send(never, "192.0.2.30", 401, post("192.0.2.30", loginForm("client_secret", "")))
-	send(never, "192.0.2.30", 401, post("192.0.2.30", loginForm("client_id", "cli")))
+	send(inMode, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_secret", "wrong")))
+	send(inMode, "2001:db8::30", 400, post("2001:db8::30", loginForm("client_id", "nobody")))
+	send(never, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_secret", "")))
+	send(never, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_id", "cli")))
 	for range 3 {
-		send(inMode, "192.0.2.31", 401, post("192.0.2.31", loginForm("client_secret", "wrong")))
+		send(inMode, "192.0.2.31", 400, post("192.0.2.31", loginForm("client_secret", "wrong")))
 	}
 	send(never, "192.0.2.31", 429, post("192.0.2.31", loginForm("client_secret", "wrong")))
 

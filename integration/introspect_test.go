@@ -133,12 +133,12 @@ func TestIntrospectIsForClientsWithASecret(t *testing.T) {
 		code   string
 	}{
 		{"K1: nobody", "token=" + session.access, "", 401, "invalid_client"},
-		{"K1: an unknown client", s.as("nobody").form("token", session.access), "", 401, "invalid_client"},
-		{"K1: a wrong secret", oauthClient{s, "", "web", "wrong"}.form("token", session.access), "", 401, "invalid_client"},
-		{"K1: no secret", s.public("web").form("token", session.access), "", 401, "invalid_client"},
-		{"K1: a public client, as which anybody may pose", s.public("cli").form("token", public.access), "", 401, "invalid_client"},
-		{"K1: a public client, of its refresh token", s.public("cli").form("token", public.refresh), "", 401, "invalid_client"},
-		{"K1: a public client that sends nothing to ask for", s.public("cli").form(), "", 401, "invalid_client"},
+		{"K1: an unknown client", s.as("nobody").form("token", session.access), "", 400, "invalid_client"},
+		{"K1: a wrong secret", oauthClient{s, "", "web", "wrong"}.form("token", session.access), "", 400, "invalid_client"},
+		{"K1: no secret", s.public("web").form("token", session.access), "", 400, "invalid_client"},
+		{"K1: a public client, as which anybody may pose", s.public("cli").form("token", public.access), "", 400, "invalid_client"},
+		{"K1: a public client, of its refresh token", s.public("cli").form("token", public.refresh), "", 400, "invalid_client"},
+		{"K1: a public client that sends nothing to ask for", s.public("cli").form(), "", 400, "invalid_client"},
 		{"K1: the token itself does not authorise", "token=" + session.access, bearer(session.access), 401, "invalid_client"},
 		{"K1: two ways to authenticate", s.web().form("token", session.access), basic("web", "web-secret"), 400, "invalid_request"},
 		{"K2: token missing", s.web().form(), "", 400, "invalid_request"},

@@ -153,12 +153,12 @@ func TestMethodsAndTransportOfMetadata(t *testing.T) {
 		}
 	})
 	t.Run("the path is matched as Caddy matches paths", func(t *testing.T) {
-		for _, path := range []string{strings.ToUpper(wellKnown), "/" + wellKnown, wellKnown + "?x=1"} {
+		for _, path := range []string{strings.ToUpper(wellKnown), "/" + wellKnown, wellKnown + "?x=1", wellKnown + "/", wellKnown + "//"} {
 			if a := s.do(s.request("GET", path, "")); string(a.body) != string(get.body) {
 				t.Errorf("%s: got %d %s", path, a.status, a.body)
 			}
 		}
-		for _, path := range []string{wellKnown + "/", wellKnown + "x"} {
+		for _, path := range []string{wellKnown + "/x", wellKnown + "x", wellKnown + "x/"} {
 			if a := s.do(s.request("GET", path, "")); a.header.Get("X-App") != "yes" {
 				t.Errorf("%s: got %d %s", path, a.status, a.body)
 			}

@@ -204,8 +204,8 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		{"a login with a public client", func() answer { return s.post("/token", loginForm("client_id", "cli", "client_secret", "")) }, 200, []string{ofLogin("success"), ofCheck("user", "cached")}},
 		{"a wrong password", login("password", "wrong"), 400, []string{ofLogin("invalid_grant"), client, ofCheck("user", "compared"), ofHash}},
 		{"an unknown user", login("username", "nobody"), 400, []string{ofLogin("invalid_grant"), client, ofCheck("user", "compared"), ofHash}},
-		{"an unknown client", login("client_id", "nobody"), 401, []string{ofLogin("invalid_client"), client}},
-		{"a client without its secret", login("client_secret", ""), 401, []string{ofLogin("invalid_client")}},
+		{"an unknown client", login("client_id", "nobody"), 400, []string{ofLogin("invalid_client"), client}},
+		{"a client without its secret", login("client_secret", ""), 400, []string{ofLogin("invalid_client")}},
 		{"a scope that there is not", login("scope", "admin"), 400, []string{ofLogin("invalid_scope"), client}},
 		{"no password", login("password", ""), 400, []string{ofLogin("invalid_request"), client}},
 		{"a grant that there is not", login("grant_type", "implicit"), 400, []string{ofRequest("token", "", "unsupported_grant_type")}},
@@ -227,7 +227,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 
 		{"an introspection", func() answer { return form("/token/introspect", access) }, 200, []string{ofRequest("introspect", "", "success"), client}},
 		{"an introspection of nothing", func() answer { return form("/token/introspect", "") }, 400, []string{ofRequest("introspect", "", "invalid_request"), client}},
-		{"an introspection by a public client", func() answer { return form("/token/introspect", access, "client_id", "cli", "client_secret", "") }, 401, []string{ofRequest("introspect", "", "invalid_client")}},
+		{"an introspection by a public client", func() answer { return form("/token/introspect", access, "client_id", "cli", "client_secret", "") }, 400, []string{ofRequest("introspect", "", "invalid_client")}},
 		{"the keys", get("/token/jwks"), 200, []string{ofRequest("jwks", "", "success")}},
 		{"the metadata", get("/.well-known/oauth-authorization-server"), 200, []string{ofRequest("metadata", "", "success")}},
 		{"OPTIONS, which is not ours", func() answer { return s.do(s.request("OPTIONS", "/token", "")) }, 200, nil},
@@ -258,9 +258,9 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 		{"the second", login("username", "bob", "password", "2"), 400, []string{ofLogin("invalid_grant"), client, ofCheck("user", "compared"), ofHash}},
 		{"the third", login("username", "bob", "password", "3"), 400, []string{ofLogin("invalid_grant"), client, ofCheck("user", "compared"), ofHash}},
 		{"one too many", login("username", "bob"), 429, []string{ofLogin("temporarily_unavailable"), client, ofCheck("user", "throttled"), ofLimit("pair")}},
-		{"a wrong secret", login("client_id", "other", "client_secret", "1"), 401, []string{ofLogin("invalid_client"), client}},
-		{"a second one", login("client_id", "other", "client_secret", "2"), 401, []string{ofLogin("invalid_client"), client}},
-		{"a third one", login("client_id", "other", "client_secret", "3"), 401, []string{ofLogin("invalid_client"), client}},
+		{"a wrong secret", login("client_id", "other", "client_secret", "1"), 400, []string{ofLogin("invalid_client"), client}},
+		{"a second one", login("client_id", "other", "client_secret", "2"), 400, []string{ofLogin("invalid_client"), client}},
+		{"a third one", login("client_id", "other", "client_secret", "3"), 400, []string{ofLogin("invalid_client"), client}},
 		{"one secret too many", login("client_id", "other", "client_secret", "other-secret"), 429, []string{ofLogin("temporarily_unavailable"), ofCheck("client", "throttled"), ofLimit("pair")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -111,7 +111,7 @@ func TestARightPasswordIsNotHashedAgain(t *testing.T) {
 	})
 	s.wantChecks("client", 1, 0, "a wrong secret", func() {
 		for range 2 {
-			s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "wrong").want(t, 401, "invalid_client")
+			s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "wrong").want(t, 400, "invalid_client")
 		}
 	})
 	s.reload("", s.config)

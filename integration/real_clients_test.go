@@ -98,7 +98,7 @@ func TestXOAuth2Refreshes(t *testing.T) {
 
 func TestXOAuth2UnderstandsRefusals(t *testing.T) {
 	s := startCheap(t, realSite)
-	for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
+	for style, status := range map[oauth2.AuthStyle]int{oauth2.AuthStyleInHeader: 401, oauth2.AuthStyleInParams: 400} {
 		config := oauth2.Config{
 			ClientID: "web", ClientSecret: "web-secret",
 			Endpoint: oauth2.Endpoint{TokenURL: s.url("/token"), AuthStyle: style},
@@ -111,7 +111,7 @@ func TestXOAuth2UnderstandsRefusals(t *testing.T) {
 		config.ClientSecret = "wrong"
 		_, err = config.PasswordCredentialsToken(t.Context(), "alice", "correct horse")
 		refusal, ok = errors.AsType[*oauth2.RetrieveError](err)
-		if !ok || refusal.ErrorCode != "invalid_client" || refusal.Response.StatusCode != 401 {
+		if !ok || refusal.ErrorCode != "invalid_client" || refusal.Response.StatusCode != status {
 			t.Errorf("a wrong secret gives %v", err)
 		}
 	}

@@ -57,7 +57,7 @@ func recipeHandleErrors(t *testing.T, blocks map[string]block) {
 		t.Errorf("got %d %q %v", a.status, a.body, a.header)
 	}
 	r.login("alice", "wrong").want(t, 400, "invalid_grant")
-	if a := r.login("alice", "correct horse", "client_secret", "wrong"); a.status != 401 || a.text(t, "error") != "invalid_client" {
+	if a := r.login("alice", "correct horse", "client_secret", "wrong"); a.status != 400 || a.text(t, "error") != "invalid_client" {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
 

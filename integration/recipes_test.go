@@ -288,7 +288,7 @@ func recipeCORS(t *testing.T, blocks map[string]block) {
 		readable bool
 	}{
 		{"success", r.loginRequest("Origin: " + origin), 200, true},
-		{"wrong secret", r.request("POST", "/token", "grant_type=password&client_id=web&client_secret=x", "Origin: "+origin), 401, true},
+		{"wrong secret", r.request("POST", "/token", "grant_type=password&client_id=web&client_secret=x", "Origin: "+origin), 400, true},
 		{"no grant_type", r.request("POST", "/token", "a=b", "Origin: "+origin), 400, true},
 		{"wrong method", r.request("GET", "/token", "", "Origin: "+origin), 405, true},
 		{"the keys", r.request("GET", "/token/jwks", "", "Origin: "+origin), 200, true},

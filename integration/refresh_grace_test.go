@@ -58,7 +58,7 @@ func TestRefreshWithinTheGrace(t *testing.T) {
 		first := web.login(t, "alice")
 		next := web.refreshed(t, first.refresh)
 		s.as("other").refresh(first.refresh).want(t, 400, "invalid_grant")
-		s.public("web").refresh(first.refresh).want(t, 401, "invalid_client")
+		s.public("web").refresh(first.refresh).want(t, 400, "invalid_client")
 		web.wantGoing(t, next)
 	})
 	t.Run("J8: a session that was revoked gets no retry", func(t *testing.T) {

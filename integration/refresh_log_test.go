@@ -32,7 +32,7 @@ func TestRefreshRefusalsInTheLog(t *testing.T) {
 		{"garbage", func() answer { return web.refresh("garbage-in-the-form") }, "refresh_token_malformed", "info", 400, nil, nil},
 		{"another client's token", func() answer { return s.as("other").refresh(live.refresh) }, "refresh_token_of_another_client", "info", 400, nil, nil},
 		{"a wider scope", func() answer { return web.refresh(live.refresh, "scope", "read write") }, "scope_not_granted", "info", 400, "u-2", sid(live)},
-		{"a wrong secret", func() answer { return web.refresh(live.refresh, "client_secret", "wrong") }, "wrong_client_secret", "info", 401, nil, nil},
+		{"a wrong secret", func() answer { return web.refresh(live.refresh, "client_secret", "wrong") }, "wrong_client_secret", "info", 400, nil, nil},
 		{"a client that may not refresh", func() answer { return s.as("logins").refresh(live.refresh) }, "grant_not_allowed", "info", 400, nil, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -82,11 +82,11 @@ func TestRefreshRequestsThatConsumeNothing(t *testing.T) {
 		{"G1: refresh_token absent", web, []string{"refresh_token", ""}, "", 400, "invalid_request"},
 		{"G3: another client's token", s.as("other"), nil, "", 400, "invalid_grant"},
 		{"G3: a public client that has got hold of it", s.public("cli"), nil, "", 400, "invalid_grant"},
-		{"G4: no secret", s.public("web"), nil, "", 401, "invalid_client"},
-		{"G4: a wrong secret", web, []string{"client_secret", "wrong"}, "", 401, "invalid_client"},
+		{"G4: no secret", s.public("web"), nil, "", 400, "invalid_client"},
+		{"G4: a wrong secret", web, []string{"client_secret", "wrong"}, "", 400, "invalid_client"},
 		{"G4: a wrong secret by Basic", s.public(""), []string{"client_id", ""}, basic("web", "wrong"), 401, "invalid_client"},
 		{"G4: no client at all", web, []string{"client_id", "", "client_secret", ""}, "", 401, "invalid_client"},
-		{"G4: an unknown client", web, []string{"client_id", "nobody"}, "", 401, "invalid_client"},
+		{"G4: an unknown client", web, []string{"client_id", "nobody"}, "", 400, "invalid_client"},
 		{"G4: two ways to authenticate", web, nil, basic("web", "web-secret"), 400, "invalid_request"},
 		{"D6: a client that may not refresh", s.as("logins"), nil, "", 400, "unauthorized_client"},
 		{"G5: a scope that the login did not have", web, []string{"scope", "read write"}, "", 400, "invalid_scope"},
@@ -192,7 +192,7 @@ func TestRefreshReuseEndsTheSession(t *testing.T) {
 	t.Run("G4: nor does somebody without the secret", func(t *testing.T) {
 		first := s.web().login(t, "alice")
 		next := s.web().refreshed(t, first.refresh)
-		s.public("web").refresh(first.refresh).want(t, 401, "invalid_client")
+		s.public("web").refresh(first.refresh).want(t, 400, "invalid_client")
 		s.web().wantGoing(t, next)
 	})
 }

@@ -189,7 +189,7 @@ func TestRefreshFollowsTheClients(t *testing.T) {
 		}
 	})
 	t.Run("a client that was removed does not refresh", func(t *testing.T) {
-		client("removed").refresh(sessions["removed"].refresh).want(t, 401, "invalid_client")
+		client("removed").refresh(sessions["removed"].refresh).want(t, 400, "invalid_client")
 	})
 	t.Run("D6: nor does one that may only log in now, and its tokens are introspected as what they are", func(t *testing.T) {
 		client("logins-only").refresh(sessions["logins-only"].refresh).want(t, 400, "unauthorized_client")

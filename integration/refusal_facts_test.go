@@ -88,8 +88,8 @@ func TestShadowPutsTheReasonIntoTheAccessLog(t *testing.T) {
 }
 
 func TestARefusalAtTheEndpointSaysWhatToDo(t *testing.T) {
-	const remedy = "in the Basic header both halves are form-urlencoded: + must be sent as %2B, % as %25"
-	s := startLog(t, "")
+	const remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
+	s := startLog(t, "throttle off")
 	for _, test := range []struct {
 		name, path, form string
 		headers          []string
@@ -97,13 +97,18 @@ func TestARefusalAtTheEndpointSaysWhatToDo(t *testing.T) {
 		want             map[string]any
 	}{
 		{"a wrong secret by Basic", "/token", userForm(), []string{basic("web", "a+b")}, 401, map[string]any{"reason": "wrong_client_secret", "remedy": remedy, "endpoint": "token"}},
-		{"a bad escape by Basic", "/token", userForm(), []string{basic("web", "100%")}, 401, map[string]any{"reason": "basic_malformed", "remedy": remedy}},
-		{"another scheme", "/token", userForm(), []string{"Authorization: Bearer x"}, 401, map[string]any{"reason": "basic_malformed", "remedy": nil}},
-		{"a wrong secret in the body", "/token", loginForm("client_secret", "wrong"), nil, 401, map[string]any{"reason": "wrong_client_secret", "remedy": nil}},
+		{"a bad escape by Basic", "/token", userForm(), []string{basic("web", "100%")}, 401, map[string]any{"reason": "wrong_client_secret", "remedy": remedy}},
+		{"an escape in the id only", "/token", userForm(), []string{basic("w%65b", "x")}, 401, map[string]any{"reason": "wrong_client_secret", "remedy": remedy}},
+		{"a + in the base64 only", "/token", userForm(), []string{authorization("Basic", "web:\u00bb>>\u07ff")}, 401, map[string]any{"reason": "wrong_client_secret", "remedy": nil}},
+		{"a plain wrong secret by Basic", "/token", userForm(), []string{basic("web", "wrong")}, 401, map[string]any{"reason": "wrong_client_secret", "remedy": nil}},
+		{"bytes that are no text by Basic, with a +", "/token", userForm(), []string{basic("web", "a+\xff")}, 401, map[string]any{"reason": "basic_malformed", "remedy": remedy}},
+		{"bytes that are no text by Basic", "/token", userForm(), []string{basic("web", "a\xff")}, 401, map[string]any{"reason": "basic_malformed", "remedy": nil}},
+		{"another scheme", "/token", userForm(), []string{"Authorization: Digest x+%"}, 401, map[string]any{"reason": "basic_malformed", "remedy": nil}},
+		{"a wrong secret in the body", "/token", loginForm("client_secret", "wrong"), nil, 400, map[string]any{"reason": "wrong_client_secret", "remedy": nil}},
 		{"an unknown client by Basic", "/token", userForm(), []string{basic("nobody", "a+b")}, 401, map[string]any{"reason": "unknown_client", "remedy": nil}},
 		{"a scope that the client may not ask for", "/token", loginForm("scope", "hunter2"), nil, 400, map[string]any{"reason": "scope_not_allowed", "scope_allowed": "read write"}},
 		{"no scope that the user may have", "/token", loginForm("username", "bob"), nil, 400, map[string]any{"reason": "scope_not_users", "scope_allowed": "other"}},
-		{"another endpoint", "/token/revoke", "client_id=web&client_secret=wrong&token=x", nil, 401, map[string]any{"endpoint": "revoke"}},
+		{"another endpoint", "/token/revoke", "client_id=web&client_secret=wrong&token=x", nil, 400, map[string]any{"endpoint": "revoke"}},
 		{"no endpoint", "/token/x", "a=b", nil, 404, map[string]any{"endpoint": "none"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

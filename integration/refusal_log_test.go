@@ -58,11 +58,11 @@ func TestARefusalIsOneLogLine(t *testing.T) {
 		{"no grant_type", loginForm("grant_type", ""), "missing_grant_type", "invalid_request", 400, nil, nil, nil},
 		{"an unknown grant_type, which may be anything", loginForm("grant_type", "correct horse"), "grant_type", "unsupported_grant_type", 400, nil, nil, nil},
 		{"no client", userForm(), "no_client", "invalid_client", 401, nil, nil, "password"},
-		{"an unknown client", loginForm("client_id", "web-secret"), "unknown_client", "invalid_client", 401, nil, nil, "password"},
+		{"an unknown client", loginForm("client_id", "web-secret"), "unknown_client", "invalid_client", 400, nil, nil, "password"},
 		{"a grant that is not the client's", loginForm("client_id", "nogrant"), "grant_not_allowed", "unauthorized_client", 400, "nogrant", nil, "password"},
 		{"no username", loginForm("username", ""), "missing_username", "invalid_request", 400, "web", nil, "password"},
 		{"no password", loginForm("password", ""), "missing_password", "invalid_request", 400, "web", nil, "password"},
-		{"a malformed scope", loginForm("scope", "a  b"), "scope_malformed", "invalid_scope", 400, "web", nil, "password"},
+		{"a malformed scope", loginForm("scope", "a\tb"), "scope_malformed", "invalid_scope", 400, "web", nil, "password"},
 		{"an unknown scope", loginForm("scope", "correct"), "scope_not_allowed", "invalid_scope", 400, "web", nil, "password"},
 		{"an unknown user", loginForm("username", "nobody"), "unknown_user", "invalid_grant", 400, "web", nil, "password"},
 		{"a wrong password", loginForm("password", "wrong"), "wrong_password", "invalid_grant", 400, "web", "alice", "password"},
@@ -306,7 +306,7 @@ func TestARefusedClientThatExistsIsInTheLog(t *testing.T) {
 		"a public client with a secret": loginForm("client_id", "cli"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s.post("/token", form).want(t, 401, "invalid_client")
+			s.post("/token", form).want(t, 400, "invalid_client")
 			lines := s.refusals()
 			if id := lines[len(lines)-1]["client_id"]; id == nil {
 				t.Errorf("client_id is not there: %v", lines[len(lines)-1])

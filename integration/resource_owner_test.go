@@ -101,7 +101,7 @@ func TestResourceOwner(t *testing.T) {
 	t.Run("C16: no password, secret or token in the log", func(t *testing.T) {
 		token := s.login("alice", "correct horse").text(t, "access_token")
 		s.login("alice", "hunter2-typed-wrong").want(t, 400, "invalid_grant")
-		s.login("alice", "correct horse", "client_secret", "guessed-client-secret").want(t, 401, "invalid_client")
+		s.login("alice", "correct horse", "client_secret", "guessed-client-secret").want(t, 400, "invalid_client")
 		// all but the line in which Caddy itself prints its config, at debug: the reason to
 		// write secrets as placeholders
 		lines := s.logged(func(line map[string]any) bool { return line["msg"] != "adjusted config" })

@@ -50,14 +50,14 @@ func TestRevokeAndIntrospectMethods(t *testing.T) {
 		})
 	}
 	t.Run("paths are matched as Caddy matches them", func(t *testing.T) {
-		for _, path := range []string{"/TOKEN/Introspect", "//token//introspect", "/token/introspect?x=1", "/token/%69ntrospect"} {
+		for _, path := range []string{"/TOKEN/Introspect", "//token//introspect", "/token/introspect?x=1", "/token/%69ntrospect", "/token/introspect/", "/token/introspect//"} {
 			if a := s.post(path, web.form("token", session.access)); a.json["active"] != true {
 				t.Errorf("%s: got %d %s", path, a.status, a.body)
 			}
 		}
 	})
 	t.Run("what is below or beside them is no endpoint, and not the app's", func(t *testing.T) {
-		for _, path := range []string{"/token/revoke/", "/token/revoke/x", "/token/introspect/", "/token/revok", "/token/introspection", "/token/refresh"} {
+		for _, path := range []string{"/token/revoke/x", "/token/revoke/x/", "/token/introspect/revoke", "/token/revok", "/token/introspection", "/token/refresh"} {
 			a := s.post(path, web.form("token", session.refresh))
 			a.want(t, 404, "invalid_request")
 			wellFormedError(t, a)
@@ -105,8 +105,8 @@ func TestRevokeAndIntrospectRequestsThatAreRefused(t *testing.T) {
 			{"A13: not secure", "", r.form, []string{"X-Forwarded-Proto: http"}, 400, "invalid_request"},
 			{"A13: not secure, and nothing forged changes that", "", r.form, []string{"X-Forwarded-Proto: http", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-Host: localhost"}, 400, "invalid_request"},
 			{"no body", "", "", nil, 400, "invalid_request"},
-			{"E2: a client that is an attack", "", strings.Replace(r.form, "client_id=web", "client_id="+url.QueryEscape(marker), 1), nil, 401, "invalid_client"},
-			{"E2: a secret that is an attack", "", strings.Replace(r.form, "web-secret", url.QueryEscape(marker), 1), nil, 401, "invalid_client"},
+			{"E2: a client that is an attack", "", strings.Replace(r.form, "client_id=web", "client_id="+url.QueryEscape(marker), 1), nil, 400, "invalid_client"},
+			{"E2: a secret that is an attack", "", strings.Replace(r.form, "web-secret", url.QueryEscape(marker), 1), nil, 400, "invalid_client"},
 		} {
 			t.Run(test.name+", at "+r.name, func(t *testing.T) {
 				a := s.post(r.path+test.query, test.body, test.headers...)

@@ -153,9 +153,9 @@ func TestRevokeIsForTheClientThatOwnsTheToken(t *testing.T) {
 		{"J4: another confidential client", s.web(), s.as("other"), 400, "invalid_grant"},
 		{"J4: a public client, of a confidential one's token", s.web(), s.public("cli"), 400, "invalid_grant"},
 		{"J4: a confidential client, of a public one's token", s.public("cli"), s.web(), 400, "invalid_grant"},
-		{"J1: the client without its secret", s.web(), s.public("web"), 401, "invalid_client"},
-		{"J1: the client with a wrong secret", s.web(), oauthClient{s, "/token", "web", "wrong"}, 401, "invalid_client"},
-		{"J1: a public client with a secret", s.public("cli"), oauthClient{s, "/token", "cli", "secret"}, 401, "invalid_client"},
+		{"J1: the client without its secret", s.web(), s.public("web"), 400, "invalid_client"},
+		{"J1: the client with a wrong secret", s.web(), oauthClient{s, "/token", "web", "wrong"}, 400, "invalid_client"},
+		{"J1: a public client with a secret", s.public("cli"), oauthClient{s, "/token", "cli", "secret"}, 400, "invalid_client"},
 		{"J1: nobody", s.web(), s.public(""), 401, "invalid_client"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -82,10 +82,18 @@ func TestScopes(t *testing.T) {
 		{"F4: omitted, nothing where the client has an empty list", "none", "absent", "", ""},
 		{"F5: the same twice", "web", "absent", "read read", "read"},
 		{"F5: the same twice and another", "web", "absent", "read write read write", "read write"},
-		{"F5: a space before", "web", "absent", " read", invalid},
-		{"F5: a space behind", "web", "absent", "read ", invalid},
-		{"F5: two spaces between", "web", "absent", "read  write", invalid},
-		{"F5: a space alone", "web", "absent", " ", invalid},
+		{"F5: a space before", "web", "absent", " read", "read"},
+		{"F5: a space behind", "web", "absent", "read ", "read"},
+		{"F5: two spaces between", "web", "absent", "read  write", "read write"},
+		{"F5: a space alone is none", "web", "absent", " ", "read write"},
+		{"F5: spaces alone are none, for a client with default_scopes", "default", "absent", "   ", "write"},
+		{"F5: spaces everywhere, and one twice", "web", "absent", "   write   read write  ", "write read"},
+		{"F5: 60,000 spaces", "web", "absent", "read" + strings.Repeat(" ", 60000) + "write", "read write"},
+		{"F5: a scope that is not allowed among spaces", "web", "absent", "  admin  ", invalid},
+		{"F5: a tab alone", "web", "absent", "\t", invalid},
+		{"F5: a tab behind a space", "web", "absent", "read \t", invalid},
+		{"F5: a line feed before", "web", "absent", "\r\nread", invalid},
+		{"F5: an ideographic space", "web", "absent", "\u3000", invalid},
 		{"F6: narrowed to the user's", "web", "reader", "read write", "read"},
 		{"F6: narrowed to the user's in any order", "web", "reader", "write read", "read"},
 		{"F6: omitted and narrowed to the user's", "web", "reader", "", "read"},
@@ -122,8 +130,8 @@ func TestScopes(t *testing.T) {
 		{"F3: beyond the client with a wrong password", "absent", "wrong", "admin", "invalid_scope"},
 		{"F3: beyond the client with the right password", "absent", "password", "admin", "invalid_scope"},
 		{"F3: beyond the client for an unknown user", "nobody", "wrong", "admin", "invalid_scope"},
-		{"F3: malformed with a wrong password", "absent", "wrong", "read ", "invalid_scope"},
-		{"F3: malformed for an unknown user", "nobody", "wrong", "read ", "invalid_scope"},
+		{"F3: malformed with a wrong password", "absent", "wrong", "read\t", "invalid_scope"},
+		{"F3: malformed for an unknown user", "nobody", "wrong", "read\t", "invalid_scope"},
 		{"F6: beyond the user with a wrong password", "reader", "wrong", "write", "invalid_grant"},
 		{"F6: beyond a user with an empty list, with a wrong password", "none", "wrong", "read", "invalid_grant"},
 		{"F6: beyond a user with an empty list, omitted, with a wrong password", "none", "wrong", "", "invalid_grant"},
@@ -134,11 +142,11 @@ func TestScopes(t *testing.T) {
 			login("web", test.user, test.password, "scope", test.scope).want(t, 400, test.code)
 		})
 	}
-	for _, scope := range []string{"read", "admin", "unknown", "read "} {
+	for _, scope := range []string{"read", "admin", "unknown", "read\t"} {
 		t.Run("F3: nobody learns about the scope "+scope+" before the client is authenticated", func(t *testing.T) {
-			s.login("absent", "password", "client_secret", "wrong", "scope", scope).want(t, 401, "invalid_client")
-			s.login("absent", "password", "client_id", "unknown", "scope", scope).want(t, 401, "invalid_client")
-			s.login("absent", "password", "client_secret", "", "scope", scope).want(t, 401, "invalid_client")
+			s.login("absent", "password", "client_secret", "wrong", "scope", scope).want(t, 400, "invalid_client")
+			s.login("absent", "password", "client_id", "unknown", "scope", scope).want(t, 400, "invalid_client")
+			s.login("absent", "password", "client_secret", "", "scope", scope).want(t, 400, "invalid_client")
 		})
 	}
 

@@ -41,11 +41,11 @@ func TestSourcesAreAskedInOrder(t *testing.T) {
 		{"the second source", "web", "web-secret", "carl", "json", 200, ""},
 		{"the third source", "web", "web-secret", "dave", "htpasswd", 200, ""},
 		{"an id is not a username", "web", "web-secret", "c-1", "json", 400, "invalid_grant"},
-		{"a client's secret of a later source", "web", "hidden", "carl", "json", 401, "invalid_client"},
+		{"a client's secret of a later source", "web", "hidden", "carl", "json", 400, "invalid_client"},
 		{"a client of the second source", "second", "json", "carl", "json", 200, ""},
-		{"a client's secret of the third source", "second", "hidden", "carl", "json", 401, "invalid_client"},
+		{"a client's secret of the third source", "second", "hidden", "carl", "json", 400, "invalid_client"},
 		{"a client of the third source", "third", "htpasswd", "dave", "htpasswd", 200, ""},
-		{"a user is not a client", "carl", "json", "carl", "json", 401, "invalid_client"},
+		{"a user is not a client", "carl", "json", "carl", "json", 400, "invalid_client"},
 		{"a client is not a user", "web", "web-secret", "third", "htpasswd", 400, "invalid_grant"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,12 +169,12 @@ func TestClientsInAFile(t *testing.T) {
 		}
 	})
 	t.Run("B8: false for public needs the secret", func(t *testing.T) {
-		s.login("alice", "password", "client_id", "full", "client_secret", "").want(t, 401, "invalid_client")
-		s.login("alice", "password", "client_id", "full", "client_secret", hash).want(t, 401, "invalid_client")
+		s.login("alice", "password", "client_id", "full", "client_secret", "").want(t, 400, "invalid_client")
+		s.login("alice", "password", "client_id", "full", "client_secret", hash).want(t, 400, "invalid_client")
 	})
 	t.Run("B10: public", func(t *testing.T) {
 		s.login("alice", "password", "client_id", "open", "client_secret", "").want(t, 200, "")
-		s.login("alice", "password", "client_id", "open", "client_secret", "x").want(t, 401, "invalid_client")
+		s.login("alice", "password", "client_id", "open", "client_secret", "x").want(t, 400, "invalid_client")
 	})
 	t.Run("B18: no grants at all", func(t *testing.T) {
 		s.login("alice", "password", "client_id", "barred", "client_secret", "").want(t, 400, "unauthorized_client")

@@ -104,7 +104,7 @@ func TestOnlyAClientThatMayAndHasAuthenticatedNamesAnAddress(t *testing.T) {
 		s := startThrottle(t, "")
 		form := func() string { return loginForm("client_id", "portal", "client_secret", wrong()) }
 		for n := range 5 {
-			s.from(stranger(1), form(), header(n)).want(t, 401, "invalid_client")
+			s.from(stranger(1), form(), header(n)).want(t, 400, "invalid_client")
 			if line := s.lastRefusal(); line["end_user_ip"] != nil {
 				t.Errorf("it is in the log: %v", line)
 			}
@@ -115,7 +115,7 @@ func TestOnlyAClientThatMayAndHasAuthenticatedNamesAnAddress(t *testing.T) {
 	})
 	t.Run("one without a secret", func(t *testing.T) {
 		s := startThrottle(t, "")
-		s.from(stranger(1), loginForm("client_id", "portal", "client_secret", ""), header(1)).want(t, 401, "invalid_client")
+		s.from(stranger(1), loginForm("client_id", "portal", "client_secret", ""), header(1)).want(t, 400, "invalid_client")
 		if line := s.lastRefusal(); line["end_user_ip"] != nil {
 			t.Errorf("it is in the log: %v", line)
 		}
@@ -161,7 +161,7 @@ func TestGuessesOfAClientSecretAreThrottled(t *testing.T) {
 			s := startThrottle(t, "")
 			for n := range 5 {
 				a := s.fromTo(stranger(1), path, loginForm("client_secret", fmt.Sprint("wrong", n), "token", "x"))
-				a.want(t, 401, "invalid_client")
+				a.want(t, 400, "invalid_client")
 			}
 			s.from(stranger(1), loginForm("client_secret", "wrong")).throttled(t, 30)
 			s.wantLimit("pair")
@@ -180,7 +180,7 @@ func TestGuessesOfAClientSecretDoNotCloseTheClient(t *testing.T) {
 	s := startThrottle(t, "throttle {\nfailures 2\naccount_ceiling 3\n}")
 	for n := range 20 {
 		for range 2 {
-			s.from(stranger(n), loginForm("client_secret", wrong())).want(t, 401, "invalid_client")
+			s.from(stranger(n), loginForm("client_secret", wrong())).want(t, 400, "invalid_client")
 		}
 		s.from(stranger(n), loginForm()).throttled(t, 30)
 	}
@@ -188,7 +188,7 @@ func TestGuessesOfAClientSecretDoNotCloseTheClient(t *testing.T) {
 	s.from(stranger(30), loginForm()).want(t, 200, "")
 	// where it has authenticated, nor does a burnt address
 	for n := range 20 {
-		s.from(backEnd, loginForm("client_id", fmt.Sprint("nobody", n), "client_secret", "wrong")).want(t, 401, "invalid_client")
+		s.from(backEnd, loginForm("client_id", fmt.Sprint("nobody", n), "client_secret", "wrong")).want(t, 400, "invalid_client")
 	}
 	s.from(backEnd, loginForm("client_id", "mobile", "client_secret", "mobile-secret")).throttled(t, 30)
 	s.wantLimit("address")
@@ -201,7 +201,7 @@ func TestAllClientsAreThrottledAlike(t *testing.T) {
 	play := func(peer, id string) (answers []string) {
 		for range 5 {
 			a := s.from(peer, loginForm("client_id", id, "client_secret", wrong()))
-			a.want(t, 401, "invalid_client")
+			a.want(t, 400, "invalid_client")
 			answers = append(answers, a.comparable())
 		}
 		a := s.from(peer, loginForm("client_id", id, "client_secret", "wrong"))
@@ -226,7 +226,7 @@ func TestAClientAndAUserOfOneNameAreNotOne(t *testing.T) {
 	s.appLogin(backEnd, "web", "wrong").throttled(t, 30)
 	s.from(backEnd, loginForm()).want(t, 200, "")
 	for range 5 {
-		s.from(home, loginForm("client_id", "alice", "client_secret", wrong())).want(t, 401, "invalid_client")
+		s.from(home, loginForm("client_id", "alice", "client_secret", wrong())).want(t, 400, "invalid_client")
 	}
 	s.appLogin(home, "alice", "correct horse").want(t, 200, "")
 }

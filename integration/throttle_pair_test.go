@@ -146,7 +146,7 @@ func TestThrottleOff(t *testing.T) {
 	s := startThrottle(t, "throttle off")
 	wrongLogins(t, 60, func(password string) answer { return s.appLogin(home, "alice", password) })
 	for range 20 {
-		s.from(home, loginForm("client_secret", "wrong")).want(t, 401, "invalid_client")
+		s.from(home, loginForm("client_secret", "wrong")).want(t, 400, "invalid_client")
 	}
 	s.appLogin(home, "alice", "correct horse").want(t, 200, "")
 	s.from(home, loginForm()).want(t, 200, "")

@@ -47,7 +47,7 @@ func TestABurstGetsNoMoreTriesThanTheLimit(t *testing.T) {
 	got := s.atOnce(40, func(i int) (answer, error) {
 		return s.attempt("bob", "correct horse", "client_id", "mobile", "client_secret", fmt.Sprint("wrong", i))
 	})
-	if got[401] != 5 || got[429] != 35 {
+	if got[400] != 5 || got[429] != 35 {
 		t.Errorf("client secrets: %v, want 5 tries and 35 refusals", got)
 	}
 }

@@ -17,10 +17,9 @@ type flights struct {
 
 // flight is one comparison, in a goroutine of its own.
 type flight struct {
-	done    chan struct{} // closed when what follows is there
-	matches bool
-	hashing time.Duration
-	err     error
+	done   chan struct{} // closed when what follows is there
+	result Result
+	err    error
 
 	cancel  context.CancelFunc
 	waiting int  // guarded by flights.mu, as are the next two
@@ -29,7 +28,7 @@ type flight struct {
 }
 
 // comparison waits for its turn, asks the flight whether to begin, and compares.
-type comparison func(ctx context.Context, begin func() bool) (matches bool, hashing time.Duration, err error)
+type comparison func(ctx context.Context, begin func() bool) (Result, error)
 
 // join takes part in the flight of that digest, or starts it. The caller leaves it in the end.
 func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined bool) {
@@ -51,7 +50,7 @@ func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined b
 				f.err = fmt.Errorf("comparing a password: [PANIC] %T\n%s", p, debug.Stack())
 			}
 		}()
-		f.matches, f.hashing, f.err = compare(ctx, func() bool { return s.begin(f) })
+		f.result, f.err = compare(ctx, func() bool { return s.begin(f) })
 	}()
 	return f, false
 }
@@ -110,5 +109,5 @@ func (s *flights) claim(f *flight) time.Duration {
 		return 0
 	}
 	f.claimed = true
-	return f.hashing
+	return f.result.Hashing
 }

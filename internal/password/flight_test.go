@@ -27,13 +27,13 @@ func TestAFlightIsSharedUntilItHasLanded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFlights()
 		var compared atomic.Int32
-		compare := func(_ context.Context, begin func() bool) (bool, time.Duration, error) {
+		compare := func(_ context.Context, begin func() bool) (Result, error) {
 			if !begin() {
 				t.Error("nobody waits")
 			}
 			compared.Add(1)
 			time.Sleep(time.Second)
-			return true, time.Second, nil
+			return Result{Matches: true, Hashing: time.Second}, nil
 		}
 		var started, told atomic.Int32
 		var all sync.WaitGroup
@@ -48,8 +48,8 @@ func TestAFlightIsSharedUntilItHasLanded(t *testing.T) {
 				if s.claim(f) > 0 {
 					told.Add(1)
 				}
-				if !f.matches || f.err != nil {
-					t.Error("another result:", f.matches, f.err)
+				if !f.result.Matches || f.err != nil {
+					t.Error("another result:", f.result.Matches, f.err)
 				}
 			})
 		}
@@ -79,10 +79,10 @@ func TestAFlightEndsWithItsLastCallerNotWithItsFirst(t *testing.T) {
 		s := newFlights()
 		d := attemptDigest{1}
 		ended := make(chan error, 1)
-		wait := func(ctx context.Context, _ func() bool) (bool, time.Duration, error) { // at the gate
+		wait := func(ctx context.Context, _ func() bool) (Result, error) { // at the gate
 			<-ctx.Done()
 			ended <- ctx.Err()
-			return false, 0, ctx.Err()
+			return Result{}, ctx.Err()
 		}
 		first, _ := s.join(d, wait)
 		second, joined := s.join(d, wait)
@@ -101,7 +101,7 @@ func TestAFlightEndsWithItsLastCallerNotWithItsFirst(t *testing.T) {
 			t.Error("the second cannot give up")
 		}
 		s.at(t, 0, "nobody waits")
-		third, joined := s.join(d, func(context.Context, func() bool) (bool, time.Duration, error) { return true, 1, nil })
+		third, joined := s.join(d, func(context.Context, func() bool) (Result, error) { return Result{Matches: true, Hashing: 1}, nil })
 		if joined {
 			t.Error("it joined a flight that nobody waited for")
 		}
@@ -110,7 +110,7 @@ func TestAFlightEndsWithItsLastCallerNotWithItsFirst(t *testing.T) {
 			t.Error("ended:", err)
 		}
 		s.at(t, 0, "the third has landed, and the end of the first took nothing of it away")
-		if <-third.done; !third.matches {
+		if <-third.done; !third.result.Matches {
 			t.Error("the third has another's result")
 		}
 		s.leave(d, third)
@@ -122,12 +122,12 @@ func TestNobodyGivesUpOnceTheHashIsBeingMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFlights()
 		d := attemptDigest{1}
-		f, _ := s.join(d, func(ctx context.Context, begin func() bool) (bool, time.Duration, error) {
+		f, _ := s.join(d, func(ctx context.Context, begin func() bool) (Result, error) {
 			if !begin() {
 				t.Error("the caller is there")
 			}
 			time.Sleep(time.Second)
-			return true, time.Second, ctx.Err()
+			return Result{Matches: true, Hashing: time.Second}, ctx.Err()
 		})
 		synctest.Wait()
 		if s.giveUp(d, f) {
@@ -135,8 +135,8 @@ func TestNobodyGivesUpOnceTheHashIsBeingMade(t *testing.T) {
 		}
 		<-f.done
 		s.leave(d, f)
-		if !f.matches || f.err != nil {
-			t.Error("the result:", f.matches, f.err)
+		if !f.result.Matches || f.err != nil {
+			t.Error("the result:", f.result.Matches, f.err)
 		}
 	})
 }
@@ -146,10 +146,10 @@ func TestNoHashIsMadeForNobody(t *testing.T) {
 		s := newFlights()
 		d := attemptDigest{1}
 		begins := make(chan bool, 1)
-		f, _ := s.join(d, func(_ context.Context, begin func() bool) (bool, time.Duration, error) {
+		f, _ := s.join(d, func(_ context.Context, begin func() bool) (Result, error) {
 			time.Sleep(time.Second) // at the gate, where it is served at the moment when it is given up
 			begins <- begin()
-			return false, 0, context.Canceled
+			return Result{}, context.Canceled
 		})
 		if !s.giveUp(d, f) {
 			t.Fatal("it does not give up")
@@ -167,14 +167,14 @@ func TestAPanicIsAnErrorOfAllWhoWait(t *testing.T) {
 		var all sync.WaitGroup
 		for range 3 {
 			all.Go(func() {
-				f, _ := s.join(d, func(context.Context, func() bool) (bool, time.Duration, error) {
+				f, _ := s.join(d, func(context.Context, func() bool) (Result, error) {
 					time.Sleep(time.Second)
 					panic("hunter2")
 				})
 				defer s.leave(d, f)
 				<-f.done
-				if f.err == nil || f.matches || !strings.Contains(f.err.Error(), "[PANIC] string") || strings.Contains(f.err.Error(), "hunter2") {
-					t.Error("the result:", f.matches, f.err)
+				if f.err == nil || f.result.Matches || !strings.Contains(f.err.Error(), "[PANIC] string") || strings.Contains(f.err.Error(), "hunter2") {
+					t.Error("the result:", f.result.Matches, f.err)
 				}
 			})
 		}

@@ -42,6 +42,10 @@ type Attempt struct {
 	// Keep says that a match counts. Others are never remembered, so that one for a user who is disabled, or for a
 	// decoy, costs what a wrong password costs.
 	Keep bool
+
+	// Or is another reading of what was presented, where it has two: the same attempt, which one comparison answers in
+	// one turn at the gate. Its Key, First and Or mean nothing.
+	Or *Attempt
 }
 
 // Format writes whose password it is and what it costs for every verb, so that no log line and no error holds a password
@@ -51,17 +55,32 @@ func (a Attempt) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "%s, %s", a.Kind, 
 // Result is how a comparison came out.
 type Result struct {
 	Matches bool
+	Or      bool // it is Attempt.Or that matches
 	Cached  bool // it was not hashed, since the same had matched before
 	Joined  bool // it was not hashed, since the same was being hashed for somebody else
 
-	// Hashing is how long the hash took, without the wait at the gate. Of those who share one hash one is told, the
-	// others have 0.
+	// Hashing is how long the hash took, without the wait at the gate: of two readings that of the first which is not a
+	// keyed digest. Of those who share one hash one is told, the others have 0.
 	Hashing time.Duration
 }
 
 // AtOnce is Verify as far as it takes some microseconds: keyed digests, and what is remembered. Else the result is not
 // known. Key and First are not needed.
 func (v *Verifier) AtOnce(a Attempt) (result Result, known bool) {
+	result, known = v.atOnce(a)
+	if a.Or == nil || result.Matches {
+		return result, known
+	}
+	or, orKnown := v.atOnce(*a.Or)
+	if or.Matches {
+		or.Or = true
+		return or, true
+	}
+	return Result{}, known && orKnown
+}
+
+// atOnce is AtOnce for one reading.
+func (v *Verifier) atOnce(a Attempt) (result Result, known bool) {
 	if a.Hash.Params().Cheap() {
 		return Result{Matches: a.Hash.Matches(a.Password)}, true
 	}
@@ -81,8 +100,8 @@ func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 
 // share hashes, or waits for an equal attempt that is being hashed.
 func (v *Verifier) share(ctx context.Context, a Attempt, d attemptDigest) (Result, error) {
-	f, joined := v.flights.join(d, func(ctx context.Context, begin func() bool) (bool, time.Duration, error) {
-		return v.hash(ctx, a, d, begin)
+	f, joined := v.flights.join(d, func(ctx context.Context, begin func() bool) (Result, error) {
+		return v.hash(ctx, a, begin)
 	})
 	select {
 	case <-f.done:
@@ -96,32 +115,53 @@ func (v *Verifier) share(ctx context.Context, a Attempt, d attemptDigest) (Resul
 	if f.err != nil {
 		return Result{}, f.err
 	}
-	return Result{Matches: f.matches, Joined: joined, Hashing: v.flights.claim(f)}, nil
+	result := f.result
+	result.Joined, result.Hashing = joined, v.flights.claim(f)
+	return result, nil
 }
 
 // hash waits for a slot of the gate, compares, and remembers a match before the flight lands, so that whoever comes at
 // that moment finds the one or the other. The line is that of whoever came first with this attempt: others who join have
 // the same name and the same password.
-func (v *Verifier) hash(ctx context.Context, a Attempt, d attemptDigest, begin func() bool) (bool, time.Duration, error) {
+func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (Result, error) {
 	acquire := v.gate.Acquire
 	if a.First {
 		acquire = v.gate.AcquireFirst
 	}
 	release, err := acquire(ctx, a.Key)
 	if err != nil {
-		return false, 0, err
+		return Result{}, err
 	}
 	defer release()
 	if !begin() {
-		return false, 0, context.Canceled // nobody is there to be told
+		return Result{}, context.Canceled // nobody is there to be told
 	}
+	var result Result
+	result.Matches, result.Hashing = v.compare(a)
+	if a.Or != nil && !result.Matches {
+		var hashing time.Duration
+		result.Or, hashing = v.compare(*a.Or)
+		result.Matches = result.Or
+		if result.Hashing == 0 {
+			result.Hashing = hashing
+		}
+	}
+	return result, nil
+}
+
+// compare hashes one reading, and remembers it if it matches. A keyed digest takes no time, and is not remembered.
+func (v *Verifier) compare(a Attempt) (matches bool, hashing time.Duration) {
 	begun := time.Now()
-	matches := a.Hash.Matches(a.Password)
-	hashing := max(1, time.Since(begun))
-	if matches && a.Keep {
-		v.cache.add(d)
+	matches = a.Hash.Matches(a.Password)
+	if a.Hash.Params().Cheap() {
+		return matches, 0
 	}
-	return matches, hashing, nil
+	hashing = max(1, time.Since(begun))
+	if matches && a.Keep {
+		a.Or = nil
+		v.cache.add(v.digest(a))
+	}
+	return matches, hashing
 }
 
 // Fingerprint stands for all that decides how an attempt comes out, Keep included: when a user who was disabled may log
@@ -131,6 +171,17 @@ func (v *Verifier) Fingerprint(a Attempt) [32]byte { return v.digest(a) }
 // digest is the fingerprint. Lengths precede the parts, so that none can run into the next. A changed hash makes another
 // digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
+	if a.Or == nil {
+		return v.digestOne(a)
+	}
+	first, or := v.digestOne(a), v.digestOne(*a.Or)
+	var d attemptDigest
+	v.key.Append(d[:0], first[:], or[:])
+	return d
+}
+
+// digestOne is digest for one reading.
+func (v *Verifier) digestOne(a Attempt) attemptDigest {
 	p := a.Hash.params
 	parts := [...]string{
 		a.Kind, a.Name, string(p.Scheme), a.Hash.text, string(a.Hash.salt), string(a.Hash.sum), a.Password,

@@ -239,10 +239,10 @@ func TestAHashThatIsBeingMadeIsWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	d := v.digest(a)
 	begun, goOn := make(chan bool), make(chan bool)
-	f, _ := v.flights.join(d, func(_ context.Context, begin func() bool) (bool, time.Duration, error) {
+	f, _ := v.flights.join(d, func(_ context.Context, begin func() bool) (Result, error) {
 		begun <- begin()
 		<-goOn
-		return true, time.Second, nil
+		return Result{Matches: true, Hashing: time.Second}, nil
 	})
 	<-begun
 	defer v.flights.leave(d, f)

@@ -27,6 +27,9 @@ type Attempt struct {
 	// is not.
 	Fingerprint Fingerprint
 
+	// Also is the fingerprint of another attempt that would be wrong if this one is, and is remembered with it. Zero: none.
+	Also Fingerprint
+
 	// SkipAccount keeps the attempt from counting for the account on its own, whatever the source, so that it has no
 	// ceiling: for clients, which a stranger could close for all their users.
 	SkipAccount bool

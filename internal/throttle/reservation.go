@@ -7,8 +7,8 @@ type Reservation struct {
 	flight   *flight // shared with those of the same guess
 	ended    bool
 
-	fingerprint Fingerprint
-	repeated    bool
+	fingerprint, also Fingerprint
+	repeated          bool
 }
 
 // Repeated says that the same was wrong a moment ago. The attempt was not counted and need not be made: its end is Fail.
@@ -26,6 +26,7 @@ func (r *Reservation) Fail() {
 	r.end(func() {
 		r.flight.fail()
 		t := r.throttle
+		t.repeats.add(r.flight.keys.pair, r.also, t.clock.passed)
 		t.repeats.add(r.flight.keys.pair, r.fingerprint, t.clock.passed)
 	})
 }

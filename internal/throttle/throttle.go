@@ -158,7 +158,7 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 		}
 	}
 	f.reservations++
-	return &Reservation{throttle: t, flight: f, fingerprint: a.Fingerprint}, nil
+	return &Reservation{throttle: t, flight: f, fingerprint: a.Fingerprint, also: a.Also}, nil
 }
 
 // Outcome is how an attempt ended that takes no time.
@@ -166,8 +166,8 @@ type Outcome struct {
 	Right bool // the password or secret
 	Known bool // whether it is known; if not, the attempt takes time
 
-	// Fingerprint is that of Attempt. An attempt that is right needs none.
-	Fingerprint Fingerprint
+	// Fingerprint and Also are those of Attempt. An attempt that is right needs none.
+	Fingerprint, Also Fingerprint
 }
 
 // Settlement is what became of an attempt that Settle was asked to make.
@@ -226,6 +226,7 @@ func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlem
 		return Repeated, f.refusal.orNil()
 	}
 	f.countFailure(now)
+	t.repeats.add(f.keys.pair, o.Also, now)
 	t.repeats.add(f.keys.pair, o.Fingerprint, now)
 	return Settled, f.refusal.orNil()
 }
