@@ -130,6 +130,14 @@ func (v *view) due(hours []string, now time.Time) (quick, slow, urgent []string)
 	return quick, slow, urgent
 }
 
+// isReadAsEmpty tells whether an hour was read, and had no entries.
+func (v *view) isReadAsEmpty(name string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	h := v.hours[name]
+	return h != nil && !h.read.IsZero() && h.entries == 0
+}
+
 // begun returns which reading anew this one belongs to, and how often the hour failed.
 func (v *view) begun(name string) (reading, failed int) {
 	v.mu.RLock()

@@ -65,6 +65,11 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	at := s.now()
 	v.forget(at)
 	hours, err := s.listTimesBesides(ctx, s.feedKey(""), hourLayout, v.known())
+	if err == nil && len(hours) == 0 && !v.isComplete() && s.memory.witnessed.Load() { // not the first start of all
+		if _, err = s.listKnown(ctx, s.feedKey("")); err == nil {
+			hours, err = s.listTimes(ctx, s.feedKey(""), hourLayout)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +133,11 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 	reading, _ := v.begun(hour)
 	began, entries, ended := time.Now(), 0, errors.New("it did not end")
 	defer func() { v.ended(hour, reading, began, entries, ended) }() // also of a storage that panics
-	names, err := s.list(ctx, s.feedKey(hour))
+	list := s.list
+	if !v.isReadAsEmpty(hour) {
+		list = s.listKnown
+	}
+	names, err := list(ctx, s.feedKey(hour))
 	if err != nil {
 		return err
 	}
