@@ -32,8 +32,8 @@ type placement struct {
 type passed struct {
 	checks    []*BearerAuth // of all requests, or of some
 	always    []*BearerAuth // of all requests
-	checked   bool          // each request has passed one of them, whichever
-	elsewhere bool          // another handler authenticates
+	checked   bool          // each request has passed one of them, or another that authenticates
+	elsewhere bool          // another handler authenticates all requests, or some
 	root      string        // of files, as the handler vars sets it
 	fixed     bool          // its path was replaced by one that says nothing of what was asked for
 }
@@ -169,7 +169,7 @@ func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placeme
 			at.always = append(slices.Clip(at.always), handler)
 			at.checked = true
 		case *caddyauth.Authentication:
-			at.elsewhere = true
+			at.elsewhere, at.checked = true, true
 		case *caddyhttp.VarsMiddleware:
 			if root, ok := (*handler)["root"].(string); ok {
 				at.root = root
@@ -185,7 +185,7 @@ func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placeme
 			at.passed = w.invoke(handler.Name, here)
 		case *reverseproxy.Handler:
 			if asksElsewhere(handler) {
-				at.elsewhere = true
+				at.elsewhere, at.checked = true, true
 			}
 			w.responses(handler.HandleResponse, here)
 		case *intercept.Intercept:

@@ -73,7 +73,7 @@ func (w *configWarnings) ofUpstreams() {
 		if w.enough(upstreamWarning) {
 			return
 		}
-		if !ok || p.checked || p.elsewhere || p.inErrors || asksElsewhere(proxy) {
+		if !ok || p.checked || p.elsewhere && len(p.checks) > 0 || p.inErrors || asksElsewhere(proxy) {
 			continue
 		}
 		for _, upstream := range upstreamsOf(proxy, p.root) {
