@@ -85,9 +85,10 @@ func (w *configWarnings) ofUpstreams() {
 			if len(p.checks) > 0 {
 				advice = "the matcher of a handle or route around the bearer_auth is Caddy's own, and others get here without it: put the bearer_auth outside, with a matcher of its own, or with open"
 			}
+			address, _, _ := strings.Cut(upstream, "\x00")
 			w.warn(upstreamWarning, p.place,
 				advice+"; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
-				zap.String("upstream", strings.TrimSuffix(upstream, "\x00")), zap.String("site", p.site()),
+				zap.String("upstream", address), zap.String("site", p.site()),
 				zap.String("bearer_auth", placement{handler: behind.checks[slices.IndexFunc(behind.checks, isOn)], place: behind.place}.where()))
 		}
 	}

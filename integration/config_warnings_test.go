@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -213,6 +214,11 @@ func TestConfigsThatLeaveSomethingOpen(t *testing.T) {
 
 func (w warned) check(t *testing.T, lines []map[string]any) {
 	t.Helper()
+	for _, line := range lines {
+		if upstream, _ := line["upstream"].(string); strings.ContainsFunc(upstream, unicode.IsControl) {
+			t.Errorf("the upstream is %q", upstream)
+		}
+	}
 	lines = slices.DeleteFunc(lines, func(line map[string]any) bool { return line["logger"] != "grant" }) // those of one setting
 	if w.want == "" {
 		if len(lines) > 0 {
