@@ -34,11 +34,7 @@ func readingsOf(u *url.URL) *readingSet {
 		return s
 	}
 	s.add(reading{u.Path, u.RawPath})
-	escaped := u.EscapedPath()
-	s.add(reading{path: withReserved(escaped)})
-	if strings.HasPrefix(escaped, "//") {
-		s.add(reading{path: withReserved(withoutAuthority(escaped))})
-	}
+	s.add(reading{path: withReserved(u.EscapedPath())})
 	for i := 0; i < len(s.list) && s.doubt == noDoubt; i++ {
 		path := s.list[i].path
 		for _, step := range readingSteps {
@@ -122,15 +118,6 @@ func isBlank(c rune) bool {
 }
 
 func isDotOrBlank(c rune) bool { return c == '.' || isBlank(c) }
-
-// withoutAuthority is what a parser of URLs leaves of a path that begins with two slashes.
-func withoutAuthority(escaped string) string {
-	escaped = strings.TrimLeft(escaped, "/")
-	if end := strings.IndexByte(escaped, '/'); end >= 0 {
-		return escaped[end:]
-	}
-	return "/"
-}
 
 // withReserved decodes a path as an app does that routes by the escaped one: what would
 // divide it stays escaped.
