@@ -198,3 +198,23 @@ func TestPathsThatARewriteLeft(t *testing.T) {
 		}
 	}
 }
+
+// Go escapes some marks that may stand in a path as they are. Escaped they are not plain,
+// and a matcher that compares the escaped path is asked for both spellings.
+func TestMarksInAPathHaveTwoSpellings(t *testing.T) {
+	for _, target := range []string{"/p(x)!/7", "/p%28x%29%21/7", "/p%28x%29%21;v/7", "/%2570(x)!/7", "/p(x)!%20/7"} {
+		u := parsedPath(t, target)
+		if isPlainPath(u) {
+			t.Errorf("%s is plain", target)
+		}
+		for _, want := range []string{"/p(x)!/7", "/p%28x%29%21/7"} {
+			if !slices.ContainsFunc(readingsOf(u).list, func(r reading) bool { return (&url.URL{Path: r.path, RawPath: r.raw}).EscapedPath() == want }) {
+				t.Errorf("%s is not read as %s, only as %q", target, want, readingsOf(u).list)
+			}
+		}
+	}
+	open := openPaths{{path: "/p", below: true}}
+	if !open.have(parsedPath(t, "/p/a!b")) || open.have(parsedPath(t, "/p/a%21b")) {
+		t.Error("a mark is open as it is, and not if it is escaped")
+	}
+}
