@@ -62,7 +62,7 @@ func TestAPageOfAnotherSiteCannotSendALoginByAForm(t *testing.T) {
 	wrongLogins(t, 4, func(password string) answer { return s.appLogin(home, "alice", password) })
 	s.appLogin(home, "alice", "correct horse").want(t, 200, "")
 	for range 4 {
-		s.from(home, loginForm("client_secret", wrong())).want(t, 401, "invalid_client")
+		s.from(home, loginForm("client_secret", wrong())).want(t, 400, "invalid_client")
 	}
 	s.from(home, loginForm()).want(t, 200, "")
 	for n := range 42 { // 50 with those above
