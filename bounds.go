@@ -96,8 +96,10 @@ func (x *serverSessions) Rotate(ctx context.Context, of sessionOwner, id session
 // Revoke is that of the store, within the bounds.
 func (x *serverSessions) Revoke(ctx context.Context, of sessionOwner, id session.ID) error {
 	err := x.revocable(of).Revoke(ctx, id)
-	if _, refused := refusedWrite(err); refused && x.memory.Waits(id) {
-		return nil // nobody gets a token of it any more
+	if _, refused := refusedWrite(err); refused {
+		if revoked, _ := x.memory.InView(id); revoked { // which waits to be written, or was written meanwhile
+			return nil // nobody gets a token of it any more
+		}
 	}
 	return err
 }

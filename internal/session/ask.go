@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -14,6 +15,8 @@ type asked struct {
 	mu       sync.Mutex
 	answers  *simplelru.LRU[ID, askedAnswer]
 	together singleflight.Group
+	signs    singleflight.Group // that the storage answers
+	signed   atomic.Pointer[time.Time]
 	slots    chan struct{}
 }
 
@@ -69,6 +72,32 @@ func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
 	return revoked, err
 }
 
+// awaitSign waits for the storage to answer wherever it keeps something. Many who ask at once share a sign, which counts for
+// a second. recent says that there was one already.
+func (s *Store) awaitSign(ctx context.Context) (recent bool, err error) {
+	a := &s.memory.asked
+	if last := a.signed.Load(); last != nil && time.Since(*last) < signFor {
+		return true, nil
+	}
+	detached := context.WithoutCancel(ctx)
+	signs := a.signs.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(detached, readLimit)
+		defer cancel()
+		began := time.Now()
+		err := s.certain(ctx, "looking whether it answers")
+		if err == nil {
+			a.signed.Store(&began)
+		}
+		return nil, err
+	})
+	select {
+	case sign := <-signs:
+		return false, sign.Err
+	case <-ctx.Done():
+		return false, unavailable("looking whether it answers", ctx.Err())
+	}
+}
+
 func (a *asked) get(id ID) (askedAnswer, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,4 +113,5 @@ func (a *asked) put(id ID, answer askedAnswer) {
 const (
 	maxAsked  = 10_000
 	maxAsking = 64
+	signFor   = time.Second
 )

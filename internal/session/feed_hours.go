@@ -130,6 +130,14 @@ func (v *view) due(hours []string, now time.Time) (quick, slow, urgent []string)
 	return quick, slow, urgent
 }
 
+// isReadBefore tells whether an hour was read.
+func (v *view) isReadBefore(name string) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	h := v.hours[name]
+	return h != nil && !h.read.IsZero()
+}
+
 // begun returns which reading anew this one belongs to, and how often the hour failed.
 func (v *view) begun(name string) (reading, failed int) {
 	v.mu.RLock()
@@ -158,11 +166,12 @@ func (v *view) ended(name string, reading int, began time.Time, entries int, err
 	h.final = !h.passed.IsZero() && began.Sub(h.passed) >= closingAfter
 }
 
-// settle takes in how far a poll that began at that time, by both clocks, got.
-func (v *view) settle(reading int, at, began time.Time) {
+// settle takes in how far a poll that began at that time, by both clocks, got. Of a storage that has not shown that it is
+// the one in which the sessions are, what was read counts, and not that it is all.
+func (v *view) settle(reading int, at, began time.Time, witnessed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if reading != v.reading {
+	if reading != v.reading || !witnessed {
 		return
 	}
 	current := true

@@ -95,9 +95,6 @@ func (s *Store) RevokeLater(id ID, after time.Duration) bool {
 	return true
 }
 
-// Waits tells whether the revocation of a session waits to be written.
-func (m *Memory) Waits(id ID) bool { return m.later.has(id) }
-
 // stir has the writer look again.
 func (l *later) stir() {
 	select {

@@ -220,7 +220,7 @@ func TestASessionThatEndsBeyondTheBoundIsOverAtOnceAndWrittenLater(t *testing.T)
 			}
 			for i, id := range ids {
 				revoked, err := elsewhere.Revoked(t.Context(), id)
-				if want := i < written; err != nil || revoked != want || n.memory.Waits(id) == want {
+				if want := i < written; err != nil || revoked != want || n.memory.later.has(id) == want {
 					t.Errorf("session %d: at another node revoked %v, error %v, want %v", i, revoked, err, want)
 				}
 			}
@@ -251,7 +251,7 @@ func TestWhatWaitsIsTriedAgainWhileStorageFails(t *testing.T) {
 		n.storage.add(&rule{op: "store", part: "sessions", fault: refused})
 		bounded.RevokeLater(id, 0)
 		time.Sleep(time.Hour)
-		if !n.memory.Waits(id) {
+		if !n.memory.later.has(id) {
 			t.Fatal("it was given up")
 		}
 		if revoked, _ := n.memory.InView(id); !revoked {
@@ -263,7 +263,7 @@ func TestWhatWaitsIsTriedAgainWhileStorageFails(t *testing.T) {
 		n.storage.recovers()
 		time.Sleep(2 * laterPause)
 		synctest.Wait()
-		if n.memory.Waits(id) {
+		if n.memory.later.has(id) {
 			t.Error("it still waits")
 		}
 		if revoked, err := n.restart().Revoked(t.Context(), id); err != nil || !revoked {
@@ -365,7 +365,7 @@ func TestARevocationByRequestOfWhatWaitsTakesItOut(t *testing.T) {
 		must(t, n.Revoke(context.Background(), id)) // by whoever has an allowance
 		time.Sleep(2 * testInterval)
 		synctest.Wait()
-		if n.memory.Waits(id) {
+		if n.memory.later.has(id) {
 			t.Error("it still waits")
 		}
 		if _, markers := n.stored(); markers != 1 {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -274,6 +275,164 @@ func TestAFeedThatIsReadAsEmptyIsNotBelieved(t *testing.T) {
 		must(t, b.Poll(t.Context()))
 		if stores := slices.DeleteFunc(b.storage.log(), func(call string) bool { return !strings.HasPrefix(call, "store ") }); len(stores) > 0 {
 			t.Errorf("each poll stores %q", stores)
+		}
+	})
+}
+
+// A node that starts while the places of the feed cannot be read: to it, hours look empty, or as if there were none.
+func TestAFeedOfWhichNothingIsKnownIsNotReadAsEmpty(t *testing.T) {
+	for name, part := range map[string]string{"the feed": "revocations", "an hour": "revocations/"} {
+		inBubble(t, func(t *testing.T) {
+			storage := newShelf()
+			put(t, storage, "secret", "x")
+			a, id := newNode(storage), monthAhead()
+			must(t, a.Revoke(t.Context(), id))
+			must(t, a.Revoke(t.Context(), monthAhead()))
+			time.Sleep(2 * time.Hour)
+			must(t, a.Revoke(t.Context(), monthAhead()))
+
+			b := newNode(storage)
+			b.WithWitness(testPrefix + "/secret")
+			b.storage.add(&rule{part: part, fault: unseen})
+			b.storage.add(&rule{op: "load", part: "probe/", fault: unseen})
+			for range 5 {
+				wantUnavailable(t, b.Poll(t.Context()))
+				if _, known := b.memory.InView(id); known {
+					t.Errorf("%s is believed to be empty", name)
+				}
+				if revoked, err := b.IsRevoked(t.Context(), id, time.Second); !revoked || err != nil {
+					t.Errorf("without %s: revoked %v, error %v", name, revoked, err)
+				}
+				time.Sleep(time.Minute)
+			}
+			b.storage.recovers()
+			must(t, b.Poll(t.Context()))
+			if revoked, known := b.memory.InView(id); !revoked || !known {
+				t.Errorf("revoked %v, known %v", revoked, known)
+			}
+		})
+	}
+}
+
+// An hour whose entries cannot be listed is not one that nobody needs any more.
+func TestASweepDoesNotRemoveAnHourThatIsReadAsEmpty(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newFileStorage(t)), monthAhead()
+		put(t, n.storage, "secret", "x")
+		n.WithWitness(testPrefix + "/secret")
+		must(t, n.Revoke(t.Context(), id))
+		hour := hourOf(time.Now())
+		time.Sleep(10 * 24 * time.Hour)
+		must(t, n.Revoke(t.Context(), NewID(time.Now().AddDate(0, 1, 0))))
+		for _, op := range []string{"list", "stat"} {
+			n.storage.add(&rule{op: op, part: "revocations/" + hour, fault: unseen})
+		}
+		n.storage.add(&rule{op: "load", part: "probe/", fault: unseen})
+		_, _ = n.Sweep(t.Context())
+		n.storage.recovers()
+		if revoked, known := func() (bool, bool) {
+			again := n.restart()
+			must(t, again.Poll(t.Context()))
+			return again.memory.InView(id)
+		}(); !revoked || !known {
+			t.Errorf("revoked %v, known %v", revoked, known)
+		}
+	})
+}
+
+// A node that does not know the revocations yet asks for single sessions: one of which nothing can be read is none to
+// which nothing has happened.
+func TestNothingFoundOfASessionIsNotBelievedAtAStart(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		put(t, storage, "secret", "x")
+		n, id, live := newNode(storage), monthAhead(), monthAhead()
+		must(t, n.Revoke(t.Context(), id))
+		again := n.restart()
+		again.WithWitness(testPrefix + "/secret")
+		again.storage.add(&rule{part: id.random, fault: unseen})
+		again.storage.add(&rule{op: "load", part: "probe/", fault: unseen})
+		for _, id := range []ID{id, live} {
+			if revoked, err := again.IsRevoked(t.Context(), id, time.Second); err == nil {
+				t.Errorf("revoked %v", revoked)
+			}
+			_, err := again.Revoked(t.Context(), id)
+			wantUnavailable(t, err)
+		}
+		again.storage.recovers()
+		var asking sync.WaitGroup
+		for range 100 {
+			asking.Go(func() {
+				id := monthAhead()
+				if revoked, err := again.IsRevoked(t.Context(), id, time.Second); revoked || err != nil {
+					t.Errorf("revoked %v, error %v", revoked, err)
+				}
+			})
+		}
+		asking.Wait()
+		if revoked, err := again.IsRevoked(t.Context(), id, time.Second); !revoked || err != nil {
+			t.Errorf("revoked %v, error %v", revoked, err)
+		}
+
+		// one that knows them needs no sign
+		must(t, again.Poll(t.Context()))
+		again.storage.log()
+		if revoked, err := again.Revoked(t.Context(), live); revoked || err != nil {
+			t.Errorf("revoked %v, error %v", revoked, err)
+		}
+		for _, call := range again.storage.log() {
+			if strings.HasPrefix(call, "store ") {
+				t.Error(call)
+			}
+		}
+	})
+}
+
+// A place that is down hides some entries of an hour, and not the others.
+func TestASweepDoesNotRemoveAnHourOfWhichAPartIsNotListed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		files := newPlaces(newFileStorage(t))
+		put(t, files, "secret", "x")
+		newer := func() *node {
+			n := newNode(files)
+			n.WithWitness(testPrefix + "/secret")
+			return n
+		}
+		n, hour := newer(), hourOf(time.Now())
+		var long []ID
+		entries := make(map[int]int)
+		for len(long) < 12 {
+			id := monthAhead()
+			must(t, n.Revoke(t.Context(), id))
+			long = append(long, id)
+			entries[files.place(n.feedKey(hour)+"/"+id.String())]++
+		}
+		for range 30 {
+			must(t, n.Revoke(t.Context(), NewID(time.Now())))
+		}
+		if hourOf(time.Now()) != hour || entries[0] == 0 || entries[1] == 0 || entries[2] == 0 {
+			t.Skip("no entries at a place")
+		}
+		time.Sleep(10 * 24 * time.Hour)
+		must(t, n.Revoke(t.Context(), NewID(time.Now().AddDate(0, 1, 0))))
+		for place := range placesOfAll {
+			down := make([]bool, placesOfAll)
+			for other := range down {
+				down[other] = other != place
+			}
+			for range 2 * placesOfAll {
+				files.set(down...)
+				_, _ = n.Sweep(t.Context())
+				_, _ = newer().Sweep(t.Context())
+			}
+		}
+		files.set()
+		again := newer()
+		must(t, again.Poll(t.Context()))
+		for _, id := range long {
+			if revoked, known := again.memory.InView(id); !revoked || !known {
+				t.Errorf("revoked %v, known %v", revoked, known)
+			}
 		}
 	})
 }

@@ -14,7 +14,8 @@ import (
 // sessions share one, also across a reload of the config. It has goroutines of its own only while a revocation waits,
 // and for a reading that takes long.
 type Memory struct {
-	mutexes     mutexes
+	mutexes     mutexes // of exchanges
+	revoking    mutexes // of revocations, taken before those
 	undelivered undelivered
 	view        view
 	later       later
@@ -22,7 +23,8 @@ type Memory struct {
 
 	witnessed atomic.Bool // the storage has had its witness, see WithWitness
 
-	slots                      chan struct{} // for what runs in storage
+	slots                      slots // for what runs in storage
+	revocations                slots // for revocations, each of which takes one of the others then
 	polling, reading, sweeping sync.Mutex
 	background                 atomic.Pointer[backgroundReading] // the last one
 	sweepDue                   map[string]string                 // hours of the feed to the day after which half of it can go
@@ -32,47 +34,59 @@ type Memory struct {
 func NewMemory() *Memory {
 	return &Memory{
 		mutexes:     mutexes{held: make(map[ID]*mutex)},
+		revoking:    mutexes{held: make(map[ID]*mutex)},
 		undelivered: undelivered{answers: make(map[ID]answer)},
 		view:        newView(),
 		later:       newLater(),
 		asked:       newAsked(),
-		slots:       make(chan struct{}, maxCalls),
+		slots:       make(slots, maxCalls),
+		revocations: make(slots, maxCalls/2),
 	}
 }
 
 // Witnessed tells whether the storage was ever seen to be the one in which the sessions are, see WithWitness.
 func (m *Memory) Witnessed() bool { return m.witnessed.Load() }
 
-// take waits for a slot to run something in storage; give returns it. So a storage that hangs holds up a bounded
+// slots are for what runs in storage: take waits for one, give returns it. So a storage that hangs holds up a bounded
 // number of goroutines.
-func (m *Memory) take(ctx context.Context) error {
+type slots chan struct{}
+
+func (s slots) take(ctx context.Context) error {
 	select {
-	case m.slots <- struct{}{}:
+	case s <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return unavailable("waiting for others that use it", ctx.Err())
 	}
 }
 
-func (m *Memory) give() { <-m.slots }
+func (s slots) give() { <-s }
 
-// call runs f in a goroutine of its own and waits for it no longer than the limit and the context allow: not every
-// storage obeys its context. Whoever leaves early gets ErrUnavailable; f goes on.
+// call is callIn for what needs no slot besides.
 func call[T any](ctx context.Context, m *Memory, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
+	return callIn(ctx, limit, f, m.slots)
+}
+
+// callIn runs f in a goroutine of its own, with a slot of each, and waits for it no longer than the limit and the context
+// allow: not every storage obeys its context. Whoever leaves early gets ErrUnavailable; f goes on.
+func callIn[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error), each ...slots) (T, error) {
 	type result struct {
 		value T
 		err   error
 	}
 	var none T
 	ctx, cancel := context.WithTimeout(ctx, limit)
-	if err := m.take(ctx); err != nil {
-		cancel()
-		return none, err
+	for i, in := range each {
+		if err := in.take(ctx); err != nil {
+			giveAll(each[:i])
+			cancel()
+			return none, err
+		}
 	}
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		defer m.give()
+		defer giveAll(each)
 		var r result
 		defer func() {
 			if p := recover(); p != nil {
@@ -92,6 +106,12 @@ func call[T any](ctx context.Context, m *Memory, limit time.Duration, f func(con
 		return r.value, r.err
 	default:
 		return none, unavailable("waiting for it", ctx.Err())
+	}
+}
+
+func giveAll(each []slots) {
+	for _, in := range each {
+		in.give()
 	}
 }
 

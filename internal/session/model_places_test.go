@@ -207,6 +207,42 @@ func (w *placesWorld) actions() map[string]func(*rapid.T) {
 			}
 			w.settle()
 		},
+		"bearer": func(t *rapid.T) { // at a process that starts, and of what fails nothing changes meanwhile
+			s, n := w.session(t), w.newNode()
+			if rapid.Bool().Draw(t, "polls") {
+				_ = n.Poll(t.Context())
+			}
+			revoked, err := n.IsRevoked(t.Context(), s.id, time.Second)
+			if err == nil && (revoked && !s.maybe || !revoked && s.revoked) {
+				t.Fatalf("revoked %v", revoked)
+			}
+			w.settle()
+		},
+		"introspect": func(t *rapid.T) {
+			s, n := w.session(t), w.node(t)
+			if revoked, err := n.Revoked(t.Context(), s.id); err == nil && (revoked && !s.maybe || !revoked && s.revoked) {
+				t.Fatalf("revoked %v", revoked)
+			}
+			w.settle()
+		},
+		"retry within the grace": func(t *rapid.T) {
+			s, n := w.session(t), w.node(t)
+			if s.current == 0 {
+				refresh(t)
+				return
+			}
+			w.fail(t, s, s.current == 1)
+			got, err := n.Rotate(t.Context(), s.id, s.current-1, 1000*time.Hour, false)
+			switch {
+			case err == nil && (s.revoked || got != s.current && len(s.lostBy) == 0):
+				t.Fatalf("generation %d gave %d of %d", s.current-1, got, s.current)
+			case errors.Is(err, ErrReused) && len(s.lostBy) == 0, errors.Is(err, ErrRevoked) && !s.maybe, errors.Is(err, ErrOver):
+				t.Fatal(err)
+			case err == nil && got == s.current+1: // the answer that was lost... of a generation that is current now
+				t.Fatal("two generations further")
+			}
+			w.settle()
+		},
 		"poll": func(t *rapid.T) {
 			_ = w.node(t).Poll(t.Context())
 		},

@@ -64,7 +64,16 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	v := &s.memory.view
 	at := s.now()
 	v.forget(at)
+	if s.witness != "" && !s.memory.witnessed.Load() {
+		_ = s.askWitness(ctx)
+	}
+	witnessed := s.witness == "" || s.memory.witnessed.Load()
 	hours, err := s.listTimesBesides(ctx, s.feedKey(""), hourLayout, v.known())
+	if err == nil && len(hours) == 0 && !v.isComplete() && witnessed {
+		if _, err = s.listKnown(ctx, s.feedKey("")); err == nil {
+			hours, err = s.listTimes(ctx, s.feedKey(""), hourLayout)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +81,7 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	reading, _ := v.begun("")
 	quick, slow, urgent := v.due(hours, time.Now())
 	if len(slow) > 0 {
-		s.readInBackground(ctx, slow, hours[len(hours)-1], func() { v.settle(reading, at, began) })
+		s.readInBackground(ctx, slow, hours[len(hours)-1], func() { v.settle(reading, at, began, witnessed) })
 	}
 	failed := lost
 	for _, hour := range quick {
@@ -83,7 +92,7 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	if failed != nil {
 		return nil, failed
 	}
-	v.settle(reading, at, began)
+	v.settle(reading, at, began, witnessed)
 	return urgent, nil
 }
 
@@ -128,7 +137,7 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 	reading, _ := v.begun(hour)
 	began, entries, ended := time.Now(), 0, errors.New("it did not end")
 	defer func() { v.ended(hour, reading, began, entries, ended) }() // also of a storage that panics
-	names, err := s.list(ctx, s.feedKey(hour))
+	names, err := s.listHour(ctx, hour, newest)
 	if err != nil {
 		return err
 	}
@@ -137,6 +146,27 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 		s.turnPage(ctx, hour, entries)
 	}
 	return nil
+}
+
+// listHour lists an hour. A place of the storage that is down can hide some of its entries, or all: a reading after which the
+// hour counts as known, and is not read again soon, needs a sign before and after it that there is none. Without the latter,
+// what it has found counts all the same.
+func (s *Store) listHour(ctx context.Context, hour, newest string) ([]string, error) {
+	if s.tellsErrors() || hour == newest && s.memory.view.isReadBefore(hour) {
+		return s.list(ctx, s.feedKey(hour))
+	}
+	if _, err := s.awaitSign(ctx); err != nil {
+		return nil, err
+	}
+	names, err := s.list(ctx, s.feedKey(hour))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.awaitSign(ctx); err != nil {
+		s.memory.view.addAll(names)
+		return nil, err
+	}
+	return names, nil
 }
 
 // turnPage ends an hour that has become crowded: from then on there is a newer one, into which all write, those too who

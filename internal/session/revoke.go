@@ -13,18 +13,18 @@ import (
 // and the view of this process knows. After ErrUnavailable the session may or may not be revoked; calling again is safe.
 // After a NotYetError it is not. The context ends the waiting only.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
-	return s.revokeDetached(ctx, func(ctx context.Context) error { return s.revoke(ctx, id, nil) })
+	return s.revokeDetached(ctx, id, func(ctx context.Context) error { return s.revoke(ctx, id, nil) })
 }
 
 // RevokeLost is Revoke after ErrAhead or ErrDamaged of a generation. It looks again, and writes first where the record has
 // to be: as long as that does not succeed, nothing is revoked, since a storage that is down in part can look as if it had
 // lost something.
 func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error {
-	return s.revokeDetached(ctx, func(ctx context.Context) error {
+	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
 		return s.revoke(ctx, id, func(ctx context.Context) error {
 			_, _, err := s.look(ctx, id, generation, 0)
 			switch {
-			case isLost(err):
+			case isLost(err), errors.Is(err, ErrRevoked): // revoked meanwhile, or later: then its record may say so
 				return nil
 			case err == nil || errors.Is(err, ErrReused):
 				return unavailable("ending a session", errors.New("it has the record that it seemed to have lost"))
@@ -34,14 +34,26 @@ func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error 
 	})
 }
 
-func (s *Store) revokeDetached(ctx context.Context, revoke func(context.Context) error) error {
+// revokeDetached is revoke, after others that revoke the same session here: one that is revoked already costs nothing.
+// Revocations wait for exchanges, which wait for a slot; so there is one that they leave.
+func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.Context) error) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
 	go func() {
 		defer cancel()
-		_, err := call(detached, s.memory, revokeLimit, func(ctx context.Context) (struct{}, error) {
+		unlock, waited, err := s.memory.revoking.lock(detached, id)
+		if err != nil {
+			done <- unavailable("waiting for another revocation of the session", err)
+			return
+		}
+		defer unlock()
+		if waited && s.memory.view.has(id) {
+			done <- nil
+			return
+		}
+		_, err = callIn(detached, revokeLimit, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, revoke(ctx)
-		})
+		}, s.memory.revocations, s.memory.slots)
 		done <- err
 	}()
 	select {

@@ -26,13 +26,13 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	if err != nil {
 		return 0, unavailable("waiting for another exchange of the session", err)
 	}
-	if err := s.memory.take(ctx); err != nil {
+	if err := s.memory.slots.take(ctx); err != nil {
 		unlock()
 		return 0, err
 	}
 	h := &handover{done: make(chan struct{})}
 	go func() {
-		defer s.memory.give()
+		defer s.memory.slots.give()
 		defer unlock()
 		e, lock, err := s.exchange(ctx, id, generation, grace, current && !waited)
 		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })

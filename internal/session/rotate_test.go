@@ -17,6 +17,8 @@ import (
 func TestASessionWithoutRecordIsAtGeneration0AndLeavesNoTrace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
+		must(t, n.Poll(t.Context()))
+		n.storage.log()
 		must(t, n.check(t.Context(), id, 0, 0))
 		revoked, err := n.Revoked(t.Context(), id)
 		if err != nil || revoked {

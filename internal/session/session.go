@@ -44,8 +44,9 @@
 //     live, and none goes on that was revoked: what cannot be told is ErrUnavailable. That it was revoked says the marker as
 //     well as the record, which is written under the lock of the exchange that would come next, so that none overwrites it;
 //     earlier versions wrote the marker alone, of which nothing else is known where it cannot be read. What is missing
-//     counts after the witness was found, at generation 0 after a second look, and to end a session after a dozen other
-//     objects were stored and read back. What ends a session for it is first written to the record's own place.
+//     counts after the witness was found, at generation 0 after a second look, and to end a session, or to say without a
+//     write or a view that nothing has happened to it, after a dozen other objects were stored and read back; so does an
+//     hour of the feed, or all of it, that looks empty at first. What ends a session for it is first written to the record's own place.
 //   - What this cannot see is a place that is back just in time. At generation 0, where it is usual to find nothing: one in
 //     which nothing of the session is found in all looks at it, and that takes the write which follows. It overwrites what
 //     was there. (What this process has in its view is revoked all the same.) Later: one that was there for the dozen

@@ -45,11 +45,16 @@ func (s *Store) WithWitness(key string) *Store {
 
 // Check tells whether Rotate would hand out a generation for the given one now: the next if that is the current one, or
 // again the current one within the grace. The error is one of a generation that is worth nothing, or ErrUnavailable. What
-// never comes back from the storage keeps the session from nobody. It writes nothing, but where a session is to be over
-// because of what the storage does not have it tries whether the storage answers.
+// never comes back from the storage keeps the session from nobody. It writes nothing, but where it has to believe what the
+// storage does not have it tries whether the storage answers.
 func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
-		_, due, err := s.look(ctx, id, generation, grace)
+		st, due, err := s.look(ctx, id, generation, grace)
+		if err == nil && !st.found {
+			if st, err = s.readSurely(ctx, id); err == nil {
+				due, err = s.judge(id, st, generation, grace)
+			}
+		}
 		return err == nil && due == generation, err
 	})
 }
@@ -83,7 +88,7 @@ func (s *Store) seemsCurrent(ctx context.Context, id ID, generation uint64) (boo
 // Revoked tells whether the session was revoked, by what storage has. One whose records were swept counts as revoked.
 func (s *Store) Revoked(ctx context.Context, id ID) (bool, error) {
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
-		st, err := s.read(ctx, id)
+		st, err := s.readSurely(ctx, id)
 		switch {
 		case err != nil:
 			return false, err
@@ -139,6 +144,19 @@ func (s *Store) read(ctx context.Context, id ID) (state, error) {
 		return st, err
 	}
 	return st, s.readMarks(ctx, id, &st)
+}
+
+// readSurely is read for whom no write follows, which would fail where the session's place is down. Where nothing at all is
+// found, and this process has not read the revocations lately, it takes a sign that the storage answers wherever it is asked.
+func (s *Store) readSurely(ctx context.Context, id ID) (state, error) {
+	st, err := s.read(ctx, id)
+	if err != nil || st.found || st.over() || s.memory.inFreshView(id) || s.tellsErrors() {
+		return st, err
+	}
+	if recent, err := s.awaitSign(ctx); recent || err != nil {
+		return st, err
+	}
+	return s.read(ctx, id)
 }
 
 // readRecord reads what the record alone says.
@@ -309,13 +327,40 @@ func (s *Store) listTimesBesides(ctx context.Context, key, layout string, known 
 	if err != nil || !slices.ContainsFunc(known, lacks) {
 		return names, err
 	}
-	if err := s.askWitness(ctx); err != nil { // before anything is put where another storage is
+	if err := s.certain(ctx, "listing "+key); err != nil {
 		return nil, err
 	}
-	if err := storagecheck.Answers(ctx, s.storage, s.probeKey("")); err != nil {
-		return nil, unavailable("listing "+key, err)
-	}
 	return s.listTimes(ctx, key, layout)
+}
+
+// listKnown is list of a folder that is known to have something in it, or of which nothing is known yet. One that is empty
+// is believed when the storage answers wherever it is asked.
+func (s *Store) listKnown(ctx context.Context, key string) ([]string, error) {
+	names, err := s.list(ctx, key)
+	if err != nil || len(names) > 0 || s.tellsErrors() {
+		return names, err
+	}
+	if err := s.certain(ctx, "listing "+key); err != nil {
+		return nil, err
+	}
+	return s.list(ctx, key)
+}
+
+// tellsErrors tells whether a read that fails is none that finds nothing, for sure.
+func (s *Store) tellsErrors() bool {
+	_, files := s.storage.(*certmagic.FileStorage)
+	return files
+}
+
+// certain is an error unless the storage answers wherever it keeps something, so that what it does not have can be believed.
+func (s *Store) certain(ctx context.Context, doing string) error {
+	if err := s.askWitness(ctx); err != nil { // before anything is put where another storage is
+		return err
+	}
+	if err := storagecheck.Answers(ctx, s.storage, s.probeKey("")); err != nil {
+		return unavailable(doing, err)
+	}
+	return nil
 }
 
 func (s *Store) recordKey(id ID) string   { return path.Join(s.prefix, "sessions", id.day, id.random) }

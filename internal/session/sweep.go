@@ -74,7 +74,8 @@ func (s *Store) sweep(ctx context.Context) (Swept, error) {
 		}
 		swept.Days++
 	}
-	return swept, s.sweepFeed(ctx, hours, now, latest, &swept)
+	err = s.sweepFeed(ctx, hours, now, latest, &swept)
+	return swept, err
 }
 
 // isPast tells whether a day ended more than a week ago.

@@ -29,7 +29,7 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 		if !isPast(max(soonest, s.memory.sweepDue[hour]), now) {
 			continue
 		}
-		names, err := s.list(ctx, s.feedKey(hour))
+		names, err := s.listKnown(ctx, s.feedKey(hour)) // what is in it and not listed would be deleted with it
 		if err != nil {
 			return err
 		}
@@ -51,6 +51,12 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 		if len(past) < len(entries) {
 			maps.DeleteFunc(entries, func(_, day string) bool { return isPast(day, now) })
 			s.memory.sweepDue[hour] = halfPast(entries)
+			continue
+		}
+		switch left, err := s.listKnown(ctx, s.feedKey(hour)); { // a list may have lacked some
+		case err != nil:
+			return err
+		case len(feedEntries(left, day, latest)) > 0:
 			continue
 		}
 		if err := s.delete(ctx, s.feedKey(hour)); err != nil { // an empty directory, or what a crash left behind

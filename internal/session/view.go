@@ -52,6 +52,13 @@ func (m *Memory) InView(id ID) (revoked, known bool) {
 	return m.view.holds(id) || m.later.has(id), m.view.complete && id.day >= m.view.knowFrom
 }
 
+// inFreshView tells whether the view can tell of a session what was revoked until lately.
+func (m *Memory) inFreshView(id ID) bool {
+	m.view.mu.RLock()
+	defer m.view.mu.RUnlock()
+	return m.view.complete && id.day >= m.view.knowFrom && time.Since(m.view.atBy) < freshFor
+}
+
 // ViewReadAt is when the revocations were last read completely, zero if never.
 func (m *Memory) ViewReadAt() time.Time {
 	m.view.mu.RLock()
@@ -67,6 +74,13 @@ func (m *Memory) ViewSize() (sessions int) {
 		sessions += len(day)
 	}
 	return sessions
+}
+
+// isComplete tells whether all of the feed was read once.
+func (v *view) isComplete() bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.complete
 }
 
 func (v *view) holds(id ID) bool {
@@ -142,6 +156,9 @@ func (v *view) forget(now time.Time) {
 	v.keepFrom = from
 	v.knowFrom = max(v.knowFrom, from)
 }
+
+// freshFor is much longer than polls are apart.
+const freshFor = time.Minute
 
 // keepLonger is how long after its day a session is kept in mind: longer than the largest leeway of a config.
 const keepLonger = 25 * time.Hour
