@@ -83,7 +83,7 @@ type BearerAuth struct {
 
 	// Check nothing, set nothing and refuse nothing: this part of the config is meant to be
 	// open, and is not warned of. The identity headers that clients send are removed. It
-	// excludes all other settings. Default: `false`.
+	// excludes all other settings but `upgrade`. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
 	// Where the config has this handler, such as `Caddyfile:12`, for error messages.

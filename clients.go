@@ -174,7 +174,7 @@ func (c *Client) validate() error {
 	case len(c.Secret) > password.MaxLength:
 		return fmt.Errorf("secret: %d bytes, at most %d are possible", len(c.Secret), password.MaxLength)
 	case strings.IndexByte(c.Secret, 0) >= 0:
-		return errors.New("secret: it holds a NUL character, which no client can send")
+		return errors.New("secret: it holds a NUL character, which no client can send; if its file is UTF-16, save it as UTF-8")
 	}
 	if err := validateGrants(c.Grants); err != nil {
 		return err

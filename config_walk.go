@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
@@ -30,7 +31,9 @@ type placement struct {
 // passed is what a request has passed before a handler.
 type passed struct {
 	checks    []*BearerAuth // of all requests, or of some
-	elsewhere bool          // another handler authenticates
+	always    []*BearerAuth // of all requests
+	checked   bool          // each request has passed one of them, or another that authenticates
+	elsewhere bool          // another handler authenticates all requests, or some
 	root      string        // of files, as the handler vars sets it
 	fixed     bool          // its path was replaced by one that says nothing of what was asked for
 }
@@ -43,8 +46,15 @@ func (p passed) with(other passed) passed {
 		}
 	}
 	p.elsewhere = p.elsewhere || other.elsewhere
+	p.checked = p.checked || other.checked
 	p.root = other.root
 	p.fixed = other.fixed
+	return p
+}
+
+// ofSome is for what only some requests have passed: others have passed what was before.
+func (p passed) ofSome(before passed) passed {
+	p.fixed, p.root, p.always, p.checked = before.fixed, before.root, before.always, before.checked
 	return p
 }
 
@@ -85,6 +95,7 @@ func (p placement) afterError() placement {
 // routes of one group a request passes only one, and none behind a terminal one.
 func (w *configWalk) routes(routes caddyhttp.RouteList, at placement) passed {
 	groups := make(map[string]passed)
+	unchecked := make(map[string]bool) // groups of which a route has no check
 	behind := at.passed
 	for i := range routes {
 		route := &routes[i]
@@ -97,15 +108,19 @@ func (w *configWalk) routes(routes caddyhttp.RouteList, at placement) passed {
 		}
 		here.match(route.MatcherSets)
 		out := w.handlers(route.Handlers, here.below("handle"))
-		if len(route.MatcherSets) > 0 && !alwaysMatches(route.MatcherSets) {
-			out.fixed, out.root = behind.fixed, behind.root
+		unchecked[route.Group] = unchecked[route.Group] || !out.checked
+		some := len(route.MatcherSets) > 0 && !alwaysMatches(route.MatcherSets)
+		if some {
+			out = out.ofSome(behind)
 		}
 		switch {
 		case route.Terminal:
 		case route.Group != "":
+			out.checked = !some && !unchecked[route.Group]
 			groups[route.Group] = groups[route.Group].with(out)
 		default:
 			behind = behind.with(out)
+			behind.always = out.always
 		}
 	}
 	for _, other := range groups {
@@ -151,8 +166,10 @@ func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placeme
 		switch handler := handler.(type) {
 		case *BearerAuth:
 			at.checks = append(slices.Clip(at.checks), handler)
+			at.always = append(slices.Clip(at.always), handler)
+			at.checked = true
 		case *caddyauth.Authentication:
-			at.elsewhere = true
+			at.elsewhere, at.checked = true, true
 		case *caddyhttp.VarsMiddleware:
 			if root, ok := (*handler)["root"].(string); ok {
 				at.root = root
@@ -168,12 +185,13 @@ func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placeme
 			at.passed = w.invoke(handler.Name, here)
 		case *reverseproxy.Handler:
 			if asksElsewhere(handler) {
-				at.elsewhere = true
+				at.elsewhere, at.checked = true, true
 			}
 			w.responses(handler.HandleResponse, here)
 		case *intercept.Intercept:
 			w.responses(handler.HandleResponse, here)
 		}
+		at.checked = at.checked || answersAll(handler)
 	}
 	return at.passed
 }
@@ -187,7 +205,11 @@ func (w *configWalk) invoke(name string, at placement) passed {
 	defer func() { w.invoked = w.invoked[:len(w.invoked)-1] }()
 	at.place = "http/servers/" + at.server + "/named_routes/" + name
 	at.match(route.MatcherSets)
-	return w.handlers(route.Handlers, at.below("handle"))
+	out := w.handlers(route.Handlers, at.below("handle"))
+	if len(route.MatcherSets) > 0 && !alwaysMatches(route.MatcherSets) {
+		out = out.ofSome(at.passed)
+	}
+	return out
 }
 
 func (w *configWalk) responses(responses []caddyhttp.ResponseHandler, at placement) {
@@ -200,6 +222,19 @@ func (w *configWalk) responses(responses []caddyhttp.ResponseHandler, at placeme
 // a request of its own, and goes on by the answer.
 func asksElsewhere(h *reverseproxy.Handler) bool {
 	return h.Rewrite != nil && h.Rewrite.Method != "" && h.Rewrite.URI != "" && len(h.HandleResponse) > 0
+}
+
+// answersAll tells of a handler behind which no request comes, so that none does unchecked.
+func answersAll(handler caddyhttp.MiddlewareHandler) bool {
+	switch handler := handler.(type) {
+	case *caddyhttp.StaticResponse, caddyhttp.StaticResponse, *caddyhttp.StaticError, caddyhttp.StaticError:
+		return true
+	case *fileserver.FileServer:
+		return !handler.PassThru
+	case *reverseproxy.Handler:
+		return !asksElsewhere(handler)
+	}
+	return false
 }
 
 // isFixedPage tells whether a rewrite leads to a page that does not depend on the path

@@ -50,10 +50,10 @@ func checkOpenPath(path string) error {
 		problem = "it would leave nothing to check: take the bearer_auth out if that is meant, or name what is open"
 	case strings.HasPrefix(path, "@"):
 		problem = "it takes paths, and no matcher: that comes right after bearer_auth, and says what to check"
-	case !strings.HasPrefix(path, "/"):
-		problem = "a path begins with a slash: write /" + path
 	case strings.Contains(bare, "*"):
 		problem = "a * can only be all of the last segment: write /path/* for a path and all below it"
+	case !strings.HasPrefix(path, "/"):
+		problem = "a path begins with a slash: write /" + path
 	case strings.ContainsAny(bare, "{}"):
 		problem = "placeholders are not replaced here; in a Caddyfile {$NAME} is, while it is read"
 	case strings.Contains(bare, "%"):

@@ -34,6 +34,7 @@ func FuzzPathReadings(f *testing.F) {
 		f.Add(target, "/assets", true)
 		f.Add(target, "/healthz", false)
 	}
+	f.Add("/0%21", "/0", false)
 	f.Add("/assets/\u00e9;x", "/assets/\u00e9", true)
 	f.Fuzz(func(t *testing.T, target, path string, below bool) {
 		u, err := url.ParseRequestURI(target)

@@ -1,14 +1,15 @@
 package caddygrant
 
 import (
-	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // readingSteps are what apps do to a path, apart from decoding it. Each is asked for every
 // reading that the others give, so that their order does not matter.
 var readingSteps = []func(path string) string{
-	rooted, cutParameters, cutAtParameter, cutAtQuery, cutAtFragment, cutAtNUL, withoutControls, withoutInvalid,
+	rooted, withoutAuthority, cutParameters, cutAtParameter, cutAtQuery, cutAtFragment, cutAtNUL, withoutControls, withoutInvalid,
 	backslashesAsSlashes, mergedSlashes, trimmedBlanks, trimmedDots, overlongAsASCII,
 }
 
@@ -18,6 +19,19 @@ func rooted(path string) string {
 		return path
 	}
 	return "/" + path
+}
+
+// withoutAuthority is what a parser of URLs leaves of a path that begins with two slashes,
+// which may be so only once it is decoded.
+func withoutAuthority(path string) string {
+	if !strings.HasPrefix(path, "//") {
+		return path
+	}
+	path = strings.TrimLeft(path, "/")
+	if end := strings.IndexByte(path, '/'); end >= 0 {
+		return path[end:]
+	}
+	return "/"
 }
 
 // cutParameters cuts the path parameters of each segment (RFC 3986 §3.3), as Java's
@@ -42,12 +56,21 @@ func cutAt(path, end string) string {
 	return before
 }
 
+// withoutControls is for apps that drop what cannot be seen, also in the middle of a name.
 func withoutControls(path string) string {
-	isControl := func(c byte) bool { return c < ' ' || c == 0x7f }
-	if !slices.ContainsFunc([]byte(path), isControl) {
+	isHidden := func(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }
+	if !strings.ContainsFunc(path, isHidden) {
 		return path
 	}
-	return string(slices.DeleteFunc([]byte(path), isControl))
+	out := make([]byte, 0, len(path))
+	for len(path) > 0 {
+		c, size := utf8.DecodeRuneInString(path)
+		if !isHidden(c) {
+			out = append(out, path[:size]...) // as it is, if it is not UTF-8
+		}
+		path = path[size:]
+	}
+	return string(out)
 }
 
 // withoutInvalid is for decoders that drop what is not UTF-8.

@@ -34,11 +34,7 @@ func readingsOf(u *url.URL) *readingSet {
 		return s
 	}
 	s.add(reading{u.Path, u.RawPath})
-	escaped := u.EscapedPath()
-	s.add(reading{path: withReserved(escaped)})
-	if strings.HasPrefix(escaped, "//") {
-		s.add(reading{path: withReserved(withoutAuthority(escaped))})
-	}
+	s.add(reading{path: withReserved(u.EscapedPath())})
 	for i := 0; i < len(s.list) && s.doubt == noDoubt; i++ {
 		path := s.list[i].path
 		for _, step := range readingSteps {
@@ -71,7 +67,14 @@ func (s *readingSet) add(r reading) {
 	if s.doubt == noDoubt || len(s.list) == 0 {
 		s.list = append(s.list, r)
 	}
+	if r.raw == "" && strings.ContainsAny(r.path, `!'()*`) {
+		s.add(reading{r.path, unescapedMarks.Replace((&url.URL{Path: r.path}).EscapedPath())})
+	}
 }
+
+// unescapedMarks is for what Go escapes in a path and others do not: a matcher that
+// compares the escaped path may have either.
+var unescapedMarks = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
 // isPlainPath tells whether a URL has one reading only. It is so for nearly all requests,
 // and takes no memory.
@@ -91,8 +94,8 @@ func isPlainPath(u *url.URL) bool {
 }
 
 // plainPathBytes are those that no app takes for something else, apart from where slashes
-// and dots stand. Go's URLs have them unescaped.
-var plainPathBytes = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,/:=@!'()*")
+// and dots stand, and that Go's URLs have unescaped, whatever the request had.
+var plainPathBytes = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,/:=@")
 
 // escapedPathBytes may stand in an escaped path as they are (RFC 3986 §3.3, and brackets).
 var escapedPathBytes = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,/:=@!'()*;[]")
@@ -122,15 +125,6 @@ func isBlank(c rune) bool {
 }
 
 func isDotOrBlank(c rune) bool { return c == '.' || isBlank(c) }
-
-// withoutAuthority is what a parser of URLs leaves of a path that begins with two slashes.
-func withoutAuthority(escaped string) string {
-	escaped = strings.TrimLeft(escaped, "/")
-	if end := strings.IndexByte(escaped, '/'); end >= 0 {
-		return escaped[end:]
-	}
-	return "/"
-}
 
 // withReserved decodes a path as an app does that routes by the escaped one: what would
 // divide it stays escaped.

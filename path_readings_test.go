@@ -41,6 +41,14 @@ func TestReadingsOfAPath(t *testing.T) {
 		"//x/admin/7":          {"/x/admin/7", "/admin/7"},
 		"///x//admin/7":        {"/x/admin/7", "/admin/7"},
 		"//admin":              {"/admin", "/"},
+		"/%2fx/admin/7":        {"/admin/7"},
+		"/%5cx/admin/7":        {"/admin/7"},
+		"/%255c%255cx/admin/7": {"/admin/7"},
+		"/%252fx%252fadmin/7":  {"/admin/7"},
+		"/%20/x/admin/7":       {"/admin/7"},
+		"/ad%c2%admin/7":       {"/admin/7"},
+		"/ad%e2%80%8bmin/7":    {"/admin/7"},
+		"/ad%c2%80min/%ff":     {"/admin/\xff"},
 		"/admin%00.js":         {"/admin", "/admin.js"},
 		"/ad%00min/7":          {"/admin/7", "/ad"},
 		"/admin%0d%0a/7":       {"/admin/7"},
@@ -188,5 +196,25 @@ func TestPathsThatARewriteLeft(t *testing.T) {
 		if got := open.have(&url.URL{Path: path}); got != want {
 			t.Errorf("%q is open: %v", path, got)
 		}
+	}
+}
+
+// Go escapes some marks that may stand in a path as they are. Escaped they are not plain,
+// and a matcher that compares the escaped path is asked for both spellings.
+func TestMarksInAPathHaveTwoSpellings(t *testing.T) {
+	for _, target := range []string{"/p(x)!/7", "/p%28x%29%21/7", "/p%28x%29%21;v/7", "/%2570(x)!/7", "/p(x)!%20/7"} {
+		u := parsedPath(t, target)
+		if isPlainPath(u) {
+			t.Errorf("%s is plain", target)
+		}
+		for _, want := range []string{"/p(x)!/7", "/p%28x%29%21/7"} {
+			if !slices.ContainsFunc(readingsOf(u).list, func(r reading) bool { return (&url.URL{Path: r.path, RawPath: r.raw}).EscapedPath() == want }) {
+				t.Errorf("%s is not read as %s, only as %q", target, want, readingsOf(u).list)
+			}
+		}
+	}
+	open := openPaths{{path: "/p", below: true}}
+	if !open.have(parsedPath(t, "/p/a!b")) || open.have(parsedPath(t, "/p/a%21b")) {
+		t.Error("a mark is open as it is, and not if it is escaped")
 	}
 }

@@ -18,6 +18,9 @@ func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
 	case err == nil:
 	case strings.HasPrefix(value, "{file."):
 		return "", fmt.Errorf("%s: the file of %s is missing, empty or not readable for Caddy", setting, value)
+	case strings.HasPrefix(value, pathShorthand):
+		name := strings.TrimSuffix(strings.TrimPrefix(value, pathShorthand), "}")
+		return "", fmt.Errorf("%s: in a Caddyfile {file.%s} means a part of the request's path: write {file./path/to/%s}, or {file../%s} for a file where Caddy is started", setting, name, name, name)
 	case strings.HasPrefix(value, "{env."):
 		return "", fmt.Errorf("%s: the environment variable of %s is not set, or empty", setting, value)
 	default:
@@ -61,3 +64,6 @@ func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]stri
 	}
 	return out, nil
 }
+
+// pathShorthand is how a Caddyfile is read where a file is named without a slash.
+const pathShorthand = "{http.request.uri.path.file."

@@ -121,12 +121,13 @@ func isForm(contentTypes []string) bool {
 }
 
 // isEncoded tells whether a body would have to be decoded first (RFC 9110 §8.4). A charset
-// is no coding, though some programs name it there.
+// is no coding, though some programs name it there: as in Content-Type, what counts is that
+// the body is UTF-8.
 func isEncoded(contentEncodings []string) bool {
 	for _, header := range contentEncodings {
 		for coding := range strings.SplitSeq(header, ",") {
 			switch strings.ToLower(strings.Trim(coding, " \t")) {
-			case "", "identity", "utf-8", "utf8":
+			case "", "identity", "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-1", "latin1", "windows-1252":
 			default:
 				return true
 			}

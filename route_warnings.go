@@ -29,7 +29,7 @@ func (w *configWarnings) ofEndpoints() {
 		if len(p.hosts) > 0 && !strings.ContainsAny(p.hosts[0], "*{") {
 			host = p.hosts[0]
 		}
-		for _, check := range p.checks {
+		for _, check := range p.always {
 			if !check.refusesAnonymous() || !check.checksRequest(exampleRequest(http.MethodPost, endpoint.Path, host)) {
 				continue
 			}
@@ -73,7 +73,7 @@ func (w *configWarnings) ofUpstreams() {
 		if w.enough(upstreamWarning) {
 			return
 		}
-		if !ok || len(p.checks) > 0 || p.elsewhere || p.inErrors || asksElsewhere(proxy) {
+		if !ok || p.checked || p.elsewhere && len(p.checks) > 0 || p.inErrors || asksElsewhere(proxy) {
 			continue
 		}
 		for _, upstream := range upstreamsOf(proxy, p.root) {
@@ -81,9 +81,14 @@ func (w *configWarnings) ofUpstreams() {
 			if !ok {
 				continue
 			}
+			advice := "put one bearer_auth before both, and say there what is open"
+			if len(p.checks) > 0 {
+				advice = "the matcher of a handle or route around the bearer_auth is Caddy's own, and others get here without it: put the bearer_auth outside, with a matcher of its own, or with open"
+			}
+			address, _, _ := strings.Cut(upstream, "\x00")
 			w.warn(upstreamWarning, p.place,
-				"put one bearer_auth before both, and say there what is open; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
-				zap.String("upstream", strings.TrimSuffix(upstream, "\x00")), zap.String("site", p.site()),
+				advice+"; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
+				zap.String("upstream", address), zap.String("site", p.site()),
 				zap.String("bearer_auth", placement{handler: behind.checks[slices.IndexFunc(behind.checks, isOn)], place: behind.place}.where()))
 		}
 	}

@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -33,7 +34,7 @@ func aroundSecret(setting, secret string) (found []string) {
 	if bytes.ContainsAny(inner, "\r\n") {
 		found = append(found, "more than one line")
 	}
-	if n := len(inner); n > 1 && strings.IndexByte("\"'`", inner[0]) >= 0 && inner[0] == inner[n-1] {
+	if quoted.Match(inner) {
 		found = append(found, "quotes around it")
 	}
 	return found
@@ -49,6 +50,9 @@ func blanks(run []byte, where string) (found []string) {
 	}
 	return found
 }
+
+// quoted has the quotes of a shell around it, or those that an editor makes of them.
+var quoted = regexp.MustCompile("(?s)^(\".*\"|'.*'|`.*`|[“”„].*[“”]|[‘’‚].*[‘’]|«.*»|».*«)$")
 
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 

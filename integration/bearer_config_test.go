@@ -50,6 +50,7 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"open without any", "bearer_auth {\n\t\topen\n\t}", "open takes one argument or more", ":3"},
 		{"open with an empty path", "bearer_auth {\n\t\topen \"\"\n\t}", "open takes one argument or more", ":3"},
 		{"open with a path that is not absolute", "bearer_auth {\n\t\topen healthz\n\t}", "open healthz: a path begins with a slash: write /healthz", ":3"},
+		{"open with the names of files", "bearer_auth {\n\t\topen *.css\n\t}", "open *.css: a * can only be all of the last segment", ":3"},
 		{"open with a matcher", "bearer_auth {\n\t\topen @healthz\n\t}", "open @healthz: it takes paths, and no matcher", ":3"},
 		{"open with everything", "bearer_auth {\n\t\topen /*\n\t}", "open /*: it would leave nothing to check", ":3"},
 		{"open with a star", "bearer_auth {\n\t\topen *\n\t}", "open *: it would leave nothing to check", ":3"},

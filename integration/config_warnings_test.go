@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -87,6 +88,8 @@ var warnedConfigs = []warned{
 	{"token_endpoint first in a route", "", ":%PORT% {\nroute {\n%E%\nbearer_auth\n}\n}", "", "", ""},
 	{"a matcher that leaves the endpoint out", "", ":%PORT% {\nroute {\n@app not path /token /token/*\nbearer_auth @app\n%E%\n}\n}", "", "", ""},
 	{"a matcher for other hosts", "", "http://a.localhost:%PORT% {\nbind 127.0.0.1\n@b host b.localhost\nbearer_auth @b\nhandle {\n%E%\n}\n}", "", "", ""},
+	{"a check in a route for other paths", "", ":%PORT% {\nroute {\nroute /a* {\nbearer_auth\n}\n%E%\n}\n}", "", "", ""},
+	{"a check in a route for all", "", ":%PORT% {\nroute {\nroute {\nbearer_auth\n}\n%E%\n}\n}", orderWarning, "", ""},
 	{"two handles beside each other", "", ":%PORT% {\nhandle /a* {\nbearer_auth\n}\nhandle {\n%E%\n}\n}", "", "", ""},
 
 	// apps
@@ -102,11 +105,22 @@ var warnedConfigs = []warned{
 	{"one PHP of one root", "", ":%PORT% {\nroot * /srv/a\n%E%\nhandle /b* {\nphp_fastcgi 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nphp_fastcgi 127.0.0.1:9000\n}\n}", upstreamWarning, "", ""},
 	{"one app behind a check with a matcher", "", ":%PORT% {\n%E%\n@closed not path /healthz /assets/*\nbearer_auth @closed\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
 	{"one app behind two checks", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
-	{"one app behind a check that is in a handle before it", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
+	{"one app behind a check that is in a handle before it", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "put the bearer_auth outside", ""},
+	{"one app behind a check that is in a route before it", "", ":%PORT% {\n%E%\nroute /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "the one line: off", ""},
+	{"one app behind a check that is in a named route before it", "", "&(check) {\nbearer_auth\n}\n:%PORT% {\n%E%\n@a path /a*\ninvoke @a check\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
+	{"one app behind handles of which one has no check", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\n}\nhandle {\nheader X a\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
+	{"one app behind handles that all check, or answer", "", ":%PORT% {\n%E%\nhandle /b {\nrespond b\n}\nhandle /a* {\nbearer_auth\n}\nhandle {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
+	{"one app behind a check in a route for all", "", ":%PORT% {\nroute {\n%E%\nroute {\nbearer_auth\n}\nroute /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
+	{"one app that is meant to be open behind a check in a route", "", ":%PORT% {\nroute {\n%E%\nroute /a* {\nbearer_auth\n}\nbearer_auth {\noff\n}\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"one app that is meant to be open", "", ":%PORT% {\n%E%\nhandle /healthz {\nbearer_auth {\noff\n}\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"one app behind checks that are all off", "", ":%PORT% {\n%E%\nhandle /healthz {\nbearer_auth {\noff\n}\nreverse_proxy 127.0.0.1:9000\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
 	{"two apps", "", ":%PORT% {\n%E%\nhandle /a* {\nreverse_proxy 127.0.0.1:9001\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"one app behind basic_auth as well", "", ":%PORT% {\n%E%\nhandle /a* {\nbasic_auth {\nalice %HASH%\n}\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
+	{"one app behind basic_auth for some", "", "http://a.localhost:%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://b.localhost:%PORT% {\nbasic_auth /a* {\nalice %HASH%\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
+	{"one app behind forward_auth for some", "", "http://a.localhost:%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://b.localhost:%PORT% {\nforward_auth /a* 127.0.0.1:9091 {\nuri /verify\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
+	{"one app behind forward_auth for all", "", "http://a.localhost:%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://b.localhost:%PORT% {\nforward_auth 127.0.0.1:9091 {\nuri /verify\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
+	{"one app behind handles that authenticate in two ways", "", ":%PORT% {\n%E%\nhandle /a* {\nbasic_auth {\nalice %HASH%\n}\n}\nhandle {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
+	{"one app behind routes for two kinds of requests", "", ":%PORT% {\n%E%\n@a header Authorization Bearer*\n@b not header Authorization Bearer*\nroute @a {\nbearer_auth\n}\nroute @b {\nbasic_auth {\nalice %HASH%\n}\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
 	{"a service that forward_auth asks", "", ":%PORT% {\n%E%\nhandle /a* {\nforward_auth 127.0.0.1:9091 {\nuri /verify\n}\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9091\n}\n}", "", "", ""},
 	{"one PHP of two roots", "", "http://a.localhost:%PORT% {\nroot * /srv/a\n%E%\nbearer_auth\nphp_fastcgi 127.0.0.1:9000\n}\nhttp://b.localhost:%PORT% {\nroot * /srv/b\nphp_fastcgi 127.0.0.1:9000\n}", "", "", ""},
 	{"one app and no check", "", ":%PORT% {\n%E%\nhandle /a* {\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
@@ -200,6 +214,11 @@ func TestConfigsThatLeaveSomethingOpen(t *testing.T) {
 
 func (w warned) check(t *testing.T, lines []map[string]any) {
 	t.Helper()
+	for _, line := range lines {
+		if upstream, _ := line["upstream"].(string); strings.ContainsFunc(upstream, unicode.IsControl) {
+			t.Errorf("the upstream is %q", upstream)
+		}
+	}
 	lines = slices.DeleteFunc(lines, func(line map[string]any) bool { return line["logger"] != "grant" }) // those of one setting
 	if w.want == "" {
 		if len(lines) > 0 {
@@ -325,7 +344,8 @@ func TestWarningsOfJSONRoutes(t *testing.T) {
 	s.reload("", "http://127.0.0.1:%PORT% {\n}\n")
 	for _, test := range []struct{ name, server, want string }{
 		{"a terminal route", `"routes": [{"match": [{"path": ["/a"]}], "handle": [` + jsonEndpoint + `, ` + check + `, ` + proxy + `], "terminal": true}, {"handle": [` + proxy + `]}]`, upstreamWarning},
-		{"a route that goes on", `"routes": [{"match": [{"path": ["/a"]}], "handle": [` + jsonEndpoint + `, ` + check + `]}, {"handle": [` + proxy + `]}]`, ""},
+		{"a route for some that goes on", `"routes": [{"match": [{"path": ["/a"]}], "handle": [` + jsonEndpoint + `, ` + check + `]}, {"handle": [` + proxy + `]}]`, upstreamWarning},
+		{"a route that goes on", `"routes": [{"handle": [` + jsonEndpoint + `, ` + check + `]}, {"handle": [` + proxy + `]}]`, ""},
 		{"one group", `"routes": [{"group": "g", "match": [{"path": ["/a"]}], "handle": [` + jsonEndpoint + `, ` + check + `, ` + proxy + `]}, {"group": "g", "handle": [` + proxy + `]}]`, upstreamWarning},
 		{"two groups", `"routes": [{"group": "g", "handle": [` + jsonEndpoint + `, ` + check + `, ` + proxy + `]}, {"group": "h", "handle": [` + proxy + `]}]`, ""},
 		{"errors of a subroute", `"routes": [{"handle": [` + jsonEndpoint + `, {"handler": "subroute", "routes": [{"handle": [` + check + `]}], "errors": {"routes": [{"handle": [{"handler": "file_server"}]}]}}]}]`, errorsFiles},

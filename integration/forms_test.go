@@ -22,6 +22,7 @@ func TestContentEncodings(t *testing.T) {
 		{"A3: Identity", []string{"Identity"}, 200},
 		{"A3: a charset in the wrong place", []string{"UTF-8"}, 200},
 		{"A3: a charset in the wrong place, in the other spelling", []string{"utf8"}, 200},
+		{"A3: other charsets of which UTF-8's first half is one", []string{"ISO-8859-1", "us-ascii, windows-1252"}, 200},
 		{"A3: several that are none", []string{"identity, utf-8", " , identity"}, 200},
 		{"A3: gzip", []string{"gzip"}, 415},
 		{"A3: x-gzip", []string{"x-gzip"}, 415},

@@ -90,6 +90,13 @@ func TestUpgradesThatAreLetIn(t *testing.T) {
 		open /inside
 		upgrade SPDY/3.1 TCP
 	}
+	route /off* {
+		bearer_auth {
+			off
+			upgrade tcp
+		}
+		reverse_proxy %APP%
+	}
 `))
 	// each of them sees all requests, so what goes through is what all let in
 	token := s.token("bob")
@@ -98,7 +105,7 @@ func TestUpgradesThatAreLetIn(t *testing.T) {
 		through        bool
 	}{
 		{"/docker", "websocket", true}, {"/docker", "WebSocket", true}, {"/docker", "tcp", true}, {"/docker", "TCP", true}, {"/docker", "SPDY/3.1", true}, {"/docker", "h2c", false}, {"/docker", "SPDY", false},
-		{"/both", "tcp", true}, {"/both", "SPDY/3.1", false}, {"/inside", "tcp", true}, {"/elsewhere", "tcp", true}, {"/elsewhere", "tcp, websocket", false},
+		{"/both", "tcp", true}, {"/both", "SPDY/3.1", false}, {"/inside", "tcp", true}, {"/off", "tcp", true}, {"/off", "SPDY/3.1", false}, {"/elsewhere", "tcp", true}, {"/elsewhere", "tcp, websocket", false},
 	} {
 		t.Run(test.protocol+" at "+test.path, func(t *testing.T) {
 			conn, err := net.Dial("tcp", s.address())

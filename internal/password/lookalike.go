@@ -1,6 +1,8 @@
 package password
 
 import (
+	"bytes"
+	"encoding/base64"
 	"regexp"
 	"strings"
 	"unicode"
@@ -50,8 +52,6 @@ var lookalikes = []struct {
 	{"sha512$", errSaltedDigest},
 	{"md5$", errSaltedDigest},
 	{"unsalted_", errSaltedDigest},
-	{"JDJ", errBase64},        // "$2"
-	{"JGFyZ29uMm", errBase64}, // "$argon2"
 }
 
 // lookalike returns what a text that has no accepted prefix looks like.
@@ -65,10 +65,8 @@ func lookalike(encoded string) refusal {
 	if mosquitto.MatchString(encoded) {
 		return errMosquitto
 	}
-	for _, l := range lookalikes {
-		if strings.HasPrefix(encoded, l.prefix) {
-			return l.err
-		}
+	if err := foreignPrefix(encoded); err != "" {
+		return err
 	}
 	switch encoded[0] {
 	case '$':
@@ -77,6 +75,16 @@ func lookalike(encoded string) refusal {
 		return braced(encoded)
 	}
 	return shaped(encoded)
+}
+
+// foreignPrefix goes by how a text begins, so that one which is too long for a hash can be named as well.
+func foreignPrefix(encoded string) refusal {
+	for _, l := range lookalikes {
+		if strings.HasPrefix(encoded, l.prefix) {
+			return l.err
+		}
+	}
+	return ""
 }
 
 // shaped goes by length and alphabet, where there is no prefix.
@@ -90,6 +98,10 @@ func shaped(encoded string) refusal {
 		return errMySQL
 	case locked(encoded):
 		return errLocked
+	case parses("$" + encoded):
+		return errNoDollar
+	case inBase64(encoded):
+		return errBase64
 	case len(encoded) == 13 && only(encoded, cryptAlphabet):
 		return errDES
 	case bsdi.MatchString(encoded):
@@ -146,10 +158,17 @@ func parses(encoded string) bool {
 	return err == ""
 }
 
+// inBase64 tells whether a text is a hash in base64, maybe cut off, or a line of a htpasswd file.
+func inBase64(encoded string) bool {
+	plain, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "=")) // as far as it can be read
+	hash := string(plain[bytes.IndexByte(plain, ':')+1:])
+	return hashInBase64.MatchString(hash)
+}
+
 // locked tells whether a text is what files such as /etc/shadow have for an account without a password, or put before the
 // hash of one that is locked.
 func locked(encoded string) bool {
-	if shadow.MatchString(encoded) {
+	if shadow.MatchString(encoded) || unusable.MatchString(encoded) {
 		return true
 	}
 	hash := strings.TrimLeft(encoded, "!*")
@@ -167,6 +186,12 @@ func quote(r rune) bool { return strings.ContainsRune("\"'`,;“”„‘’‚�
 var (
 	// shadow is also what crypt(3) returns for an error, *0 and *1.
 	shadow = regexp.MustCompile(`^([!*]+|x|LK|NP|[!*]+(LK|NP|LOCKED|RESET)[!*]*(\$.*)?|\*[01])$`)
+
+	// unusable is what Django writes for an account without a password.
+	unusable = regexp.MustCompile(`^![A-Za-z0-9]{40}$`)
+
+	// hashInBase64 has only what shows by chance in no password.
+	hashInBase64 = regexp.MustCompile(`^\$(2[abxy]?|argon2(id|i|d)|y|apr1|1|5|6)\$[ -~]*\n?$`)
 
 	// mosquitto writes its iterations where scrypt has its parameters, and padded base64 where sha512-crypt has none.
 	mosquitto = regexp.MustCompile(`^\$7\$[0-9]+\$|^\$6\$[^$]+\$[A-Za-z0-9+/]{86}==$`)

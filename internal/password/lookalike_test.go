@@ -1,6 +1,7 @@
 package password
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -98,6 +99,20 @@ var foreign = []struct {
 	{"a placeholder in quotes", `"{env.HASH}"`, errPlaceholder},
 	{"a placeholder for a person", "<hash>", errPlaceholder},
 
+	{"a dollar that a shell has taken away", "2y$04" + bcryptRest, errNoDollar},
+	{"a dollar missing before apr1", "apr1$saltsalt$" + sum22, errNoDollar},
+	{"bcrypt in base64", base64.StdEncoding.EncodeToString([]byte("$2y$04" + bcryptRest)), errBase64},
+	{"bcrypt in base64 with a line end", base64.StdEncoding.EncodeToString([]byte("$2y$04" + bcryptRest + "\n")), errBase64},
+	{"apr1 in base64", base64.StdEncoding.EncodeToString([]byte("$apr1$saltsalt$" + sum22)), errBase64},
+	{"sha512-crypt in base64", base64.StdEncoding.EncodeToString([]byte("$6$saltsalt$" + sum86)), errBase64},
+	{"yescrypt in base64 without padding", base64.RawStdEncoding.EncodeToString([]byte("$y$j75$saltsalt$" + sum43)), errBase64},
+	{"argon2id in base64", base64.StdEncoding.EncodeToString([]byte("$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + key)), errBase64},
+	{"a line of htpasswd in base64", base64.StdEncoding.EncodeToString([]byte("alice:$2y$04" + bcryptRest)), errBase64},
+	{"a password that is base64", "JFRoaXMgaXMgbm8gaGFzaCE=", errPlaintext},
+	{"Grub's PBKDF2 in its whole length", "grub.pbkdf2.sha512.10000." + strings.Repeat("AB", 64) + "." + strings.Repeat("CD", 64), errPBKDF2},
+	{"Roundup's plaintext", "{PLAINTEXT}secret", errBracedPlaintext},
+
+	{"Django's account without a password", "!OpCjglxb0AHWs0G4N8egRODBwue8jAbCdEf01234", errLocked},
 	{"an account without a password", "!", errLocked},
 	{"an account without a password in Fedora", "!!", errLocked},
 	{"a system's account", "*", errLocked},

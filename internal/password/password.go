@@ -56,7 +56,7 @@ type Hash struct {
 // cannot contain the hash or a piece of it; whoever calls adds the file and the line.
 func Parse(encoded string, allowWeak bool) (Hash, error) {
 	if len(encoded) > maxEncoded {
-		return Hash{}, errTooLong
+		return Hash{}, cmp.Or(foreignPrefix(encoded), errTooLong)
 	}
 	plain := Unprefixed(encoded)
 	h, err := parse(plain, allowWeak)

@@ -75,7 +75,7 @@ func braced(encoded string) refusal {
 	switch scheme {
 	case "des-crypt", "des":
 		return errDES
-	case "plain", "cleartext", "clear", "noop":
+	case "plain", "plaintext", "cleartext", "clear", "noop":
 		return errBracedPlaintext
 	case "nt", "ntlm", "nthash", "lanman":
 		return errNT

@@ -52,7 +52,8 @@ const (
 	errDoubledDollars  refusal = "its dollars are doubled, as in a file for Docker Compose; write each one once"
 	errPlaceholder     refusal = "it looks like a placeholder or a variable, which is not replaced in a hash; write the hash itself"
 	errLocked          refusal = "it is what /etc/shadow or /etc/passwd has in place of a hash, or marks an account as locked; remove the entry, or the mark before the hash"
-	errBase64          refusal = `it looks like a hash in base64, as old versions of "caddy hash-password" printed it; write it decoded, beginning with $`
+	errBase64          refusal = `it looks like a hash in base64, as a Kubernetes secret has it and old versions of "caddy hash-password" printed it; write it decoded, beginning with $`
+	errNoDollar        refusal = "the $ at its beginning is missing; write it before it"
 	errDjangoPrefix    refusal = "Django's name of the algorithm is before it; remove the name, so that the hash begins with $2 or $argon2id$"
 	errPrefixScheme    refusal = "the scheme in braces is not the scheme of the hash that follows it; correct or remove the braces"
 	errPrefixTwice     refusal = "there is more than one scheme in braces before it; keep one, or none"

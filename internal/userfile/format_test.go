@@ -24,6 +24,7 @@ func TestAFileOfAnotherFormatIsOneError(t *testing.T) {
 		{"htpasswd with a number for a name", "1:" + hash, nil, ErrHtpasswd},
 		{"htpasswd of a user named users", "users:" + hash, nil, ErrHtpasswd},
 		{"htdigest", "alice:realm:" + strings.Repeat("ab", 16), nil, ErrHtpasswd},
+		{"htdigest without a realm", "alice::" + strings.Repeat("ab", 16), nil, ErrHtpasswd},
 		{"YAML of a list", "users:\n  - username: alice\n", ErrYAML, ErrYAML},
 		{"YAML of entries", "- username: alice\n  password_hash: x\n", ErrYAML, ErrYAML},
 		{"YAML with a marker", "---\nalice: x\n", ErrYAML, ErrYAML},
@@ -64,6 +65,33 @@ func TestLinesOfOtherFilesAreNamed(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), md5[:8]) {
 			t.Errorf("a piece of the hash is in the error: %v", err)
+		}
+	}
+}
+
+func TestUTF16IsNamedWithAndWithoutItsMark(t *testing.T) {
+	for _, text := range []string{"alice:x\n", "{\"users\":[]}"} {
+		for _, test := range []struct {
+			name          string
+			mark          string
+			before, after string
+		}{
+			{"little endian", "\xff\xfe", "", "\x00"},
+			{"big endian", "\xfe\xff", "\x00", ""},
+			{"little endian without a mark", "", "", "\x00"},
+			{"big endian without a mark", "", "\x00", ""},
+		} {
+			encoded := test.mark
+			for _, c := range text {
+				encoded += test.before + string(c) + test.after
+			}
+			if err := Htpasswd([]byte(encoded), func(int, string, string) error { return nil }); !errors.Is(err, errUTF16) {
+				t.Errorf("%s, as htpasswd: %v", test.name, err)
+			}
+			type entry struct{}
+			if err := List([]byte(encoded), "users", func(*entry) string { return "" }, func(int, *entry) error { return nil }); !errors.Is(err, errUTF16) {
+				t.Errorf("%s, as JSON: %v", test.name, err)
+			}
 		}
 	}
 }

@@ -132,10 +132,10 @@ func split(line string) (name, hash string, err error) {
 	}
 	hash, after, _ := strings.Cut(rest, ":")
 	switch {
-	case hash == "":
-		return name, "", errNoHash
 	case htdigest.MatchString(rest):
 		return name, "", errHtdigest
+	case hash == "":
+		return name, "", errNoHash
 	case after != "" && smbpasswd.MatchString(rest):
 		return name, "", errSamba
 	}
@@ -143,18 +143,25 @@ func split(line string) (name, hash string, err error) {
 }
 
 var (
-	// htdigest has a realm and MD5 or SHA-256 in hex where a hash would be, see RFC 7616.
-	htdigest = regexp.MustCompile(`^[^:${][^:]*:([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64})$`)
+	// htdigest has a realm, which may be empty, and MD5 or SHA-256 in hex where a hash would be, see RFC 7616.
+	htdigest = regexp.MustCompile(`^([^:${][^:]*)?:([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64})$`)
 
 	// smbpasswd has a number, a LAN Manager hash and an NT hash.
 	smbpasswd = regexp.MustCompile(`^[0-9]+:([0-9A-Fa-f]{32}|X{32}|\*+|NO PASSWORD[^:]*):`)
 )
 
 // unmark drops a byte order mark. UTF-16, which a redirect in PowerShell
-// writes, gets an error of its own instead of one for each line.
+// writes, gets an error of its own instead of one for each line, also without a mark, as
+// iconv writes it: then its first characters, which are ASCII, have a NUL each.
 func unmark(data []byte) ([]byte, error) {
-	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
+	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || halfNUL(data, 0) || halfNUL(data, 1) {
 		return nil, errUTF16
 	}
 	return bytes.TrimPrefix(data, []byte{0xEF, 0xBB, 0xBF}), nil
+}
+
+// halfNUL tells whether of the first four bytes those two are NUL that begin at first, and no
+// other.
+func halfNUL(data []byte, first int) bool {
+	return len(data) >= 4 && data[first] == 0 && data[first+2] == 0 && data[1-first] != 0 && data[3-first] != 0
 }

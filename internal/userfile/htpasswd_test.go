@@ -70,6 +70,7 @@ func TestHtpasswdNamesTheLineThatIsWrong(t *testing.T) {
 		{"an error of the caller", "al:h\nbob:unusable\n", `line 2: "bob": unusable hash`},
 		{"name and hash swapped", "$2y$10$3euPcmQFCi:unusable\n", "line 1: a name that may be a hash and is not shown: unusable hash"},
 		{"a digest as name", "{SHA}3euPcmQFCi=:unusable\n", "line 1: a name that may be a hash and is not shown: unusable hash"},
+		{"htdigest without a realm", "al::" + strings.Repeat("0a", 16), `line 1: "al": ` + errHtdigest.Error()},
 		{"UTF-16", "\xff\xfeb\x00:\x00h\x00", "it is UTF-16; save it as UTF-8"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -80,6 +80,9 @@ func joins(runes []rune, i int) bool {
 	}
 	before := runes[i-1]
 	if unicode.Is(unicode.Variation_Selector, runes[i]) {
+		if i+1 < len(runes) && runes[i+1] == '\u20e3' { // a key, as in 1️⃣
+			return true
+		}
 		return unicode.In(before, unicode.So, unicode.Sm, unicode.Han, unicode.Mongolian, unicode.Myanmar)
 	}
 	if runes[i] != '\u200c' && runes[i] != '\u200d' || i == len(runes)-1 {

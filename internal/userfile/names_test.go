@@ -61,6 +61,7 @@ func TestNamesThatAreSurelyNotMeant(t *testing.T) {
 		{"क्\u200dष", nil, `"क्\u200dष"`},
 		{"山田\u3000太郎", nil, `"山田\u3000太郎"`},
 		{"👩‍💻", nil, `"👩\u200d💻"`},
+		{"1\ufe0f\u20e3", nil, "\"1\\ufe0f\u20e3\""},
 		{"❤️", nil, `"❤\ufe0f"`},
 		{"🏴󠁧󠁢󠁥󠁮󠁧󠁿", errNameInvisible, `"🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"`},
 	} {
