@@ -50,7 +50,9 @@ func (a firstRefresh) Take() error { return notYet(a.bounds.sessions.Take(a.acco
 func (a firstRefresh) Return()     { a.bounds.sessions.Return(a.account) }
 
 // revocation is the allowance of the marker of a session. That of the user comes first, so
-// that one user does not use up what there is for all of them.
+// that one user does not use up what there is for all of them. What an app may have made up
+// is an account of its own: it must not keep the user from logging out by a refresh token,
+// nor a session from being ended in storage whose token was used twice.
 type revocation struct {
 	bounds  *storageBounds
 	account string
@@ -120,11 +122,16 @@ func (x *serverSessions) End(ctx context.Context, of sessionOwner, id session.ID
 }
 
 func (x *serverSessions) revocable(of sessionOwner) *session.Store {
+	return x.Within(x.allowance(of))
+}
+
+func (x *serverSessions) allowance(of sessionOwner) revocation {
 	allowance := revocation{bounds: x.bounds, account: of.account()}
 	if of.forgeable {
 		allowance.client = of.client
+		allowance.account = throttle.Join(allowance.account, "forgeable")
 	}
-	return x.Within(allowance)
+	return allowance
 }
 
 // The bounds of users are for an account that several hundred devices share, all of which

@@ -110,7 +110,7 @@ func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessio
 	}
 	// one that is revoked already costs nothing, and must not keep the user from revoking another
 	if revoked, _ := s.sessions.memory.InView(id); !revoked {
-		if err := s.throttle.allowRevocation(of.subject); err != nil {
+		if err := s.throttle.allowRevocation(of); err != nil {
 			return err
 		}
 	}

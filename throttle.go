@@ -202,12 +202,17 @@ func (uncounted) Fail()             {}
 func (uncounted) AsStranger() error { return nil }
 func (uncounted) Cancel()           {}
 
-// allowRevocation bounds how often the clients of a user can log out in a minute.
-func (t *serverThrottle) allowRevocation(subject string) error {
+// allowRevocation bounds how often the clients of a user can log out in a minute; by tokens
+// that an app may have made up it counts apart, see revocation.
+func (t *serverThrottle) allowRevocation(of sessionOwner) error {
 	if t.off {
 		return nil
 	}
-	if refused, ok := errors.AsType[*throttle.RefusedError](t.revocations.Allow(subject)); ok {
+	account := of.subject
+	if of.forgeable {
+		account = throttle.Join(account, "forgeable")
+	}
+	if refused, ok := errors.AsType[*throttle.RefusedError](t.revocations.Allow(account)); ok {
 		return errTooManyRevocations(refused)
 	}
 	return nil
