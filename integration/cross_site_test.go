@@ -192,7 +192,7 @@ func TestAPageOfAnotherSiteTakesNothingFromAClient(t *testing.T) {
 			s := startThrottle(t, "")
 			cors := fetchHeaders("cross-site", "cors")
 			for range 5 {
-				s.fromTo(home, path, loginForm("client_secret", wrong(), "token", "x"), cors...).want(t, 401, "invalid_client")
+				s.fromTo(home, path, loginForm("client_secret", wrong(), "token", "x"), cors...).want(t, 400, "invalid_client")
 			}
 			s.fromTo(home, path, loginForm("token", "x"), cors...).throttled(t, 30)
 			s.wantLimit("pair")

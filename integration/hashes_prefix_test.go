@@ -54,7 +54,7 @@ func TestHashesOfLinuxAndOfDirectories(t *testing.T) {
 	s.login("inline", "correct horse").want(t, 200, "")
 	for _, client := range []string{"machine", "hashed"} {
 		s.login("inline", "correct horse", "client_id", client, "client_secret", "correct horse").want(t, 200, "")
-		s.login("inline", "correct horse", "client_id", client, "client_secret", "wrong").want(t, 401, "invalid_client")
+		s.login("inline", "correct horse", "client_id", client, "client_secret", "wrong").want(t, 400, "invalid_client")
 	}
 	t.Run("md5-crypt is warned of like apr1", func(t *testing.T) {
 		found := s.logged(func(line map[string]any) bool {

@@ -123,7 +123,7 @@ func TestTheSameWrongPasswordIsNotHashedAgain(t *testing.T) {
 			if test.kind == "user" {
 				s.login(test.name, test.secret).want(t, 400, "invalid_grant")
 			} else {
-				s.login("alice", "correct horse", "client_id", test.name, "client_secret", test.secret).want(t, 401, "invalid_client")
+				s.login("alice", "correct horse", "client_id", test.name, "client_secret", test.secret).want(t, 400, "invalid_client")
 			}
 		}
 		after := s.passwordChecks(test.kind)
@@ -165,8 +165,8 @@ func TestAPasswordThatBecomesRightIsAccepted(t *testing.T) {
 
 	// a client's secret
 	for range 3 {
-		s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "new").want(t, 401, "invalid_client")
-		s.login("alice", "correct horse", "client_id", "web", "client_secret", "new").want(t, 401, "invalid_client")
+		s.login("alice", "correct horse", "client_id", "hashed", "client_secret", "new").want(t, 400, "invalid_client")
+		s.login("alice", "correct horse", "client_id", "web", "client_secret", "new").want(t, 400, "invalid_client")
 	}
 	i := strings.Index(s.config, "secret_hash ")
 	config := s.config[:i] + "secret_hash " + quickHash(t, "new") + s.config[strings.Index(s.config[i:], "\n")+i:]
@@ -286,7 +286,7 @@ func TestARepetitionLeavesNoSecretInTheLog(t *testing.T) {
 	before := len(s.rawLog())
 	for n := range 3 {
 		s.appLogin(home, "alice", secret).want(t, 400, "invalid_grant")
-		s.from(home, loginForm("client_secret", secret)).want(t, 401, "invalid_client")
+		s.from(home, loginForm("client_secret", secret)).want(t, 400, "invalid_client")
 		if n > 0 && s.lastRefusal()["repeated"] != true {
 			t.Error("it is not a repetition")
 		}
