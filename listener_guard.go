@@ -135,8 +135,5 @@ func (g *listenerGuard) standIn(server *caddyhttp.Server, routes caddyhttp.Route
 
 const listenerGuardVar = "caddy_grant.listener"
 
-// Interface guards
-var (
-	_ caddyhttp.RequestMatcher          = (*listenerGuard)(nil)
-	_ caddyhttp.RequestMatcherWithError = (*listenerGuard)(nil)
-)
+// Interface guard
+var _ caddyhttp.RequestMatcherWithError = (*listenerGuard)(nil)

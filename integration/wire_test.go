@@ -3,12 +3,14 @@ package integration
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,6 +46,9 @@ func (s *site) dialFrom(peer string) *wire {
 func dialTo(t *testing.T, network, address string) *wire {
 	t.Helper()
 	conn, err := net.Dial(network, address)
+	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ { // of a listener that a reload has just closed
+		conn, err = net.Dial(network, address)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -272,10 +272,11 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 	return true, nil
 }
 
-// refuseStranger is what a stranger would be told in the place of a source that is known good, nil if the attempt would
-// be allowed.
+// refuseStranger is what a stranger at its address would be told in the place of a source that is known good, nil if the
+// attempt would be allowed. The ceiling of the account is not in it: whoever burns that is elsewhere, and would have the
+// owner told to wait for each typo.
 func (t *Throttle) refuseStranger(f *flight, now time.Duration) *RefusedError {
-	if wait, by := longestWait(t.appendShared(make([]check, 0, 3), f), now); wait > 0 {
+	if wait, by := longestWait(t.appendPlaces(make([]check, 0, 2), f), now); wait > 0 {
 		return refused(by, wait)
 	}
 	return nil
@@ -288,12 +289,9 @@ type check struct {
 	held  held
 }
 
-// appendShared appends what an attempt is counted for besides its pair.
-func (t *Throttle) appendShared(checks []check, f *flight) []check {
+// appendPlaces appends the address and the network that an attempt is counted for.
+func (t *Throttle) appendPlaces(checks []check, f *flight) []check {
 	l, k := &t.limits, &f.keys
-	if !f.skipAccount {
-		checks = append(checks, check{LimitAccount, l.account(), held{t.accounts, k.account}})
-	}
 	if k.address != (digest{}) {
 		checks = append(checks, check{LimitAddress, l.address(), held{t.addresses, k.address}})
 	}
@@ -319,7 +317,10 @@ func longestWait(checks []check, now time.Duration) (longest time.Duration, by L
 // reserve counts an attempt from any other source, for all of its keys or for none.
 func (t *Throttle) reserve(f *flight, now time.Duration) error {
 	checks := append(make([]check, 0, 4), check{LimitPair, t.limits.pair(), held{t.pairs, f.keys.pair}})
-	checks = t.appendShared(checks, f)
+	if !f.skipAccount {
+		checks = append(checks, check{LimitAccount, t.limits.account(), held{t.accounts, f.keys.account}})
+	}
+	checks = t.appendPlaces(checks, f)
 	if longest, by := longestWait(checks, now); longest > 0 {
 		return refused(by, longest)
 	}
