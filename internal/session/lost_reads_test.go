@@ -401,7 +401,7 @@ func TestASweepDoesNotRemoveAnHourOfWhichAPartIsNotListed(t *testing.T) {
 		n, hour := newer(), hourOf(time.Now())
 		var long []ID
 		entries := make(map[int]int)
-		for len(long) < 12 {
+		for len(long) < 12 || entries[0] == 0 || entries[1] == 0 || entries[2] == 0 {
 			id := monthAhead()
 			must(t, n.Revoke(t.Context(), id))
 			long = append(long, id)
@@ -410,8 +410,8 @@ func TestASweepDoesNotRemoveAnHourOfWhichAPartIsNotListed(t *testing.T) {
 		for range 30 {
 			must(t, n.Revoke(t.Context(), NewID(time.Now())))
 		}
-		if hourOf(time.Now()) != hour || entries[0] == 0 || entries[1] == 0 || entries[2] == 0 {
-			t.Skip("no entries at a place")
+		if hourOf(time.Now()) != hour {
+			t.Fatal("it took more than an hour")
 		}
 		time.Sleep(10 * 24 * time.Hour)
 		must(t, n.Revoke(t.Context(), NewID(time.Now().AddDate(0, 1, 0))))
