@@ -295,7 +295,7 @@ func freePort(t *testing.T) int {
 		}
 		port := listener.Addr().(*net.TCPAddr).Port
 		listener.Close()
-		if _, again := givenPorts.LoadOrStore(port, true); !again {
+		if _, again := givenPorts.LoadOrStore(port, true); !again && isOurPort(port) {
 			return port
 		}
 	}

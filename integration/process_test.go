@@ -34,18 +34,7 @@ var caddyBinary = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// TestMain removes the binary in the end.
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "caddy-grant-")
-	if err != nil {
-		panic(err)
-	}
-	binaryDir = dir
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
-}
-
+// binaryDir is where it is, see TestMain.
 var binaryDir string
 
 // caddyCommand is the binary with arguments, in a directory and with a home of its own.
