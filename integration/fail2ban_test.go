@@ -116,9 +116,9 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 
 	// a back end whose users mistype, and one that says which of them does
 	for range 3 {
-		send(never, "192.0.2.10", 400, s.tries("192.0.2.10", "web", "bob", "wrong"))
+		send(never, "192.0.2.10", 400, s.tries("192.0.2.10", "web", "bob", wrong()))
 	}
-	send(never, "192.0.2.10", 429, s.tries("192.0.2.10", "web", "bob", "wrong"))
+	send(never, "192.0.2.10", 429, s.tries("192.0.2.10", "web", "bob", wrong()))
 	send(never, "192.0.2.10", 400, s.tries("192.0.2.10", "web", "dora", "wrong", endUser("192.0.2.11")))
 	send(always, "192.0.2.12", 400, s.tries("192.0.2.10", named, "no one", "wrong", endUser("192.0.2.12")))
 	send(always, "2001:db8::12", 400, s.tries("192.0.2.10", named, "alice", "wrong", endUser("2001:db8::12")))
@@ -127,10 +127,10 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 
 	// who goes on though throttled, and who only tries an account that others try
 	for range 3 {
-		send(always, "192.0.2.20", 400, s.tries("192.0.2.20", "cli", "carol", "wrong"))
+		send(always, "192.0.2.20", 400, s.tries("192.0.2.20", "cli", "carol", wrong()))
 	}
-	send(always, "192.0.2.20", 429, s.tries("192.0.2.20", "cli", "carol", "wrong"))
-	send(always, "192.0.2.21", 400, s.tries("192.0.2.21", "cli", "carol", "wrong"))
+	send(always, "192.0.2.20", 429, s.tries("192.0.2.20", "cli", "carol", wrong()))
+	send(always, "192.0.2.21", 400, s.tries("192.0.2.21", "cli", "carol", wrong()))
 	send(never, "192.0.2.22", 429, s.tries("192.0.2.22", "cli", "carol", "correct horse"))
 	for i := range 30 {
 		send(always, "192.0.2.23", 400, s.tries("192.0.2.23", "cli", fmt.Sprintf("nobody-%d", i), "wrong"))
@@ -141,14 +141,14 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 	post := func(from, form string, headers ...string) answer {
 		return s.post("/token", form, append(headers, "X-Forwarded-For: "+from, "X-Forwarded-Proto: https")...)
 	}
-	send(inMode, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_secret", "wrong")))
+	send(inMode, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_secret", wrong())))
 	send(inMode, "2001:db8::30", 400, post("2001:db8::30", loginForm("client_id", "nobody")))
 	send(never, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_secret", "")))
 	send(never, "192.0.2.30", 400, post("192.0.2.30", loginForm("client_id", "cli")))
 	for range 3 {
-		send(inMode, "192.0.2.31", 400, post("192.0.2.31", loginForm("client_secret", "wrong")))
+		send(inMode, "192.0.2.31", 400, post("192.0.2.31", loginForm("client_secret", wrong())))
 	}
-	send(never, "192.0.2.31", 429, post("192.0.2.31", loginForm("client_secret", "wrong")))
+	send(never, "192.0.2.31", 429, post("192.0.2.31", loginForm("client_secret", wrong())))
 
 	// what is no guess
 	send(never, "192.0.2.40", 400, post("192.0.2.40", "%zz"))

@@ -29,7 +29,7 @@ func OddName(name string) error {
 		return errNameBlank
 	case listed.MatchString(name):
 		return errNameListed
-	case inQuotes.MatchString(name):
+	case inQuotes.MatchString(name) && strings.Count(name, `"`) <= 2: // with more of them it is something else
 		return errNameQuoted
 	case strings.ContainsRune(name, unicode.ReplacementChar):
 		return errNameLost

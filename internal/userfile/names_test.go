@@ -17,6 +17,7 @@ func TestNamesThatAreSurelyNotMeant(t *testing.T) {
 		{`"alice"`, errNameQuoted, `"\"alice\""`},
 		{`"alice`, errNameQuoted, `"\"alice"`},
 		{`alice"`, errNameQuoted, `"alice\""`},
+		{`"},{"reason":"wrong_password"`, nil, `"\"},{\"reason\":\"wrong_password\""`},
 		{`'alice'`, errNameQuoted, `"'alice'"`},
 		{"`alice`", errNameQuoted, "\"`alice`\""},
 		{"“alice”", errNameQuoted, `"“alice”"`},
