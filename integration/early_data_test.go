@@ -1,3 +1,8 @@
+//go:build !race
+
+// quic-go's own client has a data race between opening a stream in early data and the end
+// of the handshake.
+
 package integration
 
 import (

@@ -97,11 +97,11 @@ func halfCommand(half int, names []string, stdout, stderr io.Writer) *exec.Cmd {
 	return cmd
 }
 
-// isOurPort leaves the even ports to one half and the odd ones to the other: a port that one
-// has found free must not be what the other finds.
+// isOurPort leaves each port to one of the halves: what one has found free must not be what
+// the other finds. It goes by pairs of ports, since Linux gives only even ones to listeners.
 func isOurPort(port int) bool {
 	half, err := strconv.Atoi(os.Getenv(halfVariable))
-	return err != nil || port%2 == half
+	return err != nil || port/2%2 == half
 }
 
 // passedOn are the flags with which all tests run; logFlag is for the go command's cache,
