@@ -110,7 +110,11 @@ func (k *serverKeys) read(ctx context.Context) {
 	select {
 	case err = <-result:
 	case <-ctx.Done():
-		err = ctx.Err()
+		select {
+		case err = <-result: // which ended the context
+		default:
+			err = ctx.Err()
+		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		k.logger.Error("reading the server's keys from storage; trying again at start", storageFailure(err)...)
