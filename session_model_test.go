@@ -187,7 +187,7 @@ func (m *modelRun) at(n *modelNode) modelMoment {
 
 // shaky tells whether an answer may be 503: storage failed, or still suffers from it.
 func (m *modelRun) shaky(r modelReply) bool {
-	return r.faults > 0 || len(m.later) > 0 || r.began.Before(m.locks)
+	return r.faults > 0 || len(m.later) > 0 || m.disk.stuckCalls() > 0 || r.began.Before(m.locks)
 }
 
 // judge compares an answer with what the model has for a session. outcomes has the right

@@ -166,19 +166,32 @@ func (v *view) ended(name string, reading int, began time.Time, entries int, err
 	h.final = !h.passed.IsZero() && began.Sub(h.passed) >= closingAfter
 }
 
+// catchesUp tells whether settle is about to say that the view knows of every session, of which it did not know before.
+func (v *view) catchesUp(reading int, witnessed bool) bool {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return reading == v.reading && witnessed && (!v.complete || v.knowFrom > v.keepFrom) && v.allRead()
+}
+
+func (v *view) allRead() bool {
+	for _, h := range v.hours {
+		if h.read.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
 // settle takes in how far a poll that began at that time, by both clocks, got. Of a storage that has not shown that it is
 // the one in which the sessions are, what was read counts, and not that it is all.
 func (v *view) settle(reading int, at, began time.Time, witnessed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if reading != v.reading || !witnessed {
+	if reading != v.reading || !witnessed || !v.allRead() {
 		return
 	}
 	current := true
 	for _, h := range v.hours {
-		if h.read.IsZero() {
-			return
-		}
 		current = current && h.isRead(began)
 	}
 	v.complete, v.knowFrom = true, v.keepFrom

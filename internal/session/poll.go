@@ -50,6 +50,8 @@ func (s *Store) await(ctx context.Context, urgent []string, began time.Time) err
 		}
 	}
 	switch {
+	case err != nil && !s.memory.view.isComplete():
+		return err
 	case s.memory.view.areRead(urgent, began):
 		return nil
 	case err != nil:
@@ -81,7 +83,9 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	reading, _ := v.begun("")
 	quick, slow, urgent := v.due(hours, time.Now())
 	if len(slow) > 0 {
-		s.readInBackground(ctx, slow, hours[len(hours)-1], func() { v.settle(reading, at, began, witnessed) })
+		s.readInBackground(ctx, slow, hours[len(hours)-1], func(ctx context.Context) error {
+			return s.settle(ctx, reading, at, began, witnessed)
+		})
 	}
 	failed := lost
 	for _, hour := range quick {
@@ -92,8 +96,21 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	if failed != nil {
 		return nil, failed
 	}
-	v.settle(reading, at, began, witnessed)
-	return urgent, nil
+	return urgent, s.settle(ctx, reading, at, began, witnessed)
+}
+
+// settle takes in how far a poll got. Before the view may say that it knows everything, it looks which days are swept: what
+// the feed had of those may be gone, swept by a node whose clock was ahead of this one.
+func (s *Store) settle(ctx context.Context, reading int, at, began time.Time, witnessed bool) error {
+	if s.memory.view.catchesUp(reading, witnessed) {
+		swept, err := s.listTimes(ctx, s.sweptKey(""), dayLayout)
+		if err != nil {
+			return err
+		}
+		s.memory.view.sweep(swept)
+	}
+	s.memory.view.settle(reading, at, began, witnessed)
+	return nil
 }
 
 // backgroundReading is a reading that no poll waits for. When it has ended, err says how.
@@ -104,7 +121,7 @@ type backgroundReading struct {
 
 // readInBackground reads hours one after the other, unless others are being read. Each that was read stays read, and has
 // as long as it needs. What never comes back keeps the next ones from being read, as with Poll.
-func (s *Store) readInBackground(ctx context.Context, hours []string, newest string, done func()) {
+func (s *Store) readInBackground(ctx context.Context, hours []string, newest string, done func(context.Context) error) {
 	if !s.memory.reading.TryLock() {
 		return
 	}
@@ -128,7 +145,9 @@ func (s *Store) readInBackground(ctx context.Context, hours []string, newest str
 				return
 			}
 		}
-		done()
+		settling, cancel := context.WithTimeout(ctx, hourLimit)
+		defer cancel()
+		running.err = done(settling)
 	}()
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 type view struct {
 	mu       sync.RWMutex
 	revoked  map[string]map[random]struct{} // by day
+	swept    map[string]struct{}            // days that this process still keeps, and whose sessions are over all the same
 	keepFrom string                         // the first day of which what is read is kept
 	knowFrom string                         // the first day of which all that was read is still there
 	complete bool                           // whether all of the feed was read once
@@ -40,7 +42,11 @@ func (id ID) bits() (bits random) {
 func digit(c byte) byte { return c&0x0f + c>>6*9 }
 
 func newView() view {
-	return view{revoked: make(map[string]map[random]struct{}), hours: make(map[string]*feedHour)}
+	return view{
+		revoked: make(map[string]map[random]struct{}),
+		swept:   make(map[string]struct{}),
+		hours:   make(map[string]*feedHour),
+	}
 }
 
 // InView tells whether a session is known to be revoked, without asking storage. known is false where the view cannot
@@ -83,7 +89,24 @@ func (v *view) isComplete() bool {
 	return v.complete
 }
 
+// sweep takes in which days are swept.
+func (v *view) sweep(days []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	clear(v.swept)
+	for _, day := range days {
+		if day >= v.keepFrom {
+			v.swept[day] = struct{}{}
+		}
+	}
+}
+
 func (v *view) holds(id ID) bool {
+	if len(v.swept) > 0 {
+		if _, swept := v.swept[id.day]; swept {
+			return true
+		}
+	}
 	day := v.revoked[id.day]
 	if day == nil {
 		return false // so most checks decode nothing
@@ -152,6 +175,7 @@ func (v *view) forget(now time.Time) {
 				delete(v.revoked, day)
 			}
 		}
+		maps.DeleteFunc(v.swept, func(day string, _ struct{}) bool { return day < from })
 	}
 	v.keepFrom = from
 	v.knowFrom = max(v.knowFrom, from)

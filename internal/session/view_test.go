@@ -160,6 +160,36 @@ func TestARevocationIsKnownUntilItsSessionIsOverAndThenForgotten(t *testing.T) {
 	}
 }
 
+func TestWhatWasSweptWithTheFeedStaysRevokedWhereAClockGoesBack(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		ahead, behind := newNode(storage), newNode(storage)
+		ids := []ID{NewID(time.Now().Add(time.Hour)), NewID(time.Now().Add(30 * time.Hour))}
+		for _, id := range ids {
+			must(t, behind.Revoke(t.Context(), id))
+		}
+		for _, n := range []*node{ahead, behind} {
+			must(t, n.Poll(t.Context()))
+		}
+		time.Sleep(20 * 24 * time.Hour)
+		must(t, ahead.Revoke(t.Context(), monthAhead())) // else every day were past
+		must(t, ahead.Poll(t.Context()))
+		swept, err := ahead.Sweep(t.Context())
+		must(t, err)
+		if swept.Days == 0 || swept.Hours == 0 {
+			t.Fatalf("%+v was swept", swept)
+		}
+		ahead.skew = -20 * 24 * time.Hour
+		behind.skew = ahead.skew
+		for _, n := range []*node{ahead, behind, behind.restart()} {
+			must(t, n.Poll(t.Context()))
+			for _, id := range ids {
+				n.wantInView(t, id, true)
+			}
+		}
+	})
+}
+
 // The lifetime of access tokens is of no account: a session of ten years can have one as long.
 func TestARevocationIsKnownToWhoComesLaterForAsLongAsTheSessionLasts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
@@ -203,7 +233,7 @@ func TestHoursWithNewerOnesAreReadTwiceAndNeverAgain(t *testing.T) {
 			must(t, a.Revoke(t.Context(), monthAhead()))
 			time.Sleep(time.Hour)
 		}
-		if calls := b.pollCalls(t); len(calls) != 11 {
+		if calls := b.pollCalls(t); len(calls) != 11+4 { // twice: no day is swept
 			t.Errorf("the first time: %q", calls)
 		}
 		if calls := b.pollCalls(t); len(calls) != 1+recentHours {
