@@ -246,8 +246,8 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	lately := time.Since(m.asked[passed]) < time.Duration(n.sessions().poll)
 	m.judge(t, n, what, token.session, r, got, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
-		over := asks && (w.over || w.damaged) // of a record that cannot be read, storage says so
-		if w.revoked || over {                // a node that has read nothing yet may have revoked it itself
+		over := w.over || asks && w.damaged // of a record that cannot be read, storage says so
+		if w.revoked || over {              // a node that has read nothing yet may have revoked it itself
 			right = append(right, modelOutcome{refused, w})
 		}
 		if !w.knows[at.node] && (!asks || !w.revoked && !over || lately) {
