@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+
+	"github.com/caddygrant/caddy-grant/internal/buffer"
 )
 
 // writeJSON sends an answer that no cache may keep (RFC 6749 §5.1).
@@ -21,8 +23,8 @@ func writeCacheable(w http.ResponseWriter, contentType string, body any) error {
 }
 
 func write(w http.ResponseWriter, status int, contentType string, body any) error {
-	encoded := borrowBuffer()
-	if err := appendJSON(encoded, body); err != nil {
+	encoded := buffer.Borrow()
+	if err := buffer.AppendJSON(encoded, body); err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
 	encoded.WriteByte('\n')
@@ -31,7 +33,7 @@ func write(w http.ResponseWriter, status int, contentType string, body any) erro
 	w.WriteHeader(status)
 	_, err := w.Write(encoded.Bytes())
 	if err == nil { // else it is not sure that nobody reads it any more
-		buffers.Put(encoded)
+		buffer.Return(encoded)
 	}
 	return err
 }

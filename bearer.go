@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 func init() {
@@ -366,7 +368,7 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) 
 		zap.String("method", bounded(r.Method)),
 		zap.String("host", bounded(r.Host)),
 		zap.String("path", bounded(loggedPath(r))),
-		zap.Duration("duration", now().Sub(bearerStateOf(r).received)),
+		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
 		zap.Int("status", refusal.status),
 		zap.String("oauth_error", refusal.code),
 		zap.String("reason", refusal.reason),

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // checkedTokens remembers access tokens that were found good, so that a client that comes
@@ -56,7 +58,7 @@ func (c *checkedTokens) get(d tokenDigest) (checkedToken, bool) {
 	if !ok {
 		return checkedToken{}, false
 	}
-	t.used = now().UnixNano()
+	t.used = clock.Now().UnixNano()
 	return *t, true
 }
 
@@ -64,7 +66,7 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokens.Remove(d)
-	t.used = now().UnixNano()
+	t.used = clock.Now().UnixNano()
 	for c.tokens.Len() >= maxCheckedTokens || c.size+t.size > maxCheckedSize {
 		if _, oldest, any := c.tokens.GetOldest(); !any || time.Duration(t.used-oldest.used) < inUse {
 			return

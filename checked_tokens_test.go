@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
@@ -245,7 +246,7 @@ func inlineUsers(t *testing.T, list ...User) UserSource {
 }
 
 func setClock(t *testing.T, at time.Time) {
-	before := now
-	t.Cleanup(func() { now = before })
-	now = func() time.Time { return at }
+	before := clock.Now
+	t.Cleanup(func() { clock.Now = before })
+	clock.Now = func() time.Time { return at }
 }

@@ -6,12 +6,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
@@ -214,7 +215,7 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 		zap.String("server", h.server.Name),
 		zap.String("endpoint", req.endpoint),
 		zap.String("client_ip", req.address),
-		zap.Duration("duration", now().Sub(req.received)))
+		zap.Duration("duration", clock.Now().Sub(req.received)))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		fields = append(fields, zap.String("grant_type", grantType))
 	}
@@ -246,9 +247,6 @@ func (h *Handler) knownGrantType(req *tokenRequest) string {
 	}
 	return ""
 }
-
-// now is the clock; tests replace it.
-var now = time.Now
 
 // names of endpoints, for metrics
 const (

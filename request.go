@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // tokenRequest is a request to an endpoint, parsed once. Grants see this and never the
@@ -40,7 +43,7 @@ type tokenRequest struct {
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {
-	return &tokenRequest{received: now(), address: clientIP(r), header: r.Header, page: pageOf(r.Header), endpoint: endpointNone, outcome: outcomeSuccess}
+	return &tokenRequest{received: clock.Now(), address: clientIP(r), header: r.Header, page: pageOf(r.Header), endpoint: endpointNone, outcome: outcomeSuccess}
 }
 
 // grantType is empty where it is missing, and at endpoints that need none.
@@ -146,8 +149,8 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 		// the deadline is that of the connection: left in place, it would end the request
 		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	}
-	body := borrowBuffer()
-	defer returnSecret(body)
+	body := buffer.Borrow()
+	defer buffer.ReturnSecret(body)
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBodySize))
 	// request_body may have wrapped the body with a lower bound
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {

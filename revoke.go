@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -75,7 +76,7 @@ func (s *Server) noSession(token *accessToken) string {
 	switch {
 	case s.users.bySubject(token.Subject) == nil:
 		return "user_unknown"
-	case day.After(now().Add(maxTTL + clocksApart)):
+	case day.After(clock.Now().Add(maxTTL + clocksApart)):
 		return "session_impossible" // no config lets one live that long
 	case !time.Unix(token.Expires, 0).Before(day.AddDate(0, 0, 1)):
 		return "session_impossible" // no token outlives its session

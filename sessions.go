@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -52,7 +53,7 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 	}
 	memory := pooled.(pooledMemory).Memory
 	return &serverSessions{
-		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
+		Store: session.NewStore(storage, prefix, memory, func() time.Time { return clock.Now() }).
 			WithWitness(s.keys.store.SecretName()),
 		memory:   memory,
 		bounds:   s.throttle.bounds,

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
@@ -89,7 +90,7 @@ func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error)
 
 // checkTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
 func (s *Server) checkTimes(token *accessToken) error {
-	at, leeway := now(), time.Duration(*s.Leeway)
+	at, leeway := clock.Now(), time.Duration(*s.Leeway)
 	if !at.Before(time.Unix(token.Expires, 0).Add(leeway)) {
 		return tokenError("expired")
 	}

@@ -1,4 +1,4 @@
-package caddygrant
+package buffer
 
 import (
 	"bytes"
@@ -10,21 +10,25 @@ import (
 // few kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// borrowBuffer returns an empty buffer. It goes back with buffers.Put, or with
-// returnSecret if there is a password or a hash in it.
-func borrowBuffer() *bytes.Buffer {
+// Borrow returns an empty buffer. It goes back with returnBuffer, or with
+// ReturnSecret if there is a password or a hash in it.
+func Borrow() *bytes.Buffer {
 	b := buffers.Get().(*bytes.Buffer)
 	b.Reset()
 	return b
 }
 
-func returnSecret(b *bytes.Buffer) {
+// Return gives a buffer back.
+func Return(b *bytes.Buffer) { buffers.Put(b) }
+
+// ReturnSecret gives a buffer back with nothing in it.
+func ReturnSecret(b *bytes.Buffer) {
 	clear(b.Bytes())
 	buffers.Put(b)
 }
 
-// appendJSON writes a value as [json.Marshal] does.
-func appendJSON(b *bytes.Buffer, value any) error {
+// AppendJSON writes a value as [json.Marshal] does.
+func AppendJSON(b *bytes.Buffer, value any) error {
 	if err := json.NewEncoder(b).Encode(value); err != nil {
 		return err
 	}

@@ -1,0 +1,6 @@
+package clock
+
+import "time"
+
+// Now is the time. Tests replace it.
+var Now = time.Now
