@@ -299,8 +299,7 @@ func validateTTL(setting string, ttl caddy.Duration) error {
 var (
 	errNeedsIssuer = errors.New("typ at+jwt (RFC 9068) needs an issuer: add the line \"issuer https://...\"")
 
-	validName        = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
-	wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
+	validName = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 )
 
 const (

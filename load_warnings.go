@@ -74,6 +74,28 @@ func (s *Server) warnOfGrants() {
 	}
 }
 
+// warnOfSecrets names the secrets of the config that have something around them, and what,
+// never a piece of one.
+func (s *Server) warnOfSecrets() {
+	warn := func(setting string, found []string, of zap.Field) {
+		if len(found) > 0 {
+			s.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
+				zap.Strings("found", found), zap.String("advice",
+					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
+		}
+	}
+	for _, source := range s.clients.sources {
+		if inline, ok := source.(*InlineClients); ok {
+			for client := range inline.All() {
+				warn("secret", client.aroundSecret, zap.String("client_id", client.ID))
+			}
+		}
+	}
+	for i, key := range s.keys.configured {
+		warn("signing_key", key.aroundSecret, zap.Int("signing_key", i+1))
+	}
+}
+
 // warnOfLifetime is for a lifetime that the config gives, rather than for a default.
 func (s *Server) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
 	if ttl > s.SessionTTL {

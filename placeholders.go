@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -64,6 +65,9 @@ func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]stri
 	}
 	return out, nil
 }
+
+// wholePlaceholder is a value that is nothing else.
+var wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
 
 // pathShorthand is how a Caddyfile is read where a file is named without a slash.
 const pathShorthand = "{http.request.uri.path.file."

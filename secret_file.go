@@ -5,8 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-
-	"go.uber.org/zap"
 )
 
 // A secret is taken as its file has it, so that any bytes can be one: Caddy takes away one
@@ -55,25 +53,3 @@ func blanks(run []byte, where string) (found []string) {
 var quoted = regexp.MustCompile("(?s)^(\".*\"|'.*'|`.*`|[“”„].*[“”]|[‘’‚].*[‘’]|«.*»|».*«)$")
 
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
-
-// warnOfSecrets names the secrets of the config that have something around them, and what,
-// never a piece of one.
-func (s *Server) warnOfSecrets() {
-	warn := func(setting string, found []string, of zap.Field) {
-		if len(found) > 0 {
-			s.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
-				zap.Strings("found", found), zap.String("advice",
-					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
-		}
-	}
-	for _, source := range s.clients.sources {
-		if inline, ok := source.(*InlineClients); ok {
-			for client := range inline.All() {
-				warn("secret", client.aroundSecret, zap.String("client_id", client.ID))
-			}
-		}
-	}
-	for i, key := range s.keys.configured {
-		warn("signing_key", key.aroundSecret, zap.Int("signing_key", i+1))
-	}
-}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // Two nodes on one storage do what a small model says, whatever is done to them: clients use

@@ -1,3 +1,4 @@
+// Package buffer lends byte buffers for what is read or written once.
 package buffer
 
 import (
@@ -10,7 +11,7 @@ import (
 // few kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Borrow returns an empty buffer. It goes back with returnBuffer, or with
+// Borrow returns an empty buffer. It goes back with Return, or with
 // ReturnSecret if there is a password or a hash in it.
 func Borrow() *bytes.Buffer {
 	b := buffers.Get().(*bytes.Buffer)

@@ -1,3 +1,4 @@
+// Package clock is the time of the server.
 package clock
 
 import "time"
