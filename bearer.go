@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
 func init() {
@@ -113,10 +114,10 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 		b.Server = defaultName
 	}
 	var err error
-	if b.Audience, err = resolvedList(caddy.NewReplacer(), "audience", b.Audience); err != nil {
+	if b.Audience, err = setting.ResolveList(caddy.NewReplacer(), "audience", b.Audience); err != nil {
 		return err
 	}
-	if b.Scopes, err = resolvedList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
+	if b.Scopes, err = setting.ResolveList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
 		return err
 	}
 	if b.open, err = parseOpenPaths(b.Open); err != nil {

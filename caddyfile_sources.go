@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
 // inlineSources gathers the users and clients of one token_endpoint: those in the config
@@ -164,7 +165,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		switch d.Val() {
 		case "secret":
 			if client.Secret, err = oneArg(d); err == nil {
-				if err := checkLiteralSecret("secret", client.Secret); err != nil {
+				if err := setting.CheckLiteralSecret("secret", client.Secret); err != nil {
 					return d.Errf("client %s: %v", shown(id), err)
 				}
 			}

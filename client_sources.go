@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -59,24 +60,24 @@ func (*InlineClients) String() string { return "clients in the config" }
 // resolve replaces placeholders in all but the hash.
 func (c *Client) resolve(repl *caddy.Replacer) error {
 	var err error
-	if c.ID, err = resolved(repl, "client id", c.ID); err != nil {
+	if c.ID, err = setting.Resolve(repl, "client id", c.ID); err != nil {
 		return err
 	}
 	given := c.Secret
-	if c.Secret, err = resolvedSecret(repl, "secret", given); err != nil {
+	if c.Secret, err = setting.ResolveSecret(repl, "secret", given); err != nil {
 		return err
 	}
-	c.aroundSecret = aroundSecret(given, c.Secret)
-	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
+	c.aroundSecret = setting.AroundSecret(given, c.Secret)
+	if c.Scopes, err = setting.ResolveList(repl, "scopes", c.Scopes); err != nil {
 		return err
 	}
-	if c.DefaultScopes, err = resolvedList(repl, "default_scopes", c.DefaultScopes); err != nil {
+	if c.DefaultScopes, err = setting.ResolveList(repl, "default_scopes", c.DefaultScopes); err != nil {
 		return err
 	}
-	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
+	if c.Audience, err = setting.ResolveList(repl, "audience", c.Audience); err != nil {
 		return err
 	}
-	c.Introspect, err = resolvedList(repl, "introspect", c.Introspect)
+	c.Introspect, err = setting.ResolveList(repl, "introspect", c.Introspect)
 	return err
 }
 

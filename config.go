@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
 // Config is the settings of one authorization server. Endpoints that have the same
@@ -122,18 +124,18 @@ func errDifferentSettings(name, here, there string) error {
 
 // resolve replaces the placeholders of the server's own settings.
 func (c *Config) resolve(repl *caddy.Replacer) error {
-	issuer, err := resolved(repl, "issuer", c.Issuer)
+	issuer, err := setting.Resolve(repl, "issuer", c.Issuer)
 	if err != nil {
 		return err
 	}
 	c.Issuer = issuer
-	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
+	if c.Audience, err = setting.ResolveList(repl, "audience", c.Audience); err != nil {
 		return err
 	}
-	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
+	if c.Scopes, err = setting.ResolveList(repl, "scopes", c.Scopes); err != nil {
 		return err
 	}
-	c.DefaultClient, err = resolved(repl, "default_client", c.DefaultClient)
+	c.DefaultClient, err = setting.Resolve(repl, "default_client", c.DefaultClient)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -46,7 +47,7 @@ func (f pooledFile[T]) Destruct() error { return f.Close() }
 
 // open joins the file, reading it if nobody follows it yet.
 func (f *followedFile[T]) open(path, reads, format string, options SourceOptions, parse func([]byte) (T, error)) error {
-	path, err := resolved(caddy.NewReplacer(), reads+" "+format+": path", path)
+	path, err := setting.Resolve(caddy.NewReplacer(), reads+" "+format+": path", path)
 	if err != nil {
 		return err
 	}

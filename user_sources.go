@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -60,13 +61,13 @@ func (*InlineUsers) String() string { return "users in the config" }
 // resolve replaces placeholders in all but the hash.
 func (u *User) resolve(repl *caddy.Replacer) error {
 	var err error
-	if u.Username, err = resolved(repl, "username", u.Username); err != nil {
+	if u.Username, err = setting.Resolve(repl, "username", u.Username); err != nil {
 		return err
 	}
-	if u.ID, err = resolved(repl, "id", u.ID); err != nil {
+	if u.ID, err = setting.Resolve(repl, "id", u.ID); err != nil {
 		return err
 	}
-	if u.Scopes, err = resolvedList(repl, "scopes", u.Scopes); err != nil {
+	if u.Scopes, err = setting.ResolveList(repl, "scopes", u.Scopes); err != nil {
 		return err
 	}
 	claims := make(map[string]json.RawMessage, len(u.Claims))

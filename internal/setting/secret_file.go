@@ -1,4 +1,4 @@
-package caddygrant
+package setting
 
 import (
 	"bytes"
@@ -11,9 +11,9 @@ import (
 // line end. What an editor or a shell leaves around it then belongs to it, and does not show
 // where the secret is typed elsewhere.
 
-// aroundSecret says what a secret, once its placeholders are replaced, has around it that
+// AroundSecret says what a secret, once its placeholders are replaced, has around it that
 // is probably a mistake. It is nil for a secret that the config has in plain, which shows it.
-func aroundSecret(setting, secret string) (found []string) {
+func AroundSecret(setting, secret string) (found []string) {
 	if !strings.Contains(setting, "{file.") && !strings.Contains(setting, "{env.") {
 		return nil
 	}

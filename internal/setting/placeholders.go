@@ -1,4 +1,6 @@
-package caddygrant
+// Package setting reads what a config says: placeholders are replaced, and secrets that
+// were meant to be read from elsewhere are refused.
+package setting
 
 import (
 	"fmt"
@@ -8,9 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// resolved replaces the placeholders of a setting. One that is unknown or empty is an
+// Resolve replaces the placeholders of a setting. One that is unknown or empty is an
 // error: the operator meant something to be there.
-func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
+func Resolve(repl *caddy.Replacer, setting, value string) (string, error) {
 	if value == "" {
 		return "", nil
 	}
@@ -33,13 +35,13 @@ func resolved(repl *caddy.Replacer, setting, value string) (string, error) {
 	return out, nil
 }
 
-// resolvedSecret is resolved for a secret: its errors name a placeholder only where the
+// ResolveSecret is resolved for a secret: its errors name a placeholder only where the
 // whole value is one, since anything else may be a piece of the secret.
-func resolvedSecret(repl *caddy.Replacer, setting, value string) (string, error) {
-	if err := checkLiteralSecret(setting, value); err != nil {
+func ResolveSecret(repl *caddy.Replacer, setting, value string) (string, error) {
+	if err := CheckLiteralSecret(setting, value); err != nil {
 		return "", err
 	}
-	out, err := resolved(repl, setting, value)
+	out, err := Resolve(repl, setting, value)
 	switch {
 	case err != nil && !wholePlaceholder.MatchString(value):
 		return "", fmt.Errorf("%s: it holds a placeholder that is unknown or empty; a literal { is written \\{", setting)
@@ -49,14 +51,14 @@ func resolvedSecret(repl *caddy.Replacer, setting, value string) (string, error)
 	return out, checkReplacedSecret(setting, value, out)
 }
 
-func resolvedList(repl *caddy.Replacer, setting string, values []string) ([]string, error) {
+func ResolveList(repl *caddy.Replacer, setting string, values []string) ([]string, error) {
 	if values == nil {
 		return nil, nil
 	}
 	out := make([]string, len(values))
 	for i, value := range values {
 		var err error
-		if out[i], err = resolved(repl, setting, value); err != nil {
+		if out[i], err = Resolve(repl, setting, value); err != nil {
 			return nil, err
 		}
 		if out[i] == "" {

@@ -1,4 +1,4 @@
-package caddygrant
+package setting
 
 import (
 	"encoding/base64"
@@ -117,7 +117,7 @@ func TestSecretsThatWereMeantToBeReadFromElsewhere(t *testing.T) {
 		{"a placeholder is taken", "{file." + file + "}", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := resolvedSecret(caddy.NewReplacer(), "secret", test.value)
+			_, err := ResolveSecret(caddy.NewReplacer(), "secret", test.value)
 			switch {
 			case test.want == "" && err != nil:
 				t.Error(err)
@@ -206,7 +206,7 @@ func TestRandomSecretsAreTaken(t *testing.T) {
 		for _, value := range []string{
 			encoded, "/" + encoded, string(symbols), "/" + string(symbols), "./" + string(symbols),
 		} {
-			if err := checkLiteralSecret("secret", value); err != nil {
+			if err := CheckLiteralSecret("secret", value); err != nil {
 				t.Errorf("%s: %v", value, err)
 			}
 		}

@@ -1,4 +1,4 @@
-package caddygrant
+package setting
 
 import (
 	"slices"
@@ -39,7 +39,7 @@ func TestWhatIsAroundASecretIsNamed(t *testing.T) {
 		{"prefix-{file./s}", "prefix-secret\n", []string{"a line end after it"}},
 		{"'secret' ", "'secret' ", nil}, // in the config, where it shows
 	} {
-		if got := aroundSecret(test.setting, test.secret); !slices.Equal(got, test.want) {
+		if got := AroundSecret(test.setting, test.secret); !slices.Equal(got, test.want) {
 			t.Errorf("%s with %q: %q, want %q", test.setting, test.secret, got, test.want)
 		}
 	}

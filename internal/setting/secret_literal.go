@@ -1,4 +1,4 @@
-package caddygrant
+package setting
 
 import (
 	"errors"
@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// checkLiteralSecret refuses a secret, as the config has it, that somebody meant to be
+// CheckLiteralSecret refuses a secret, as the config has it, that somebody meant to be
 // read from elsewhere: who knows the config's layout would know the secret.
-func checkLiteralSecret(setting, value string) error {
+func CheckLiteralSecret(setting, value string) error {
 	return checkLiteralSecretWith(os.Stat, setting, value)
 }
 

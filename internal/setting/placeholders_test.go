@@ -1,4 +1,4 @@
-package caddygrant
+package setting
 
 import (
 	"strings"
@@ -19,7 +19,7 @@ func TestAFileNamedWithoutASlashIsExplained(t *testing.T) {
 	if !strings.Contains(string(adapted), read) {
 		t.Fatalf("Caddy reads it otherwise now: %s", adapted)
 	}
-	_, err = resolvedSecret(caddy.NewReplacer(), "secret", read)
+	_, err = ResolveSecret(caddy.NewReplacer(), "secret", read)
 	if err == nil || !strings.Contains(err.Error(), "write {file./path/to/secret}, or {file../secret}") {
 		t.Errorf("got %v", err)
 	}
