@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
@@ -62,23 +63,23 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return d.Errf("user %s is there twice", shown(user.Username))
 	}
 	sources.addHash(d, "user "+shown(user.Username), user.PasswordHash)
-	settings := newBlock("user")
+	settings := caddyargs.NewBlock("user", subdirectives["user"])
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d, "claim"); err != nil {
+		if err := settings.Enter(d, "claim"); err != nil {
 			return err
 		}
 		var err error
 		switch d.Val() {
 		case "id":
-			user.ID, err = oneArg(d)
+			user.ID, err = caddyargs.One(d)
 		case "scopes":
 			user.Scopes, err = scopeArgs(d)
 		case "claim":
 			err = parseClaim(d, &user)
 		case "disabled":
-			user.Disabled, err = flagArg(d)
+			user.Disabled, err = caddyargs.Flag(d)
 		default:
-			err = settings.unrecognized(d)
+			err = settings.Unrecognized(d)
 		}
 		if err != nil {
 			return err
@@ -149,7 +150,7 @@ func fileArgs(d *caddyfile.Dispenser) (format, path string, err error) {
 }
 
 func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
-	id, err := oneArg(d)
+	id, err := caddyargs.One(d)
 	if err != nil {
 		return d.Err("client takes the client's id and then a block with its secret, secret_hash or public")
 	}
@@ -157,42 +158,42 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	if slices.ContainsFunc(sources.clients, func(c Client) bool { return c.ID == id }) {
 		return d.Errf("client %s is there twice", shown(id))
 	}
-	settings := newBlock("client")
+	settings := caddyargs.NewBlock("client", subdirectives["client"])
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d); err != nil {
+		if err := settings.Enter(d); err != nil {
 			return err
 		}
 		switch d.Val() {
 		case "secret":
-			if client.Secret, err = oneArg(d); err == nil {
+			if client.Secret, err = caddyargs.One(d); err == nil {
 				if err := setting.CheckLiteralSecret("secret", client.Secret); err != nil {
 					return d.Errf("client %s: %v", shown(id), err)
 				}
 			}
 		case "secret_hash":
-			if client.SecretHash, err = oneArg(d); err == nil {
+			if client.SecretHash, err = caddyargs.One(d); err == nil {
 				sources.addHash(d, "client "+shown(id), client.SecretHash)
 			}
 		case "public":
-			client.Public, err = flagArg(d)
+			client.Public, err = caddyargs.Flag(d)
 		case "scopes":
 			client.Scopes, err = scopeArgs(d)
 		case "default_scopes":
 			client.DefaultScopes, err = scopeArgs(d)
 		case "grants":
-			client.Grants, err = listArgs(d, "all grants that the server offers")
+			client.Grants, err = caddyargs.List(d, "all grants that the server offers")
 		case "audience":
-			client.Audience, err = someArgs(d)
+			client.Audience, err = caddyargs.Some(d)
 		case "access_token_ttl":
 			client.AccessTokenTTL, err = ttlArg(d)
 		case "refresh_token_ttl":
 			client.RefreshTokenTTL, err = ttlArg(d)
 		case "introspect":
-			client.Introspect, err = listArgs(d, "the client's own tokens only")
+			client.Introspect, err = caddyargs.List(d, "the client's own tokens only")
 		case "end_user_ip":
-			client.EndUserIP, err = oneArg(d)
+			client.EndUserIP, err = caddyargs.One(d)
 		default:
-			err = settings.unrecognized(d)
+			err = settings.Unrecognized(d)
 		}
 		if err != nil {
 			return err
