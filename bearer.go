@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
@@ -152,7 +153,7 @@ func (b *BearerAuth) Validate() error {
 	if b.Audience != nil && len(b.Audience) == 0 {
 		return errors.New("audience: an empty list would refuse every token: leave it out for the server's own")
 	}
-	if err := validateScopes("scopes", b.Scopes); err != nil {
+	if err := oauth.ValidateScopes("scopes", b.Scopes); err != nil {
 		return err
 	}
 	if _, err := parseOpenPaths(b.Open); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 func init() {
@@ -295,7 +296,7 @@ func scopeArgs(d *caddyfile.Dispenser) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scopes, caddyargs.Wrap(d, validateScopes(setting, scopes))
+	return scopes, caddyargs.Wrap(d, oauth.ValidateScopes(setting, scopes))
 }
 
 // ttlArg takes the lifetime of a token or session.

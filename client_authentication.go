@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"net/url"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // authenticateClient finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
@@ -29,14 +31,14 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 		}
 	}
 	if presented.readings[0].secret == "" {
-		return errInvalidClient("no_client_secret")
+		return oauth.InvalidClient("no_client_secret")
 	}
 	reason, err := s.checkClientSecret(ctx, keys, req, presented)
 	if err != nil {
 		return err
 	}
 	if reason != "" {
-		return errInvalidClient(reason).ofBasic(presented.escaped && reason == "wrong_client_secret")
+		return oauth.InvalidClient(reason).OfBasic(presented.escaped && reason == "wrong_client_secret")
 	}
 	req.endUserIP = req.client.endUserIP(req.header)
 	return nil
@@ -47,12 +49,12 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 func (s *Server) useDefaultClient(req *tokenRequest, presented clientCredentials) error {
 	req.unnamed = true
 	if s.DefaultClient == "" || presented.secret != "" || req.endpoint == endpointIntrospect {
-		return errNoClient()
+		return oauth.NoClient()
 	}
 	client := s.clients.byID(s.DefaultClient)
 	if client == nil || !client.Public {
-		refusal := errNoClient()
-		refusal.remedy = "default_client names no public client any more: correct it, or the file of clients"
+		refusal := oauth.NoClient()
+		refusal.Remedy = "default_client names no public client any more: correct it, or the file of clients"
 		return refusal
 	}
 	req.usePublicClient(client)
@@ -113,12 +115,12 @@ func (req *tokenRequest) presentedClient() (presentedClient, error) {
 	req.byHeader = true
 	switch {
 	case secret != "":
-		return presentedClient{}, errInvalidRequest("two_client_authentications", "the client must authenticate in one way only")
+		return presentedClient{}, oauth.InvalidRequest("two_client_authentications", "the client must authenticate in one way only")
 	case !ok:
-		return presentedClient{}, errInvalidClient("basic_malformed").ofBasic(presented.escaped)
+		return presentedClient{}, oauth.InvalidClient("basic_malformed").OfBasic(presented.escaped)
 	case id != "":
 		if presented = presented.of(id); presented.n == 0 {
-			return presentedClient{}, errInvalidRequest("two_client_ids", "the client_id is not that of the Authorization header")
+			return presentedClient{}, oauth.InvalidRequest("two_client_ids", "the client_id is not that of the Authorization header")
 		}
 	}
 	return presented, nil
@@ -134,7 +136,7 @@ func (req *tokenRequest) clientHeader() (string, error) {
 		return "", nil
 	case 1:
 	default: // also where one of them is empty: who reads the other is anybody's guess
-		return "", errInvalidRequest("two_client_authentications", "there must be one Authorization header at most")
+		return "", oauth.InvalidRequest("two_client_authentications", "there must be one Authorization header at most")
 	}
 	header := strings.Trim(values[0], " \t")
 	if hasScheme(header, "Bearer") {

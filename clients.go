@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -208,10 +209,10 @@ func (c *Client) validate() error {
 			return err
 		}
 	}
-	if err := validateScopes("scopes", c.Scopes); err != nil {
+	if err := oauth.ValidateScopes("scopes", c.Scopes); err != nil {
 		return err
 	}
-	if err := validateScopes("default_scopes", c.DefaultScopes); err != nil {
+	if err := oauth.ValidateScopes("default_scopes", c.DefaultScopes); err != nil {
 		return err
 	}
 	if c.Scopes != nil {

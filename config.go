@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
@@ -181,13 +182,13 @@ func (c *Config) validateTokens() error {
 	if err := validateLeeway(*c.Leeway); err != nil {
 		return err
 	}
-	return validateScopes("scopes", c.Scopes)
+	return oauth.ValidateScopes("scopes", c.Scopes)
 }
 
 // validateSessions checks and completes what holds for refresh tokens and sessions.
 func (c *Config) validateSessions() error {
 	if c.Grants == nil {
-		c.Grants = []string{grantTypePassword, grantTypeRefreshToken}
+		c.Grants = []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken}
 	}
 	if len(c.Grants) == 0 {
 		return errors.New("grants: an empty list would offer nothing: leave it out for all grants")
@@ -219,8 +220,8 @@ func (c *Config) validateSessions() error {
 // validateGrants checks a list of grant types. An empty one means none.
 func validateGrants(grants []string) error {
 	for i, grantType := range grants {
-		if grantType != grantTypePassword && grantType != grantTypeRefreshToken {
-			return fmt.Errorf("grants: %q is not offered here, only %s and %s are", grantType, grantTypePassword, grantTypeRefreshToken)
+		if grantType != oauth.GrantTypePassword && grantType != oauth.GrantTypeRefreshToken {
+			return fmt.Errorf("grants: %q is not offered here, only %s and %s are", grantType, oauth.GrantTypePassword, oauth.GrantTypeRefreshToken)
 		}
 		if slices.Contains(grants[:i], grantType) {
 			return fmt.Errorf("grants: %s is there twice", grantType)

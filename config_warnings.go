@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // configWarnings says what a config leaves open, or closes, though its operator hardly
@@ -121,7 +123,7 @@ func (w *configWarnings) ofScopes(b *BearerAuth, p placement, server *Server) {
 				continue
 			}
 			clients++
-			if len(intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
+			if len(oauth.Intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
 				return
 			}
 		}
@@ -136,7 +138,7 @@ func (w *configWarnings) ofScopes(b *BearerAuth, p placement, server *Server) {
 
 // mayLogIn tells whether the client can get a first token.
 func (s *Server) mayLogIn(client *Client) bool {
-	return s.grants[grantTypePassword] != nil && client.mayUse(grantTypePassword)
+	return s.grants[oauth.GrantTypePassword] != nil && client.mayUse(oauth.GrantTypePassword)
 }
 
 // ofClaims is about claims that no token has, so that the app never gets the header.

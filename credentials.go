@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -59,15 +60,15 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 	case err != nil:
 		return nil, err
 	case duplicate != nil:
-		refusal := errInvalidGrant("duplicate_subject")
-		refusal.remedy = duplicate.Error()
+		refusal := oauth.InvalidGrant("duplicate_subject")
+		refusal.Remedy = duplicate.Error()
 		return nil, refusal
 	case user == nil:
-		return nil, errInvalidGrant("unknown_user")
+		return nil, oauth.InvalidGrant("unknown_user")
 	case user.Disabled && (result.Matches || req.repeated): // which says no more than that it was refused before
-		return nil, errInvalidGrant("user_disabled")
+		return nil, oauth.InvalidGrant("user_disabled")
 	case !result.Matches:
-		return nil, errInvalidGrant("wrong_password")
+		return nil, oauth.InvalidGrant("wrong_password")
 	}
 	return user, nil
 }
@@ -155,7 +156,7 @@ func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (pa
 	switch {
 	case settlement == throttle.Settled:
 		observeCheck(c, result)
-		return result, refused.orNil()
+		return result, refused.OrNil()
 	case settlement == throttle.Repeated:
 		return password.Result{}, repeated(req, c, refused)
 	case refused != nil:
@@ -189,7 +190,7 @@ func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, atte
 		return result, nil
 	}
 	reserved.Fail()
-	return result, answerAsStranger(reserved.AsStranger()).orNil()
+	return result, answerAsStranger(reserved.AsStranger()).OrNil()
 }
 
 // fingerprints are that of an attempt and, where it has two readings, that of the first one
@@ -204,10 +205,10 @@ func (s *Server) fingerprints(attempt password.Attempt) (whole, first throttle.F
 }
 
 // repeated is for a credential that was wrong a moment ago.
-func repeated(req *tokenRequest, c credential, refused *oauthError) error {
+func repeated(req *tokenRequest, c credential, refused *oauth.Error) error {
 	passwordChecks.WithLabelValues(c.kind, checkRepeated).Inc()
 	req.repeated = true
-	return refused.orNil()
+	return refused.OrNil()
 }
 
 // checkFailed says why there is no result.
@@ -215,10 +216,10 @@ func checkFailed(ctx context.Context, c credential, err error) error {
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		passwordChecks.WithLabelValues(c.kind, checkShed).Inc()
-		return errBusy()
+		return oauth.Busy()
 	case ctx.Err() != nil:
 		passwordChecks.WithLabelValues(c.kind, checkGone).Inc()
-		return errGone()
+		return oauth.Gone()
 	}
 	return err
 }

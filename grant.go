@@ -21,8 +21,3 @@ type authorization struct {
 	scopes  []string      // of the access token
 	session *tokenSession // that goes on; nil where one begins
 }
-
-const (
-	grantTypePassword     = "password"
-	grantTypeRefreshToken = "refresh_token"
-)

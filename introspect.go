@@ -12,6 +12,7 @@ import (
 
 	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -41,11 +42,11 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 		return nil, err
 	}
 	if req.client.Public {
-		return nil, errInvalidClient("public_client_introspects")
+		return nil, oauth.InvalidClient("public_client_introspects")
 	}
 	raw := req.params.Get("token")
 	if raw == "" {
-		return nil, errMissingParameter("token")
+		return nil, oauth.MissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
 		return s.introspectRefreshToken(ctx, keys, req, refresh)

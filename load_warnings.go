@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // What a config may say, though it hardly means it, is warned of at a start and a reload.
@@ -52,7 +54,7 @@ func (s *Server) warnOfClient(client *Client) {
 // then. One list may be for several servers, so it is no error. To a client that
 // introspects, a grant that is not offered is a way to have none.
 func (s *Server) warnOfGrants() {
-	for _, grantType := range []string{grantTypePassword, grantTypeRefreshToken} {
+	for _, grantType := range []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken} {
 		if s.grants[grantType] != nil {
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // metadata describes the server to clients (RFC 8414 §2). Only what works is in it.
@@ -28,7 +30,7 @@ type metadata struct {
 func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	keys := h.server.keys.current(r.Context())
 	if keys == nil {
-		return h.refuse(w, r, req, errNoKeys())
+		return h.refuse(w, r, req, oauth.NoKeys())
 	}
 	endpoint := issuerOrigin(h.server.Issuer) + h.Path
 	secret, none := h.server.clients.authMethods()

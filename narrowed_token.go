@@ -3,6 +3,8 @@ package caddygrant
 import (
 	"reflect"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // narrowed is what is left of a token with its user and its client as they are now: a scope
@@ -10,8 +12,8 @@ import (
 // today's value, and so has the username, which may belong to another user since. Nothing
 // is added that the token lacks. Where nothing has changed it is the token itself.
 func (s *Server) narrowed(token *accessToken, user *User, client *Client) *accessToken {
-	scopes := user.allowed(intersect(token.scopes, s.allowedScopes(client)))
-	audience := intersect(token.Audience, s.audience(client))
+	scopes := user.allowed(oauth.Intersect(token.scopes, s.allowedScopes(client)))
+	audience := oauth.Intersect(token.Audience, s.audience(client))
 	others, same := token.othersOf(user)
 	if same && len(scopes) == len(token.scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
 		return token

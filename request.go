@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // tokenRequest is a request to an endpoint, parsed once. Grants see this and never the
@@ -58,10 +59,10 @@ func plainAddr(s string) netip.Addr {
 // parse reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
 func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
 	if !isForm(r.Header["Content-Type"]) {
-		return errInvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
+		return oauth.InvalidRequest("content_type", "the body must be application/x-www-form-urlencoded in UTF-8")
 	}
 	if isEncoded(r.Header["Content-Encoding"]) {
-		return errContentEncoding()
+		return oauth.ContentEncoding()
 	}
 	body, err := readBody(w, r)
 	if err != nil {
@@ -142,7 +143,7 @@ func isEncoded(contentEncodings []string) bool {
 // readBody reads the body within its bounds of size and time.
 func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	if r.ContentLength > maxBodySize {
-		return "", errBodyTooLarge()
+		return "", oauth.BodyTooLarge()
 	}
 	controller := http.NewResponseController(w)
 	if controller.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
@@ -154,13 +155,13 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBodySize))
 	// request_body may have wrapped the body with a lower bound
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return "", errBodyTooLarge()
+		return "", oauth.BodyTooLarge()
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return "", errInvalidRequest("body_too_slow", "the body did not arrive in time")
+		return "", oauth.InvalidRequest("body_too_slow", "the body did not arrive in time")
 	}
 	if err != nil {
-		return "", errInvalidRequest("body_incomplete", "the body could not be read")
+		return "", oauth.InvalidRequest("body_incomplete", "the body could not be read")
 	}
 	return body.String(), nil
 }
@@ -169,18 +170,18 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 // counts as absent (RFC 6749 §3.2); resource may be there more often (RFC 8707 §2).
 func parseForm(body string) (url.Values, error) {
 	if strings.Count(body, "&") >= maxParameters {
-		return nil, errTooManyParameters() // before anything is done for each of them
+		return nil, oauth.TooManyParameters() // before anything is done for each of them
 	}
 	params, err := url.ParseQuery(body)
 	if err != nil {
-		return nil, errInvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
+		return nil, oauth.InvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
 	}
 	for name, list := range params {
 		if len(list) > 1 && name != "resource" {
-			return nil, errInvalidRequest("parameter_repeated", "a parameter is there more than once")
+			return nil, oauth.InvalidRequest("parameter_repeated", "a parameter is there more than once")
 		}
 		if !validText(name) || slices.ContainsFunc(list, func(value string) bool { return !validText(value) }) {
-			return nil, errInvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
+			return nil, oauth.InvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
 		}
 		switch left := slices.DeleteFunc(list, func(value string) bool { return value == "" }); len(left) {
 		case len(list):

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // What the form parser accepts is text, once per name, and has one meaning: encoded anew
@@ -41,8 +43,8 @@ func FuzzParseForm(f *testing.F) {
 			if params != nil {
 				t.Fatalf("refused, and yet parsed to %q", params)
 			}
-			refusal, ok := errors.AsType[*oauthError](err)
-			if !ok || refusal.status != 400 || refusal.code != codeInvalidRequest {
+			refusal, ok := errors.AsType[*oauth.Error](err)
+			if !ok || refusal.Status != 400 || refusal.Code != oauth.CodeInvalidRequest {
 				t.Fatalf("refused with %v", err)
 			}
 			return
@@ -141,21 +143,21 @@ func FuzzParseScope(f *testing.F) {
 	for _, scope := range []string{
 		"", " ", "read", "read write", "read  write", " read", "read ", "read read write read",
 		"READ read", "a\tb", "a\"b", `a\b`, "naïve", "read\x00", "read\nwrite", "!#[]^~",
-		strings.Repeat("x", maxScopeLength), strings.Repeat("x", maxScopeLength+1),
-		strings.Repeat("x ", maxScopes) + "y",
+		strings.Repeat("x", oauth.MaxScopeLength), strings.Repeat("x", oauth.MaxScopeLength+1),
+		strings.Repeat("x ", oauth.MaxScopes) + "y",
 	} {
 		f.Add(scope)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		scopes, ok := parseScope(value)
+		scopes, ok := oauth.ParseScope(value)
 		if !ok {
 			return
 		}
-		if len(scopes) > maxScopes || (len(scopes) == 0) != (strings.Trim(value, " ") == "") {
+		if len(scopes) > oauth.MaxScopes || (len(scopes) == 0) != (strings.Trim(value, " ") == "") {
 			t.Fatalf("%q gives %d scopes", value, len(scopes))
 		}
 		for i, scope := range scopes {
-			if scope == "" || len(scope) > maxScopeLength || slices.Contains(scopes[:i], scope) {
+			if scope == "" || len(scope) > oauth.MaxScopeLength || slices.Contains(scopes[:i], scope) {
 				t.Fatalf("%q gives %q", value, scopes)
 			}
 			if strings.ContainsFunc(scope, func(r rune) bool { return r <= 0x20 || r >= 0x7f || r == '"' || r == '\\' }) {
@@ -169,7 +171,7 @@ func FuzzParseScope(f *testing.F) {
 			}
 		}
 		normal := strings.Join(scopes, " ")
-		again, ok := parseScope(normal)
+		again, ok := oauth.ParseScope(normal)
 		if !ok || !slices.Equal(scopes, again) || len(normal) > len(value) {
 			t.Fatalf("%q gives %q, which gives %q, %v", value, scopes, again, ok)
 		}

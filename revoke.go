@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -18,7 +19,7 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 		return h.refuse(w, r, req, err)
 	}
 	if req.page == crossSiteBlind && req.bearsSecret() {
-		return h.refuse(w, r, req, errCrossSite())
+		return h.refuse(w, r, req, oauth.CrossSite())
 	}
 	if err := h.server.revoke(r.Context(), req); err != nil {
 		return h.refuse(w, r, req, err)
@@ -43,7 +44,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	}
 	raw := req.params.Get("token")
 	if raw == "" {
-		return errMissingParameter("token")
+		return oauth.MissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
 		return s.revokeSession(ctx, req, refresh.owner(), refresh.session)
@@ -51,7 +52,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	access, err := s.openAccessToken(keys, raw)
 	switch {
 	case err == nil && access.CID != req.client.ID:
-		return errTokenOfAnotherClient()
+		return oauth.TokenOfAnotherClient()
 	case err == nil:
 		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
 		if of.forgeable {
@@ -62,7 +63,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 		}
 		return s.revokeSession(ctx, req, of, access.session)
 	case errors.Is(err, errOfAnotherServer()), s.isOfAnotherServer(raw):
-		return errTokenOfAnotherServer()
+		return oauth.TokenOfAnotherServer()
 	}
 	req.unknown = "token_unknown"
 	return nil
@@ -107,7 +108,7 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 // revokeSession ends a session if its tokens are this client's.
 func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessionOwner, id session.ID) error {
 	if of.client != req.client.ID {
-		return errTokenOfAnotherClient()
+		return oauth.TokenOfAnotherClient()
 	}
 	// one that is revoked already costs nothing, and must not keep the user from revoking another
 	if revoked, _ := s.sessions.memory.InView(id); !revoked {
@@ -117,7 +118,7 @@ func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessio
 	}
 	err := s.sessions.Revoke(ctx, of, id)
 	if refused, ok := refusedWrite(err); ok {
-		return errTooManyRevocations(refused)
+		return oauth.TooManyRevocations(string(refused.Limit), refused.RetryAfter)
 	}
 	if err != nil {
 		return errStorage(ctx, err)

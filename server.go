@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // Server is one authorization server: what all endpoints of its name share.
@@ -53,8 +55,8 @@ func (s *Server) provision(ctx caddy.Context) error {
 	}
 
 	all := map[string]grant{
-		grantTypePassword:     &passwordGrant{server: s},
-		grantTypeRefreshToken: &refreshGrant{server: s},
+		oauth.GrantTypePassword:     &passwordGrant{server: s},
+		oauth.GrantTypeRefreshToken: &refreshGrant{server: s},
 	}
 	s.grants = make(map[string]grant, len(s.Grants))
 	for _, grantType := range s.Grants {
@@ -115,22 +117,22 @@ func (s *Server) release() {
 // authenticated, and no answer about a scope says anything about a password.
 func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
 	if req.grantType() == "" {
-		return nil, errMissingParameter("grant_type")
+		return nil, oauth.MissingParameter("grant_type")
 	}
 	grant, ok := s.grants[req.grantType()]
 	if !ok {
-		return nil, errUnsupportedGrantType()
+		return nil, oauth.UnsupportedGrantType()
 	}
 	keys, err := s.authenticate(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	if !req.client.mayUse(req.grantType()) {
-		return nil, errUnauthorizedClient()
+		return nil, oauth.UnauthorizedClient()
 	}
 	for _, name := range grant.parameters() {
 		if req.params.Get(name) == "" {
-			return nil, errMissingParameter(name)
+			return nil, oauth.MissingParameter(name)
 		}
 	}
 	if err := s.checkScope(req); err != nil {
@@ -147,7 +149,7 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
-		return nil, errNoKeys()
+		return nil, oauth.NoKeys()
 	}
 	return keys, s.authenticateClient(ctx, keys, req)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
@@ -114,7 +115,7 @@ func (c modelClient) config() Client {
 		client.Scopes = c.scopes
 	}
 	if !c.refreshes {
-		client.Grants = []string{grantTypePassword}
+		client.Grants = []string{oauth.GrantTypePassword}
 	}
 	if c.sees {
 		client.Introspect = []string{modelAudience}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -179,9 +180,9 @@ func (x *serverSessions) release() {
 // errStorage answers where storage failed: nothing is known then, and nothing granted.
 func errStorage(ctx context.Context, cause error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return errGone()
+		return oauth.Gone()
 	}
-	return errStorageUnavailable(cause)
+	return oauth.StorageUnavailable(cause, storageRemedy(cause))
 }
 
 // sleep waits, or returns false when ctx ends.

@@ -16,6 +16,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -164,7 +165,7 @@ func refusedScope(asked, granted []string) string {
 
 // mayRefresh tells whether the client's sessions have refresh tokens.
 func (s *Server) mayRefresh(client *Client) bool {
-	return s.grants[grantTypeRefreshToken] != nil && client.mayUse(grantTypeRefreshToken)
+	return s.grants[oauth.GrantTypeRefreshToken] != nil && client.mayUse(oauth.GrantTypeRefreshToken)
 }
 
 func (s *Server) accessTokenTTL(client *Client) time.Duration {

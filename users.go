@@ -14,6 +14,7 @@ import (
 	// it refuses what checkAccessToken would refuse
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -167,7 +168,7 @@ func (u *User) validate() error {
 	if u.PasswordHash == "" {
 		return errors.New("it has no password_hash: make one with \"caddy hash-password --algorithm argon2id\"")
 	}
-	if err := validateScopes("scopes", u.Scopes); err != nil {
+	if err := oauth.ValidateScopes("scopes", u.Scopes); err != nil {
 		return err
 	}
 	size := 0
