@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // bearerError is the refusal of a request to a protected resource (RFC 6750 §3.1).
@@ -77,7 +78,7 @@ func (e *bearerError) send(w http.ResponseWriter, realm string) error {
 // bearerToken finds the one token of a request. It is taken from the Authorization header
 // only: a query stays in logs, histories and Referer headers (RFC 6750 §5.3).
 func bearerToken(r *http.Request, authorization []string) (string, *bearerError) {
-	if queryHas(r.URL.RawQuery, "access_token") {
+	if wire.QueryHas(r.URL.RawQuery, "access_token") {
 		return "", errBearerRequest("the query has an access_token")
 	}
 	switch len(authorization) {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // This file is the one way of every password and every client secret: count the attempt,
@@ -90,8 +91,8 @@ func userSource(req *tokenRequest) throttle.Source {
 // clients cost what the known ones do: a header that has two readings is compared with two
 // clients, whether there are any. It is one attempt, of the id that RFC 6749 reads in it. A
 // client has no ceiling of its own, or a stranger could close it for all its users.
-func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented presentedClient) (string, error) {
-	id, secret := presented.readings[0].id, presented.readings[0].secret
+func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented wire.PresentedClient) (string, error) {
+	id, secret := presented.Readings[0].ID, presented.Readings[0].Secret
 	client := s.clients.byID(id)
 	hash, known := s.clientHash(keys, id, client)
 	c := credential{
@@ -105,13 +106,13 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 		},
 	}
 	var orClient *Client
-	if presented.n == 2 {
-		or := presented.readings[1]
-		orClient = s.clients.byID(or.id)
-		orHash, orKnown := s.clientHash(keys, or.id, orClient)
-		c.or = &password.Attempt{Kind: kindClient, Name: or.id, Hash: orHash, Password: or.secret, Keep: orKnown}
+	if len(presented.All()) == 2 {
+		or := presented.Readings[1]
+		orClient = s.clients.byID(or.ID)
+		orHash, orKnown := s.clientHash(keys, or.ID, orClient)
+		c.or = &password.Attempt{Kind: kindClient, Name: or.ID, Hash: orHash, Password: or.Secret, Keep: orKnown}
 		c.usable = known || orKnown // of two readings a decoy's matches nothing
-		c.attempt.Secret = throttle.Join(secret, or.id, or.secret)
+		c.attempt.Secret = throttle.Join(secret, or.ID, or.Secret)
 	}
 	result, err := s.check(ctx, req, c)
 	if result.Or || client == nil {
@@ -232,26 +233,6 @@ func (c *Client) endUserIP(header http.Header) netip.Addr {
 	}
 	ip, _ := netip.ParseAddr(strings.TrimSpace(values[0]))
 	return ip.Unmap().WithZone("")
-}
-
-// network is whose turn it is at hashing: an IPv4 address, or the /64 of an IPv6 address,
-// within which a host can have as many addresses as it likes.
-func (req *tokenRequest) network() string {
-	ip := req.endUserIP
-	if !ip.IsValid() {
-		var err error
-		if ip, err = netip.ParseAddr(req.address); err != nil {
-			return req.address
-		}
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String()
-	}
-	prefix, err := ip.Prefix(64)
-	if err != nil {
-		return ip.String()
-	}
-	return prefix.String()
 }
 
 // hashMemory is the most memory that one comparison takes, in bytes.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
@@ -85,25 +86,25 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 	if i >= 0 {
 		req.endpoint = h.routes.each[i].endpoint
 	}
-	if !h.AllowHTTP && !isSecure(r) {
+	if !h.AllowHTTP && !wire.IsSecure(r, fromTrustedProxy(r)) {
 		return h.refuse(w, r, req, oauth.NotSecure())
 	}
 	if i < 0 {
 		return h.refuse(w, r, req, oauth.NoEndpoint())
 	}
 	route := h.routes.each[i]
-	flooded := route.takesCredentials() && tooManyParameters(r.URL.RawQuery)
-	leaked := route.takesCredentials() && !flooded && queryHas(r.URL.RawQuery, credentialParameters...)
+	flooded := route.takesCredentials() && wire.TooManyParameters(r.URL.RawQuery)
+	leaked := route.takesCredentials() && !flooded && wire.QueryHas(r.URL.RawQuery, wire.CredentialParameters...)
 	switch {
 	case !slices.Contains(route.methods, r.Method):
 		return h.refuse(w, r, req, oauth.MethodNotAllowed(route.methods, leaked))
-	case route.takesCredentials() && isEarly(r):
+	case route.takesCredentials() && wire.IsEarly(r):
 		return h.refuse(w, r, req, oauth.TooEarly())
 	case leaked:
 		return h.refuse(w, r, req, oauth.CredentialsInQuery())
 	case flooded:
 		return h.refuse(w, r, req, oauth.TooManyParameters())
-	case req.page == crossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
+	case req.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
 		return h.refuse(w, r, req, oauth.CrossSite())
 	}
 	return route.serve(h, w, r, req)
@@ -126,7 +127,7 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenR
 			zap.String("scope", response.Scope),
 			zap.String("token_id", response.tokenID))...)
 	}
-	return writeJSON(w, http.StatusOK, response)
+	return wire.WriteJSON(w, http.StatusOK, response)
 }
 
 // serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
@@ -135,7 +136,7 @@ func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request, req *tokenRe
 	if keys == nil {
 		return h.refuse(w, r, req, oauth.NoKeys())
 	}
-	return writeCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
+	return wire.WriteCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
 }
 
 // refuse answers with an error and writes the one log line of a refusal: info where the
@@ -182,7 +183,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		if req.repeated {
 			fields = append(fields, zap.Bool("repeated", true))
 		}
-		if req.page != sameSite {
+		if req.page != wire.SameSite {
 			fields = append(fields, zap.Bool("cross_site", true))
 		}
 		if refusal.Remedy != "" {
@@ -205,7 +206,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		// else the server would wait for the body before it sends the answer
 		w.Header().Set("Connection", "close")
 	}
-	return writeError(w, h.server.Name, refusal)
+	return wire.WriteError(w, h.server.Name, refusal)
 }
 
 // facts are the log fields that success and refusal share. A client or user appears only

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // introspection is the body of an introspection response (RFC 7662 §2.2).
@@ -31,7 +32,7 @@ func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *t
 	if err != nil {
 		return h.refuse(w, r, req, err)
 	}
-	return writeJSON(w, http.StatusOK, response)
+	return wire.WriteJSON(w, http.StatusOK, response)
 }
 
 // introspect says what a token is worth now, by what storage has and not by this node's

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // metadata describes the server to clients (RFC 8414 §2). Only what works is in it.
@@ -50,7 +51,7 @@ func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tok
 	if keys.ring.Public() {
 		m.JWKSURI = endpoint + jwksPath
 	}
-	return writeCacheable(w, "application/json", m)
+	return wire.WriteCacheable(w, "application/json", m)
 }
 
 // issuerOrigin is the issuer without its path.

@@ -16,6 +16,12 @@ func clientIP(r *http.Request) string {
 	return ip
 }
 
+// fromTrustedProxy tells whether the peer is one of trusted_proxies.
+func fromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
 // addLogField adds to Caddy's access log, if there is one: to keep a field for nobody costs
 // as much as signing a token.
 func addLogField(r *http.Request, field zap.Field) {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // serveRevoke answers a revocation request (RFC 7009 §2).
@@ -18,7 +19,7 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 	if err := req.parse(w, r); err != nil {
 		return h.refuse(w, r, req, err)
 	}
-	if req.page == crossSiteBlind && req.bearsSecret() {
+	if req.page == wire.CrossSiteBlind && req.bearsSecret() {
 		return h.refuse(w, r, req, oauth.CrossSite())
 	}
 	if err := h.server.revoke(r.Context(), req); err != nil {
@@ -30,7 +31,7 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 		h.logger.Info("no session to revoke", append(h.facts(req), zap.String("reason", req.unknown))...)
 	}
 	addLogField(r, zap.Bool("revoked", req.sessionID != ""))
-	return writeJSON(w, http.StatusOK, struct{}{})
+	return wire.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
 // revoke ends the session of the token, access or refresh, whatever token_type_hint says

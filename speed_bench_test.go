@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
@@ -17,7 +19,7 @@ var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
 func BenchmarkParseForm(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parseForm(speedForm); err != nil {
+		if _, err := wire.ParseForm(speedForm); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -25,7 +27,7 @@ func BenchmarkParseForm(b *testing.B) {
 
 func BenchmarkAuthenticateClient(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
-	params, err := parseForm(speedForm)
+	params, err := wire.ParseForm(speedForm)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 func BenchmarkAuthenticateUser(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	site.login(b)
-	params, err := parseForm(speedForm)
+	params, err := wire.ParseForm(speedForm)
 	if err != nil {
 		b.Fatal(err)
 	}

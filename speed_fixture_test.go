@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // The benchmarks of the hot code are for comparing two commits:
@@ -88,7 +90,7 @@ func (s *speedSite) post(b testing.TB, form string) *httptest.ResponseRecorder {
 func (s *speedSite) send(b testing.TB, form string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
-	r.Header.Set("Content-Type", formMediaType)
+	r.Header.Set("Content-Type", wire.FormMediaType)
 	if err := s.endpoint.ServeHTTP(w, prepared(r, w), noNext); err != nil {
 		b.Fatal(err)
 	}

@@ -1,18 +1,16 @@
-package caddygrant
+package wire
 
 import (
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// isSecure tells whether credentials may travel this way (RFC 6749 §3.2, §10.3): by TLS
+// IsSecure tells whether credentials may travel this way (RFC 6749 §3.2, §10.3): by TLS
 // on this connection, over loopback or a unix socket, or by HTTPS to a trusted proxy. It
 // goes by the TCP peer, since the client writes Host and X-Forwarded-For itself.
-func isSecure(r *http.Request) bool {
+func IsSecure(r *http.Request, trustedProxy bool) bool {
 	if r.TLS != nil {
 		return true
 	}
@@ -20,13 +18,12 @@ func isSecure(r *http.Request) bool {
 	if isLocalPeer(r) {
 		return !said || https
 	}
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	return trusted && said && https
+	return trustedProxy && said && https
 }
 
-// isEarly tells whether a request comes in TLS early data, of this connection or of that to
+// IsEarly tells whether a request comes in TLS early data, of this connection or of that to
 // a proxy before (RFC 8470 §5.1, where every value means what 1 means).
-func isEarly(r *http.Request) bool {
+func IsEarly(r *http.Request) bool {
 	return r.TLS != nil && !r.TLS.HandshakeComplete || len(r.Header["Early-Data"]) > 0
 }
 

@@ -1,4 +1,4 @@
-package caddygrant
+package wire
 
 import (
 	"net/http"
@@ -7,8 +7,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// writeError sends the error as RFC 6749 §5.2 wants it. It is the only place that does.
-func writeError(w http.ResponseWriter, realm string, e *oauth.Error) error {
+// WriteError sends the error as RFC 6749 §5.2 wants it. It is the only place that does.
+func WriteError(w http.ResponseWriter, realm string, e *oauth.Error) error {
 	header := w.Header()
 	if e.Challenge {
 		header.Set("WWW-Authenticate", `Basic realm="`+realm+`", charset="UTF-8"`)
@@ -22,7 +22,7 @@ func writeError(w http.ResponseWriter, realm string, e *oauth.Error) error {
 	if e.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.Itoa(int(e.RetryAfter.Seconds())))
 	}
-	return writeJSON(w, e.Status, struct {
+	return WriteJSON(w, e.Status, struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
 	}{e.Code, e.Description})

@@ -1,4 +1,7 @@
-package caddygrant
+// Package wire reads requests to the endpoints and writes their answers: forms, client
+// credentials, what TLS and proxies say of the connection, what browsers say of the
+// page. It knows net/http and nothing of users, clients or servers.
+package wire
 
 import (
 	"fmt"
@@ -8,16 +11,16 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/buffer"
 )
 
-// writeJSON sends an answer that no cache may keep (RFC 6749 §5.1).
-func writeJSON(w http.ResponseWriter, status int, body any) error {
+// WriteJSON sends an answer that no cache may keep (RFC 6749 §5.1).
+func WriteJSON(w http.ResponseWriter, status int, body any) error {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Pragma", "no-cache")
 	return write(w, status, "application/json; charset=UTF-8", body)
 }
 
-// writeCacheable sends what is the same for everybody and may be kept for ten minutes.
-func writeCacheable(w http.ResponseWriter, contentType string, body any) error {
+// WriteCacheable sends what is the same for everybody and may be kept for ten minutes.
+func WriteCacheable(w http.ResponseWriter, contentType string, body any) error {
 	w.Header().Set("Cache-Control", "public, max-age=600")
 	return write(w, http.StatusOK, contentType, body)
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package wire
 
 import (
 	"encoding/base64"
@@ -38,7 +38,7 @@ func FuzzParseForm(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		params, err := parseForm(body)
+		params, err := ParseForm(body)
 		if err != nil {
 			if params != nil {
 				t.Fatalf("refused, and yet parsed to %q", params)
@@ -72,7 +72,7 @@ func FuzzParseForm(f *testing.F) {
 		if pieces := strings.Split(body, "&"); len(pieces) > 100 {
 			t.Fatalf("accepted %d parameters", len(pieces))
 		}
-		again, err := parseForm(params.Encode())
+		again, err := ParseForm(params.Encode())
 		if err != nil || !maps.EqualFunc(params, again, slices.Equal) {
 			t.Fatalf("%q parses to %q, encoded anew to %q, %v", body, params, again, err)
 		}
@@ -102,8 +102,8 @@ func FuzzParseBasic(f *testing.F) {
 		if ok != (presented.n > 0) {
 			t.Fatalf("%q: %v with %d readings", header, ok, presented.n)
 		}
-		for _, reading := range presented.all() {
-			if !isText(reading.id) || !isText(reading.secret) {
+		for _, reading := range presented.All() {
+			if !isText(reading.ID) || !isText(reading.Secret) {
 				t.Fatalf("%q gives %q", header, reading)
 			}
 			if scheme, _, _ := strings.Cut(header, " "); !strings.EqualFold(scheme, "basic") {
@@ -111,9 +111,9 @@ func FuzzParseBasic(f *testing.F) {
 			}
 		}
 		if presented.n == 2 {
-			first, second := presented.readings[0], presented.readings[1]
-			if first == second || (first.id == "") != (second.id == "") || (first.secret == "") != (second.secret == "") || !presented.escaped {
-				t.Fatalf("%q gives %q", header, presented.readings)
+			first, second := presented.Readings[0], presented.Readings[1]
+			if first == second || (first.ID == "") != (second.ID == "") || (first.Secret == "") != (second.Secret == "") || !presented.Escaped {
+				t.Fatalf("%q gives %q", header, presented.Readings)
 			}
 		}
 
@@ -121,59 +121,18 @@ func FuzzParseBasic(f *testing.F) {
 		encoded := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id) + ":" + url.QueryEscape(secret)))
 		presented, ok = parseBasic("Basic " + encoded)
 		if isText(id) && isText(secret) && len(encoded) <= maxBasicLength {
-			if !ok || presented.readings[0] != (clientCredentials{id, secret}) {
-				t.Fatalf("id %q and secret %q become %q, %v", id, secret, presented.readings, ok)
+			if !ok || presented.Readings[0] != (ClientCredentials{id, secret}) {
+				t.Fatalf("id %q and secret %q become %q, %v", id, secret, presented.Readings, ok)
 			}
-		} else if slices.Contains(presented.all(), clientCredentials{id, secret}) {
+		} else if slices.Contains(presented.All(), ClientCredentials{id, secret}) {
 			t.Fatalf("id %q and secret %q are accepted", id, secret)
 		}
 		raw := base64.StdEncoding.EncodeToString([]byte(id + ":" + secret))
 		presented, ok = parseBasic("Basic " + raw)
 		if !strings.Contains(id, ":") && isText(id) && isText(secret) && len(raw) <= maxBasicLength {
-			if !ok || !slices.Contains(presented.all(), clientCredentials{id, secret}) {
-				t.Fatalf("id %q and secret %q, not encoded, become %q, %v", id, secret, presented.all(), ok)
+			if !ok || !slices.Contains(presented.All(), ClientCredentials{id, secret}) {
+				t.Fatalf("id %q and secret %q, not encoded, become %q, %v", id, secret, presented.All(), ok)
 			}
-		}
-	})
-}
-
-// An accepted scope is a set with one spelling: joined and parsed again it is the same,
-// and every name keeps to the characters of RFC 6749 §3.3.
-func FuzzParseScope(f *testing.F) {
-	for _, scope := range []string{
-		"", " ", "read", "read write", "read  write", " read", "read ", "read read write read",
-		"READ read", "a\tb", "a\"b", `a\b`, "naïve", "read\x00", "read\nwrite", "!#[]^~",
-		strings.Repeat("x", oauth.MaxScopeLength), strings.Repeat("x", oauth.MaxScopeLength+1),
-		strings.Repeat("x ", oauth.MaxScopes) + "y",
-	} {
-		f.Add(scope)
-	}
-	f.Fuzz(func(t *testing.T, value string) {
-		scopes, ok := oauth.ParseScope(value)
-		if !ok {
-			return
-		}
-		if len(scopes) > oauth.MaxScopes || (len(scopes) == 0) != (strings.Trim(value, " ") == "") {
-			t.Fatalf("%q gives %d scopes", value, len(scopes))
-		}
-		for i, scope := range scopes {
-			if scope == "" || len(scope) > oauth.MaxScopeLength || slices.Contains(scopes[:i], scope) {
-				t.Fatalf("%q gives %q", value, scopes)
-			}
-			if strings.ContainsFunc(scope, func(r rune) bool { return r <= 0x20 || r >= 0x7f || r == '"' || r == '\\' }) {
-				t.Fatalf("%q gives the scope %q", value, scope)
-			}
-		}
-		// nothing asked for is lost, and nothing comes from nowhere
-		for _, word := range strings.Split(value, " ") {
-			if word != "" && !slices.Contains(scopes, word) {
-				t.Fatalf("%q lost %q: %q", value, word, scopes)
-			}
-		}
-		normal := strings.Join(scopes, " ")
-		again, ok := oauth.ParseScope(normal)
-		if !ok || !slices.Equal(scopes, again) || len(normal) > len(value) {
-			t.Fatalf("%q gives %q, which gives %q, %v", value, scopes, again, ok)
 		}
 	})
 }
