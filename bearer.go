@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
@@ -96,7 +97,7 @@ type BearerAuth struct {
 
 	app      *App
 	matchers caddyhttp.MatcherSets
-	open     openPaths
+	open     pathreading.OpenPaths
 	logger   *zap.Logger
 }
 
@@ -121,7 +122,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.Scopes, err = setting.ResolveList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
 		return err
 	}
-	if b.open, err = parseOpenPaths(b.Open); err != nil {
+	if b.open, err = pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
 	b.warnOfPaths() // before the raw matchers are gone
@@ -156,7 +157,7 @@ func (b *BearerAuth) Validate() error {
 	if err := oauth.ValidateScopes("scopes", b.Scopes); err != nil {
 		return err
 	}
-	if _, err := parseOpenPaths(b.Open); err != nil {
+	if _, err := pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
 	if err := validateUpgrades(b.Upgrade); err != nil {
@@ -218,13 +219,13 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 // needsCheck tells whether a request is to be checked. A refusal is for one of which there
 // is no telling.
 func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
-	if b.open.have(r.URL) {
+	if b.open.Have(r.URL) {
 		return false, nil, nil
 	}
 	if b.matchers == nil {
 		return true, nil, nil
 	}
-	if isPlainPath(r.URL) {
+	if pathreading.IsPlainPath(r.URL) {
 		matches, err := b.matchers.AnyMatchWithError(r)
 		return matches, nil, err
 	}
@@ -235,11 +236,11 @@ func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
 // request itself, where placeholders look for it too. The path as it is comes last, so that
 // what matchers leave behind, such as captures, is about that.
 func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, error) {
-	readings := readingsOf(r.URL)
+	readings := pathreading.ReadingsOf(r.URL)
 	matches := false
-	if readings.doubt == noDoubt {
+	if readings.Doubt == pathreading.NoDoubt {
 		var err error
-		if matches, err = b.matchesOneOf(r, readings.list[1:]); err != nil {
+		if matches, err = b.matchesOneOf(r, readings.List[1:]); err != nil {
 			return false, nil, err
 		}
 	}
@@ -249,20 +250,20 @@ func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, err
 		return false, nil, err
 	case matches || itself:
 		return true, nil, nil
-	case readings.doubt == dotSegment:
+	case readings.Doubt == pathreading.DotSegment:
 		return true, errBearerRequest("the path has a dot segment"), nil
-	case readings.doubt == ambiguous:
+	case readings.Doubt == pathreading.Ambiguous:
 		return true, errBearerRequest("the path is ambiguous"), nil
 	}
 	return false, nil, nil
 }
 
 // matchesOneOf puts readings in the place of the path, for as long as it asks.
-func (b *BearerAuth) matchesOneOf(r *http.Request, readings []reading) (bool, error) {
+func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Reading) (bool, error) {
 	path, raw, uri := r.URL.Path, r.URL.RawPath, r.RequestURI
 	defer func() { r.URL.Path, r.URL.RawPath, r.RequestURI = path, raw, uri }()
 	for _, reading := range readings {
-		r.URL.Path, r.URL.RawPath = reading.path, reading.raw
+		r.URL.Path, r.URL.RawPath = reading.Path, reading.Raw
 		r.RequestURI = r.URL.RequestURI()
 		if matches, err := b.matchers.AnyMatchWithError(r); matches || err != nil {
 			return matches, err

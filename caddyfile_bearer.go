@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
 )
 
 func init() {
@@ -120,7 +121,7 @@ func parseOpen(d *caddyfile.Dispenser, b *BearerAuth) error {
 		return err
 	}
 	b.Open = append(b.Open, paths...)
-	_, err = parseOpenPaths(b.Open)
+	_, err = pathreading.ParseOpen(b.Open)
 	return caddyargs.Wrap(d, err)
 }
 

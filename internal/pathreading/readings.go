@@ -1,4 +1,6 @@
-package caddygrant
+// Package pathreading knows in how many ways an app may read the path of a request, so
+// that a matcher that is asked for one of them is asked for all.
+package pathreading
 
 import (
 	"net/url"
@@ -13,62 +15,62 @@ import (
 // slashes, C ends a string at a NUL, and some decode twice. What a matcher leaves
 // unchecked it has to leave so in each of these readings.
 
-// reading is a path as an app may take it. raw is its escaped form, as in url.URL, if that
+// Reading is a path as an app may take it. raw is its escaped form, as in url.URL, if that
 // is not the usual one.
-type reading struct{ path, raw string }
+type Reading struct{ Path, Raw string }
 
 // readingSet is a path's readings, each once.
 type readingSet struct {
-	list  []reading
+	List  []Reading
 	bytes int
-	doubt doubt
+	Doubt doubt
 }
 
-// readingsOf finds all that an app may take the path of a URL for, in any order of steps.
+// ReadingsOf finds all that an app may take the path of a URL for, in any order of steps.
 // The first is the path as it is.
-func readingsOf(u *url.URL) *readingSet {
-	s := &readingSet{list: make([]reading, 0, 8)}
+func ReadingsOf(u *url.URL) *readingSet {
+	s := &readingSet{List: make([]Reading, 0, 8)}
 	if u.Opaque != "" { // the proxy would send that in place of the path
-		s.list = append(s.list, reading{u.Path, u.RawPath})
-		s.doubt = ambiguous
+		s.List = append(s.List, Reading{u.Path, u.RawPath})
+		s.Doubt = Ambiguous
 		return s
 	}
-	s.add(reading{u.Path, u.RawPath})
-	s.add(reading{path: withReserved(u.EscapedPath())})
-	for i := 0; i < len(s.list) && s.doubt == noDoubt; i++ {
-		path := s.list[i].path
-		for _, step := range readingSteps {
-			s.add(reading{path: step(path)})
+	s.add(Reading{u.Path, u.RawPath})
+	s.add(Reading{Path: withReserved(u.EscapedPath())})
+	for i := 0; i < len(s.List) && s.Doubt == NoDoubt; i++ {
+		path := s.List[i].Path
+		for _, step := range ReadingSteps {
+			s.add(Reading{Path: step(path)})
 		}
 		if strings.Contains(path, "%") {
-			s.add(reading{decodedAgain(path), escapedAgain(path)})
+			s.add(Reading{decodedAgain(path), escapedAgain(path)})
 		}
 	}
 	return s
 }
 
-func (s *readingSet) add(r reading) {
-	if s.doubt != noDoubt {
+func (s *readingSet) add(r Reading) {
+	if s.Doubt != NoDoubt {
 		return
 	}
-	if r.raw != "" && r.raw == (&url.URL{Path: r.path}).EscapedPath() {
-		r.raw = ""
+	if r.Raw != "" && r.Raw == (&url.URL{Path: r.Path}).EscapedPath() {
+		r.Raw = ""
 	}
-	if slices.Contains(s.list, r) {
+	if slices.Contains(s.List, r) {
 		return
 	}
-	s.bytes += len(r.path)
+	s.bytes += len(r.Path)
 	switch {
-	case hasDotSegment(r.path):
-		s.doubt = dotSegment
-	case len(s.list) == maxReadings || s.bytes > maxReadingBytes:
-		s.doubt = ambiguous
+	case HasDotSegment(r.Path):
+		s.Doubt = DotSegment
+	case len(s.List) == MaxReadings || s.bytes > maxReadingBytes:
+		s.Doubt = Ambiguous
 	}
-	if s.doubt == noDoubt || len(s.list) == 0 {
-		s.list = append(s.list, r)
+	if s.Doubt == NoDoubt || len(s.List) == 0 {
+		s.List = append(s.List, r)
 	}
-	if r.raw == "" && strings.ContainsAny(r.path, `!'()*`) {
-		s.add(reading{r.path, unescapedMarks.Replace((&url.URL{Path: r.path}).EscapedPath())})
+	if r.Raw == "" && strings.ContainsAny(r.Path, `!'()*`) {
+		s.add(Reading{r.Path, unescapedMarks.Replace((&url.URL{Path: r.Path}).EscapedPath())})
 	}
 }
 
@@ -76,9 +78,9 @@ func (s *readingSet) add(r reading) {
 // compares the escaped path may have either.
 var unescapedMarks = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
-// isPlainPath tells whether a URL has one reading only. It is so for nearly all requests,
+// IsPlainPath tells whether a URL has one reading only. It is so for nearly all requests,
 // and takes no memory.
-func isPlainPath(u *url.URL) bool {
+func IsPlainPath(u *url.URL) bool {
 	if u.RawPath != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
 		return false
 	}
@@ -107,9 +109,9 @@ func byteSet(members string) (set [256]bool) {
 	return set
 }
 
-// hasDotSegment tells whether a segment has nothing but dots and blanks. Caddy's matchers
+// HasDotSegment tells whether a segment has nothing but dots and blanks. Caddy's matchers
 // resolve it before they compare, so they cannot be asked about the path as it is.
-func hasDotSegment(path string) bool {
+func HasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if strings.Contains(segment, ".") && strings.TrimFunc(segment, isDotOrBlank) == "" {
 			return true
@@ -214,15 +216,15 @@ func escapedAgain(path string) string {
 
 // Bounds on what one request can make us do. Real paths have a handful of readings.
 const (
-	maxReadings     = 64
+	MaxReadings     = 64
 	maxReadingBytes = 64 << 10
 )
 
-// doubt is why there is no telling what an app would read.
+// Doubt is why there is no telling what an app would read.
 type doubt int
 
 const (
-	noDoubt doubt = iota
-	dotSegment
-	ambiguous
+	NoDoubt doubt = iota
+	DotSegment
+	Ambiguous
 )

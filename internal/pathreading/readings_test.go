@@ -1,4 +1,4 @@
-package caddygrant
+package pathreading
 
 import (
 	"net/url"
@@ -71,17 +71,17 @@ func TestReadingsOfAPath(t *testing.T) {
 		"*":                    {"/*"},
 		"http://x":             {"/"},
 	} {
-		readings := readingsOf(parsedPath(t, target))
-		if readings.doubt != noDoubt {
-			t.Errorf("%s is in doubt: %d", target, readings.doubt)
+		readings := ReadingsOf(parsedPath(t, target))
+		if readings.Doubt != NoDoubt {
+			t.Errorf("%s is in doubt: %d", target, readings.Doubt)
 		}
 		for _, other := range others {
-			if !slices.ContainsFunc(readings.list[1:], func(r reading) bool { return r.path == other }) {
-				t.Errorf("%s is not read as %s, only as %q", target, other, readings.list)
+			if !slices.ContainsFunc(readings.List[1:], func(r Reading) bool { return r.Path == other }) {
+				t.Errorf("%s is not read as %s, only as %q", target, other, readings.List)
 			}
 		}
-		if len(others) == 0 && len(readings.list) != 1 {
-			t.Errorf("%s is read as %q", target, readings.list)
+		if len(others) == 0 && len(readings.List) != 1 {
+			t.Errorf("%s is read as %q", target, readings.List)
 		}
 	}
 }
@@ -97,10 +97,10 @@ func TestDotSegmentsInAnyReading(t *testing.T) {
 		if err != nil { // Caddy answers it 400
 			continue
 		}
-		if readings := readingsOf(u); readings.doubt != dotSegment {
-			t.Errorf("%s: doubt %d of %q", target, readings.doubt, readings.list)
+		if readings := ReadingsOf(u); readings.Doubt != DotSegment {
+			t.Errorf("%s: doubt %d of %q", target, readings.Doubt, readings.List)
 		}
-		if isPlainPath(u) {
+		if IsPlainPath(u) {
 			t.Errorf("%s is plain", target)
 		}
 	}
@@ -113,14 +113,14 @@ func TestReadingsAreBounded(t *testing.T) {
 		"too long":   "/" + strings.Repeat("a;/", 30000),
 		"one target": "x:admin/7",
 	} {
-		readings := readingsOf(parsedPath(t, target))
-		if readings.doubt == noDoubt || len(readings.list) > maxReadings || len(readings.list) == 0 {
-			t.Errorf("%s: doubt %d, %d readings", name, readings.doubt, len(readings.list))
+		readings := ReadingsOf(parsedPath(t, target))
+		if readings.Doubt == NoDoubt || len(readings.List) > MaxReadings || len(readings.List) == 0 {
+			t.Errorf("%s: doubt %d, %d readings", name, readings.Doubt, len(readings.List))
 		}
 	}
 	long := "/" + strings.Repeat("%D1%84", 5000)
-	if readings := readingsOf(parsedPath(t, long)); readings.doubt != noDoubt || len(readings.list) != 1 {
-		t.Errorf("a long path of one reading has %d and the doubt %d", len(readings.list), readings.doubt)
+	if readings := ReadingsOf(parsedPath(t, long)); readings.Doubt != NoDoubt || len(readings.List) != 1 {
+		t.Errorf("a long path of one reading has %d and the doubt %d", len(readings.List), readings.Doubt)
 	}
 }
 
@@ -135,8 +135,8 @@ func TestReadingsOfMatchersThatCompareTheEscapedPath(t *testing.T) {
 		"/queues%20/%252Fq": "/queues/%2Fq",
 	} {
 		u := parsedPath(t, target)
-		if !slices.ContainsFunc(readingsOf(u).list, func(r reading) bool {
-			return (&url.URL{Path: r.path, RawPath: r.raw}).EscapedPath() == want
+		if !slices.ContainsFunc(ReadingsOf(u).List, func(r Reading) bool {
+			return (&url.URL{Path: r.Path, RawPath: r.Raw}).EscapedPath() == want
 		}) {
 			t.Errorf("%s: no reading is escaped as %s", target, want)
 		}
@@ -144,9 +144,9 @@ func TestReadingsOfMatchersThatCompareTheEscapedPath(t *testing.T) {
 }
 
 func TestPlainPathsTakeNoMemory(t *testing.T) {
-	u, open := parsedPath(t, "/assets/css/site.min.css"), openPaths{{path: "/healthz"}, {path: "/assets", below: true}}
+	u, open := parsedPath(t, "/assets/css/site.min.css"), OpenPaths{{Path: "/healthz"}, {Path: "/assets", Below: true}}
 	if allocations := testing.AllocsPerRun(100, func() {
-		if !isPlainPath(u) || !open.have(u) {
+		if !IsPlainPath(u) || !open.Have(u) {
 			t.Fatal("it is not plain, or not open")
 		}
 	}); allocations != 0 {
@@ -155,7 +155,7 @@ func TestPlainPathsTakeNoMemory(t *testing.T) {
 }
 
 func TestWhatIsOpen(t *testing.T) {
-	open, err := parseOpenPaths([]string{"/healthz", "/assets/*", "/файлы/*", "/caf\u00e9", "/", "/@a/-._~$&+,:=!'()[x]/*"})
+	open, err := ParseOpen([]string{"/healthz", "/assets/*", "/файлы/*", "/caf\u00e9", "/", "/@a/-._~$&+,:=!'()[x]/*"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestWhatIsOpen(t *testing.T) {
 		"/assets/x;", "/assets/x;/", "/%D1%84%D0%B0%D0%B9%D0%BB%D1%8B/x", "/%d1%84%d0%b0%d0%b9%d0%bb%d1%8b", "/файлы/x", "/caf%C3%A9", "/assets/%E0%A4%95%E0%A5%80", "http://other.example/healthz",
 		"/@a/-._~$&+,:=!'()[x]/y", "/assets/[slug].js", "/assets/*",
 	} {
-		if !open.have(parsedPath(t, target)) {
+		if !open.Have(parsedPath(t, target)) {
 			t.Errorf("%s is closed", target)
 		}
 	}
@@ -176,12 +176,12 @@ func TestWhatIsOpen(t *testing.T) {
 		"/assets/..;x", "/assets/a.;x/y", "/assets/x;v=1.", "/assets/a;/../b", "/assets/x%3bv", "/assets/%5Bslug%5D.js", "/assets/%EF%BC%8F", "/assets/%EF%BC%8E%EF%BC%8E/x", "/assets/%c0%ae%c0%ae/x",
 		"/assets/%ff", "/assets/%E2%80%AE", "/assets/%F0%9F%98%80", "/cafe%CC%81", "/%D1%84%D0%B0%D0%B9%D0%BB%D1%8B%20", "*", "http://other.example", "x:healthz", "//assets/admin/x", "//x/healthz",
 	} {
-		if open.have(parsedPath(t, target)) {
+		if open.Have(parsedPath(t, target)) {
 			t.Errorf("%s is open", target)
 		}
 	}
 	for _, u := range []*url.URL{{}, {Path: "healthz"}, {Path: "/healthz", Opaque: "/healthz"}, {Path: "/healthz", RawPath: "/healthz%2f"}, {Path: "/assets/\xff"}} {
-		if got := open.have(u); got != (u.RawPath != "") { // an escaped form that is not the path's is not sent on
+		if got := open.Have(u); got != (u.RawPath != "") { // an escaped form that is not the path's is not sent on
 			t.Errorf("%+v is open: %v", u, got)
 		}
 	}
@@ -189,11 +189,11 @@ func TestWhatIsOpen(t *testing.T) {
 
 // Rewritten paths have no escaped form of their own, so it is made up as for the next handler.
 func TestPathsThatARewriteLeft(t *testing.T) {
-	open := openPaths{{path: "/assets", below: true}}
+	open := OpenPaths{{Path: "/assets", Below: true}}
 	for path, want := range map[string]bool{
 		"/assets/x": true, "/assets/\u00e9": true, "/assets/a b": false, "/assets/a?b": false, "/assets/%2e%2e/x": false, "/assets/[x]": false, `/assets/..\x`: false, "assets/x": false,
 	} {
-		if got := open.have(&url.URL{Path: path}); got != want {
+		if got := open.Have(&url.URL{Path: path}); got != want {
 			t.Errorf("%q is open: %v", path, got)
 		}
 	}
@@ -204,17 +204,17 @@ func TestPathsThatARewriteLeft(t *testing.T) {
 func TestMarksInAPathHaveTwoSpellings(t *testing.T) {
 	for _, target := range []string{"/p(x)!/7", "/p%28x%29%21/7", "/p%28x%29%21;v/7", "/%2570(x)!/7", "/p(x)!%20/7"} {
 		u := parsedPath(t, target)
-		if isPlainPath(u) {
+		if IsPlainPath(u) {
 			t.Errorf("%s is plain", target)
 		}
 		for _, want := range []string{"/p(x)!/7", "/p%28x%29%21/7"} {
-			if !slices.ContainsFunc(readingsOf(u).list, func(r reading) bool { return (&url.URL{Path: r.path, RawPath: r.raw}).EscapedPath() == want }) {
-				t.Errorf("%s is not read as %s, only as %q", target, want, readingsOf(u).list)
+			if !slices.ContainsFunc(ReadingsOf(u).List, func(r Reading) bool { return (&url.URL{Path: r.Path, RawPath: r.Raw}).EscapedPath() == want }) {
+				t.Errorf("%s is not read as %s, only as %q", target, want, ReadingsOf(u).List)
 			}
 		}
 	}
-	open := openPaths{{path: "/p", below: true}}
-	if !open.have(parsedPath(t, "/p/a!b")) || open.have(parsedPath(t, "/p/a%21b")) {
+	open := OpenPaths{{Path: "/p", Below: true}}
+	if !open.Have(parsedPath(t, "/p/a!b")) || open.Have(parsedPath(t, "/p/a%21b")) {
 		t.Error("a mark is open as it is, and not if it is escaped")
 	}
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package pathreading
 
 import (
 	"strings"
@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// readingSteps are what apps do to a path, apart from decoding it. Each is asked for every
-// reading that the others give, so that their order does not matter.
-var readingSteps = []func(path string) string{
+// ReadingSteps are what apps do to a path, apart from decoding it. Each is asked for every
+// Reading that the others give, so that their order does not matter.
+var ReadingSteps = []func(path string) string{
 	rooted, withoutAuthority, cutParameters, cutAtParameter, cutAtQuery, cutAtFragment, cutAtNUL, withoutControls, withoutInvalid,
 	backslashesAsSlashes, mergedSlashes, trimmedBlanks, trimmedDots, overlongAsASCII,
 }

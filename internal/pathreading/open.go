@@ -1,4 +1,4 @@
-package caddygrant
+package pathreading
 
 import (
 	"fmt"
@@ -10,27 +10,27 @@ import (
 
 // openPath is a path that needs no token, or such a path and all below it.
 type openPath struct {
-	path  string
-	below bool // the path and what is below it
+	Path  string
+	Below bool // the path and what is below it
 }
 
 func (o openPath) matches(path string) bool {
-	rest, ok := strings.CutPrefix(path, o.path)
-	return ok && (rest == "" || o.below && rest[0] == '/')
+	rest, ok := strings.CutPrefix(path, o.Path)
+	return ok && (rest == "" || o.Below && rest[0] == '/')
 }
 
-// openPaths are those of a bearer_auth. Unlike a matcher they close whatever can be read in
+// OpenPaths are those of a bearer_auth. Unlike a matcher they close whatever can be read in
 // more ways than one, unless it is open in all of them.
-type openPaths []openPath
+type OpenPaths []openPath
 
-func parseOpenPaths(paths []string) (openPaths, error) {
-	parsed := make(openPaths, 0, len(paths))
+func ParseOpen(paths []string) (OpenPaths, error) {
+	parsed := make(OpenPaths, 0, len(paths))
 	for _, path := range paths {
-		if err := checkOpenPath(path); err != nil {
+		if err := CheckOpenPath(path); err != nil {
 			return nil, err
 		}
 		var open openPath
-		open.path, open.below = strings.CutSuffix(path, "/*")
+		open.Path, open.Below = strings.CutSuffix(path, "/*")
 		for _, other := range parsed {
 			if open == other {
 				return nil, fmt.Errorf("open %s: it is there twice", path)
@@ -41,8 +41,8 @@ func parseOpenPaths(paths []string) (openPaths, error) {
 	return parsed, nil
 }
 
-// checkOpenPath refuses what could not be open, or is not meant to be.
-func checkOpenPath(path string) error {
+// CheckOpenPath refuses what could not be open, or is not meant to be.
+func CheckOpenPath(path string) error {
 	bare, _ := strings.CutSuffix(path, "/*")
 	problem := ""
 	switch {
@@ -88,19 +88,19 @@ func endsSegmentWithDot(path string) bool {
 	return strings.HasSuffix(path, ".") || strings.Contains(path, "./")
 }
 
-// have tells whether a URL is open. It goes by the escaped path, which is what a proxy
+// Have tells whether a URL is open. It goes by the escaped path, which is what a proxy
 // sends on.
-func (o openPaths) have(u *url.URL) bool {
+func (o OpenPaths) Have(u *url.URL) bool {
 	if len(o) == 0 {
 		return false
 	}
-	if isPlainPath(u) { // then the escaped path is the same
-		return o.rule(u.Path) >= 0
+	if IsPlainPath(u) { // then the escaped path is the same
+		return o.Rule(u.Path) >= 0
 	}
-	return o.haveUnplain(u)
+	return o.HaveUnplain(u)
 }
 
-func (o openPaths) haveUnplain(u *url.URL) bool {
+func (o OpenPaths) HaveUnplain(u *url.URL) bool {
 	escaped := u.EscapedPath()
 	for i := range len(escaped) {
 		if c, ok := escapedByte(escaped[i:]); ok && c < utf8.RuneSelf {
@@ -111,7 +111,7 @@ func (o openPaths) haveUnplain(u *url.URL) bool {
 	if err != nil || u.Opaque != "" || !isClear(path) {
 		return false
 	}
-	rule := o.rule(path)
+	rule := o.Rule(path)
 	if rule < 0 || !strings.Contains(path, ";") {
 		return rule >= 0
 	}
@@ -121,7 +121,7 @@ func (o openPaths) haveUnplain(u *url.URL) bool {
 		}
 	}
 	cut, cutAll := cutParameters(path), cutAtParameter(path)
-	return isClear(cut) && isClear(cutAll) && o.rule(cut) == rule && o.rule(cutAll) == rule
+	return isClear(cut) && isClear(cutAll) && o.Rule(cut) == rule && o.Rule(cutAll) == rule
 }
 
 // isClear tells whether a decoded path has one reading only, apart from its parameters.
@@ -130,8 +130,8 @@ func isClear(path string) bool {
 		utf8.ValidString(path) && !strings.ContainsFunc(path, neverOpen)
 }
 
-// rule is which of the paths matches, or -1.
-func (o openPaths) rule(path string) int {
+// Rule is which of the paths matches, or -1.
+func (o OpenPaths) Rule(path string) int {
 	for i, open := range o {
 		if open.matches(path) {
 			return i
