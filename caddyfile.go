@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -161,7 +162,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		c.Scopes, err = scopeArgs(d)
 	case "grants":
 		if c.Grants, err = caddyargs.List(d, "all grants"); err == nil {
-			err = caddyargs.Wrap(d, validateGrants(c.Grants))
+			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypes))
 		}
 	case "access_token_ttl":
 		c.AccessTokenTTL, err = ttlArg(d)
@@ -302,7 +303,7 @@ func scopeArgs(d *caddyfile.Dispenser) ([]string, error) {
 // ttlArg takes the lifetime of a token or session.
 func ttlArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	setting := d.Val()
-	return durations.Arg(d, func(ttl caddy.Duration) error { return validateTTL(setting, ttl) })
+	return durations.Arg(d, func(ttl caddy.Duration) error { return oauth.ValidateLifetime(setting, time.Duration(ttl)) })
 }
 
 // leewayArg takes a duration that may be zero, which is not the default.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
@@ -27,8 +28,8 @@ type checkedTokens struct {
 // left of it with these.
 type checkedToken struct {
 	token    *accessToken
-	user     *User
-	client   *Client
+	user     *directory.User
+	client   *directory.Client
 	narrowed *accessToken // the token itself where nothing has changed
 	size     int          // in memory, in bytes
 	used     int64        // unix nanoseconds

@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"context"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
@@ -17,10 +18,13 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 		return err
 	}
 	if presented.Readings[0].ID == "" {
-		return s.useDefaultClient(req, presented.Readings[0])
+		return s.useDefaultClient(ctx, req, presented.Readings[0])
 	}
 	for _, reading := range presented.All() {
-		client := s.clients.byID(reading.ID)
+		client, err := s.clients.ByID(ctx, reading.ID)
+		if err != nil {
+			return oauth.SourceUnavailable(err)
+		}
 		if client != nil && req.client == nil {
 			req.client = client
 		}
@@ -39,18 +43,21 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 	if reason != "" {
 		return oauth.InvalidClient(reason).OfBasic(presented.Escaped && reason == "wrong_client_secret")
 	}
-	req.endUserIP = req.client.endUserIP(req.header)
+	req.endUserIP = endUserIP(req.client, req.header)
 	return nil
 }
 
 // useDefaultClient is for a request that names no client: default_client stands for it, if
 // that is a public one now and the request has no secret, which is always somebody's.
-func (s *Server) useDefaultClient(req *tokenRequest, presented wire.ClientCredentials) error {
+func (s *Server) useDefaultClient(ctx context.Context, req *tokenRequest, presented wire.ClientCredentials) error {
 	req.unnamed = true
 	if s.DefaultClient == "" || presented.Secret != "" || req.endpoint == endpointIntrospect {
 		return oauth.NoClient()
 	}
-	client := s.clients.byID(s.DefaultClient)
+	client, err := s.clients.ByID(ctx, s.DefaultClient)
+	if err != nil {
+		return oauth.SourceUnavailable(err)
+	}
 	if client == nil || !client.Public {
 		refusal := oauth.NoClient()
 		refusal.Remedy = "default_client names no public client any more: correct it, or the file of clients"
@@ -61,7 +68,7 @@ func (s *Server) useDefaultClient(req *tokenRequest, presented wire.ClientCreden
 }
 
 // usePublicClient takes a public client, which is who it says (RFC 6749 §2.1).
-func (req *tokenRequest) usePublicClient(client *Client) {
+func (req *tokenRequest) usePublicClient(client *directory.Client) {
 	req.client = client
 	req.endUserIP = plainAddr(req.address) // it is its user's
 }

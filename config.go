@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -164,7 +163,7 @@ func (c *Config) validateTokens() error {
 	if c.AccessTokenTTL == 0 {
 		c.AccessTokenTTL = caddy.Duration(defaultAccessTokenTTL)
 	}
-	if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
+	if err := oauth.ValidateLifetime("access_token_ttl", time.Duration(c.AccessTokenTTL)); err != nil {
 		return err
 	}
 	if err := c.validateSessions(); err != nil {
@@ -193,19 +192,19 @@ func (c *Config) validateSessions() error {
 	if len(c.Grants) == 0 {
 		return errors.New("grants: an empty list would offer nothing: leave it out for all grants")
 	}
-	if err := validateGrants(c.Grants); err != nil {
+	if err := oauth.ValidateGrantTypes(c.Grants, grantTypes); err != nil {
 		return err
 	}
 	if c.RefreshTokenTTL == 0 {
 		c.RefreshTokenTTL = caddy.Duration(defaultRefreshTokenTTL)
 	}
-	if err := validateTTL("refresh_token_ttl", c.RefreshTokenTTL); err != nil {
+	if err := oauth.ValidateLifetime("refresh_token_ttl", time.Duration(c.RefreshTokenTTL)); err != nil {
 		return err
 	}
 	if c.SessionTTL == 0 {
 		c.SessionTTL = caddy.Duration(defaultSessionTTL)
 	}
-	if err := validateTTL("session_ttl", c.SessionTTL); err != nil {
+	if err := oauth.ValidateLifetime("session_ttl", time.Duration(c.SessionTTL)); err != nil {
 		return err
 	}
 	if err := validateGrace(c.RefreshGrace); err != nil {
@@ -215,19 +214,6 @@ func (c *Config) validateSessions() error {
 		c.RevocationPoll = caddy.Duration(defaultRevocationPoll)
 	}
 	return validateRevocationPoll(c.RevocationPoll)
-}
-
-// validateGrants checks a list of grant types. An empty one means none.
-func validateGrants(grants []string) error {
-	for i, grantType := range grants {
-		if grantType != oauth.GrantTypePassword && grantType != oauth.GrantTypeRefreshToken {
-			return fmt.Errorf("grants: %q is not offered here, only %s and %s are", grantType, oauth.GrantTypePassword, oauth.GrantTypeRefreshToken)
-		}
-		if slices.Contains(grants[:i], grantType) {
-			return fmt.Errorf("grants: %s is there twice", grantType)
-		}
-	}
-	return nil
 }
 
 // validateGrace keeps the grace short: for as long as it lasts, a stolen refresh token may
@@ -290,15 +276,6 @@ func isLoopbackHost(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// validateTTL wants whole seconds, which is what a token can say.
-func validateTTL(setting string, ttl caddy.Duration) error {
-	d := time.Duration(ttl)
-	if d < time.Second || d > maxTTL || d%time.Second != 0 {
-		return fmt.Errorf("%s: it must be whole seconds, at least 1s and at most 10 years", setting)
-	}
-	return nil
-}
-
 var (
 	errNeedsIssuer = errors.New("typ at+jwt (RFC 9068) needs an issuer: add the line \"issuer https://...\"")
 
@@ -316,5 +293,4 @@ const (
 	minRotation            = time.Hour
 	defaultLeeway          = 30 * time.Second
 	maxLeeway              = 5 * time.Minute
-	maxTTL                 = 10 * 365 * 24 * time.Hour
 )

@@ -2,14 +2,13 @@ package caddygrant
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 
-	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
@@ -34,19 +33,22 @@ type credential struct {
 
 // authenticateUser checks the username and password of a request. Unknown and disabled
 // users cost the same and get the same answer as a wrong password.
-func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*User, error) {
+func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*directory.User, error) {
 	username := req.params.Get("username")
-	user, duplicate := s.users.byUsername(username)
+	user, err := s.users.ByUsername(ctx, username)
+	duplicate, isDuplicate := errors.AsType[directory.DuplicateSubject](err)
+	if err != nil && !isDuplicate {
+		return nil, oauth.SourceUnavailable(err)
+	}
 	req.user = user
 
 	var hash password.Hash
 	if user != nil {
-		var err error
 		if hash, err = password.Parse(user.PasswordHash, s.AllowWeakHashes); err != nil {
 			return nil, fmt.Errorf("parsing a password hash that was accepted before: %w", err)
 		}
 	} else {
-		hash = password.Decoy(keys.decoy, "user:"+username, s.users.hashes()...)
+		hash = password.Decoy(keys.decoy, "user:"+username, s.users.Hashes()...)
 	}
 	result, err := s.check(ctx, req, credential{
 		kind: kindUser, name: username, hash: hash, plaintext: req.params.Get("password"),
@@ -60,7 +62,7 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 	switch {
 	case err != nil:
 		return nil, err
-	case duplicate != nil:
+	case isDuplicate:
 		refusal := oauth.InvalidGrant("duplicate_subject")
 		refusal.Remedy = duplicate.Error()
 		return nil, refusal
@@ -93,7 +95,10 @@ func userSource(req *tokenRequest) throttle.Source {
 // client has no ceiling of its own, or a stranger could close it for all its users.
 func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented wire.PresentedClient) (string, error) {
 	id, secret := presented.Readings[0].ID, presented.Readings[0].Secret
-	client := s.clients.byID(id)
+	client, err := s.clients.ByID(ctx, id)
+	if err != nil {
+		return "", oauth.SourceUnavailable(err)
+	}
 	hash, known := s.clientHash(keys, id, client)
 	c := credential{
 		kind: kindClient, name: id, hash: hash, plaintext: secret,
@@ -105,10 +110,12 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 			SkipAccount: true,
 		},
 	}
-	var orClient *Client
+	var orClient *directory.Client
 	if len(presented.All()) == 2 {
 		or := presented.Readings[1]
-		orClient = s.clients.byID(or.ID)
+		if orClient, err = s.clients.ByID(ctx, or.ID); err != nil {
+			return "", oauth.SourceUnavailable(err)
+		}
 		orHash, orKnown := s.clientHash(keys, or.ID, orClient)
 		c.or = &password.Attempt{Kind: kindClient, Name: or.ID, Hash: orHash, Password: or.Secret, Keep: orKnown}
 		c.usable = known || orKnown // of two readings a decoy's matches nothing
@@ -134,11 +141,11 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 
 // clientHash is what a secret is compared with for an id: the hash of the client with that
 // id, or a decoy where it has none.
-func (s *Server) clientHash(keys *keySet, id string, client *Client) (hash password.Hash, known bool) {
+func (s *Server) clientHash(keys *keySet, id string, client *directory.Client) (hash password.Hash, known bool) {
 	if client != nil && !client.Public {
-		return client.hash, true
+		return client.CheckHash(), true
 	}
-	return password.Decoy(keys.decoy, "client:"+id, s.clients.hashes()...), false
+	return password.Decoy(keys.decoy, "client:"+id, s.clients.Hashes()...), false
 }
 
 // check says whether a credential matches, unless there were too many failures before or
@@ -226,7 +233,7 @@ func checkFailed(ctx context.Context, c credential, err error) error {
 }
 
 // endUserIP is the address that a client names as its user's, if it may and does.
-func (c *Client) endUserIP(header http.Header) netip.Addr {
+func endUserIP(c *directory.Client, header http.Header) netip.Addr {
 	values := header.Values(c.EndUserIP)
 	if c.EndUserIP == "" || len(values) != 1 {
 		return netip.Addr{}
@@ -238,17 +245,13 @@ func (c *Client) endUserIP(header http.Header) netip.Addr {
 // hashMemory is the most memory that one comparison takes, in bytes.
 func (s *Server) hashMemory() uint64 {
 	var most uint64
-	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
+	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
 		for params := range mix.All() {
 			most = max(most, params.Memory())
 		}
 	}
 	return most
 }
-
-// secretDigestKey is the key under which plaintext client secrets are compared. It is new
-// in every process, so the digests in its memory are of no use elsewhere.
-var secretDigestKey = mac.NewKey(sha256.New, randomBytes(32))
 
 const (
 	kindUser   = "user"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
@@ -35,7 +36,10 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	if token.expired() {
 		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
-	user, err := g.server.tokenUser(keys, token.UserID, token.CredentialVersion)
+	user, err := g.server.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
+	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+		return nil, oauth.SourceUnavailable(err)
+	}
 	if err != nil {
 		req.formerUser = token.UserID
 		return nil, oauth.InvalidRefreshToken("user_changed")
@@ -72,14 +76,14 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 // them now. They never go beyond the login's. What the login asked for, and did not get
 // since the user may not have it, is left out once more: many clients send the scopes of
 // their configuration with every request.
-func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User) ([]string, error) {
+func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
 		scopes := oauth.Intersect(granted, g.server.allowedScopes(req.client))
 		if len(scopes) == 0 && len(granted) > 0 {
 			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.allowedScopes(req.client))
 		}
-		return user.narrow(scopes)
+		return user.Narrow(scopes)
 	}
 	refused := strings.Fields(token.RefusedScope)
 	for _, scope := range req.scopes {
@@ -91,12 +95,12 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User
 	if len(scopes) == 0 && len(req.scopes) > 0 {
 		return nil, oauth.InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(granted)
 	}
-	return user.narrow(scopes)
+	return user.Narrow(scopes)
 }
 
 // refreshable are the scopes that a refresh without a scope grants now.
-func (s *Server) refreshable(token *refreshToken, user *User, client *Client) []string {
-	return user.allowed(oauth.Intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
+func (s *Server) refreshable(token *refreshToken, user *directory.User, client *directory.Client) []string {
+	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
 }
 
 // refuse answers where the session does not go on. A token that was used before was

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -193,7 +194,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 			fields = append(fields, zap.Error(refusal.Cause))
 		}
 		if username := req.params.Get("username"); username != "" && h.LogUsernames {
-			fields = append(fields, zap.String("username", username[:min(len(username), maxNameLength)]))
+			fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
 		}
 		return func(more ...zap.Field) { entry.Write(append(fields, more...)...) }
 	}

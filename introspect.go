@@ -23,6 +23,14 @@ type introspection map[string]any
 // inactive is all that is said of a token that is not good, or not for this client to see.
 func inactive() introspection { return introspection{"active": false} }
 
+// inactiveUnless is for a token that is refused, unless a source cannot tell.
+func inactiveUnless(err error) (introspection, error) {
+	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+		return nil, oauth.SourceUnavailable(err)
+	}
+	return inactive(), nil
+}
+
 // serveIntrospect answers an introspection request (RFC 7662 §2.1).
 func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	if err := req.parse(w, r); err != nil {
@@ -62,9 +70,9 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	if err != nil || s.checkTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, client, err := s.checkParties(keys, token, nil)
+	user, client, err := s.checkParties(ctx, keys, token, nil)
 	if err != nil {
-		return inactive(), nil
+		return inactiveUnless(err)
 	}
 	token = s.narrowed(token, user, client)
 	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
@@ -116,9 +124,9 @@ func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *
 	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
 		return inactive(), nil
 	}
-	user, err := s.tokenUser(keys, token.UserID, token.CredentialVersion)
+	user, err := s.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
 	if err != nil {
-		return inactive(), nil
+		return inactiveUnless(err)
 	}
 	_, err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
 	switch {

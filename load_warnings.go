@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
@@ -20,17 +21,17 @@ func (s *Server) warnOfConfig(given Config) {
 	warnOfCommas(s.logger, s.Scopes, zap.String("of", "server"))
 	s.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
 	s.warnOfLifetime("access_token_ttl", given.AccessTokenTTL)
-	for _, source := range s.users.sources {
+	for _, source := range s.users.All() {
 		if inline, ok := source.(*InlineUsers); ok {
-			inline.advice.log(s.logger.With(zap.String("source", inline.String())), "entries")
+			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
 			for user := range inline.All() {
 				warnOfCommas(s.logger, user.Scopes, zap.String("user_id", user.Subject()))
 			}
 		}
 	}
-	for _, source := range s.clients.sources {
+	for _, source := range s.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
-			inline.advice.log(s.logger.With(zap.String("source", inline.String())), "entries")
+			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
 			for client := range inline.All() {
 				s.warnOfClient(client)
 			}
@@ -38,7 +39,7 @@ func (s *Server) warnOfConfig(given Config) {
 	}
 }
 
-func (s *Server) warnOfClient(client *Client) {
+func (s *Server) warnOfClient(client *directory.Client) {
 	id := zap.String("client_id", client.ID)
 	if client.Secret != "" && len(client.Secret) < shortSecret {
 		s.logger.Warn("a client's secret is short", id, zap.String("advice",
@@ -58,7 +59,7 @@ func (s *Server) warnOfGrants() {
 		if s.grants[grantType] != nil {
 			continue
 		}
-		for _, source := range s.clients.sources {
+		for _, source := range s.clients.All() {
 			count, first := 0, ""
 			for client := range source.All() {
 				if client.Introspect == nil && slices.Contains(client.Grants, grantType) {
@@ -86,10 +87,10 @@ func (s *Server) warnOfSecrets() {
 					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
 		}
 	}
-	for _, source := range s.clients.sources {
+	for _, source := range s.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
 			for client := range inline.All() {
-				warn("secret", client.aroundSecret, zap.String("client_id", client.ID))
+				warn("secret", inline.aroundSecrets[client.ID], zap.String("client_id", client.ID))
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tok
 		return h.refuse(w, r, req, oauth.NoKeys())
 	}
 	endpoint := issuerOrigin(h.server.Issuer) + h.Path
-	secret, none := h.server.clients.authMethods()
+	secret, none := h.server.clients.AuthMethods()
 	m := metadata{
 		Issuer:                h.server.Issuer,
 		TokenEndpoint:         endpoint,

@@ -136,7 +136,7 @@ func (s *Server) startMetrics() {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
-	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
+	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
 		for params := range mix.All() {
 			if !params.Cheap() {
 				hashDuration.WithLabelValues(string(params.Scheme))

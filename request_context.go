@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 // clientIP is the client's address as Caddy sees it, which honours trusted_proxies. It is
@@ -46,7 +48,7 @@ func bounded(s string) string { return s[:min(len(s), maxLogged)] }
 const maxLogged = 256
 
 // setUser sets the placeholder from which Caddy's access log takes its user_id.
-func setUser(r *http.Request, user *User) {
+func setUser(r *http.Request, user *directory.User) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set(userPlaceholders+"id", user.Subject())
 	}

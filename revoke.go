@@ -57,7 +57,9 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	case err == nil:
 		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
 		if of.forgeable {
-			req.unknown = s.noSession(access)
+			if req.unknown, err = s.noSession(ctx, access); err != nil {
+				return oauth.SourceUnavailable(err)
+			}
 		}
 		if req.unknown != "" {
 			return nil
@@ -73,17 +75,20 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 // noSession tells why there is no session that an access token could be of, empty if there may
 // be one. It is for tokens that an app can have signed, with any claims: what is surely made
 // up must not be written. That a session has ended is no reason, since clocks differ.
-func (s *Server) noSession(token *accessToken) string {
+func (s *Server) noSession(ctx context.Context, token *accessToken) (string, error) {
 	day := token.session.Day()
+	user, err := s.users.BySubject(ctx, token.Subject)
 	switch {
-	case s.users.bySubject(token.Subject) == nil:
-		return "user_unknown"
-	case day.After(clock.Now().Add(maxTTL + clocksApart)):
-		return "session_impossible" // no config lets one live that long
+	case err != nil:
+		return "", err
+	case user == nil:
+		return "user_unknown", nil
+	case day.After(clock.Now().Add(oauth.MaxLifetime + clocksApart)):
+		return "session_impossible", nil // no config lets one live that long
 	case !time.Unix(token.Expires, 0).Before(day.AddDate(0, 0, 1)):
-		return "session_impossible" // no token outlives its session
+		return "session_impossible", nil // no token outlives its session
 	}
-	return ""
+	return "", nil
 }
 
 // isOfAnotherServer tells whether another server of this config issued the token.

@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"slices"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
@@ -31,7 +32,7 @@ func (s *Server) checkScope(req *tokenRequest) error {
 }
 
 // allowedScopes are the client's own, or the server's where the client has no list.
-func (s *Server) allowedScopes(c *Client) []string {
+func (s *Server) allowedScopes(c *directory.Client) []string {
 	if c.Scopes != nil {
 		return c.Scopes
 	}
@@ -40,29 +41,10 @@ func (s *Server) allowedScopes(c *Client) []string {
 
 // defaultScopes are granted when a request names none: default_scopes as far as they are
 // allowed, or all that are allowed.
-func (s *Server) defaultScopes(c *Client) []string {
+func (s *Server) defaultScopes(c *directory.Client) []string {
 	allowed := s.allowedScopes(c)
 	if c.DefaultScopes == nil {
 		return allowed
 	}
 	return oauth.Intersect(c.DefaultScopes, allowed)
-}
-
-// narrow leaves the scopes that the user may have. Where none is left of what was asked
-// for, that is an error, never a wider grant.
-func (u *User) narrow(scopes []string) ([]string, error) {
-	granted := u.allowed(scopes)
-	if len(granted) == 0 && len(scopes) > 0 {
-		return nil, oauth.InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(u.Scopes)
-	}
-	return granted, nil
-}
-
-// allowed are those of the scopes that the user may have: all of them for a user without a
-// list, none for one with an empty list.
-func (u *User) allowed(scopes []string) []string {
-	if u.Scopes == nil {
-		return scopes
-	}
-	return oauth.Intersect(scopes, u.Scopes)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
@@ -19,8 +20,8 @@ type Server struct {
 	app         *App
 
 	logger   *zap.Logger
-	users    userDirectory
-	clients  clientDirectory
+	users    *directory.UserDirectory
+	clients  *directory.ClientDirectory
 	grants   map[string]grant // that the server offers
 	verifier *pooledVerifier
 	throttle *serverThrottle
@@ -44,13 +45,14 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err := s.validateTokens(); err != nil {
 		return err
 	}
-	if err := s.loadUsers(ctx); err != nil {
+	var err error
+	if s.users, err = s.loadUsers(ctx); err != nil {
 		return err
 	}
-	if err := s.loadClients(ctx); err != nil {
+	if s.clients, err = s.loadClients(ctx); err != nil {
 		return err
 	}
-	if err := s.checkDefaultClient(); err != nil {
+	if err := s.checkDefaultClient(ctx); err != nil {
 		return err
 	}
 
@@ -66,7 +68,6 @@ func (s *Server) provision(ctx caddy.Context) error {
 	s.warnOfConfig(given)
 	s.watchHashKinds()
 
-	var err error
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
 		return err
 	}
@@ -127,7 +128,7 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 	if err != nil {
 		return nil, err
 	}
-	if !req.client.mayUse(req.grantType()) {
+	if !req.client.MayUse(req.grantType()) {
 		return nil, oauth.UnauthorizedClient()
 	}
 	for _, name := range grant.parameters() {
@@ -157,7 +158,7 @@ func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, 
 // longestTokenLife is how long after a key last signed its tokens may still be good.
 func (s *Server) longestTokenLife() time.Duration {
 	longest := s.AccessTokenTTL
-	for _, source := range s.clients.sources {
+	for _, source := range s.clients.All() {
 		for client := range source.All() {
 			longest = max(longest, client.AccessTokenTTL)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
@@ -87,7 +88,7 @@ func newModelRun(t *rapid.T, offset *atomic.Int64, grace time.Duration, faulty b
 	modelDisks.Store(m.name, m.disk)
 	for i := range m.nodes {
 		m.nodes[i] = &modelNode{number: i, copy: fmt.Sprint(m.name, "-", i), grace: grace}
-		modelCopies.Store(m.nodes[i].copy, new(atomic.Pointer[userSet]))
+		modelCopies.Store(m.nodes[i].copy, new(atomic.Pointer[directory.UserSet]))
 		m.hand(t, i)
 	}
 	t.Cleanup(func() {

@@ -48,7 +48,7 @@ func BenchmarkAuthenticateUser(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	client := site.endpoint.server.clients.byID("web")
+	client, _ := site.endpoint.server.clients.ByID(b.Context(), "web")
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
@@ -64,8 +64,9 @@ func BenchmarkIssue(b *testing.B) {
 		b.Run(algorithm, func(b *testing.B) {
 			site := newSpeedSite(b, algorithm)
 			server := site.endpoint.server
-			user, _ := server.users.byUsername("alice")
-			req := &tokenRequest{client: server.clients.byID("web")}
+			user, _ := server.users.ByUsername(b.Context(), "alice")
+			client, _ := server.clients.ByID(b.Context(), "web")
+			req := &tokenRequest{client: client}
 			granted := &authorization{user: user, scopes: server.Scopes}
 			b.ReportAllocs()
 			for b.Loop() {

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -66,7 +67,7 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 		Scopes:      []string{"contacts.read", "contacts.write"},
 		SigningKeys: []SigningKey{{Algorithm: algorithm}},
 		UsersRaw:    []json.RawMessage{htpasswd(users)},
-		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
+		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
 	}}).(*Handler)
 	site.bearer = load("http.handlers.bearer_auth", BearerAuth{Scopes: []string{"contacts.read"}}).(*BearerAuth)
 	if err := site.endpoint.server.keys.attempt(ctx); err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
@@ -164,18 +165,18 @@ func refusedScope(asked, granted []string) string {
 }
 
 // mayRefresh tells whether the client's sessions have refresh tokens.
-func (s *Server) mayRefresh(client *Client) bool {
-	return s.grants[oauth.GrantTypeRefreshToken] != nil && client.mayUse(oauth.GrantTypeRefreshToken)
+func (s *Server) mayRefresh(client *directory.Client) bool {
+	return s.grants[oauth.GrantTypeRefreshToken] != nil && client.MayUse(oauth.GrantTypeRefreshToken)
 }
 
-func (s *Server) accessTokenTTL(client *Client) time.Duration {
+func (s *Server) accessTokenTTL(client *directory.Client) time.Duration {
 	if own := time.Duration(client.AccessTokenTTL); own != 0 {
 		return own
 	}
 	return time.Duration(s.AccessTokenTTL)
 }
 
-func (s *Server) accessClaims(keys *keySet, client *Client, a *authorization, current *tokenSession, issued time.Time) *accessClaims {
+func (s *Server) accessClaims(keys *keySet, client *directory.Client, a *authorization, current *tokenSession, issued time.Time) *accessClaims {
 	return &accessClaims{
 		Issuer:            s.Issuer,
 		Subject:           a.user.Subject(),
@@ -210,7 +211,7 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 // nothing about the hash. Lengths precede the parts, so that none can run into the next.
 // A scheme in braces before the hash makes no other, also where a source of another module
 // has left it there.
-func credentialVersion(key mac.Key, server string, user *User) string {
+func credentialVersion(key mac.Key, server string, user *directory.User) string {
 	data := buffer.Borrow()
 	defer buffer.ReturnSecret(data)
 	for _, part := range [...]string{server, user.Subject(), password.Unprefixed(user.PasswordHash)} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -31,13 +32,13 @@ type tokenRequest struct {
 
 	params url.Values // one value each, resource aside; absent and empty are the same
 
-	endUserIP  netip.Addr // the address of a public client, or what an authenticated one names; not valid if none
-	client     *Client    // as soon as a client of that id is known; grants see it authenticated
-	scopes     []string   // asked for and allowed for the client; nil if the request names none
-	user       *User      // as soon as a user of that name is known, before the password is checked
-	formerUser string     // the subject of a refresh token whose user is gone or changed
-	sessionID  string     // as soon as a token of that session is there and verified
-	unknown    string     // for the log: why there is no session to revoke; one of a closed set
+	endUserIP  netip.Addr        // the address of a public client, or what an authenticated one names; not valid if none
+	client     *directory.Client // as soon as a client of that id is known; grants see it authenticated
+	scopes     []string          // asked for and allowed for the client; nil if the request names none
+	user       *directory.User   // as soon as a user of that name is known, before the password is checked
+	formerUser string            // the subject of a refresh token whose user is gone or changed
+	sessionID  string            // as soon as a token of that session is there and verified
+	unknown    string            // for the log: why there is no session to revoke; one of a closed set
 }
 
 func newTokenRequest(r *http.Request) *tokenRequest {

@@ -289,6 +289,14 @@ func StorageUnavailable(cause error, remedy string) *Error {
 	}
 }
 
+// SourceUnavailable is for a source of users or clients that cannot tell.
+func SourceUnavailable(cause error) *Error {
+	return &Error{
+		Status: http.StatusServiceUnavailable, Code: CodeTemporarilyUnavailable, Reason: "source_unavailable", Cause: cause, Ours: true,
+		Description: "the server cannot answer now, try again later", RetryAfter: 2 * time.Second,
+	}
+}
+
 func ServerError(cause error) *Error {
 	return &Error{
 		Status: http.StatusInternalServerError, Code: CodeServerError, Reason: "server_error", Cause: cause, Ours: true,

@@ -1,9 +1,14 @@
-package caddygrant
+package directory
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
+
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -12,7 +17,6 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
-	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
 // Client is a registered client (RFC 6749 §2): an app that may ask for tokens. It is
@@ -69,91 +73,18 @@ type Client struct {
 	// sends is believed, and an address that cannot be read counts as none. Default: none.
 	EndUserIP string `json:"end_user_ip,omitempty"`
 
-	hash         password.Hash // of a confidential client
-	aroundSecret []string      // what is warned of
+	hash password.Hash // of a confidential client
 }
 
-// ClientSource is a guest module in the namespace grant.clients: it knows clients and
-// never changes one that it has handed out. Look-ups are called at every request and
-// from many goroutines; they must be quick and must not block.
-type ClientSource interface {
-	// Open gets the source ready. It is called once, before all else.
-	Open(SourceOptions) error
+// CheckHash is what a secret is compared with. A public client has none.
+func (c *Client) CheckHash() password.Hash { return c.hash }
 
-	// ByID returns the client with that id, or nil.
-	ByID(id string) *Client
-
-	// All goes through all clients in a stable order.
-	All() iter.Seq[*Client]
-
-	// Hashes counts the confidential clients by what checking their secrets costs.
-	Hashes() *password.Mix
-
-	// String names the source for errors and logs.
-	String() string
-}
-
-// mayUse tells whether the client may use a grant type.
-func (c *Client) mayUse(grantType string) bool {
+// MayUse tells whether the client may use a grant type.
+func (c *Client) MayUse(grantType string) bool {
 	return c.Grants == nil || slices.Contains(c.Grants, grantType)
 }
 
-// clientSet is clients under their ids.
-type clientSet struct {
-	clients []*Client
-	byID    map[string]*Client
-	hashes  *password.Mix
-	advice  hashAdvice
-	options SourceOptions
-}
-
-func newClientSet(options SourceOptions) *clientSet {
-	return &clientSet{
-		byID:    make(map[string]*Client),
-		hashes:  new(password.Mix),
-		advice:  make(hashAdvice),
-		options: options,
-	}
-}
-
-// add checks a client and takes it in; at is where it was found. Its errors never hold the
-// secret or its hash.
-func (s *clientSet) add(c *Client, at int) error {
-	if err := c.validate(); err != nil {
-		return err
-	}
-	if s.byID[c.ID] != nil {
-		return userfile.ErrDuplicate
-	}
-	switch {
-	case c.Secret != "":
-		c.hash = password.Digest(secretDigestKey, c.Secret)
-	case c.SecretHash != "":
-		var err error
-		if c.hash, err = password.Parse(c.SecretHash, s.options.AllowWeakHashes); err != nil {
-			return err
-		}
-	}
-	s.clients = append(s.clients, c)
-	s.byID[c.ID] = c
-	if !c.Public {
-		s.hashes.Add(c.hash.Params())
-		s.advice.add(c.hash.Params(), at)
-	}
-	return nil
-}
-
-func (s *clientSet) ByID(id string) *Client { return s.byID[id] }
-
-func (s *clientSet) All() iter.Seq[*Client] { return slices.Values(s.clients) }
-
-func (s *clientSet) Len() int { return len(s.clients) }
-
-func (s *clientSet) Hashes() *password.Mix { return s.hashes }
-
-func (s *clientSet) Advice() hashAdvice { return s.advice }
-
-func (c *Client) validate() error {
+func (c *Client) Validate(options SourceOptions) error {
 	if err := validateEntryName("client id", c.ID); err != nil {
 		return err
 	}
@@ -177,16 +108,16 @@ func (c *Client) validate() error {
 	case strings.IndexByte(c.Secret, 0) >= 0:
 		return errors.New("secret: it holds a NUL character, which no client can send; if its file is UTF-16, save it as UTF-8")
 	}
-	if err := validateGrants(c.Grants); err != nil {
+	if err := options.validateGrantTypes(c.Grants); err != nil {
 		return err
 	}
 	if c.AccessTokenTTL != 0 {
-		if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
+		if err := oauth.ValidateLifetime("access_token_ttl", time.Duration(c.AccessTokenTTL)); err != nil {
 			return err
 		}
 	}
 	if c.RefreshTokenTTL != 0 {
-		if err := validateTTL("refresh_token_ttl", c.RefreshTokenTTL); err != nil {
+		if err := oauth.ValidateLifetime("refresh_token_ttl", time.Duration(c.RefreshTokenTTL)); err != nil {
 			return err
 		}
 	}
@@ -223,4 +154,15 @@ func (c *Client) validate() error {
 		}
 	}
 	return nil
+}
+
+// secretDigestKey is the key under which plaintext client secrets are compared. It is new
+// in every process, so the digests in its memory are of no use elsewhere.
+var secretDigestKey = mac.NewKey(sha256.New, newKey())
+
+// newKey never fails: crypto/rand ends the process instead.
+func newKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	return key
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package directory
 
 import (
 	"maps"
@@ -9,16 +9,16 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// hashAdvice is the hashes of a source that should be replaced, by the reason.
-type hashAdvice map[string]*advisedHashes
+// HashAdvice is the hashes of a source that should be replaced, by the reason.
+type HashAdvice map[string]*advisedHashes
 
 type advisedHashes struct {
 	count int
 	first []int // where they are: lines of a file, places in a list
 }
 
-// add takes in a hash, if it should be replaced.
-func (a hashAdvice) add(params password.Params, at int) {
+// Add takes in a hash, if it should be replaced.
+func (a HashAdvice) Add(params password.Params, at int) {
 	reason := params.Advice()
 	if reason == "" {
 		return
@@ -31,8 +31,8 @@ func (a hashAdvice) add(params password.Params, at int) {
 	}
 }
 
-// log warns once for each reason. The places are called by what they are.
-func (a hashAdvice) log(logger *zap.Logger, places string) {
+// Log warns once for each reason. The places are called by what they are.
+func (a HashAdvice) Log(logger *zap.Logger, places string) {
 	for _, reason := range slices.Sorted(maps.Keys(a)) {
 		logger.Warn("hashes that should be replaced",
 			zap.Int("count", a[reason].count), zap.Ints(places, a[reason].first), zap.String("advice", reason))
