@@ -161,15 +161,12 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 		{"a name that is none", testConfig("A!", htpasswd(path))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			failing, ctx := newTestApp(t, dir)
+			failing, whole := newTestApp(t, dir)
+			ctx, unload := caddy.NewContext(whole)
 			if _, err := failing.join(ctx, test.config, "here"); err == nil {
 				t.Fatal("it joins")
 			}
-			for _, broken := range failing.servers {
-				for _, source := range broken.users.All() {
-					_ = source.(caddy.CleanerUpper).Cleanup()
-				}
-			}
+			unload() // as Caddy does, which cleans up the sources
 			// Open failed: this one was never taken
 			never := &HtpasswdUsers{Path: path + ".missing"}
 			if err := never.Open(directory.SourceOptions{}); err == nil {

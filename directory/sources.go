@@ -4,8 +4,6 @@ package directory
 import (
 	"iter"
 
-	// it refuses what checkAccessToken would refuse
-
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
