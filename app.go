@@ -162,11 +162,11 @@ func (a *App) Start() error {
 		return err
 	}
 	a.warn()
-	a.verifier.limits.govern(a.number, a.checkLimits)
+	a.verifier.limits.Govern(a.number, a.checkLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
 		server := a.servers[name]
-		server.throttle.limits.govern(a.number, server.throttle.own)
+		server.throttle.limits.Govern(a.number, server.throttle.own)
 		server.startMetrics()
 		server.start(a.ctx, a.checks(name))
 		memory = max(memory, server.hashMemory())
@@ -198,9 +198,9 @@ func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
 	}
-	a.verifier.limits.yield(a.number)
+	a.verifier.limits.Yield(a.number)
 	for _, server := range a.servers {
-		server.throttle.limits.yield(a.number)
+		server.throttle.limits.Yield(a.number)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/internal/governed"
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
@@ -106,7 +107,7 @@ func (a *App) mergeLimit(name, setting string, differs bool) error {
 // that governs it.
 type pooledVerifier struct {
 	*password.Verifier
-	limits governed[checkLimits]
+	limits *governed.Setting[checkLimits]
 }
 
 func newPooledVerifier() *pooledVerifier {
@@ -114,7 +115,7 @@ func newPooledVerifier() *pooledVerifier {
 	gate := password.NewGate(limits.Limits)
 	observedGate.Store(gate)
 	v := &pooledVerifier{Verifier: password.NewVerifier(gate)}
-	v.limits = newGoverned(limits, func(l checkLimits) {
+	v.limits = governed.New(limits, func(l checkLimits) {
 		gate.SetLimits(l.Limits)
 		v.SetCacheTTL(l.cache)
 	})

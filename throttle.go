@@ -8,8 +8,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/governed"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/seldomlog"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
@@ -90,13 +93,18 @@ type pooledThrottle struct {
 	*throttle.Throttle
 	revocations *throttle.Rate // of users
 	bounds      *storageBounds
-	seldom      seldomLogged
-	limits      governed[throttle.Limits]
+	seldom      seldomLog
+	limits      *governed.Setting[throttle.Limits]
 }
+
+// seldomLog is the log of refusals that a client can cause at will.
+type seldomLog struct{ seldomlog.Log }
+
+func (l *seldomLog) write(limit string, line func() func(...zap.Field)) { l.Write(limit, line) }
 
 // Destruct ends what would be logged later.
 func (p *pooledThrottle) Destruct() error {
-	p.seldom.end()
+	p.seldom.End()
 	return nil
 }
 
@@ -122,7 +130,7 @@ func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error)
 			revocations: throttle.NewRate(maxRevocationsPerMinute),
 			bounds:      newStorageBounds(),
 		}
-		p.limits = newGoverned(settings.limits(), p.SetLimits)
+		p.limits = governed.New(settings.limits(), p.SetLimits)
 		return p, nil
 	})
 	if err != nil {
