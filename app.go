@@ -6,11 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
 func init() {
@@ -37,10 +38,8 @@ type App struct {
 	started   bool
 	stopCheck func() // of the storage; nil where it was not begun
 
-	verifier         *pooledVerifier
-	verifierTaken    bool // from the pool
-	checkLimits      checkLimits
-	checkLimitsSetBy map[string]string // setting → name of the server that set it
+	verifier    share[*pooledVerifier]
+	checkLimits *mergedLimits
 }
 
 // expectation is a handler that asks for a server.
@@ -65,17 +64,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
 	a.guarded = make(map[*caddyhttp.Server]bool)
-	a.checkLimits = defaultCheckLimits()
-	a.checkLimitsSetBy = make(map[string]string)
+	a.checkLimits = newMergedLimits()
 
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	verifier, _, err := processState.LoadOrNew(verifierKey, func() (caddy.Destructor, error) { return newPooledVerifier(), nil })
-	if err != nil {
-		return fmt.Errorf("creating the verifier of passwords: %w", err)
-	}
-	a.verifier, a.verifierTaken = verifier.(*pooledVerifier), true
+	a.verifier = join(verifierKey{}, newPooledVerifier)
 	return nil
 }
 
@@ -141,10 +135,10 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 		return server, nil
 	}
 
-	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
+	if err := a.checkLimits.merge(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, app: a, verifier: a.verifier}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, app: a, verifier: a.verifier.value}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {
@@ -162,20 +156,20 @@ func (a *App) Start() error {
 		return err
 	}
 	a.warn()
-	a.verifier.limits.Govern(a.number, a.checkLimits)
+	a.verifier.value.limits.Govern(a.number, a.checkLimits.checkLimits)
 	var memory uint64
 	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
 		server := a.servers[name]
 		server.throttle.limits.Govern(a.number, server.throttle.own)
-		server.startMetrics()
+		startMetrics(server)
 		server.start(a.ctx, a.checks(name))
 		memory = max(memory, server.hashMemory())
 	}
 	for _, expected := range a.expected {
-		expected.startMetrics()
+		startBearerChecks(expected.name, expected.shadow)
 	}
 	if len(a.servers) > 0 {
-		a.stopCheck = checkStorage(a.ctx, a.ctx.Storage(), a.logger)
+		a.stopCheck = storagecheck.Start(a.ctx, a.ctx.Storage(), storageIdentity(a.ctx.Storage()), a.logger)
 	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
@@ -198,7 +192,7 @@ func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
 	}
-	a.verifier.limits.Yield(a.number)
+	a.verifier.value.limits.Yield(a.number)
 	for _, server := range a.servers {
 		server.throttle.limits.Yield(a.number)
 	}
@@ -218,20 +212,9 @@ func (a *App) Cleanup() error {
 	for _, server := range a.servers {
 		server.release()
 	}
-	if !a.verifierTaken {
-		return nil
-	}
-	a.verifierTaken = false
-	_, err := processState.Delete(verifierKey)
+	_, err := a.verifier.leave()
 	return err
 }
-
-// processState is what outlives a reload: the verifier of passwords, counts of failures,
-// generated keys, what is known of sessions, and followed files, each under a key that says what makes it the same thing.
-var processState = caddy.NewUsagePool()
-
-// configs counts the configs that have an App.
-var configs atomic.Uint64
 
 const (
 	// uncollected is how many times the memory of a comparison the heap may grow by: Go

@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -9,12 +8,11 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// This file bounds what somebody with a password, or with a secret of HS256, can have written
-// to storage. A login writes nothing. The first refresh of a session makes its record, and a
-// revocation makes a marker: whoever may do these without end fills the storage. The bounds
-// hold with `throttle off` too, and are asked by the sessions right before they write.
-
-// storageBounds are buckets, each for one kind of write.
+// storageBounds bound what a user with a password, or an app with a secret of HS256, can have
+// written to storage. A login writes nothing. The first refresh of a session makes its record,
+// and a revocation makes a marker: a client that may do these without end fills the storage.
+// The bounds hold with `throttle off` too, and are asked by the sessions right before they
+// write. Each is for one kind of write.
 type storageBounds struct {
 	sessions    *throttle.Bucket // first refreshes, of a user by a client
 	revocations *throttle.Bucket // of sessions of a user by a client
@@ -77,6 +75,16 @@ func (a revocation) Return() {
 	}
 }
 
+// revocationBy is the allowance of a revocation by a token of that owner.
+func (b *storageBounds) revocationBy(of sessionOwner) revocation {
+	allowance := revocation{bounds: b, account: of.account()}
+	if of.forgeable {
+		allowance.client = of.client
+		allowance.account = throttle.Join(allowance.account, "forgeable")
+	}
+	return allowance
+}
+
 // notYet is a refusal in the words of the sessions.
 func notYet(err error) error {
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
@@ -88,50 +96,6 @@ func notYet(err error) error {
 // refusedWrite returns the refusal of a bound, if that is what an error is.
 func refusedWrite(err error) (*throttle.RefusedError, bool) {
 	return errors.AsType[*throttle.RefusedError](err)
-}
-
-// Rotate is that of the store, within the bounds.
-func (x *serverSessions) Rotate(ctx context.Context, of sessionOwner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
-	return x.Within(firstRefresh{x.bounds, of.account()}).Rotate(ctx, id, generation, grace, current)
-}
-
-// Revoke is that of the store, within the bounds.
-func (x *serverSessions) Revoke(ctx context.Context, of sessionOwner, id session.ID) error {
-	err := x.revocable(of).Revoke(ctx, id)
-	if _, refused := refusedWrite(err); refused {
-		if revoked, _ := x.memory.InView(id); revoked { // which waits to be written, or was written meanwhile
-			return nil // nobody gets a token of it any more
-		}
-	}
-	return err
-}
-
-// End revokes a session that must not go on, whatever the bounds say: beyond them it is over
-// in this process at once, and in storage as soon as they allow. later says that it is so.
-func (x *serverSessions) End(ctx context.Context, of sessionOwner, id session.ID) (later bool, err error) {
-	bounded := x.revocable(of)
-	err = bounded.Revoke(ctx, id)
-	refused, ok := refusedWrite(err)
-	switch {
-	case !ok:
-		return false, err
-	case bounded.RevokeLater(id, refused.RetryAfter):
-		return true, nil
-	}
-	return false, x.Store.Revoke(ctx, id) // too many wait: rather too much in storage than a thief let in
-}
-
-func (x *serverSessions) revocable(of sessionOwner) *session.Store {
-	return x.Within(x.allowance(of))
-}
-
-func (x *serverSessions) allowance(of sessionOwner) revocation {
-	allowance := revocation{bounds: x.bounds, account: of.account()}
-	if of.forgeable {
-		allowance.client = of.client
-		allowance.account = throttle.Join(allowance.account, "forgeable")
-	}
-	return allowance
 }
 
 // The bounds of users are for an account that several hundred devices share, all of which

@@ -32,13 +32,13 @@ func limitOf(t *testing.T, err error) throttle.Limit {
 }
 
 func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
-	x := &serverSessions{bounds: smallBounds()}
+	bounds := smallBounds()
 	take := func(client, subject string, forgeable bool) error {
 		account := sessionOwner{client, subject, forgeable}.account()
 		if !forgeable {
 			client = ""
 		}
-		return revocation{x.bounds, account, client}.Take()
+		return revocation{bounds, account, client}.Take()
 	}
 	for range 3 {
 		if err := take("web", "alice", true); err != nil {

@@ -48,15 +48,12 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 			setClock(t, time.Unix(token.NotBefore, 0).Add(-time.Duration(*s.Leeway)-time.Second))
 		}, "not yet valid"},
 		{"its key is retired", func(t *testing.T, s *Server, _ *accessToken) {
-			k := s.keys
-			k.pooled.mu.Lock()
-			defer k.pooled.mu.Unlock()
 			key, err := keyring.GenerateKey("HS256")
 			if err != nil {
 				t.Fatal(err)
 			}
-			k.configured = []configuredKey{{algorithm: "HS256", key: key}}
-			if err := k.assemble(); err != nil {
+			s.keys.configured = []configuredKey{{algorithm: "HS256", key: key}}
+			if err := s.keys.generated.Attempt(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, keyring.ErrUnknownKey.Error()},
@@ -133,7 +130,7 @@ func TestATokenThatIsRefusedIsNotRemembered(t *testing.T) {
 func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	before := site.keys()
-	if err := site.endpoint.server.keys.attempt(context.Background()); err != nil {
+	if err := site.endpoint.server.keys.generated.Attempt(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if site.keys() != before {

@@ -10,9 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
-	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
@@ -83,18 +81,21 @@ func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	}, labels)
 }
 
-// observedGate is the gate of the process, for gauges that are read when somebody asks.
-var observedGate atomic.Pointer[password.Gate]
+// observedGate tells of the gate of the process, for gauges that are read when a scrape asks.
+var observedGate atomic.Pointer[func() (running, waiting int)]
+
+// observeGate makes the gauges of the gate read it.
+func observeGate(load func() (running, waiting int)) { observedGate.Store(&load) }
 
 func gaugeOfGate(name, help string, of func(running, waiting int) int) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
 	}, func() float64 {
-		gate := observedGate.Load()
-		if gate == nil {
+		load := observedGate.Load()
+		if load == nil {
 			return 0
 		}
-		return float64(of(gate.Load()))
+		return float64(of((*load)()))
 	})
 }
 
@@ -112,80 +113,80 @@ func registerMetrics(registry *prometheus.Registry) error {
 	return nil
 }
 
-// startMetrics makes the series of a server, so that they are there before the first event.
-func (s *Server) startMetrics() {
-	for endpoint, outcomes := range endpointOutcomes {
-		if endpoint == endpointMetadata && s.Issuer == "" {
-			continue
-		}
-		for _, outcome := range outcomes {
-			requests.WithLabelValues(s.Name, endpoint, "", outcome)
-		}
+// The start functions make series, so that they are there before the first event.
+
+func startRequests(server, endpoint, grantType string, outcomes []string) {
+	for _, outcome := range outcomes {
+		requests.WithLabelValues(server, endpoint, grantType, outcome)
 	}
-	for grantType := range s.grants {
-		for _, outcome := range grantOutcomes {
-			requests.WithLabelValues(s.Name, endpointToken, grantType, outcome)
-		}
-	}
+}
+
+func startThrottled(server string) {
 	for _, limit := range throttleLimits {
-		throttled.WithLabelValues(s.Name, string(limit))
-	}
-	refreshReuse.WithLabelValues(s.Name)
-	for _, kind := range []string{kindUser, kindClient} {
-		for _, result := range []string{checkCompared, checkCached, checkRepeated, checkJoined, checkThrottled, checkShed, checkGone} {
-			passwordChecks.WithLabelValues(kind, result)
-		}
-	}
-	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
-		for params := range mix.All() {
-			if !params.Cheap() {
-				hashDuration.WithLabelValues(string(params.Scheme))
-			}
-		}
+		throttled.WithLabelValues(server, string(limit))
 	}
 }
 
-// startMetrics makes the series of a check.
-func (e expectation) startMetrics() {
+func startRefreshReuse(server string) { refreshReuse.WithLabelValues(server) }
+
+func startBearerChecks(server string, shadow bool) {
 	for _, outcome := range bearerOutcomes {
-		bearerChecks.WithLabelValues(e.name, strconv.FormatBool(e.shadow), outcome)
+		bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome)
 	}
 }
 
-// observeCheck counts a comparison, and times the hash if this one made it.
-func observeCheck(c credential, result password.Result) {
-	how := checkCompared
-	switch {
-	case result.Cached:
-		how = checkCached
-	case result.Joined:
-		how = checkJoined
-	}
-	passwordChecks.WithLabelValues(c.kind, how).Inc()
-	if result.Hashing > 0 {
-		hashed := c.hash.Params()
-		if c.or != nil && hashed.Cheap() {
-			hashed = c.or.Hash.Params()
-		}
-		hashDuration.WithLabelValues(string(hashed.Scheme)).Observe(result.Hashing.Seconds())
+func startPasswordChecks(kind string) {
+	for _, result := range []string{checkCompared, checkCached, checkRepeated, checkJoined, checkThrottled, checkShed, checkGone} {
+		passwordChecks.WithLabelValues(kind, result)
 	}
 }
 
-func observeFile(key fileKey, status livefile.Status) {
-	successful := 1.0
-	if status.Err != nil {
-		successful = 0
+func startHashDuration(scheme string) { hashDuration.WithLabelValues(scheme) }
+
+func countRequest(server, endpoint, grantType, outcome string) {
+	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
+}
+
+func countThrottled(server, limit string) { throttled.WithLabelValues(server, limit).Inc() }
+
+func countRefreshReuse(server string) { refreshReuse.WithLabelValues(server).Inc() }
+
+func countBearerCheck(server string, shadow bool, outcome string) {
+	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
+}
+
+func countPasswordCheck(kind, result string) { passwordChecks.WithLabelValues(kind, result).Inc() }
+
+// observeHash times a hash by its scheme.
+func observeHash(scheme string, took time.Duration) {
+	hashDuration.WithLabelValues(scheme).Observe(took.Seconds())
+}
+
+// observeEntries is for a version of a file that takes effect.
+func observeEntries(path, reads string, n int) {
+	fileEntries.WithLabelValues(path, reads).Set(float64(n))
+}
+
+// observeFile tells whether a file is active as it is now, and when the active version of
+// it was read.
+func observeFile(path, reads string, successful bool, loadedAt time.Time) {
+	value := 0.0
+	if successful {
+		value = 1
 	}
-	fileReloadSuccessful.WithLabelValues(key.path, key.reads).Set(successful)
-	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(unixSeconds(status.LoadedAt))
+	fileReloadSuccessful.WithLabelValues(path, reads).Set(value)
+	fileReloadSuccess.WithLabelValues(path, reads).Set(unixSeconds(loadedAt))
 }
 
-func observeEntries(key fileKey, n int) {
-	fileEntries.WithLabelValues(key.path, key.reads).Set(float64(n))
+// forgetFile removes the series of a file that is no longer followed.
+func forgetFile(path, reads string) {
+	for _, of := range []*prometheus.GaugeVec{fileEntries, fileReloadSuccessful, fileReloadSuccess} {
+		of.DeleteLabelValues(path, reads)
+	}
 }
 
-// observedViews counts the configs that keep up with the revocations of a server: what
-// nobody keeps up with would look as if it got older and older.
+// observedViews counts the configs that keep up with the revocations of a server: a view
+// with which none keeps up would look as if it got older and older.
 var observedViews = struct {
 	sync.Mutex
 	of map[string]int
@@ -216,7 +217,7 @@ func setView(server string, readAt time.Time) {
 	revocationsRead.WithLabelValues(server).Set(seconds)
 }
 
-// unfollowView removes the series once nobody keeps up with it any more.
+// unfollowView removes the series once no config keeps up with the view.
 func unfollowView(server string) {
 	observedViews.Lock()
 	defer observedViews.Unlock()
@@ -228,38 +229,7 @@ func unfollowView(server string) {
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-// forgetFile removes the series of a file that nobody follows any more.
-func forgetFile(key fileKey) {
-	followed := false
-	processState.Range(func(other, _ any) bool {
-		k, ok := other.(fileKey)
-		followed = ok && k.path == key.path && k.reads == key.reads
-		return !followed
-	})
-	if followed {
-		return
-	}
-	for _, of := range []*prometheus.GaugeVec{fileEntries, fileReloadSuccessful, fileReloadSuccess} {
-		of.DeleteLabelValues(key.path, key.reads)
-	}
-}
-
-// endpointOutcomes are how requests usually end, apart from grants.
-var endpointOutcomes = map[string][]string{
-	endpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
-	endpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
-	endpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
-	endpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
-	endpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
-	endpointNone:       {oauth.CodeInvalidRequest},
-}
-
-// grantOutcomes are how token requests of a grant end.
-var grantOutcomes = []string{
-	outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeInvalidScope,
-	oauth.CodeUnauthorizedClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError,
-}
-
+// bearerOutcomes are how checks of requests end.
 var bearerOutcomes = []string{
 	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
 }

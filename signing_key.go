@@ -35,9 +35,9 @@ type configuredKey struct {
 	aroundSecret []string // what is warned of
 }
 
-// loadSigningKeys loads the keys that the config gives. Without any line, one ES256 key
-// is to be generated.
-func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
+// loadSigningKeys loads the keys that the config gives for tokens of a `typ`. Without any
+// line, one ES256 key is to be generated.
+func loadSigningKeys(lines []SigningKey, typ string) ([]configuredKey, error) {
 	if len(lines) == 0 {
 		return []configuredKey{{algorithm: defaultAlgorithm}}, nil
 	}
@@ -63,11 +63,22 @@ func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
 		out = append(out, key)
 	}
 	if len(static) > 0 {
-		if _, err := keyring.NewRing(typJWT, static...); err != nil {
+		if _, err := keyring.NewRing(typ, static...); err != nil {
 			return nil, fmt.Errorf("signing_key: %w", err)
 		}
 	}
 	return out, nil
+}
+
+// generatedAlgorithms are those of the keys that are to be generated.
+func generatedAlgorithms(keys []configuredKey) []keyring.Algorithm {
+	var out []keyring.Algorithm
+	for _, c := range keys {
+		if c.key == nil {
+			out = append(out, c.algorithm)
+		}
+	}
+	return out
 }
 
 func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {

@@ -111,9 +111,9 @@ func (p *pooledThrottle) Destruct() error {
 // serverThrottle is a server's share in it.
 type serverThrottle struct {
 	*pooledThrottle
-	off     bool
-	poolKey string // empty until taken
-	own     throttle.Limits
+	pooled share[*pooledThrottle]
+	off    bool
+	own    throttle.Limits
 }
 
 func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error) {
@@ -123,28 +123,21 @@ func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error)
 	if err := settings.validate(); err != nil {
 		return nil, err
 	}
-	poolKey := "throttle|" + name
-	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+	pooled := join(throttleKey{name}, func() *pooledThrottle {
 		p := &pooledThrottle{
 			Throttle:    throttle.New(settings.limits()),
 			revocations: throttle.NewRate(maxRevocationsPerMinute),
 			bounds:      newStorageBounds(),
 		}
 		p.limits = governed.New(settings.limits(), p.SetLimits)
-		return p, nil
+		return p
 	})
-	if err != nil {
-		return nil, fmt.Errorf("joining the counts of failures: %w", err)
-	}
-	return &serverThrottle{pooledThrottle: pooled.(*pooledThrottle), off: settings.Off, poolKey: poolKey, own: settings.limits()}, nil
+	return &serverThrottle{pooledThrottle: pooled.value, pooled: pooled, off: settings.Off, own: settings.limits()}, nil
 }
 
 // release gives back the reference to the counts.
 func (t *serverThrottle) release() {
-	if t.poolKey != "" {
-		_, _ = processState.Delete(t.poolKey) // Destruct does not fail
-		t.poolKey = ""
-	}
+	_, _ = t.pooled.leave() // Destruct does not fail
 }
 
 // reservation is an attempt that is counted until it is known how it ended.
