@@ -62,7 +62,7 @@ func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) 
 			return check.token, check.err
 		}
 	}
-	token, err := server.checkAccessToken(ctx, raw)
+	token, err := server.tokens.checkAccessToken(ctx, raw)
 	s.checks = append(s.checks, tokenCheck{server, token, err})
 	return token, err
 }

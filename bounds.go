@@ -38,6 +38,11 @@ type sessionOwner struct {
 	forgeable bool
 }
 
+// ownerOf is whose session a refresh token belongs to.
+func ownerOf(t *refreshToken) sessionOwner {
+	return sessionOwner{client: t.ClientID, subject: t.UserID}
+}
+
 func (o sessionOwner) account() string { return throttle.Join(o.client, o.subject) }
 
 // firstRefresh is the allowance of the record of a session.

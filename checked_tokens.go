@@ -78,6 +78,13 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.tokens.Add(d, &t)
 }
 
+// len is how many there are, and their size in bytes.
+func (c *checkedTokens) len() (tokens, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tokens.Len(), c.size
+}
+
 // The sizes are estimates. A usual token takes 650 bytes.
 const (
 	maxCheckedTokens = 1 << 15

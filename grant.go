@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"context"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
@@ -16,13 +15,6 @@ type grant interface {
 	// authorize finds out who the user is and what of the requested scopes is granted. An
 	// *oauthError is an answer to the client, any other error is a fault of the server.
 	authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error)
-}
-
-// authorization is what a grant found: for whom to mint tokens, and for which scopes.
-type authorization struct {
-	user    *directory.User
-	scopes  []string      // of the access token
-	session *tokenSession // that goes on; nil where one begins
 }
 
 // grantTypes are all that there are.

@@ -19,11 +19,11 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *keySet, req *tokenR
 	}
 	scopes := req.scopes
 	if scopes == nil {
-		scopes = g.server.defaultScopes(req.client)
+		scopes = g.server.policy.defaultScopes(req.client)
 	}
 	granted, err := user.Narrow(scopes)
 	if err != nil {
 		return nil, err
 	}
-	return &authorization{user: user, scopes: granted}, nil
+	return &authorization{client: req.client, user: user, scopes: granted}, nil
 }

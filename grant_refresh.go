@@ -36,7 +36,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 	if token.expired() {
 		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
-	user, err := g.server.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
+	user, err := g.server.tokens.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
 	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
 		return nil, oauth.SourceUnavailable(err)
 	}
@@ -57,19 +57,31 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 		}
 		return nil, err
 	}
-	return &authorization{user: user, scopes: scopes, session: &tokenSession{
+	return &authorization{client: req.client, user: user, scopes: scopes, session: &tokenSession{
 		id:           token.session,
 		ends:         time.Unix(token.SessionExpires, 0),
 		scope:        token.Scope,
 		refusedScope: token.RefusedScope,
-		generation: func(ctx context.Context) (uint64, error) {
-			generation, err := g.server.sessions.Rotate(ctx, token.owner(), token.session, token.Generation, grace, current)
-			if err != nil {
-				return 0, g.refuse(ctx, token, err)
-			}
-			return generation, nil
-		},
+		refreshes:    true,
+		exchange:     &refreshExchange{grant: g, token: token, current: current},
 	}}, nil
+}
+
+// refreshExchange is the exchange of a refresh token that was found good.
+type refreshExchange struct {
+	grant   *refreshGrant
+	token   *refreshToken
+	current bool // whether it was seen to be the current one
+}
+
+// consume has storage make the next generation.
+func (e *refreshExchange) consume(ctx context.Context) (uint64, error) {
+	generation, err := e.grant.server.sessions.Rotate(ctx, ownerOf(e.token), e.token.session, e.token.Generation,
+		time.Duration(e.grant.server.RefreshGrace), e.current)
+	if err != nil {
+		return 0, e.grant.refuse(ctx, e.token, err)
+	}
+	return generation, nil
 }
 
 // scopes are those asked for, or those of the login, as far as client and user may have
@@ -79,9 +91,9 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := oauth.Intersect(granted, g.server.allowedScopes(req.client))
+		scopes := oauth.Intersect(granted, g.server.policy.allowedScopes(req.client))
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.allowedScopes(req.client))
+			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.policy.allowedScopes(req.client))
 		}
 		return user.Narrow(scopes)
 	}
@@ -100,7 +112,7 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *dire
 
 // refreshable are the scopes that a refresh without a scope grants now.
 func (s *Server) refreshable(token *refreshToken, user *directory.User, client *directory.Client) []string {
-	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
+	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.policy.allowedScopes(client)))
 }
 
 // refuse answers where the session does not go on. A token that was used before was
@@ -117,7 +129,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if whoever revoked it was interrupted
 		if known, _ := g.server.sessions.memory.InView(token.session); !known {
-			err := g.server.sessions.Revoke(ctx, token.owner(), token.session)
+			err := g.server.sessions.Revoke(ctx, ownerOf(token), token.session)
 			if _, refused := refusedWrite(err); err != nil && !refused { // then it is done at the next use
 				return errStorage(ctx, err)
 			}
@@ -139,7 +151,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	default:
 		return cause
 	}
-	later, err := end(ctx, token.owner(), token.session)
+	later, err := end(ctx, ownerOf(token), token.session)
 	if err != nil {
 		return errStorage(ctx, err)
 	}

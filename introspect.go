@@ -66,15 +66,15 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 // introspectAccessToken shows a client its own tokens, and those for the audiences that it
 // may introspect.
 func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *tokenRequest, raw string) (introspection, error) {
-	token, err := s.openAccessToken(keys, raw)
-	if err != nil || s.checkTimes(token) != nil {
+	token, err := s.tokens.openAccessToken(keys, raw)
+	if err != nil || s.tokens.checkTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, client, err := s.checkParties(ctx, keys, token, nil)
+	user, client, err := s.tokens.checkParties(ctx, keys, token, nil)
 	if err != nil {
 		return inactiveUnless(err)
 	}
-	token = s.narrowed(token, user, client)
+	token = s.tokens.narrowed(token, user, client)
 	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
 		return inactive(), nil
 	}
@@ -85,12 +85,12 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	case revoked:
 		return inactive(), nil
 	}
-	return token.introspection()
+	return activeAccessToken(token)
 }
 
-// introspection is the claims of an active token, apart from those that mean something to
+// activeAccessToken is the claims of an active token, apart from those that mean something to
 // this server only.
-func (t *accessToken) introspection() (introspection, error) {
+func activeAccessToken(t *accessToken) (introspection, error) {
 	claims := t.accessClaims
 	claims.CredentialVersion, claims.Server, claims.ClientID = "", "", claims.CID
 	encoded, err := json.Marshal(claims)
@@ -121,10 +121,10 @@ func (t *accessToken) introspection() (introspection, error) {
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
 // that it is good for a refresh, and the scope is what one would grant now.
 func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
-	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
+	if token.ClientID != req.client.ID || token.expired() || !s.policy.mayRefresh(req.client) {
 		return inactive(), nil
 	}
-	user, err := s.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
+	user, err := s.tokens.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
 	if err != nil {
 		return inactiveUnless(err)
 	}

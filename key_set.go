@@ -25,6 +25,10 @@ func (k *keySet) same(other *keySet) bool {
 	return k.ring.Equal(other.ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
 }
 
+// remembered is how many access tokens were checked by these keys and are remembered, and
+// about how many bytes they take.
+func (k *keySet) remembered() (tokens, bytes int) { return k.checked.len() }
+
 // newKeySet derives from the server secret what is not in the ring.
 func newKeySet(ring *keyring.Ring, secret *keyring.Secret) (*keySet, error) {
 	refresh, err := refreshRing(secret)

@@ -12,9 +12,9 @@ import (
 // or an audience that was taken away since is not in it, a claim of the user's own has
 // today's value, and so has the username, which may belong to another user since. Nothing
 // is added that the token lacks. Where nothing has changed it is the token itself.
-func (s *Server) narrowed(token *accessToken, user *directory.User, client *directory.Client) *accessToken {
-	scopes := user.Allowed(oauth.Intersect(token.scopes, s.allowedScopes(client)))
-	audience := oauth.Intersect(token.Audience, s.audience(client))
+func (p *tokenPolicy) narrowed(token *accessToken, user *directory.User, client *directory.Client) *accessToken {
+	scopes := user.Allowed(oauth.Intersect(token.scopes, p.allowedScopes(client)))
+	audience := oauth.Intersect(token.Audience, p.audienceOf(client))
 	others, same := token.othersOf(user)
 	if same && len(scopes) == len(token.scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
 		return token
@@ -25,14 +25,6 @@ func (s *Server) narrowed(token *accessToken, user *directory.User, client *dire
 	now.Username = user.Username
 	now.others = others
 	return &now
-}
-
-// audience is what the client's access tokens name.
-func (s *Server) audience(client *directory.Client) []string {
-	if client.Audience != nil {
-		return client.Audience
-	}
-	return s.Audience
 }
 
 // othersOf are the claims of the user's own that the token has, with their values of now.

@@ -35,12 +35,9 @@ type refreshToken struct {
 }
 
 // mintRefreshToken makes the refresh token of a generation.
-func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *accessClaims, current *tokenSession, generation uint64) (string, error) {
-	ttl := time.Duration(s.RefreshTokenTTL)
-	if own := time.Duration(req.client.RefreshTokenTTL); own != 0 {
-		ttl = own
-	}
-	expires := earlier(time.Unix(access.IssuedAt, 0).Add(ttl), current.ends).Unix()
+func (p *tokenPolicy) mintRefreshToken(keys *keySet, a *authorization, access *accessClaims, generation uint64) (string, error) {
+	current := a.session
+	expires := earlier(time.Unix(access.IssuedAt, 0).Add(p.refreshTokenTTL(a.client)), current.ends).Unix()
 	payload := buffer.Borrow()
 	defer buffer.Return(payload)
 	err := buffer.AppendJSON(payload, &refreshToken{
@@ -92,10 +89,6 @@ func openRefreshToken(keys *keySet, raw string) (*refreshToken, error) {
 		return nil, tokenError("a claim of the refresh token is missing")
 	}
 	return token, nil
-}
-
-func (t *refreshToken) owner() sessionOwner {
-	return sessionOwner{client: t.ClientID, subject: t.UserID}
 }
 
 // expired goes without leeway: one server issues and takes refresh tokens.

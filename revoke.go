@@ -48,9 +48,9 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 		return oauth.MissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, refresh.owner(), refresh.session)
+		return s.revokeSession(ctx, req, ownerOf(refresh), refresh.session)
 	}
-	access, err := s.openAccessToken(keys, raw)
+	access, err := s.tokens.openAccessToken(keys, raw)
 	switch {
 	case err == nil && access.CID != req.client.ID:
 		return oauth.TokenOfAnotherClient()
@@ -104,7 +104,7 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 		if _, err := openRefreshToken(keys, raw); err == nil {
 			return true
 		}
-		if _, err := other.openAccessToken(keys, raw); err == nil {
+		if _, err := other.tokens.openAccessToken(keys, raw); err == nil {
 			return true
 		}
 	}

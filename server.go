@@ -3,12 +3,14 @@ package caddygrant
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
@@ -23,6 +25,8 @@ type Server struct {
 	users    *directory.UserDirectory
 	clients  *directory.ClientDirectory
 	grants   map[string]grant // that the server offers
+	policy   *tokenPolicy
+	tokens   *tokenChecker
 	verifier *pooledVerifier
 	throttle *serverThrottle
 	keys     *serverKeys
@@ -56,6 +60,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 
+	s.policy = s.tokenPolicy()
 	all := map[string]grant{
 		oauth.GrantTypePassword:     &passwordGrant{server: s},
 		oauth.GrantTypeRefreshToken: &refreshGrant{server: s},
@@ -78,6 +83,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.sessions, err = newServerSessions(ctx, s); err != nil {
 		return err
 	}
+	s.tokens = &tokenChecker{tokenPolicy: s.policy, keys: s.keys.current, users: s.users, clients: s.clients, sessions: s.sessions}
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
@@ -143,7 +149,27 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 	if err != nil {
 		return nil, err
 	}
-	return s.issue(ctx, keys, req, authorization)
+	at := clock.Now().Truncate(time.Second)
+	if authorization.session == nil {
+		authorization.session = s.policy.newSession(req.client, req.scopes, authorization.scopes, at)
+	}
+	req.sessionID = authorization.session.id.String()
+	return s.policy.issue(ctx, keys, authorization, at)
+}
+
+// tokenPolicy is what the settings say of tokens.
+func (s *Server) tokenPolicy() *tokenPolicy {
+	return &tokenPolicy{
+		server:     s.Name,
+		issuer:     s.Issuer,
+		audience:   s.Audience,
+		scopes:     s.Scopes,
+		accessTTL:  time.Duration(s.AccessTokenTTL),
+		refreshTTL: time.Duration(s.RefreshTokenTTL),
+		sessionTTL: time.Duration(s.SessionTTL),
+		leeway:     time.Duration(*s.Leeway),
+		refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
+	}
 }
 
 // authenticate is how every request of a client begins, at whatever endpoint.

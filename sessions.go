@@ -2,9 +2,9 @@ package caddygrant
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -199,5 +199,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // jitter is a random part of d.
 func jitter(d time.Duration) time.Duration {
-	return time.Duration(binary.BigEndian.Uint64(randomBytes(8)) % uint64(d))
+	return time.Duration(rand.Int64N(int64(d)))
 }

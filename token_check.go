@@ -11,15 +11,31 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
+
+// tokenChecker checks tokens against the users, clients and sessions as they are now.
+type tokenChecker struct {
+	*tokenPolicy
+	keys     func(context.Context) *keySet // nil as long as there are none
+	users    *directory.UserDirectory
+	clients  *directory.ClientDirectory
+	sessions revocations
+}
+
+// revocations knows the revoked sessions.
+type revocations interface {
+	// revoked is asked for every request. An error says that it cannot be told now.
+	revoked(context.Context, session.ID) (bool, error)
+}
 
 // checkAccessToken verifies a token and returns what is left of it now, by what is in
 // memory: see narrowed. Only a process that has not read the revocations yet asks storage,
 // for the token's session. What never changes about a token is checked once. An error is
 // the reason for the log, and the token beside it says whose it was, if this server issued
 // it; an uncheckedError is no fault of the token.
-func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
-	keys := s.keys.current(ctx)
+func (c *tokenChecker) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
+	keys := c.keys(ctx)
 	if keys == nil {
 		return nil, uncheckedError{reason: "no key to verify tokens with yet"}
 	}
@@ -31,18 +47,18 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	token := before.token
 	if !remembered {
 		var err error
-		if token, err = s.openAccessToken(keys, raw); err != nil {
+		if token, err = c.openAccessToken(keys, raw); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.checkTimes(token); err != nil {
+	if err := c.checkTimes(token); err != nil {
 		return token, err
 	}
-	user, client, err := s.checkParties(ctx, keys, token, before.user)
+	user, client, err := c.checkParties(ctx, keys, token, before.user)
 	if err != nil {
 		return token, err
 	}
-	switch revoked, err := s.sessions.revoked(ctx, token.session); {
+	switch revoked, err := c.sessions.revoked(ctx, token.session); {
 	case err != nil:
 		return nil, uncheckedError{"the revoked sessions were not read yet", err}
 	case revoked:
@@ -51,7 +67,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	if remembered && before.user == user && before.client == client {
 		return before.narrowed, nil
 	}
-	narrowed := s.narrowed(token, user, client)
+	narrowed := c.narrowed(token, user, client)
 	size := token.memory(len(raw))
 	if narrowed != token {
 		size += narrowed.memory(len(raw))
@@ -61,7 +77,7 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 }
 
 // openAccessToken checks what never changes about a token: that this server issued it.
-func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error) {
+func (c *tokenChecker) openAccessToken(keys *keySet, raw string) (*accessToken, error) {
 	typ, payload, err := keys.ring.Verify(raw)
 	if err != nil {
 		if unknown, ok := errors.AsType[*keyring.UnknownKeyError](err); ok && unknown.Type == typRefreshToken {
@@ -83,15 +99,15 @@ func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error)
 	default:
 		return nil, errOfAnotherServer()
 	}
-	if s.Issuer != "" && token.Issuer != s.Issuer {
+	if c.issuer != "" && token.Issuer != c.issuer {
 		return nil, tokenError("iss is not this server's issuer")
 	}
 	return token, nil
 }
 
 // checkTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
-func (s *Server) checkTimes(token *accessToken) error {
-	at, leeway := clock.Now(), time.Duration(*s.Leeway)
+func (c *tokenChecker) checkTimes(token *accessToken) error {
+	at, leeway := clock.Now(), c.leeway
 	if !at.Before(time.Unix(token.Expires, 0).Add(leeway)) {
 		return tokenError("expired")
 	}
@@ -104,17 +120,17 @@ func (s *Server) checkTimes(token *accessToken) error {
 // checkParties checks a token against the users and clients as they are now, and returns
 // its own. A user who is the very same as when the token was checked before, nil if it was
 // not, has not changed: users are immutable.
-func (s *Server) checkParties(ctx context.Context, keys *keySet, token *accessToken, before *directory.User) (*directory.User, *directory.Client, error) {
-	user, err := s.users.BySubject(ctx, token.Subject)
+func (c *tokenChecker) checkParties(ctx context.Context, keys *keySet, token *accessToken, before *directory.User) (*directory.User, *directory.Client, error) {
+	user, err := c.users.BySubject(ctx, token.Subject)
 	if err != nil {
 		return nil, nil, uncheckedError{"the users cannot be asked", err}
 	}
 	if user == nil || user != before {
-		if user, err = s.tokenUser(ctx, keys, token.Subject, token.CredentialVersion); err != nil {
+		if user, err = c.tokenUser(ctx, keys, token.Subject, token.CredentialVersion); err != nil {
 			return nil, nil, err
 		}
 	}
-	client, err := s.clients.ByID(ctx, token.CID)
+	client, err := c.clients.ByID(ctx, token.CID)
 	if err != nil {
 		return nil, nil, uncheckedError{"the clients cannot be asked", err}
 	}
@@ -126,8 +142,8 @@ func (s *Server) checkParties(ctx context.Context, keys *keySet, token *accessTo
 
 // tokenUser returns the user to whom a token belongs, who must be there, enabled, and have
 // the password with which the session began.
-func (s *Server) tokenUser(ctx context.Context, keys *keySet, subject, version string) (*directory.User, error) {
-	user, err := s.users.BySubject(ctx, subject)
+func (c *tokenChecker) tokenUser(ctx context.Context, keys *keySet, subject, version string) (*directory.User, error) {
+	user, err := c.users.BySubject(ctx, subject)
 	switch {
 	case err != nil:
 		return nil, uncheckedError{"the users cannot be asked", err}
@@ -136,7 +152,7 @@ func (s *Server) tokenUser(ctx context.Context, keys *keySet, subject, version s
 	case user.Disabled:
 		return nil, tokenError("its user is disabled")
 	}
-	current := credentialVersion(keys.credentialVersion, s.Name, user)
+	current := credentialVersion(keys.credentialVersion, c.server, user)
 	if subtle.ConstantTimeCompare([]byte(current), []byte(version)) != 1 {
 		return nil, tokenError("its user has another password now")
 	}
