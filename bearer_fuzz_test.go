@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Whatever a client sends, nothing of it that an app may take for an identity header is
@@ -76,13 +77,13 @@ func FuzzClaimAsHeader(f *testing.F) {
 		f.Add([]byte(value))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
-		token, err := parseAccessToken([]byte(`{"sub":"a","exp":1700000000,"jti":"j","cid":"c","username":"a","sid":"` +
+		token, err := token.ParseAccessToken([]byte(`{"sub":"a","exp":1700000000,"jti":"j","cid":"c","username":"a","sid":"` +
 			session.NewID(time.Now()).String() + `","cver":"c","own":` + string(value) + `}`))
 		if err != nil {
 			return
 		}
 		for _, name := range []string{"sub", "exp", "own"} {
-			if value, ok := headerValue(token.claim(name)); ok && strings.ContainsFunc(value, func(c rune) bool { return c < 0x20 || c > 0x7e }) {
+			if value, ok := headerValue(token.Claim(name)); ok && strings.ContainsFunc(value, func(c rune) bool { return c < 0x20 || c > 0x7e }) {
 				t.Fatalf("%s would be sent as the header %q", name, value)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // This file bounds what somebody with a password, or with a secret of HS256, can have written
@@ -39,7 +40,7 @@ type sessionOwner struct {
 }
 
 // ownerOf is whose session a refresh token belongs to.
-func ownerOf(t *refreshToken) sessionOwner {
+func ownerOf(t *token.RefreshToken) sessionOwner {
 	return sessionOwner{client: t.ClientID, subject: t.UserID}
 }
 

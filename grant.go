@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // grant is one way to get tokens. The server does what all grants have in common before
@@ -14,7 +15,7 @@ type grant interface {
 
 	// authorize finds out who the user is and what of the requested scopes is granted. An
 	// *oauthError is an answer to the client, any other error is a fault of the server.
-	authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error)
+	authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error)
 }
 
 // grantTypes are all that there are.

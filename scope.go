@@ -20,7 +20,7 @@ func (s *Server) checkScope(req *tokenRequest) error {
 	if len(scopes) == 0 {
 		return nil
 	}
-	allowed := s.policy.allowedScopes(req.client)
+	allowed := s.policy.AllowedScopes(req.client)
 	for _, scope := range scopes {
 		if !slices.Contains(allowed, scope) {
 			return oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(allowed)

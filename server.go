@@ -12,6 +12,7 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Server is one authorization server: what all endpoints of its name share.
@@ -25,8 +26,8 @@ type Server struct {
 	users    *directory.UserDirectory
 	clients  *directory.ClientDirectory
 	grants   map[string]grant // that the server offers
-	policy   *tokenPolicy
-	tokens   *tokenChecker
+	policy   *token.Policy
+	tokens   *token.Checker
 	verifier *pooledVerifier
 	throttle *serverThrottle
 	keys     *serverKeys
@@ -83,7 +84,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.sessions, err = newServerSessions(ctx, s); err != nil {
 		return err
 	}
-	s.tokens = &tokenChecker{tokenPolicy: s.policy, keys: s.keys.current, users: s.users, clients: s.clients, sessions: s.sessions}
+	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
@@ -122,7 +123,7 @@ func (s *Server) release() {
 // the grant says who the user is, and the tokens are issued. The order is that of
 // RFC 6749's security considerations: no password is looked at before the client is
 // authenticated, and no answer about a scope says anything about a password.
-func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
+func (s *Server) token(ctx context.Context, req *tokenRequest) (*token.Response, error) {
 	if req.grantType() == "" {
 		return nil, oauth.MissingParameter("grant_type")
 	}
@@ -150,30 +151,30 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 		return nil, err
 	}
 	at := clock.Now().Truncate(time.Second)
-	if authorization.session == nil {
-		authorization.session = s.policy.newSession(req.client, req.scopes, authorization.scopes, at)
+	if authorization.Session == nil {
+		authorization.Session = s.policy.NewSession(req.client, req.scopes, authorization.Scopes, at)
 	}
-	req.sessionID = authorization.session.id.String()
-	return s.policy.issue(ctx, keys, authorization, at)
+	req.sessionID = authorization.Session.ID.String()
+	return s.policy.Issue(ctx, keys, authorization, at)
 }
 
 // tokenPolicy is what the settings say of tokens.
-func (s *Server) tokenPolicy() *tokenPolicy {
-	return &tokenPolicy{
-		server:     s.Name,
-		issuer:     s.Issuer,
-		audience:   s.Audience,
-		scopes:     s.Scopes,
-		accessTTL:  time.Duration(s.AccessTokenTTL),
-		refreshTTL: time.Duration(s.RefreshTokenTTL),
-		sessionTTL: time.Duration(s.SessionTTL),
-		leeway:     time.Duration(*s.Leeway),
-		refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
+func (s *Server) tokenPolicy() *token.Policy {
+	return &token.Policy{
+		Server:     s.Name,
+		Issuer:     s.Issuer,
+		Audience:   s.Audience,
+		Scopes:     s.Scopes,
+		AccessTTL:  time.Duration(s.AccessTokenTTL),
+		RefreshTTL: time.Duration(s.RefreshTokenTTL),
+		SessionTTL: time.Duration(s.SessionTTL),
+		Leeway:     time.Duration(*s.Leeway),
+		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
 	}
 }
 
 // authenticate is how every request of a client begins, at whatever endpoint.
-func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, error) {
+func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*token.KeySet, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
 		return nil, oauth.NoKeys()

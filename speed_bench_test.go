@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -68,11 +69,11 @@ func BenchmarkIssue(b *testing.B) {
 			user, _ := server.users.ByUsername(b.Context(), "alice")
 			client, _ := server.clients.ByID(b.Context(), "web")
 			at := time.Now()
-			granted := &authorization{client: client, user: user, scopes: server.Scopes}
+			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}
 			b.ReportAllocs()
 			for b.Loop() {
-				granted.session = server.policy.newSession(client, nil, granted.scopes, at)
-				if _, err := server.policy.issue(b.Context(), site.keys(), granted, at); err != nil {
+				granted.Session = server.policy.NewSession(client, nil, granted.Scopes, at)
+				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -88,7 +89,7 @@ func BenchmarkOpenAccessToken(b *testing.B) {
 			token := site.login(b).AccessToken
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := site.endpoint.server.tokens.openAccessToken(site.keys(), token); err != nil {
+				if _, err := site.endpoint.server.tokens.Open(site.keys(), token); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -102,7 +103,7 @@ func BenchmarkCheckAccessToken(b *testing.B) {
 	token := site.login(b).AccessToken
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := site.endpoint.server.tokens.checkAccessToken(context.Background(), token); err != nil {
+		if _, err := site.endpoint.server.tokens.Check(context.Background(), token); err != nil {
 			b.Fatal(err)
 		}
 	}

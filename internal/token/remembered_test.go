@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 func TestCheckedTokensAreBounded(t *testing.T) {
-	token := new(accessToken)
+	token := new(AccessToken)
 	for _, test := range []struct {
 		name   string
 		length int

@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"encoding/json"
@@ -27,12 +27,12 @@ func FuzzParseAccessToken(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, claims []byte) {
-		token, err := parseAccessToken(claims)
+		token, err := ParseAccessToken(claims)
 		if err != nil {
 			return
 		}
-		strict := new(accessToken)
-		if err := strict.readStrictly(claims); err != nil || !reflect.DeepEqual(strict.accessClaims, token.accessClaims) || !reflect.DeepEqual(strict.others, token.others) && len(token.others) > 0 {
+		strict := new(AccessToken)
+		if err := strict.readStrictly(claims); err != nil || !reflect.DeepEqual(strict.AccessClaims, token.AccessClaims) || !reflect.DeepEqual(strict.Others, token.Others) && len(token.Others) > 0 {
 			t.Fatalf("read strictly it is %+v, else %+v, error %v", strict, token, err)
 		}
 		// the standard library is laxer, and takes the last of two; what we accept has only one
@@ -66,8 +66,8 @@ func FuzzParseAccessToken(f *testing.F) {
 				t.Fatalf("%s is %d", name, got)
 			}
 		}
-		if strings.Join(token.scopes, " ") != token.Scope {
-			t.Fatalf("the scopes of %q are %q", token.Scope, token.scopes)
+		if strings.Join(token.Scopes, " ") != token.Scope {
+			t.Fatalf("the scopes of %q are %q", token.Scope, token.Scopes)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"crypto/sha256"
@@ -27,10 +27,10 @@ type checkedTokens struct {
 // checkedToken is a token, the user and the client for whom it was found good, and what is
 // left of it with these.
 type checkedToken struct {
-	token    *accessToken
+	token    *AccessToken
 	user     *directory.User
 	client   *directory.Client
-	narrowed *accessToken // the token itself where nothing has changed
+	narrowed *AccessToken // the token itself where nothing has changed
 	size     int          // in memory, in bytes
 	used     int64        // unix nanoseconds
 }

@@ -1,4 +1,7 @@
-package caddygrant
+// Package token makes and checks the tokens of a server: access tokens (RFC 9068),
+// which apps and edges verify, and refresh tokens, which are for this server alone. It
+// knows no HTTP, no grants and no configuration.
+package token
 
 import (
 	"bytes"
@@ -13,8 +16,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// accessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge needs).
-type accessClaims struct {
+// AccessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge needs).
+type AccessClaims struct {
 	Issuer            string   `json:"iss,omitempty"`
 	Subject           string   `json:"sub"`
 	Audience          []string `json:"aud,omitempty"`
@@ -35,7 +38,7 @@ type accessClaims struct {
 
 // encode writes the claims, with the user's own beside the others. As a MarshalJSON it would
 // have encoding/json check and copy everything once more.
-func (c *accessClaims) encode(into *bytes.Buffer) error {
+func (c *AccessClaims) encode(into *bytes.Buffer) error {
 	if err := buffer.AppendJSON(into, c); err != nil || len(c.own) == 0 {
 		return err
 	}
@@ -77,8 +80,8 @@ func randomBytes(n int) []byte {
 
 // Media types of access tokens (RFC 7519 §5.1, RFC 9068 §2.1).
 const (
-	typJWT         = "JWT"
-	typAccessToken = "at+jwt"
+	TypeJWT         = "JWT"
+	TypeAccessToken = "at+jwt"
 )
 
 const idBytes = 20

@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"context"
@@ -11,52 +11,52 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
-// tokenResponse is the body of a successful answer (RFC 6749 §5.1).
-type tokenResponse struct {
+// Response is the body of a successful answer (RFC 6749 §5.1).
+type Response struct {
 	TokenType    string `json:"token_type"`
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"`
 
-	tokenID string // `jti` of the access token, for the log
+	TokenID string // `jti` of the access token, for the log
 }
 
-// authorization is what a grant found: for whom to make tokens, and for which scopes.
-type authorization struct {
-	client  *directory.Client
-	user    *directory.User
-	scopes  []string // of the access token
-	session *tokenSession
+// Authorization is what a grant found: for whom to make tokens, and for which scopes.
+type Authorization struct {
+	Client  *directory.Client
+	User    *directory.User
+	Scopes  []string // of the access token
+	Session *Session
 }
 
-// issue makes the tokens of an authorization. The access token comes first: if it cannot
+// Issue makes the tokens of an authorization. The access token comes first: if it cannot
 // be made, no refresh token is consumed.
-func (p *tokenPolicy) issue(ctx context.Context, keys *keySet, a *authorization, at time.Time) (*tokenResponse, error) {
+func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at time.Time) (*Response, error) {
 	claims := p.accessClaims(keys, a, at)
 	payload := buffer.Borrow()
 	defer buffer.Return(payload)
 	if err := claims.encode(payload); err != nil {
 		return nil, fmt.Errorf("encoding an access token: %w", err)
 	}
-	access, err := keys.ring.Sign(payload.Bytes())
+	access, err := keys.Ring.Sign(payload.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("signing an access token: %w", err)
 	}
 	if len(access) > keyring.MaxTokenLength {
 		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(access), keyring.MaxTokenLength)
 	}
-	response := &tokenResponse{
+	response := &Response{
 		TokenType:   "Bearer",
 		ExpiresIn:   claims.Expires - claims.IssuedAt,
 		AccessToken: access,
 		Scope:       claims.Scope,
-		tokenID:     claims.ID,
+		TokenID:     claims.ID,
 	}
-	if !a.session.refreshes {
+	if !a.Session.Refreshes {
 		return response, nil
 	}
-	generation, err := a.session.next(ctx)
+	generation, err := a.Session.next(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,23 +64,23 @@ func (p *tokenPolicy) issue(ctx context.Context, keys *keySet, a *authorization,
 	return response, err
 }
 
-func (p *tokenPolicy) accessClaims(keys *keySet, a *authorization, issued time.Time) *accessClaims {
-	return &accessClaims{
-		Issuer:            p.issuer,
-		Subject:           a.user.Subject(),
-		Audience:          p.audienceOf(a.client),
-		Expires:           earlier(issued.Add(p.accessTokenTTL(a.client)), a.session.ends).Unix(),
+func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) *AccessClaims {
+	return &AccessClaims{
+		Issuer:            p.Issuer,
+		Subject:           a.User.Subject(),
+		Audience:          p.audienceOf(a.Client),
+		Expires:           earlier(issued.Add(p.accessTokenTTL(a.Client)), a.Session.Ends).Unix(),
 		NotBefore:         issued.Unix(),
 		IssuedAt:          issued.Unix(),
 		ID:                newTokenID(),
-		CID:               a.client.ID,
-		ClientID:          a.client.ID,
-		Scope:             strings.Join(a.scopes, " "),
-		Username:          a.user.Username,
-		SessionID:         a.session.id.String(),
-		CredentialVersion: credentialVersion(keys.credentialVersion, p.server, a.user),
+		CID:               a.Client.ID,
+		ClientID:          a.Client.ID,
+		Scope:             strings.Join(a.Scopes, " "),
+		Username:          a.User.Username,
+		SessionID:         a.Session.ID.String(),
+		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, a.User),
 		Server:            keys.server,
-		own:               a.user.Claims,
+		own:               a.User.Claims,
 	}
 }
 
