@@ -59,7 +59,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *t
 		return nil, err
 	}
 	return &token.Authorization{Client: req.client, User: user, Scopes: scopes, Session: &token.Session{
-		ID:           presented.Session,
+		ID:           presented.SessionID,
 		Ends:         time.Unix(presented.SessionExpires, 0),
 		Scope:        presented.Scope,
 		RefusedScope: presented.RefusedScope,

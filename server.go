@@ -154,7 +154,7 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*token.Response,
 	if authorization.Session == nil {
 		authorization.Session = s.policy.NewSession(req.client, req.scopes, authorization.Scopes, at)
 	}
-	req.sessionID = authorization.Session.ID.String()
+	req.sessionID = authorization.Session.ID
 	return s.policy.Issue(ctx, keys, authorization, at)
 }
 

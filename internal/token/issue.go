@@ -77,7 +77,7 @@ func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) 
 		ClientID:          a.Client.ID,
 		Scope:             strings.Join(a.Scopes, " "),
 		Username:          a.User.Username,
-		SessionID:         a.Session.ID.String(),
+		SessionID:         a.Session.ID,
 		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, a.User),
 		Server:            keys.server,
 		own:               a.User.Claims,

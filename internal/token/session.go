@@ -13,7 +13,7 @@ import (
 
 // Session is the session that tokens belong to.
 type Session struct {
-	ID    session.ID
+	ID    string    // as in its tokens (`sid`)
 	Ends  time.Time // no token outlives it
 	Scope string    // of the login: refresh tokens keep it (RFC 6749 §6)
 
@@ -43,11 +43,11 @@ func (s *Session) next(ctx context.Context) (generation uint64, err error) {
 func (p *Policy) NewSession(client *directory.Client, asked, granted []string, begins time.Time) *Session {
 	if !p.MayRefresh(client) {
 		ends := begins.Add(p.accessTokenTTL(client))
-		return &Session{ID: session.NewID(ends), Ends: ends}
+		return &Session{ID: session.NewID(ends).String(), Ends: ends}
 	}
 	ends := begins.Add(p.SessionTTL)
 	return &Session{
-		ID:           session.NewID(ends),
+		ID:           session.NewID(ends).String(),
 		Ends:         ends,
 		Scope:        strings.Join(granted, " "),
 		RefusedScope: refusedScope(asked, granted),
