@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // serverKeys is what a server signs with: the keys of its config, those that are generated
@@ -22,7 +23,7 @@ type serverKeys struct {
 	store      *keyring.Store
 	generated  *keyring.Follower
 	pooled     share[pooledKeys]
-	inForce    atomic.Pointer[keySet]
+	inForce    atomic.Pointer[token.KeySet]
 }
 
 // keysOptions are what a server's keys depend on.
@@ -43,7 +44,7 @@ func (pooledKeys) Destruct() error { return nil }
 
 // newServerKeys loads the keys that the config names and joins the generated ones.
 func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
-	configured, err := loadSigningKeys(o.signingKeys, o.typ)
+	configured, err := loadSigningKeys(o.signingKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 
 // current returns the complete set of keys, or nil as long as one is missing. At a first
 // start requests may come before the keys, so it waits a moment for them.
-func (k *serverKeys) current(ctx context.Context) *keySet {
+func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	if keys := k.inForce.Load(); keys != nil {
 		return keys
 	}
@@ -112,15 +113,15 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 	if err != nil {
 		return err
 	}
-	set, err := newKeySet(ring, generated.Secret)
+	set, err := token.NewKeySet(ring, generated.Secret)
 	if err != nil {
 		return err
 	}
 	before := k.inForce.Load()
-	if before != nil && before.same(set) {
+	if before != nil && before.Same(set) {
 		return nil // and keeps what it has checked
 	}
-	if before != nil && before.ring.Signer().ID() != ring.Signer().ID() {
+	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
 	}
 	k.inForce.Store(set)

@@ -113,9 +113,9 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 	}
 }
 
-// revoked tells whether a session is, for a check of its token: by what is in memory, or by
-// storage where that has not been read yet.
-func (x *serverSessions) revoked(ctx context.Context, id session.ID) (bool, error) {
+// SessionRevoked tells whether a session is revoked, for a check of its token: by what is in
+// memory, or by storage where that has not been read yet.
+func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/setting"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // SigningKey is a key that signs or once signed access tokens.
@@ -35,9 +36,9 @@ type configuredKey struct {
 	aroundSecret []string // what is warned of
 }
 
-// loadSigningKeys loads the keys that the config gives for tokens of a `typ`. Without any
-// line, one ES256 key is to be generated.
-func loadSigningKeys(lines []SigningKey, typ string) ([]configuredKey, error) {
+// loadSigningKeys loads the keys that the config gives. Without any line, one ES256 key
+// is to be generated.
+func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
 	if len(lines) == 0 {
 		return []configuredKey{{algorithm: defaultAlgorithm}}, nil
 	}
@@ -63,7 +64,7 @@ func loadSigningKeys(lines []SigningKey, typ string) ([]configuredKey, error) {
 		out = append(out, key)
 	}
 	if len(static) > 0 {
-		if _, err := keyring.NewRing(typ, static...); err != nil {
+		if _, err := keyring.NewRing(token.TypeJWT, static...); err != nil {
 			return nil, fmt.Errorf("signing_key: %w", err)
 		}
 	}
