@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -204,7 +203,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if refusal == nil {
 		token, refusal = b.check(state, r)
 	}
-	bearerChecks.WithLabelValues(b.Server, strconv.FormatBool(b.Shadow), bearerOutcome(token, refusal)).Inc()
+	countBearerCheck(b.Server, b.Shadow, bearerOutcome(token, refusal))
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)
 	}
