@@ -56,7 +56,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision prepares the registry and takes a reference to the process's verifier of passwords.
+// Provision prepares the registry and takes a reference to the process's verifier of
+// passwords.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
@@ -147,9 +148,9 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	return server, nil
 }
 
-// Start puts the bounds of this config into force and generates the keys that are
-// missing. It fails where a handler asks for a server that does not exist, but not where
-// the storage is down: the servers answer 503 until a key exists.
+// Start applies the bounds of this config and generates the keys that are missing. It
+// fails where a handler asks for a server that does not exist, but not where the
+// storage is down: the servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
 	if err := a.missing(); err != nil {
@@ -199,8 +200,8 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup releases what the servers of this config share with those of the next. It takes
-// nothing away: requests of this config may go on for a while.
+// Cleanup releases what the servers of this config share with those of the next. It
+// takes nothing away: requests of this config may go on for a while.
 func (a *App) Cleanup() error {
 	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
 		// `caddy validate` comes no further than this

@@ -9,11 +9,11 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// storageBounds bound what a user with a password, or an app with a secret of HS256, can have
-// written to storage. A login writes nothing. The first refresh of a session makes its record,
-// and a revocation makes a marker: a client that may do these without end fills the storage.
-// The bounds hold with `throttle off` too, and are asked by the sessions right before they
-// write. Each is for one kind of write.
+// storageBounds bound what a user with a password, or an app with a secret of HS256,
+// can have written to storage. A login writes nothing. The first refresh of a session
+// makes its record, and a revocation makes a marker: a client that may do these without
+// end fills the storage. The bounds hold with `throttle off` too, and are asked by the
+// sessions right before they write. Each is for one kind of write.
 type storageBounds struct {
 	sessions    *throttle.Bucket // first refreshes, of a user by a client
 	revocations *throttle.Bucket // of sessions of a user by a client
@@ -53,10 +53,10 @@ type firstRefresh struct {
 func (a firstRefresh) Take() error { return notYet(a.bounds.sessions.Take(a.account)) }
 func (a firstRefresh) Return()     { a.bounds.sessions.Return(a.account) }
 
-// revocation is the allowance of the marker of a session. That of the user comes first, so
-// that one user does not use up what there is for all of them. What an app may have made up
-// is an account of its own: it must not keep the user from logging out by a refresh token,
-// nor a session from being ended in storage whose token was used twice.
+// revocation is the allowance of the marker of a session. That of the user comes first,
+// so that one user does not use up what there is for all of them. What an app may have
+// made up is an account of its own: it must not keep the user from logging out by a
+// refresh token, nor a session from being ended in storage whose token was used twice.
 type revocation struct {
 	bounds  *storageBounds
 	account string
@@ -104,8 +104,8 @@ func refusedWrite(err error) (*throttle.RefusedError, bool) {
 	return errors.AsType[*throttle.RefusedError](err)
 }
 
-// The bounds of users are for an account that several hundred devices share, all of which
-// refresh after a restart. What they let through for good is 6 writes a minute.
+// The bounds of users are for an account that several hundred devices share, all of
+// which refresh after a restart. What they let through for good is 6 writes a minute.
 const (
 	maxWritesAtOnce = 1000
 	writeInterval   = 10 * time.Second

@@ -18,8 +18,8 @@ import (
 )
 
 // followedFile is a source's share of a file that is followed without a reload. All
-// sources that read the same file in the same way share one copy, across reloads too, so
-// that the last good version of a file that broke stays in force.
+// sources that read the same file in the same way share one copy, across reloads too,
+// so that the last good version of a file that broke stays active.
 type followedFile[T fileContent] struct {
 	file   *livefile.File[T]
 	key    fileKey
@@ -81,9 +81,10 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Sou
 	return nil
 }
 
-// checkAtReload says that a config is loaded with an old version of the file. That is no
-// reason to refuse the config: an urgent change of something else must not wait until the
-// file is mended. A start would fail, and the operator is to know that before.
+// checkAtReload says that a config is loaded with an old version of the file. That is
+// no reason to refuse the config: an urgent change of something else must not wait
+// until the file is mended. A start would fail, and the operator is to know that
+// before.
 func (f *followedFile[T]) checkAtReload() {
 	if err := f.file.Check(); err != nil {
 		fileLogger().Error("file is not usable: this config is loaded with its last good version, but Caddy would not start with it",
@@ -103,11 +104,11 @@ func ofAnotherFormat(err error, key fileKey) error {
 	return err
 }
 
-// current returns the version in force.
+// current returns the active version.
 func (f *followedFile[T]) current() T { return f.file.Current() }
 
-// Cleanup leaves the file, which is followed as long as another source follows it. Its last
-// version stays readable, since requests of this config may go on for a while.
+// Cleanup leaves the file, which is followed as long as another source follows it. Its
+// last version stays readable, since requests of this config may go on for a while.
 func (f *followedFile[T]) Cleanup() error {
 	last, err := f.pooled.leave()
 	if last && !isFollowed(f.key.path, f.key.reads) {
@@ -129,7 +130,7 @@ func isFollowed(path, reads string) (followed bool) {
 // String names the file for errors and logs.
 func (f *followedFile[T]) String() string { return f.key.reads + " file " + f.key.path }
 
-// logLoaded says what came into force, and once per version what should be replaced.
+// logLoaded says what became active, and once per version what should be replaced.
 func logLoaded(key fileKey, content fileContent) {
 	observeEntries(key.path, key.reads, content.Len())
 	logger := fileLogger().With(zap.String("path", key.path))
@@ -152,7 +153,8 @@ var fileWatchers = struct {
 	calls map[*func()]struct{}
 }{calls: make(map[*func()]struct{})}
 
-// watchFiles has f called whenever a file changes, whichever it is, until stop is called.
+// watchFiles has f called whenever a file changes, whichever it is, until stop is
+// called.
 func watchFiles(f func()) (stop func()) {
 	fileWatchers.Lock()
 	defer fileWatchers.Unlock()
@@ -172,7 +174,8 @@ func tellFileWatchers() {
 	}
 }
 
-// largeFile is how many users or clients make it worth a collection to give memory back.
+// largeFile is how many users or clients make it worth a collection to give memory
+// back.
 const largeFile = 100_000
 
 // fileLogger is Caddy's own, since a followed file outlives the config that opened it.

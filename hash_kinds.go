@@ -13,9 +13,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// Unknown names take as long as known ones, some as long as each kind of hash that there is.
-// But where few have a kind, so do few of all the names that a stranger can think of: a name
-// that takes that long is most likely one of the few.
+// Unknown names take as long as known ones, some as long as each kind of hash that
+// there is. But where few have a kind, so do few of all the names that a stranger can
+// think of: a name that takes that long is most likely one of the few.
 
 // hashKinds warns of them for a server. Its sources may all be of one kind, and differ.
 type hashKinds struct {
@@ -37,8 +37,8 @@ func watchHashKinds(logger *zap.Logger, users, clients func() []*password.Mix) *
 
 func (k *hashKinds) close() { k.unwatch() }
 
-// warn says which kinds of hashes there are if there are several, unless it has said the
-// same before.
+// warn says which kinds of hashes there are if there are several, unless it has said
+// the same before.
 func (k *hashKinds) warn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -59,8 +59,8 @@ func (k *hashKinds) warnOf(who, what string, mixes []*password.Mix) {
 	}
 }
 
-// countKinds is how many hashes there are of each kind, the most frequent first, or "" if
-// there is one kind only.
+// countKinds is how many hashes there are of each kind, the most frequent first, or ""
+// if there is one kind only.
 func countKinds(mixes []*password.Mix) string {
 	counts := make(map[string]int)
 	for _, mix := range mixes {

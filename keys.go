@@ -14,8 +14,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// serverKeys is what a server signs with: the keys of its config, those that are generated
-// in Caddy's storage, and what is derived from the server secret there.
+// serverKeys is what a server signs with: the keys of its config, those that are
+// generated in Caddy's storage, and what is derived from the server secret there.
 type serverKeys struct {
 	logger     *zap.Logger
 	typ        string // of access tokens
@@ -72,8 +72,8 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 	return k, nil
 }
 
-// current returns the complete set of keys, or nil as long as one is missing. At a first
-// start requests may come before the keys, so it waits a moment for them.
+// current returns the complete set of keys, or nil as long as one is missing. At a
+// first start requests may come before the keys, so it waits a moment for them.
 func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	if keys := k.inForce.Load(); keys != nil {
 		return keys
@@ -87,19 +87,20 @@ func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	return k.inForce.Load()
 }
 
-// read takes over the generated keys that are in storage. A storage that is down is logged:
-// follow tries again.
+// read takes over the generated keys that are in storage. A storage that is down is
+// logged: follow tries again.
 func (k *serverKeys) read(ctx context.Context) {
 	if err := k.generated.Read(ctx); err != nil {
 		k.logger.Error("reading the server's keys from storage; trying again at start", storageFailure(err)...)
 	}
 }
 
-// follow generates what is missing, and keeps up with keys that are rotated, until ctx ends.
+// follow generates what is missing, and keeps up with keys that are rotated, until ctx
+// ends.
 func (k *serverKeys) follow(ctx context.Context) { k.generated.Follow(ctx) }
 
-// use makes a set of the keys of the config and those that are generated, and has it take
-// effect.
+// use makes a set of the keys of the config and those that are generated, and has it
+// take effect.
 func (k *serverKeys) use(generated keyring.Generated) error {
 	var keys []*keyring.Key
 	for _, c := range k.configured {
@@ -128,8 +129,8 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 	return nil
 }
 
-// logGenerated logs what was generated. That is so at a first start and at a rotation; else
-// something is lost, and nothing else tells why all users have to log in again.
+// logGenerated logs what was generated. That is so at a first start and at a rotation;
+// else something is lost, and nothing else tells why all users have to log in again.
 func (k *serverKeys) logGenerated(key *keyring.Key, first bool) {
 	message, fields := "made a new server secret", []zap.Field(nil)
 	if key != nil {

@@ -14,8 +14,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// The collectors are made once, so what they count survives a reload. Labels have values
-// of closed sets only: what the config says, or what the code says, never a request.
+// The collectors are made once, so what they count survives a reload. Labels have
+// values of closed sets only: what the config says, or what the code says, never a
+// request.
 var (
 	requests = counter("requests_total",
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
@@ -81,7 +82,8 @@ func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	}, labels)
 }
 
-// observedGate tells of the gate of the process, for gauges that are read when a scrape asks.
+// observedGate tells of the gate of the process, for gauges that are read when a scrape
+// asks.
 var observedGate atomic.Pointer[func() (running, waiting int)]
 
 // observeGate makes the gauges of the gate read it.
@@ -167,8 +169,8 @@ func observeEntries(path, reads string, n int) {
 	fileEntries.WithLabelValues(path, reads).Set(float64(n))
 }
 
-// observeFile tells whether a file is active as it is now, and when the active version of
-// it was read.
+// observeFile tells whether a file is active as it is now, and when the active version
+// of it was read.
 func observeFile(path, reads string, successful bool, loadedAt time.Time) {
 	value := 0.0
 	if successful {
@@ -185,8 +187,8 @@ func forgetFile(path, reads string) {
 	}
 }
 
-// observedViews counts the configs that keep up with the revocations of a server: a view
-// with which none keeps up would look as if it got older and older.
+// observedViews counts the configs that keep up with the revocations of a server: a
+// view with which none keeps up would look as if it got older and older.
 var observedViews = struct {
 	sync.Mutex
 	of map[string]int

@@ -28,9 +28,9 @@ type PasswordChecks struct {
 	// Default: `5s`.
 	Wait caddy.Duration `json:"wait,omitempty"`
 
-	// How long a password or secret that was right is not hashed again, at most 1 hour; `0`
-	// is off. What is kept are keyed digests in memory, of at most 10,000. A change of the
-	// file counts all the same. Default: `5m`.
+	// How long a password or secret that was right is not hashed again, at most 1 hour;
+	// `0` is off. What is kept are keyed digests in memory, of at most 10,000. A change of
+	// the file counts all the same. Default: `5m`.
 	Cache *caddy.Duration `json:"cache,omitempty"`
 }
 
@@ -106,8 +106,8 @@ func mergeLimit[T comparable](m *mergedLimits, server, setting string, into *T, 
 	return nil
 }
 
-// pooledVerifier is what compares passwords in this process, under the bounds of the config
-// that governs it.
+// pooledVerifier is what compares passwords in this process, under the bounds of the
+// config that governs it.
 type pooledVerifier struct {
 	*password.Verifier
 	limits *governed.Setting[checkLimits]

@@ -47,8 +47,8 @@ func join[T caddy.Destructor](key any, create func() T) share[T] {
 	return s
 }
 
-// tryJoin is join for a value whose creation can fail. existed tells whether a config, which
-// may be the same, had it before.
+// tryJoin is join for a value whose creation can fail. existed tells whether a config,
+// which may be the same, had it before.
 func tryJoin[T caddy.Destructor](key any, create func() (T, error)) (_ share[T], existed bool, err error) {
 	value, existed, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) { return create() })
 	if err != nil {
@@ -57,9 +57,9 @@ func tryJoin[T caddy.Destructor](key any, create func() (T, error)) (_ share[T],
 	return share[T]{value.(T), key}, existed, nil
 }
 
-// leave gives the reference back, if it was taken and not given back yet. The value can be
-// used on, since requests of the config may go on for a while. last tells that no config
-// has it now, and an error is that of its end.
+// leave gives the reference back, if it was taken and not given back yet. The value can
+// be used on, since requests of the config may go on for a while. last tells that no
+// config has it now, and an error is that of its end.
 func (s *share[T]) leave() (last bool, err error) {
 	if s.key == nil {
 		return false, nil
@@ -76,8 +76,8 @@ type storagePlace struct {
 	storage string // its identity
 }
 
-// placeOf is the place of a server in a storage. The issuer is hashed since storage keys
-// may be used as file names.
+// placeOf is the place of a server in a storage. The issuer is hashed since storage
+// keys may be used as file names.
 func placeOf(storage certmagic.Storage, server, issuer string) storagePlace {
 	sum := sha256.Sum256([]byte(issuer))
 	return storagePlace{

@@ -5,8 +5,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// This file says what the parts of a server mean for the metrics, which know plain values
-// alone.
+// This file says what the parts of a server mean for the metrics, which know plain
+// values alone.
 
 // startMetrics makes the series of a server.
 func startMetrics(s *Server) {

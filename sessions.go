@@ -61,8 +61,8 @@ func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 	}
 }
 
-// start keeps up with what is in storage until ctx ends. Only where tokens are checked is
-// there a need to know what other nodes revoke.
+// start keeps up with what is in storage until ctx ends. Only where tokens are checked
+// is there a need to know what other nodes revoke.
 func (x *serverSessions) start(ctx context.Context, checked bool) {
 	x.memory.Serve(x.Store)
 	go x.sweep(ctx)
@@ -73,8 +73,9 @@ func (x *serverSessions) start(ctx context.Context, checked bool) {
 	}
 }
 
-// readRevocations takes over what storage has, so that a new process need not ask for one
-// session after the other. What does not go quickly goes on later, see followRevocations.
+// readRevocations takes over what storage has, so that a new process need not ask for
+// one session after the other. What does not go quickly goes on later, see
+// followRevocations.
 func (x *serverSessions) readRevocations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, revocationsTimeout)
 	defer cancel()
@@ -113,8 +114,8 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 	}
 }
 
-// SessionRevoked tells whether a session is revoked, for a check of its token: by what is in
-// memory, or by storage where that has not been read yet.
+// SessionRevoked tells whether a session is revoked, for a check of its token: by what
+// is in memory, or by storage where that has not been read yet.
 func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
 }
@@ -135,8 +136,9 @@ func (x *serverSessions) Revoke(ctx context.Context, of sessionOwner, id session
 	return err
 }
 
-// End revokes a session that must not go on, whatever the bounds say: beyond them it is over
-// in this process at once, and in storage as soon as they allow. later says that it is so.
+// End revokes a session that must not go on, whatever the bounds say: beyond them it is
+// over in this process at once, and in storage as soon as they allow. later says that
+// it is so.
 func (x *serverSessions) End(ctx context.Context, of sessionOwner, id session.ID) (later bool, err error) {
 	bounded := x.revocable(of)
 	err = bounded.Revoke(ctx, id)
@@ -154,8 +156,8 @@ func (x *serverSessions) revocable(of sessionOwner) *session.Store {
 	return x.Within(x.bounds.revocationBy(of))
 }
 
-// awaitPoll waits until it is time to read, or returns false when ctx ends. What was read as
-// empty before the server's secret was there is read again when it is.
+// awaitPoll waits until it is time to read, or returns false when ctx ends. What was
+// read as empty before the server's secret was there is read again when it is.
 func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	if !x.unsure {
 		return sleep(ctx, x.untilPoll())
@@ -169,8 +171,8 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	}
 }
 
-// untilPoll is not long before the first reading, without which storage is asked for each
-// session.
+// untilPoll is not long before the first reading, without which storage is asked for
+// each session.
 func (x *serverSessions) untilPoll() time.Duration {
 	if x.memory.ViewReadAt().IsZero() {
 		return min(x.poll, time.Second)

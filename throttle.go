@@ -16,19 +16,21 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// Throttle bounds failed logins (RFC 6749 §4.3.2). Failures are counted for each account
-// and source together, for each source alone, and for each account alone. A source is the
-// client's address, or an authenticated client, whose users may all have one address.
-// Whoever has logged in from a source before is counted there for that account and source
-// alone, so that nobody elsewhere can lock the owner out. The same wrong password again
-// within minutes is not another failure. The counts are kept in memory:
-// they survive a reload of the config, not a restart, and every node has its own.
+// Throttle bounds failed logins (RFC 6749 §4.3.2). Failures are counted for each
+// account and source together, for each source alone, and for each account alone. A
+// source is the client's address, or an authenticated client, whose users may all have
+// one address. Whoever has logged in from a source before is counted there for that
+// account and source alone, so that nobody elsewhere can lock the owner out. The same
+// wrong password again within minutes is not another failure. The counts are kept in
+// memory: they survive a reload of the config, not a restart, and every node has its
+// own.
 type Throttle struct {
 	// Count no failures. What bounds the writes to storage stays. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
 	// How many times in a row a login to an account may fail from one source before it has
-	// to wait. An address alone may have 10 times as many, an IPv6 /48 100 times. Default: `5`.
+	// to wait. An address alone may have 10 times as many, an IPv6 /48 100 times. Default:
+	// `5`.
 	Failures int `json:"failures,omitempty"`
 
 	// The first wait. It doubles with every further failure. Default: `30s`.
@@ -38,8 +40,8 @@ type Throttle struct {
 	MaxDelay caddy.Duration `json:"max_delay,omitempty"`
 
 	// How many times in a row logins to an account may fail from all sources together from
-	// which nobody has logged in to it before. After that these have one try per `max_delay`
-	// (NIST SP 800-63B-4 §3.2.2). Default: `100`.
+	// which nobody has logged in to it before. After that these have one try per
+	// `max_delay` (NIST SP 800-63B-4 §3.2.2). Default: `100`.
 	AccountCeiling int `json:"account_ceiling,omitempty"`
 
 	// How many bits of an IPv4 address make a source, 8 to 32. Default: `32`.
@@ -162,8 +164,9 @@ func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauth.
 	return reserved, nil
 }
 
-// settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
-// to be reserved. A refusal is an answer to the client, also to an attempt that was made.
+// settle makes an attempt whose outcome may be known at once. If it is not, the attempt
+// has to be reserved. A refusal is an answer to the client, also to an attempt that was
+// made.
 func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauth.Error) {
 	if t.off {
 		if outcome().Known {
@@ -181,9 +184,9 @@ func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttl
 	return settlement, nil
 }
 
-// answerAsStranger is the answer to a wrong password or secret from a known source, where a
-// stranger has to wait: a different one would tell who exists. It is nil where no stranger
-// has to.
+// answerAsStranger is the answer to a wrong password or secret from a known source,
+// where a stranger has to wait: a different one would tell who exists. It is nil where
+// no stranger has to.
 func answerAsStranger(cause error) *oauth.Error {
 	refused, ok := errors.AsType[*throttle.RefusedError](cause)
 	if !ok {
@@ -204,8 +207,8 @@ func (uncounted) Fail()             {}
 func (uncounted) AsStranger() error { return nil }
 func (uncounted) Cancel()           {}
 
-// allowRevocation bounds how often the clients of a user can log out in a minute; by tokens
-// that an app may have made up it counts apart, see revocation.
+// allowRevocation bounds how often the clients of a user can log out in a minute; by
+// tokens that an app may have made up it counts apart, see revocation.
 func (t *serverThrottle) allowRevocation(of sessionOwner) error {
 	if t.off {
 		return nil

@@ -1,11 +1,11 @@
-// Package governed is for what all configs of a process share, though each of them brings
-// settings for it.
+// Package governed is for what all configs of a process share, though each of them
+// brings settings for it.
 package governed
 
 import "sync"
 
-// Setting is a setting of something shared. The newest config that started decides. It is
-// safe for concurrent use.
+// Setting is a setting of something shared. The newest config that started decides. It
+// is safe for concurrent use.
 type Setting[T any] struct {
 	apply func(T)
 
@@ -32,7 +32,8 @@ func (s *Setting[T]) Govern(by uint64, value T) {
 	s.apply(value)
 }
 
-// Yield applies the setting before that of a config again, unless a newer config governs.
+// Yield applies the setting before that of a config again, unless a newer config
+// governs.
 func (s *Setting[T]) Yield(by uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

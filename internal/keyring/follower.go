@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// Follower keeps up with what a server generates in storage: Read takes over what is there,
-// Follow generates what is missing, rotates keys, and learns of what other nodes rotate.
+// Follower keeps up with what a server generates in storage: Read takes over what is
+// there, Follow generates what is missing, rotates keys, and learns of what other nodes
+// rotate.
 type Follower struct {
 	options   FollowerOptions
 	complete  atomic.Bool   // Use has accepted a set
@@ -29,24 +30,24 @@ type FollowerOptions struct {
 	RotateEvery time.Duration        // 0: never
 	Lifetime    func() time.Duration // of the longest-lived token that the keys sign
 
-	// Use is called with a complete set whenever it was read, changed or not, and never twice
-	// at once for one Memory. An error is one of following.
+	// Use is called with a complete set whenever it was read, changed or not, and never
+	// twice at once for one Memory. An error is one of following.
 	Use func(Generated) error
 
-	// Failed is called with an error of Follow, which tries again: with the first of several in
-	// a row, and with each of them as long as there has been no complete set.
+	// Failed is called with an error of Follow, which tries again: with the first of
+	// several in a row, and with each of them as long as there has been no complete set.
 	Failed func(error)
 }
 
-// Generated is a complete set of what a server generates: its secret and, of each algorithm
-// that is followed, the key that signs and then those that verify.
+// Generated is a complete set of what a server generates: its secret and, of each
+// algorithm that is followed, the key that signs and then those that verify.
 type Generated struct {
 	Secret *Secret
 	Keys   map[Algorithm][]*Key
 }
 
-// Memory is what a process has read from storage of one server. Followers share it, so that
-// a storage that is down does not take the keys away from a server that had them.
+// Memory is what a process has read from storage of one server. Followers share it, so
+// that a storage that is down does not take the keys away from a server that had them.
 type Memory struct {
 	mu     sync.Mutex
 	secret *Secret
@@ -66,9 +67,9 @@ func NewFollower(options FollowerOptions) *Follower {
 // Attempted is closed when Follow has tried once to generate what is missing.
 func (f *Follower) Attempted() <-chan struct{} { return f.attempted }
 
-// Read takes over what storage has, without leaving a trace there. Nothing there yet is not
-// an error. A storage that hangs, which not every storage lets a context end, does not hold
-// up the caller.
+// Read takes over what storage has, without leaving a trace there. Nothing there yet is
+// not an error. A storage that hangs, which not every storage lets a context end, does
+// not hold up the caller.
 func (f *Follower) Read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	result := make(chan error, 1)
@@ -93,8 +94,8 @@ func (f *Follower) Read(ctx context.Context) error {
 }
 
 // Follow generates what storage does not have, trying again until it succeeds, and then
-// keeps up with keys that are rotated, here or by another node. It ends with ctx, or when
-// there is nothing more to follow. It is called once.
+// keeps up with keys that are rotated, here or by another node. It ends with ctx, or
+// when there is nothing more to follow. It is called once.
 func (f *Follower) Follow(ctx context.Context) {
 	attempted := sync.OnceFunc(func() { close(f.attempted) })
 	defer attempted()
@@ -123,10 +124,10 @@ func (f *Follower) Follow(ctx context.Context) {
 	}
 }
 
-// Attempt is one step of Follow: it generates what was never there, and reads what changed.
-// What this process knows and storage has lost is an error: storage that is away for a
-// moment must not end every session and make nodes sign with different keys. A restart
-// generates anew.
+// Attempt is one step of Follow: it generates what was never there, and reads what
+// changed. What this process knows and storage has lost is an error: storage that is
+// away for a moment must not end every session and make nodes sign with different keys.
+// A restart generates anew.
 func (f *Follower) Attempt(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -173,8 +174,8 @@ func (f *Follower) deleteRetired(ctx context.Context) error {
 	return nil
 }
 
-// update gets the secret and the keys by the given calls and hands on a complete set. What
-// the process knows from before stands in for what fails.
+// update gets the secret and the keys by the given calls and hands on a complete set.
+// What the process knows from before stands in for what fails.
 func (f *Follower) update(ctx context.Context,
 	getSecret func(context.Context) (*Secret, error),
 	getKeys func(context.Context, Algorithm) ([]GeneratedKey, error),

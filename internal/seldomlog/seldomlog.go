@@ -8,9 +8,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// Log writes lines of one kind at most once a minute. A client that runs into a bound can do
-// so as often as it sends requests, and the log must not grow where storage does not. The
-// zero value is ready, and safe for concurrent use.
+// Log writes lines of one kind at most once a minute. A client that runs into a bound
+// can do so as often as it sends requests, and the log must not grow where storage does
+// not. The zero value is ready, and safe for concurrent use.
 type Log struct {
 	mu    sync.Mutex
 	kinds map[string]*minute
@@ -23,9 +23,9 @@ type minute struct {
 	more  int                // further lines, which were left out
 }
 
-// Write writes a line at once, if there was none of its kind in the last minute. Else it is
-// written when that is over, unless there is one before it, which then says how many were
-// left out. line is called when that is known, if at all.
+// Write writes a line at once, if there was none of its kind in the last minute. Else
+// it is written when that is over, unless there is one before it, which then says how
+// many were left out. line is called when that is known, if at all.
 func (l *Log) Write(kind string, line func() func(...zap.Field)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

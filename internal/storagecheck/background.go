@@ -10,10 +10,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// Start says in the log what a storage lacks of what sessions need, once in a process for
-// each identity. It goes on in the background, begins when a start has other things behind
-// it, and tries again while the storage does not answer. stop ends it, and waits a moment
-// for what it has to take away.
+// Start says in the log what a storage lacks of what sessions need, once in a process
+// for each identity. It goes on in the background, begins when a start has other things
+// behind it, and tries again while the storage does not answer. stop ends it, and waits
+// a moment for what it has to take away.
 func Start(ctx context.Context, storage certmagic.Storage, identity string, logger *zap.Logger) (stop func()) {
 	if _, told := toldOf.Load(identity); told {
 		return func() {}
