@@ -169,7 +169,7 @@ func (a *App) Start() error {
 		server.throttle.limits.govern(a.number, server.throttle.own)
 		server.startMetrics()
 		server.start(a.ctx, a.checks(name))
-		memory = max(memory, server.hashMemory())
+		memory = max(memory, server.credentials.HashMemory())
 	}
 	for _, expected := range a.expected {
 		expected.startMetrics()
