@@ -1,9 +1,12 @@
 // Command bench measures what caddy-grant costs and what it withstands, side by side with what limits it:
 //
-//	go run ./bench                        # everything, about 20 minutes
-//	go run ./bench -run password,bearer -json figures.json -svg speed.svg
-//	go run ./bench -run cold,flood -rounds 9
-//	go run ./bench -run soak -soak 10m
+//	go -C bench run .                        # everything, about 20 minutes
+//	go -C bench run . -run password,bearer -json figures.json -svg speed.svg
+//	go -C bench run . -run cold,flood -rounds 9
+//	go -C bench run . -run soak -soak 10m
+//
+// It is a module of its own, so that the product does not depend on what only this
+// program needs. Paths of -json and -svg are relative to the directory bench.
 //
 // How fast it is:
 //

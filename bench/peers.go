@@ -41,12 +41,12 @@ func newPeers() []*peer {
 
 // peers builds those that this machine can run. It needs the network, unless their modules have been downloaded before.
 func (b *bench) peers(ctx context.Context) ([]*peer, error) {
-	source, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", modulePath+"/bench/peers/nethttp").Output()
+	source, err := sourceDir(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the peers: run it in the checkout as `go run ./bench`: %w", err)
+		return nil, err
 	}
 	builds := peerBuilds{
-		source: filepath.Dir(strings.TrimSpace(string(source))),
+		source: filepath.Join(source, "peers"),
 		target: b.path("peers"),
 		done:   make(map[string]bool),
 	}
@@ -100,9 +100,7 @@ func (p peerBuilds) compile(ctx context.Context, program string) (binary string,
 		return binary, nil
 	}
 	p.done[program] = true
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", binary, ".")
-	build.Dir = filepath.Join(p.source, program)
-	return binary, p.run(build, program)
+	return binary, compile(ctx, filepath.Join(p.source, program), ".", binary)
 }
 
 // install is for a program in JavaScript. It works on a copy, so that the checkout stays as it is.
@@ -119,7 +117,7 @@ func (p peerBuilds) install(ctx context.Context, npm, program string) (dir strin
 	}
 	ci := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	ci.Dir = dir
-	return dir, p.run(ci, program)
+	return dir, combined(ci, "installing the peer "+program)
 }
 
 // copy leaves out what npm has installed there.
@@ -142,13 +140,6 @@ func (p peerBuilds) copy(name string) error {
 		if err := os.WriteFile(filepath.Join(p.target, name, entry.Name()), content, 0o600); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (p peerBuilds) run(cmd *exec.Cmd, program string) error {
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the peer %s: %w\n%s", program, err, output)
 	}
 	return nil
 }
