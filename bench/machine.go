@@ -71,12 +71,10 @@ func cpuModel() string {
 // system maps more or less as it likes.
 type memory struct{ now, peak, own float64 } // MiB
 
-func (s *server) memory() (memory, error) { return memoryOf(s.pid()) }
-
-func memoryOf(pid int) (memory, error) {
+func (p *process) memory() (memory, error) {
 	var m memory
 	for field, into := range map[string]*float64{"VmRSS": &m.now, "VmHWM": &m.peak, "RssAnon": &m.own} {
-		value, err := procField(fmt.Sprintf("/proc/%d/status", pid), field)
+		value, err := procField(fmt.Sprintf("/proc/%d/status", p.pid()), field)
 		if err != nil {
 			return memory{}, fmt.Errorf("resident memory is read from /proc, as Linux has it: %w", err)
 		}

@@ -20,24 +20,38 @@ type figure struct {
 	Median float64   `json:"median"`
 	Wanted string    `json:"wanted,omitempty"`
 	Met    *bool     `json:"met,omitempty"` // whether the median is what is wanted
+
+	meets func(median float64) bool
 }
 
+// measured is a figure with its values, or one that has none yet.
 func measured(name, unit string, values ...float64) figure {
-	return figure{Name: name, Unit: unit, Values: values, Median: median(values)}
+	return figure{Name: name, Unit: unit}.and(values...)
 }
 
 func ratio(name string, values ...float64) figure { return measured(name, "", values...) }
 
 func (f figure) atLeast(limit float64) figure {
-	return f.judged(fmt.Sprintf("≥ %g", limit), f.Median >= limit)
+	return f.judged(fmt.Sprintf("≥ %g", limit), func(median float64) bool { return median >= limit })
 }
 
 func (f figure) atMost(limit float64) figure {
-	return f.judged(fmt.Sprintf("≤ %.3g", limit), f.Median <= limit)
+	return f.judged(fmt.Sprintf("≤ %.3g", limit), func(median float64) bool { return median <= limit })
 }
 
-func (f figure) judged(wanted string, met bool) figure {
-	f.Wanted, f.Met = wanted, &met
+func (f figure) judged(wanted string, meets func(median float64) bool) figure {
+	f.Wanted, f.meets = wanted, meets
+	return f.and()
+}
+
+// and has the values of more rounds.
+func (f figure) and(values ...float64) figure {
+	f.Values = append(f.Values, values...)
+	f.Median = median(f.Values)
+	if f.meets != nil {
+		met := f.meets(f.Median)
+		f.Met = &met
+	}
 	return f
 }
 

@@ -3,31 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // logInOften opens that many sessions, of one of many users after the other.
 func logInOften(ctx context.Context, s *server, n int) ([]tokens, error) {
-	const workers = 8
 	c := newClient()
 	issued := make([]tokens, n)
-	errs := make([]error, workers)
-	var running sync.WaitGroup
-	for worker := range workers {
-		running.Go(func() {
-			for i := worker; i < n && errs[worker] == nil; i += workers {
-				var a answer
-				if a, errs[worker] = c.post(ctx, s.url("/token"), login(fmt.Sprintf("user%d", i%manyUsers), thePassword), nil); errs[worker] == nil {
-					issued[i], errs[worker] = a.tokens()
-				}
-			}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for i := range n {
+		group.Go(func() (err error) {
+			issued[i], err = c.logIn(ctx, s.url("/token"), login(fmt.Sprintf("user%d", i%manyUsers), thePassword))
+			return err
 		})
 	}
-	running.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return issued, nil
+	return issued, group.Wait()
 }

@@ -11,10 +11,10 @@ import (
 
 // target is a server with what to send to it.
 type target struct {
-	name  string
-	group string // limits, ours or peers
-	pid   int
-	plan  plan
+	name   string
+	group  string // limits, ours or peers
+	server *process
+	plan   plan
 }
 
 const (
@@ -33,14 +33,14 @@ type reading struct {
 
 // speed loads a target for as long as its plan says.
 func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
-	begun, err := cpuTime(t.pid)
+	begun, err := cpuTime(t.server.pid())
 	if err != nil {
 		return s, err
 	}
 	if s.outcome, err = b.offer(ctx, t.plan); err != nil {
 		return s, fmt.Errorf("%s: %w", t.name, err)
 	}
-	ended, err := cpuTime(t.pid)
+	ended, err := cpuTime(t.server.pid())
 	if err != nil {
 		return s, err
 	}
@@ -48,31 +48,27 @@ func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
 		t.plan.First += s.answers()
 	}
 	s.cpu = microseconds(ended-begun) / float64(s.answers())
-	m, err := memoryOf(t.pid)
+	m, err := t.server.memory()
 	s.resident = m.now
 	return s, err
 }
 
 // speeds measures targets in turns, the first of which is `respond`, which has a turn beside each of theirs.
 func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
+	entries := make([]entry, len(targets))
 	for i := range targets {
-		t := &targets[i]
-		t.plan.Duration = warming
-		if _, err := b.speed(ctx, t); err != nil {
-			return nil, fmt.Errorf("warming up: %w", err)
+		if err := b.warmUp(ctx, &targets[i]); err != nil {
+			return nil, err
 		}
-		t.plan.Duration = speedTurn
+		targets[i].plan.Duration = speedTurn
+		entries[i] = newEntry(targets[i])
 	}
 	respond, others := &targets[0], targets[1:]
-	entries := make([]entry, len(targets))
-	for i, t := range targets {
-		entries[i] = newEntry(t)
-	}
-	turns := b.turnsOf(speedTurn, 1)
-	number := 0
-	for range b.rounds {
+	passes := b.passes(speedTurn, 1)
+	for round := range b.rounds {
 		readings := make([][]reading, len(targets))
-		for range turns.passes {
+		for i := range passes {
+			number := round*passes + i
 			var each []func() error
 			for i := range others {
 				each = append(each, func() error {
@@ -88,13 +84,21 @@ func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
 			if err := pass(number, each...); err != nil {
 				return nil, err
 			}
-			number++
 		}
 		for i := range entries {
 			entries[i].add(readings[i])
 		}
 	}
 	return entries, nil
+}
+
+// warmUp loads a target for a while that is not measured.
+func (b *bench) warmUp(ctx context.Context, t *target) error {
+	t.plan.Duration = warming
+	if _, err := b.speed(ctx, t); err != nil {
+		return fmt.Errorf("warming up: %w", err)
+	}
+	return nil
 }
 
 // saturating completes a plan in which each worker sends as soon as it has an answer.
@@ -148,8 +152,7 @@ func (e *entry) add(readings []reading) {
 		for _, s := range readings {
 			values = append(values, column.of(s))
 		}
-		f := column.figure
-		*f = measured(f.Name, f.Unit, append(f.Values, median(values))...)
+		*column.figure = column.figure.and(median(values))
 	}
 }
 

@@ -2,17 +2,14 @@ package main
 
 import "time"
 
-// turns are how measurements that are compared take turns, where the speed of the machine can change within a second:
-// the slot of a round is cut into short turns, each kind has one in every pass, and every other pass goes the other way.
-// A round's value is the median of its passes, so that a slow moment, which meets one turn, is not in it.
-type turns struct {
-	length time.Duration
-	passes int // of each round
-}
-
-// turnsOf cuts slots in which two kinds take turns: more than one where the passes differ much.
-func (b *bench) turnsOf(length time.Duration, slots int) turns {
-	return turns{length, slots * max(1, int(b.slot/(2*length)))}
+// passes are how often measurements that are compared have a turn in a round, where the
+// speed of the machine can change within a second: slots are cut into short turns, each
+// kind has one in every pass, and every other pass goes the other way. A round's value
+// is the median of its passes, so that a slow moment, which meets one turn, is not in
+// it. A slot is for turns of two kinds; there is more than one where the passes differ
+// much.
+func (b *bench) passes(turn time.Duration, slots int) int {
+	return slots * max(1, int(b.slot/(2*turn)))
 }
 
 // pass calls each of the functions, in their order or, if the pass has an odd number, in the reverse one.
@@ -26,4 +23,39 @@ func pass(number int, each ...func() error) error {
 		}
 	}
 	return nil
+}
+
+// inRounds measures figures in so many rounds of so many passes, of which each returns a
+// value of every figure, in their order.
+func inRounds(rounds, passes int, figures []figure, pass func(number int) ([]float64, error)) ([]figure, error) {
+	for round := range rounds {
+		values := make([][]float64, len(figures))
+		for i := range passes {
+			each, err := pass(round*passes + i)
+			if err != nil {
+				return nil, err
+			}
+			for f, value := range each {
+				values[f] = append(values[f], value)
+			}
+		}
+		for f := range figures {
+			figures[f] = figures[f].and(median(values[f]))
+		}
+	}
+	return figures, nil
+}
+
+// inTurns takes n tries of each of two kinds, in passes.
+func inTurns(n int, a, b func(i int) (float64, error)) (ofA, ofB []float64, err error) {
+	ofA, ofB = make([]float64, n), make([]float64, n)
+	for i := range n {
+		err := pass(i,
+			func() (err error) { ofA[i], err = a(i); return err },
+			func() (err error) { ofB[i], err = b(i); return err })
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return ofA, ofB, nil
 }

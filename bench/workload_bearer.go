@@ -13,7 +13,7 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	if err != nil {
 		return findings{}, err
 	}
-	s, err := b.startPinned(ctx, "bearer", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	s, err := b.start(ctx, setup{name: "bearer", pinned: true, site: fmt.Sprintf(`token_endpoint {
 		signing_key HS256
 		users htpasswd %s
 		%s
@@ -27,7 +27,7 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	handle /app {
 		bearer_auth
 		%s
-	}`, users, theClient, respondJSON(), respondJSON()))
+	}`, users, theClient, respondJSON(), respondJSON())})
 	if err != nil {
 		return findings{}, err
 	}
@@ -59,9 +59,9 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 		return findings{}, err
 	}
 	entries, err := b.speeds(ctx, []target{
-		{"respond", groupLimits, s.pid(), hot("/plain")},
-		{"bearer_auth, one token", groupOurs, s.pid(), hot("/app")},
-		{fmt.Sprintf("bearer_auth, %d tokens", rotated), groupOurs, s.pid(), rotation("/app")},
+		{"respond", groupLimits, &s.process, hot("/plain")},
+		{"bearer_auth, one token", groupOurs, &s.process, hot("/app")},
+		{fmt.Sprintf("bearer_auth, %d tokens", rotated), groupOurs, &s.process, rotation("/app")},
 	})
 	if err != nil {
 		return findings{}, err

@@ -12,13 +12,9 @@ import (
 // measureCold compares logins whose password has to be hashed with the hash alone, on the same core and one at a time:
 // what is between is what the endpoint costs. Nothing is hashed twice by name, and nothing is remembered.
 func measureCold(ctx context.Context, b *bench) ([]figure, error) {
-	bcryptHash, err := bcrypted(bcryptCost)
-	if err != nil {
-		return nil, err
-	}
 	var figures []figure
 	for _, c := range []cold{
-		{"bcrypt 10", bcryptHash, []string{"bcrypt", strconv.Itoa(bcryptCost)}},
+		{"bcrypt 10", bcrypted(thePassword, bcryptCost), []string{"bcrypt", strconv.Itoa(bcryptCost)}},
 		{fmt.Sprintf("argon2id m=%d,t=%d", argonKiB, argonTime), argon2ided(argonKiB, argonTime),
 			[]string{"argon2id", strconv.Itoa(argonKiB), strconv.Itoa(argonTime)}},
 	} {
@@ -39,11 +35,11 @@ type cold struct {
 }
 
 func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
-	users := b.path("cold.htpasswd")
-	if err := writeUsers(users, coldUsers, c.hash); err != nil {
+	users, err := b.writeUsers("cold", coldUsers, c.hash)
+	if err != nil {
 		return nil, err
 	}
-	s, err := b.startPinned(ctx, "cold", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	s, err := b.start(ctx, setup{name: "cold", pinned: true, site: fmt.Sprintf(`token_endpoint {
 		users htpasswd %s
 		%s
 		password_checks {
@@ -51,7 +47,7 @@ func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 			cache off
 		}
 		throttle off
-	}`, users, theClient))
+	}`, users, theClient)})
 	if err != nil {
 		return nil, err
 	}
@@ -60,30 +56,18 @@ func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 	p := logins(s, "user{user}", thePassword, coldUsers, 1)
 	p.Duration, p.pinned = coldTurn, true
 	p.Expect = []expectation{{http.StatusOK, `"access_token"`}}
-	var bare, logged, ratios []float64
-	turns, number := b.turnsOf(coldTurn, 1), 0
-	for range b.rounds {
-		var bareOf, loggedOf, ratiosOf []float64
-		for range turns.passes {
-			var alone float64
-			var o outcome
-			err := pass(number,
-				func() (err error) { alone, err = c.alone(ctx, b); return err },
-				func() (err error) { o, err = b.offer(ctx, p); return err })
-			if err != nil {
-				return nil, err
-			}
-			bareOf, loggedOf = append(bareOf, alone), append(loggedOf, o.perSecond())
-			ratiosOf = append(ratiosOf, o.perSecond()/alone)
-			number++
-		}
-		bare, logged, ratios = append(bare, median(bareOf)), append(logged, median(loggedOf)), append(ratios, median(ratiosOf))
-	}
-	return []figure{
-		measured(c.name+" alone, one at a time", "/s", bare...),
-		measured("  cold logins, one at a time", "/s", logged...),
-		ratio("  cold logins / alone", ratios...).atLeast(0.97),
-	}, nil
+	return inRounds(b.rounds, b.passes(coldTurn, 1), []figure{
+		measured(c.name+" alone, one at a time", "/s"),
+		measured("  cold logins, one at a time", "/s"),
+		ratio("  cold logins / alone").atLeast(0.97),
+	}, func(number int) ([]float64, error) {
+		var alone float64
+		var o outcome
+		err := pass(number,
+			func() (err error) { alone, err = c.alone(ctx, b); return err },
+			func() (err error) { o, err = b.offer(ctx, p); return err })
+		return []float64{alone, o.perSecond(), o.perSecond() / alone}, err
+	})
 }
 
 // alone is how many hashes a second there are, one at a time, in a process on the server's core.

@@ -23,28 +23,39 @@ func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	defer s.stop()
 
-	var f floodFigures
-	for round := range b.rounds {
-		if err := f.round(ctx, b, s, round); err != nil {
-			return nil, err
-		}
-	}
-	memory, err := measureFloodMemory(ctx, b)
-	return append(f.figures(), memory...), err
-}
-
-func startFlooded(ctx context.Context, b *bench) (*server, error) {
-	hash, err := bcrypted(bcryptCost)
+	figures, err := inRounds(b.rounds, 1, []figure{
+		measured("respond, saturated", "/s"),
+		measured("  p99", "ms"),
+		measured("respond at half of that", "/s"),
+		ratio("  of the rate that was asked for"),
+		measured("  p99", "ms"),
+		measured("flood: wrong passwords answered 400", "/s"),
+		measured("  answered 503", "/s"),
+		measured("respond at half beside the flood", "/s"),
+		measured("  p99", "ms"),
+		ratio("  throughput with / without the flood").atLeast(0.99),
+		ratio("  p99 with / without").atMost(5),
+		measured("respond, saturated, beside the flood", "/s"),
+		ratio("  throughput with / without").atLeast(0.45),
+		measured("an owner's login beside the flood, slowest of a round", "s").atMost(3),
+		measured("  the same once more, remembered", "s"),
+		measured("  tries it took", ""),
+	}, func(int) ([]float64, error) { return floodRound(ctx, b, s) })
 	if err != nil {
 		return nil, err
 	}
-	users := b.path("flood.htpasswd")
-	if err := writeUsers(users, floodUsers, hash); err != nil {
+	memory, err := measureFloodMemory(ctx, b)
+	return append(figures, memory...), err
+}
+
+func startFlooded(ctx context.Context, b *bench) (*server, error) {
+	users, err := b.writeUsers("flood", floodUsers, bcrypted(thePassword, bcryptCost))
+	if err != nil {
 		return nil, err
 	}
 	// What was right is remembered for a second only, so that owners have known addresses but their passwords have to
 	// be hashed.
-	return b.start(ctx, "flood", b.caddy, trustLoopback, fmt.Sprintf(`token_endpoint {
+	return b.start(ctx, setup{name: "flood", globals: trustLoopback, site: fmt.Sprintf(`token_endpoint {
 		users htpasswd %s
 		%s
 		client browser {
@@ -54,7 +65,7 @@ func startFlooded(ctx context.Context, b *bench) (*server, error) {
 			cache 1s
 		}
 	}
-	respond /hello "Hello, world"`, users, theClient))
+	respond /hello "Hello, world"`, users, theClient)})
 }
 
 // flood is what an attacker sends. The client is a public one, since only of such a client an address is counted, and
@@ -71,103 +82,75 @@ func flood(s *server, users uint64) plan {
 	return p
 }
 
-// floodFigures has one value a round.
-type floodFigures struct {
-	saturated, saturatedP99         []float64
-	half, halfAsked, halfP99        []float64
-	floodedHalf, floodedHalfP99     []float64
-	floodedSaturated                []float64
-	keptHalf, slowedHalf, keptAll   []float64
-	hashes, shed                    []float64
-	ownerHashed, ownerCached, tries []float64
-}
-
-func (f *floodFigures) round(ctx context.Context, b *bench, s *server, round int) error {
+// floodRound returns the values of a round.
+func floodRound(ctx context.Context, b *bench, s *server) ([]float64, error) {
 	saturating := ask(s, "/hello", "Hello, world", floodWorkers)
 	saturating.Duration = b.slot
 	all, err := b.offer(ctx, saturating)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	steady := saturating
 	steady.Rate, steady.Workers = int(all.perSecond()/2), steadyWorkers
 	half, err := b.offer(ctx, steady)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	owners, err := newOwners(ctx, s, round)
+	owners, err := newOwners(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
 	stop := b.background(ctx, flood(s, floodUsers))
 	defer stop() // of an error before; else it has ended
 	if err := sleep(ctx, 2*time.Second); err != nil {
-		return err
+		return nil, err
 	}
 	floodedHalf, err := b.offer(ctx, steady)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	floodedAll, err := b.offer(ctx, saturating)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := owners.login(ctx, f); err != nil {
-		return err
+	hashed, cached, tries, err := owners.login(ctx)
+	if err != nil {
+		return nil, err
 	}
 	flooding, err := stop()
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	add := func(to *[]float64, value float64) { *to = append(*to, value) }
-	add(&f.saturated, all.perSecond())
-	add(&f.saturatedP99, milliseconds(all.P99))
-	add(&f.half, half.perSecond())
-	add(&f.halfAsked, half.perSecond()/float64(steady.Rate))
-	add(&f.halfP99, milliseconds(half.P99))
-	add(&f.floodedHalf, floodedHalf.perSecond())
-	add(&f.floodedHalfP99, milliseconds(floodedHalf.P99))
-	add(&f.floodedSaturated, floodedAll.perSecond())
-	add(&f.keptHalf, floodedHalf.perSecond()/half.perSecond())
-	add(&f.slowedHalf, float64(floodedHalf.P99)/float64(half.P99))
-	add(&f.keptAll, floodedAll.perSecond()/all.perSecond())
-	add(&f.hashes, flooding.perSecond(0))
-	add(&f.shed, flooding.perSecond(1))
-	return nil
-}
-
-func (f *floodFigures) figures() []figure {
-	return []figure{
-		measured("respond, saturated", "/s", f.saturated...),
-		measured("  p99", "ms", f.saturatedP99...),
-		measured("respond at half of that", "/s", f.half...),
-		ratio("  of the rate that was asked for", f.halfAsked...),
-		measured("  p99", "ms", f.halfP99...),
-		measured("flood: wrong passwords answered 400", "/s", f.hashes...),
-		measured("  answered 503", "/s", f.shed...),
-		measured("respond at half beside the flood", "/s", f.floodedHalf...),
-		measured("  p99", "ms", f.floodedHalfP99...),
-		ratio("  throughput with / without the flood", f.keptHalf...).atLeast(0.99),
-		ratio("  p99 with / without", f.slowedHalf...).atMost(5),
-		measured("respond, saturated, beside the flood", "/s", f.floodedSaturated...),
-		ratio("  throughput with / without", f.keptAll...).atLeast(0.45),
-		measured("an owner's login beside the flood, slowest of a round", "s", f.ownerHashed...).atMost(3),
-		measured("  the same once more, remembered", "s", f.ownerCached...),
-		measured("  tries it took", "", f.tries...),
-	}
+	return []float64{
+		all.perSecond(),
+		milliseconds(all.P99),
+		half.perSecond(),
+		half.perSecond() / float64(steady.Rate),
+		milliseconds(half.P99),
+		flooding.perSecond(0),
+		flooding.perSecond(1),
+		floodedHalf.perSecond(),
+		milliseconds(floodedHalf.P99),
+		floodedHalf.perSecond() / half.perSecond(),
+		float64(floodedHalf.P99) / float64(half.P99),
+		floodedAll.perSecond(),
+		floodedAll.perSecond() / all.perSecond(),
+		hashed.Seconds(),
+		cached.Seconds(),
+		float64(tries),
+	}, nil
 }
 
 // owners are users who have logged in before from addresses of their own.
 type owners struct {
 	server *server
 	client *client
-	round  int
 }
 
-func newOwners(ctx context.Context, s *server, round int) (*owners, error) {
-	o := &owners{server: s, client: newClient(), round: round}
+func newOwners(ctx context.Context, s *server) (*owners, error) {
+	o := &owners{server: s, client: newClient()}
 	for i := range ownersPerRound {
 		a, err := o.try(ctx, i)
 		if err != nil {
@@ -190,44 +173,46 @@ func (o *owners) try(ctx context.Context, i int) (answer, error) {
 }
 
 // login measures how long each owner needs until it works: one who is told to come again does so.
-func (o *owners) login(ctx context.Context, f *floodFigures) error {
-	var slowest, cached time.Duration
-	most := 0
+// cached is the slowest of their logins that follow.
+func (o *owners) login(ctx context.Context) (slowest, cached time.Duration, most int, err error) {
 	for i := range ownersPerRound {
-		begun := time.Now()
-		for n := 1; ; n++ {
-			a, err := o.try(ctx, i)
-			if err != nil {
-				return err
-			}
-			most = max(most, n)
-			if _, err = a.tokens(); err == nil {
-				break
-			}
-			if a.expect(http.StatusServiceUnavailable, `"temporarily_unavailable"`) != nil {
-				return err
-			}
-			if time.Since(begun) > time.Minute {
-				return fmt.Errorf("an owner could not log in within a minute: %w", err)
-			}
-			if err := sleep(ctx, time.Second); err != nil {
-				return err
-			}
+		took, tries, err := o.logInWaiting(ctx, i)
+		if err != nil {
+			return 0, 0, 0, err
 		}
-		slowest = max(slowest, time.Since(begun))
 		a, err := o.try(ctx, i)
 		if err != nil {
-			return err
+			return 0, 0, 0, err
 		}
 		if _, err := a.tokens(); err != nil {
-			return err
+			return 0, 0, 0, err
 		}
-		cached = max(cached, a.took)
+		slowest, cached, most = max(slowest, took), max(cached, a.took), max(most, tries)
 	}
-	f.ownerHashed = append(f.ownerHashed, slowest.Seconds())
-	f.ownerCached = append(f.ownerCached, cached.Seconds())
-	f.tries = append(f.tries, float64(most))
-	return nil
+	return slowest, cached, most, nil
+}
+
+func (o *owners) logInWaiting(ctx context.Context, i int) (took time.Duration, tries int, err error) {
+	begun := time.Now()
+	for {
+		a, err := o.try(ctx, i)
+		if err != nil {
+			return 0, 0, err
+		}
+		tries++
+		if _, err = a.tokens(); err == nil {
+			return time.Since(begun), tries, nil
+		}
+		if a.expect(http.StatusServiceUnavailable, `"temporarily_unavailable"`) != nil {
+			return 0, 0, err
+		}
+		if time.Since(begun) > time.Minute {
+			return 0, 0, fmt.Errorf("an owner could not log in within a minute: %w", err)
+		}
+		if err := sleep(ctx, time.Second); err != nil {
+			return 0, 0, err
+		}
+	}
 }
 
 const (

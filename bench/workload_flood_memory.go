@@ -9,17 +9,17 @@ import (
 // measureFloodMemory floods a server whose passwords have a hash that needs much memory, and compares the growth with
 // the ceiling that Caddy states in its log when it starts.
 func measureFloodMemory(ctx context.Context, b *bench) ([]figure, error) {
-	users := b.path("memory.htpasswd")
-	if err := writeUsers(users, floodUsers, argon2ided(hungryKiB, 1)); err != nil {
+	users, err := b.writeUsers("memory", floodUsers, argon2ided(hungryKiB, 1))
+	if err != nil {
 		return nil, err
 	}
-	s, err := b.start(ctx, "memory", b.caddy, trustLoopback, fmt.Sprintf(`token_endpoint {
+	s, err := b.start(ctx, setup{name: "memory", globals: trustLoopback, site: fmt.Sprintf(`token_endpoint {
 		users htpasswd %s
 		client browser {
 			public
 		}
 	}
-	respond /hello "Hello, world"`, users))
+	respond /hello "Hello, world"`, users)})
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func measurePassword(ctx context.Context, b *bench) (findings, error) {
 			return findings{}, err
 		}
 		defer running.stop()
-		t := target{other.name, groupPeers, running.pid(), passwordPlan(running.url("/token"), names)}
+		t := target{other.name, groupPeers, running, passwordPlan(running.url("/token"), names)}
 		if other.fixed {
 			t.group = groupLimits
 		}
@@ -93,17 +93,17 @@ func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, er
 	}
 `, path, path, strings.ToLower(algorithm), algorithm, users, theClient)
 	}
-	s, err = b.startPinned(ctx, "algorithms", b.caddy, "", site.String())
+	s, err = b.start(ctx, setup{name: "algorithms", site: site.String(), pinned: true})
 	return s, names, err
 }
 
 // respondTarget is what limits a login: the same request, and an answer that is as long, without any work.
 func respondTarget(s *server, names string) target {
-	return target{"respond", groupLimits, s.pid(), passwordPlan(s.url("/json"), names)}
+	return target{"respond", groupLimits, &s.process, passwordPlan(s.url("/json"), names)}
 }
 
 func passwordTarget(s *server, names, algorithm string) target {
-	return target{algorithm, groupOurs, s.pid(), passwordPlan(s.url(pathOf(algorithm)), names)}
+	return target{algorithm, groupOurs, &s.process, passwordPlan(s.url(pathOf(algorithm)), names)}
 }
 
 // passwordPlan is the logins of users, one after the other, whose passwords are remembered once they were right.

@@ -18,7 +18,7 @@ func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 	defer os.Remove(users.path)
-	granting, err := b.start(ctx, "granting", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	granting, err := b.start(ctx, setup{name: "granting", site: fmt.Sprintf(`token_endpoint {
 		refresh_grace 1m
 		users htpasswd %s
 		%s
@@ -27,12 +27,12 @@ func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 		scopes read
 		copy_claims sub>X-User
 	}
-	respond /app "hello {http.request.header.X-User}"`, users.path, theClient))
+	respond /app "hello {http.request.header.X-User}"`, users.path, theClient)})
 	if err != nil {
 		return nil, err
 	}
 	defer granting.stop()
-	plain, err := b.start(ctx, "plain-caddy", b.plain, "", `respond /app "hello"`)
+	plain, err := b.start(ctx, setup{name: "plain-caddy", binary: b.plain, site: `respond /app "hello"`})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func droppedFigures(ours, theirs *soakLoad) []figure {
 		measured("fresh connections without an answer", "%", 100*p),
 		measured("  of plain Caddy", "%", 100*q),
 		measured("  more than plain Caddy", "%", 100*(p-q)).
-			judged(fmt.Sprintf("≤ %.2g, three sigma", 100*chance), p-q <= chance),
+			judged(fmt.Sprintf("≤ %.2g, three sigma", 100*chance), func(more float64) bool { return more <= 100*chance }),
 	}
 }
 

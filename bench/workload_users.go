@@ -3,116 +3,109 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
 // measureUsers loads a million users.
 func measureUsers(ctx context.Context, b *bench) ([]figure, error) {
-	hash, err := bcrypted(cheapCost)
+	hash := bcrypted(thePassword, cheapCost)
+	one, err := b.writeUsers("one", 1, hash)
 	if err != nil {
 		return nil, err
 	}
-	one, htpasswd, list := b.path("one.htpasswd"), b.path("million.htpasswd"), b.path("million.json")
-	if err := writeUsers(one, 1, hash); err != nil {
-		return nil, err
-	}
-	if err := writeUsers(htpasswd, million, hash); err != nil {
+	htpasswd, err := b.writeUsers("million", million, hash)
+	if err != nil {
 		return nil, err
 	}
 	defer os.Remove(htpasswd)
-
-	var alone, loaded, took, resident, peak, lastToFirst []float64
-	for range min(b.rounds, 3) {
+	figures, err := inRounds(min(b.rounds, 3), 1, []figure{
+		measured("start with 1 user", "s"),
+		measured("start with 1,000,000 htpasswd users", "s").atMost(4),
+		measured("  of which for the file", "s"),
+		measured("  resident after "+settling.String(), "MiB").atMost(450),
+		measured("  at most", "MiB"),
+		ratio("  the last user's login / the first's").atMost(1.05),
+	}, func(int) ([]float64, error) {
 		s, err := startUsers(ctx, b, "one", "htpasswd "+one)
 		if err != nil {
 			return nil, err
 		}
 		s.stop()
-		alone = append(alone, s.ready.Seconds())
-
-		if s, err = startUsers(ctx, b, "million", "htpasswd "+htpasswd); err != nil {
-			return nil, err
-		}
-		m, lastFirst, err := useMillion(ctx, s)
-		s.stop()
-		if err != nil {
-			return nil, err
-		}
-		loaded, took = append(loaded, s.ready.Seconds()), append(took, s.ready.Seconds()-alone[len(alone)-1])
-		resident, peak = append(resident, m.now), append(peak, m.peak)
-		lastToFirst = append(lastToFirst, lastFirst)
-	}
-	figures := []figure{
-		measured("start with 1 user", "s", alone...),
-		measured("start with 1,000,000 htpasswd users", "s", loaded...).atMost(4),
-		measured("  of which for the file", "s", took...),
-		measured("  resident after "+settling.String(), "MiB", resident...).atMost(450),
-		measured("  at most", "MiB", peak...),
-		ratio("  the last user's login / the first's", lastToFirst...).atMost(1.05),
+		alone := s.ready.Seconds()
+		u, err := useMillion(ctx, b, "million", "htpasswd "+htpasswd)
+		return []float64{alone, u.ready, u.ready - alone, u.now, u.peak, u.lastToFirst}, err
+	})
+	if err != nil {
+		return nil, err
 	}
 
 	changed, err := changeMillion(ctx, b, htpasswd, hash)
 	if err != nil {
 		return nil, err
 	}
-	figures = append(figures, changed...)
 
+	list := b.path("million.json")
 	if err := writeJSONUsers(list, million, hash); err != nil {
 		return nil, err
 	}
 	defer os.Remove(list)
-	s, err := startUsers(ctx, b, "list", "json "+list)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-	m, lastFirst, err := useMillion(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	return append(figures,
-		measured("start with 1,000,000 JSON users", "s", s.ready.Seconds()),
-		measured("  resident after "+settling.String(), "MiB", m.now),
-		measured("  at most", "MiB", m.peak),
-		ratio("  the last user's login / the first's", lastFirst),
-	), nil
+	u, err := useMillion(ctx, b, "list", "json "+list)
+	return slices.Concat(figures, changed, []figure{
+		measured("start with 1,000,000 JSON users", "s", u.ready),
+		measured("  resident after "+settling.String(), "MiB", u.now),
+		measured("  at most", "MiB", u.peak),
+		ratio("  the last user's login / the first's", u.lastToFirst),
+	}), err
 }
 
 func startUsers(ctx context.Context, b *bench, name, source string) (*server, error) {
-	return b.start(ctx, "users-"+name, b.caddy, "", fmt.Sprintf(`token_endpoint {
+	return b.start(ctx, setup{name: "users-" + name, site: fmt.Sprintf(`token_endpoint {
 		users %s
 		%s
 		password_checks {
 			cache off
 		}
 		throttle off
-	}`, source, theClient))
+	}`, source, theClient)})
 }
 
-// useMillion waits, as nobody can tell a server to give memory back, and compares logins of the first and the last
-// user. Their hash is the cheapest, so that a slow look-up would show.
-func useMillion(ctx context.Context, s *server) (m memory, lastToFirst float64, err error) {
-	if err := sleep(ctx, settling); err != nil {
-		return m, 0, err
+// used is what was measured of a server with a million users.
+type used struct {
+	ready float64 // seconds
+	memory
+	lastToFirst float64
+}
+
+// useMillion waits, as nothing can tell a server to give memory back, and compares logins
+// of the first and the last user. Their hash is the cheapest, so that a slow look-up
+// would show.
+func useMillion(ctx context.Context, b *bench, name, source string) (u used, err error) {
+	s, err := startUsers(ctx, b, name, source)
+	if err != nil {
+		return u, err
 	}
-	if m, err = s.memory(); err != nil {
-		return m, 0, err
+	defer s.stop()
+	u.ready = s.ready.Seconds()
+	if err := sleep(ctx, settling); err != nil {
+		return u, err
+	}
+	if u.memory, err = s.memory(); err != nil {
+		return u, err
 	}
 	c := newClient()
 	try := func(user int) (float64, error) {
-		a, err := c.post(ctx, s.url("/token"), login(fmt.Sprintf("user%d", user), thePassword), nil)
-		if err != nil {
-			return 0, err
-		}
-		_, err = a.tokens()
-		return milliseconds(a.took), err
+		form := login(fmt.Sprintf("user%d", user), thePassword)
+		return c.timed(ctx, s.url("/token"), form, http.StatusOK, `"access_token"`)
 	}
 	first, last, err := inTurns(100,
 		func(int) (float64, error) { return try(0) },
 		func(int) (float64, error) { return try(million - 1) })
-	return m, median(last) / median(first), err
+	u.lastToFirst = median(last) / median(first)
+	return u, err
 }
 
 // changeMillion adds a user to the file, as a tool does that writes a new one and renames it, and waits until that user
@@ -123,10 +116,11 @@ func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, 
 		return nil, err
 	}
 	defer s.stop()
-	if err := writeUsers(path+".new", million+1, hash); err != nil {
+	more, err := b.writeUsers("more", million+1, hash)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := os.Rename(more, path); err != nil {
 		return nil, err
 	}
 	begun := time.Now()
@@ -139,7 +133,7 @@ func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, 
 		if _, err := a.tokens(); err == nil {
 			break
 		}
-		if err := a.expect(400, `"invalid_grant"`); err != nil {
+		if err := a.expect(http.StatusBadRequest, `"invalid_grant"`); err != nil {
 			return nil, err
 		}
 		if time.Since(begun) > time.Minute {
