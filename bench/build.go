@@ -8,42 +8,23 @@ import (
 	"strings"
 )
 
-// binaries are the programs that a run starts.
-type binaries struct {
-	caddy   string // with the module, as it is in this checkout
-	plain   string // without it
-	storage string // what limits a refresh
-	hash    string // what limits a cold login
-	load    string // the load generator
-	plot    string // what draws, if that is asked for
-}
-
-// build compiles them into the directory of the run. Both Caddys are built by the
-// go.mod of this module, so that they differ in caddy-grant and in nothing else.
+// build compiles the programs that a run starts into its directory: a Caddy with the
+// module as it is in this checkout, and those of this directory. Both Caddys are built
+// by the go.mod of bench, so that they differ in caddy-grant and in nothing else.
 func (b *bench) build(ctx context.Context, plot bool) error {
 	source, err := sourceDir(ctx)
 	if err != nil {
 		return err
 	}
-	programs := []struct {
-		binary *string
-		name   string
-		dir    string // below the source
-		path   string
-	}{
-		{&b.caddy, "caddy", "", "github.com/caddygrant/caddy-grant/cmd/caddy"},
-		{&b.plain, "plain", "plain", "."},
-		{&b.storage, "storage", "storage", "."},
-		{&b.hash, "hash", "hash", "."},
-		{&b.load, "load", "load", "."},
-		{&b.plot, "plot", "plot", "."},
+	if err := compile(ctx, source, "github.com/caddygrant/caddy-grant/cmd/caddy", b.path("caddy")); err != nil {
+		return err
 	}
-	if !plot { // it has the most to download
-		programs = programs[:len(programs)-1]
+	programs := []string{"plain", "storage", "hash", "load"}
+	if plot { // it has the most to download
+		programs = append(programs, "plot")
 	}
-	for _, p := range programs {
-		*p.binary = b.path(p.name)
-		if err := compile(ctx, filepath.Join(source, p.dir), p.path, *p.binary); err != nil {
+	for _, name := range programs {
+		if err := compile(ctx, filepath.Join(source, name), ".", b.path(name)); err != nil {
 			return err
 		}
 	}

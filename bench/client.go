@@ -143,12 +143,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 const (
 	formType = "application/x-www-form-urlencoded"
 
-	// the client of all servers but one, see measureEqual; its secret is in plaintext, so
-	// that checking it costs no hash
+	// the client that sites import; its secret is in plaintext, so that checking it costs
+	// no hash
 	clientID, clientSecret = "bench", "bench-secret"
-
-	theClient = `client bench {
-			secret bench-secret
-			scopes read
-		}`
 )

@@ -65,21 +65,14 @@ func writeLines(path string, n int, line func(i int) string) error {
 	return file.Close()
 }
 
-// writeUsers writes an htpasswd file into the directory of the run, in which user0,
-// user1 … have the same hash.
-func (b *bench) writeUsers(name string, n int, hash string) (path string, err error) {
-	path = b.path(name + ".htpasswd")
-	return path, writeLines(path, n, func(i int) string { return fmt.Sprintf("user%d:%s", i, hash) })
+// writeUsers writes an htpasswd file in which user0, user1 … have the same hash.
+func writeUsers(path string, n int, hash string) error {
+	return writeLines(path, n, func(i int) string { return fmt.Sprintf("user%d:%s", i, hash) })
 }
 
-// writeManyUsers writes an htpasswd file of manyUsers for a workload in which passwords are remembered: their hash is the
-// cheapest, since it is made once. Their names are in a file of lines as well.
-func (b *bench) writeManyUsers() (users, names string, err error) {
-	if users, err = b.writeUsers("many", manyUsers, bcrypted(thePassword, cheapCost)); err != nil {
-		return "", "", err
-	}
-	names = b.path("names")
-	return users, names, writeLines(names, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) })
-}
-
-const manyUsers = 1000
+const (
+	// Where passwords are remembered there are this many users, whose hash is the
+	// cheapest, since it is made once.
+	manyUsers = 1000
+	cheapCost = bcrypt.MinCost
+)

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -55,16 +57,10 @@ func (o outcome) answers() uint64 {
 	return total
 }
 
-// perSecond is the rate of all answers, or of those that fit one expectation.
-func (o outcome) perSecond(expectations ...int) float64 {
-	total := uint64(0)
-	for i, n := range o.Answers {
-		if len(expectations) == 0 || expectations[0] == i {
-			total += n
-		}
-	}
-	return float64(total) / o.Seconds
-}
+func (o outcome) perSecond() float64 { return float64(o.answers()) / o.Seconds }
+
+// fitting is the rate of the answers that fitted one expectation.
+func (o outcome) fitting(expectation int) float64 { return float64(o.Answers[expectation]) / o.Seconds }
 
 // offer sends a load and waits until it has ended: when its time is up, or the context ends. It is an error if there
 // was an unexpected answer.
@@ -79,7 +75,7 @@ func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
 		return o, err
 	}
 	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.load)
+	cmd := exec.CommandContext(ctx, b.path("load"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
@@ -131,11 +127,10 @@ func ask(s *server, path, contains string, workers uint64) plan {
 	}
 }
 
-// logins is a plan of password grants.
-func logins(s *server, username, password string, users, workers uint64) plan {
+// posting is a plan that sends a form, which may have placeholders.
+func posting(address string, form url.Values) plan {
 	return plan{
-		Method: http.MethodPost, URL: s.url("/token"), Header: map[string]string{"Content-Type": formType},
-		Body:  "grant_type=password&client_id=" + clientID + "&client_secret=" + clientSecret + "&username=" + username + "&password=" + password,
-		Users: users, Workers: workers,
+		Method: http.MethodPost, URL: address, Header: map[string]string{"Content-Type": formType},
+		Body: strings.NewReplacer("%7B", "{", "%7D", "}").Replace(form.Encode()),
 	}
 }

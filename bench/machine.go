@@ -33,7 +33,7 @@ func (b *bench) machine(ctx context.Context) machine {
 		Kernel: kernel(),
 		Go:     runtime.Version(),
 		Node:   firstWord(ctx, "node", "--version"),
-		Caddy:  firstWord(ctx, b.plain, "version"),
+		Caddy:  firstWord(ctx, b.path("plain"), "version"),
 		Date:   time.Now().UTC().Truncate(time.Second),
 	}
 }

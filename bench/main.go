@@ -44,9 +44,8 @@ import (
 // bench is one run of the program.
 type bench struct {
 	options
-	binaries
 	cores cores
-	dir   string // for all that the run writes
+	dir   string // for all that the run writes, and for the programs that it starts
 	calls uint64 // load plans so far, see numbers
 }
 

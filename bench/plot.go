@@ -16,7 +16,7 @@ func (b *bench) draw(ctx context.Context, r *report, path string) error {
 		return err
 	}
 	var output, errors bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.plot)
+	cmd := exec.CommandContext(ctx, b.path("plot"))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, &errors
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("drawing %s: %w\n%s", path, err, &errors)

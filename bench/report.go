@@ -24,9 +24,8 @@ type figure struct {
 	meets func(median float64) bool
 }
 
-// measured is a figure with its values, or one that has none yet.
 func measured(name, unit string, values ...float64) figure {
-	return figure{Name: name, Unit: unit}.and(values...)
+	return figure{Name: name, Unit: unit}.of(values...)
 }
 
 func ratio(name string, values ...float64) figure { return measured(name, "", values...) }
@@ -41,13 +40,12 @@ func (f figure) atMost(limit float64) figure {
 
 func (f figure) judged(wanted string, meets func(median float64) bool) figure {
 	f.Wanted, f.meets = wanted, meets
-	return f.and()
+	return f.of(f.Values...)
 }
 
-// and has the values of more rounds.
-func (f figure) and(values ...float64) figure {
-	f.Values = append(f.Values, values...)
-	f.Median = median(f.Values)
+// of is the same figure of other values.
+func (f figure) of(values ...float64) figure {
+	f.Values, f.Median = values, median(values)
 	if f.meets != nil {
 		met := f.meets(f.Median)
 		f.Met = &met
@@ -92,7 +90,9 @@ type section struct {
 func (f findings) all() []figure {
 	all := slices.Clone(f.figures)
 	for _, e := range f.entries {
-		all = append(all, e.figures()...)
+		for _, figure := range e.figures() {
+			all = append(all, *figure)
+		}
 	}
 	return all
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,10 +19,13 @@ import (
 // setup is what a Caddy is started with.
 type setup struct {
 	name    string
-	binary  string // with caddy-grant, unless another one is named
+	program string // "caddy", unless another one is named
 	globals string
 	site    string // what is in its one site
 	pinned  bool   // to the core that is for servers
+
+	users int    // how many there are in the htpasswd file "users" of its directory
+	hash  string // what all of them have
 }
 
 // server is a Caddy process with a directory of its own.
@@ -45,19 +49,21 @@ func (b *bench) start(ctx context.Context, with setup) (*server, error) {
 	if s.address, err = freeAddress(); err != nil {
 		return nil, err
 	}
+	if with.users > 0 {
+		if err := writeUsers(filepath.Join(s.dir, "users"), with.users, with.hash); err != nil {
+			return nil, err
+		}
+	}
 	s.admin = newAdmin(filepath.Join(s.dir, "admin"))
 	config := filepath.Join(s.dir, "Caddyfile")
 	if err := os.WriteFile(config, []byte(s.caddyfile(0)), 0o600); err != nil {
 		return nil, err
 	}
-	binary, core := b.caddy, anyCore
-	if with.binary != "" {
-		binary = with.binary
-	}
+	program, core := cmp.Or(with.program, "caddy"), anyCore
 	if with.pinned {
 		core = b.cores.server
 	}
-	s.cmd = exec.Command(binary, "run", "--config", config, "--adapter", "caddyfile")
+	s.cmd = exec.Command(b.path(program), "run", "--config", config, "--adapter", "caddyfile")
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=")
 	begun := time.Now()
@@ -77,7 +83,8 @@ func newAdmin(socket string) *client {
 	return &client{http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}, Timeout: time.Minute}}
 }
 
-// caddyfile is the config of the server; another version is another config.
+// caddyfile is the config of the server; another version is another config. A site may
+// import the client of this program.
 func (s *server) caddyfile(version int) string {
 	return fmt.Sprintf(`{
 	admin unix/%s
@@ -86,13 +93,19 @@ func (s *server) caddyfile(version int) string {
 	auto_https off
 	%s
 }
+(client) {
+	client %s {
+		secret %s
+		scopes read
+	}
+}
 http://%s {
 	bind 127.0.0.1
 	header X-Version %d
 	respond /ready "ready"
 	%s
 }
-`, filepath.Join(s.dir, "admin"), filepath.Join(s.dir, "storage"), s.setup.globals, s.address, version, s.setup.site)
+`, filepath.Join(s.dir, "admin"), filepath.Join(s.dir, "storage"), s.setup.globals, clientID, clientSecret, s.address, version, s.setup.site)
 }
 
 // reload loads another version of the config, as `caddy reload` does, and returns how

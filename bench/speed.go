@@ -31,6 +31,17 @@ type reading struct {
 	share    float64 // see entry
 }
 
+func (s reading) figures() []figure {
+	return []figure{
+		measured("requests", "/s", s.perSecond()),
+		measured("p50", "ms", milliseconds(s.P50)),
+		measured("p99", "ms", milliseconds(s.P99)),
+		measured("CPU per request", "µs", s.cpu),
+		measured("resident memory", "MiB", s.resident),
+		ratio("CPU per request of respond / of this", s.share),
+	}
+}
+
 // speed loads a target for as long as its plan says.
 func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
 	begun, err := cpuTime(t.server.pid())
@@ -123,41 +134,22 @@ type entry struct {
 	Share figure `json:"share"`
 }
 
-func newEntry(t target) entry {
-	return entry{
-		Name: t.name, Group: t.group,
-		PerSecond: measured("requests", "/s"),
-		P50:       measured("p50", "ms"),
-		P99:       measured("p99", "ms"),
-		CPU:       measured("CPU per request", "µs"),
-		Resident:  measured("resident memory", "MiB"),
-		Share:     ratio("CPU per request of respond / of this"),
-	}
-}
+func newEntry(t target) entry { return entry{Name: t.name, Group: t.group} }
 
 // add takes the readings of a round.
 func (e *entry) add(readings []reading) {
-	for _, column := range []struct {
-		figure *figure
-		of     func(s reading) float64
-	}{
-		{&e.PerSecond, func(s reading) float64 { return s.perSecond() }},
-		{&e.P50, func(s reading) float64 { return milliseconds(s.P50) }},
-		{&e.P99, func(s reading) float64 { return milliseconds(s.P99) }},
-		{&e.CPU, func(s reading) float64 { return s.cpu }},
-		{&e.Resident, func(s reading) float64 { return s.resident }},
-		{&e.Share, func(s reading) float64 { return s.share }},
-	} {
-		var values []float64
-		for _, s := range readings {
-			values = append(values, column.of(s))
-		}
-		*column.figure = column.figure.and(median(values))
+	var round []figure
+	for _, s := range readings {
+		round = join(round, s.figures())
+	}
+	for i, f := range e.figures() {
+		*f = round[i].of(append(f.Values, round[i].Median)...)
 	}
 }
 
-func (e entry) figures() []figure {
-	return []figure{e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share}
+// figures are those of a reading.
+func (e *entry) figures() []*figure {
+	return []*figure{&e.PerSecond, &e.P50, &e.P99, &e.CPU, &e.Resident, &e.Share}
 }
 
 // named returns the entry of that name, if there is one.

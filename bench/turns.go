@@ -25,25 +25,35 @@ func pass(number int, each ...func() error) error {
 	return nil
 }
 
-// inRounds measures figures in so many rounds of so many passes, of which each returns a
-// value of every figure, in their order.
-func inRounds(rounds, passes int, figures []figure, pass func(number int) ([]float64, error)) ([]figure, error) {
+// inRounds measures figures in so many rounds of so many passes, each of which returns
+// all of them with one value.
+func inRounds(rounds, passes int, pass func(number int) ([]figure, error)) (figures []figure, err error) {
 	for round := range rounds {
-		values := make([][]float64, len(figures))
+		var passed []figure
 		for i := range passes {
 			each, err := pass(round*passes + i)
 			if err != nil {
 				return nil, err
 			}
-			for f, value := range each {
-				values[f] = append(values[f], value)
-			}
+			passed = join(passed, each)
 		}
-		for f := range figures {
-			figures[f] = figures[f].and(median(values[f]))
+		for i, f := range passed {
+			passed[i] = f.of(f.Median)
 		}
+		figures = join(figures, passed)
 	}
 	return figures, nil
+}
+
+// join adds the values of the same figures.
+func join(figures, more []figure) []figure {
+	if figures == nil {
+		return more
+	}
+	for i, f := range figures {
+		figures[i] = f.of(append(f.Values, more[i].Values...)...)
+	}
+	return figures
 }
 
 // inTurns takes n tries of each of two kinds, in passes.

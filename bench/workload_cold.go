@@ -35,44 +35,40 @@ type cold struct {
 }
 
 func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
-	users, err := b.writeUsers("cold", coldUsers, c.hash)
-	if err != nil {
-		return nil, err
-	}
-	s, err := b.start(ctx, setup{name: "cold", pinned: true, site: fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
-		%s
+	s, err := b.start(ctx, setup{name: "cold", pinned: true, users: coldUsers, hash: c.hash, site: `token_endpoint {
+		users htpasswd users
+		import client
 		password_checks {
 			concurrency 1
 			cache off
 		}
 		throttle off
-	}`, users, theClient)})
+	}`})
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
 
-	p := logins(s, "user{user}", thePassword, coldUsers, 1)
-	p.Duration, p.pinned = coldTurn, true
+	p := posting(s.url("/token"), login("user{user}", thePassword))
+	p.Users, p.Workers, p.Duration, p.pinned = coldUsers, 1, coldTurn, true
 	p.Expect = []expectation{{http.StatusOK, `"access_token"`}}
-	return inRounds(b.rounds, b.passes(coldTurn, 1), []figure{
-		measured(c.name+" alone, one at a time", "/s"),
-		measured("  cold logins, one at a time", "/s"),
-		ratio("  cold logins / alone").atLeast(0.97),
-	}, func(number int) ([]float64, error) {
+	return inRounds(b.rounds, b.passes(coldTurn, 1), func(number int) ([]figure, error) {
 		var alone float64
 		var o outcome
 		err := pass(number,
 			func() (err error) { alone, err = c.alone(ctx, b); return err },
 			func() (err error) { o, err = b.offer(ctx, p); return err })
-		return []float64{alone, o.perSecond(), o.perSecond() / alone}, err
+		return []figure{
+			measured(c.name+" alone, one at a time", "/s", alone),
+			measured("  cold logins, one at a time", "/s", o.perSecond()),
+			ratio("  cold logins / alone", o.perSecond()/alone).atLeast(0.97),
+		}, err
 	})
 }
 
 // alone is how many hashes a second there are, one at a time, in a process on the server's core.
 func (c cold) alone(ctx context.Context, b *bench) (perSecond float64, err error) {
-	output, err := b.limit(ctx, b.hash, append([]string{coldTurn.String()}, c.bare...)...)
+	output, err := b.limit(ctx, b.path("hash"), append([]string{coldTurn.String()}, c.bare...)...)
 	if err != nil {
 		return 0, fmt.Errorf("the bare hash: %w", err)
 	}

@@ -57,9 +57,9 @@ func equalDistributions(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	s, err := b.start(ctx, setup{name: "mixed", site: fmt.Sprintf(`token_endpoint {
 		users htpasswd %s
-		%s
+		import client
 		throttle off
-	}`, users, theClient)})
+	}`, users)})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -23,24 +24,7 @@ func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	defer s.stop()
 
-	figures, err := inRounds(b.rounds, 1, []figure{
-		measured("respond, saturated", "/s"),
-		measured("  p99", "ms"),
-		measured("respond at half of that", "/s"),
-		ratio("  of the rate that was asked for"),
-		measured("  p99", "ms"),
-		measured("flood: wrong passwords answered 400", "/s"),
-		measured("  answered 503", "/s"),
-		measured("respond at half beside the flood", "/s"),
-		measured("  p99", "ms"),
-		ratio("  throughput with / without the flood").atLeast(0.99),
-		ratio("  p99 with / without").atMost(5),
-		measured("respond, saturated, beside the flood", "/s"),
-		ratio("  throughput with / without").atLeast(0.45),
-		measured("an owner's login beside the flood, slowest of a round", "s").atMost(3),
-		measured("  the same once more, remembered", "s"),
-		measured("  tries it took", ""),
-	}, func(int) ([]float64, error) { return floodRound(ctx, b, s) })
+	figures, err := inRounds(b.rounds, 1, func(int) ([]figure, error) { return floodRound(ctx, b, s) })
 	if err != nil {
 		return nil, err
 	}
@@ -49,15 +33,12 @@ func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
 }
 
 func startFlooded(ctx context.Context, b *bench) (*server, error) {
-	users, err := b.writeUsers("flood", floodUsers, bcrypted(thePassword, bcryptCost))
-	if err != nil {
-		return nil, err
-	}
 	// What was right is remembered for a second only, so that owners have known addresses but their passwords have to
 	// be hashed.
-	return b.start(ctx, setup{name: "flood", globals: trustLoopback, site: fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
-		%s
+	hash := bcrypted(thePassword, bcryptCost)
+	return b.start(ctx, setup{name: "flood", globals: trustLoopback, users: floodUsers, hash: hash, site: `token_endpoint {
+		users htpasswd users
+		import client
 		client browser {
 			public
 		}
@@ -65,14 +46,14 @@ func startFlooded(ctx context.Context, b *bench) (*server, error) {
 			cache 1s
 		}
 	}
-	respond /hello "Hello, world"`, users, theClient)})
+	respond /hello "Hello, world"`})
 }
 
 // flood is what an attacker sends. The client is a public one, since only of such a client an address is counted, and
 // takes a turn at hashing.
 func flood(s *server, users uint64) plan {
-	p := logins(s, "user{user}", "wrong-{n}", users, floodWorkers)
-	p.Body = "grant_type=password&client_id=browser&username=user{user}&password=wrong-{n}"
+	p := posting(s.url("/token"), browserLogin("user{user}", "wrong-{n}"))
+	p.Users, p.Workers = users, floodWorkers
 	p.Header["X-Forwarded-For"] = "{ip}"
 	p.Duration = 10 * time.Minute // it is stopped before
 	p.Expect = []expectation{
@@ -82,8 +63,7 @@ func flood(s *server, users uint64) plan {
 	return p
 }
 
-// floodRound returns the values of a round.
-func floodRound(ctx context.Context, b *bench, s *server) ([]float64, error) {
+func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
 	saturating := ask(s, "/hello", "Hello, world", floodWorkers)
 	saturating.Duration = b.slot
 	all, err := b.offer(ctx, saturating)
@@ -123,24 +103,29 @@ func floodRound(ctx context.Context, b *bench, s *server) ([]float64, error) {
 		return nil, err
 	}
 
-	return []float64{
-		all.perSecond(),
-		milliseconds(all.P99),
-		half.perSecond(),
-		half.perSecond() / float64(steady.Rate),
-		milliseconds(half.P99),
-		flooding.perSecond(0),
-		flooding.perSecond(1),
-		floodedHalf.perSecond(),
-		milliseconds(floodedHalf.P99),
-		floodedHalf.perSecond() / half.perSecond(),
-		float64(floodedHalf.P99) / float64(half.P99),
-		floodedAll.perSecond(),
-		floodedAll.perSecond() / all.perSecond(),
-		hashed.Seconds(),
-		cached.Seconds(),
-		float64(tries),
+	return []figure{
+		measured("respond, saturated", "/s", all.perSecond()),
+		measured("  p99", "ms", milliseconds(all.P99)),
+		measured("respond at half of that", "/s", half.perSecond()),
+		ratio("  of the rate that was asked for", half.perSecond()/float64(steady.Rate)),
+		measured("  p99", "ms", milliseconds(half.P99)),
+		measured("flood: wrong passwords answered 400", "/s", flooding.fitting(0)),
+		measured("  answered 503", "/s", flooding.fitting(1)),
+		measured("respond at half beside the flood", "/s", floodedHalf.perSecond()),
+		measured("  p99", "ms", milliseconds(floodedHalf.P99)),
+		ratio("  throughput with / without the flood", floodedHalf.perSecond()/half.perSecond()).atLeast(0.99),
+		ratio("  p99 with / without", float64(floodedHalf.P99)/float64(half.P99)).atMost(5),
+		measured("respond, saturated, beside the flood", "/s", floodedAll.perSecond()),
+		ratio("  throughput with / without", floodedAll.perSecond()/all.perSecond()).atLeast(0.45),
+		measured("an owner's login beside the flood, slowest of a round", "s", hashed.Seconds()).atMost(3),
+		measured("  the same once more, remembered", "s", cached.Seconds()),
+		measured("  tries it took", "", float64(tries)),
 	}, nil
+}
+
+// browserLogin is a login by the public client.
+func browserLogin(username, password string) url.Values {
+	return url.Values{"grant_type": {"password"}, "client_id": {"browser"}, "username": {username}, "password": {password}}
 }
 
 // owners are users who have logged in before from addresses of their own.
@@ -165,9 +150,7 @@ func newOwners(ctx context.Context, s *server) (*owners, error) {
 
 func (o *owners) try(ctx context.Context, i int) (answer, error) {
 	// their names come last in the file, where the flood has names as well
-	form := login(fmt.Sprintf("user%d", floodUsers-1-i), thePassword)
-	form.Set("client_id", "browser")
-	form.Del("client_secret")
+	form := browserLogin(fmt.Sprintf("user%d", floodUsers-1-i), thePassword)
 	return o.client.post(ctx, o.server.url("/token"), form,
 		map[string]string{"X-Forwarded-For": fmt.Sprintf("192.0.2.%d", 1+i)})
 }

@@ -9,38 +9,22 @@ import (
 // measureIdle compares a Caddy with the module, not configured and configured, with one without it, when there is
 // nothing to do: how soon it answers after its start, and what it has resident then.
 func measureIdle(ctx context.Context, b *bench) ([]figure, error) {
-	users, err := b.writeUsers("one-user", 1, bcrypted(thePassword, bcryptCost))
-	if err != nil {
-		return nil, err
-	}
 	const site = `respond /hello "Hello, world"`
 	kinds := []idle{
-		{"plain Caddy", setup{binary: b.plain, site: site}},
+		{"plain Caddy", setup{program: "plain", site: site}},
 		{"with the module, not configured", setup{site: site}},
-		{"with a token endpoint", setup{site: fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
-		%s
+		{"with a token endpoint", setup{users: 1, hash: bcrypted(thePassword, bcryptCost), site: `token_endpoint {
+		users htpasswd users
+		import client
 	}
-	%s`, users, theClient, site)}},
+	` + site}},
 	}
-	for _, binary := range []string{b.plain, b.caddy} {
+	for _, binary := range []string{b.path("plain"), b.path("caddy")} {
 		if err := uncache(binary); err != nil {
 			return nil, err
 		}
 	}
-	var figures []figure
-	for i, kind := range kinds {
-		figures = append(figures,
-			measured(kind.name+": answers after", "ms"),
-			measured("  resident after a second", "MiB"),
-			measured("    of which is not its binary", "MiB"))
-		if i > 0 {
-			figures = append(figures,
-				measured("  later than plain Caddy by", "ms").atMost(50),
-				measured("  larger by", "MiB").atMost(5))
-		}
-	}
-	startEach := func(number int) (values []float64, err error) {
+	startEach := func(number int) (figures []figure, err error) {
 		started := make([]idling, len(kinds))
 		var each []func() error
 		for i, kind := range kinds {
@@ -52,18 +36,23 @@ func measureIdle(ctx context.Context, b *bench) ([]figure, error) {
 		err = pass(number, each...)
 		plain := started[0]
 		for i, s := range started {
-			values = append(values, s.ready, s.now, s.own)
+			figures = append(figures,
+				measured(kinds[i].name+": answers after", "ms", s.ready),
+				measured("  resident after a second", "MiB", s.now),
+				measured("    of which is not its binary", "MiB", s.own))
 			if i > 0 {
-				values = append(values, s.ready-plain.ready, s.now-plain.now)
+				figures = append(figures,
+					measured("  later than plain Caddy by", "ms", s.ready-plain.ready).atMost(50),
+					measured("  larger by", "MiB", s.now-plain.now).atMost(5))
 			}
 		}
-		return values, err
+		return figures, err
 	}
 	// the first start of each makes its keys, and has the binary read from the disk
 	if _, err := startEach(0); err != nil {
 		return nil, err
 	}
-	return inRounds(max(10, 2*b.rounds), 1, figures, func(number int) ([]float64, error) { return startEach(number + 1) })
+	return inRounds(max(10, 2*b.rounds), 1, func(number int) ([]figure, error) { return startEach(number + 1) })
 }
 
 // idle is a kind of Caddy.

@@ -20,33 +20,22 @@ func measureLatency(ctx context.Context, b *bench) ([]figure, error) {
 			return nil, err
 		}
 	}
-	return inRounds(b.rounds, b.passes(latencyTurn, latencySlots), []figure{
-		measured("respond, saturated", "/s"),
-		measured("  at half of that", "/s"),
-		measured("  p50", "ms"),
-		measured("  p99", "ms"),
-		measured("logins with HS256, saturated", "/s"),
-		measured("  at half of that", "/s"),
-		measured("  p50", "ms"),
-		measured("  p99", "ms"),
-		ratio("p50 of logins / of respond"),
-		ratio("p99 of logins / of respond").atMost(1.5),
-	}, func(number int) ([]float64, error) {
+	return inRounds(b.rounds, b.passes(latencyTurn, latencySlots), func(number int) ([]figure, error) {
 		var fast, slow, limit, its reading
 		err := pass(number,
 			func() (err error) { fast, limit, err = b.atHalf(ctx, respond); return err },
 			func() (err error) { slow, its, err = b.atHalf(ctx, login); return err })
-		return []float64{
-			fast.perSecond(),
-			limit.perSecond(),
-			milliseconds(limit.P50),
-			milliseconds(limit.P99),
-			slow.perSecond(),
-			its.perSecond(),
-			milliseconds(its.P50),
-			milliseconds(its.P99),
-			float64(its.P50) / float64(limit.P50),
-			float64(its.P99) / float64(limit.P99),
+		return []figure{
+			measured("respond, saturated", "/s", fast.perSecond()),
+			measured("  at half of that", "/s", limit.perSecond()),
+			measured("  p50", "ms", milliseconds(limit.P50)),
+			measured("  p99", "ms", milliseconds(limit.P99)),
+			measured("logins with HS256, saturated", "/s", slow.perSecond()),
+			measured("  at half of that", "/s", its.perSecond()),
+			measured("  p50", "ms", milliseconds(its.P50)),
+			measured("  p99", "ms", milliseconds(its.P99)),
+			ratio("p50 of logins / of respond", float64(its.P50)/float64(limit.P50)),
+			ratio("p99 of logins / of respond", float64(its.P99)/float64(limit.P99)).atMost(1.5),
 		}, err
 	})
 }

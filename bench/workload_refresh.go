@@ -16,16 +16,12 @@ import (
 // what it takes to make a file depends on its directory, and on the files that were made and removed around there a
 // moment ago. Every session is refreshed once.
 func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
-	users, _, err := b.writeManyUsers()
-	if err != nil {
-		return nil, err
-	}
 	var figures []figure
 	for _, of := range []struct {
 		algorithm string
 		workers   []uint64
 	}{{"HS256", []uint64{1, 8}}, {"ES256", []uint64{1}}} { // ES256 for what its signature adds
-		found, err := measureRefreshOf(ctx, b, users, of.algorithm, of.workers)
+		found, err := measureRefreshOf(ctx, b, of.algorithm, of.workers)
 		if err != nil {
 			return nil, err
 		}
@@ -34,15 +30,16 @@ func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
 	return figures, nil
 }
 
-func measureRefreshOf(ctx context.Context, b *bench, users, algorithm string, workers []uint64) ([]figure, error) {
-	s, err := b.start(ctx, setup{name: "refresh-" + algorithm, pinned: true, site: fmt.Sprintf(`token_endpoint {
+func measureRefreshOf(ctx context.Context, b *bench, algorithm string, workers []uint64) ([]figure, error) {
+	hash := bcrypted(thePassword, cheapCost)
+	s, err := b.start(ctx, setup{name: "refresh-" + algorithm, pinned: true, users: manyUsers, hash: hash, site: fmt.Sprintf(`token_endpoint {
 		signing_key %s
-		users htpasswd %s
-		%s
+		users htpasswd users
+		import client
 		password_checks {
 			cache 1h
 		}
-	}`, algorithm, users, theClient)})
+	}`, algorithm)})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +78,7 @@ func bareStorage(b *bench, s *server) (*peer, error) {
 		return nil, fmt.Errorf("there are no sessions in %s", root)
 	}
 	prefix := strings.TrimPrefix(days[len(days)-1], root+"/")
-	return &peer{name: "storage", command: []string{b.storage, "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
+	return &peer{name: "storage", command: []string{b.path("storage"), "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
 }
 
 // refreshes are those of so many clients at a time.
@@ -94,54 +91,38 @@ type refreshes struct {
 }
 
 func (r *refreshes) measure(ctx context.Context) ([]figure, error) {
-	at, that := fmt.Sprint(r.workers, " at a time"), ""
-	if r.workers == 1 {
-		at = "one at a time"
+	at := "one at a time"
+	if r.workers > 1 {
+		at = fmt.Sprint(r.workers, " at a time")
 	}
-	kept := ratio("  refreshes / bare server's")
-	compared := r.workers == 1 && r.algorithm == "HS256"
-	if compared {
-		that, kept = " that does that", kept.atLeast(0.8)
-	}
-	figures, err := inRounds(r.rounds, r.passes(refreshTurn, refreshSlots), []figure{
-		measured("lock, load, store and unlock", "/s"),
-		measured("  p99", "ms"),
-		measured("a bare server"+that+", "+at, "/s"),
-		measured("refreshes with "+r.algorithm+", "+at, "/s"),
-		measured("  p50", "ms"),
-		measured("  p99", "ms"),
-		measured("  CPU per request", "µs"),
-		kept,
-		ratio("  refreshes / lock, load, store and unlock"),
-	}, func(number int) ([]float64, error) {
+	return inRounds(r.rounds, r.passes(refreshTurn, refreshSlots), func(number int) ([]figure, error) {
 		var took []float64
 		var limit, its reading
 		err := pass(number,
 			func() (err error) { limit, took, err = r.exchange(ctx); return err },
 			func() (err error) { its, err = r.refresh(ctx); return err })
 		alone := 1000 / mean(took)
-		return []float64{
-			alone,
-			quantile(took, 0.99),
-			limit.perSecond(),
-			its.perSecond(),
-			milliseconds(its.P50),
-			milliseconds(its.P99),
-			its.cpu,
-			its.perSecond() / limit.perSecond(),
-			its.perSecond() / alone,
-		}, err
+		bare, kept := "a bare server, ", ratio("  refreshes / bare server's", its.perSecond()/limit.perSecond())
+		var figures []figure
+		if r.workers == 1 && r.algorithm == "HS256" {
+			bare, kept = "a bare server that does that, ", kept.atLeast(0.8)
+			figures = []figure{
+				measured("lock, load, store and unlock", "/s", alone),
+				measured("  p99", "ms", quantile(took, 0.99)),
+			}
+		}
+		figures = append(figures,
+			measured(bare+at, "/s", limit.perSecond()),
+			measured("refreshes with "+r.algorithm+", "+at, "/s", its.perSecond()),
+			measured("  p50", "ms", milliseconds(its.P50)),
+			measured("  p99", "ms", milliseconds(its.P99)),
+			measured("  CPU per request", "µs", its.cpu),
+			kept)
+		if r.workers == 1 { // else they are in each other's way, and how long one took says nothing
+			figures = append(figures, ratio("  refreshes / lock, load, store and unlock", its.perSecond()/alone))
+		}
+		return figures, err
 	})
-	switch {
-	case err != nil:
-		return nil, err
-	case compared:
-		return figures, nil
-	case r.workers == 1:
-		return figures[2:], nil
-	}
-	// they are in each other's way in the storage, and how long one took says nothing
-	return figures[2 : len(figures)-1], nil
 }
 
 // exchange has the bare server exchange objects, and returns how long each took there, in milliseconds.
@@ -176,11 +157,8 @@ func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 	if err := writeLines(lines, n, func(i int) string { return opened[i].Refresh }); err != nil {
 		return reading{}, err
 	}
-	p := saturating(plan{
-		Method: http.MethodPost, URL: r.server.url("/token"), Header: map[string]string{"Content-Type": formType},
-		Body:  "grant_type=refresh_token&client_id=" + clientID + "&client_secret=" + clientSecret + "&refresh_token={line}",
-		Lines: lines, Once: true,
-	}, `"refresh_token"`)
+	p := saturating(posting(r.server.url("/token"), refreshing("{line}")), `"refresh_token"`)
+	p.Lines, p.Once = lines, true
 	p.Workers, p.Duration = r.workers, refreshTurn
 	return r.speed(ctx, &target{"refresh", groupOurs, &r.server.process, p})
 }

@@ -21,18 +21,18 @@ func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 	granting, err := b.start(ctx, setup{name: "granting", site: fmt.Sprintf(`token_endpoint {
 		refresh_grace 1m
 		users htpasswd %s
-		%s
+		import client
 	}
 	bearer_auth /app {
 		scopes read
 		copy_claims sub>X-User
 	}
-	respond /app "hello {http.request.header.X-User}"`, users.path, theClient)})
+	respond /app "hello {http.request.header.X-User}"`, users.path)})
 	if err != nil {
 		return nil, err
 	}
 	defer granting.stop()
-	plain, err := b.start(ctx, setup{name: "plain-caddy", binary: b.plain, site: `respond /app "hello"`})
+	plain, err := b.start(ctx, setup{name: "plain-caddy", program: "plain", site: `respond /app "hello"`})
 	if err != nil {
 		return nil, err
 	}

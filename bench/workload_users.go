@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,23 +14,12 @@ import (
 // measureUsers loads a million users.
 func measureUsers(ctx context.Context, b *bench) ([]figure, error) {
 	hash := bcrypted(thePassword, cheapCost)
-	one, err := b.writeUsers("one", 1, hash)
-	if err != nil {
-		return nil, err
-	}
-	htpasswd, err := b.writeUsers("million", million, hash)
-	if err != nil {
+	one, htpasswd, list := b.path("one.htpasswd"), b.path("million.htpasswd"), b.path("million.json")
+	if err := errors.Join(writeUsers(one, 1, hash), writeUsers(htpasswd, million, hash)); err != nil {
 		return nil, err
 	}
 	defer os.Remove(htpasswd)
-	figures, err := inRounds(min(b.rounds, 3), 1, []figure{
-		measured("start with 1 user", "s"),
-		measured("start with 1,000,000 htpasswd users", "s").atMost(4),
-		measured("  of which for the file", "s"),
-		measured("  resident after "+settling.String(), "MiB").atMost(450),
-		measured("  at most", "MiB"),
-		ratio("  the last user's login / the first's").atMost(1.05),
-	}, func(int) ([]float64, error) {
+	figures, err := inRounds(min(b.rounds, 3), 1, func(int) ([]figure, error) {
 		s, err := startUsers(ctx, b, "one", "htpasswd "+one)
 		if err != nil {
 			return nil, err
@@ -37,7 +27,14 @@ func measureUsers(ctx context.Context, b *bench) ([]figure, error) {
 		s.stop()
 		alone := s.ready.Seconds()
 		u, err := useMillion(ctx, b, "million", "htpasswd "+htpasswd)
-		return []float64{alone, u.ready, u.ready - alone, u.now, u.peak, u.lastToFirst}, err
+		return []figure{
+			measured("start with 1 user", "s", alone),
+			measured("start with 1,000,000 htpasswd users", "s", u.ready).atMost(4),
+			measured("  of which for the file", "s", u.ready-alone),
+			measured("  resident after "+settling.String(), "MiB", u.now).atMost(450),
+			measured("  at most", "MiB", u.peak),
+			ratio("  the last user's login / the first's", u.lastToFirst).atMost(1.05),
+		}, err
 	})
 	if err != nil {
 		return nil, err
@@ -48,7 +45,6 @@ func measureUsers(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 
-	list := b.path("million.json")
 	if err := writeJSONUsers(list, million, hash); err != nil {
 		return nil, err
 	}
@@ -65,12 +61,12 @@ func measureUsers(ctx context.Context, b *bench) ([]figure, error) {
 func startUsers(ctx context.Context, b *bench, name, source string) (*server, error) {
 	return b.start(ctx, setup{name: "users-" + name, site: fmt.Sprintf(`token_endpoint {
 		users %s
-		%s
+		import client
 		password_checks {
 			cache off
 		}
 		throttle off
-	}`, source, theClient)})
+	}`, source)})
 }
 
 // used is what was measured of a server with a million users.
@@ -116,11 +112,10 @@ func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, 
 		return nil, err
 	}
 	defer s.stop()
-	more, err := b.writeUsers("more", million+1, hash)
-	if err != nil {
+	if err := writeUsers(path+".new", million+1, hash); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(more, path); err != nil {
+	if err := os.Rename(path+".new", path); err != nil {
 		return nil, err
 	}
 	begun := time.Now()
@@ -173,7 +168,6 @@ func writeJSONUsers(path string, n int, hash string) error {
 }
 
 const (
-	million   = 1_000_000
-	cheapCost = 4 // the lowest that bcrypt has
-	settling  = 10 * time.Second
+	million  = 1_000_000
+	settling = 10 * time.Second
 )
