@@ -119,6 +119,11 @@ func login(username, password string) url.Values {
 	}
 }
 
+// publicLogin is the same of a client without a secret.
+func publicLogin(client, username, password string) url.Values {
+	return url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {username}, "password": {password}}
+}
+
 // refreshing is the form of a refresh grant.
 func refreshing(token string) url.Values {
 	return url.Values{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"time"
 )
 
 // cores are where the processes of a speed workload run: one for what serves, another for what loads it. Then neither
@@ -40,14 +41,20 @@ func chooseCores() cores {
 	return cores{anyCore, anyCore, "not pinned: " + err.Error()}
 }
 
-// limit runs a program on the server's core, all of it, and returns what it prints.
-func (b *bench) limit(ctx context.Context, program string, args ...string) (string, error) {
+// output runs a program of the run on a core and returns what it prints. It is
+// interrupted when the context ends.
+func (b *bench) output(ctx context.Context, core int, input []byte, program string, args ...string) ([]byte, error) {
 	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdout, cmd.Stderr = &output, os.Stderr
-	if err := onCore(b.cores.server, cmd.Start); err != nil {
-		return "", err
+	cmd := exec.CommandContext(ctx, b.path(program), args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
+	err := onCore(core, cmd.Start)
+	if err == nil {
+		err = cmd.Wait()
 	}
-	err := cmd.Wait()
-	return output.String(), err
+	if err != nil {
+		err = fmt.Errorf("the program %s: %w", program, err)
+	}
+	return output.Bytes(), err
 }

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
 )
@@ -74,22 +71,15 @@ func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.path("load"))
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
 	core := anyCore
 	if p.pinned {
 		core = b.cores.load
 	}
-	if err := onCore(core, cmd.Start); err != nil {
-		return o, fmt.Errorf("the load generator: %w", err)
+	output, err := b.output(ctx, core, input, "load")
+	if err != nil && (ctx.Err() == nil || len(output) == 0) {
+		return o, err
 	}
-	if err := cmd.Wait(); err != nil && (ctx.Err() == nil || output.Len() == 0) {
-		return o, fmt.Errorf("the load generator: %w", err)
-	}
-	if err := json.Unmarshal(output.Bytes(), &o); err != nil {
+	if err := json.Unmarshal(output, &o); err != nil {
 		return o, fmt.Errorf("the load generator: %w", err)
 	}
 	answers := o.answers()

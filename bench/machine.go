@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -46,25 +47,17 @@ func (m machine) String() string {
 // firstWord is that of what a program says, as programs do that are asked for their version.
 func firstWord(ctx context.Context, program string, args ...string) string {
 	output, _ := exec.CommandContext(ctx, program, args...).Output()
-	if words := strings.Fields(string(output)); len(words) > 0 {
-		return words[0]
-	}
-	return "unknown"
+	return strings.Fields(string(output) + " unknown")[0]
 }
 
 func kernel() string {
-	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(release))
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return cmp.Or(strings.TrimSpace(string(release)), "unknown")
 }
 
 func cpuModel() string {
-	if model, err := procField("/proc/cpuinfo", "model name"); err == nil {
-		return model
-	}
-	return "unknown CPU"
+	model, _ := procField("/proc/cpuinfo", "model name")
+	return cmp.Or(model, "unknown CPU")
 }
 
 // memory is what a process has resident, the most that it had, and what of it is not a part of its binary, of which the

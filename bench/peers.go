@@ -53,7 +53,8 @@ func (b *bench) peers(ctx context.Context) ([]*peer, error) {
 	if err := os.CopyFS(copied, os.DirFS(source)); err != nil {
 		return nil, err
 	}
-	node, npm := find("node"), find("npm")
+	node, _ := exec.LookPath("node") // nothing, if there is none
+	npm, _ := exec.LookPath("npm")
 	var built []*peer
 	var left []string
 	done := make(map[string]bool)
@@ -79,15 +80,6 @@ func (b *bench) peers(ctx context.Context) ([]*peer, error) {
 		fmt.Fprintf(os.Stderr, "left out, as node or npm is missing: %s\n", strings.Join(left, "; "))
 	}
 	return built, nil
-}
-
-// find is the path of a program, or nothing.
-func find(program string) string {
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 func (p *peer) build(ctx context.Context, npm, source string) error {

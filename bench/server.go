@@ -136,17 +136,7 @@ func (s *server) ask(ctx context.Context, method, path, caddyfile string) ([]byt
 	return a.body, nil
 }
 
-// goroutines is how many the process has.
-func (s *server) goroutines(ctx context.Context) (float64, error) {
-	return s.profile(ctx, "goroutine?debug=1", goroutineTotal)
-}
-
-// liveHeap is what a garbage collection leaves, in MiB.
-func (s *server) liveHeap(ctx context.Context) (float64, error) {
-	bytes, err := s.profile(ctx, "heap?debug=1&gc=1", heapAlloc)
-	return bytes / (1 << 20), err
-}
-
+// profile returns a number of a profile that the admin API has.
 func (s *server) profile(ctx context.Context, name string, number *regexp.Regexp) (float64, error) {
 	body, err := s.ask(ctx, http.MethodGet, "/debug/pprof/"+name, "")
 	if err != nil {

@@ -49,10 +49,9 @@ func newGrantingLoad(s *server) *soakLoad {
 
 // newPlainLoad asks as often as newGrantingLoad.
 func newPlainLoad(s *server) *soakLoad {
-	l := &soakLoad{server: s, client: newFreshClient()}
-	get := func(ctx context.Context) error { return l.app(ctx, nil, "hello") }
-	for _, task := range newGrantingLoad(s).tasks {
-		l.tasks = append(l.tasks, soakTask{task.perSecond, get})
+	l := newGrantingLoad(s)
+	for i := range l.tasks {
+		l.tasks[i].do = func(ctx context.Context) error { return l.app(ctx, nil, "hello") }
 	}
 	return l
 }

@@ -39,9 +39,7 @@ func (u *changingUsers) keepChanging(ctx context.Context, done <-chan struct{}, 
 		default:
 		}
 		for range changesInARow {
-			if err := u.write(); err != nil {
-				l.note(err)
-			}
+			l.note(u.write())
 			if sleep(ctx, time.Second) != nil {
 				return took
 			}
@@ -57,7 +55,6 @@ func (u *changingUsers) keepChanging(ctx context.Context, done <-chan struct{}, 
 // awaitVersion tries the password of the last version, and then that of the one before. It tries seldom, for failures
 // are throttled, and again where the connection was dropped.
 func (u *changingUsers) awaitVersion(ctx context.Context, l *soakLoad) (float64, error) {
-	begun := time.Now().Add(-time.Second) // keepChanging has slept since it was written
 	try := func(version int) (a answer, err error) {
 		for {
 			a, err = l.client.post(ctx, l.server.url("/token"), login("moving", movingPassword(version)), nil)
@@ -66,30 +63,22 @@ func (u *changingUsers) awaitVersion(ctx context.Context, l *soakLoad) (float64,
 			}
 		}
 	}
-	for n := 0; ; n++ {
-		if err := sleep(ctx, 2*time.Second); err != nil {
-			return 0, err
-		}
-		a, err := try(u.version)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := a.tokens(); err == nil {
-			break
-		}
-		if err := a.expect(http.StatusBadRequest, `"invalid_grant"`); err != nil {
-			return 0, wrongly("a new password that may not be in force yet", err)
-		}
-		if n == 4 {
-			return 0, errors.New("a new password is not in force after 10 seconds of rest")
-		}
+	const pause = 2 * time.Second
+	if err := sleep(ctx, pause); err != nil {
+		return 0, err
 	}
-	took := time.Since(begun).Seconds()
+	took, _, err := awaitLogin(ctx, pause, 7*time.Second, func() (answer, error) {
+		return try(u.version)
+	}, http.StatusBadRequest, `"invalid_grant"`)
+	if err != nil {
+		return 0, wrongly("a new password that is at rest for longer than that", err)
+	}
+	took += time.Second + pause // keepChanging has slept since it was written
 	a, err := try(u.version - 1)
 	if err != nil {
 		return 0, err
 	}
-	return took, wrongly("an old password", a.expect(http.StatusBadRequest, `"invalid_grant"`))
+	return took.Seconds(), wrongly("an old password", a.expect(http.StatusBadRequest, `"invalid_grant"`))
 }
 
 func (u *changingUsers) write() error {

@@ -50,9 +50,19 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 		return p
 	}
 
-	grown, err := growth(ctx, b, s, rotation("/plain"), rotation("/app"))
-	if err != nil {
-		return findings{}, err
+	// after all requests of the one path, all of the other
+	var resident []float64
+	for _, path := range []string{"/plain", "/app"} {
+		load := rotation(path)
+		load.Once = true
+		if _, err := b.offer(ctx, load); err != nil {
+			return findings{}, err
+		}
+		m, err := s.memory()
+		if err != nil {
+			return findings{}, err
+		}
+		resident = append(resident, m.now)
 	}
 	entries, err := b.speeds(ctx, []target{
 		{"respond", groupLimits, &s.process, hot("/plain")},
@@ -65,25 +75,8 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	return findings{entries, []figure{
 		ratio("CPU per request: respond's / with one token", entries[1].Share.Values...).atLeast(0.90),
 		ratio(fmt.Sprintf("CPU per request: respond's / with %d tokens in rotation", rotated), entries[2].Share.Values...).atLeast(0.70),
-		measured("  growth of the resident memory", "MiB", grown).atMost(64),
+		measured("  growth of the resident memory", "MiB", resident[1]-resident[0]).atMost(64),
 	}}, nil
-}
-
-// growth is by how much a load of all its lines makes the resident memory grow after another one, in MiB.
-func growth(ctx context.Context, b *bench, s *server, loads ...plan) (float64, error) {
-	var resident []float64
-	for _, load := range loads {
-		load.Once = true
-		if _, err := b.offer(ctx, load); err != nil {
-			return 0, err
-		}
-		m, err := s.memory()
-		if err != nil {
-			return 0, err
-		}
-		resident = append(resident, m.now)
-	}
-	return resident[len(resident)-1] - resident[0], nil
 }
 
 const rotated = 100_000

@@ -68,11 +68,11 @@ func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 
 // alone is how many hashes a second there are, one at a time, in a process on the server's core.
 func (c cold) alone(ctx context.Context, b *bench) (perSecond float64, err error) {
-	output, err := b.limit(ctx, b.path("hash"), append([]string{coldTurn.String()}, c.bare...)...)
+	output, err := b.output(ctx, b.cores.server, nil, "hash", append([]string{coldTurn.String()}, c.bare...)...)
 	if err != nil {
-		return 0, fmt.Errorf("the bare hash: %w", err)
+		return 0, err
 	}
-	return strconv.ParseFloat(strings.TrimSpace(output), 64)
+	return strconv.ParseFloat(strings.TrimSpace(string(output)), 64)
 }
 
 const (

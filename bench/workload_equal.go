@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -39,9 +41,7 @@ func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
 	defer s.stop()
 
 	c := newClient()
-	user := func(username, password string) url.Values {
-		return url.Values{"grant_type": {"password"}, "client_id": {"cli"}, "username": {username}, "password": {password}}
-	}
+	user := func(username, password string) url.Values { return publicLogin("cli", username, password) }
 	app := func(id, secret string) url.Values {
 		return url.Values{"grant_type": {"password"}, "client_id": {id}, "client_secret": {secret}, "username": {"user0"}, "password": {thePassword}}
 	}
@@ -53,30 +53,21 @@ func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
 
 	var figures []figure
 	for _, kind := range []struct {
-		name    string
-		known   func(i int) url.Values
-		unknown func(i int) url.Values
-		code    string
+		name           string
+		form           func(name, secret string) url.Values
+		known, unknown string // # is a number
+		code           string
 	}{
-		{
-			"user",
-			func(i int) url.Values { return user(fmt.Sprintf("user%d", i%equalUsers), wrong(i)) },
-			func(i int) url.Values { return user(fmt.Sprintf("nobody%d", i%equalUsers), wrong(i)) },
-			`"invalid_grant"`,
-		},
-		{
-			"client",
-			func(i int) url.Values { return app("app", wrong(i)) },
-			func(i int) url.Values { return app(fmt.Sprintf("app%d", i%equalUsers), wrong(i)) },
-			`"invalid_client"`,
-		},
+		{"user", user, "user#", "nobody#", `"invalid_grant"`},
+		{"client", app, "app", "app#", `"invalid_client"`},
 	} {
-		try := func(form url.Values) (float64, error) {
-			return c.timed(ctx, s.url("/token"), form, http.StatusBadRequest, kind.code)
+		try := func(name string) func(i int) (float64, error) {
+			return func(i int) (float64, error) {
+				form := kind.form(strings.Replace(name, "#", strconv.Itoa(i%equalUsers), 1), wrong(i))
+				return c.timed(ctx, s.url("/token"), form, http.StatusBadRequest, kind.code)
+			}
 		}
-		known, unknown, err := inTurns(b.tries,
-			func(i int) (float64, error) { return try(kind.known(i)) },
-			func(i int) (float64, error) { return try(kind.unknown(i)) })
+		known, unknown, err := inTurns(b.tries, try(kind.known), try(kind.unknown))
 		if err != nil {
 			return nil, err
 		}

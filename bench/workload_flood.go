@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -18,25 +17,10 @@ import (
 // The load generator has no core of its own: what it takes, it takes with and without the flood. What is wanted is for
 // a machine of two cores, of which one is for hashing.
 func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
-	s, err := startFlooded(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-
-	figures, err := inRounds(b.rounds, 1, func(int) ([]figure, error) { return floodRound(ctx, b, s) })
-	if err != nil {
-		return nil, err
-	}
-	memory, err := measureFloodMemory(ctx, b)
-	return append(figures, memory...), err
-}
-
-func startFlooded(ctx context.Context, b *bench) (*server, error) {
 	// What was right is remembered for a second only, so that owners have known addresses but their passwords have to
 	// be hashed.
 	hash := bcrypted(thePassword, bcryptCost)
-	return b.start(ctx, setup{name: "flood", globals: trustLoopback, users: floodUsers, hash: hash, site: `token_endpoint {
+	s, err := b.start(ctx, setup{name: "flood", globals: trustLoopback, users: floodUsers, hash: hash, site: `token_endpoint {
 		users htpasswd users
 		import client
 		client browser {
@@ -47,12 +31,22 @@ func startFlooded(ctx context.Context, b *bench) (*server, error) {
 		}
 	}
 	respond /hello "Hello, world"`})
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	figures, err := inRounds(b.rounds, 1, func(int) ([]figure, error) { return floodRound(ctx, b, s) })
+	if err != nil {
+		return nil, err
+	}
+	memory, err := measureFloodMemory(ctx, b)
+	return append(figures, memory...), err
 }
 
 // flood is what an attacker sends. The client is a public one, since only of such a client an address is counted, and
 // takes a turn at hashing.
 func flood(s *server, users uint64) plan {
-	p := posting(s.url("/token"), browserLogin("user{user}", "wrong-{n}"))
+	p := posting(s.url("/token"), publicLogin("browser", "user{user}", "wrong-{n}"))
 	p.Users, p.Workers = users, floodWorkers
 	p.Header["X-Forwarded-For"] = "{ip}"
 	p.Duration = 10 * time.Minute // it is stopped before
@@ -123,11 +117,6 @@ func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
 	}, nil
 }
 
-// browserLogin is a login by the public client.
-func browserLogin(username, password string) url.Values {
-	return url.Values{"grant_type": {"password"}, "client_id": {"browser"}, "username": {username}, "password": {password}}
-}
-
 // owners are users who have logged in before from addresses of their own.
 type owners struct {
 	server *server
@@ -137,11 +126,7 @@ type owners struct {
 func newOwners(ctx context.Context, s *server) (*owners, error) {
 	o := &owners{server: s, client: newClient()}
 	for i := range ownersPerRound {
-		a, err := o.try(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := a.tokens(); err != nil {
+		if _, err := o.logIn(ctx, i); err != nil {
 			return nil, err
 		}
 	}
@@ -150,52 +135,36 @@ func newOwners(ctx context.Context, s *server) (*owners, error) {
 
 func (o *owners) try(ctx context.Context, i int) (answer, error) {
 	// their names come last in the file, where the flood has names as well
-	form := browserLogin(fmt.Sprintf("user%d", floodUsers-1-i), thePassword)
+	form := publicLogin("browser", fmt.Sprintf("user%d", floodUsers-1-i), thePassword)
 	return o.client.post(ctx, o.server.url("/token"), form,
 		map[string]string{"X-Forwarded-For": fmt.Sprintf("192.0.2.%d", 1+i)})
 }
 
-// login measures how long each owner needs until it works: one who is told to come again does so.
-// cached is the slowest of their logins that follow.
-func (o *owners) login(ctx context.Context) (slowest, cached time.Duration, most int, err error) {
-	for i := range ownersPerRound {
-		took, tries, err := o.logInWaiting(ctx, i)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		a, err := o.try(ctx, i)
-		if err != nil {
-			return 0, 0, 0, err
-		}
-		if _, err := a.tokens(); err != nil {
-			return 0, 0, 0, err
-		}
-		slowest, cached, most = max(slowest, took), max(cached, a.took), max(most, tries)
+func (o *owners) logIn(ctx context.Context, i int) (time.Duration, error) {
+	a, err := o.try(ctx, i)
+	if err == nil {
+		_, err = a.tokens()
 	}
-	return slowest, cached, most, nil
+	return a.took, err
 }
 
-func (o *owners) logInWaiting(ctx context.Context, i int) (took time.Duration, tries int, err error) {
-	begun := time.Now()
-	for {
-		a, err := o.try(ctx, i)
+// login measures how long each owner needs until it works: one who is told to come again
+// does so. It returns the longest time, that of the next logins, and the most tries.
+func (o *owners) login(ctx context.Context) (slowest, cached time.Duration, most int, err error) {
+	for i := range ownersPerRound {
+		took, tries, err := awaitLogin(ctx, time.Second, time.Minute, func() (answer, error) {
+			return o.try(ctx, i)
+		}, http.StatusServiceUnavailable, `"temporarily_unavailable"`)
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, fmt.Errorf("an owner: %w", err)
 		}
-		tries++
-		if _, err = a.tokens(); err == nil {
-			return time.Since(begun), tries, nil
+		again, err := o.logIn(ctx, i)
+		if err != nil {
+			return 0, 0, 0, err
 		}
-		if a.expect(http.StatusServiceUnavailable, `"temporarily_unavailable"`) != nil {
-			return 0, 0, err
-		}
-		if time.Since(begun) > time.Minute {
-			return 0, 0, fmt.Errorf("an owner could not log in within a minute: %w", err)
-		}
-		if err := sleep(ctx, time.Second); err != nil {
-			return 0, 0, err
-		}
+		slowest, cached, most = max(slowest, took), max(cached, again), max(most, tries)
 	}
+	return slowest, cached, most, nil
 }
 
 const (

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -136,12 +136,12 @@ func (r *refreshes) exchange(ctx context.Context) (limit reading, took []float64
 	if err != nil {
 		return limit, nil, err
 	}
-	for line := range strings.Lines(string(told.body)) {
-		nanoseconds, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-		if err != nil {
-			return limit, nil, fmt.Errorf("the storage: %w", err)
-		}
-		took = append(took, milliseconds(time.Duration(nanoseconds)))
+	var exchanges []time.Duration
+	if err := json.Unmarshal(told.body, &exchanges); err != nil {
+		return limit, nil, fmt.Errorf("the storage: %w", err)
+	}
+	for _, d := range exchanges {
+		took = append(took, milliseconds(d))
 	}
 	return limit, took, nil
 }

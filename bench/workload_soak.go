@@ -107,24 +107,24 @@ func takeSamples(ctx context.Context, granting, plain *server) (s samples, err e
 	if err := sleep(ctx, 5*time.Second); err != nil {
 		return s, err
 	}
-	if s.ours, err = takeSample(ctx, granting); err != nil {
-		return s, err
+	if s.ours, err = granting.sample(ctx); err == nil {
+		s.plain, err = plain.sample(ctx)
 	}
-	s.plain, err = takeSample(ctx, plain)
 	return s, err
 }
 
-func takeSample(ctx context.Context, s *server) (sample, error) {
+func (s *server) sample(ctx context.Context) (taken sample, err error) {
 	m, err := s.memory() // before the profiles, which collect garbage and take memory themselves
 	if err != nil {
-		return sample{}, err
+		return taken, err
 	}
-	goroutines, err := s.goroutines(ctx)
-	if err != nil {
-		return sample{}, err
+	taken.resident = m.now
+	if taken.goroutines, err = s.profile(ctx, "goroutine?debug=1", goroutineTotal); err != nil {
+		return taken, err
 	}
-	heap, err := s.liveHeap(ctx)
-	return sample{goroutines, heap, m.now}, err
+	bytes, err := s.profile(ctx, "heap?debug=1&gc=1", heapAlloc) // what a collection leaves
+	taken.heap = bytes / (1 << 20)
+	return taken, err
 }
 
 func growthFigures(before, after samples) []figure {

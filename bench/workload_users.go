@@ -118,33 +118,19 @@ func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, 
 	if err := os.Rename(path+".new", path); err != nil {
 		return nil, err
 	}
-	begun := time.Now()
-	c := newClient()
-	for {
-		a, err := c.post(ctx, s.url("/token"), login(fmt.Sprintf("user%d", million), thePassword), nil)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := a.tokens(); err == nil {
-			break
-		}
-		if err := a.expect(http.StatusBadRequest, `"invalid_grant"`); err != nil {
-			return nil, err
-		}
-		if time.Since(begun) > time.Minute {
-			return nil, fmt.Errorf("a user who was added to %d could not log in within a minute", million)
-		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, err
-		}
+	c, form := newClient(), login(fmt.Sprintf("user%d", million), thePassword)
+	took, _, err := awaitLogin(ctx, 50*time.Millisecond, time.Minute, func() (answer, error) {
+		return c.post(ctx, s.url("/token"), form, nil)
+	}, http.StatusBadRequest, `"invalid_grant"`)
+	if err != nil {
+		return nil, fmt.Errorf("a user who was added to %d: %w", million, err)
 	}
-	inForce := time.Since(begun)
 	if err := sleep(ctx, settling); err != nil {
 		return nil, err
 	}
 	m, err := s.memory()
 	return []figure{
-		measured("one more user: in force after", "s", inForce.Seconds()),
+		measured("one more user: in force after", "s", took.Seconds()),
 		measured("  resident after "+settling.String(), "MiB", m.now),
 		measured("  at most", "MiB", m.peak),
 	}, err
