@@ -1,13 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"context"
-	"fmt"
-	"os"
-	"os/exec"
-	"time"
-)
+import "fmt"
 
 // cores are where the processes of a speed workload run: one for what serves, another for what loads it. Then neither
 // takes time from the other, and a runtime that sees one core has as many threads in every server.
@@ -39,22 +32,4 @@ func chooseCores() cores {
 		}
 	}
 	return cores{anyCore, anyCore, "not pinned: " + err.Error()}
-}
-
-// output runs a program of the run on a core and returns what it prints. It is
-// interrupted when the context ends.
-func (b *bench) output(ctx context.Context, core int, input []byte, program string, args ...string) ([]byte, error) {
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.path(program), args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
-	err := onCore(core, cmd.Start)
-	if err == nil {
-		err = cmd.Wait()
-	}
-	if err != nil {
-		err = fmt.Errorf("the program %s: %w", program, err)
-	}
-	return output.Bytes(), err
 }

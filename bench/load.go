@@ -109,14 +109,6 @@ func (b *bench) background(ctx context.Context, p plan) (stop func() (outcome, e
 	}
 }
 
-// ask is a plan that gets a path again and again.
-func ask(s *server, path, contains string, workers uint64) plan {
-	return plan{
-		Method: http.MethodGet, URL: s.url(path), Workers: workers,
-		Expect: []expectation{{http.StatusOK, contains}},
-	}
-}
-
 // posting is a plan that sends a form, which may have placeholders.
 func posting(address string, form url.Values) plan {
 	return plan{

@@ -62,12 +62,6 @@ type workload struct {
 	measure func(context.Context, *bench) (findings, error)
 }
 
-// findings are what a workload has found out.
-type findings struct {
-	entries []entry // how fast each of several is, if it is about that
-	figures []figure
-}
-
 var workloads = []workload{
 	{"password", measurePassword},
 	{"bearer", measureBearer},
@@ -85,7 +79,7 @@ var workloads = []workload{
 func only(measure func(context.Context, *bench) ([]figure, error)) func(context.Context, *bench) (findings, error) {
 	return func(ctx context.Context, b *bench) (findings, error) {
 		figures, err := measure(ctx, b)
-		return findings{figures: figures}, err
+		return findings{Figures: figures}, err
 	}
 }
 

@@ -79,17 +79,22 @@ type report struct {
 }
 
 type section struct {
-	Name    string   `json:"name"`
-	Seconds float64  `json:"seconds"`
-	Entries []entry  `json:"entries,omitempty"`
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	findings
+	Refused string `json:"refused,omitempty"` // why there are none
+}
+
+// findings are what a workload has found out.
+type findings struct {
+	Entries []entry  `json:"entries,omitempty"` // how fast each of several is, if it is about that
 	Figures []figure `json:"figures,omitempty"`
-	Refused string   `json:"refused,omitempty"` // why there are none
 }
 
 // all are the figures, those of the entries too.
 func (f findings) all() []figure {
-	all := slices.Clone(f.figures)
-	for _, e := range f.entries {
+	all := slices.Clone(f.Figures)
+	for _, e := range f.Entries {
 		for _, figure := range e.figures() {
 			all = append(all, *figure)
 		}
@@ -103,14 +108,14 @@ func newReport(o options, m machine) *report {
 
 // add takes the figures of a workload, or none if anything went wrong: then they would be figures of something else.
 func (r *report) add(name string, found findings, err error, took time.Duration) {
-	s := section{Name: name, Seconds: math.Round(took.Seconds()), Entries: found.entries, Figures: found.figures}
+	s := section{Name: name, Seconds: math.Round(took.Seconds()), findings: found}
 	for _, f := range found.all() {
 		if err == nil && slices.ContainsFunc(f.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
 			err = fmt.Errorf("%s is no number: %v", f.Name, f.Values)
 		}
 	}
 	if err != nil {
-		s.Entries, s.Figures, s.Refused = nil, nil, err.Error()
+		s.findings, s.Refused = findings{}, err.Error()
 	}
 	r.Workloads = append(r.Workloads, s)
 }

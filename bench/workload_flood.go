@@ -45,9 +45,9 @@ func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
 
 // flood is what an attacker sends. The client is a public one, since only of such a client an address is counted, and
 // takes a turn at hashing.
-func flood(s *server, users uint64) plan {
+func flood(s *server) plan {
 	p := posting(s.url("/token"), publicLogin("browser", "user{user}", "wrong-{n}"))
-	p.Users, p.Workers = users, floodWorkers
+	p.Users, p.Workers = floodUsers, floodWorkers
 	p.Header["X-Forwarded-For"] = "{ip}"
 	p.Duration = 10 * time.Minute // it is stopped before
 	p.Expect = []expectation{
@@ -57,9 +57,16 @@ func flood(s *server, users uint64) plan {
 	return p
 }
 
+// hello is the other traffic.
+func hello(s *server, duration time.Duration) plan {
+	return plan{
+		Method: http.MethodGet, URL: s.url("/hello"), Workers: floodWorkers, Duration: duration,
+		Expect: []expectation{{http.StatusOK, "Hello, world"}},
+	}
+}
+
 func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
-	saturating := ask(s, "/hello", "Hello, world", floodWorkers)
-	saturating.Duration = b.slot
+	saturating := hello(s, b.slot)
 	all, err := b.offer(ctx, saturating)
 	if err != nil {
 		return nil, err
@@ -75,7 +82,7 @@ func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
 		return nil, err
 	}
 
-	stop := b.background(ctx, flood(s, floodUsers))
+	stop := b.background(ctx, flood(s))
 	defer stop() // of an error before; else it has ended
 	if err := sleep(ctx, 2*time.Second); err != nil {
 		return nil, err

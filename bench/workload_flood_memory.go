@@ -28,16 +28,14 @@ func measureFloodMemory(ctx context.Context, b *bench) ([]figure, error) {
 	ceiling /= 1 << 20
 
 	// 64 connections have their buffers without a flood too
-	warm := ask(s, "/hello", "Hello, world", floodWorkers)
-	warm.Duration = time.Second
-	if _, err := b.offer(ctx, warm); err != nil {
+	if _, err := b.offer(ctx, hello(s, time.Second)); err != nil {
 		return nil, err
 	}
 	before, err := s.memory()
 	if err != nil {
 		return nil, err
 	}
-	p := flood(s, floodUsers)
+	p := flood(s)
 	p.Duration = 2 * b.slot
 	flooding, err := b.offer(ctx, p)
 	if err != nil {

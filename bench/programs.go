@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // build compiles the programs that a run starts into its directory: a Caddy with the
@@ -54,4 +57,22 @@ func combined(cmd *exec.Cmd, what string) error {
 		return fmt.Errorf("%s: %w\n%s", what, err, output)
 	}
 	return nil
+}
+
+// output runs a program of the run on a core and returns what it prints. It is
+// interrupted when the context ends.
+func (b *bench) output(ctx context.Context, core int, input []byte, program string, args ...string) ([]byte, error) {
+	var output bytes.Buffer
+	cmd := exec.CommandContext(ctx, b.path(program), args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = time.Minute
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
+	err := onCore(core, cmd.Start)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		err = fmt.Errorf("the program %s: %w", program, err)
+	}
+	return output.Bytes(), err
 }
