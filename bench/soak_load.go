@@ -146,7 +146,7 @@ func (l *soakLoad) loginWrong(ctx context.Context) error {
 	return wrongly("a wrong login", err)
 }
 
-// forged has a token that nobody issued.
+// forged has a token that no server issued.
 func (l *soakLoad) forged(ctx context.Context) error {
 	a, err := l.client.get(ctx, l.server.url("/app"), map[string]string{
 		"Authorization": "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ1c2VyMCJ9." + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v2W3x4Y5z6a7b8c9d0e1f2g3h4i5j6k7l8m9n0o1p2qA",

@@ -26,7 +26,7 @@ var schemes = []scheme{
 
 // equalDistributions is for a file that mixes schemes and costs, where no single cost can be the one of unknown names.
 //
-// The method: every name has its cost, which anybody can measure by trying it again and again. A stranger who has a
+// The method: every name has its cost, which a stranger can measure by trying it again and again. One who has a
 // list of names can therefore compare the cost of one with the costs that occur, and learns nothing only if unknown
 // names have the same costs in the same proportions. So as many unknown names as there are known ones are tried, in
 // turns, each name once and each with a wrong password, and the two distributions of the time of an answer are compared

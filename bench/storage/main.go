@@ -39,7 +39,7 @@ func main() {
 	log.Fatal(http.ListenAndServe(*listen, nil))
 }
 
-// server has the storage, and how long the exchanges took that nobody was told of.
+// server has the storage, and how long the exchanges took since it was last asked.
 type server struct {
 	storage certmagic.Storage
 	prefix  string
