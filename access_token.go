@@ -12,6 +12,7 @@ import (
 	// Unlike encoding/json it refuses a claim that is there twice, at any depth, and tells "sub" from "SUB".
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
+	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -92,8 +93,8 @@ func parseAccessToken(payload []byte) (*accessToken, error) {
 	t := new(accessToken)
 	// What is encoded as it was signed has every claim once, by its exact name, and no other.
 	// It takes a third of the time of reading strictly what may have others.
-	encoded := borrowBuffer()
-	defer buffers.Put(encoded)
+	encoded := buffer.Borrow()
+	defer buffer.Return(encoded)
 	err := json.Unmarshal(payload, &t.accessClaims)
 	if err == nil {
 		err = t.encode(encoded)

@@ -12,6 +12,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
 func init() {
@@ -92,7 +97,7 @@ type BearerAuth struct {
 
 	app      *App
 	matchers caddyhttp.MatcherSets
-	open     openPaths
+	open     pathreading.OpenPaths
 	logger   *zap.Logger
 }
 
@@ -111,13 +116,13 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 		b.Server = defaultName
 	}
 	var err error
-	if b.Audience, err = resolvedList(caddy.NewReplacer(), "audience", b.Audience); err != nil {
+	if b.Audience, err = setting.ResolveList(caddy.NewReplacer(), "audience", b.Audience); err != nil {
 		return err
 	}
-	if b.Scopes, err = resolvedList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
+	if b.Scopes, err = setting.ResolveList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
 		return err
 	}
-	if b.open, err = parseOpenPaths(b.Open); err != nil {
+	if b.open, err = pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
 	b.warnOfPaths() // before the raw matchers are gone
@@ -149,10 +154,10 @@ func (b *BearerAuth) Validate() error {
 	if b.Audience != nil && len(b.Audience) == 0 {
 		return errors.New("audience: an empty list would refuse every token: leave it out for the server's own")
 	}
-	if err := validateScopes("scopes", b.Scopes); err != nil {
+	if err := oauth.ValidateScopes("scopes", b.Scopes); err != nil {
 		return err
 	}
-	if _, err := parseOpenPaths(b.Open); err != nil {
+	if _, err := pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
 	if err := validateUpgrades(b.Upgrade); err != nil {
@@ -214,13 +219,13 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 // needsCheck tells whether a request is to be checked. A refusal is for one of which there
 // is no telling.
 func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
-	if b.open.have(r.URL) {
+	if b.open.Have(r.URL) {
 		return false, nil, nil
 	}
 	if b.matchers == nil {
 		return true, nil, nil
 	}
-	if isPlainPath(r.URL) {
+	if pathreading.IsPlainPath(r.URL) {
 		matches, err := b.matchers.AnyMatchWithError(r)
 		return matches, nil, err
 	}
@@ -231,11 +236,11 @@ func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
 // request itself, where placeholders look for it too. The path as it is comes last, so that
 // what matchers leave behind, such as captures, is about that.
 func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, error) {
-	readings := readingsOf(r.URL)
+	readings := pathreading.ReadingsOf(r.URL)
 	matches := false
-	if readings.doubt == noDoubt {
+	if readings.Doubt == pathreading.NoDoubt {
 		var err error
-		if matches, err = b.matchesOneOf(r, readings.list[1:]); err != nil {
+		if matches, err = b.matchesOneOf(r, readings.List[1:]); err != nil {
 			return false, nil, err
 		}
 	}
@@ -245,20 +250,20 @@ func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, err
 		return false, nil, err
 	case matches || itself:
 		return true, nil, nil
-	case readings.doubt == dotSegment:
+	case readings.Doubt == pathreading.DotSegment:
 		return true, errBearerRequest("the path has a dot segment"), nil
-	case readings.doubt == ambiguous:
+	case readings.Doubt == pathreading.Ambiguous:
 		return true, errBearerRequest("the path is ambiguous"), nil
 	}
 	return false, nil, nil
 }
 
 // matchesOneOf puts readings in the place of the path, for as long as it asks.
-func (b *BearerAuth) matchesOneOf(r *http.Request, readings []reading) (bool, error) {
+func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Reading) (bool, error) {
 	path, raw, uri := r.URL.Path, r.URL.RawPath, r.RequestURI
 	defer func() { r.URL.Path, r.URL.RawPath, r.RequestURI = path, raw, uri }()
 	for _, reading := range readings {
-		r.URL.Path, r.URL.RawPath = reading.path, reading.raw
+		r.URL.Path, r.URL.RawPath = reading.Path, reading.Raw
 		r.RequestURI = r.URL.RequestURI()
 		if matches, err := b.matchers.AnyMatchWithError(r); matches || err != nil {
 			return matches, err
@@ -366,7 +371,7 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) 
 		zap.String("method", bounded(r.Method)),
 		zap.String("host", bounded(r.Host)),
 		zap.String("path", bounded(loggedPath(r))),
-		zap.Duration("duration", now().Sub(bearerStateOf(r).received)),
+		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
 		zap.Int("status", refusal.status),
 		zap.String("oauth_error", refusal.code),
 		zap.String("reason", refusal.reason),

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // bearerState is what the bearer checks of one request know of each other: a site may
@@ -42,7 +44,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 		return state
 	}
 	state := &bearerState{
-		received:      now(),
+		received:      clock.Now(),
 		authorization: r.Header["Authorization"],
 	}
 	state.checks = state.checked[:0]

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // checkedTokens remembers access tokens that were found good, so that a client that comes
@@ -25,8 +28,8 @@ type checkedTokens struct {
 // left of it with these.
 type checkedToken struct {
 	token    *accessToken
-	user     *User
-	client   *Client
+	user     *directory.User
+	client   *directory.Client
 	narrowed *accessToken // the token itself where nothing has changed
 	size     int          // in memory, in bytes
 	used     int64        // unix nanoseconds
@@ -56,7 +59,7 @@ func (c *checkedTokens) get(d tokenDigest) (checkedToken, bool) {
 	if !ok {
 		return checkedToken{}, false
 	}
-	t.used = now().UnixNano()
+	t.used = clock.Now().UnixNano()
 	return *t, true
 }
 
@@ -64,7 +67,7 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokens.Remove(d)
-	t.used = now().UnixNano()
+	t.used = clock.Now().UnixNano()
 	for c.tokens.Len() >= maxCheckedTokens || c.size+t.size > maxCheckedSize {
 		if _, oldest, any := c.tokens.GetOldest(); !any || time.Duration(t.used-oldest.used) < inUse {
 			return

@@ -9,16 +9,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
 // It has been checked before, and what never changes about it is remembered.
 func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
-	alice := User{Username: "alice", PasswordHash: speedHash}
-	users := func(list ...User) func(*testing.T, *Server, *accessToken) {
-		return func(t *testing.T, s *Server, _ *accessToken) { s.users.sources = []UserSource{inlineUsers(t, list...)} }
+	alice := directory.User{Username: "alice", PasswordHash: speedHash}
+	users := func(list ...directory.User) func(*testing.T, *Server, *accessToken) {
+		return func(t *testing.T, s *Server, _ *accessToken) { s.users = usersOf(t, list...) }
 	}
-	with := func(change func(*User)) User {
+	with := func(change func(*directory.User)) directory.User {
 		changed := alice
 		change(&changed)
 		return changed
@@ -30,10 +32,10 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 	}{
 		{"nothing changes", func(*testing.T, *Server, *accessToken) {}, ""},
 		{"the file is read anew, with the same user", users(alice), ""},
-		{"the user is gone", users(User{Username: "bob", PasswordHash: speedHash}), "its user is gone"},
-		{"the user is disabled", users(with(func(u *User) { u.Disabled = true })), "its user is disabled"},
-		{"the user has another password", users(with(func(u *User) { u.PasswordHash = testHash })), "its user has another password now"},
-		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients.sources = nil }, "its client is gone"},
+		{"the user is gone", users(directory.User{Username: "bob", PasswordHash: speedHash}), "its user is gone"},
+		{"the user is disabled", users(with(func(u *directory.User) { u.Disabled = true })), "its user is disabled"},
+		{"the user has another password", users(with(func(u *directory.User) { u.PasswordHash = testHash })), "its user has another password now"},
+		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients = directory.NewClientDirectory(nil) }, "its client is gone"},
 		{"the session is revoked", func(t *testing.T, s *Server, token *accessToken) {
 			if err := s.sessions.Store.Revoke(t.Context(), token.session); err != nil {
 				t.Fatal(err)
@@ -62,7 +64,7 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			site := newSpeedSite(t, "HS256")
 			server := site.endpoint.server
-			server.users.sources = []UserSource{inlineUsers(t, alice)}
+			server.users = usersOf(t, alice)
 			raw := site.login(t).AccessToken
 			var first *accessToken
 			for range 2 {
@@ -90,10 +92,10 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 func TestARenamedUserHasTheNewNameInATokenThatWasChecked(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	server := site.endpoint.server
-	server.users.sources = []UserSource{inlineUsers(t, User{ID: "1", Username: "alice", PasswordHash: speedHash})}
+	server.users = usersOf(t, directory.User{ID: "1", Username: "alice", PasswordHash: speedHash})
 	raw := site.login(t).AccessToken
 	for _, name := range []string{"alice", "al", "alice", "ally"} {
-		server.users.sources = []UserSource{inlineUsers(t, User{ID: "1", Username: name, PasswordHash: speedHash})}
+		server.users = usersOf(t, directory.User{ID: "1", Username: name, PasswordHash: speedHash})
 		for range 2 {
 			token, err := server.checkAccessToken(t.Context(), raw)
 			if err != nil {
@@ -204,11 +206,11 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 			site := newSpeedSite(t, "HS256")
 			sites = append(sites, site)
 			server, checked := site.endpoint.server, site.keys().checked
-			alice := User{Username: "alice", PasswordHash: speedHash}
+			alice := directory.User{Username: "alice", PasswordHash: speedHash}
 			if test.own != "" {
 				alice.Claims = map[string]json.RawMessage{"own": json.RawMessage(test.own)}
 			}
-			server.users.sources = []UserSource{inlineUsers(t, alice)}
+			server.users = usersOf(t, alice)
 			raws := make([]string, 100)
 			for i := range raws {
 				raws[i] = site.login(t).AccessToken
@@ -236,16 +238,26 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-func inlineUsers(t *testing.T, list ...User) UserSource {
+// usersOf is a directory of these users.
+func usersOf(t *testing.T, users ...directory.User) *directory.UserDirectory {
+	t.Helper()
+	d, err := directory.NewUserDirectory([]directory.UserSource{inlineUsers(t, users...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func inlineUsers(t *testing.T, list ...directory.User) directory.UserSource {
 	source := &InlineUsers{Users: list}
-	if err := source.Open(SourceOptions{}); err != nil {
+	if err := source.Open(directory.SourceOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return source
 }
 
 func setClock(t *testing.T, at time.Time) {
-	before := now
-	t.Cleanup(func() { now = before })
-	now = func() time.Time { return at }
+	before := clock.Now
+	t.Cleanup(func() { clock.Now = before })
+	clock.Now = func() time.Time { return at }
 }

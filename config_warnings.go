@@ -9,6 +9,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // configWarnings says what a config leaves open, or closes, though its operator hardly
@@ -115,13 +118,13 @@ func (w *configWarnings) ofScopes(b *BearerAuth, p placement, server *Server) {
 		return
 	}
 	clients := 0
-	for _, source := range server.clients.sources {
+	for _, source := range server.clients.All() {
 		for client := range source.All() {
 			if !server.mayLogIn(client) {
 				continue
 			}
 			clients++
-			if len(intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
+			if len(oauth.Intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
 				return
 			}
 		}
@@ -135,8 +138,8 @@ func (w *configWarnings) ofScopes(b *BearerAuth, p placement, server *Server) {
 }
 
 // mayLogIn tells whether the client can get a first token.
-func (s *Server) mayLogIn(client *Client) bool {
-	return s.grants[grantTypePassword] != nil && client.mayUse(grantTypePassword)
+func (s *Server) mayLogIn(client *directory.Client) bool {
+	return s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword)
 }
 
 // ofClaims is about claims that no token has, so that the app never gets the header.
@@ -148,7 +151,7 @@ func (w *configWarnings) ofClaims(b *BearerAuth, p placement, server *Server) {
 		}
 	}
 	similar := make(map[string]string)
-	for _, source := range server.users.sources {
+	for _, source := range server.users.All() {
 		if len(wanted) == 0 {
 			return
 		}
@@ -167,7 +170,7 @@ func (w *configWarnings) ofClaims(b *BearerAuth, p placement, server *Server) {
 		advice := "no user has it now: give it to users, or correct its name"
 		if name := cmp.Or(meantClaims[strings.ToLower(claim)], similar[claim]); name != "" && name != claim {
 			advice = "write " + name + " in its place, if that is meant"
-		} else if slices.Contains(reservedClaims, claim) {
+		} else if directory.IsReservedClaim(claim) {
 			advice = "users cannot have it: take it out, or correct its name"
 		}
 		w.warn("copy_claims names a claim that no token has", p.where()+", "+claim,
@@ -183,15 +186,15 @@ func (s *Server) writesClaim(name string) bool {
 	case "iss":
 		return s.Issuer != ""
 	case "aud":
-		return len(s.Audience) > 0 || s.anyClient(func(c *Client) bool { return len(c.Audience) > 0 })
+		return len(s.Audience) > 0 || s.anyClient(func(c *directory.Client) bool { return len(c.Audience) > 0 })
 	case "scope":
-		return len(s.Scopes) > 0 || s.anyClient(func(c *Client) bool { return len(c.Scopes) > 0 })
+		return len(s.Scopes) > 0 || s.anyClient(func(c *directory.Client) bool { return len(c.Scopes) > 0 })
 	}
 	return false
 }
 
-func (s *Server) anyClient(is func(*Client) bool) bool {
-	for _, source := range s.clients.sources {
+func (s *Server) anyClient(is func(*directory.Client) bool) bool {
+	for _, source := range s.clients.All() {
 		for client := range source.All() {
 			if is(client) {
 				return true
@@ -226,7 +229,7 @@ func (w *configWarnings) ofAudiences(name string, server *Server) {
 		return
 	}
 	first := make(map[string]string) // client by audience
-	for _, source := range server.clients.sources {
+	for _, source := range server.clients.All() {
 		for client := range source.All() {
 			for _, a := range client.Introspect {
 				asked[a] = true

@@ -2,16 +2,17 @@ package caddygrant
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
 
-	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // This file is the one way of every password and every client secret: count the attempt,
@@ -32,19 +33,22 @@ type credential struct {
 
 // authenticateUser checks the username and password of a request. Unknown and disabled
 // users cost the same and get the same answer as a wrong password.
-func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*User, error) {
+func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*directory.User, error) {
 	username := req.params.Get("username")
-	user, duplicate := s.users.byUsername(username)
+	user, err := s.users.ByUsername(ctx, username)
+	duplicate, isDuplicate := errors.AsType[directory.DuplicateSubject](err)
+	if err != nil && !isDuplicate {
+		return nil, oauth.SourceUnavailable(err)
+	}
 	req.user = user
 
 	var hash password.Hash
 	if user != nil {
-		var err error
 		if hash, err = password.Parse(user.PasswordHash, s.AllowWeakHashes); err != nil {
 			return nil, fmt.Errorf("parsing a password hash that was accepted before: %w", err)
 		}
 	} else {
-		hash = password.Decoy(keys.decoy, "user:"+username, s.users.hashes()...)
+		hash = password.Decoy(keys.decoy, "user:"+username, s.users.Hashes()...)
 	}
 	result, err := s.check(ctx, req, credential{
 		kind: kindUser, name: username, hash: hash, plaintext: req.params.Get("password"),
@@ -58,16 +62,16 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 	switch {
 	case err != nil:
 		return nil, err
-	case duplicate != nil:
-		refusal := errInvalidGrant("duplicate_subject")
-		refusal.remedy = duplicate.Error()
+	case isDuplicate:
+		refusal := oauth.InvalidGrant("duplicate_subject")
+		refusal.Remedy = duplicate.Error()
 		return nil, refusal
 	case user == nil:
-		return nil, errInvalidGrant("unknown_user")
+		return nil, oauth.InvalidGrant("unknown_user")
 	case user.Disabled && (result.Matches || req.repeated): // which says no more than that it was refused before
-		return nil, errInvalidGrant("user_disabled")
+		return nil, oauth.InvalidGrant("user_disabled")
 	case !result.Matches:
-		return nil, errInvalidGrant("wrong_password")
+		return nil, oauth.InvalidGrant("wrong_password")
 	}
 	return user, nil
 }
@@ -89,9 +93,12 @@ func userSource(req *tokenRequest) throttle.Source {
 // clients cost what the known ones do: a header that has two readings is compared with two
 // clients, whether there are any. It is one attempt, of the id that RFC 6749 reads in it. A
 // client has no ceiling of its own, or a stranger could close it for all its users.
-func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented presentedClient) (string, error) {
-	id, secret := presented.readings[0].id, presented.readings[0].secret
-	client := s.clients.byID(id)
+func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented wire.PresentedClient) (string, error) {
+	id, secret := presented.Readings[0].ID, presented.Readings[0].Secret
+	client, err := s.clients.ByID(ctx, id)
+	if err != nil {
+		return "", oauth.SourceUnavailable(err)
+	}
 	hash, known := s.clientHash(keys, id, client)
 	c := credential{
 		kind: kindClient, name: id, hash: hash, plaintext: secret,
@@ -103,14 +110,16 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 			SkipAccount: true,
 		},
 	}
-	var orClient *Client
-	if presented.n == 2 {
-		or := presented.readings[1]
-		orClient = s.clients.byID(or.id)
-		orHash, orKnown := s.clientHash(keys, or.id, orClient)
-		c.or = &password.Attempt{Kind: kindClient, Name: or.id, Hash: orHash, Password: or.secret, Keep: orKnown}
+	var orClient *directory.Client
+	if len(presented.All()) == 2 {
+		or := presented.Readings[1]
+		if orClient, err = s.clients.ByID(ctx, or.ID); err != nil {
+			return "", oauth.SourceUnavailable(err)
+		}
+		orHash, orKnown := s.clientHash(keys, or.ID, orClient)
+		c.or = &password.Attempt{Kind: kindClient, Name: or.ID, Hash: orHash, Password: or.Secret, Keep: orKnown}
 		c.usable = known || orKnown // of two readings a decoy's matches nothing
-		c.attempt.Secret = throttle.Join(secret, or.id, or.secret)
+		c.attempt.Secret = throttle.Join(secret, or.ID, or.Secret)
 	}
 	result, err := s.check(ctx, req, c)
 	if result.Or || client == nil {
@@ -132,11 +141,11 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 
 // clientHash is what a secret is compared with for an id: the hash of the client with that
 // id, or a decoy where it has none.
-func (s *Server) clientHash(keys *keySet, id string, client *Client) (hash password.Hash, known bool) {
+func (s *Server) clientHash(keys *keySet, id string, client *directory.Client) (hash password.Hash, known bool) {
 	if client != nil && !client.Public {
-		return client.hash, true
+		return client.CheckHash(), true
 	}
-	return password.Decoy(keys.decoy, "client:"+id, s.clients.hashes()...), false
+	return password.Decoy(keys.decoy, "client:"+id, s.clients.Hashes()...), false
 }
 
 // check says whether a credential matches, unless there were too many failures before or
@@ -155,7 +164,7 @@ func (s *Server) check(ctx context.Context, req *tokenRequest, c credential) (pa
 	switch {
 	case settlement == throttle.Settled:
 		observeCheck(c, result)
-		return result, refused.orNil()
+		return result, refused.OrNil()
 	case settlement == throttle.Repeated:
 		return password.Result{}, repeated(req, c, refused)
 	case refused != nil:
@@ -189,7 +198,7 @@ func (s *Server) hash(ctx context.Context, req *tokenRequest, c credential, atte
 		return result, nil
 	}
 	reserved.Fail()
-	return result, answerAsStranger(reserved.AsStranger()).orNil()
+	return result, answerAsStranger(reserved.AsStranger()).OrNil()
 }
 
 // fingerprints are that of an attempt and, where it has two readings, that of the first one
@@ -204,10 +213,10 @@ func (s *Server) fingerprints(attempt password.Attempt) (whole, first throttle.F
 }
 
 // repeated is for a credential that was wrong a moment ago.
-func repeated(req *tokenRequest, c credential, refused *oauthError) error {
+func repeated(req *tokenRequest, c credential, refused *oauth.Error) error {
 	passwordChecks.WithLabelValues(c.kind, checkRepeated).Inc()
 	req.repeated = true
-	return refused.orNil()
+	return refused.OrNil()
 }
 
 // checkFailed says why there is no result.
@@ -215,16 +224,16 @@ func checkFailed(ctx context.Context, c credential, err error) error {
 	switch {
 	case errors.Is(err, password.ErrBusy):
 		passwordChecks.WithLabelValues(c.kind, checkShed).Inc()
-		return errBusy()
+		return oauth.Busy()
 	case ctx.Err() != nil:
 		passwordChecks.WithLabelValues(c.kind, checkGone).Inc()
-		return errGone()
+		return oauth.Gone()
 	}
 	return err
 }
 
 // endUserIP is the address that a client names as its user's, if it may and does.
-func (c *Client) endUserIP(header http.Header) netip.Addr {
+func endUserIP(c *directory.Client, header http.Header) netip.Addr {
 	values := header.Values(c.EndUserIP)
 	if c.EndUserIP == "" || len(values) != 1 {
 		return netip.Addr{}
@@ -233,40 +242,16 @@ func (c *Client) endUserIP(header http.Header) netip.Addr {
 	return ip.Unmap().WithZone("")
 }
 
-// network is whose turn it is at hashing: an IPv4 address, or the /64 of an IPv6 address,
-// within which a host can have as many addresses as it likes.
-func (req *tokenRequest) network() string {
-	ip := req.endUserIP
-	if !ip.IsValid() {
-		var err error
-		if ip, err = netip.ParseAddr(req.address); err != nil {
-			return req.address
-		}
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String()
-	}
-	prefix, err := ip.Prefix(64)
-	if err != nil {
-		return ip.String()
-	}
-	return prefix.String()
-}
-
 // hashMemory is the most memory that one comparison takes, in bytes.
 func (s *Server) hashMemory() uint64 {
 	var most uint64
-	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
+	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
 		for params := range mix.All() {
 			most = max(most, params.Memory())
 		}
 	}
 	return most
 }
-
-// secretDigestKey is the key under which plaintext client secrets are compared. It is new
-// in every process, so the digests in its memory are of no use elsewhere.
-var secretDigestKey = mac.NewKey(sha256.New, randomBytes(32))
 
 const (
 	kindUser   = "user"

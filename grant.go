@@ -2,6 +2,9 @@ package caddygrant
 
 import (
 	"context"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // grant is one way to get tokens. The server does what all grants have in common before
@@ -17,12 +20,10 @@ type grant interface {
 
 // authorization is what a grant found: for whom to mint tokens, and for which scopes.
 type authorization struct {
-	user    *User
+	user    *directory.User
 	scopes  []string      // of the access token
 	session *tokenSession // that goes on; nil where one begins
 }
 
-const (
-	grantTypePassword     = "password"
-	grantTypeRefreshToken = "refresh_token"
-)
+// grantTypes are all that there are.
+var grantTypes = []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken}

@@ -21,7 +21,7 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *keySet, req *tokenR
 	if scopes == nil {
 		scopes = g.server.defaultScopes(req.client)
 	}
-	granted, err := user.narrow(scopes)
+	granted, err := user.Narrow(scopes)
 	if err != nil {
 		return nil, err
 	}

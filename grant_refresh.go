@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -25,19 +27,22 @@ func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
 	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
-		return nil, errInvalidRefreshToken("refresh_token_malformed")
+		return nil, oauth.InvalidRefreshToken("refresh_token_malformed")
 	}
 	if token.ClientID != req.client.ID {
-		return nil, errInvalidRefreshToken("refresh_token_of_another_client")
+		return nil, oauth.InvalidRefreshToken("refresh_token_of_another_client")
 	}
 	req.sessionID = token.SessionID
 	if token.expired() {
-		return nil, errInvalidRefreshToken("refresh_token_expired")
+		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
-	user, err := g.server.tokenUser(keys, token.UserID, token.CredentialVersion)
+	user, err := g.server.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
+	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+		return nil, oauth.SourceUnavailable(err)
+	}
 	if err != nil {
 		req.formerUser = token.UserID
-		return nil, errInvalidRefreshToken("user_changed")
+		return nil, oauth.InvalidRefreshToken("user_changed")
 	}
 	req.user = user
 	grace := time.Duration(g.server.RefreshGrace)
@@ -71,39 +76,39 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRe
 // them now. They never go beyond the login's. What the login asked for, and did not get
 // since the user may not have it, is left out once more: many clients send the scopes of
 // their configuration with every request.
-func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *User) ([]string, error) {
+func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := intersect(granted, g.server.allowedScopes(req.client))
+		scopes := oauth.Intersect(granted, g.server.allowedScopes(req.client))
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, errInvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").of(g.server.allowedScopes(req.client))
+			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.allowedScopes(req.client))
 		}
-		return user.narrow(scopes)
+		return user.Narrow(scopes)
 	}
 	refused := strings.Fields(token.RefusedScope)
 	for _, scope := range req.scopes {
 		if !slices.Contains(granted, scope) && !slices.Contains(refused, scope) {
-			return nil, errInvalidScope("scope_not_granted", "a scope goes beyond what was granted at login").of(granted)
+			return nil, oauth.InvalidScope("scope_not_granted", "a scope goes beyond what was granted at login").Of(granted)
 		}
 	}
-	scopes := intersect(req.scopes, granted)
+	scopes := oauth.Intersect(req.scopes, granted)
 	if len(scopes) == 0 && len(req.scopes) > 0 {
-		return nil, errInvalidScope("scope_not_users", "this user may not have any of these scopes").of(granted)
+		return nil, oauth.InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(granted)
 	}
-	return user.narrow(scopes)
+	return user.Narrow(scopes)
 }
 
 // refreshable are the scopes that a refresh without a scope grants now.
-func (s *Server) refreshable(token *refreshToken, user *User, client *Client) []string {
-	return user.allowed(intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
+func (s *Server) refreshable(token *refreshToken, user *directory.User, client *directory.Client) []string {
+	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
 }
 
 // refuse answers where the session does not go on. A token that was used before was
 // stolen, from the client or by it, and nobody can tell which: the session ends.
 func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause error) error {
-	var refusal *oauthError
+	var refusal *oauth.Error
 	if refused, ok := refusedWrite(cause); ok {
-		return errTooManySessions(refused)
+		return oauth.TooManySessions(string(refused.Limit), refused.RetryAfter)
 	}
 	end := g.server.sessions.End
 	switch {
@@ -117,20 +122,20 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 				return errStorage(ctx, err)
 			}
 		}
-		return errInvalidRefreshToken("session_revoked")
+		return oauth.InvalidRefreshToken("session_revoked")
 	case errors.Is(cause, session.ErrOver):
-		return errInvalidRefreshToken("session_over")
+		return oauth.InvalidRefreshToken("session_over")
 	case errors.Is(cause, session.ErrReused):
 		refreshReuse.WithLabelValues(g.server.Name).Inc()
-		refusal = errInvalidRefreshToken("refresh_token_reused")
+		refusal = oauth.InvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)
-		refusal = errInvalidRefreshToken("session_rolled_back")
-		refusal.remedy = "the storage has lost the latest state of this session; its user logs in again"
+		refusal = oauth.InvalidRefreshToken("session_rolled_back")
+		refusal.Remedy = "the storage has lost the latest state of this session; its user logs in again"
 	case errors.Is(cause, session.ErrDamaged):
 		end = g.endLost(token)
-		refusal = errInvalidRefreshToken("session_damaged")
-		refusal.remedy = "the storage has damaged the record of this session; its user logs in again"
+		refusal = oauth.InvalidRefreshToken("session_damaged")
+		refusal.Remedy = "the storage has damaged the record of this session; its user logs in again"
 	default:
 		return cause
 	}
@@ -139,9 +144,9 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 		return errStorage(ctx, err)
 	}
 	if later {
-		refusal.limit = string(throttle.LimitRevocations)
+		refusal.Limit = string(throttle.LimitRevocations)
 	}
-	refusal.alarm = true
+	refusal.Alarm = true
 	return refusal
 }
 

@@ -6,12 +6,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
@@ -83,26 +87,26 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, req *tokenReque
 	if i >= 0 {
 		req.endpoint = h.routes.each[i].endpoint
 	}
-	if !h.AllowHTTP && !isSecure(r) {
-		return h.refuse(w, r, req, errNotSecure())
+	if !h.AllowHTTP && !wire.IsSecure(r, fromTrustedProxy(r)) {
+		return h.refuse(w, r, req, oauth.NotSecure())
 	}
 	if i < 0 {
-		return h.refuse(w, r, req, errNoEndpoint())
+		return h.refuse(w, r, req, oauth.NoEndpoint())
 	}
 	route := h.routes.each[i]
-	flooded := route.takesCredentials() && tooManyParameters(r.URL.RawQuery)
-	leaked := route.takesCredentials() && !flooded && queryHas(r.URL.RawQuery, credentialParameters...)
+	flooded := route.takesCredentials() && wire.TooManyParameters(r.URL.RawQuery)
+	leaked := route.takesCredentials() && !flooded && wire.QueryHas(r.URL.RawQuery, wire.CredentialParameters...)
 	switch {
 	case !slices.Contains(route.methods, r.Method):
-		return h.refuse(w, r, req, errMethod(route.methods, leaked))
-	case route.takesCredentials() && isEarly(r):
-		return h.refuse(w, r, req, errTooEarly())
+		return h.refuse(w, r, req, oauth.MethodNotAllowed(route.methods, leaked))
+	case route.takesCredentials() && wire.IsEarly(r):
+		return h.refuse(w, r, req, oauth.TooEarly())
 	case leaked:
-		return h.refuse(w, r, req, errCredentialsInQuery())
+		return h.refuse(w, r, req, oauth.CredentialsInQuery())
 	case flooded:
-		return h.refuse(w, r, req, errTooManyParameters())
-	case req.page == crossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
-		return h.refuse(w, r, req, errCrossSite())
+		return h.refuse(w, r, req, oauth.TooManyParameters())
+	case req.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
+		return h.refuse(w, r, req, oauth.CrossSite())
 	}
 	return route.serve(h, w, r, req)
 }
@@ -124,42 +128,42 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenR
 			zap.String("scope", response.Scope),
 			zap.String("token_id", response.tokenID))...)
 	}
-	return writeJSON(w, http.StatusOK, response)
+	return wire.WriteJSON(w, http.StatusOK, response)
 }
 
 // serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
 func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	keys := h.server.keys.current(r.Context())
 	if keys == nil {
-		return h.refuse(w, r, req, errNoKeys())
+		return h.refuse(w, r, req, oauth.NoKeys())
 	}
-	return writeCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
+	return wire.WriteCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
 }
 
 // refuse answers with an error and writes the one log line of a refusal: info where the
 // client caused it, warn where that may be a theft, error where the server did.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenRequest, err error) error {
-	refusal, ok := errors.AsType[*oauthError](err)
+	refusal, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
-		refusal = errServer(err)
+		refusal = oauth.ServerError(err)
 	}
-	if refusal.code == codeInvalidClient && req.awaitsChallenge() {
-		refusal = refusal.challenged()
+	if refusal.Code == oauth.CodeInvalidClient && req.awaitsChallenge() {
+		refusal = refusal.Challenged()
 	}
-	req.outcome = refusal.code
-	if refusal.limit != "" && refusal.status == http.StatusTooManyRequests {
-		throttled.WithLabelValues(h.server.Name, refusal.limit).Inc()
+	req.outcome = refusal.Code
+	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
+		throttled.WithLabelValues(h.server.Name, refusal.Limit).Inc()
 	}
-	addLogField(r, zap.String("oauth_error", refusal.code))
+	addLogField(r, zap.String("oauth_error", refusal.Code))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		addLogField(r, zap.String("grant_type", grantType))
 	}
 
 	level := zapcore.InfoLevel
 	switch {
-	case refusal.ours:
+	case refusal.Ours:
 		level = zapcore.ErrorLevel
-	case refusal.alarm:
+	case refusal.Alarm:
 		level = zapcore.WarnLevel
 	}
 	line := func() func(...zap.Field) {
@@ -168,34 +172,34 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 			return func(...zap.Field) {}
 		}
 		fields := append(h.facts(req),
-			zap.Int("status", refusal.status),
-			zap.String("oauth_error", refusal.code),
-			zap.String("reason", refusal.reason))
-		if refusal.scopeAllowed != nil {
-			fields = append(fields, zap.String("scope_allowed", strings.Join(refusal.scopeAllowed, " ")))
+			zap.Int("status", refusal.Status),
+			zap.String("oauth_error", refusal.Code),
+			zap.String("reason", refusal.Reason))
+		if refusal.ScopeAllowed != nil {
+			fields = append(fields, zap.String("scope_allowed", strings.Join(refusal.ScopeAllowed, " ")))
 		}
-		if refusal.limit != "" {
-			fields = append(fields, zap.String("limit", refusal.limit))
+		if refusal.Limit != "" {
+			fields = append(fields, zap.String("limit", refusal.Limit))
 		}
 		if req.repeated {
 			fields = append(fields, zap.Bool("repeated", true))
 		}
-		if req.page != sameSite {
+		if req.page != wire.SameSite {
 			fields = append(fields, zap.Bool("cross_site", true))
 		}
-		if refusal.remedy != "" {
-			fields = append(fields, zap.String("remedy", refusal.remedy))
+		if refusal.Remedy != "" {
+			fields = append(fields, zap.String("remedy", refusal.Remedy))
 		}
-		if refusal.cause != nil {
-			fields = append(fields, zap.Error(refusal.cause))
+		if refusal.Cause != nil {
+			fields = append(fields, zap.Error(refusal.Cause))
 		}
 		if username := req.params.Get("username"); username != "" && h.LogUsernames {
-			fields = append(fields, zap.String("username", username[:min(len(username), maxNameLength)]))
+			fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
 		}
 		return func(more ...zap.Field) { entry.Write(append(fields, more...)...) }
 	}
-	if refusal.seldom {
-		h.server.throttle.seldom.write(refusal.limit, line)
+	if refusal.Seldom {
+		h.server.throttle.seldom.write(refusal.Limit, line)
 	} else {
 		line()()
 	}
@@ -203,7 +207,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, req *tokenReque
 		// else the server would wait for the body before it sends the answer
 		w.Header().Set("Connection", "close")
 	}
-	return refusal.write(w, h.server.Name)
+	return wire.WriteError(w, h.server.Name, refusal)
 }
 
 // facts are the log fields that success and refusal share. A client or user appears only
@@ -214,7 +218,7 @@ func (h *Handler) facts(req *tokenRequest) []zap.Field {
 		zap.String("server", h.server.Name),
 		zap.String("endpoint", req.endpoint),
 		zap.String("client_ip", req.address),
-		zap.Duration("duration", now().Sub(req.received)))
+		zap.Duration("duration", clock.Now().Sub(req.received)))
 	if grantType := h.knownGrantType(req); grantType != "" {
 		fields = append(fields, zap.String("grant_type", grantType))
 	}
@@ -246,9 +250,6 @@ func (h *Handler) knownGrantType(req *tokenRequest) string {
 	}
 	return ""
 }
-
-// now is the clock; tests replace it.
-var now = time.Now
 
 // names of endpoints, for metrics
 const (

@@ -12,7 +12,9 @@ import (
 
 	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // introspection is the body of an introspection response (RFC 7662 §2.2).
@@ -20,6 +22,14 @@ type introspection map[string]any
 
 // inactive is all that is said of a token that is not good, or not for this client to see.
 func inactive() introspection { return introspection{"active": false} }
+
+// inactiveUnless is for a token that is refused, unless a source cannot tell.
+func inactiveUnless(err error) (introspection, error) {
+	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+		return nil, oauth.SourceUnavailable(err)
+	}
+	return inactive(), nil
+}
 
 // serveIntrospect answers an introspection request (RFC 7662 §2.1).
 func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
@@ -30,7 +40,7 @@ func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *t
 	if err != nil {
 		return h.refuse(w, r, req, err)
 	}
-	return writeJSON(w, http.StatusOK, response)
+	return wire.WriteJSON(w, http.StatusOK, response)
 }
 
 // introspect says what a token is worth now, by what storage has and not by this node's
@@ -41,11 +51,11 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 		return nil, err
 	}
 	if req.client.Public {
-		return nil, errInvalidClient("public_client_introspects")
+		return nil, oauth.InvalidClient("public_client_introspects")
 	}
 	raw := req.params.Get("token")
 	if raw == "" {
-		return nil, errMissingParameter("token")
+		return nil, oauth.MissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
 		return s.introspectRefreshToken(ctx, keys, req, refresh)
@@ -60,9 +70,9 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *t
 	if err != nil || s.checkTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, client, err := s.checkParties(keys, token, nil)
+	user, client, err := s.checkParties(ctx, keys, token, nil)
 	if err != nil {
-		return inactive(), nil
+		return inactiveUnless(err)
 	}
 	token = s.narrowed(token, user, client)
 	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
@@ -114,9 +124,9 @@ func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *
 	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
 		return inactive(), nil
 	}
-	user, err := s.tokenUser(keys, token.UserID, token.CredentialVersion)
+	user, err := s.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
 	if err != nil {
-		return inactive(), nil
+		return inactiveUnless(err)
 	}
 	_, err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
 	switch {

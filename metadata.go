@@ -5,6 +5,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // metadata describes the server to clients (RFC 8414 §2). Only what works is in it.
@@ -28,10 +31,10 @@ type metadata struct {
 func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
 	keys := h.server.keys.current(r.Context())
 	if keys == nil {
-		return h.refuse(w, r, req, errNoKeys())
+		return h.refuse(w, r, req, oauth.NoKeys())
 	}
 	endpoint := issuerOrigin(h.server.Issuer) + h.Path
-	secret, none := h.server.clients.authMethods()
+	secret, none := h.server.clients.AuthMethods()
 	m := metadata{
 		Issuer:                h.server.Issuer,
 		TokenEndpoint:         endpoint,
@@ -48,7 +51,7 @@ func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tok
 	if keys.ring.Public() {
 		m.JWKSURI = endpoint + jwksPath
 	}
-	return writeCacheable(w, "application/json", m)
+	return wire.WriteCacheable(w, "application/json", m)
 }
 
 // issuerOrigin is the issuer without its path.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -135,7 +136,7 @@ func (s *Server) startMetrics() {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
-	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
+	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
 		for params := range mix.All() {
 			if !params.Cheap() {
 				hashDuration.WithLabelValues(string(params.Scheme))
@@ -245,22 +246,22 @@ func forgetFile(key fileKey) {
 
 // endpointOutcomes are how requests usually end, apart from grants.
 var endpointOutcomes = map[string][]string{
-	endpointToken:      {codeInvalidRequest, codeUnsupportedGrantType},
-	endpointRevoke:     {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeTemporarilyUnavailable, codeServerError},
-	endpointIntrospect: {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeTemporarilyUnavailable, codeServerError},
-	endpointJWKS:       {outcomeSuccess, codeInvalidRequest, codeTemporarilyUnavailable},
-	endpointMetadata:   {outcomeSuccess, codeInvalidRequest},
-	endpointNone:       {codeInvalidRequest},
+	endpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
+	endpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	endpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	endpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
+	endpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
+	endpointNone:       {oauth.CodeInvalidRequest},
 }
 
 // grantOutcomes are how token requests of a grant end.
 var grantOutcomes = []string{
-	outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeInvalidScope,
-	codeUnauthorizedClient, codeTemporarilyUnavailable, codeServerError,
+	outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeInvalidScope,
+	oauth.CodeUnauthorizedClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError,
 }
 
 var bearerOutcomes = []string{
-	outcomeSuccess, outcomeAnonymous, outcomeNone, codeInvalidRequest, codeInvalidToken, codeInsufficientScope, outcomeUnavailable,
+	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
 }
 
 var throttleLimits = []throttle.Limit{

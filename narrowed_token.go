@@ -3,15 +3,18 @@ package caddygrant
 import (
 	"reflect"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // narrowed is what is left of a token with its user and its client as they are now: a scope
 // or an audience that was taken away since is not in it, a claim of the user's own has
 // today's value, and so has the username, which may belong to another user since. Nothing
 // is added that the token lacks. Where nothing has changed it is the token itself.
-func (s *Server) narrowed(token *accessToken, user *User, client *Client) *accessToken {
-	scopes := user.allowed(intersect(token.scopes, s.allowedScopes(client)))
-	audience := intersect(token.Audience, s.audience(client))
+func (s *Server) narrowed(token *accessToken, user *directory.User, client *directory.Client) *accessToken {
+	scopes := user.Allowed(oauth.Intersect(token.scopes, s.allowedScopes(client)))
+	audience := oauth.Intersect(token.Audience, s.audience(client))
 	others, same := token.othersOf(user)
 	if same && len(scopes) == len(token.scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
 		return token
@@ -25,7 +28,7 @@ func (s *Server) narrowed(token *accessToken, user *User, client *Client) *acces
 }
 
 // audience is what the client's access tokens name.
-func (s *Server) audience(client *Client) []string {
+func (s *Server) audience(client *directory.Client) []string {
 	if client.Audience != nil {
 		return client.Audience
 	}
@@ -35,10 +38,10 @@ func (s *Server) audience(client *Client) []string {
 // othersOf are the claims of the user's own that the token has, with their values of now.
 // What it has beyond these is dropped: the user had it once, or never, and whoever shares
 // an HMAC secret with us made it up. It tells whether they are just the token's.
-func (t *accessToken) othersOf(user *User) (others map[string]any, same bool) {
+func (t *accessToken) othersOf(user *directory.User) (others map[string]any, same bool) {
 	same = true
 	for name, before := range t.others {
-		now, has := user.claim(name)
+		now, has := userClaim(user, name)
 		same = same && has && reflect.DeepEqual(now, before)
 		if has {
 			if others == nil {
@@ -53,8 +56,8 @@ func (t *accessToken) othersOf(user *User) (others map[string]any, same bool) {
 	return others, false
 }
 
-// claim is a claim of the user's own, as it is when it was read from a token.
-func (u *User) claim(name string) (value any, has bool) {
+// userClaim is a claim of the user's own, as it is when it was read from a token.
+func userClaim(u *directory.User, name string) (value any, has bool) {
 	encoded, has := u.Claims[name]
 	if !has || decodeStrictly(encoded, &value) != nil {
 		return nil, false

@@ -8,6 +8,8 @@ import (
 	// Unlike encoding/json it refuses a claim that is there twice and tells "sid" from "SID".
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -39,9 +41,9 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 		ttl = own
 	}
 	expires := earlier(time.Unix(access.IssuedAt, 0).Add(ttl), current.ends).Unix()
-	payload := borrowBuffer()
-	defer buffers.Put(payload)
-	err := appendJSON(payload, &refreshToken{
+	payload := buffer.Borrow()
+	defer buffer.Return(payload)
+	err := buffer.AppendJSON(payload, &refreshToken{
 		ClientID:          access.ClientID,
 		AccessTokenID:     access.ID,
 		RefreshTokenID:    newTokenID(),
@@ -98,7 +100,7 @@ func (t *refreshToken) owner() sessionOwner {
 
 // expired goes without leeway: one server issues and takes refresh tokens.
 func (t *refreshToken) expired() bool {
-	return now().Unix() >= min(t.Expires, t.SessionExpires)
+	return clock.Now().Unix() >= min(t.Expires, t.SessionExpires)
 }
 
 const (

@@ -8,7 +8,10 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // serveRevoke answers a revocation request (RFC 7009 §2).
@@ -16,8 +19,8 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 	if err := req.parse(w, r); err != nil {
 		return h.refuse(w, r, req, err)
 	}
-	if req.page == crossSiteBlind && req.bearsSecret() {
-		return h.refuse(w, r, req, errCrossSite())
+	if req.page == wire.CrossSiteBlind && req.bearsSecret() {
+		return h.refuse(w, r, req, oauth.CrossSite())
 	}
 	if err := h.server.revoke(r.Context(), req); err != nil {
 		return h.refuse(w, r, req, err)
@@ -28,7 +31,7 @@ func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *token
 		h.logger.Info("no session to revoke", append(h.facts(req), zap.String("reason", req.unknown))...)
 	}
 	addLogField(r, zap.Bool("revoked", req.sessionID != ""))
-	return writeJSON(w, http.StatusOK, struct{}{})
+	return wire.WriteJSON(w, http.StatusOK, struct{}{})
 }
 
 // revoke ends the session of the token, access or refresh, whatever token_type_hint says
@@ -42,7 +45,7 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	}
 	raw := req.params.Get("token")
 	if raw == "" {
-		return errMissingParameter("token")
+		return oauth.MissingParameter("token")
 	}
 	if refresh, err := openRefreshToken(keys, raw); err == nil {
 		return s.revokeSession(ctx, req, refresh.owner(), refresh.session)
@@ -50,18 +53,20 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	access, err := s.openAccessToken(keys, raw)
 	switch {
 	case err == nil && access.CID != req.client.ID:
-		return errTokenOfAnotherClient()
+		return oauth.TokenOfAnotherClient()
 	case err == nil:
 		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
 		if of.forgeable {
-			req.unknown = s.noSession(access)
+			if req.unknown, err = s.noSession(ctx, access); err != nil {
+				return oauth.SourceUnavailable(err)
+			}
 		}
 		if req.unknown != "" {
 			return nil
 		}
 		return s.revokeSession(ctx, req, of, access.session)
 	case errors.Is(err, errOfAnotherServer()), s.isOfAnotherServer(raw):
-		return errTokenOfAnotherServer()
+		return oauth.TokenOfAnotherServer()
 	}
 	req.unknown = "token_unknown"
 	return nil
@@ -70,17 +75,20 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 // noSession tells why there is no session that an access token could be of, empty if there may
 // be one. It is for tokens that an app can have signed, with any claims: what is surely made
 // up must not be written. That a session has ended is no reason, since clocks differ.
-func (s *Server) noSession(token *accessToken) string {
+func (s *Server) noSession(ctx context.Context, token *accessToken) (string, error) {
 	day := token.session.Day()
+	user, err := s.users.BySubject(ctx, token.Subject)
 	switch {
-	case s.users.bySubject(token.Subject) == nil:
-		return "user_unknown"
-	case day.After(now().Add(maxTTL + clocksApart)):
-		return "session_impossible" // no config lets one live that long
+	case err != nil:
+		return "", err
+	case user == nil:
+		return "user_unknown", nil
+	case day.After(clock.Now().Add(oauth.MaxLifetime + clocksApart)):
+		return "session_impossible", nil // no config lets one live that long
 	case !time.Unix(token.Expires, 0).Before(day.AddDate(0, 0, 1)):
-		return "session_impossible" // no token outlives its session
+		return "session_impossible", nil // no token outlives its session
 	}
-	return ""
+	return "", nil
 }
 
 // isOfAnotherServer tells whether another server of this config issued the token.
@@ -106,7 +114,7 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 // revokeSession ends a session if its tokens are this client's.
 func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessionOwner, id session.ID) error {
 	if of.client != req.client.ID {
-		return errTokenOfAnotherClient()
+		return oauth.TokenOfAnotherClient()
 	}
 	// one that is revoked already costs nothing, and must not keep the user from revoking another
 	if revoked, _ := s.sessions.memory.InView(id); !revoked {
@@ -116,7 +124,7 @@ func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessio
 	}
 	err := s.sessions.Revoke(ctx, of, id)
 	if refused, ok := refusedWrite(err); ok {
-		return errTooManyRevocations(refused)
+		return oauth.TooManyRevocations(string(refused.Limit), refused.RetryAfter)
 	}
 	if err != nil {
 		return errStorage(ctx, err)

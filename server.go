@@ -7,6 +7,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // Server is one authorization server: what all endpoints of its name share.
@@ -17,8 +20,8 @@ type Server struct {
 	app         *App
 
 	logger   *zap.Logger
-	users    userDirectory
-	clients  clientDirectory
+	users    *directory.UserDirectory
+	clients  *directory.ClientDirectory
 	grants   map[string]grant // that the server offers
 	verifier *pooledVerifier
 	throttle *serverThrottle
@@ -42,19 +45,20 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err := s.validateTokens(); err != nil {
 		return err
 	}
-	if err := s.loadUsers(ctx); err != nil {
+	var err error
+	if s.users, err = s.loadUsers(ctx); err != nil {
 		return err
 	}
-	if err := s.loadClients(ctx); err != nil {
+	if s.clients, err = s.loadClients(ctx); err != nil {
 		return err
 	}
-	if err := s.checkDefaultClient(); err != nil {
+	if err := s.checkDefaultClient(ctx); err != nil {
 		return err
 	}
 
 	all := map[string]grant{
-		grantTypePassword:     &passwordGrant{server: s},
-		grantTypeRefreshToken: &refreshGrant{server: s},
+		oauth.GrantTypePassword:     &passwordGrant{server: s},
+		oauth.GrantTypeRefreshToken: &refreshGrant{server: s},
 	}
 	s.grants = make(map[string]grant, len(s.Grants))
 	for _, grantType := range s.Grants {
@@ -64,7 +68,6 @@ func (s *Server) provision(ctx caddy.Context) error {
 	s.warnOfConfig(given)
 	s.watchHashKinds()
 
-	var err error
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
 		return err
 	}
@@ -115,22 +118,22 @@ func (s *Server) release() {
 // authenticated, and no answer about a scope says anything about a password.
 func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
 	if req.grantType() == "" {
-		return nil, errMissingParameter("grant_type")
+		return nil, oauth.MissingParameter("grant_type")
 	}
 	grant, ok := s.grants[req.grantType()]
 	if !ok {
-		return nil, errUnsupportedGrantType()
+		return nil, oauth.UnsupportedGrantType()
 	}
 	keys, err := s.authenticate(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if !req.client.mayUse(req.grantType()) {
-		return nil, errUnauthorizedClient()
+	if !req.client.MayUse(req.grantType()) {
+		return nil, oauth.UnauthorizedClient()
 	}
 	for _, name := range grant.parameters() {
 		if req.params.Get(name) == "" {
-			return nil, errMissingParameter(name)
+			return nil, oauth.MissingParameter(name)
 		}
 	}
 	if err := s.checkScope(req); err != nil {
@@ -147,7 +150,7 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
-		return nil, errNoKeys()
+		return nil, oauth.NoKeys()
 	}
 	return keys, s.authenticateClient(ctx, keys, req)
 }
@@ -155,7 +158,7 @@ func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, 
 // longestTokenLife is how long after a key last signed its tokens may still be good.
 func (s *Server) longestTokenLife() time.Duration {
 	longest := s.AccessTokenTTL
-	for _, source := range s.clients.sources {
+	for _, source := range s.clients.All() {
 		for client := range source.All() {
 			longest = max(longest, client.AccessTokenTTL)
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -52,7 +54,7 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 	}
 	memory := pooled.(pooledMemory).Memory
 	return &serverSessions{
-		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
+		Store: session.NewStore(storage, prefix, memory, func() time.Time { return clock.Now() }).
 			WithWitness(s.keys.store.SecretName()),
 		memory:   memory,
 		bounds:   s.throttle.bounds,
@@ -178,9 +180,9 @@ func (x *serverSessions) release() {
 // errStorage answers where storage failed: nothing is known then, and nothing granted.
 func errStorage(ctx context.Context, cause error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return errGone()
+		return oauth.Gone()
 	}
-	return errStorageUnavailable(cause)
+	return oauth.StorageUnavailable(cause, storageRemedy(cause))
 }
 
 // sleep waits, or returns false when ctx ends.

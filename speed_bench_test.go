@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
@@ -17,7 +19,7 @@ var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
 func BenchmarkParseForm(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parseForm(speedForm); err != nil {
+		if _, err := wire.ParseForm(speedForm); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -25,7 +27,7 @@ func BenchmarkParseForm(b *testing.B) {
 
 func BenchmarkAuthenticateClient(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
-	params, err := parseForm(speedForm)
+	params, err := wire.ParseForm(speedForm)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -42,11 +44,11 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 func BenchmarkAuthenticateUser(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	site.login(b)
-	params, err := parseForm(speedForm)
+	params, err := wire.ParseForm(speedForm)
 	if err != nil {
 		b.Fatal(err)
 	}
-	client := site.endpoint.server.clients.byID("web")
+	client, _ := site.endpoint.server.clients.ByID(b.Context(), "web")
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
@@ -62,8 +64,9 @@ func BenchmarkIssue(b *testing.B) {
 		b.Run(algorithm, func(b *testing.B) {
 			site := newSpeedSite(b, algorithm)
 			server := site.endpoint.server
-			user, _ := server.users.byUsername("alice")
-			req := &tokenRequest{client: server.clients.byID("web")}
+			user, _ := server.users.ByUsername(b.Context(), "alice")
+			client, _ := server.clients.ByID(b.Context(), "web")
+			req := &tokenRequest{client: client}
 			granted := &authorization{user: user, scopes: server.Scopes}
 			b.ReportAllocs()
 			for b.Loop() {

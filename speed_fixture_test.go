@@ -13,6 +13,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // The benchmarks of the hot code are for comparing two commits:
@@ -64,7 +67,7 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 		Scopes:      []string{"contacts.read", "contacts.write"},
 		SigningKeys: []SigningKey{{Algorithm: algorithm}},
 		UsersRaw:    []json.RawMessage{htpasswd(users)},
-		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
+		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
 	}}).(*Handler)
 	site.bearer = load("http.handlers.bearer_auth", BearerAuth{Scopes: []string{"contacts.read"}}).(*BearerAuth)
 	if err := site.endpoint.server.keys.attempt(ctx); err != nil {
@@ -88,7 +91,7 @@ func (s *speedSite) post(b testing.TB, form string) *httptest.ResponseRecorder {
 func (s *speedSite) send(b testing.TB, form string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
-	r.Header.Set("Content-Type", formMediaType)
+	r.Header.Set("Content-Type", wire.FormMediaType)
 	if err := s.endpoint.ServeHTTP(w, prepared(r, w), noNext); err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
@@ -149,20 +150,20 @@ type reservation interface {
 }
 
 // reserve counts an attempt before it is made. A refusal is an answer to the client.
-func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauthError) {
+func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauth.Error) {
 	if t.off {
 		return uncounted{}, nil
 	}
 	reserved, err := t.Reserve(attempt)
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
-		return nil, errThrottled(refused)
+		return nil, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
 	}
 	return reserved, nil
 }
 
 // settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
 // to be reserved. A refusal is an answer to the client, also to an attempt that was made.
-func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauthError) {
+func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauth.Error) {
 	if t.off {
 		if outcome().Known {
 			return throttle.Settled, nil
@@ -174,7 +175,7 @@ func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttl
 		return settlement, answerAsStranger(err)
 	}
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
-		return settlement, errThrottled(refused)
+		return settlement, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
 	}
 	return settlement, nil
 }
@@ -182,13 +183,13 @@ func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttl
 // answerAsStranger is the answer to a wrong password or secret from a known source, where a
 // stranger has to wait: a different one would tell who exists. It is nil where no stranger
 // has to.
-func answerAsStranger(cause error) *oauthError {
+func answerAsStranger(cause error) *oauth.Error {
 	refused, ok := errors.AsType[*throttle.RefusedError](cause)
 	if !ok {
 		return nil
 	}
-	e := errThrottled(refused)
-	e.remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
+	e := oauth.Throttled(string(refused.Limit), refused.RetryAfter)
+	e.Remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
 	return e
 }
 
@@ -213,7 +214,7 @@ func (t *serverThrottle) allowRevocation(of sessionOwner) error {
 		account = throttle.Join(account, "forgeable")
 	}
 	if refused, ok := errors.AsType[*throttle.RefusedError](t.revocations.Allow(account)); ok {
-		return errTooManyRevocations(refused)
+		return oauth.TooManyRevocations(string(refused.Limit), refused.RetryAfter)
 	}
 	return nil
 }

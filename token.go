@@ -12,8 +12,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -66,11 +70,11 @@ type accessClaims struct {
 // encode writes the claims, with the user's own beside the others. As a MarshalJSON it would
 // have encoding/json check and copy everything once more.
 func (c *accessClaims) encode(into *bytes.Buffer) error {
-	if err := appendJSON(into, c); err != nil || len(c.own) == 0 {
+	if err := buffer.AppendJSON(into, c); err != nil || len(c.own) == 0 {
 		return err
 	}
 	end := into.Len() - 1 // of ours
-	if err := appendJSON(into, c.own); err != nil {
+	if err := buffer.AppendJSON(into, c.own); err != nil {
 		return err
 	}
 	both := into.Bytes() // with two braces between them, where a comma belongs
@@ -83,15 +87,15 @@ func (c *accessClaims) encode(into *bytes.Buffer) error {
 // issue makes the tokens of an authorization. The access token comes first: if it cannot
 // be made, no refresh token is consumed.
 func (s *Server) issue(ctx context.Context, keys *keySet, req *tokenRequest, a *authorization) (*tokenResponse, error) {
-	issued := now().Truncate(time.Second)
+	issued := clock.Now().Truncate(time.Second)
 	current := a.session
 	if current == nil {
 		current = s.newSession(req, a.scopes, issued)
 	}
 	claims := s.accessClaims(keys, req.client, a, current, issued)
 	req.sessionID = claims.SessionID
-	payload := borrowBuffer()
-	defer buffers.Put(payload)
+	payload := buffer.Borrow()
+	defer buffer.Return(payload)
 	if err := claims.encode(payload); err != nil {
 		return nil, fmt.Errorf("encoding an access token: %w", err)
 	}
@@ -161,18 +165,18 @@ func refusedScope(asked, granted []string) string {
 }
 
 // mayRefresh tells whether the client's sessions have refresh tokens.
-func (s *Server) mayRefresh(client *Client) bool {
-	return s.grants[grantTypeRefreshToken] != nil && client.mayUse(grantTypeRefreshToken)
+func (s *Server) mayRefresh(client *directory.Client) bool {
+	return s.grants[oauth.GrantTypeRefreshToken] != nil && client.MayUse(oauth.GrantTypeRefreshToken)
 }
 
-func (s *Server) accessTokenTTL(client *Client) time.Duration {
+func (s *Server) accessTokenTTL(client *directory.Client) time.Duration {
 	if own := time.Duration(client.AccessTokenTTL); own != 0 {
 		return own
 	}
 	return time.Duration(s.AccessTokenTTL)
 }
 
-func (s *Server) accessClaims(keys *keySet, client *Client, a *authorization, current *tokenSession, issued time.Time) *accessClaims {
+func (s *Server) accessClaims(keys *keySet, client *directory.Client, a *authorization, current *tokenSession, issued time.Time) *accessClaims {
 	return &accessClaims{
 		Issuer:            s.Issuer,
 		Subject:           a.user.Subject(),
@@ -207,9 +211,9 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 // nothing about the hash. Lengths precede the parts, so that none can run into the next.
 // A scheme in braces before the hash makes no other, also where a source of another module
 // has left it there.
-func credentialVersion(key mac.Key, server string, user *User) string {
-	data := borrowBuffer()
-	defer returnSecret(data)
+func credentialVersion(key mac.Key, server string, user *directory.User) string {
+	data := buffer.Borrow()
+	defer buffer.ReturnSecret(data)
 	for _, part := range [...]string{server, user.Subject(), password.Unprefixed(user.PasswordHash)} {
 		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
 		data.WriteString(part)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 )
 
@@ -19,7 +21,7 @@ import (
 func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
-		return nil, uncheckedError("no key to verify tokens with yet")
+		return nil, uncheckedError{reason: "no key to verify tokens with yet"}
 	}
 	if len(raw) > keyring.MaxTokenLength {
 		return nil, keyring.ErrMalformed
@@ -36,13 +38,13 @@ func (s *Server) checkAccessToken(ctx context.Context, raw string) (*accessToken
 	if err := s.checkTimes(token); err != nil {
 		return token, err
 	}
-	user, client, err := s.checkParties(keys, token, before.user)
+	user, client, err := s.checkParties(ctx, keys, token, before.user)
 	if err != nil {
 		return token, err
 	}
 	switch revoked, err := s.sessions.revoked(ctx, token.session); {
 	case err != nil:
-		return nil, uncheckedError("the revoked sessions were not read yet")
+		return nil, uncheckedError{"the revoked sessions were not read yet", err}
 	case revoked:
 		return token, tokenError("its session was revoked")
 	}
@@ -89,7 +91,7 @@ func (s *Server) openAccessToken(keys *keySet, raw string) (*accessToken, error)
 
 // checkTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
 func (s *Server) checkTimes(token *accessToken) error {
-	at, leeway := now(), time.Duration(*s.Leeway)
+	at, leeway := clock.Now(), time.Duration(*s.Leeway)
 	if !at.Before(time.Unix(token.Expires, 0).Add(leeway)) {
 		return tokenError("expired")
 	}
@@ -102,15 +104,20 @@ func (s *Server) checkTimes(token *accessToken) error {
 // checkParties checks a token against the users and clients as they are now, and returns
 // its own. A user who is the very same as when the token was checked before, nil if it was
 // not, has not changed: users are immutable.
-func (s *Server) checkParties(keys *keySet, token *accessToken, before *User) (*User, *Client, error) {
-	user := s.users.bySubject(token.Subject)
+func (s *Server) checkParties(ctx context.Context, keys *keySet, token *accessToken, before *directory.User) (*directory.User, *directory.Client, error) {
+	user, err := s.users.BySubject(ctx, token.Subject)
+	if err != nil {
+		return nil, nil, uncheckedError{"the users cannot be asked", err}
+	}
 	if user == nil || user != before {
-		var err error
-		if user, err = s.tokenUser(keys, token.Subject, token.CredentialVersion); err != nil {
+		if user, err = s.tokenUser(ctx, keys, token.Subject, token.CredentialVersion); err != nil {
 			return nil, nil, err
 		}
 	}
-	client := s.clients.byID(token.CID)
+	client, err := s.clients.ByID(ctx, token.CID)
+	if err != nil {
+		return nil, nil, uncheckedError{"the clients cannot be asked", err}
+	}
 	if client == nil {
 		return nil, nil, tokenError("its client is gone")
 	}
@@ -119,9 +126,11 @@ func (s *Server) checkParties(keys *keySet, token *accessToken, before *User) (*
 
 // tokenUser returns the user to whom a token belongs, who must be there, enabled, and have
 // the password with which the session began.
-func (s *Server) tokenUser(keys *keySet, subject, version string) (*User, error) {
-	user := s.users.bySubject(subject)
+func (s *Server) tokenUser(ctx context.Context, keys *keySet, subject, version string) (*directory.User, error) {
+	user, err := s.users.BySubject(ctx, subject)
 	switch {
+	case err != nil:
+		return nil, uncheckedError{"the users cannot be asked", err}
 	case user == nil:
 		return nil, tokenError("its user is gone")
 	case user.Disabled:
@@ -144,9 +153,14 @@ func (e tokenError) Error() string { return string(e) }
 func errOfAnotherServer() error { return tokenError("it is of another server") }
 
 // uncheckedError is why tokens cannot be checked now, which is no fault of theirs.
-type uncheckedError string
+type uncheckedError struct {
+	reason string // one of a closed set
+	cause  error  // nil if the reason says all
+}
 
-func (e uncheckedError) Error() string { return string(e) }
+func (e uncheckedError) Error() string { return e.reason }
+
+func (e uncheckedError) Unwrap() error { return e.cause }
 
 // accessTokenTypes are the media types of access tokens, in lower case (RFC 7515 §4.1.9:
 // they have no case, and "application/" may be left out).

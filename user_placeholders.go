@@ -2,11 +2,12 @@ package caddygrant
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 // setUserPlaceholders makes {http.auth.user.*} tell of the token's user. What another handler has set there is gone: it
@@ -45,7 +46,7 @@ func (s *bearerState) userPlaceholder(name string) any {
 	claim, ours := userClaims[name]
 	switch {
 	case ours:
-	case slices.Contains(reservedClaims, name):
+	case directory.IsReservedClaim(name):
 		return ""
 	default:
 		claim = name

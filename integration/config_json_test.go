@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	caddygrant "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 // bareHandler is the least that a token_endpoint needs, as JSON. A test that puts a member
@@ -387,8 +388,8 @@ var configTypes = []reflect.Type{
 	reflect.TypeFor[caddygrant.Config](),
 	reflect.TypeFor[caddygrant.SigningKey](),
 	reflect.TypeFor[caddygrant.PasswordChecks](),
-	reflect.TypeFor[caddygrant.User](),
-	reflect.TypeFor[caddygrant.Client](),
+	reflect.TypeFor[directory.User](),
+	reflect.TypeFor[directory.Client](),
 	reflect.TypeFor[caddygrant.InlineUsers](),
 	reflect.TypeFor[caddygrant.HtpasswdUsers](),
 	reflect.TypeFor[caddygrant.JSONUsers](),
