@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// measureRefresh compares refreshes with what a refresh needs of the storage, which are files here: to lock a name, to
-// read and to write an object, and to unlock. A bare server does that and nothing else, since a client that refreshes
-// has to ask a server; what it takes alone is shown too. It does so in the same directories, beside the records of the sessions:
-// what it takes to make a file depends on its directory, and on the files that were made and removed around there a
-// moment ago. Every session is refreshed once.
+// measureRefresh compares refreshes with what a refresh needs of the storage, which are
+// files here: to lock a name, to read and to write an object, and to unlock. A bare server
+// does that and nothing else, since a client that refreshes has to ask a server; what it
+// takes alone is shown too. It does so in the same directories, beside the records of the
+// sessions: what it takes to make a file depends on its directory, and on the files that
+// were made and removed around there a moment ago. Every session is refreshed once.
 func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
 	var figures []figure
 	for _, of := range []struct {
