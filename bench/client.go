@@ -148,7 +148,7 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 const (
 	formType = "application/x-www-form-urlencoded"
 
-	// the client that sites import; its secret is in plaintext, so that checking it costs
-	// no hash
+	// the client that sites import; its secret is in plaintext, so that checking it
+	// costs no hash
 	clientID, clientSecret = "bench", "bench-secret"
 )

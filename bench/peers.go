@@ -41,8 +41,8 @@ func newPeers() []*peer {
 	}
 }
 
-// peers builds those that this machine can run, each program once. It needs the network,
-// unless their modules have been downloaded before.
+// peers builds those that this machine can run, each program once. It needs the
+// network, unless their modules have been downloaded before.
 func (b *bench) peers(ctx context.Context) ([]*peer, error) {
 	source, err := sourceDir(ctx)
 	if err != nil {
@@ -91,7 +91,8 @@ func (p *peer) build(ctx context.Context, npm, source string) error {
 	return combined(ci, "installing the peer "+p.program)
 }
 
-// start runs a peer on loopback, on the core that is for servers, and waits until it answers.
+// start runs a peer on loopback, on the core that is for servers, and waits until it
+// answers.
 func (p *peer) start(ctx context.Context, b *bench) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {

@@ -87,7 +87,7 @@ type section struct {
 
 // findings are what a workload has found out.
 type findings struct {
-	Entries []entry  `json:"entries,omitempty"` // how fast each of several is, if it is about that
+	Entries []entry  `json:"entries,omitempty"` // if it is about speed
 	Figures []figure `json:"figures,omitempty"`
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// measureEqual compares what an unknown name costs with what a known one costs: if one took longer, a stranger could
-// find out by the clock which names exist.
+// measureEqual compares what an unknown name costs with what a known one costs: if one
+// took longer, a stranger could find out by the clock which names exist.
 func measureEqual(ctx context.Context, b *bench) ([]figure, error) {
 	figures, err := equalMedians(ctx, b)
 	if err != nil {

@@ -26,13 +26,16 @@ var schemes = []scheme{
 
 // equalDistributions is for a file that mixes schemes and costs, where no single cost can be the one of unknown names.
 //
-// The method: every name has its cost, which a stranger can measure by trying it again and again. One who has a
-// list of names can therefore compare the cost of one with the costs that occur, and learns nothing only if unknown
-// names have the same costs in the same proportions. So as many unknown names as there are known ones are tried, in
-// turns, each name once and each with a wrong password, and the two distributions of the time of an answer are compared
-// by the statistic of Kolmogorov and Smirnov, the largest difference of their cumulative shares. The known names are
-// all there are; the unknown ones are a sample, so of n names a perfect drawing too is off by up to 1.63/√n (with 99 %
-// probability). That is the limit here: a single fixed decoy would be off by 0.6 at least.
+// The method: every name has its cost, which a stranger can measure by trying it again
+// and again. One who has a list of names can therefore compare the cost of one with the
+// costs that occur, and learns nothing only if unknown names have the same costs in the
+// same proportions. So as many unknown names as there are known ones are tried, in
+// turns, each name once and each with a wrong password, and the two distributions of
+// the time of an answer are compared by the statistic of Kolmogorov and Smirnov, the
+// largest difference of their cumulative shares. The known names are all there are; the
+// unknown ones are a sample, so of n names a perfect drawing too is off by up to
+// 1.63/√n (with 99 % probability). That is the limit here: a single fixed decoy would
+// be off by 0.6 at least.
 //
 // That a drawn cost is the same as the one it imitates is shown by the median of each scheme: a name that is unknown
 // counts to the scheme whose known median is nearest, by ratio.

@@ -155,8 +155,9 @@ func (o *owners) logIn(ctx context.Context, i int) (time.Duration, error) {
 	return a.took, err
 }
 
-// login measures how long each owner needs until it works: one who is told to come again
-// does so. It returns the longest time, that of the next logins, and the most tries.
+// login measures how long each owner needs until it works: one who is told to come
+// again does so. It returns the longest time, that of the next logins, and the most
+// tries.
 func (o *owners) login(ctx context.Context) (slowest, cached time.Duration, most int, err error) {
 	for i := range ownersPerRound {
 		took, tries, err := awaitLogin(ctx, time.Second, time.Minute, func() (answer, error) {

@@ -11,11 +11,12 @@ import (
 )
 
 // measureRefresh compares refreshes with what a refresh needs of the storage, which are
-// files here: to lock a name, to read and to write an object, and to unlock. A bare server
-// does that and nothing else, since a client that refreshes has to ask a server; what it
-// takes alone is shown too. It does so in the same directories, beside the records of the
-// sessions: what it takes to make a file depends on its directory, and on the files that
-// were made and removed around there a moment ago. Every session is refreshed once.
+// files here: to lock a name, to read and to write an object, and to unlock. A bare
+// server does that and nothing else, since a client that refreshes has to ask a server;
+// what it takes alone is shown too. It does so in the same directories, beside the
+// records of the sessions: what it takes to make a file depends on its directory, and
+// on the files that were made and removed around there a moment ago. Every session is
+// refreshed once.
 func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
 	var figures []figure
 	for _, of := range []struct {
@@ -119,7 +120,7 @@ func (r *refreshes) measure(ctx context.Context) ([]figure, error) {
 			measured("  p99", "ms", milliseconds(its.P99)),
 			measured("  CPU per request", "µs", its.cpu),
 			kept)
-		if r.workers == 1 { // else they are in each other's way, and how long one took says nothing
+		if r.workers == 1 { // else they are in each other's way
 			figures = append(figures, ratio("  refreshes / lock, load, store and unlock", its.perSecond()/alone))
 		}
 		return figures, err

@@ -122,7 +122,8 @@ func (s *server) sample(ctx context.Context) (taken sample, err error) {
 	if taken.goroutines, err = s.profile(ctx, "goroutine?debug=1", goroutineTotal); err != nil {
 		return taken, err
 	}
-	bytes, err := s.profile(ctx, "heap?debug=1&gc=1", heapAlloc) // what a collection leaves
+	// what a garbage collection leaves
+	bytes, err := s.profile(ctx, "heap?debug=1&gc=1", heapAlloc)
 	taken.heap = bytes / (1 << 20)
 	return taken, err
 }

@@ -76,9 +76,9 @@ type used struct {
 	lastToFirst float64
 }
 
-// useMillion waits, as nothing can tell a server to give memory back, and compares logins
-// of the first and the last user. Their hash is the cheapest, so that a slow look-up
-// would show.
+// useMillion waits, as nothing can tell a server to give memory back, and compares
+// logins of the first and the last user. Their hash is the cheapest, so that a slow
+// look-up would show.
 func useMillion(ctx context.Context, b *bench, name, source string) (u used, err error) {
 	s, err := startUsers(ctx, b, name, source)
 	if err != nil {
