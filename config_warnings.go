@@ -124,7 +124,7 @@ func (w *configWarnings) ofScopes(b *BearerAuth, p placement, server *Server) {
 				continue
 			}
 			clients++
-			if len(oauth.Intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
+			if len(oauth.Intersect(b.Scopes, server.policy.AllowedScopes(client))) == len(b.Scopes) {
 				return
 			}
 		}
