@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/setting"
@@ -125,7 +126,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.open, err = pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
-	b.warnOfPaths() // before the raw matchers are gone
+	configcheck.WarnOfHalves(b.logger, b.MatcherSetsRaw, b.DefinedAt) // before they are gone
 	if b.MatcherSetsRaw != nil {
 		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
 		if err != nil {
@@ -141,9 +142,40 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	}
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
-	b.app.expect(b)
-	b.app.guard(ctx)
+	b.register(ctx)
 	return nil
+}
+
+// register tells the app of this check, and has the HTTP server guarded that it is in.
+func (b *BearerAuth) register(ctx caddy.Context) {
+	check := configcheck.Check{
+		Handler: b, DefinedAt: b.DefinedAt,
+		Server: b.Server, Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
+		Scopes: b.Scopes, Audience: b.Audience, Matchers: b.matchers,
+		Applies: func(r *http.Request) bool {
+			needed, _, err := b.needsCheck(r)
+			return err == nil && needed
+		},
+	}
+	var aliases []string
+	for _, c := range b.CopyClaims {
+		check.Claims = append(check.Claims, configcheck.Claim{Name: c.Claim, Header: c.Header})
+		aliases = append(aliases, headerAlias(c.Header))
+	}
+	b.app.addCheck(check, aliases)
+	names := b.app.identityHeaders // of the whole config, once that is provisioned
+	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, names) })
+}
+
+// guardRequest is for every request of an HTTP server that has a bearer_auth, on sites and
+// routes without one too: it removes the identity headers that a client sent and makes
+// {http.auth.user.*} empty.
+func guardRequest(r *http.Request, identityHeaders map[string]bool) {
+	if len(identityHeaders) > 0 {
+		removeIdentityHeaders(r, identityHeaders)
+		removeH2C(r)
+	}
+	mapUserPlaceholders(r)
 }
 
 // Validate checks the settings.

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 )
 
 // bearerState is what the bearer checks of one request know of each other: a site may
@@ -49,7 +50,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 	}
 	state.checks = state.checked[:0]
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
-	if caddyhttp.GetVar(r.Context(), listenerGuardVar) == nil { // else they are there
+	if !listenerguard.HasSeen(r) { // else they are there
 		mapUserPlaceholders(r)
 	}
 	return state

@@ -93,7 +93,7 @@ func (s *Server) noSession(ctx context.Context, token *accessToken) (string, err
 
 // isOfAnotherServer tells whether another server of this config issued the token.
 func (s *Server) isOfAnotherServer(raw string) bool {
-	for _, other := range s.app.servers {
+	for _, other := range s.siblings {
 		if other == s {
 			continue
 		}

@@ -1,4 +1,6 @@
-package caddygrant
+// Package listenerguard has a function see each request of an HTTP server of Caddy once,
+// before everything that the server routes.
+package listenerguard
 
 import (
 	"net/http"
@@ -10,44 +12,22 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// listenerGuard stands before everything that an HTTP server of Caddy routes, where the
-// server has a bearer_auth: it removes the identity headers that a client sent and makes
-// {http.auth.user.*} empty, on sites and routes without a bearer_auth too. It is a matcher
-// that always matches, the first of the server's first route: a route's matchers are
-// exported, and routes are compiled after their handlers were provisioned, which is when
-// it gets there.
-type listenerGuard struct{ app *App }
+// Guards are those of the HTTP servers of one config. The value is false where something
+// may answer before the guard.
+type Guards map[*caddyhttp.Server]bool
 
-// Match is MatchWithError.
-func (g *listenerGuard) Match(r *http.Request) bool {
-	// An error is handled by the same server, in a chain of routes of its own. What a
-	// handler has set until then stays.
-	if caddyhttp.GetVar(r.Context(), listenerGuardVar) != nil {
-		return true
-	}
-	caddyhttp.SetVar(r.Context(), listenerGuardVar, true)
-	if len(g.app.identityHeaders) > 0 {
-		removeIdentityHeaders(r, g.app.identityHeaders)
-		removeH2C(r)
-	}
-	mapUserPlaceholders(r)
-	return true
-}
-
-// MatchWithError always matches.
-func (g *listenerGuard) MatchWithError(r *http.Request) (bool, error) { return g.Match(r), nil }
-
-// guard puts a listenerGuard before the routes of the server that is being provisioned. A
-// handler without one, in a test, has none to guard.
-func (a *App) guard(ctx caddy.Context) {
+// Place puts a guard before the routes of the server that is being provisioned, unless it
+// has one: it has see look at each request. A handler without a server, in a test, has none
+// to guard.
+func (all Guards) Place(ctx caddy.Context, see func(*http.Request)) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server == nil {
 		return
 	}
-	if _, done := a.guarded[server]; done {
+	if _, done := all[server]; done {
 		return
 	}
-	g := &listenerGuard{a}
+	g := &Guard{see}
 	// Caddy provisions and compiles the routes, then those for errors, then the named ones.
 	// The handler that calls is in one of these, and its raw form is there until it is done.
 	if unfinished(server.Routes) {
@@ -55,7 +35,7 @@ func (a *App) guard(ctx caddy.Context) {
 		if server.Errors != nil {
 			server.Errors.Routes = slices.Insert(slices.Clone(server.Errors.Routes), 0, g.route())
 		}
-		a.guarded[server] = true
+		all[server] = true
 		return
 	}
 	guarded := g.standIn(server, server.Routes)
@@ -66,8 +46,37 @@ func (a *App) guard(ctx caddy.Context) {
 			guarded = g.standIn(server, server.Errors.Routes) && guarded
 		}
 	}
-	a.guarded[server] = guarded
+	all[server] = guarded
 }
+
+// HasGap tells whether a server has a guard that some requests do not come to.
+func (all Guards) HasGap(server *caddyhttp.Server) bool {
+	guarded, ok := all[server]
+	return ok && !guarded
+}
+
+// Guard is a matcher that always matches, the first of a server's first route: a route's
+// matchers are exported, and routes are compiled after their handlers were provisioned,
+// which is when it gets there.
+type Guard struct{ see func(*http.Request) }
+
+// Match is MatchWithError.
+func (g *Guard) Match(r *http.Request) bool {
+	// An error is handled by the same server, in a chain of routes of its own. What a
+	// handler has set until then stays.
+	if HasSeen(r) {
+		return true
+	}
+	caddyhttp.SetVar(r.Context(), seenVar, true)
+	g.see(r)
+	return true
+}
+
+// MatchWithError always matches.
+func (g *Guard) MatchWithError(r *http.Request) (bool, error) { return g.Match(r), nil }
+
+// HasSeen tells whether a request has come to the guard of its server.
+func HasSeen(r *http.Request) bool { return caddyhttp.GetVar(r.Context(), seenVar) != nil }
 
 // unfinished tells whether a handler of the routes is not provisioned yet.
 func unfinished(routes caddyhttp.RouteList) bool {
@@ -75,18 +84,18 @@ func unfinished(routes caddyhttp.RouteList) bool {
 }
 
 // route is one that every request passes through.
-func (g *listenerGuard) route() caddyhttp.Route {
+func (g *Guard) route() caddyhttp.Route {
 	return caddyhttp.Route{MatcherSets: caddyhttp.MatcherSets{{g}}}
 }
 
 // standBefore is for routes that are not compiled yet, and whose matchers are provisioned.
 // The first route must be changed in place: its list is being gone through.
-func (g *listenerGuard) standBefore(routes caddyhttp.RouteList) {
+func (g *Guard) standBefore(routes caddyhttp.RouteList) {
 	routes[0].MatcherSets = g.first(routes[0].MatcherSets)
 }
 
 // first is the same sets, of which the first one to be asked asks the guard first.
-func (g *listenerGuard) first(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
+func (g *Guard) first(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	if len(sets) == 0 {
 		return caddyhttp.MatcherSets{{g}}
 	}
@@ -99,7 +108,7 @@ func (g *listenerGuard) first(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets 
 // provisioned after them. What is compiled shares the array of its matcher sets with the
 // route, and looks at subroutes and named routes when a request comes. It returns false
 // where a handler comes before all of these.
-func (g *listenerGuard) standIn(server *caddyhttp.Server, routes caddyhttp.RouteList) bool {
+func (g *Guard) standIn(server *caddyhttp.Server, routes caddyhttp.RouteList) bool {
 	for _, route := range routes {
 		if len(route.MatcherSets) > 0 {
 			route.MatcherSets[0] = slices.Insert(slices.Clone(route.MatcherSets[0]), 0, any(g))
@@ -133,7 +142,7 @@ func (g *listenerGuard) standIn(server *caddyhttp.Server, routes caddyhttp.Route
 	return true
 }
 
-const listenerGuardVar = "caddy_grant.listener"
+const seenVar = "caddy_grant.listener"
 
 // Interface guard
-var _ caddyhttp.RequestMatcherWithError = (*listenerGuard)(nil)
+var _ caddyhttp.RequestMatcherWithError = (*Guard)(nil)
