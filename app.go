@@ -41,8 +41,10 @@ type App struct {
 	started   bool
 	stopCheck func() // of the storage; nil where it was not begun
 
-	verifier         *pooledVerifier
-	verifierTaken    bool // from the pool
+	verifier      *pooledVerifier
+	verifierTaken bool // from the pool
+
+	// merged by methods in password_checks.go
 	checkLimits      checkLimits
 	checkLimitsSetBy map[string]string // setting → name of the server that set it
 }
@@ -61,7 +63,8 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision prepares the registry and takes a reference to the process's verifier of passwords.
+// Provision prepares the registry and takes a reference to the process's verifier of
+// passwords.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
@@ -83,8 +86,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// addCheck notes a bearer_auth, whose server may be provisioned later, and the names of the
-// identity headers that it may set.
+// addCheck notes a bearer_auth, whose server may be provisioned later, and the names of
+// the identity headers that it may set.
 func (a *App) addCheck(check configcheck.Check, identityHeaders []string) {
 	a.checks = append(a.checks, check)
 	for _, name := range identityHeaders {
@@ -105,8 +108,8 @@ func (a *App) isChecked(name string) bool {
 // names are those of the servers, sorted.
 func (a *App) names() []string { return slices.Sorted(maps.Keys(a.servers)) }
 
-// remedyAt says what is wrong where a request without a token is refused at the path of a
-// token endpoint: it has not got so far.
+// remedyAt says what is wrong where a request without a token is refused at the path of
+// a token endpoint: it has not got so far.
 func (a *App) remedyAt(r *http.Request) string {
 	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(e configcheck.Endpoint) bool { return e.Matches(r) }) {
 		return ""
@@ -146,8 +149,8 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 }
 
 // Start puts the bounds of this config into force and generates the keys that are
-// missing. It fails where a handler asks for a server that does not exist, but not where
-// the storage is down: the servers answer 503 until a key exists.
+// missing. It fails where a handler asks for a server that does not exist, but not
+// where the storage is down: the servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
 	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
@@ -199,8 +202,8 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup releases what the servers of this config share with those of the next. It takes
-// nothing away: requests of this config may go on for a while.
+// Cleanup releases what the servers of this config share with those of the next. It
+// takes nothing away: requests of this config may go on for a while.
 func (a *App) Cleanup() error {
 	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
 		// `caddy validate` comes no further than this
@@ -274,7 +277,8 @@ func describe(s *Server) configcheck.Server {
 }
 
 // processState is what outlives a reload: the verifier of passwords, counts of failures,
-// generated keys, what is known of sessions, and followed files, each under a key that says what makes it the same thing.
+// generated keys, what is known of sessions, and followed files, each under a key that
+// says what makes it the same thing.
 var processState = caddy.NewUsagePool()
 
 // configs counts the configs that have an App.

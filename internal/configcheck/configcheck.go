@@ -1,7 +1,7 @@
 // Package configcheck warns of what an HTTP config leaves open, or closes, though its
 // operator hardly means it. That takes the whole config, so it is done once all is
-// provisioned: at a start, a reload and `caddy validate`. It knows of the bearer_auth and
-// token_endpoint handlers only what they say of themselves.
+// provisioned: at a start, a reload and `caddy validate`. It knows of the bearer_auth
+// and token_endpoint handlers only what they say of themselves.
 package configcheck
 
 import (
@@ -15,14 +15,15 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Config is what the handlers and the authorization servers of a config say of themselves.
+// Config is what the handlers and the authorization servers of a config say of
+// themselves.
 type Config struct {
 	Checks    []Check
 	Endpoints []Endpoint
 	Servers   []Server // by name
 
-	// ListenerHasGap tells whether clients' identity headers get past the guard of an HTTP
-	// server that has a bearer_auth.
+	// ListenerHasGap tells whether clients' identity headers get past the guard of an
+	// HTTP server that has a bearer_auth.
 	ListenerHasGap func(*caddyhttp.Server) bool
 }
 
@@ -77,7 +78,8 @@ type Client struct {
 
 func (c *Check) isOn() bool { return !c.Off }
 
-// refusesAnonymous tells whether a request without a token is refused, if it is checked.
+// refusesAnonymous tells whether a request without a token is refused, if it is
+// checked.
 func (c *Check) refusesAnonymous() bool { return !c.Off && !c.Shadow && !c.Optional }
 
 // appliesTo tells whether a request that is made up has to be checked.

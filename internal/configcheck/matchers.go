@@ -100,8 +100,8 @@ func isOpen(matcher any) bool {
 
 func notSets(m *caddyhttp.MatchNot) []caddyhttp.MatcherSet { return m.MatcherSets }
 
-// statusesThatMatch are those with which an error gets through matchers, as far as they go
-// by its status alone.
+// statusesThatMatch are those with which an error gets through matchers, as far as they
+// go by its status alone.
 func statusesThatMatch(sets caddyhttp.MatcherSets, statuses []int) []int {
 	return slices.DeleteFunc(slices.Clone(statuses), func(status int) bool {
 		return !slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool { return mayMatchStatus(set, status) })

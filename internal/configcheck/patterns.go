@@ -12,8 +12,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// WarnOfHalves is for a matcher that names a path and not what is below it, or the reverse:
-// apps answer both. It reads the config, since Caddy's matchers do not tell what they match.
+// WarnOfHalves is for a matcher that names a path and not what is below it, or the
+// reverse: apps answer both. It reads the config, since Caddy's matchers do not tell
+// what they match.
 func WarnOfHalves(logger *zap.Logger, sets caddyhttp.RawMatcherSets, definedAt string) {
 	var named, missing []string
 	for _, patterns := range pathPatterns(sets) {
@@ -34,8 +35,8 @@ func WarnOfHalves(logger *zap.Logger, sets caddyhttp.RawMatcherSets, definedAt s
 			"for what needs no token use \"open\" of bearer_auth, which takes a path with all below it"))
 }
 
-// pathPatterns are the patterns of path matchers, in groups of which a path needs to match
-// one: those of all sets, and those of each matcher that negates others.
+// pathPatterns are the patterns of path matchers, in groups of which a path needs to
+// match one: those of all sets, and those of each matcher that negates others.
 func pathPatterns[Set ~map[string]json.RawMessage](sets []Set) [][]string {
 	var own []string
 	var groups [][]string
@@ -77,8 +78,8 @@ var (
 	quotedText = regexp.MustCompile("['\"`]([^'\"`]*)['\"`]")
 )
 
-// missingHalf is what a pattern leaves out, if no other pattern has it. A file has nothing
-// below it, unless it is a PHP script.
+// missingHalf is what a pattern leaves out, if no other pattern has it. A file has
+// nothing below it, unless it is a PHP script.
 func missingHalf(pattern string, patterns []string) string {
 	bare, below := strings.CutSuffix(pattern, "/*")
 	ext := path.Ext(bare)

@@ -18,8 +18,8 @@ import (
 
 // What a config leaves open by how its routes lie to each other.
 
-// ofEndpoints is about a bearer_auth that stands before a token_endpoint: clients would need
-// a token to get one.
+// ofEndpoints is about a bearer_auth that stands before a token_endpoint: clients would
+// need a token to get one.
 func (w *warnings) ofEndpoints() {
 	for _, p := range w.placements {
 		endpoint := p.endpoint
@@ -41,9 +41,9 @@ func (w *warnings) ofEndpoints() {
 	}
 }
 
-// ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else as
-// well. A bearer_auth says itself which requests it leaves alone, and one that is off says
-// that this is meant.
+// ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else
+// as well. A bearer_auth says itself which requests it leaves alone, and one that is
+// off says that this is meant.
 func (w *warnings) ofUpstreams() {
 	checked := make(map[string]placement)
 	for _, p := range w.placements {
@@ -104,8 +104,8 @@ func upstreamsOf(h *reverseproxy.Handler, root string) []string {
 	return slices.Compact(all)
 }
 
-// dialed is the address of an upstream in one spelling: all that leads to this machine is
-// one host.
+// dialed is the address of an upstream in one spelling: all that leads to this machine
+// is one host.
 func dialed(dial string) string {
 	dial = caddy.NewReplacer().ReplaceKnown(dial, "")
 	address, err := caddy.ParseNetworkAddress(dial)
@@ -162,8 +162,8 @@ func (w *warnings) ofErrorRoutes() {
 	}
 }
 
-// comesTo tells whether an error of a handler gets to an error route: those of a subroute
-// are for what is below it, those of the server for everything.
+// comesTo tells whether an error of a handler gets to an error route: those of a
+// subroute are for what is below it, those of the server for everything.
 func (p placement) comesTo(route placement) bool {
 	owner, _, _ := strings.Cut(route.place, "/errors/")
 	return strings.HasPrefix(p.place+"/", owner+"/") || strings.Contains(p.place, "/named_routes/")

@@ -71,7 +71,8 @@ func (w *warnings) ofClaims(c *Check, p placement, server *Server) {
 	}
 }
 
-// writesClaim tells whether tokens of the server have a claim that is not the user's own.
+// writesClaim tells whether tokens of the server have a claim that is not the user's
+// own.
 func (s *Server) writesClaim(name string) bool {
 	switch name {
 	case "sub", "exp", "nbf", "iat", "jti", "cid", "client_id", "username", "sid", "cver":

@@ -24,7 +24,7 @@ type placement struct {
 	server   string    // the name of the HTTP server
 	place    string    // its path in the config
 	hosts    []string  // that the routes match; nil for all
-	errors   []int     // those of refusalStatuses with which it gets here; nil outside of error routes
+	errors   []int     // of refusalStatuses, those with which it gets to an error route
 	inErrors bool
 	dead     string // the path of a route on the way that matches nothing
 
@@ -55,7 +55,8 @@ func (p passed) with(other passed) passed {
 	return p
 }
 
-// ofSome is for what only some requests have passed: others have passed what was before.
+// ofSome is for what only some requests have passed: others have passed what was
+// before.
 func (p passed) ofSome(before passed) passed {
 	p.fixed, p.root, p.always, p.checked = before.fixed, before.root, before.always, before.checked
 	return p
@@ -226,14 +227,15 @@ func (w *walk) responses(responses []caddyhttp.ResponseHandler, at placement) {
 	}
 }
 
-// asksElsewhere tells a forward_auth from a proxy: it asks a service about the request, in
-// a request of its own, and goes on by the answer.
+// asksElsewhere tells a forward_auth from a proxy: it asks a service about the request,
+// in a request of its own, and goes on by the answer.
 func asksElsewhere(h *reverseproxy.Handler) bool {
 	return h.Rewrite != nil && h.Rewrite.Method != "" && h.Rewrite.URI != "" &&
 		len(h.HandleResponse) > 0
 }
 
-// answersAll tells of a handler behind which no request comes, so that none does unchecked.
+// answersAll tells of a handler behind which no request comes, so that none does
+// unchecked.
 func answersAll(handler caddyhttp.MiddlewareHandler) bool {
 	switch handler := handler.(type) {
 	case *caddyhttp.StaticResponse, caddyhttp.StaticResponse, *caddyhttp.StaticError, caddyhttp.StaticError:
@@ -253,8 +255,8 @@ func isFixedPage(uri string) bool {
 	return strings.HasPrefix(path, "/") && strings.Count(path, "{") == strings.Count(path, "{http.error.status")
 }
 
-// where is a place that an operator finds: the line of the Caddyfile, or the path in the
-// config.
+// where is a place that an operator finds: the line of the Caddyfile, or the path in
+// the config.
 func (p placement) where() string {
 	switch {
 	case p.check != nil:
@@ -287,8 +289,8 @@ func (p placement) sharesHosts(other placement) bool {
 	})
 }
 
-// hostCovers tells whether a host of a matcher, in which * is for one label, is for another
-// host too.
+// hostCovers tells whether a host of a matcher, in which * is for one label, is for
+// another host too.
 func hostCovers(pattern, host string) bool {
 	if strings.EqualFold(pattern, host) || strings.Contains(pattern, "{") {
 		return true
@@ -308,6 +310,6 @@ func hostCovers(pattern, host string) bool {
 	return true
 }
 
-// manyPlacements are more than a config has, unless named routes invoke each other over and
-// over.
+// manyPlacements are more than a config has, unless named routes invoke each other over
+// and over.
 const manyPlacements = 1_000_000

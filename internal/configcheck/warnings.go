@@ -63,7 +63,8 @@ func (w *warnings) warn(message, place, advice string, fields ...zap.Field) {
 	w.logger.Warn(message, slices.Concat([]zap.Field{zap.String("place", place)}, fields, []zap.Field{zap.String("advice", advice)})...)
 }
 
-// enough tells whether there were so many warnings of one kind that further ones would hide the others.
+// enough tells whether there were so many warnings of one kind that further ones would
+// hide the others.
 func (w *warnings) enough(message string) bool { return w.counts[message] > manyWarnings }
 
 func (w *warnings) ofSettings(c *Check, p placement) {
@@ -118,9 +119,9 @@ func (w *warnings) hasOurs(server string) bool {
 	})
 }
 
-// hasTrustedProxies tells whether a server has what its option trusted_proxies says. Once
-// it is provisioned, only an unexported field has it; where Caddy has none of that name,
-// nothing is warned of.
+// hasTrustedProxies tells whether a server has what its option trusted_proxies says.
+// Once it is provisioned, only an unexported field has it; where Caddy has none of that
+// name, nothing is warned of.
 func hasTrustedProxies(server *caddyhttp.Server) bool {
 	if server.TrustedProxiesUnix {
 		return true

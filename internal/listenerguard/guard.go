@@ -1,5 +1,5 @@
-// Package listenerguard has a function see each request of an HTTP server of Caddy once,
-// before everything that the server routes.
+// Package listenerguard has a function see each request of an HTTP server of Caddy
+// once, before everything that the server routes.
 package listenerguard
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// Guards are those of the HTTP servers of one config. The value is false where something
-// may answer before the guard.
+// Guards are those of the HTTP servers of one config. The value is false where
+// something may answer before the guard.
 type Guards map[*caddyhttp.Server]bool
 
-// Place puts a guard before the routes of the server that is being provisioned, unless it
-// has one: it has see look at each request. A handler without a server, in a test, has none
-// to guard.
+// Place puts a guard before the routes of the server that is being provisioned, unless
+// it has one: it has see look at each request. A handler without a server, in a test,
+// has none to guard.
 func (all Guards) Place(ctx caddy.Context, see func(*http.Request)) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server == nil {
@@ -28,8 +28,9 @@ func (all Guards) Place(ctx caddy.Context, see func(*http.Request)) {
 		return
 	}
 	g := &Guard{see}
-	// Caddy provisions and compiles the routes, then those for errors, then the named ones.
-	// The handler that calls is in one of these, and its raw form is there until it is done.
+	// Caddy provisions and compiles the routes, then those for errors, then the named
+	// ones. The handler that calls is in one of these, and its raw form is there until
+	// it is done.
 	if unfinished(server.Routes) {
 		g.standBefore(server.Routes)
 		if server.Errors != nil {
@@ -55,9 +56,9 @@ func (all Guards) HasGap(server *caddyhttp.Server) bool {
 	return ok && !guarded
 }
 
-// Guard is a matcher that always matches, the first of a server's first route: a route's
-// matchers are exported, and routes are compiled after their handlers were provisioned,
-// which is when it gets there.
+// Guard is a matcher that always matches, the first of a server's first route: a
+// route's matchers are exported, and routes are compiled after their handlers were
+// provisioned, which is when it gets there.
 type Guard struct{ see func(*http.Request) }
 
 // Match is MatchWithError.
@@ -88,8 +89,9 @@ func (g *Guard) route() caddyhttp.Route {
 	return caddyhttp.Route{MatcherSets: caddyhttp.MatcherSets{{g}}}
 }
 
-// standBefore is for routes that are not compiled yet, and whose matchers are provisioned.
-// The first route must be changed in place: its list is being gone through.
+// standBefore is for routes that are not compiled yet, and whose matchers are
+// provisioned. The first route must be changed in place: its list is being gone
+// through.
 func (g *Guard) standBefore(routes caddyhttp.RouteList) {
 	routes[0].MatcherSets = g.first(routes[0].MatcherSets)
 }
@@ -105,9 +107,9 @@ func (g *Guard) first(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 }
 
 // standIn is for routes that are compiled: a bearer_auth that only named routes have is
-// provisioned after them. What is compiled shares the array of its matcher sets with the
-// route, and looks at subroutes and named routes when a request comes. It returns false
-// where a handler comes before all of these.
+// provisioned after them. What is compiled shares the array of its matcher sets with
+// the route, and looks at subroutes and named routes when a request comes. It returns
+// false where a handler comes before all of these.
 func (g *Guard) standIn(server *caddyhttp.Server, routes caddyhttp.RouteList) bool {
 	for _, route := range routes {
 		if len(route.MatcherSets) > 0 {
@@ -126,7 +128,8 @@ func (g *Guard) standIn(server *caddyhttp.Server, routes caddyhttp.RouteList) bo
 				}
 				named.MatcherSets = g.first(named.MatcherSets)
 				return true
-			case caddyhttp.VarsMiddleware, *caddyhttp.VarsMiddleware, *rewrite.Rewrite: // these pass every request on
+			case caddyhttp.VarsMiddleware, *caddyhttp.VarsMiddleware, *rewrite.Rewrite:
+				// these pass every request on
 			case *headers.Handler:
 				if handler.Request != nil {
 					return false
