@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // What a BearerAuth does with a request.
@@ -33,7 +34,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if !needed {
 		return next.ServeHTTP(w, r)
 	}
-	var token *accessToken
+	var token *token.AccessToken
 	if refusal == nil {
 		token, refusal = b.check(state, r)
 	}
@@ -121,7 +122,7 @@ func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
 
 // check finds the token of a request and what is wrong with it. Without an error and
 // without a token the request is anonymous.
-func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *bearerError) {
+func (b *BearerAuth) check(state *bearerState, r *http.Request) (*token.AccessToken, *bearerError) {
 	raw, refusal := bearerToken(r, state.authorization)
 	if refusal != nil {
 		if refusal.anonymous && b.Optional {
@@ -133,31 +134,31 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *
 	if server == nil {
 		return nil, errBearerUnavailable("there is no such server")
 	}
-	token, err := state.tokenFor(r.Context(), server, raw)
-	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+	checked, err := state.tokenFor(r.Context(), server, raw)
+	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
 		return nil, errBearerUnavailable(err.Error())
 	}
 	if err != nil {
-		return nil, errInvalidToken(err.Error()).of(token)
+		return nil, errInvalidToken(err.Error()).of(checked)
 	}
 
 	audience := b.Audience
 	if audience == nil {
 		audience = server.Audience
 	}
-	if len(audience) > 0 && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
-		return nil, errInvalidToken("aud does not name this resource").of(token)
+	if len(audience) > 0 && !slices.ContainsFunc(checked.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
+		return nil, errInvalidToken("aud does not name this resource").of(checked)
 	}
 	for _, scope := range b.Scopes {
-		if !slices.Contains(token.scopes, scope) {
-			return nil, errInsufficientScope(b.Scopes).of(token)
+		if !slices.Contains(checked.Scopes, scope) {
+			return nil, errInsufficientScope(b.Scopes).of(checked)
 		}
 	}
-	return token, nil
+	return checked, nil
 }
 
 // bearerOutcome is the result of a check in one word of a closed set.
-func bearerOutcome(token *accessToken, refusal *bearerError) string {
+func bearerOutcome(token *token.AccessToken, refusal *bearerError) string {
 	switch {
 	case refusal == nil && token == nil:
 		return outcomeAnonymous

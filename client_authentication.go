@@ -5,13 +5,14 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // authenticateClient finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
 // by Basic credentials, by client_id and client_secret in the body, or, for a public
 // client, by client_id alone.
-func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
+func (s *Server) authenticateClient(ctx context.Context, keys *token.KeySet, req *tokenRequest) error {
 	presented, err := wire.ReadClient(req.params, req.header)
 	req.byHeader, req.bearerIgnored = presented.ByHeader, presented.BearerIgnored
 	if err != nil {

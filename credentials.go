@@ -12,6 +12,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -33,7 +34,7 @@ type credential struct {
 
 // authenticateUser checks the username and password of a request. Unknown and disabled
 // users cost the same and get the same answer as a wrong password.
-func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenRequest) (*directory.User, error) {
+func (s *Server) authenticateUser(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*directory.User, error) {
 	username := req.params.Get("username")
 	user, err := s.users.ByUsername(ctx, username)
 	duplicate, isDuplicate := errors.AsType[directory.DuplicateSubject](err)
@@ -48,7 +49,7 @@ func (s *Server) authenticateUser(ctx context.Context, keys *keySet, req *tokenR
 			return nil, fmt.Errorf("parsing a password hash that was accepted before: %w", err)
 		}
 	} else {
-		hash = password.Decoy(keys.decoy, "user:"+username, s.users.Hashes()...)
+		hash = password.Decoy(keys.Decoy, "user:"+username, s.users.Hashes()...)
 	}
 	result, err := s.check(ctx, req, credential{
 		kind: kindUser, name: username, hash: hash, plaintext: req.params.Get("password"),
@@ -93,7 +94,7 @@ func userSource(req *tokenRequest) throttle.Source {
 // clients cost what the known ones do: a header that has two readings is compared with two
 // clients, whether there are any. It is one attempt, of the id that RFC 6749 reads in it. A
 // client has no ceiling of its own, or a stranger could close it for all its users.
-func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *tokenRequest, presented wire.PresentedClient) (string, error) {
+func (s *Server) checkClientSecret(ctx context.Context, keys *token.KeySet, req *tokenRequest, presented wire.PresentedClient) (string, error) {
 	id, secret := presented.Readings[0].ID, presented.Readings[0].Secret
 	client, err := s.clients.ByID(ctx, id)
 	if err != nil {
@@ -141,11 +142,11 @@ func (s *Server) checkClientSecret(ctx context.Context, keys *keySet, req *token
 
 // clientHash is what a secret is compared with for an id: the hash of the client with that
 // id, or a decoy where it has none.
-func (s *Server) clientHash(keys *keySet, id string, client *directory.Client) (hash password.Hash, known bool) {
+func (s *Server) clientHash(keys *token.KeySet, id string, client *directory.Client) (hash password.Hash, known bool) {
 	if client != nil && !client.Public {
 		return client.CheckHash(), true
 	}
-	return password.Decoy(keys.decoy, "client:"+id, s.clients.Hashes()...), false
+	return password.Decoy(keys.Decoy, "client:"+id, s.clients.Hashes()...), false
 }
 
 // check says whether a credential matches, unless there were too many failures before or

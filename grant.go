@@ -3,8 +3,8 @@ package caddygrant
 import (
 	"context"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // grant is one way to get tokens. The server does what all grants have in common before
@@ -15,14 +15,7 @@ type grant interface {
 
 	// authorize finds out who the user is and what of the requested scopes is granted. An
 	// *oauthError is an answer to the client, any other error is a fault of the server.
-	authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error)
-}
-
-// authorization is what a grant found: for whom to mint tokens, and for which scopes.
-type authorization struct {
-	user    *directory.User
-	scopes  []string      // of the access token
-	session *tokenSession // that goes on; nil where one begins
+	authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error)
 }
 
 // grantTypes are all that there are.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // refreshGrant exchanges a refresh token for new tokens of its session (RFC 6749 §6). A
@@ -24,64 +25,76 @@ func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 // authorize checks the token, its user and its session, and only then the scope, so that
 // an answer about a scope is given to nobody but who holds a good token, looked at as closely
 // as for an exchange. What consumes the token is left to the end, when nothing else can fail.
-func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
-	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
+func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+	presented, err := token.OpenRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
 		return nil, oauth.InvalidRefreshToken("refresh_token_malformed")
 	}
-	if token.ClientID != req.client.ID {
+	if presented.ClientID != req.client.ID {
 		return nil, oauth.InvalidRefreshToken("refresh_token_of_another_client")
 	}
-	req.sessionID = token.SessionID
-	if token.expired() {
+	req.sessionID = presented.SessionID
+	if presented.Expired() {
 		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
-	user, err := g.server.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
-	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+	user, err := g.server.tokens.User(ctx, keys, presented.UserID, presented.CredentialVersion)
+	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
 		return nil, oauth.SourceUnavailable(err)
 	}
 	if err != nil {
-		req.formerUser = token.UserID
+		req.formerUser = presented.UserID
 		return nil, oauth.InvalidRefreshToken("user_changed")
 	}
 	req.user = user
 	grace := time.Duration(g.server.RefreshGrace)
-	current, err := g.server.sessions.Glance(ctx, token.session, token.Generation, grace)
+	current, err := g.server.sessions.Glance(ctx, presented.Session, presented.Generation, grace)
 	if err != nil {
-		return nil, g.refuse(ctx, token, err)
+		return nil, g.refuse(ctx, presented, err)
 	}
-	scopes, err := g.scopes(req, token, user)
+	scopes, err := g.scopes(req, presented, user)
 	if err != nil {
-		if _, cause := g.server.sessions.Check(ctx, token.session, token.Generation, grace); cause != nil {
-			return nil, g.refuse(ctx, token, cause)
+		if _, cause := g.server.sessions.Check(ctx, presented.Session, presented.Generation, grace); cause != nil {
+			return nil, g.refuse(ctx, presented, cause)
 		}
 		return nil, err
 	}
-	return &authorization{user: user, scopes: scopes, session: &tokenSession{
-		id:           token.session,
-		ends:         time.Unix(token.SessionExpires, 0),
-		scope:        token.Scope,
-		refusedScope: token.RefusedScope,
-		generation: func(ctx context.Context) (uint64, error) {
-			generation, err := g.server.sessions.Rotate(ctx, token.owner(), token.session, token.Generation, grace, current)
-			if err != nil {
-				return 0, g.refuse(ctx, token, err)
-			}
-			return generation, nil
-		},
+	return &token.Authorization{Client: req.client, User: user, Scopes: scopes, Session: &token.Session{
+		ID:           presented.SessionID,
+		Ends:         time.Unix(presented.SessionExpires, 0),
+		Scope:        presented.Scope,
+		RefusedScope: presented.RefusedScope,
+		Refreshes:    true,
+		Exchange:     &refreshExchange{grant: g, token: presented, current: current},
 	}}, nil
+}
+
+// refreshExchange is the exchange of a refresh token that was found good.
+type refreshExchange struct {
+	grant   *refreshGrant
+	token   *token.RefreshToken
+	current bool // whether it was seen to be the current one
+}
+
+// Consume has storage make the next generation.
+func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
+	generation, err := e.grant.server.sessions.Rotate(ctx, ownerOf(e.token), e.token.Session, e.token.Generation,
+		time.Duration(e.grant.server.RefreshGrace), e.current)
+	if err != nil {
+		return 0, e.grant.refuse(ctx, e.token, err)
+	}
+	return generation, nil
 }
 
 // scopes are those asked for, or those of the login, as far as client and user may have
 // them now. They never go beyond the login's. What the login asked for, and did not get
 // since the user may not have it, is left out once more: many clients send the scopes of
 // their configuration with every request.
-func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *directory.User) ([]string, error) {
+func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := oauth.Intersect(granted, g.server.allowedScopes(req.client))
+		scopes := oauth.Intersect(granted, g.server.policy.AllowedScopes(req.client))
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.allowedScopes(req.client))
+			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.policy.AllowedScopes(req.client))
 		}
 		return user.Narrow(scopes)
 	}
@@ -99,13 +112,13 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *dire
 }
 
 // refreshable are the scopes that a refresh without a scope grants now.
-func (s *Server) refreshable(token *refreshToken, user *directory.User, client *directory.Client) []string {
-	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
+func (s *Server) refreshable(token *token.RefreshToken, user *directory.User, client *directory.Client) []string {
+	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.policy.AllowedScopes(client)))
 }
 
 // refuse answers where the session does not go on. A token that was used before was
 // stolen, from the client or by it, and nobody can tell which: the session ends.
-func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause error) error {
+func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, cause error) error {
 	var refusal *oauth.Error
 	if refused, ok := refusedWrite(cause); ok {
 		return oauth.TooManySessions(string(refused.Limit), refused.RetryAfter)
@@ -116,8 +129,8 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if whoever revoked it was interrupted
-		if known, _ := g.server.sessions.memory.InView(token.session); !known {
-			err := g.server.sessions.Revoke(ctx, token.owner(), token.session)
+		if known, _ := g.server.sessions.memory.InView(token.Session); !known {
+			err := g.server.sessions.Revoke(ctx, ownerOf(token), token.Session)
 			if _, refused := refusedWrite(err); err != nil && !refused { // then it is done at the next use
 				return errStorage(ctx, err)
 			}
@@ -139,7 +152,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	default:
 		return cause
 	}
-	later, err := end(ctx, token.owner(), token.session)
+	later, err := end(ctx, ownerOf(token), token.Session)
 	if err != nil {
 		return errStorage(ctx, err)
 	}
@@ -152,7 +165,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 
 // endLost ends a session whose record is lost, without a bound: a token that was used
 // before would be good again.
-func (g *refreshGrant) endLost(token *refreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
+func (g *refreshGrant) endLost(token *token.RefreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
 	return func(ctx context.Context, _ sessionOwner, id session.ID) (later bool, err error) {
 		return false, g.server.sessions.RevokeLost(ctx, id, token.Generation)
 	}

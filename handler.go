@@ -126,7 +126,7 @@ func (h *Handler) serveToken(w http.ResponseWriter, r *http.Request, req *tokenR
 	if entry := h.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(h.facts(req),
 			zap.String("scope", response.Scope),
-			zap.String("token_id", response.tokenID))...)
+			zap.String("token_id", response.TokenID))...)
 	}
 	return wire.WriteJSON(w, http.StatusOK, response)
 }
@@ -137,7 +137,7 @@ func (h *Handler) serveJWKS(w http.ResponseWriter, r *http.Request, req *tokenRe
 	if keys == nil {
 		return h.refuse(w, r, req, oauth.NoKeys())
 	}
-	return wire.WriteCacheable(w, "application/jwk-set+json", json.RawMessage(keys.ring.JWKS()))
+	return wire.WriteCacheable(w, "application/jwk-set+json", json.RawMessage(keys.Ring.JWKS()))
 }
 
 // refuse answers with an error and writes the one log line of a refusal: info where the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -25,7 +26,7 @@ func inactive() introspection { return introspection{"active": false} }
 
 // inactiveUnless is for a token that is refused, unless a source cannot tell.
 func inactiveUnless(err error) (introspection, error) {
-	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
 		return nil, oauth.SourceUnavailable(err)
 	}
 	return inactive(), nil
@@ -57,7 +58,7 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 	if raw == "" {
 		return nil, oauth.MissingParameter("token")
 	}
-	if refresh, err := openRefreshToken(keys, raw); err == nil {
+	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
 		return s.introspectRefreshToken(ctx, keys, req, refresh)
 	}
 	return s.introspectAccessToken(ctx, keys, req, raw)
@@ -65,33 +66,33 @@ func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspecti
 
 // introspectAccessToken shows a client its own tokens, and those for the audiences that it
 // may introspect.
-func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *tokenRequest, raw string) (introspection, error) {
-	token, err := s.openAccessToken(keys, raw)
-	if err != nil || s.checkTimes(token) != nil {
+func (s *Server) introspectAccessToken(ctx context.Context, keys *token.KeySet, req *tokenRequest, raw string) (introspection, error) {
+	token, err := s.tokens.Open(keys, raw)
+	if err != nil || s.tokens.CheckTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, client, err := s.checkParties(ctx, keys, token, nil)
+	user, client, err := s.tokens.Parties(ctx, keys, token, nil)
 	if err != nil {
 		return inactiveUnless(err)
 	}
-	token = s.narrowed(token, user, client)
+	token = s.tokens.Narrowed(token, user, client)
 	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
 		return inactive(), nil
 	}
-	revoked, err := s.sessions.Revoked(ctx, token.session)
+	revoked, err := s.sessions.Revoked(ctx, token.Session)
 	switch {
 	case err != nil:
 		return nil, errStorage(ctx, err)
 	case revoked:
 		return inactive(), nil
 	}
-	return token.introspection()
+	return activeAccessToken(token)
 }
 
-// introspection is the claims of an active token, apart from those that mean something to
+// activeAccessToken is the claims of an active token, apart from those that mean something to
 // this server only.
-func (t *accessToken) introspection() (introspection, error) {
-	claims := t.accessClaims
+func activeAccessToken(t *token.AccessToken) (introspection, error) {
+	claims := t.AccessClaims
 	claims.CredentialVersion, claims.Server, claims.ClientID = "", "", claims.CID
 	encoded, err := json.Marshal(claims)
 	if err != nil {
@@ -105,7 +106,7 @@ func (t *accessToken) introspection() (introspection, error) {
 	for name, claim := range members {
 		response[name] = claim
 	}
-	for name, claim := range t.others {
+	for name, claim := range t.Others {
 		if _, ours := response[name]; ours {
 			continue
 		}
@@ -120,15 +121,15 @@ func (t *accessToken) introspection() (introspection, error) {
 
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
 // that it is good for a refresh, and the scope is what one would grant now.
-func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
-	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
+func (s *Server) introspectRefreshToken(ctx context.Context, keys *token.KeySet, req *tokenRequest, token *token.RefreshToken) (introspection, error) {
+	if token.ClientID != req.client.ID || token.Expired() || !s.policy.MayRefresh(req.client) {
 		return inactive(), nil
 	}
-	user, err := s.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
+	user, err := s.tokens.User(ctx, keys, token.UserID, token.CredentialVersion)
 	if err != nil {
 		return inactiveUnless(err)
 	}
-	_, err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
+	_, err = s.sessions.Check(ctx, token.Session, token.Generation, time.Duration(s.RefreshGrace))
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return nil, errStorage(ctx, err)

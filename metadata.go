@@ -48,7 +48,7 @@ func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tok
 	if len(secret) > 0 {
 		m.IntrospectionEndpoint, m.IntrospectionAuthMethods = endpoint+introspectPath, secret
 	}
-	if keys.ring.Public() {
+	if keys.Ring.Public() {
 		m.JWKSURI = endpoint + jwksPath
 	}
 	return wire.WriteCacheable(w, "application/json", m)

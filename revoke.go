@@ -11,6 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -47,15 +48,15 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 	if raw == "" {
 		return oauth.MissingParameter("token")
 	}
-	if refresh, err := openRefreshToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, refresh.owner(), refresh.session)
+	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
+		return s.revokeSession(ctx, req, ownerOf(refresh), refresh.Session)
 	}
-	access, err := s.openAccessToken(keys, raw)
+	access, err := s.tokens.Open(keys, raw)
 	switch {
 	case err == nil && access.CID != req.client.ID:
 		return oauth.TokenOfAnotherClient()
 	case err == nil:
-		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
+		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.Ring.Shared(raw)}
 		if of.forgeable {
 			if req.unknown, err = s.noSession(ctx, access); err != nil {
 				return oauth.SourceUnavailable(err)
@@ -64,8 +65,8 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 		if req.unknown != "" {
 			return nil
 		}
-		return s.revokeSession(ctx, req, of, access.session)
-	case errors.Is(err, errOfAnotherServer()), s.isOfAnotherServer(raw):
+		return s.revokeSession(ctx, req, of, access.Session)
+	case errors.Is(err, token.ErrOfAnotherServer()), s.isOfAnotherServer(raw):
 		return oauth.TokenOfAnotherServer()
 	}
 	req.unknown = "token_unknown"
@@ -75,8 +76,8 @@ func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
 // noSession tells why there is no session that an access token could be of, empty if there may
 // be one. It is for tokens that an app can have signed, with any claims: what is surely made
 // up must not be written. That a session has ended is no reason, since clocks differ.
-func (s *Server) noSession(ctx context.Context, token *accessToken) (string, error) {
-	day := token.session.Day()
+func (s *Server) noSession(ctx context.Context, token *token.AccessToken) (string, error) {
+	day := token.Session.Day()
 	user, err := s.users.BySubject(ctx, token.Subject)
 	switch {
 	case err != nil:
@@ -101,10 +102,10 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 		if keys == nil {
 			continue
 		}
-		if _, err := openRefreshToken(keys, raw); err == nil {
+		if _, err := token.OpenRefreshToken(keys, raw); err == nil {
 			return true
 		}
-		if _, err := other.openAccessToken(keys, raw); err == nil {
+		if _, err := other.tokens.Open(keys, raw); err == nil {
 			return true
 		}
 	}

@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"slices"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
@@ -21,7 +20,7 @@ func (s *Server) checkScope(req *tokenRequest) error {
 	if len(scopes) == 0 {
 		return nil
 	}
-	allowed := s.allowedScopes(req.client)
+	allowed := s.policy.AllowedScopes(req.client)
 	for _, scope := range scopes {
 		if !slices.Contains(allowed, scope) {
 			return oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(allowed)
@@ -29,22 +28,4 @@ func (s *Server) checkScope(req *tokenRequest) error {
 	}
 	req.scopes = scopes
 	return nil
-}
-
-// allowedScopes are the client's own, or the server's where the client has no list.
-func (s *Server) allowedScopes(c *directory.Client) []string {
-	if c.Scopes != nil {
-		return c.Scopes
-	}
-	return s.Scopes
-}
-
-// defaultScopes are granted when a request names none: default_scopes as far as they are
-// allowed, or all that are allowed.
-func (s *Server) defaultScopes(c *directory.Client) []string {
-	allowed := s.allowedScopes(c)
-	if c.DefaultScopes == nil {
-		return allowed
-	}
-	return oauth.Intersect(c.DefaultScopes, allowed)
 }

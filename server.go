@@ -3,13 +3,16 @@ package caddygrant
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Server is one authorization server: what all endpoints of its name share.
@@ -23,6 +26,8 @@ type Server struct {
 	users    *directory.UserDirectory
 	clients  *directory.ClientDirectory
 	grants   map[string]grant // that the server offers
+	policy   *token.Policy
+	tokens   *token.Checker
 	verifier *pooledVerifier
 	throttle *serverThrottle
 	keys     *serverKeys
@@ -56,6 +61,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 
+	s.policy = s.tokenPolicy()
 	all := map[string]grant{
 		oauth.GrantTypePassword:     &passwordGrant{server: s},
 		oauth.GrantTypeRefreshToken: &refreshGrant{server: s},
@@ -78,6 +84,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.sessions, err = newServerSessions(ctx, s); err != nil {
 		return err
 	}
+	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
@@ -116,7 +123,7 @@ func (s *Server) release() {
 // the grant says who the user is, and the tokens are issued. The order is that of
 // RFC 6749's security considerations: no password is looked at before the client is
 // authenticated, and no answer about a scope says anything about a password.
-func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
+func (s *Server) token(ctx context.Context, req *tokenRequest) (*token.Response, error) {
 	if req.grantType() == "" {
 		return nil, oauth.MissingParameter("grant_type")
 	}
@@ -143,11 +150,31 @@ func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, 
 	if err != nil {
 		return nil, err
 	}
-	return s.issue(ctx, keys, req, authorization)
+	at := clock.Now().Truncate(time.Second)
+	if authorization.Session == nil {
+		authorization.Session = s.policy.NewSession(req.client, req.scopes, authorization.Scopes, at)
+	}
+	req.sessionID = authorization.Session.ID
+	return s.policy.Issue(ctx, keys, authorization, at)
+}
+
+// tokenPolicy is what the settings say of tokens.
+func (s *Server) tokenPolicy() *token.Policy {
+	return &token.Policy{
+		Server:     s.Name,
+		Issuer:     s.Issuer,
+		Audience:   s.Audience,
+		Scopes:     s.Scopes,
+		AccessTTL:  time.Duration(s.AccessTokenTTL),
+		RefreshTTL: time.Duration(s.RefreshTokenTTL),
+		SessionTTL: time.Duration(s.SessionTTL),
+		Leeway:     time.Duration(*s.Leeway),
+		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
+	}
 }
 
 // authenticate is how every request of a client begins, at whatever endpoint.
-func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, error) {
+func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*token.KeySet, error) {
 	keys := s.keys.current(ctx)
 	if keys == nil {
 		return nil, oauth.NoKeys()
