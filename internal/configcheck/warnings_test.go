@@ -78,7 +78,7 @@ func TestAConfigIsWarnedOf(t *testing.T) {
 	}
 }
 
-// Audiences of clients that cannot log in are in no token, and some are for introspection.
+// Audiences of clients that cannot log in are in no token, others are introspected.
 func TestAudiencesThatNoCheckAsksFor(t *testing.T) {
 	bearer := &handler{"bearer_auth"}
 	clients := []Client{
