@@ -96,7 +96,7 @@ func noSession(ctx context.Context, users *directory.UserDirectory, token *token
 
 // isOfAnotherServer tells whether another server of this config issued the token.
 func (s *Server) isOfAnotherServer(raw string) bool {
-	for _, other := range s.app.servers {
+	for _, other := range s.siblings {
 		if other == s {
 			continue
 		}

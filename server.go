@@ -18,9 +18,9 @@ import (
 // Server is one authorization server: what all endpoints of its name share.
 type Server struct {
 	Config
-	fingerprint string // of the Config as it was given
-	definedAt   string // where the config has its first endpoint
-	app         *App
+	fingerprint string             // of the Config as it was given
+	definedAt   string             // where the config has its first endpoint
+	siblings    map[string]*Server // all of the config, by name
 
 	logger        *zap.Logger
 	users         *directory.UserDirectory
