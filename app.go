@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -11,6 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
@@ -26,26 +30,19 @@ type App struct {
 
 	servers map[string]*Server // by name
 
-	number   uint64 // tells the configs of this process apart
-	expected []expectation
+	number uint64 // tells the configs of this process apart
 
-	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
-
-	guarded map[*caddyhttp.Server]bool // with a bearer_auth; false where something comes before the guard
-
-	endpoints []*routes // of all token_endpoint handlers
+	// what the handlers of the config say of themselves
+	checks          []configcheck.Check
+	endpoints       []configcheck.Endpoint
+	identityHeaders map[string]bool // of all bearer_auth handlers, as an app may read their names
+	guards          listenerguard.Guards
 
 	started   bool
 	stopCheck func() // of the storage; nil where it was not begun
 
 	verifier    share[*pooledVerifier]
 	checkLimits *mergedLimits
-}
-
-// expectation is a handler that asks for a server.
-type expectation struct {
-	name, place string
-	shadow      bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,7 +61,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
-	a.guarded = make(map[*caddyhttp.Server]bool)
+	a.guards = make(listenerguard.Guards)
 	a.checkLimits = newMergedLimits()
 
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
@@ -74,47 +71,35 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// expect notes that a handler asks for a server, which may be provisioned later, and
-// which identity headers it may set.
-func (a *App) expect(b *BearerAuth) {
-	if b.Off {
-		return
-	}
-	place := b.DefinedAt
-	if place == "" {
-		place = "the config"
-	}
-	a.expected = append(a.expected, expectation{b.Server, place, b.Shadow})
-	for _, c := range b.CopyClaims {
-		a.identityHeaders[headerAlias(c.Header)] = true
+// addCheck notes a bearer_auth, whose server may be provisioned later, and the names of
+// the identity headers that it may set.
+func (a *App) addCheck(check configcheck.Check, identityHeaders []string) {
+	a.checks = append(a.checks, check)
+	for _, name := range identityHeaders {
+		a.identityHeaders[name] = true
 	}
 }
 
-// checks tells whether a handler asks for the server.
-func (a *App) checks(name string) bool {
-	return slices.ContainsFunc(a.expected, func(e expectation) bool { return e.name == name })
+// addEndpoint notes a token_endpoint.
+func (a *App) addEndpoint(endpoint configcheck.Endpoint) {
+	a.endpoints = append(a.endpoints, endpoint)
 }
 
-// missing is an error for the first handler that asks for a server which is not there.
-func (a *App) missing() error {
-	for _, e := range a.expected {
-		if a.servers[e.name] != nil {
-			continue
-		}
-		if names := slices.Sorted(maps.Keys(a.servers)); len(names) > 0 {
-			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", e.place, e.name, names, e.matcherHint())
-		}
-		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site%s", e.place, e.name, e.matcherHint())
-	}
-	return nil
+// isChecked tells whether a bearer_auth asks for the server.
+func (a *App) isChecked(name string) bool {
+	return slices.ContainsFunc(a.checks, func(c configcheck.Check) bool { return !c.Off && c.Server == name })
 }
 
-// matcherHint is for a name that may be that of a matcher.
-func (e expectation) matcherHint() string {
-	if e.name == defaultName {
+// names are those of the servers, sorted.
+func (a *App) names() []string { return slices.Sorted(maps.Keys(a.servers)) }
+
+// remedyAt says what is wrong where a request without a token is refused at the path of
+// a token endpoint: it has not got so far.
+func (a *App) remedyAt(r *http.Request) string {
+	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(e configcheck.Endpoint) bool { return e.Matches(r) }) {
 		return ""
 	}
-	return fmt.Sprintf("; if %s is a matcher, write @%s: the name of a matcher begins with @", e.name, e.name)
+	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
 }
 
 // join returns the server of that name, provisioning it at its first endpoint. The
@@ -139,7 +124,7 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	if err := a.checkLimits.merge(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, app: a, verifier: a.verifier.value}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, verifier: a.verifier.value}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {
@@ -153,21 +138,23 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 // storage is down: the servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
-	if err := a.missing(); err != nil {
+	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 		return err
 	}
 	a.warn()
 	a.verifier.value.limits.Govern(a.number, a.checkLimits.checkLimits)
 	var memory uint64
-	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
+	for _, name := range a.names() {
 		server := a.servers[name]
 		server.throttle.limits.Govern(a.number, server.throttle.own)
 		startMetrics(server)
-		server.start(a.ctx, a.checks(name))
-		memory = max(memory, server.hashMemory())
+		server.start(a.ctx, a.isChecked(name))
+		memory = max(memory, server.credentials.HashMemory())
 	}
-	for _, expected := range a.expected {
-		startBearerChecks(expected.name, expected.shadow)
+	for _, check := range a.checks {
+		if !check.Off {
+			startBearerChecks(check.Server, check.Shadow)
+		}
 	}
 	if len(a.servers) > 0 {
 		a.stopCheck = storagecheck.Start(a.ctx, a.ctx.Storage(), storageIdentity(a.ctx.Storage()), a.logger)
@@ -205,7 +192,7 @@ func (a *App) Stop() error {
 func (a *App) Cleanup() error {
 	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
 		// `caddy validate` comes no further than this
-		if err := a.missing(); err != nil {
+		if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
 		a.warn()
@@ -215,6 +202,59 @@ func (a *App) Cleanup() error {
 	}
 	_, err := a.verifier.leave()
 	return err
+}
+
+// warn says what the whole config leaves open, or closes.
+func (a *App) warn() {
+	app, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return
+	}
+	http, ok := app.(*caddyhttp.App)
+	if !ok || len(a.checks)+len(a.endpoints) == 0 {
+		return
+	}
+	config := configcheck.Config{
+		Checks: a.checks, Endpoints: a.endpoints,
+		ListenerHasGap: func(s *caddyhttp.Server) bool { return len(a.identityHeaders) > 0 && a.guards.HasGap(s) },
+	}
+	for _, name := range a.names() {
+		config.Servers = append(config.Servers, describe(a.servers[name]))
+	}
+	configcheck.Warn(a.logger, http, config)
+}
+
+// describe says of a server what the check of the config needs to know.
+func describe(s *Server) configcheck.Server {
+	return configcheck.Server{
+		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
+		Clients: func(yield func(configcheck.Client) bool) {
+			for _, source := range s.clients.All() {
+				for client := range source.All() {
+					if !yield(configcheck.Client{
+						ID:         client.ID,
+						MayLogIn:   s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
+						Scopes:     client.Scopes,
+						Audience:   client.Audience,
+						Introspect: client.Introspect,
+					}) {
+						return
+					}
+				}
+			}
+		},
+		UserClaims: func(yield func(string) bool) {
+			for _, source := range s.users.All() {
+				for user := range source.All() {
+					for name := range user.Claims {
+						if !yield(name) {
+							return
+						}
+					}
+				}
+			}
+		},
+	}
 }
 
 const (

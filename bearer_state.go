@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -50,7 +51,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 	}
 	state.checks = state.checked[:0]
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
-	if caddyhttp.GetVar(r.Context(), listenerGuardVar) == nil { // else they are there
+	if !listenerguard.HasSeen(r) { // else they are there
 		mapUserPlaceholders(r)
 	}
 	return state

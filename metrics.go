@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -137,9 +138,11 @@ func startBearerChecks(server string, shadow bool) {
 	}
 }
 
-func startPasswordChecks(kind string) {
-	for _, result := range []string{checkCompared, checkCached, checkRepeated, checkJoined, checkThrottled, checkShed, checkGone} {
-		passwordChecks.WithLabelValues(kind, result)
+func startPasswordChecks() {
+	for _, kind := range []string{credential.KindUser, credential.KindClient} {
+		for _, result := range credential.Results {
+			passwordChecks.WithLabelValues(kind, result)
+		}
 	}
 }
 
@@ -157,10 +160,16 @@ func countBearerCheck(server string, shadow bool, outcome string) {
 	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
 }
 
-func countPasswordCheck(kind, result string) { passwordChecks.WithLabelValues(kind, result).Inc() }
+// credentialMetrics counts checks of passwords and secrets.
+type credentialMetrics struct{}
 
-// observeHash times a hash by its scheme.
-func observeHash(scheme string, took time.Duration) {
+// Checked counts a check.
+func (credentialMetrics) Checked(kind, result string) {
+	passwordChecks.WithLabelValues(kind, result).Inc()
+}
+
+// Hashed times a hash.
+func (credentialMetrics) Hashed(scheme string, took time.Duration) {
 	hashDuration.WithLabelValues(scheme).Observe(took.Seconds())
 }
 
@@ -249,13 +258,4 @@ const (
 	outcomeAnonymous   = "anonymous"
 	outcomeNone        = "none"
 	outcomeUnavailable = "unavailable"
-
-	// results of a password check
-	checkCompared  = "compared"
-	checkCached    = "cached"
-	checkRepeated  = "repeated"
-	checkJoined    = "joined"
-	checkThrottled = "throttled"
-	checkShed      = "shed"
-	checkGone      = "client_gone"
 )

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddygrant/caddy-grant/internal/credential"
 )
 
 // seriesOf gathers the series with a label of that value, by name and labels.
@@ -54,8 +56,8 @@ func TestEveryMetricTakesPlainValues(t *testing.T) {
 		{"throttled", func() { countThrottled(of, "pair") }, map[string]float64{"throttled_total pair " + of: 1}},
 		{"refresh reuse", func() { countRefreshReuse(of) }, map[string]float64{"refresh_reuse_total " + of: 1}},
 		{"bearer checks", func() { countBearerCheck(of, true, "none") }, map[string]float64{"bearer_checks_total none " + of + " true": 1}},
-		{"password checks", func() { countPasswordCheck(of, "cached") }, map[string]float64{"password_checks_total " + of + " cached": 1}},
-		{"hashes", func() { observeHash(of, time.Second) }, map[string]float64{"hash_duration_seconds " + of: 1}},
+		{"password checks", func() { credentialMetrics{}.Checked(of, "cached") }, map[string]float64{"password_checks_total " + of + " cached": 1}},
+		{"hashes", func() { credentialMetrics{}.Hashed(of, time.Second) }, map[string]float64{"hash_duration_seconds " + of: 1}},
 		{"files", func() { observeEntries(of, "users", 3); observeFile(of, "users", false, at) }, map[string]float64{
 			"file_entries " + of + " users": 3, "file_last_reload_successful " + of + " users": 0,
 			"file_last_reload_success_timestamp_seconds " + of + " users": 1790000000,
@@ -88,7 +90,7 @@ func TestASeriesIsThereBeforeItsFirstEvent(t *testing.T) {
 	startThrottled(of)
 	startRefreshReuse(of)
 	startBearerChecks(of, false)
-	startPasswordChecks(of)
+	startPasswordChecks()
 	startHashDuration(of)
 	got := seriesOf(t, of)
 	counts := make(map[string]int)
@@ -96,6 +98,9 @@ func TestASeriesIsThereBeforeItsFirstEvent(t *testing.T) {
 		if value != 0 {
 			t.Errorf("%s is %v", name, value)
 		}
+		counts[strings.Fields(name)[0]]++
+	}
+	for name := range seriesOf(t, credential.KindUser) {
 		counts[strings.Fields(name)[0]]++
 	}
 	want := map[string]int{"requests_total": 2, "throttled_total": 8, "refresh_reuse_total": 1, "bearer_checks_total": 7, "password_checks_total": 7, "hash_duration_seconds": 1}

@@ -1,9 +1,6 @@
 package caddygrant
 
-import (
-	"github.com/caddygrant/caddy-grant/internal/oauth"
-	"github.com/caddygrant/caddy-grant/internal/password"
-)
+import "github.com/caddygrant/caddy-grant/internal/oauth"
 
 // This file says what the parts of a server mean for the metrics, which know plain
 // values alone.
@@ -20,33 +17,13 @@ func startMetrics(s *Server) {
 	}
 	startThrottled(s.Name)
 	startRefreshReuse(s.Name)
-	startPasswordChecks(kindUser)
-	startPasswordChecks(kindClient)
+	startPasswordChecks()
 	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
 		for params := range mix.All() {
 			if !params.Cheap() {
 				startHashDuration(string(params.Scheme))
 			}
 		}
-	}
-}
-
-// observeCheck counts a comparison, and times the hash if this one made it.
-func observeCheck(c credential, result password.Result) {
-	how := checkCompared
-	switch {
-	case result.Cached:
-		how = checkCached
-	case result.Joined:
-		how = checkJoined
-	}
-	countPasswordCheck(c.kind, how)
-	if result.Hashing > 0 {
-		hashed := c.hash.Params()
-		if c.or != nil && hashed.Cheap() {
-			hashed = c.or.Hash.Params()
-		}
-		observeHash(string(hashed.Scheme), result.Hashing)
 	}
 }
 
