@@ -117,8 +117,8 @@ func (s *Server) join() {
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
-// config lives if the storage does not answer, and keeps up with the sessions there. checked
-// tells whether the server's tokens are checked here.
+// config lives if the storage does not answer, and keeps up with the sessions there.
+// checked tells whether the server's tokens are checked here.
 func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
