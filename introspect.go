@@ -34,9 +34,6 @@ func inactiveUnless(err error) (introspection, error) {
 
 // serveIntrospect answers an introspection request (RFC 7662 §2.1).
 func serveIntrospect(x *exchange) error {
-	if err := x.parse(); err != nil {
-		return x.refuse(err)
-	}
 	response, err := introspect(x)
 	if err != nil {
 		return x.refuse(err)

@@ -18,9 +18,6 @@ import (
 
 // serveRevoke answers a revocation request (RFC 7009 §2).
 func serveRevoke(x *exchange) error {
-	if err := x.parse(); err != nil {
-		return x.refuse(err)
-	}
 	if x.page == wire.CrossSiteBlind && x.bearsSecret() {
 		return x.refuse(oauth.CrossSite())
 	}

@@ -16,9 +16,6 @@ import (
 
 // serveToken answers a token request (RFC 6749 §3.2).
 func serveToken(x *exchange) error {
-	if err := x.parse(); err != nil {
-		return x.refuse(err)
-	}
 	response, err := issueTokens(x)
 	if err != nil {
 		return x.refuse(err)
