@@ -34,7 +34,9 @@ var arrows = map[string][]string{
 	"internal/throttle":     {},
 	"internal/userfile":     {},
 
-	"internal/buffer": {},
-	"internal/clock":  {},
-	"internal/mac":    {},
+	"internal/buffer":    {},
+	"internal/clock":     {},
+	"internal/governed":  {},
+	"internal/mac":       {},
+	"internal/seldomlog": {},
 }
