@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 )
 
 func init() {
@@ -28,7 +30,7 @@ type App struct {
 	number   uint64 // tells the configs of this process apart
 	expected []expectation
 
-	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
+	identityHeaders map[string]bool // of all bearer_auth handlers, by bearer.HeaderAlias
 
 	guarded map[*caddyhttp.Server]bool // with a bearer_auth; false where something comes before the guard
 
@@ -91,7 +93,7 @@ func (a *App) expect(b *BearerAuth) {
 	}
 	a.expected = append(a.expected, expectation{b.Server, place, b.Shadow})
 	for _, c := range b.CopyClaims {
-		a.identityHeaders[headerAlias(c.Header)] = true
+		a.identityHeaders[bearer.HeaderAlias(c.Header)] = true
 	}
 }
 

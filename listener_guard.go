@@ -8,6 +8,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 )
 
 // listenerGuard stands before everything that an HTTP server of Caddy routes, where the
@@ -27,8 +29,8 @@ func (g *listenerGuard) Match(r *http.Request) bool {
 	}
 	caddyhttp.SetVar(r.Context(), listenerGuardVar, true)
 	if len(g.app.identityHeaders) > 0 {
-		removeIdentityHeaders(r, g.app.identityHeaders)
-		removeH2C(r)
+		bearer.RemoveIdentityHeaders(r, g.app.identityHeaders)
+		bearer.RemoveH2C(r)
 	}
 	mapUserPlaceholders(r)
 	return true
