@@ -19,7 +19,7 @@ type Response struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	Scope        string `json:"scope"`
 
-	TokenID string // `jti` of the access token, for the log
+	TokenID string `json:"-"` // `jti` of the access token, for the log
 }
 
 // Authorization is what a grant found: for whom to make tokens, and for which scopes.
