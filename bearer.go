@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/setting"
@@ -25,26 +27,28 @@ func init() {
 // request has credentials in two places, 503 while tokens cannot be checked. Errors go
 // to `handle_errors`; the `WWW-Authenticate` header is set by then.
 //
-// A token is checked against the users, clients and sessions as they are now: it is refused
-// as soon as its user is gone, disabled or has another password, its client is gone, or its
-// session was revoked. Scopes, audiences and claims that user or client no longer have are
-// no longer the token's either, and a claim of the user's own has its value of now.
+// A token is checked against the users, clients and sessions as they are now: it is
+// refused as soon as its user is gone, disabled or has another password, its client is
+// gone, or its session was revoked. Scopes, audiences and claims that user or client no
+// longer have are no longer the token's either, and a claim of the user's own has its
+// value of now.
 //
-// It sets the placeholders `{http.auth.user.id}` (the subject), `{http.auth.user.username}`,
-// `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
-// `{http.auth.user.session_id}`, and `{http.auth.user.<claim>}` for claims of the user's
-// own that are a string, a number or a boolean. What other handlers have set under
-// `http.auth.user` before is removed: it is of somebody else. Where there is no user, and
-// for claims that the user lacks, these placeholders are empty, on all sites and routes of
-// the HTTP server that has this handler.
+// It sets the placeholders `{http.auth.user.id}` (the subject),
+// `{http.auth.user.username}`, `{http.auth.user.client_id}`, `{http.auth.user.scope}`,
+// `{http.auth.user.token_id}`, `{http.auth.user.session_id}`, and
+// `{http.auth.user.<claim>}` for claims of the user's own that are a string, a number
+// or a boolean. What other handlers have set under `http.auth.user` before is removed:
+// it is another user's. Where there is no user, and for claims that the user lacks,
+// these placeholders are empty, on all sites and routes of the HTTP server that has
+// this handler.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
 
 	// Which requests to check. A path counts in each way in which an app may read it: a
-	// request is left unchecked only if none of these matches, and a path with a dot segment
-	// is then answered 400. The identity headers of `copy_claims` are removed from all
-	// requests that come here. Default: all requests.
+	// request is left unchecked only if none of these matches, and a path with a dot
+	// segment is then answered 400. The identity headers of `copy_claims` are removed from
+	// all requests that come here. Default: all requests.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	// The paths that need no token: exact ones, and such that end in `/*` with all below
@@ -52,8 +56,8 @@ type BearerAuth struct {
 	// whatever apps can read in more ways than one is not open. Default: none.
 	Open []string `json:"open,omitempty"`
 
-	// The protocols besides `websocket` to which a request may upgrade its connection, such
-	// as `tcp`. Any other Upgrade header is removed from all requests that come here.
+	// The protocols besides `websocket` to which a request may upgrade its connection,
+	// such as `tcp`. Any other Upgrade header is removed from all requests that come here.
 	// Default: none.
 	Upgrade []string `json:"upgrade,omitempty"`
 
@@ -79,19 +83,19 @@ type BearerAuth struct {
 	Optional bool `json:"optional,omitempty"`
 
 	// Check and log, but let every request pass unchanged except for the identity headers
-	// that the client sent. For trying out a config before it is in force. Default: `false`.
+	// that the client sent: to try out a config before it takes effect. Default: `false`.
 	Shadow bool `json:"shadow,omitempty"`
 
-	// Check nothing, set nothing and refuse nothing: this part of the config is meant to be
-	// open, and is not warned of. The identity headers that clients send are removed. It
-	// excludes all other settings but `upgrade`. Default: `false`.
+	// Check nothing, set nothing and refuse nothing: this part of the config is meant to
+	// be open, and is not warned of. The identity headers that clients send are removed.
+	// It excludes all other settings but `upgrade`. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
 	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
 	// Default: none.
 	DefinedAt string `json:"defined_at,omitempty"`
 
-	// what bearer_check.go checks a request with
+	// set by Provision, for ServeHTTP in bearer_check.go
 	app      *App
 	matchers caddyhttp.MatcherSets
 	open     pathreading.OpenPaths
@@ -131,7 +135,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.open, err = pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
-	b.warnOfPaths() // before the raw matchers are gone
+	configcheck.WarnOfHalves(b.logger, b.MatcherSetsRaw, b.DefinedAt) // before they are gone
 	if b.MatcherSetsRaw != nil {
 		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
 		if err != nil {
@@ -147,9 +151,40 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	}
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
-	b.app.expect(b)
-	b.app.guard(ctx)
+	b.register(ctx)
 	return nil
+}
+
+// register tells the app of this check, and has the HTTP server guarded that it is in.
+func (b *BearerAuth) register(ctx caddy.Context) {
+	check := configcheck.Check{
+		Handler: b, DefinedAt: b.DefinedAt,
+		Server: b.Server, Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
+		Scopes: b.Scopes, Audience: b.Audience, Matchers: b.matchers,
+		Applies: func(r *http.Request) bool {
+			needed, _, err := b.needsCheck(r)
+			return err == nil && needed
+		},
+	}
+	var aliases []string
+	for _, c := range b.CopyClaims {
+		check.Claims = append(check.Claims, configcheck.Claim{Name: c.Claim, Header: c.Header})
+		aliases = append(aliases, bearer.HeaderAlias(c.Header))
+	}
+	b.app.addCheck(check, aliases)
+	names := b.app.identityHeaders // of the whole config, once that is provisioned
+	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, names) })
+}
+
+// guardRequest is for every request of an HTTP server that has a bearer_auth, on sites
+// and routes without one too: it removes the identity headers that a client sent and
+// makes {http.auth.user.*} empty.
+func guardRequest(r *http.Request, identityHeaders map[string]bool) {
+	if len(identityHeaders) > 0 {
+		bearer.RemoveIdentityHeaders(r, identityHeaders)
+		bearer.RemoveH2C(r)
+	}
+	mapUserPlaceholders(r)
 }
 
 // Validate checks the settings.

@@ -16,7 +16,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// How bearer_auth checks a request, in the order in which it does.
+// What a BearerAuth does with a request.
 
 // ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
 // are gone first, and so is an upgrade by which others would get past the check.
@@ -52,8 +52,8 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	return next.ServeHTTP(w, r)
 }
 
-// needsCheck tells whether a request is to be checked. A refusal is for one of which there
-// is no telling.
+// needsCheck tells whether a request is to be checked. A refusal is for one of which
+// there is no telling.
 func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearer.Error, error) {
 	if b.open.Have(r.URL) {
 		return false, nil, nil
@@ -69,8 +69,8 @@ func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearer.Error, error) {
 }
 
 // matchesAnyReading asks the matchers for each reading of the path. They see it in the
-// request itself, where placeholders look for it too. The path as it is comes last, so that
-// what matchers leave behind, such as captures, is about that.
+// request itself, where placeholders look for it too. The path as it is comes last, so
+// that what matchers leave behind, such as captures, is about that.
 func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearer.Error, error) {
 	readings := pathreading.ReadingsOf(r.URL)
 	matches := false
@@ -178,8 +178,8 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	return caddyhttp.Error(refusal.Status, refusal)
 }
 
-// log writes the one line of a refusal. Client, user and session are named if the token is
-// an access token that this server issued, whatever became of it since.
+// log writes the one line of a refusal. Client, user and session are named if the token
+// is an access token that this server issued, whatever became of it since.
 func (b *BearerAuth) log(r *http.Request, message string, refusal *bearer.Error) {
 	level := zapcore.InfoLevel
 	if refusal.Status == http.StatusServiceUnavailable {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -53,7 +54,7 @@ func bearerStateOf(r *http.Request) *bearerState {
 	}
 	state.checks = state.checked[:0]
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
-	if caddyhttp.GetVar(r.Context(), listenerGuardVar) == nil { // else they are there
+	if !listenerguard.HasSeen(r) { // else they are there
 		mapUserPlaceholders(r)
 	}
 	return state
@@ -98,10 +99,10 @@ func (s *bearerState) userPlaceholder(name string) any {
 	return bearer.PlaceholderValue(s.user, name)
 }
 
-// mapUserPlaceholders makes {http.auth.user.*} tell of the user of a check, or be empty:
-// without it Caddy would leave the placeholder as it is written, and an app take that for
-// the name of a user. What a handler sets comes first. Most requests ask for few of them,
-// so they are made when they are asked for.
+// mapUserPlaceholders makes {http.auth.user.*} tell of the user of a check, or be
+// empty: without it Caddy would leave the placeholder as it is written, and an app take
+// that for the name of a user. What a handler sets comes first. Most requests ask for
+// few of them, so they are made when they are asked for.
 func mapUserPlaceholders(r *http.Request) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {

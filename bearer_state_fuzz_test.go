@@ -8,8 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 )
 
-// Whatever a client sends, a second check on the same request leaves the identity header
-// that the first one has set.
+// Whatever a client sends, a second check on the same request leaves the identity
+// header that the first one has set.
 func FuzzIdentityHeadersOfTwoChecks(f *testing.F) {
 	f.Add("X-User", "X-User", "admin", "X-User")
 	f.Add("X-User", "x_user", "admin", "close, x-user")

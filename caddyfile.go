@@ -163,7 +163,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		c.Scopes, err = scopeArgs(d)
 	case "grants":
 		if c.Grants, err = caddyargs.List(d, "all grants"); err == nil {
-			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypes))
+			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypeNames()))
 		}
 	case "access_token_ttl":
 		c.AccessTokenTTL, err = ttlArg(d)

@@ -188,12 +188,12 @@ func (c *Config) validateTokens() error {
 // validateSessions checks and completes what holds for refresh tokens and sessions.
 func (c *Config) validateSessions() error {
 	if c.Grants == nil {
-		c.Grants = []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken}
+		c.Grants = grantTypeNames()
 	}
 	if len(c.Grants) == 0 {
 		return errors.New("grants: an empty list would offer nothing: leave it out for all grants")
 	}
-	if err := oauth.ValidateGrantTypes(c.Grants, grantTypes); err != nil {
+	if err := oauth.ValidateGrantTypes(c.Grants, grantTypeNames()); err != nil {
 		return err
 	}
 	if c.RefreshTokenTTL == 0 {

@@ -17,7 +17,17 @@ import (
 // refreshGrant exchanges a refresh token for new tokens of its session (RFC 6749 §6). A
 // refresh token is good for one use; a second one ends the session (RFC 9700 §4.14.2).
 type refreshGrant struct {
-	server *Server
+	server   string // its name, for metrics
+	policy   *token.Policy
+	tokens   *token.Checker
+	sessions *serverSessions
+	grace    time.Duration
+}
+
+func newRefreshGrant(parts grantParts) grant {
+	return &refreshGrant{
+		server: parts.server, policy: parts.policy, tokens: parts.tokens, sessions: parts.sessions, grace: parts.refreshGrace,
+	}
 }
 
 func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
@@ -37,7 +47,7 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *t
 	if presented.Expired() {
 		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
-	user, err := g.server.tokens.User(ctx, keys, presented.UserID, presented.CredentialVersion)
+	user, err := g.tokens.User(ctx, keys, presented.UserID, presented.CredentialVersion)
 	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
 		return nil, oauth.SourceUnavailable(err)
 	}
@@ -46,14 +56,13 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *t
 		return nil, oauth.InvalidRefreshToken("user_changed")
 	}
 	req.user = user
-	grace := time.Duration(g.server.RefreshGrace)
-	current, err := g.server.sessions.Glance(ctx, presented.Session, presented.Generation, grace)
+	current, err := g.sessions.Glance(ctx, presented.Session, presented.Generation, g.grace)
 	if err != nil {
 		return nil, g.refuse(ctx, presented, err)
 	}
 	scopes, err := g.scopes(req, presented, user)
 	if err != nil {
-		if _, cause := g.server.sessions.Check(ctx, presented.Session, presented.Generation, grace); cause != nil {
+		if _, cause := g.sessions.Check(ctx, presented.Session, presented.Generation, g.grace); cause != nil {
 			return nil, g.refuse(ctx, presented, cause)
 		}
 		return nil, err
@@ -77,8 +86,8 @@ type refreshExchange struct {
 
 // Consume has storage make the next generation.
 func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
-	generation, err := e.grant.server.sessions.Rotate(ctx, ownerOf(e.token), e.token.Session, e.token.Generation,
-		time.Duration(e.grant.server.RefreshGrace), e.current)
+	generation, err := e.grant.sessions.Rotate(ctx, ownerOf(e.token), e.token.Session, e.token.Generation,
+		e.grant.grace, e.current)
 	if err != nil {
 		return 0, e.grant.refuse(ctx, e.token, err)
 	}
@@ -92,9 +101,9 @@ func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := oauth.Intersect(granted, g.server.policy.AllowedScopes(req.client))
+		scopes := oauth.Intersect(granted, g.policy.AllowedScopes(req.client))
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.policy.AllowedScopes(req.client))
+			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.policy.AllowedScopes(req.client))
 		}
 		return user.Narrow(scopes)
 	}
@@ -111,11 +120,6 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user
 	return user.Narrow(scopes)
 }
 
-// refreshable are the scopes that a refresh without a scope grants now.
-func (s *Server) refreshable(token *token.RefreshToken, user *directory.User, client *directory.Client) []string {
-	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.policy.AllowedScopes(client)))
-}
-
 // refuse answers where the session does not go on. A token that was used before was
 // stolen, from the client or by it, and nobody can tell which: the session ends.
 func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, cause error) error {
@@ -123,14 +127,14 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	if refused, ok := refusedWrite(cause); ok {
 		return oauth.TooManySessions(string(refused.Limit), refused.RetryAfter)
 	}
-	end := g.server.sessions.End
+	end := g.sessions.End
 	switch {
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if whoever revoked it was interrupted
-		if known, _ := g.server.sessions.memory.InView(token.Session); !known {
-			err := g.server.sessions.Revoke(ctx, ownerOf(token), token.Session)
+		if known, _ := g.sessions.memory.InView(token.Session); !known {
+			err := g.sessions.Revoke(ctx, ownerOf(token), token.Session)
 			if _, refused := refusedWrite(err); err != nil && !refused { // then it is done at the next use
 				return errStorage(ctx, err)
 			}
@@ -139,7 +143,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	case errors.Is(cause, session.ErrOver):
 		return oauth.InvalidRefreshToken("session_over")
 	case errors.Is(cause, session.ErrReused):
-		refreshReuse.WithLabelValues(g.server.Name).Inc()
+		refreshReuse.WithLabelValues(g.server).Inc()
 		refusal = oauth.InvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)
@@ -167,6 +171,6 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 // before would be good again.
 func (g *refreshGrant) endLost(token *token.RefreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
 	return func(ctx context.Context, _ sessionOwner, id session.ID) (later bool, err error) {
-		return false, g.server.sessions.RevokeLost(ctx, id, token.Generation)
+		return false, g.sessions.RevokeLost(ctx, id, token.Generation)
 	}
 }

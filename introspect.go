@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 
 	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -33,40 +33,41 @@ func inactiveUnless(err error) (introspection, error) {
 }
 
 // serveIntrospect answers an introspection request (RFC 7662 §2.1).
-func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
-	if err := req.parse(w, r); err != nil {
-		return h.refuse(w, r, req, err)
+func serveIntrospect(x *exchange) error {
+	if err := x.parse(); err != nil {
+		return x.refuse(err)
 	}
-	response, err := h.server.introspect(r.Context(), req)
+	response, err := x.introspect()
 	if err != nil {
-		return h.refuse(w, r, req, err)
+		return x.refuse(err)
 	}
-	return wire.WriteJSON(w, http.StatusOK, response)
+	return wire.WriteJSON(x.w, http.StatusOK, response)
 }
 
 // introspect says what a token is worth now, by what storage has and not by this node's
 // view of revocations.
-func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspection, error) {
-	keys, err := s.authenticate(ctx, req)
+func (x *exchange) introspect() (introspection, error) {
+	keys, err := x.authenticate()
 	if err != nil {
 		return nil, err
 	}
-	if req.client.Public {
+	if x.client.Public {
 		return nil, oauth.InvalidClient("public_client_introspects")
 	}
-	raw := req.params.Get("token")
+	raw := x.params.Get("token")
 	if raw == "" {
 		return nil, oauth.MissingParameter("token")
 	}
 	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
-		return s.introspectRefreshToken(ctx, keys, req, refresh)
+		return x.introspectRefreshToken(keys, refresh)
 	}
-	return s.introspectAccessToken(ctx, keys, req, raw)
+	return x.introspectAccessToken(keys, raw)
 }
 
 // introspectAccessToken shows a client its own tokens, and those for the audiences that it
 // may introspect.
-func (s *Server) introspectAccessToken(ctx context.Context, keys *token.KeySet, req *tokenRequest, raw string) (introspection, error) {
+func (x *exchange) introspectAccessToken(keys *token.KeySet, raw string) (introspection, error) {
+	ctx, s := x.r.Context(), x.server
 	token, err := s.tokens.Open(keys, raw)
 	if err != nil || s.tokens.CheckTimes(token) != nil {
 		return inactive(), nil
@@ -76,7 +77,7 @@ func (s *Server) introspectAccessToken(ctx context.Context, keys *token.KeySet, 
 		return inactiveUnless(err)
 	}
 	token = s.tokens.Narrowed(token, user, client)
-	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
+	if token.CID != x.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(x.client.Introspect, a) }) {
 		return inactive(), nil
 	}
 	revoked, err := s.sessions.Revoked(ctx, token.Session)
@@ -121,8 +122,9 @@ func activeAccessToken(t *token.AccessToken) (introspection, error) {
 
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
 // that it is good for a refresh, and the scope is what one would grant now.
-func (s *Server) introspectRefreshToken(ctx context.Context, keys *token.KeySet, req *tokenRequest, token *token.RefreshToken) (introspection, error) {
-	if token.ClientID != req.client.ID || token.Expired() || !s.policy.MayRefresh(req.client) {
+func (x *exchange) introspectRefreshToken(keys *token.KeySet, token *token.RefreshToken) (introspection, error) {
+	ctx, s := x.r.Context(), x.server
+	if token.ClientID != x.client.ID || token.Expired() || !s.policy.MayRefresh(x.client) {
 		return inactive(), nil
 	}
 	user, err := s.tokens.User(ctx, keys, token.UserID, token.CredentialVersion)
@@ -141,10 +143,15 @@ func (s *Server) introspectRefreshToken(ctx context.Context, keys *token.KeySet,
 		"client_id": token.ClientID,
 		"username":  user.Username,
 		"sub":       token.UserID,
-		"scope":     strings.Join(s.refreshable(token, user, req.client), " "),
+		"scope":     strings.Join(refreshable(s.policy, token, user, x.client), " "),
 		"iat":       token.IssuedAt,
 		"exp":       token.Expires,
 		"jti":       token.RefreshTokenID,
 		"sid":       token.SessionID,
 	}, nil
+}
+
+// refreshable are the scopes that a refresh without a scope grants now.
+func refreshable(policy *token.Policy, token *token.RefreshToken, user *directory.User, client *directory.Client) []string {
+	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), policy.AllowedScopes(client)))
 }

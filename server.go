@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -18,20 +18,22 @@ import (
 // Server is one authorization server: what all endpoints of its name share.
 type Server struct {
 	Config
-	fingerprint string // of the Config as it was given
-	definedAt   string // where the config has its first endpoint
-	app         *App
+	fingerprint string             // of the Config as it was given
+	definedAt   string             // where the config has its first endpoint
+	siblings    map[string]*Server // all of the config, by name
 
-	logger   *zap.Logger
-	users    *directory.UserDirectory
-	clients  *directory.ClientDirectory
-	grants   map[string]grant // that the server offers
-	policy   *token.Policy
-	tokens   *token.Checker
-	verifier *pooledVerifier
-	throttle *serverThrottle
-	keys     *serverKeys
-	sessions *serverSessions
+	logger        *zap.Logger
+	users         *directory.UserDirectory
+	clients       *directory.ClientDirectory
+	grants        map[string]grant // that the server offers
+	policy        *token.Policy
+	tokens        *token.Checker
+	credentials   *credential.Checker
+	authenticator *clientAuthenticator
+	verifier      *pooledVerifier
+	throttle      *serverThrottle
+	keys          *serverKeys
+	sessions      *serverSessions
 
 	hashKinds hashKinds
 }
@@ -62,14 +64,6 @@ func (s *Server) provision(ctx caddy.Context) error {
 	}
 
 	s.policy = s.tokenPolicy()
-	all := map[string]grant{
-		oauth.GrantTypePassword:     &passwordGrant{server: s},
-		oauth.GrantTypeRefreshToken: &refreshGrant{server: s},
-	}
-	s.grants = make(map[string]grant, len(s.Grants))
-	for _, grantType := range s.Grants {
-		s.grants[grantType] = all[grantType]
-	}
 	s.warnOfGrants()
 	s.warnOfConfig(given)
 	s.watchHashKinds()
@@ -84,10 +78,26 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.sessions, err = newServerSessions(ctx, s); err != nil {
 		return err
 	}
-	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
+	s.join()
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
+}
+
+// join makes of the parts what answers requests.
+func (s *Server) join() {
+	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
+	s.credentials = &credential.Checker{
+		Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, AllowWeakHashes: s.AllowWeakHashes, Observer: credentialMetrics{},
+	}
+	if !s.throttle.off {
+		s.credentials.Throttle = s.throttle.Throttle
+	}
+	s.authenticator = &clientAuthenticator{clients: s.clients, credentials: s.credentials, defaultClient: s.DefaultClient}
+	s.grants = newGrants(s.Grants, grantParts{
+		server: s.Name, policy: s.policy, tokens: s.tokens, credentials: s.credentials, sessions: s.sessions,
+		refreshGrace: time.Duration(s.RefreshGrace),
+	})
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
@@ -118,46 +128,6 @@ func (s *Server) release() {
 	}
 }
 
-// token is the way of every token request, whatever its grant: who is the client, may it
-// use this grant, are the grant's parameters there, which scopes does it ask for; then
-// the grant says who the user is, and the tokens are issued. The order is that of
-// RFC 6749's security considerations: no password is looked at before the client is
-// authenticated, and no answer about a scope says anything about a password.
-func (s *Server) token(ctx context.Context, req *tokenRequest) (*token.Response, error) {
-	if req.grantType() == "" {
-		return nil, oauth.MissingParameter("grant_type")
-	}
-	grant, ok := s.grants[req.grantType()]
-	if !ok {
-		return nil, oauth.UnsupportedGrantType()
-	}
-	keys, err := s.authenticate(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	if !req.client.MayUse(req.grantType()) {
-		return nil, oauth.UnauthorizedClient()
-	}
-	for _, name := range grant.parameters() {
-		if req.params.Get(name) == "" {
-			return nil, oauth.MissingParameter(name)
-		}
-	}
-	if err := s.checkScope(req); err != nil {
-		return nil, err
-	}
-	authorization, err := grant.authorize(ctx, keys, req)
-	if err != nil {
-		return nil, err
-	}
-	at := clock.Now().Truncate(time.Second)
-	if authorization.Session == nil {
-		authorization.Session = s.policy.NewSession(req.client, req.scopes, authorization.Scopes, at)
-	}
-	req.sessionID = authorization.Session.ID
-	return s.policy.Issue(ctx, keys, authorization, at)
-}
-
 // tokenPolicy is what the settings say of tokens.
 func (s *Server) tokenPolicy() *token.Policy {
 	return &token.Policy{
@@ -171,15 +141,6 @@ func (s *Server) tokenPolicy() *token.Policy {
 		Leeway:     time.Duration(*s.Leeway),
 		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
 	}
-}
-
-// authenticate is how every request of a client begins, at whatever endpoint.
-func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*token.KeySet, error) {
-	keys := s.keys.current(ctx)
-	if keys == nil {
-		return nil, oauth.NoKeys()
-	}
-	return keys, s.authenticateClient(ctx, keys, req)
 }
 
 // longestTokenLife is how long after a key last signed its tokens may still be good.

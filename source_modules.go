@@ -25,7 +25,7 @@ func (s *Server) loadUsers(ctx caddy.Context) (*directory.UserDirectory, error) 
 		if !ok {
 			return nil, fmt.Errorf("module %T in namespace grant.users is not a user source", module)
 		}
-		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}); err != nil {
+		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}); err != nil {
 			return nil, err
 		}
 		sources = append(sources, source)
@@ -48,7 +48,7 @@ func (s *Server) loadClients(ctx caddy.Context) (*directory.ClientDirectory, err
 		if !ok {
 			return nil, fmt.Errorf("module %T in namespace grant.clients is not a client source", module)
 		}
-		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}); err != nil {
+		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}); err != nil {
 			return nil, err
 		}
 		sources = append(sources, source)

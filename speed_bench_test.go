@@ -36,7 +36,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1"}
-		if err := site.endpoint.server.authenticateClient(b.Context(), site.keys(), req); err != nil {
+		if err := site.endpoint.server.authenticator.authenticate(b.Context(), site.keys(), req); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -54,7 +54,7 @@ func BenchmarkAuthenticateUser(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
-		if _, err := site.endpoint.server.authenticateUser(b.Context(), site.keys(), req); err != nil {
+		if _, err := site.endpoint.server.credentials.CheckUser(b.Context(), site.keys().Decoy, "alice", "alice", req.sender(userSource(req))); err != nil {
 			b.Fatal(err)
 		}
 	}

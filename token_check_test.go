@@ -206,7 +206,8 @@ func setUsers(t *testing.T, s *Server, users ...directory.User) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.users, s.tokens.Users = d, d
+	s.users = d
+	s.join()
 }
 
 func inlineUsers(t *testing.T, list ...directory.User) directory.UserSource {

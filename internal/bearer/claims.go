@@ -7,9 +7,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// headerValue is a claim as the value of a header: a string, number or boolean as it is,
-// a list of strings joined by commas. Anything else, and whatever could be read in two
-// ways or is not printable ASCII, is not sent at all.
+// headerValue is a claim as the value of a header: a string, number or boolean as it
+// is, a list of strings joined by commas. Anything else, and whatever could be read in
+// two ways or is not printable ASCII, is not sent at all.
 func headerValue(claim any) (string, bool) {
 	value, ok := token.Scalar(claim)
 	if !ok {
@@ -36,8 +36,8 @@ func headerValue(claim any) (string, bool) {
 	return value, value != "" && value == strings.TrimSpace(value)
 }
 
-// PlaceholderValue is what {http.auth.user.<name>} says of the user of a token. It is empty
-// if the token has no such claim.
+// PlaceholderValue is what {http.auth.user.<name>} says of the user of a token. It is
+// empty if the token has no such claim.
 func PlaceholderValue(t *token.AccessToken, name string) string {
 	claim := t.OwnClaim(name)
 	if of, ok := placeholderClaims[name]; ok {

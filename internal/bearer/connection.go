@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// The Connection header names the headers that are meant for the next hop alone (RFC 9110
-// §7.6.1), which a proxy drops.
+// The Connection header names the headers that are meant for the next hop alone (RFC
+// 9110 §7.6.1), which a proxy drops.
 
 // keepConnection removes tokens from the Connection header.
 func keepConnection(h http.Header, gone func(string) bool) {
@@ -45,7 +45,8 @@ func dropUpgradeTokens(r *http.Request, upgrade bool) {
 	}
 }
 
-// isPersistence tells of a Connection header, as nearly all are, that it names no header.
+// isPersistence tells of a Connection header, as nearly all are, that it names no
+// header.
 func isPersistence(connection string) bool {
 	return strings.EqualFold(connection, "keep-alive") || strings.EqualFold(connection, "close")
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
-// TokenOf finds the one token of a request. It is taken from the Authorization header only,
-// as the client sent it: a query stays in logs, histories and Referer headers (RFC 6750
-// §5.3).
+// TokenOf finds the one token of a request. It is taken from the Authorization header
+// only, as the client sent it: a query stays in logs, histories and Referer headers
+// (RFC 6750 §5.3).
 func TokenOf(r *http.Request, authorization []string) (string, *Error) {
 	if wire.QueryHas(r.URL.RawQuery, "access_token") {
 		return "", InvalidRequest("the query has an access_token")

@@ -1,7 +1,7 @@
 // Package bearer enforces RFC 6750 on a request to a protected resource: it finds the
-// token, refuses with the challenge, and keeps clients from naming a user themselves, by
-// identity headers or on a connection that is upgraded. It knows net/http and nothing of
-// servers and settings.
+// token, refuses with the challenge, and keeps clients from naming a user themselves,
+// by identity headers or on a connection that is upgraded. It knows net/http and
+// nothing of servers and settings.
 package bearer
 
 import (
@@ -40,8 +40,8 @@ func InvalidRequest(reason string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: oauth.CodeInvalidRequest, Reason: reason}
 }
 
-// InvalidToken is one answer for every defect, so that it does not tell how far a forged
-// token came.
+// InvalidToken is one answer for every defect, so that it does not tell how far a
+// forged token came.
 func InvalidToken(reason string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: oauth.CodeInvalidToken, Reason: reason}
 }

@@ -24,9 +24,9 @@ func ValidateCopyClaim(claim, header string) error {
 	return nil
 }
 
-// HeaderAlias is what a header's name has in common with every name that an app may take
-// for the same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some do so
-// with whatever is neither letter nor digit.
+// HeaderAlias is what a header's name has in common with every name that an app may
+// take for the same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some
+// do so with whatever is neither letter nor digit.
 func HeaderAlias(name string) string { return strings.Map(aliasOf, name) }
 
 func aliasOf(c rune) rune {
@@ -55,14 +55,14 @@ func isIdentityHeader(names map[string]bool, name string) bool {
 	return names[string(alias[:len(name)])]
 }
 
-// isReserved tells whether HTTP or a proxy gives a meaning to a name, as HeaderAlias gives
-// it.
+// isReserved tells whether HTTP or a proxy gives a meaning to a name, as HeaderAlias
+// gives it.
 func isReserved(alias string) bool {
 	return slices.Contains(reservedHeaders, alias) || strings.HasPrefix(alias, "x-forwarded-") || strings.HasPrefix(alias, "proxy-")
 }
 
-// reservedHeaders are names, as HeaderAlias gives them, that an identity header must not
-// have.
+// reservedHeaders are names, as HeaderAlias gives them, that an identity header must
+// not have.
 var reservedHeaders = []string{
 	"host", "authorization", "connection", "content-length", "transfer-encoding", "cookie",
 	"forwarded", "te", "trailer", "upgrade", "keep-alive", "expect", "via", "content-type",

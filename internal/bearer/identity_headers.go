@@ -5,10 +5,10 @@ import (
 	"net/http"
 )
 
-// RemoveIdentityHeaders removes what the client sent under the names of identity headers,
-// from headers, trailers and the list of the Connection header, which would make the
-// proxy drop ours. The names are as HeaderAlias gives them, those of all checks of the
-// config, since a check may refuse before the next one is asked.
+// RemoveIdentityHeaders removes what the client sent under the names of identity
+// headers, from headers, trailers and the list of the Connection header, which would
+// make the proxy drop ours. The names are as HeaderAlias gives them, those of all
+// checks of the config, since a check may refuse before the next one is asked.
 func RemoveIdentityHeaders(r *http.Request, names map[string]bool) {
 	if r.Trailer != nil {
 		removeTrailers(r.Trailer, names)
@@ -23,9 +23,9 @@ func RemoveIdentityHeaders(r *http.Request, names map[string]bool) {
 	}
 }
 
-// removeTrailers also removes what has a meaning to HTTP, which must not be a trailer (RFC
-// 9110 §6.5.1): an app that takes trailers for headers would believe an Authorization
-// there that has never been checked.
+// removeTrailers also removes what has a meaning to HTTP, which must not be a trailer
+// (RFC 9110 §6.5.1): an app that takes trailers for headers would believe an
+// Authorization there that has never been checked.
 func removeTrailers(trailer http.Header, names map[string]bool) {
 	for name := range trailer {
 		if isIdentityHeader(names, name) || isReserved(HeaderAlias(name)) {
@@ -42,7 +42,8 @@ func removeHeaders(h http.Header, names map[string]bool) {
 	}
 }
 
-// trailerFilter removes trailers when the body ends, which is when the server adds them.
+// trailerFilter removes trailers when the body ends, which is when the server adds
+// them.
 type trailerFilter struct {
 	io.ReadCloser
 	trailer http.Header

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// A connection that is upgraded goes past every check from then on. With a WebSocket that
-// is one session of the request that was checked. With h2c (RFC 7540 §3.2) the client would
-// send the app further requests, with headers of its own.
+// A connection that is upgraded goes past every check from then on. With a WebSocket
+// that is one session of the request that was checked. With h2c (RFC 7540 §3.2) the
+// client would send the app further requests, with headers of its own.
 
 // ValidateUpgrades checks the protocols that a config lets in.
 func ValidateUpgrades(protocols []string) error {
@@ -30,7 +30,8 @@ func ValidateUpgrades(protocols []string) error {
 }
 
 // RestrictUpgrade takes from a request all by which a client could have its connection
-// upgraded, unless that is to a WebSocket or to a protocol of the config, and to one alone.
+// upgraded, unless that is to a WebSocket or to a protocol of the config, and to one
+// alone.
 func RestrictUpgrade(r *http.Request, protocols []string) {
 	if r.Method == http.MethodConnect {
 		restrictExtendedConnect(r, protocols)
@@ -46,8 +47,8 @@ func RestrictUpgrade(r *http.Request, protocols []string) {
 	dropUpgradeTokens(r, upgrade == nil)
 }
 
-// restrictExtendedConnect does the same for HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), where
-// Go's servers have the protocol among the headers and in place of the version.
+// restrictExtendedConnect does the same for HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220),
+// where Go's servers have the protocol among the headers and in place of the version.
 func restrictExtendedConnect(r *http.Request, protocols []string) {
 	if protocol := r.Header[":protocol"]; protocol != nil && !(len(protocol) == 1 && mayUpgradeTo(protocol[0], protocols)) {
 		delete(r.Header, ":protocol")
@@ -64,8 +65,9 @@ func mayUpgradeTo(protocol string, protocols []string) bool {
 	return slices.ContainsFunc(protocols, func(s string) bool { return strings.EqualFold(s, protocol) })
 }
 
-// RemoveH2C takes an upgrade to h2c from a request that comes to no check, on a listener
-// that has one: no proxy passes on a connection on which it could speak HTTP/2 itself.
+// RemoveH2C takes an upgrade to h2c from a request that comes to no check, on a
+// listener that has one: no proxy passes on a connection on which it could speak HTTP/2
+// itself.
 func RemoveH2C(r *http.Request) {
 	upgrade := slices.ContainsFunc(r.Header["Upgrade"], func(list string) bool {
 		return listHas(list, func(protocol string) bool { return strings.EqualFold(protocol, "h2c") })

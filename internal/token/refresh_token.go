@@ -31,7 +31,7 @@ type RefreshToken struct {
 	Generation        uint64 `json:"gen"` // 0 at login, one more at every refresh
 	CredentialVersion string `json:"cver"`
 
-	Session session.ID
+	Session session.ID `json:"-"` // of SessionID
 }
 
 // mintRefreshToken makes the refresh token of a generation.
