@@ -119,6 +119,4 @@ func mapUserPlaceholders(r *http.Request) {
 	})
 }
 
-const userPlaceholders = "http.auth.user."
-
 const bearerStateVar = "caddy_grant.bearer"

@@ -31,7 +31,7 @@ func newExchange(w http.ResponseWriter, r *http.Request, server *Server, routes 
 	return &exchange{
 		tokenRequest: tokenRequest{
 			received: clock.Now(), address: clientIP(r), header: r.Header, page: wire.PageOf(r.Header),
-			endpoint: endpointNone, outcome: outcomeSuccess,
+			endpoint: oauth.EndpointNone, outcome: outcomeSuccess,
 		},
 		w: w, r: r, server: server, routes: routes, logger: logger,
 	}
@@ -159,7 +159,7 @@ func (x *exchange) facts() []zap.Field {
 // knownGrantType is the grant type of a token request if it is one, since others are
 // whatever a stranger sent.
 func (x *exchange) knownGrantType() string {
-	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == endpointToken {
+	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == oauth.EndpointToken {
 		return x.grantType()
 	}
 	return ""

@@ -46,7 +46,7 @@ func (h *Handler) answer(x *exchange) error {
 		return x.refuse(oauth.CredentialsInQuery())
 	case flooded:
 		return x.refuse(oauth.TooManyParameters())
-	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
+	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != oauth.EndpointRevoke: // which looks itself
 		return x.refuse(oauth.CrossSite())
 	}
 	if route.takesCredentials() {

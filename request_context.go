@@ -53,3 +53,6 @@ func setUser(r *http.Request, user *directory.User) {
 		repl.Set(userPlaceholders+"id", user.Subject())
 	}
 }
+
+// userPlaceholders begin the names of placeholders of the user.
+const userPlaceholders = "http.auth.user."

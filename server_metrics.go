@@ -8,12 +8,12 @@ import "github.com/caddygrant/caddy-grant/internal/oauth"
 // startMetrics makes the series of a server.
 func startMetrics(s *Server) {
 	for endpoint, outcomes := range endpointOutcomes {
-		if endpoint != endpointMetadata || s.Issuer != "" {
+		if endpoint != oauth.EndpointMetadata || s.Issuer != "" {
 			startRequests(s.Name, endpoint, "", outcomes)
 		}
 	}
 	for grantType := range s.grants {
-		startRequests(s.Name, endpointToken, grantType, grantOutcomes)
+		startRequests(s.Name, oauth.EndpointToken, grantType, grantOutcomes)
 	}
 	startThrottled(s.Name)
 	startRefreshReuse(s.Name)
@@ -29,12 +29,12 @@ func startMetrics(s *Server) {
 
 // endpointOutcomes are how requests usually end, apart from grants.
 var endpointOutcomes = map[string][]string{
-	endpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
-	endpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
-	endpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
-	endpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
-	endpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
-	endpointNone:       {oauth.CodeInvalidRequest},
+	oauth.EndpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
+	oauth.EndpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
+	oauth.EndpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
+	oauth.EndpointNone:       {oauth.CodeInvalidRequest},
 }
 
 // grantOutcomes are how token requests of a grant end.
