@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -167,11 +168,11 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	b.log(r, message, refusal)
 	if b.Shadow {
-		addLogField(r, zap.String("bearer_refusal", refusal.Reason))
+		caddyrequest.AddLogField(r, zap.String("bearer_refusal", refusal.Reason))
 		return next.ServeHTTP(w, r)
 	}
 	if refusal.Code != "" {
-		addLogField(r, zap.String("oauth_error", refusal.Code))
+		caddyrequest.AddLogField(r, zap.String("oauth_error", refusal.Code))
 	}
 	refusal.SetHeaders(w.Header(), b.Server)
 	return caddyhttp.Error(refusal.Status, refusal)
@@ -190,10 +191,10 @@ func (b *BearerAuth) log(r *http.Request, message string, refusal *bearer.Error)
 	}
 	fields := []zap.Field{
 		zap.String("server", b.Server),
-		zap.String("client_ip", clientIP(r)),
-		zap.String("method", bounded(r.Method)),
-		zap.String("host", bounded(r.Host)),
-		zap.String("path", bounded(loggedPath(r))),
+		zap.String("client_ip", caddyrequest.ClientIP(r)),
+		zap.String("method", caddyrequest.Bounded(r.Method)),
+		zap.String("host", caddyrequest.Bounded(r.Host)),
+		zap.String("path", caddyrequest.Bounded(caddyrequest.LoggedPath(r))),
 		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
 		zap.Int("status", refusal.Status),
 		zap.String("oauth_error", refusal.Code),

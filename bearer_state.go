@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -86,7 +87,7 @@ func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bo
 // handler has set there is gone: it was of another user, or of none.
 func (s *bearerState) setUserPlaceholders(r *http.Request, token *token.AccessToken) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.DeleteByPrefix(userPlaceholders)
+		repl.DeleteByPrefix(caddyrequest.UserPlaceholders)
 	}
 	s.user = token
 }
@@ -110,7 +111,7 @@ func mapUserPlaceholders(r *http.Request) {
 	}
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	repl.Map(func(key string) (any, bool) {
-		name, ok := strings.CutPrefix(key, userPlaceholders)
+		name, ok := strings.CutPrefix(key, caddyrequest.UserPlaceholders)
 		if !ok {
 			return nil, false
 		}

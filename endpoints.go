@@ -14,7 +14,6 @@ import (
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
 type routes struct {
-	path    string              // of the token endpoint
 	all     caddyhttp.MatchPath // the token endpoint and everything below it, and the metadata
 	slashed caddyhttp.MatchPath // the metadata with a slash at its end, which few requests have
 	each    []route
@@ -35,8 +34,7 @@ func (r *route) takesCredentials() bool { return slices.Contains(r.methods, http
 func newRoutes(path, issuer string) *routes {
 	posting, reading := []string{http.MethodPost}, []string{http.MethodGet, http.MethodHead}
 	r := &routes{
-		path: path,
-		all:  caddyhttp.MatchPath{path, path + "/*"},
+		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
 			{oauth.EndpointToken, withSlash(path), posting, serveToken},
 			{oauth.EndpointRevoke, withSlash(path + revokePath), posting, serveRevoke},

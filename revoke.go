@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
@@ -29,7 +30,7 @@ func serveRevoke(x *exchange) error {
 	} else {
 		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", x.unknown))...)
 	}
-	addLogField(x.r, zap.Bool("revoked", x.sessionID != ""))
+	caddyrequest.AddLogField(x.r, zap.Bool("revoked", x.sessionID != ""))
 	return wire.WriteJSON(x.w, http.StatusOK, struct{}{})
 }
 
