@@ -179,6 +179,7 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 					}
 				}
 				taken = float64(heap()) - float64(before)
+				runtime.KeepAlive(raws)
 				n, size := site.keys().Remembered()
 				if n != len(raws) {
 					t.Fatalf("%d tokens are remembered", n)
