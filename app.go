@@ -147,7 +147,7 @@ func (a *App) Start() error {
 	for _, name := range a.names() {
 		server := a.servers[name]
 		server.throttle.limits.Govern(a.number, server.throttle.own)
-		startMetrics(server)
+		startServer(name, server.Issuer != "", server.Grants, server.credentials.SlowSchemes())
 		server.start(a.ctx, a.isChecked(name))
 		memory = max(memory, server.credentials.HashMemory())
 	}

@@ -124,13 +124,30 @@ func startRequests(server, endpoint, grantType string, outcomes []string) {
 	}
 }
 
+// startServer makes the series of a server that offers these grants and has hashes of
+// these schemes.
+func startServer(server string, hasMetadata bool, grantTypes, schemes []string) {
+	for endpoint, outcomes := range endpointOutcomes {
+		if endpoint != oauth.EndpointMetadata || hasMetadata {
+			startRequests(server, endpoint, "", outcomes)
+		}
+	}
+	for _, grantType := range grantTypes {
+		startRequests(server, oauth.EndpointToken, grantType, grantOutcomes)
+	}
+	for _, scheme := range schemes {
+		hashDuration.WithLabelValues(scheme)
+	}
+	startThrottled(server)
+	refreshReuse.WithLabelValues(server)
+	startPasswordChecks()
+}
+
 func startThrottled(server string) {
 	for _, limit := range throttleLimits {
 		throttled.WithLabelValues(server, string(limit))
 	}
 }
-
-func startRefreshReuse(server string) { refreshReuse.WithLabelValues(server) }
 
 func startBearerChecks(server string, shadow bool) {
 	for _, outcome := range bearerOutcomes {
@@ -145,8 +162,6 @@ func startPasswordChecks() {
 		}
 	}
 }
-
-func startHashDuration(scheme string) { hashDuration.WithLabelValues(scheme) }
 
 func countRequest(server, endpoint, grantType, outcome string) {
 	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
@@ -241,6 +256,22 @@ func unfollowView(server string) {
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 // bearerOutcomes are how checks of requests end.
+// endpointOutcomes are how requests usually end, apart from grants.
+var endpointOutcomes = map[string][]string{
+	oauth.EndpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
+	oauth.EndpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
+	oauth.EndpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
+	oauth.EndpointNone:       {oauth.CodeInvalidRequest},
+}
+
+// grantOutcomes are how token requests of a grant end.
+var grantOutcomes = []string{
+	outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeInvalidScope,
+	oauth.CodeUnauthorizedClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError,
+}
+
 var bearerOutcomes = []string{
 	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -34,7 +35,7 @@ type sessionsOptions struct {
 	place    storagePlace
 	witness  string          // an object that is there as long as the storage is
 	keysRead <-chan struct{} // closed when the storage is known to answer, or not to
-	bounds   *storageBounds
+	bounds   *allowance.Bounds
 	poll     time.Duration // how often revocations are read
 }
 
@@ -121,14 +122,14 @@ func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (boo
 }
 
 // Rotate is that of the store, within the bounds.
-func (x *serverSessions) Rotate(ctx context.Context, of sessionOwner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
-	return x.Within(firstRefresh{x.bounds, of.account()}).Rotate(ctx, id, generation, grace, current)
+func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
+	return x.Within(x.bounds.FirstRefreshBy(of)).Rotate(ctx, id, generation, grace, current)
 }
 
 // Revoke is that of the store, within the bounds.
-func (x *serverSessions) Revoke(ctx context.Context, of sessionOwner, id session.ID) error {
+func (x *serverSessions) Revoke(ctx context.Context, of allowance.Owner, id session.ID) error {
 	err := x.revocable(of).Revoke(ctx, id)
-	if _, refused := refusedWrite(err); refused {
+	if _, refused := allowance.Refused(err); refused {
 		if revoked, _ := x.memory.InView(id); revoked { // which waits to be written, or was written meanwhile
 			return nil // it gives no token any longer
 		}
@@ -139,10 +140,10 @@ func (x *serverSessions) Revoke(ctx context.Context, of sessionOwner, id session
 // End revokes a session that must not go on, whatever the bounds say: beyond them it is
 // over in this process at once, and in storage as soon as they allow. later says that
 // it is so.
-func (x *serverSessions) End(ctx context.Context, of sessionOwner, id session.ID) (later bool, err error) {
+func (x *serverSessions) End(ctx context.Context, of allowance.Owner, id session.ID) (later bool, err error) {
 	bounded := x.revocable(of)
 	err = bounded.Revoke(ctx, id)
-	refused, ok := refusedWrite(err)
+	refused, ok := allowance.Refused(err)
 	switch {
 	case !ok:
 		return false, err
@@ -152,8 +153,8 @@ func (x *serverSessions) End(ctx context.Context, of sessionOwner, id session.ID
 	return false, x.Store.Revoke(ctx, id) // too many wait: rather too much in storage than a thief let in
 }
 
-func (x *serverSessions) revocable(of sessionOwner) *session.Store {
-	return x.Within(x.bounds.revocationBy(of))
+func (x *serverSessions) revocable(of allowance.Owner) *session.Store {
+	return x.Within(x.bounds.RevocationBy(of))
 }
 
 // awaitPoll waits until it is time to read, or returns false when ctx ends. What was

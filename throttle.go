@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/governed"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/seldomlog"
@@ -93,7 +94,7 @@ func (t *Throttle) limits() throttle.Limits {
 type pooledThrottle struct {
 	*throttle.Throttle
 	revocations *throttle.Rate // of users
-	bounds      *storageBounds
+	bounds      *allowance.Bounds
 	seldom      seldomLog
 	limits      *governed.Setting[throttle.Limits]
 }
@@ -128,7 +129,7 @@ func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error)
 		p := &pooledThrottle{
 			Throttle:    throttle.New(settings.limits()),
 			revocations: throttle.NewRate(maxRevocationsPerMinute),
-			bounds:      newStorageBounds(),
+			bounds:      allowance.NewBounds(),
 		}
 		p.limits = governed.New(settings.limits(), p.SetLimits)
 		return p
@@ -143,12 +144,12 @@ func (t *serverThrottle) release() {
 
 // allowRevocation bounds how often the clients of a user can log out in a minute; by
 // tokens that an app may have made up it counts apart, see revocation.
-func (t *serverThrottle) allowRevocation(of sessionOwner) error {
+func (t *serverThrottle) allowRevocation(of allowance.Owner) error {
 	if t.off {
 		return nil
 	}
-	account := of.subject
-	if of.forgeable {
+	account := of.Subject
+	if of.Forgeable {
 		account = throttle.Join(account, "forgeable")
 	}
 	if refused, ok := errors.AsType[*throttle.RefusedError](t.revocations.Allow(account)); ok {

@@ -160,29 +160,39 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 		{"one long string", `"` + strings.Repeat("x", 2000) + `"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			site := newSpeedSite(t, "HS256")
-			sites = append(sites, site)
-			server := site.endpoint.server
 			alice := directory.User{Username: "alice", PasswordHash: speedHash}
 			if test.own != "" {
 				alice.Claims = map[string]json.RawMessage{"own": json.RawMessage(test.own)}
 			}
-			setUsers(t, server, alice)
-			raws := make([]string, 100)
-			for i := range raws {
-				raws[i] = site.login(t).AccessToken
+			measure := func() (taken, counted float64) {
+				site := newSpeedSite(t, "HS256")
+				sites = append(sites, site)
+				setUsers(t, site.endpoint.server, alice)
+				raws := make([]string, 100)
+				for i := range raws {
+					raws[i] = site.login(t).AccessToken
+				}
+				before := heap()
+				for _, raw := range raws {
+					if _, err := site.endpoint.server.tokens.Check(t.Context(), raw); err != nil {
+						t.Fatal(err)
+					}
+				}
+				taken = float64(heap()) - float64(before)
+				runtime.KeepAlive(raws)
+				n, size := site.keys().Remembered()
+				if n != len(raws) {
+					t.Fatalf("%d tokens are remembered", n)
+				}
+				return taken, float64(size)
 			}
-			before := heap()
-			for _, raw := range raws {
-				if _, err := server.tokens.Check(t.Context(), raw); err != nil {
-					t.Fatal(err)
+			var taken, counted float64
+			for range 5 { // what else goes on in the process takes and gives memory too
+				if taken, counted = measure(); taken <= 1.5*counted && taken >= counted/4 {
+					return
 				}
 			}
-			taken := float64(heap()) - float64(before)
-			n, size := site.keys().Remembered()
-			if counted := float64(size); n != len(raws) || taken > 1.5*counted || taken < counted/4 {
-				t.Errorf("%d tokens of %d bytes take %.0f bytes each, %.0f are counted", n, len(raws[0]), taken/100, counted/100)
-			}
+			t.Errorf("100 tokens take %.0f bytes each, %.0f are counted", taken/100, counted/100)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package allowance
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 )
 
 // smallBounds are 3 writes of a user by a client, and 5 revocations of a client.
-func smallBounds() *storageBounds {
-	return &storageBounds{
+func smallBounds() *Bounds {
+	return &Bounds{
 		sessions:    throttle.NewBucket(throttle.LimitSessions, 3, time.Hour),
 		revocations: throttle.NewBucket(throttle.LimitRevocations, 3, time.Hour),
 		clients:     throttle.NewBucket(throttle.LimitClient, 5, time.Hour),
@@ -24,7 +24,7 @@ func limitOf(t *testing.T, err error) throttle.Limit {
 	if err == nil {
 		return ""
 	}
-	refused, ok := refusedWrite(err)
+	refused, ok := Refused(err)
 	if notYet, is := errors.AsType[*session.NotYetError](err); !ok || !is || notYet.After != refused.RetryAfter || notYet.After <= 0 {
 		t.Fatalf("error %v", err)
 	}
@@ -34,7 +34,7 @@ func limitOf(t *testing.T, err error) throttle.Limit {
 func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
 	bounds := smallBounds()
 	take := func(client, subject string, forgeable bool) error {
-		account := sessionOwner{client, subject, forgeable}.account()
+		account := Owner{client, subject, forgeable}.Account()
 		if !forgeable {
 			client = ""
 		}
@@ -82,13 +82,13 @@ func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
 }
 
 func TestAnAccountIsAClientAndAUser(t *testing.T) {
-	seen := make(map[string]sessionOwner)
-	for _, of := range []sessionOwner{
-		{client: "a", subject: "bc"}, {client: "ab", subject: "c"}, {client: "bc", subject: "a"}, {client: "a"}, {subject: "a"},
+	seen := make(map[string]Owner)
+	for _, of := range []Owner{
+		{Client: "a", Subject: "bc"}, {Client: "ab", Subject: "c"}, {Client: "bc", Subject: "a"}, {Client: "a"}, {Subject: "a"},
 	} {
-		if other, there := seen[of.account()]; there {
+		if other, there := seen[of.Account()]; there {
 			t.Errorf("%v and %v are one", of, other)
 		}
-		seen[of.account()] = of
+		seen[of.Account()] = of
 	}
 }

@@ -1,4 +1,6 @@
-package caddygrant
+// Package allowance says how many writes to storage the sessions of a user, and those
+// of a client, may cause.
+package allowance
 
 import (
 	"errors"
@@ -9,44 +11,46 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// storageBounds bound what a user with a password, or an app with a secret of HS256,
+// Bounds bound what a user with a password, or an app with a secret of HS256,
 // can have written to storage. A login writes nothing. The first refresh of a session
 // makes its record, and a revocation makes a marker: a client that may do these without
 // end fills the storage. The bounds hold with `throttle off` too, and are asked by the
 // sessions right before they write. Each is for one kind of write.
-type storageBounds struct {
+type Bounds struct {
 	sessions    *throttle.Bucket // first refreshes, of a user by a client
 	revocations *throttle.Bucket // of sessions of a user by a client
 	clients     *throttle.Bucket // revocations by tokens that apps can sign, of all users by a client
 }
 
-func newStorageBounds() *storageBounds {
-	return &storageBounds{
+// NewBounds returns bounds of which nothing is used up.
+func NewBounds() *Bounds {
+	return &Bounds{
 		sessions:    throttle.NewBucket(throttle.LimitSessions, maxWritesAtOnce, writeInterval),
 		revocations: throttle.NewBucket(throttle.LimitRevocations, maxWritesAtOnce, writeInterval),
 		clients:     throttle.NewBucket(throttle.LimitClient, maxClientRevocationsAtOnce, clientRevocationInterval),
 	}
 }
 
-// sessionOwner is whose a session is, by a token of it.
-type sessionOwner struct {
-	client, subject string
+// Owner is whose a session is, by a token of it.
+type Owner struct {
+	Client, Subject string
 
-	// forgeable says that the token is an access token that was signed with a secret. Apps
+	// Forgeable says that the token is an access token that was signed with a secret. Apps
 	// that have it can make those, for any user and any session, but no refresh tokens.
-	forgeable bool
+	Forgeable bool
 }
 
-// ownerOf is whose session a refresh token belongs to.
-func ownerOf(t *token.RefreshToken) sessionOwner {
-	return sessionOwner{client: t.ClientID, subject: t.UserID}
+// OwnerOf is whose session a refresh token belongs to.
+func OwnerOf(t *token.RefreshToken) Owner {
+	return Owner{Client: t.ClientID, Subject: t.UserID}
 }
 
-func (o sessionOwner) account() string { return throttle.Join(o.client, o.subject) }
+// Account is the client and the user together.
+func (o Owner) Account() string { return throttle.Join(o.Client, o.Subject) }
 
 // firstRefresh is the allowance of the record of a session.
 type firstRefresh struct {
-	bounds  *storageBounds
+	bounds  *Bounds
 	account string
 }
 
@@ -58,7 +62,7 @@ func (a firstRefresh) Return()     { a.bounds.sessions.Return(a.account) }
 // made up is an account of its own: it must not keep the user from logging out by a
 // refresh token, nor a session from being ended in storage whose token was used twice.
 type revocation struct {
-	bounds  *storageBounds
+	bounds  *Bounds
 	account string
 	client  string // empty: by a token that only the server can have made
 }
@@ -81,11 +85,16 @@ func (a revocation) Return() {
 	}
 }
 
-// revocationBy is the allowance of a revocation by a token of that owner.
-func (b *storageBounds) revocationBy(of sessionOwner) revocation {
-	allowance := revocation{bounds: b, account: of.account()}
-	if of.forgeable {
-		allowance.client = of.client
+// FirstRefreshBy is the allowance of the first refresh of a session of that owner.
+func (b *Bounds) FirstRefreshBy(of Owner) session.Allowance {
+	return firstRefresh{b, of.Account()}
+}
+
+// RevocationBy is the allowance of a revocation by a token of that owner.
+func (b *Bounds) RevocationBy(of Owner) session.Allowance {
+	allowance := revocation{bounds: b, account: of.Account()}
+	if of.Forgeable {
+		allowance.client = of.Client
 		allowance.account = throttle.Join(allowance.account, "forgeable")
 	}
 	return allowance
@@ -99,8 +108,8 @@ func notYet(err error) error {
 	return err
 }
 
-// refusedWrite returns the refusal of a bound, if that is what an error is.
-func refusedWrite(err error) (*throttle.RefusedError, bool) {
+// Refused returns the refusal of a bound, if that is what an error is.
+func Refused(err error) (*throttle.RefusedError, bool) {
 	return errors.AsType[*throttle.RefusedError](err)
 }
 
