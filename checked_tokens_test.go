@@ -241,16 +241,16 @@ func heap() uint64 {
 // usersOf is a directory of these users.
 func usersOf(t *testing.T, users ...directory.User) *directory.UserDirectory {
 	t.Helper()
-	d, err := directory.NewUserDirectory([]directory.UserSource{inlineUsers(t, users...)})
+	d, err := directory.NewUserDirectory([]directory.Users{inlineUsers(t, users...)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-func inlineUsers(t *testing.T, list ...directory.User) directory.UserSource {
+func inlineUsers(t *testing.T, list ...directory.User) directory.Users {
 	source := &InlineUsers{Users: list}
-	if err := source.Open(directory.SourceOptions{}); err != nil {
+	if err := source.Open(directory.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return source

@@ -114,19 +114,17 @@ func (w *configWarnings) ofMatchers(b *BearerAuth, p placement) {
 
 // ofScopes is about scopes that a bearer_auth wants and no client could ask for.
 func (w *configWarnings) ofScopes(b *BearerAuth, p placement, server *Server) {
-	if len(b.Scopes) == 0 {
+	if len(b.Scopes) == 0 || !server.clients.AllKnown() {
 		return
 	}
 	clients := 0
-	for _, source := range server.clients.All() {
-		for client := range source.All() {
-			if !server.mayLogIn(client) {
-				continue
-			}
-			clients++
-			if len(oauth.Intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
-				return
-			}
+	for client := range server.clients.Known() {
+		if !server.mayLogIn(client) {
+			continue
+		}
+		clients++
+		if len(oauth.Intersect(b.Scopes, server.allowedScopes(client))) == len(b.Scopes) {
+			return
 		}
 	}
 	if clients == 0 {
@@ -144,6 +142,9 @@ func (s *Server) mayLogIn(client *directory.Client) bool {
 
 // ofClaims is about claims that no token has, so that the app never gets the header.
 func (w *configWarnings) ofClaims(b *BearerAuth, p placement, server *Server) {
+	if !server.users.AllKnown() {
+		return
+	}
 	wanted := make(map[string]CopyClaim)
 	for _, c := range b.CopyClaims {
 		if !server.writesClaim(c.Claim) {
@@ -151,17 +152,15 @@ func (w *configWarnings) ofClaims(b *BearerAuth, p placement, server *Server) {
 		}
 	}
 	similar := make(map[string]string)
-	for _, source := range server.users.All() {
+	for user := range server.users.Known() {
 		if len(wanted) == 0 {
 			return
 		}
-		for user := range source.All() {
-			for name := range user.Claims {
-				delete(wanted, name)
-				for claim := range wanted {
-					if strings.EqualFold(claim, name) {
-						similar[claim] = name
-					}
+		for name := range user.Claims {
+			delete(wanted, name)
+			for claim := range wanted {
+				if strings.EqualFold(claim, name) {
+					similar[claim] = name
 				}
 			}
 		}
@@ -193,15 +192,14 @@ func (s *Server) writesClaim(name string) bool {
 	return false
 }
 
+// anyClient tells whether there is such a client, or may be.
 func (s *Server) anyClient(is func(*directory.Client) bool) bool {
-	for _, source := range s.clients.All() {
-		for client := range source.All() {
-			if is(client) {
-				return true
-			}
+	for client := range s.clients.Known() {
+		if is(client) {
+			return true
 		}
 	}
-	return false
+	return !s.clients.AllKnown()
 }
 
 // ofAudiences is about tokens for which no bearer_auth is. An app that verifies tokens
@@ -229,21 +227,17 @@ func (w *configWarnings) ofAudiences(name string, server *Server) {
 		return
 	}
 	first := make(map[string]string) // client by audience
-	for _, source := range server.clients.All() {
-		for client := range source.All() {
-			for _, a := range client.Introspect {
-				asked[a] = true
-			}
+	for client := range server.clients.Known() {
+		for _, a := range client.Introspect {
+			asked[a] = true
 		}
-		for client := range source.All() {
-			audience := client.Audience
-			if audience == nil {
-				audience = server.Audience
-			}
-			for _, a := range audience {
-				if first[a] == "" && server.mayLogIn(client) {
-					first[a] = client.ID
-				}
+		audience := client.Audience
+		if audience == nil {
+			audience = server.Audience
+		}
+		for _, a := range audience {
+			if first[a] == "" && server.mayLogIn(client) {
+				first[a] = client.ID
 			}
 		}
 	}

@@ -19,13 +19,13 @@ func (s *Server) loadUsers(ctx caddy.Context) (*directory.UserDirectory, error) 
 	if err != nil {
 		return nil, fmt.Errorf("loading users: %w", err)
 	}
-	var sources []directory.UserSource
+	var sources []directory.Users
 	for _, module := range modules.([]any) {
-		source, ok := module.(directory.UserSource)
+		source, ok := module.(directory.Users)
 		if !ok {
 			return nil, fmt.Errorf("module %T in namespace grant.users is not a user source", module)
 		}
-		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}); err != nil {
+		if err := s.openSource(module); err != nil {
 			return nil, err
 		}
 		sources = append(sources, source)
@@ -42,18 +42,31 @@ func (s *Server) loadClients(ctx caddy.Context) (*directory.ClientDirectory, err
 	if err != nil {
 		return nil, fmt.Errorf("loading clients: %w", err)
 	}
-	var sources []directory.ClientSource
+	var sources []directory.Clients
 	for _, module := range modules.([]any) {
-		source, ok := module.(directory.ClientSource)
+		source, ok := module.(directory.Clients)
 		if !ok {
 			return nil, fmt.Errorf("module %T in namespace grant.clients is not a client source", module)
 		}
-		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}); err != nil {
+		if err := s.openSource(module); err != nil {
 			return nil, err
 		}
 		sources = append(sources, source)
 	}
 	return directory.NewClientDirectory(sources), nil
+}
+
+// openSource gets a source ready, if it wants to know what the server asks of it.
+func (s *Server) openSource(module any) error {
+	if opener, ok := module.(directory.Opener); ok {
+		return opener.Open(s.sourceOptions())
+	}
+	return nil
+}
+
+// sourceOptions is what the server asks of users and clients.
+func (s *Server) sourceOptions() directory.Options {
+	return directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}
 }
 
 // checkDefaultClient finds a default_client that is none now. Files change later, so every
