@@ -35,7 +35,7 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 		{"the user is gone", users(directory.User{Username: "bob", PasswordHash: speedHash}), "its user is gone"},
 		{"the user is disabled", users(with(func(u *directory.User) { u.Disabled = true })), "its user is disabled"},
 		{"the user has another password", users(with(func(u *directory.User) { u.PasswordHash = testHash })), "its user has another password now"},
-		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients = directory.NewClientDirectory(nil) }, "its client is gone"},
+		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients, _ = directory.NewClientDirectory(nil, directory.Settings{}) }, "its client is gone"},
 		{"the session is revoked", func(t *testing.T, s *Server, token *accessToken) {
 			if err := s.sessions.Store.Revoke(t.Context(), token.session); err != nil {
 				t.Fatal(err)
@@ -241,7 +241,7 @@ func heap() uint64 {
 // usersOf is a directory of these users.
 func usersOf(t *testing.T, users ...directory.User) *directory.UserDirectory {
 	t.Helper()
-	d, err := directory.NewUserDirectory([]directory.Users{inlineUsers(t, users...)})
+	d, err := directory.NewUserDirectory([]directory.Users{inlineUsers(t, users...)}, directory.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -244,13 +244,7 @@ func endUserIP(c *directory.Client, header http.Header) netip.Addr {
 
 // hashMemory is the most memory that one comparison takes, in bytes.
 func (s *Server) hashMemory() uint64 {
-	var most uint64
-	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
-		for params := range mix.All() {
-			most = max(most, params.Memory())
-		}
-	}
-	return most
+	return max(s.users.HashMemory(), s.clients.HashMemory())
 }
 
 const (

@@ -157,9 +157,5 @@ func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, 
 
 // longestTokenLife is how long after a key last signed its tokens may still be good.
 func (s *Server) longestTokenLife() time.Duration {
-	longest := s.AccessTokenTTL
-	for client := range s.clients.Known() {
-		longest = max(longest, client.AccessTokenTTL)
-	}
-	return time.Duration(longest + *s.Leeway)
+	return time.Duration(max(s.AccessTokenTTL, s.clients.LongestAccessTokenTTL()) + *s.Leeway)
 }

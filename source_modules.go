@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
 )
@@ -30,7 +31,7 @@ func (s *Server) loadUsers(ctx caddy.Context) (*directory.UserDirectory, error) 
 		}
 		sources = append(sources, source)
 	}
-	return directory.NewUserDirectory(sources)
+	return directory.NewUserDirectory(sources, s.sourceSettings())
 }
 
 // loadClients opens the sources of the config in order.
@@ -53,7 +54,7 @@ func (s *Server) loadClients(ctx caddy.Context) (*directory.ClientDirectory, err
 		}
 		sources = append(sources, source)
 	}
-	return directory.NewClientDirectory(sources), nil
+	return directory.NewClientDirectory(sources, s.sourceSettings())
 }
 
 // openSource gets a source ready, if it wants to know what the server asks of it.
@@ -69,6 +70,10 @@ func (s *Server) sourceOptions() directory.Options {
 	return directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}
 }
 
+func (s *Server) sourceSettings() directory.Settings {
+	return directory.Settings{Options: s.sourceOptions(), Logger: s.logger}
+}
+
 // checkDefaultClient finds a default_client that is none now. Files change later, so every
 // request asks again.
 func (s *Server) checkDefaultClient(ctx context.Context) error {
@@ -76,8 +81,8 @@ func (s *Server) checkDefaultClient(ctx context.Context) error {
 		return nil
 	}
 	switch client, err := s.clients.ByID(ctx, s.DefaultClient); {
-	case err != nil:
-		return err
+	case err != nil: // a database that is down now refuses no config
+		s.logger.Warn("default_client could not be looked up", zap.String("client_id", s.DefaultClient), zap.Error(err))
 	case client == nil:
 		return fmt.Errorf("default_client %q: there is no such client: add one, with \"client %s\" and \"public\" in its block, or correct the id", s.DefaultClient, s.DefaultClient)
 	case !client.Public:

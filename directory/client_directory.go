@@ -4,30 +4,28 @@ import (
 	"context"
 	"iter"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
 // ClientDirectory is all client sources of a server in their order: the first one that
 // has an id decides.
 type ClientDirectory struct {
-	sources []*clientSource
-}
-
-// clientSource is a source as the directory has it.
-type clientSource struct {
-	Clients
-	name   string
-	memory ClientSnapshot // nil for a source that has to be asked
+	sources  []*clientSource
+	live     bool // a source has to be asked
+	settings Settings
 }
 
 // NewClientDirectory joins sources that are open.
-func NewClientDirectory(sources []Clients) *ClientDirectory {
-	d := new(ClientDirectory)
+func NewClientDirectory(sources []Clients, settings Settings) (*ClientDirectory, error) {
+	d := &ClientDirectory{settings: settings.withDefaults()}
 	for _, source := range sources {
-		memory, _ := source.(ClientSnapshot)
-		d.sources = append(d.sources, &clientSource{Clients: source, name: nameOf(source), memory: memory})
+		s := newClientSource(source, d.settings)
+		d.sources = append(d.sources, s)
+		d.live = d.live || s.memory == nil
 	}
-	return d
+	return d, d.survey(context.Background())
 }
 
 // All are the sources in their order.
@@ -39,15 +37,12 @@ func (d *ClientDirectory) All() []Clients {
 	return all
 }
 
+// IsLive tells whether a source has to be asked: then a look-up costs something, and an
+// attempt has to be counted before it.
+func (d *ClientDirectory) IsLive() bool { return d.live }
+
 // AllKnown tells whether Known has all clients that there are.
-func (d *ClientDirectory) AllKnown() bool {
-	for _, source := range d.sources {
-		if source.memory == nil {
-			return false
-		}
-	}
-	return true
-}
+func (d *ClientDirectory) AllKnown() bool { return !d.live }
 
 // Known goes through the clients that are in memory, of all sources.
 func (d *ClientDirectory) Known() iter.Seq[*Client] {
@@ -74,14 +69,49 @@ func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 	}
 }
 
-// ByID returns the client with that id, or nil.
+// ByID returns the client with that id, or nil. It asks the sources now, all at the same
+// time. The error says that one cannot tell.
 func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) {
+	if d.live {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // nobody waits for what is still under way
+		_, client, err := firstOf(ctx, askAll(ctx, d.sources, func(ctx context.Context, s *clientSource) (*Client, error) { return s.requested(ctx, id) }))
+		return client, err
+	}
 	for _, source := range d.sources {
-		if client, err := source.ByID(ctx, id); client != nil || err != nil {
+		if client := source.memory.Snapshot().byID[id]; client != nil {
+			return client, nil
+		}
+	}
+	return nil, nil
+}
+
+// RecentByID is ByID by what the sources said at most max_age ago. The id is that of a
+// token that was verified.
+func (d *ClientDirectory) RecentByID(ctx context.Context, id string) (*Client, error) {
+	for _, source := range d.sources {
+		if client, err := source.ofToken(ctx, id); client != nil || err != nil {
 			return client, err
 		}
 	}
 	return nil, nil
+}
+
+// LongestAccessTokenTTL is the longest access_token_ttl of a client that is known: of all
+// in memory or listed, and of those that were looked up.
+func (d *ClientDirectory) LongestAccessTokenTTL() caddy.Duration {
+	var longest caddy.Duration
+	for client := range d.Known() {
+		longest = max(longest, client.AccessTokenTTL)
+	}
+	for _, source := range d.sources {
+		if source.live != nil {
+			source.live.mu.Lock()
+			longest = max(longest, source.live.longest)
+			source.live.mu.Unlock()
+		}
+	}
+	return longest
 }
 
 // AuthMethods are the ways in which the clients that there are can authenticate, by their
@@ -97,7 +127,7 @@ func (d *ClientDirectory) AuthMethods() (secret, none []string) {
 	return secret, none
 }
 
-// kinds tells which kinds of clients there are.
+// kinds tells which kinds of clients there are, or may be.
 func (d *ClientDirectory) kinds() (confidential, public bool) {
 	for _, source := range d.sources {
 		if source.memory == nil {
@@ -115,13 +145,25 @@ func (d *ClientDirectory) kinds() (confidential, public bool) {
 	return confidential, public
 }
 
-// Hashes says what checking secrets costs, source by source.
+// Hashes says what checking secrets costs, source by source, as far as is known.
 func (d *ClientDirectory) Hashes() []*password.Mix {
-	var mixes []*password.Mix
-	for _, source := range d.sources {
-		if source.memory != nil {
-			mixes = append(mixes, source.memory.Snapshot().Hashes())
-		}
+	mixes := make([]*password.Mix, len(d.sources))
+	for i, source := range d.sources {
+		mixes[i] = source.hashes()
 	}
 	return mixes
+}
+
+// HashMemory is the most memory that one comparison takes, in bytes. Where a source has
+// clients that are not known, it is that of the largest hash that is allowed.
+func (d *ClientDirectory) HashMemory() uint64 {
+	var most uint64
+	for _, source := range d.sources {
+		if source.memory != nil {
+			most = max(most, largestOf(source.hashes()))
+		} else {
+			most = max(most, source.live.costs.largest())
+		}
+	}
+	return most
 }

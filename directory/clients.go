@@ -22,8 +22,8 @@ type Clients interface {
 }
 
 // ClientLister is a source that can go through its clients, as a [Lister] can through its
-// users. Without it the metadata names all ways of client authentication, and settings
-// that fit no client are not warned of.
+// users. Without it a generated key may be dropped before the last token is expired that
+// it signed for a client with a long access_token_ttl.
 type ClientLister interface {
 	// All goes through all clients in any order. It is called when a config is loaded and
 	// ends early when the context ends. An error ends it half way.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
+
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -11,26 +14,29 @@ import (
 // UserDirectory is all user sources of a server in their order. A username belongs to the
 // first source that has it, and so does a subject; a user counts only where both belong
 // to the user's own source. So a name in an earlier source hides a later one, and no user
-// gets a subject that belongs to another.
+// gets a subject that belongs to another. Its methods for a login are in login.go.
 type UserDirectory struct {
-	sources []*userSource
+	sources  []*userSource
+	live     bool // a source has to be asked
+	settings Settings
+
+	mu      sync.Mutex
+	clashes map[DuplicateSubject]bool // that were logged
 }
 
-// userSource is a source as the directory has it.
-type userSource struct {
-	Users
-	name   string
-	memory UserSnapshot // nil for a source that has to be asked
-}
-
-// NewUserDirectory joins sources that are open.
-func NewUserDirectory(sources []Users) (*UserDirectory, error) {
-	d := new(UserDirectory)
+// NewUserDirectory joins sources that are open. It is an error if users in memory have one
+// subject in two sources.
+func NewUserDirectory(sources []Users, settings Settings) (*UserDirectory, error) {
+	d := &UserDirectory{settings: settings.withDefaults(), clashes: make(map[DuplicateSubject]bool)}
 	for _, source := range sources {
-		memory, _ := source.(UserSnapshot)
-		d.sources = append(d.sources, &userSource{Users: source, name: nameOf(source), memory: memory})
+		s := newUserSource(source, d.settings)
+		d.sources = append(d.sources, s)
+		d.live = d.live || s.memory == nil
 	}
-	return d, d.Validate()
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	return d, d.survey(context.Background())
 }
 
 // All are the sources in their order.
@@ -42,15 +48,12 @@ func (d *UserDirectory) All() []Users {
 	return all
 }
 
+// IsLive tells whether a source has to be asked: then a look-up costs something, and an
+// attempt has to be counted before it.
+func (d *UserDirectory) IsLive() bool { return d.live }
+
 // AllKnown tells whether Known has all users that there are.
-func (d *UserDirectory) AllKnown() bool {
-	for _, source := range d.sources {
-		if source.memory == nil {
-			return false
-		}
-	}
-	return true
-}
+func (d *UserDirectory) AllKnown() bool { return !d.live }
 
 // Known goes through the users that are in memory, of all sources.
 func (d *UserDirectory) Known() iter.Seq[*User] {
@@ -68,21 +71,14 @@ func (d *UserDirectory) Known() iter.Seq[*User] {
 	}
 }
 
-// Validate finds subjects that users of several sources claim.
+// Validate finds subjects that users of several sources in memory claim.
 func (d *UserDirectory) Validate() error {
 	for i, source := range d.sources {
 		if i == 0 || source.memory == nil {
 			continue
 		}
 		for _, user := range source.memory.Snapshot().users {
-			owner, err := d.subjectOwner(context.Background(), user, i)
-			if err != nil {
-				return err
-			}
-			if owner == nil {
-				continue
-			}
-			if hidden, err := d.byUsernameBefore(context.Background(), user.Username, i); hidden == nil && err == nil {
+			if owner := d.ownerInMemory(user, i); owner != nil {
 				return fmt.Errorf("%s: user %s has the id of a user in %s: ids must be unique over all sources", source.name, Shown(user.Username), owner.name)
 			}
 		}
@@ -90,79 +86,104 @@ func (d *UserDirectory) Validate() error {
 	return nil
 }
 
-// ByUsername returns the user of that name that may log in, or else nil. The error, a
-// DuplicateSubject, is that of a user who exists, but whose subject belongs to another.
+// ownerInMemory returns the source in memory before index i that has the user's subject,
+// unless the user is hidden by another of that name.
+func (d *UserDirectory) ownerInMemory(user *User, i int) (owner *userSource) {
+	for _, source := range d.sources[:i] {
+		if source.memory == nil {
+			continue
+		}
+		set := source.memory.Snapshot()
+		if set.byUsername[user.Username] != nil {
+			return nil
+		}
+		if owner == nil && set.withSubject(user.Subject()) != nil {
+			owner = source
+		}
+	}
+	return owner
+}
+
+// ByUsername returns the user of that name that may log in, or else nil. The error is a
+// DuplicateSubject, that of a user who exists, but whose subject belongs to another, or
+// says that a source cannot tell.
 func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User, error) {
+	user, _, err := d.login(ctx, username)
+	return user, err
+}
+
+// BySubject returns the user to whom tokens with that subject belong, or nil. It asks the
+// sources now. The subject is that of a token that was verified.
+func (d *UserDirectory) BySubject(ctx context.Context, subject string) (*User, error) {
+	return d.bySubject(ctx, subject, asIs)
+}
+
+// RecentBySubject is BySubject by what the sources said at most max_age ago.
+func (d *UserDirectory) RecentBySubject(ctx context.Context, subject string) (*User, error) {
+	return d.bySubject(ctx, subject, recently)
+}
+
+func (d *UserDirectory) bySubject(ctx context.Context, subject string, how manner) (*User, error) {
 	for i, source := range d.sources {
-		user, err := source.ByUsername(ctx, username)
+		user, err := source.withSubject(ctx, subject, how)
 		if err != nil {
 			return nil, err
 		}
 		if user == nil {
 			continue
 		}
-		owner, err := d.subjectOwner(ctx, user, i)
-		if err != nil {
-			return nil, err
-		}
-		if owner != nil {
-			return nil, DuplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another",
-				Shown(user.Subject()), source.name, owner.name))
+		for _, earlier := range d.sources[:i] {
+			if hidden, err := earlier.hides(ctx, user.Username, how); hidden || err != nil {
+				return nil, err
+			}
 		}
 		return user, nil
 	}
 	return nil, nil
 }
 
-// BySubject returns the user to whom tokens with that subject belong, or nil.
-func (d *UserDirectory) BySubject(ctx context.Context, subject string) (*User, error) {
-	for i, source := range d.sources {
-		user, err := source.BySubject(ctx, subject)
-		if err != nil {
-			return nil, err
-		}
-		if user != nil {
-			if hidden, err := d.byUsernameBefore(ctx, user.Username, i); hidden != nil || err != nil {
-				return nil, err // hidden by a user of that name in an earlier source
-			}
-			return user, nil
-		}
-	}
-	return nil, nil
-}
-
-// byUsernameBefore looks in the sources before index i.
-func (d *UserDirectory) byUsernameBefore(ctx context.Context, username string, i int) (*User, error) {
-	for _, source := range d.sources[:i] {
-		if user, err := source.ByUsername(ctx, username); user != nil || err != nil {
-			return user, err
-		}
-	}
-	return nil, nil
-}
-
-// subjectOwner returns the source before index i that has the user's subject, if any.
-func (d *UserDirectory) subjectOwner(ctx context.Context, user *User, i int) (*userSource, error) {
-	for _, source := range d.sources[:i] {
-		if other, err := source.BySubject(ctx, user.Subject()); other != nil || err != nil {
-			return source, err
-		}
-	}
-	return nil, nil
-}
-
-// Hashes says what checking passwords costs, source by source.
+// Hashes says what checking passwords costs, source by source, as far as is known.
 func (d *UserDirectory) Hashes() []*password.Mix {
-	var mixes []*password.Mix
-	for _, source := range d.sources {
-		if source.memory != nil {
-			mixes = append(mixes, source.memory.Snapshot().Hashes())
-		}
+	mixes := make([]*password.Mix, len(d.sources))
+	for i, source := range d.sources {
+		mixes[i] = source.hashes()
 	}
 	return mixes
+}
+
+// HashMemory is the most memory that one comparison takes, in bytes. Where a source has
+// users that are not known, it is that of the largest hash that is allowed.
+func (d *UserDirectory) HashMemory() uint64 {
+	var most uint64
+	for _, source := range d.sources {
+		if source.memory != nil {
+			most = max(most, largestOf(source.hashes()))
+		} else {
+			most = max(most, source.live.costs.largest())
+		}
+	}
+	return most
 }
 
 // DuplicateSubject says what to do about two users with one id.
 type DuplicateSubject string
 
 func (e DuplicateSubject) Error() string { return string(e) }
+
+func duplicate(user *User, source, owner *userSource) DuplicateSubject {
+	return DuplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another",
+		Shown(user.Subject()), source.name, owner.name))
+}
+
+// logClash logs a clash that only a look-up could find, once.
+func (d *UserDirectory) logClash(clash DuplicateSubject) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.clashes[clash] && len(d.clashes) < maxClashes {
+		d.clashes[clash] = true
+		d.settings.Logger.Error("a user is refused, whose id belongs to another", zap.String("remedy", string(clash)))
+	}
+}
+
+// maxClashes is how many clashes are logged.
+const maxClashes = 1000
