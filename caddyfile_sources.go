@@ -200,7 +200,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 			return err
 		}
 	}
-	if err := client.Validate(directory.Options{GrantTypes: grantTypes}); err != nil {
+	if err := client.Validate(directory.Options{GrantTypes: grantTypeNames()}); err != nil {
 		return d.Errf("client %s: %v", directory.Shown(id), err)
 	}
 	sources.clients = append(sources.clients, client)

@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"reflect"
@@ -8,50 +8,42 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// narrowed is what is left of a token with its user and its client as they are now: a scope
+// Narrowed is what is left of a token with its user and its client as they are now: a scope
 // or an audience that was taken away since is not in it, a claim of the user's own has
 // today's value, and so has the username, which may belong to another user since. Nothing
 // is added that the token lacks. Where nothing has changed it is the token itself.
-func (s *Server) narrowed(token *accessToken, user *directory.User, client *directory.Client) *accessToken {
-	scopes := user.Allowed(oauth.Intersect(token.scopes, s.allowedScopes(client)))
-	audience := oauth.Intersect(token.Audience, s.audience(client))
+func (p *Policy) Narrowed(token *AccessToken, user *directory.User, client *directory.Client) *AccessToken {
+	scopes := user.Allowed(oauth.Intersect(token.Scopes, p.AllowedScopes(client)))
+	audience := oauth.Intersect(token.Audience, p.audienceOf(client))
 	others, same := token.othersOf(user)
-	if same && len(scopes) == len(token.scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
+	if same && len(scopes) == len(token.Scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
 		return token
 	}
 	now := *token
-	now.scopes, now.Scope = scopes, strings.Join(scopes, " ")
+	now.Scopes, now.Scope = scopes, strings.Join(scopes, " ")
 	now.Audience = audience
 	now.Username = user.Username
-	now.others = others
+	now.Others = others
 	return &now
-}
-
-// audience is what the client's access tokens name.
-func (s *Server) audience(client *directory.Client) []string {
-	if client.Audience != nil {
-		return client.Audience
-	}
-	return s.Audience
 }
 
 // othersOf are the claims of the user's own that the token has, with their values of now.
 // What it has beyond these is dropped: the user had it once, or never, and whoever shares
 // an HMAC secret with us made it up. It tells whether they are just the token's.
-func (t *accessToken) othersOf(user *directory.User) (others map[string]any, same bool) {
+func (t *AccessToken) othersOf(user *directory.User) (others map[string]any, same bool) {
 	same = true
-	for name, before := range t.others {
+	for name, before := range t.Others {
 		now, has := userClaim(user, name)
 		same = same && has && reflect.DeepEqual(now, before)
 		if has {
 			if others == nil {
-				others = make(map[string]any, len(t.others))
+				others = make(map[string]any, len(t.Others))
 			}
 			others[name] = now
 		}
 	}
 	if same {
-		return t.others, true
+		return t.Others, true
 	}
 	return others, false
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"crypto/sha256"
@@ -27,10 +27,10 @@ type checkedTokens struct {
 // checkedToken is a token, the user and the client for whom it was found good, and what is
 // left of it with these.
 type checkedToken struct {
-	token    *accessToken
+	token    *AccessToken
 	user     *directory.User
 	client   *directory.Client
-	narrowed *accessToken // the token itself where nothing has changed
+	narrowed *AccessToken // the token itself where nothing has changed
 	size     int          // in memory, in bytes
 	used     int64        // unix nanoseconds
 }
@@ -76,6 +76,13 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	}
 	c.size += t.size
 	c.tokens.Add(d, &t)
+}
+
+// len is how many there are, and their size in bytes.
+func (c *checkedTokens) len() (tokens, bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tokens.Len(), c.size
 }
 
 // The sizes are estimates. A usual token takes 650 bytes.

@@ -1,4 +1,4 @@
-package caddygrant
+package configcheck
 
 import (
 	"errors"
@@ -10,9 +10,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 )
 
-// What can be said of matchers without a request: which of them never match, and which always do.
+// What can be said of matchers without a request: which of them never match, and which
+// always do.
 
 // neverMatch tells whether no request can match any of the sets. No sets at all match
 // every request, and so does a set without matchers.
@@ -77,7 +80,7 @@ func isDead(matcher any) bool {
 // isOpen tells whether a matcher matches everything.
 func isOpen(matcher any) bool {
 	switch m := matcher.(type) {
-	case *listenerGuard:
+	case *listenerguard.Guard:
 		return true
 	case *caddyhttp.MatchPath:
 		return slices.Contains(*m, "*") || slices.Contains(*m, "/*")
@@ -97,7 +100,8 @@ func isOpen(matcher any) bool {
 
 func notSets(m *caddyhttp.MatchNot) []caddyhttp.MatcherSet { return m.MatcherSets }
 
-// statusesThatMatch are those with which an error gets through matchers, as far as they go by its status alone.
+// statusesThatMatch are those with which an error gets through matchers, as far as they
+// go by its status alone.
 func statusesThatMatch(sets caddyhttp.MatcherSets, statuses []int) []int {
 	return slices.DeleteFunc(slices.Clone(statuses), func(status int) bool {
 		return !slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool { return mayMatchStatus(set, status) })
@@ -125,7 +129,7 @@ func exampleRequest(method, path, host string) *http.Request {
 	if err != nil {
 		r, _ = http.NewRequest(method, "http://localhost/", http.NoBody)
 	}
-	r.RequestURI, r.RemoteAddr = path, "192.0.2.1:40000" // of RFC 5737: an address of nobody
+	r.RequestURI, r.RemoteAddr = path, "192.0.2.1:40000" // of RFC 5737: no machine has it
 	if host != "" {
 		r.Host = host
 	}

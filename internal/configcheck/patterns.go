@@ -1,7 +1,6 @@
-package caddygrant
+package configcheck
 
 import (
-	"cmp"
 	"encoding/json"
 	"path"
 	"regexp"
@@ -9,14 +8,16 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
 
-// warnOfPaths is for a matcher that names a path and not what is below it, or the reverse:
-// apps answer both. It reads the config, since Caddy's matchers do not tell what they match.
-func (b *BearerAuth) warnOfPaths() {
+// WarnOfHalves is for a matcher that names a path and not what is below it, or the
+// reverse: apps answer both. It reads the config, since Caddy's matchers do not tell
+// what they match.
+func WarnOfHalves(logger *zap.Logger, sets caddyhttp.RawMatcherSets, definedAt string) {
 	var named, missing []string
-	for _, patterns := range pathPatterns(b.MatcherSetsRaw) {
+	for _, patterns := range pathPatterns(sets) {
 		for _, pattern := range patterns {
 			if other := missingHalf(pattern, patterns); other != "" && !slices.Contains(named, pattern) {
 				named, missing = append(named, pattern), append(missing, other)
@@ -26,16 +27,16 @@ func (b *BearerAuth) warnOfPaths() {
 	if len(named) == 0 {
 		return
 	}
-	b.logger.Warn("a path matcher names one half of a path",
-		zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")),
+	logger.Warn("a path matcher names one half of a path",
+		zap.String("of", "bearer_auth at "+place(definedAt)),
 		zap.Strings("paths", named),
 		zap.Strings("not_matched", missing),
 		zap.String("advice", "name both, as in \"path "+named[0]+" "+missing[0]+"\"; "+
 			"for what needs no token use \"open\" of bearer_auth, which takes a path with all below it"))
 }
 
-// pathPatterns are the patterns of path matchers, in groups of which a path needs to match
-// one: those of all sets, and those of each matcher that negates others.
+// pathPatterns are the patterns of path matchers, in groups of which a path needs to
+// match one: those of all sets, and those of each matcher that negates others.
 func pathPatterns[Set ~map[string]json.RawMessage](sets []Set) [][]string {
 	var own []string
 	var groups [][]string
@@ -77,12 +78,13 @@ var (
 	quotedText = regexp.MustCompile("['\"`]([^'\"`]*)['\"`]")
 )
 
-// missingHalf is what a pattern leaves out, if no other one has it. A file has nothing
-// below it, unless it is one of PHP.
+// missingHalf is what a pattern leaves out, if no other pattern has it. A file has
+// nothing below it, unless it is a PHP script.
 func missingHalf(pattern string, patterns []string) string {
 	bare, below := strings.CutSuffix(pattern, "/*")
 	ext := path.Ext(bare)
-	if strings.ContainsAny(bare, `*?[\{`) || bare == "" && below || !below && ext != "" && ext != ".php" {
+	if strings.ContainsAny(bare, `*?[\{`) || bare == "" && below ||
+		!below && ext != "" && ext != ".php" {
 		return ""
 	}
 	half, example := bare, bare

@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"bytes"
@@ -16,19 +16,19 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
-// accessToken is a verified access token: its claims as they were signed. It is shared by
+// AccessToken is a verified access token: its claims as they were signed. It is shared by
 // requests, and never changed once it was read.
-type accessToken struct {
-	accessClaims
-	session session.ID // of SessionID
-	scopes  []string   // of Scope
+type AccessToken struct {
+	AccessClaims
+	Session session.ID // of SessionID
+	Scopes  []string   // of Scope
 
-	others map[string]any // claims that are none of ours, numbers as strictjson.Number
+	Others map[string]any // claims that are none of ours, numbers as strictjson.Number
 }
 
 // memory is about how much a token of that length takes in memory, in bytes. What it has of
 // other claims can be many times as large as it was encoded.
-func (t *accessToken) memory(length int) int { return 200 + length + memoryOf(t.others) }
+func (t *AccessToken) memory(length int) int { return 200 + length + memoryOf(t.Others) }
 
 func memoryOf(claim any) int {
 	switch claim := claim.(type) {
@@ -51,8 +51,8 @@ func memoryOf(claim any) int {
 	return 50 // a string or a number, which is as long as it was encoded
 }
 
-// claim returns a claim by its name, nil or empty if there is none.
-func (t *accessToken) claim(name string) any {
+// Claim returns a claim by its name, nil or empty if there is none.
+func (t *AccessToken) Claim(name string) any {
 	switch name {
 	case "iss":
 		return t.Issuer
@@ -83,24 +83,24 @@ func (t *accessToken) claim(name string) any {
 	case "srv":
 		return t.Server
 	}
-	return t.others[name]
+	return t.Others[name]
 }
 
-// parseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All that an
+// ParseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All that an
 // access token of ours has must be there and of its type: somebody who shares an HMAC
 // secret with us may have signed anything.
-func parseAccessToken(payload []byte) (*accessToken, error) {
-	t := new(accessToken)
+func ParseAccessToken(payload []byte) (*AccessToken, error) {
+	t := new(AccessToken)
 	// What is encoded as it was signed has every claim once, by its exact name, and no other.
 	// It takes a third of the time of reading strictly what may have others.
 	encoded := buffer.Borrow()
 	defer buffer.Return(encoded)
-	err := json.Unmarshal(payload, &t.accessClaims)
+	err := json.Unmarshal(payload, &t.AccessClaims)
 	if err == nil {
 		err = t.encode(encoded)
 	}
 	if err != nil || !bytes.Equal(encoded.Bytes(), payload) {
-		*t = accessToken{}
+		*t = AccessToken{}
 		if err := t.readStrictly(payload); err != nil {
 			return nil, err
 		}
@@ -114,26 +114,26 @@ func parseAccessToken(payload []byte) (*accessToken, error) {
 		{"username", t.Username},
 	} {
 		if required.value == "" {
-			return nil, tokenError(required.name + " is missing or malformed")
+			return nil, Error(required.name + " is missing or malformed")
 		}
 	}
 	if t.Expires == 0 || !validDate(t.Expires) {
-		return nil, tokenError("exp is missing or malformed")
+		return nil, Error("exp is missing or malformed")
 	}
 	for _, date := range []struct {
 		name    string
 		seconds int64
 	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
 		if !validDate(date.seconds) {
-			return nil, tokenError(date.name + " is missing or malformed")
+			return nil, Error(date.name + " is missing or malformed")
 		}
 	}
 	var ok bool
-	if t.session, ok = session.ParseID(t.SessionID); !ok {
-		return nil, tokenError("sid is missing or malformed")
+	if t.Session, ok = session.ParseID(t.SessionID); !ok {
+		return nil, Error("sid is missing or malformed")
 	}
 	if t.Scope != "" {
-		t.scopes = strings.Split(t.Scope, " ")
+		t.Scopes = strings.Split(t.Scope, " ")
 	}
 	if t.ClientID == t.CID { // one string is enough for a token that is remembered
 		t.ClientID = t.CID
@@ -145,10 +145,10 @@ func parseAccessToken(payload []byte) (*accessToken, error) {
 }
 
 // readStrictly reads claims of which some may not be ours.
-func (t *accessToken) readStrictly(payload []byte) error {
+func (t *AccessToken) readStrictly(payload []byte) error {
 	var claims map[string]any
 	if !utf8.Valid(payload) || decodeStrictly(payload, &claims) != nil || claims == nil {
-		return tokenError("its claims are no JSON object, or one is there twice")
+		return Error("its claims are no JSON object, or one is there twice")
 	}
 	for _, text := range []struct {
 		name     string
@@ -169,7 +169,7 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		claim, there := claims[text.name]
 		var ok bool
 		if *text.into, ok = claim.(string); there && !ok && !text.required {
-			return tokenError(text.name + " is malformed")
+			return Error(text.name + " is malformed")
 		}
 		delete(claims, text.name)
 	}
@@ -184,7 +184,7 @@ func (t *accessToken) readStrictly(payload []byte) error {
 		if claim, there := claims[date.name]; there {
 			var ok bool
 			if *date.into, ok = numericDate(claim); !ok {
-				return tokenError(date.name + " is missing or malformed")
+				return Error(date.name + " is missing or malformed")
 			}
 		}
 		delete(claims, date.name)
@@ -192,11 +192,11 @@ func (t *accessToken) readStrictly(payload []byte) error {
 	if claim, there := claims["aud"]; there {
 		var ok bool
 		if t.Audience, ok = audienceClaim(claim); !ok {
-			return tokenError("aud is malformed")
+			return Error("aud is malformed")
 		}
 		delete(claims, "aud")
 	}
-	t.others = claims
+	t.Others = claims
 	return nil
 }
 
@@ -231,11 +231,11 @@ func audienceClaim(claim any) ([]string, bool) {
 	if one, ok := claim.(string); ok {
 		return []string{one}, true
 	}
-	return stringList(claim)
+	return StringList(claim)
 }
 
-// stringList reads an array of strings.
-func stringList(claim any) ([]string, bool) {
+// StringList reads an array of strings.
+func StringList(claim any) ([]string, bool) {
 	values, ok := claim.([]any)
 	if !ok {
 		return nil, false
@@ -249,8 +249,8 @@ func stringList(claim any) ([]string, bool) {
 	return list, true
 }
 
-// scalar is the text of a claim that is a string, a number or a boolean.
-func scalar(claim any) (string, bool) {
+// Scalar is the text of a claim that is a string, a number or a boolean.
+func Scalar(claim any) (string, bool) {
 	switch claim := claim.(type) {
 	case string:
 		return claim, true

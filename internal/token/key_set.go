@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"crypto/sha256"
@@ -9,34 +9,38 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// keySet is a complete set of keys; requests hold one from beginning to end.
-type keySet struct {
-	ring              *keyring.Ring
+// KeySet is a complete set of keys; requests hold one from beginning to end.
+type KeySet struct {
+	Ring              *keyring.Ring
 	refresh           *keyring.Ring // for refresh tokens alone
 	credentialVersion mac.Key       // of `cver`
-	decoy             mac.Key       // of the choice of decoys
+	Decoy             mac.Key       // of the choice of decoys
 	server            string        // `srv`: stands for the server and its storage
 
 	checked *checkedTokens // by these keys
 }
 
-// same tells whether it has the same keys.
-func (k *keySet) same(other *keySet) bool {
-	return k.ring.Equal(other.ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
+// Same tells whether it has the same keys.
+func (k *KeySet) Same(other *KeySet) bool {
+	return k.Ring.Equal(other.Ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
 }
 
-// newKeySet derives from the server secret what is not in the ring.
-func newKeySet(ring *keyring.Ring, secret *keyring.Secret) (*keySet, error) {
+// Remembered is how many access tokens were checked by these keys and are remembered, and
+// about how many bytes they take.
+func (k *KeySet) Remembered() (tokens, bytes int) { return k.checked.len() }
+
+// NewKeySet derives from the server secret what is not in the ring.
+func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
 	refresh, err := refreshRing(secret)
 	if err != nil {
 		return nil, err
 	}
 	derived := func(label string) mac.Key { return mac.NewKey(sha256.New, secret.Derive(label, sha256.Size)) }
-	return &keySet{
-		ring:              ring,
+	return &KeySet{
+		Ring:              ring,
 		refresh:           refresh,
 		credentialVersion: derived("credential version"),
-		decoy:             derived("decoy"),
+		Decoy:             derived("decoy"),
 		server:            base64.RawURLEncoding.EncodeToString(secret.Derive("server", serverIDBytes)),
 		checked:           newCheckedTokens(),
 	}, nil

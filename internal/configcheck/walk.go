@@ -1,6 +1,7 @@
-package caddygrant
+package configcheck
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,10 +19,12 @@ import (
 // what it has passed by then. A named route has as many placements as invocations.
 type placement struct {
 	handler  caddyhttp.MiddlewareHandler
-	server   string   // the name of the HTTP server
-	place    string   // its path in the config
-	hosts    []string // that the routes match; nil for all
-	errors   []int    // of the statuses of a refusal, those with which it gets here; nil outside of error routes
+	check    *Check    // where the handler is a bearer_auth
+	endpoint *Endpoint // where it is a token_endpoint
+	server   string    // the name of the HTTP server
+	place    string    // its path in the config
+	hosts    []string  // that the routes match; nil for all
+	errors   []int     // of refusalStatuses, those with which it gets to an error route
 	inErrors bool
 	dead     string // the path of a route on the way that matches nothing
 
@@ -30,15 +33,15 @@ type placement struct {
 
 // passed is what a request has passed before a handler.
 type passed struct {
-	checks    []*BearerAuth // of all requests, or of some
-	always    []*BearerAuth // of all requests
-	checked   bool          // each request has passed one of them, or another that authenticates
-	elsewhere bool          // another handler authenticates all requests, or some
-	root      string        // of files, as the handler vars sets it
-	fixed     bool          // its path was replaced by one that says nothing of what was asked for
+	checks    []*Check // of all requests, or of some
+	always    []*Check // of all requests
+	checked   bool     // each request has passed one of them, or another that authenticates
+	elsewhere bool     // another handler authenticates all requests, or some
+	root      string   // of files, as the handler vars sets it
+	fixed     bool     // its path was replaced by one that says nothing of what was asked for
 }
 
-// with adds what was passed in a route beside this one.
+// with adds what was passed in a route next to this one.
 func (p passed) with(other passed) passed {
 	for _, check := range other.checks {
 		if !slices.Contains(p.checks, check) {
@@ -52,24 +55,27 @@ func (p passed) with(other passed) passed {
 	return p
 }
 
-// ofSome is for what only some requests have passed: others have passed what was before.
+// ofSome is for what only some requests have passed: others have passed what was
+// before.
 func (p passed) ofSome(before passed) passed {
 	p.fixed, p.root, p.always, p.checked = before.fixed, before.root, before.always, before.checked
 	return p
 }
 
-// configWalk goes through all routes of the HTTP app as a request may, once they are provisioned.
-type configWalk struct {
+// walk goes through all routes of an HTTP server as a request may, once they are
+// provisioned.
+type walk struct {
+	ours       *handlers
 	server     *caddyhttp.Server
 	placements []placement
 	invoked    []string // named routes that the walk is in
 }
 
 // placements finds every handler of the HTTP app, in the order of the config.
-func placements(app *caddyhttp.App) []placement {
+func placements(app *caddyhttp.App, ours *handlers) []placement {
 	var all []placement
 	for _, name := range slices.Sorted(maps.Keys(app.Servers)) {
-		w := &configWalk{server: app.Servers[name]}
+		w := &walk{ours: ours, server: app.Servers[name]}
 		at := placement{server: name, place: "http/servers/" + name}
 		w.routes(w.server.Routes, at.below("routes"))
 		if w.server.Errors != nil {
@@ -93,7 +99,7 @@ func (p placement) afterError() placement {
 
 // routes goes through a list, and returns what a request may have passed behind it. Of
 // routes of one group a request passes only one, and none behind a terminal one.
-func (w *configWalk) routes(routes caddyhttp.RouteList, at placement) passed {
+func (w *walk) routes(routes caddyhttp.RouteList, at placement) passed {
 	groups := make(map[string]passed)
 	unchecked := make(map[string]bool) // groups of which a route has no check
 	behind := at.passed
@@ -158,16 +164,19 @@ func hostsOf(sets caddyhttp.MatcherSets) []string {
 }
 
 // handlers goes through the handlers of one route.
-func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placement) passed {
+func (w *walk) handlers(handlers []caddyhttp.MiddlewareHandler, at placement) passed {
 	for i, handler := range handlers {
 		here := at.below(fmt.Sprint(i))
 		here.handler = handler
+		here.check, here.endpoint = w.ours.find(handler)
 		w.placements = append(w.placements, here)
-		switch handler := handler.(type) {
-		case *BearerAuth:
-			at.checks = append(slices.Clip(at.checks), handler)
-			at.always = append(slices.Clip(at.always), handler)
+		if here.check != nil {
+			at.checks = append(slices.Clip(at.checks), here.check)
+			at.always = append(slices.Clip(at.always), here.check)
 			at.checked = true
+			continue
+		}
+		switch handler := handler.(type) {
 		case *caddyauth.Authentication:
 			at.elsewhere, at.checked = true, true
 		case *caddyhttp.VarsMiddleware:
@@ -196,7 +205,7 @@ func (w *configWalk) handlers(handlers []caddyhttp.MiddlewareHandler, at placeme
 	return at.passed
 }
 
-func (w *configWalk) invoke(name string, at placement) passed {
+func (w *walk) invoke(name string, at placement) passed {
 	route := w.server.NamedRoutes[name]
 	if route == nil || slices.Contains(w.invoked, name) || len(w.placements) > manyPlacements {
 		return at.passed
@@ -212,19 +221,21 @@ func (w *configWalk) invoke(name string, at placement) passed {
 	return out
 }
 
-func (w *configWalk) responses(responses []caddyhttp.ResponseHandler, at placement) {
+func (w *walk) responses(responses []caddyhttp.ResponseHandler, at placement) {
 	for i, response := range responses {
 		w.routes(response.Routes, at.below(fmt.Sprintf("handle_response/%d/routes", i)))
 	}
 }
 
-// asksElsewhere tells a forward_auth from a proxy: it asks a service about the request, in
-// a request of its own, and goes on by the answer.
+// asksElsewhere tells a forward_auth from a proxy: it asks a service about the request,
+// in a request of its own, and goes on by the answer.
 func asksElsewhere(h *reverseproxy.Handler) bool {
-	return h.Rewrite != nil && h.Rewrite.Method != "" && h.Rewrite.URI != "" && len(h.HandleResponse) > 0
+	return h.Rewrite != nil && h.Rewrite.Method != "" && h.Rewrite.URI != "" &&
+		len(h.HandleResponse) > 0
 }
 
-// answersAll tells of a handler behind which no request comes, so that none does unchecked.
+// answersAll tells of a handler behind which no request comes, so that none does
+// unchecked.
 func answersAll(handler caddyhttp.MiddlewareHandler) bool {
 	switch handler := handler.(type) {
 	case *caddyhttp.StaticResponse, caddyhttp.StaticResponse, *caddyhttp.StaticError, caddyhttp.StaticError:
@@ -242,6 +253,18 @@ func answersAll(handler caddyhttp.MiddlewareHandler) bool {
 func isFixedPage(uri string) bool {
 	path, _, _ := strings.Cut(uri, "?")
 	return strings.HasPrefix(path, "/") && strings.Count(path, "{") == strings.Count(path, "{http.error.status")
+}
+
+// where is a place that an operator finds: the line of the Caddyfile, or the path in
+// the config.
+func (p placement) where() string {
+	switch {
+	case p.check != nil:
+		return cmp.Or(p.check.DefinedAt, p.place)
+	case p.endpoint != nil:
+		return cmp.Or(p.endpoint.DefinedAt, p.place)
+	}
+	return p.place
 }
 
 // site tells where the handler is, for a message.
@@ -266,7 +289,8 @@ func (p placement) sharesHosts(other placement) bool {
 	})
 }
 
-// hostCovers tells whether a host of a matcher, in which * is for one label, is for another host too.
+// hostCovers tells whether a host of a matcher, in which * is for one label, is for
+// another host too.
 func hostCovers(pattern, host string) bool {
 	if strings.EqualFold(pattern, host) || strings.Contains(pattern, "{") {
 		return true
@@ -286,5 +310,6 @@ func hostCovers(pattern, host string) bool {
 	return true
 }
 
-// manyPlacements are more than a config has, unless named routes invoke each other over and over.
+// manyPlacements are more than a config has, unless named routes invoke each other over
+// and over.
 const manyPlacements = 1_000_000

@@ -12,13 +12,14 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // It has been checked before, and what never changes about it is remembered.
 func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 	alice := directory.User{Username: "alice", PasswordHash: speedHash}
-	users := func(list ...directory.User) func(*testing.T, *Server, *accessToken) {
-		return func(t *testing.T, s *Server, _ *accessToken) { s.users = usersOf(t, list...) }
+	users := func(list ...directory.User) func(*testing.T, *Server, *token.AccessToken) {
+		return func(t *testing.T, s *Server, _ *token.AccessToken) { setUsers(t, s, list...) }
 	}
 	with := func(change func(*directory.User)) directory.User {
 		changed := alice
@@ -27,27 +28,29 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		change func(*testing.T, *Server, *accessToken)
+		change func(*testing.T, *Server, *token.AccessToken)
 		reason string // empty: it is still good
 	}{
-		{"nothing changes", func(*testing.T, *Server, *accessToken) {}, ""},
+		{"nothing changes", func(*testing.T, *Server, *token.AccessToken) {}, ""},
 		{"the file is read anew, with the same user", users(alice), ""},
 		{"the user is gone", users(directory.User{Username: "bob", PasswordHash: speedHash}), "its user is gone"},
 		{"the user is disabled", users(with(func(u *directory.User) { u.Disabled = true })), "its user is disabled"},
 		{"the user has another password", users(with(func(u *directory.User) { u.PasswordHash = testHash })), "its user has another password now"},
-		{"the client is gone", func(_ *testing.T, s *Server, _ *accessToken) { s.clients, _ = directory.NewClientDirectory(nil, directory.Settings{}) }, "its client is gone"},
-		{"the session is revoked", func(t *testing.T, s *Server, token *accessToken) {
-			if err := s.sessions.Store.Revoke(t.Context(), token.session); err != nil {
+		{"the client is gone", func(_ *testing.T, s *Server, _ *token.AccessToken) {
+			s.tokens.Clients, _ = directory.NewClientDirectory(nil, directory.Settings{})
+		}, "its client is gone"},
+		{"the session is revoked", func(t *testing.T, s *Server, token *token.AccessToken) {
+			if err := s.sessions.Store.Revoke(t.Context(), token.Session); err != nil {
 				t.Fatal(err)
 			}
 		}, "its session was revoked"},
-		{"it expires", func(t *testing.T, s *Server, token *accessToken) {
+		{"it expires", func(t *testing.T, s *Server, token *token.AccessToken) {
 			setClock(t, time.Unix(token.Expires, 0).Add(time.Duration(*s.Leeway)))
 		}, "expired"},
-		{"the clock is set back to before it was issued", func(t *testing.T, s *Server, token *accessToken) {
+		{"the clock is set back to before it was issued", func(t *testing.T, s *Server, token *token.AccessToken) {
 			setClock(t, time.Unix(token.NotBefore, 0).Add(-time.Duration(*s.Leeway)-time.Second))
 		}, "not yet valid"},
-		{"its key is retired", func(t *testing.T, s *Server, _ *accessToken) {
+		{"its key is retired", func(t *testing.T, s *Server, _ *token.AccessToken) {
 			k := s.keys
 			k.pooled.mu.Lock()
 			defer k.pooled.mu.Unlock()
@@ -64,11 +67,11 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			site := newSpeedSite(t, "HS256")
 			server := site.endpoint.server
-			server.users = usersOf(t, alice)
+			setUsers(t, server, alice)
 			raw := site.login(t).AccessToken
-			var first *accessToken
+			var first *token.AccessToken
 			for range 2 {
-				token, err := server.checkAccessToken(t.Context(), raw)
+				token, err := server.tokens.Check(t.Context(), raw)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -80,7 +83,7 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 
 			test.change(t, server, first)
 			for range 2 { // the first time may change what is remembered
-				_, err := server.checkAccessToken(t.Context(), raw)
+				_, err := server.tokens.Check(t.Context(), raw)
 				if got := fmt.Sprint(err); test.reason == "" && err != nil || test.reason != "" && got != test.reason {
 					t.Fatalf("%s, want %q", got, test.reason)
 				}
@@ -92,17 +95,17 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 func TestARenamedUserHasTheNewNameInATokenThatWasChecked(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	server := site.endpoint.server
-	server.users = usersOf(t, directory.User{ID: "1", Username: "alice", PasswordHash: speedHash})
+	setUsers(t, server, directory.User{ID: "1", Username: "alice", PasswordHash: speedHash})
 	raw := site.login(t).AccessToken
 	for _, name := range []string{"alice", "al", "alice", "ally"} {
-		server.users = usersOf(t, directory.User{ID: "1", Username: name, PasswordHash: speedHash})
+		setUsers(t, server, directory.User{ID: "1", Username: name, PasswordHash: speedHash})
 		for range 2 {
-			token, err := server.checkAccessToken(t.Context(), raw)
+			token, err := server.tokens.Check(t.Context(), raw)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if token.Username != name || token.claim("username") != name {
-				t.Fatalf("username %q and %q, want %q", token.Username, token.claim("username"), name)
+			if token.Username != name || token.Claim("username") != name {
+				t.Fatalf("username %q and %q, want %q", token.Username, token.Claim("username"), name)
 			}
 		}
 	}
@@ -112,19 +115,19 @@ func TestATokenThatIsRefusedIsNotRemembered(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	server := site.endpoint.server
 	raw := site.login(t).AccessToken
-	token, err := server.openAccessToken(site.keys(), raw)
+	token, err := server.tokens.Open(site.keys(), raw)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.sessions.Store.Revoke(t.Context(), token.session); err != nil {
+	if err := server.sessions.Store.Revoke(t.Context(), token.Session); err != nil {
 		t.Fatal(err)
 	}
 	for _, raw := range []string{raw, raw + "x", raw[1:], "", strings.Repeat("x", keyring.MaxTokenLength+1)} {
-		if _, err := server.checkAccessToken(t.Context(), raw); err == nil {
+		if _, err := server.tokens.Check(t.Context(), raw); err == nil {
 			t.Errorf("%.20s… is good", raw)
 		}
 	}
-	if n := site.keys().checked.tokens.Len(); n != 0 {
+	if n, _ := site.keys().Remembered(); n != 0 {
 		t.Errorf("%d are remembered", n)
 	}
 }
@@ -138,49 +141,6 @@ func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
 	}
 	if site.keys() != before {
 		t.Error("the same keys became another set")
-	}
-}
-
-func TestCheckedTokensAreBounded(t *testing.T) {
-	token := new(accessToken)
-	for _, test := range []struct {
-		name   string
-		length int
-		holds  int
-	}{
-		{"many short ones", 500, maxCheckedTokens},
-		{"some large ones", 100_000, maxCheckedSize / 100_000},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			c, at := newCheckedTokens(), time.Now()
-			add := func(i int) { c.add(digestToken(fmt.Sprint(i)), checkedToken{token: token, size: test.length}) }
-			has := func(i int) bool { _, ok := c.get(digestToken(fmt.Sprint(i))); return ok }
-			wantFull := func() {
-				t.Helper()
-				if c.tokens.Len() != test.holds || c.size != test.holds*test.length {
-					t.Fatalf("%d tokens of %d bytes, want %d of %d", c.tokens.Len(), c.size, test.holds, test.length)
-				}
-			}
-			setClock(t, at)
-			for i := range test.holds {
-				add(i)
-				add(i) // again, which is no other
-			}
-			wantFull()
-			add(-1)
-			if has(-1) || !has(0) {
-				t.Error("one that comes when it is full displaces one that is in use")
-			}
-			setClock(t, at.Add(inUse))
-			if !has(0) {
-				t.Error("one that is in use is forgotten")
-			}
-			add(-1)
-			if !has(-1) || !has(0) || has(1) {
-				t.Error("one that was not used for long does not make room")
-			}
-			wantFull()
-		})
 	}
 }
 
@@ -205,25 +165,26 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			site := newSpeedSite(t, "HS256")
 			sites = append(sites, site)
-			server, checked := site.endpoint.server, site.keys().checked
+			server := site.endpoint.server
 			alice := directory.User{Username: "alice", PasswordHash: speedHash}
 			if test.own != "" {
 				alice.Claims = map[string]json.RawMessage{"own": json.RawMessage(test.own)}
 			}
-			server.users = usersOf(t, alice)
+			setUsers(t, server, alice)
 			raws := make([]string, 100)
 			for i := range raws {
 				raws[i] = site.login(t).AccessToken
 			}
 			before := heap()
 			for _, raw := range raws {
-				if _, err := server.checkAccessToken(t.Context(), raw); err != nil {
+				if _, err := server.tokens.Check(t.Context(), raw); err != nil {
 					t.Fatal(err)
 				}
 			}
 			taken := float64(heap()) - float64(before)
-			if counted := float64(checked.size); checked.tokens.Len() != len(raws) || taken > 1.5*counted || taken < counted/4 {
-				t.Errorf("%d tokens of %d bytes take %.0f bytes each, %.0f are counted", checked.tokens.Len(), len(raws[0]), taken/100, counted/100)
+			n, size := site.keys().Remembered()
+			if counted := float64(size); n != len(raws) || taken > 1.5*counted || taken < counted/4 {
+				t.Errorf("%d tokens of %d bytes take %.0f bytes each, %.0f are counted", n, len(raws[0]), taken/100, counted/100)
 			}
 		})
 	}
@@ -238,14 +199,15 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// usersOf is a directory of these users.
-func usersOf(t *testing.T, users ...directory.User) *directory.UserDirectory {
+// setUsers replaces the users of a server.
+func setUsers(t *testing.T, s *Server, users ...directory.User) {
 	t.Helper()
 	d, err := directory.NewUserDirectory([]directory.Users{inlineUsers(t, users...)}, directory.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	s.users = d
+	s.join()
 }
 
 func inlineUsers(t *testing.T, list ...directory.User) directory.Users {

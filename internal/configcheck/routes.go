@@ -1,6 +1,7 @@
-package caddygrant
+package configcheck
 
 import (
+	"cmp"
 	"net"
 	"net/http"
 	"path"
@@ -17,12 +18,12 @@ import (
 
 // What a config leaves open by how its routes lie to each other.
 
-// ofEndpoints is about a bearer_auth that stands before a token_endpoint: who wants a
-// token would need one.
-func (w *configWarnings) ofEndpoints() {
+// ofEndpoints is about a bearer_auth that stands before a token_endpoint: clients would
+// need a token to get one.
+func (w *warnings) ofEndpoints() {
 	for _, p := range w.placements {
-		endpoint, ok := p.handler.(*Handler)
-		if !ok {
+		endpoint := p.endpoint
+		if endpoint == nil {
 			continue
 		}
 		host := ""
@@ -30,37 +31,23 @@ func (w *configWarnings) ofEndpoints() {
 			host = p.hosts[0]
 		}
 		for _, check := range p.always {
-			if !check.refusesAnonymous() || !check.checksRequest(exampleRequest(http.MethodPost, endpoint.Path, host)) {
+			if !check.refusesAnonymous() || !check.appliesTo(exampleRequest(http.MethodPost, endpoint.Path, host)) {
 				continue
 			}
 			w.warn("a bearer_auth stands before the token_endpoint", p.where(),
 				"nobody can log in without a token: write token_endpoint before bearer_auth in a route, or leave its paths out of the check",
-				zap.String("bearer_auth", placement{handler: check}.where()), zap.String("path", endpoint.Path))
+				zap.String("bearer_auth", check.DefinedAt), zap.String("path", endpoint.Path))
 		}
 	}
 }
 
-// refusesAnonymous tells whether a request without a token is refused, if it is checked.
-func (b *BearerAuth) refusesAnonymous() bool { return !b.Off && !b.Shadow && !b.Optional }
-
-// checksRequest tells whether a request has to be checked.
-func (b *BearerAuth) checksRequest(r *http.Request) (checks bool) {
-	defer func() {
-		if recover() != nil { // a matcher that wants more of a request than there is
-			checks = false
-		}
-	}()
-	needed, _, err := b.needsCheck(r)
-	return err == nil && needed
-}
-
-// ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else as
-// well. A bearer_auth says itself which requests it leaves alone, and one that is off says
-// that this is meant.
-func (w *configWarnings) ofUpstreams() {
+// ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else
+// as well. A bearer_auth says itself which requests it leaves alone, and one that is
+// off says that this is meant.
+func (w *warnings) ofUpstreams() {
 	checked := make(map[string]placement)
 	for _, p := range w.placements {
-		if proxy, ok := p.handler.(*reverseproxy.Handler); ok && slices.ContainsFunc(p.checks, isOn) && !asksElsewhere(proxy) {
+		if proxy, ok := p.handler.(*reverseproxy.Handler); ok && slices.ContainsFunc(p.checks, (*Check).isOn) && !asksElsewhere(proxy) {
 			for _, upstream := range upstreamsOf(proxy, p.root) {
 				if _, ok := checked[upstream]; !ok {
 					checked[upstream] = p
@@ -89,7 +76,7 @@ func (w *configWarnings) ofUpstreams() {
 			w.warn(upstreamWarning, p.place,
 				advice+"; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
 				zap.String("upstream", address), zap.String("site", p.site()),
-				zap.String("bearer_auth", placement{handler: behind.checks[slices.IndexFunc(behind.checks, isOn)], place: behind.place}.where()))
+				zap.String("bearer_auth", cmp.Or(behind.checks[slices.IndexFunc(behind.checks, (*Check).isOn)].DefinedAt, behind.place)))
 		}
 	}
 }
@@ -117,7 +104,8 @@ func upstreamsOf(h *reverseproxy.Handler, root string) []string {
 	return slices.Compact(all)
 }
 
-// dialed is the address of an upstream in one spelling: all that leads to this machine is one host.
+// dialed is the address of an upstream in one spelling: all that leads to this machine
+// is one host.
 func dialed(dial string) string {
 	dial = caddy.NewReplacer().ReplaceKnown(dial, "")
 	address, err := caddy.ParseNetworkAddress(dial)
@@ -142,10 +130,9 @@ func dialed(dial string) string {
 
 // ofErrorRoutes is about handle_errors, to which a request goes that bearer_auth has
 // refused: what proxies or serves files there gives it what it asked for after all.
-func (w *configWarnings) ofErrorRoutes() {
+func (w *warnings) ofErrorRoutes() {
 	checks := slices.DeleteFunc(slices.Clone(w.placements), func(p placement) bool {
-		b, ok := p.handler.(*BearerAuth)
-		return !ok || b.Off || b.Shadow || p.inErrors
+		return p.check == nil || p.check.Off || p.check.Shadow || p.inErrors
 	})
 	for _, p := range w.placements {
 		what := ""
@@ -157,7 +144,8 @@ func (w *configWarnings) ofErrorRoutes() {
 		case *fileserver.FileServer:
 			what = "serves files"
 		}
-		if what == "" || !p.inErrors || len(p.errors) == 0 || p.fixed || slices.ContainsFunc(p.checks, func(b *BearerAuth) bool { return b.Off || b.refusesAnonymous() }) {
+		if what == "" || !p.inErrors || len(p.errors) == 0 || p.fixed ||
+			slices.ContainsFunc(p.checks, func(c *Check) bool { return c.Off || c.refusesAnonymous() }) {
 			continue
 		}
 		message := "handle_errors " + what + " where a bearer_auth refuses"
@@ -174,22 +162,11 @@ func (w *configWarnings) ofErrorRoutes() {
 	}
 }
 
-// comesTo tells whether an error of a handler gets to an error route: those of a subroute
-// are for what is below it, those of the server for everything.
+// comesTo tells whether an error of a handler gets to an error route: those of a
+// subroute are for what is below it, those of the server for everything.
 func (p placement) comesTo(route placement) bool {
 	owner, _, _ := strings.Cut(route.place, "/errors/")
 	return strings.HasPrefix(p.place+"/", owner+"/") || strings.Contains(p.place, "/named_routes/")
-}
-
-func isOn(b *BearerAuth) bool { return !b.Off }
-
-// remedyAt says what is wrong where a request without a token is refused at the path of a
-// token endpoint: it has not got so far.
-func (a *App) remedyAt(r *http.Request) string {
-	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(routes *routes) bool { return routes.all.Match(r) }) {
-		return ""
-	}
-	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
 }
 
 const upstreamWarning = "an app is proxied with a bearer_auth before it, and without"

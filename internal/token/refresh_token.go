@@ -1,4 +1,4 @@
-package caddygrant
+package token
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
-// refreshToken is the claims of a refresh token. It is for this server alone: its key is
+// RefreshToken is the claims of a refresh token. It is for this server alone: its key is
 // used for nothing else, so no verifier of access tokens takes it, nor the reverse.
-type refreshToken struct {
+type RefreshToken struct {
 	ClientID          string `json:"client_id"`
 	AccessTokenID     string `json:"access_token_id"`         // `jti` of the access token that came with it
 	RefreshTokenID    string `json:"refresh_token_id"`        // 160 random bits
@@ -31,29 +31,26 @@ type refreshToken struct {
 	Generation        uint64 `json:"gen"` // 0 at login, one more at every refresh
 	CredentialVersion string `json:"cver"`
 
-	session session.ID
+	Session session.ID `json:"-"` // of SessionID
 }
 
 // mintRefreshToken makes the refresh token of a generation.
-func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *accessClaims, current *tokenSession, generation uint64) (string, error) {
-	ttl := time.Duration(s.RefreshTokenTTL)
-	if own := time.Duration(req.client.RefreshTokenTTL); own != 0 {
-		ttl = own
-	}
-	expires := earlier(time.Unix(access.IssuedAt, 0).Add(ttl), current.ends).Unix()
+func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64) (string, error) {
+	current := a.Session
+	expires := earlier(time.Unix(access.IssuedAt, 0).Add(p.refreshTokenTTL(a.Client)), current.Ends).Unix()
 	payload := buffer.Borrow()
 	defer buffer.Return(payload)
-	err := buffer.AppendJSON(payload, &refreshToken{
+	err := buffer.AppendJSON(payload, &RefreshToken{
 		ClientID:          access.ClientID,
 		AccessTokenID:     access.ID,
 		RefreshTokenID:    newTokenID(),
-		Scope:             current.scope,
-		RefusedScope:      current.refusedScope,
+		Scope:             current.Scope,
+		RefusedScope:      current.RefusedScope,
 		UserID:            access.Subject,
 		ExpireTime:        expires,
 		IssuedAt:          access.IssuedAt,
 		Expires:           expires,
-		SessionExpires:    current.ends.Unix(),
+		SessionExpires:    current.Ends.Unix(),
 		SessionID:         access.SessionID,
 		Generation:        generation,
 		CredentialVersion: access.CredentialVersion,
@@ -75,31 +72,27 @@ func (s *Server) mintRefreshToken(keys *keySet, req *tokenRequest, access *acces
 	return token, nil
 }
 
-// openRefreshToken verifies that a token is a refresh token of this server. Whether it is
+// OpenRefreshToken verifies that a token is a refresh token of this server. Whether it is
 // still good is another question.
-func openRefreshToken(keys *keySet, raw string) (*refreshToken, error) {
+func OpenRefreshToken(keys *KeySet, raw string) (*RefreshToken, error) {
 	typ, claims, err := keys.refresh.Verify(raw)
 	if err != nil {
 		return nil, err
 	}
-	token := new(refreshToken)
+	token := new(RefreshToken)
 	if typ != typRefreshToken || !utf8.Valid(claims) || strictjson.Unmarshal(claims, token) != nil {
-		return nil, tokenError("it is not a refresh token")
+		return nil, Error("it is not a refresh token")
 	}
 	var ok bool
-	if token.session, ok = session.ParseID(token.SessionID); !ok || token.ClientID == "" || token.UserID == "" ||
+	if token.Session, ok = session.ParseID(token.SessionID); !ok || token.ClientID == "" || token.UserID == "" ||
 		token.CredentialVersion == "" || token.Expires <= 0 || token.SessionExpires <= 0 {
-		return nil, tokenError("a claim of the refresh token is missing")
+		return nil, Error("a claim of the refresh token is missing")
 	}
 	return token, nil
 }
 
-func (t *refreshToken) owner() sessionOwner {
-	return sessionOwner{client: t.ClientID, subject: t.UserID}
-}
-
-// expired goes without leeway: one server issues and takes refresh tokens.
-func (t *refreshToken) expired() bool {
+// Expired goes without leeway: one server issues and takes refresh tokens.
+func (t *RefreshToken) Expired() bool {
 	return clock.Now().Unix() >= min(t.Expires, t.SessionExpires)
 }
 
