@@ -88,7 +88,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 func (s *Server) join() {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
-		Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, AllowWeakHashes: s.AllowWeakHashes, Observer: credentialMetrics{},
+		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},
 	}
 	if !s.throttle.off {
 		s.credentials.Throttle = s.throttle.Throttle
