@@ -50,12 +50,13 @@ func TestClients(t *testing.T, s Clients) {
 func (s Clients) clients() []directory.Client {
 	clients := []directory.Client{
 		{ID: "web", SecretHash: Hash},
-		{ID: "https://app.example/o'clock", SecretHash: Hash},
+		{ID: "o'clock", SecretHash: Hash},
 	}
 	if s.Plain {
 		return clients
 	}
 	return append(clients,
+		directory.Client{ID: "https://app.example/", SecretHash: Hash},
 		directory.Client{ID: "mobile", Public: true},
 		directory.Client{
 			ID: "full", SecretHash: Hash, Scopes: []string{"read", "write"}, DefaultScopes: []string{"read"}, Grants: []string{"password"},
