@@ -229,31 +229,29 @@ func describe(s *Server) configcheck.Server {
 	return configcheck.Server{
 		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
 		Clients: func(yield func(configcheck.Client) bool) {
-			for _, source := range s.clients.All() {
-				for client := range source.All() {
-					if !yield(configcheck.Client{
-						ID:         client.ID,
-						MayLogIn:   s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
-						Scopes:     client.Scopes,
-						Audience:   client.Audience,
-						Introspect: client.Introspect,
-					}) {
+			for client := range s.clients.Known() {
+				if !yield(configcheck.Client{
+					ID:         client.ID,
+					MayLogIn:   s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
+					Scopes:     client.Scopes,
+					Audience:   client.Audience,
+					Introspect: client.Introspect,
+				}) {
+					return
+				}
+			}
+		},
+		MoreClients: !s.clients.AllKnown(),
+		UserClaims: func(yield func(string) bool) {
+			for user := range s.users.Known() {
+				for name := range user.Claims {
+					if !yield(name) {
 						return
 					}
 				}
 			}
 		},
-		UserClaims: func(yield func(string) bool) {
-			for _, source := range s.users.All() {
-				for user := range source.All() {
-					for name := range user.Claims {
-						if !yield(name) {
-							return
-						}
-					}
-				}
-			}
-		},
+		MoreUsers: !s.users.AllKnown(),
 	}
 }
 

@@ -95,7 +95,7 @@ func TestServersShareOneCopyOfAFile(t *testing.T) {
 
 	sources := []*HtpasswdUsers{followed(t, a, 0), followed(t, b, 0), followed(t, b, 1), followed(t, d, 0)}
 	for i, source := range sources[1:] {
-		if source.file != sources[0].file || source.ByUsername("alice") != sources[0].ByUsername("alice") {
+		if source.file != sources[0].file || named(t, source, "alice") != named(t, sources[0], "alice") {
 			t.Errorf("source %d has a copy of its own", i+1)
 		}
 	}
@@ -112,7 +112,7 @@ func TestServersShareOneCopyOfAFile(t *testing.T) {
 			}
 		}
 		wantReferences(t, fmt.Sprintf("the file after %d were cleaned up", i+1), sources[0].key, len(sources)-1-i)
-		if source.ByUsername("alice") == nil {
+		if named(t, source, "alice") == nil {
 			t.Error("a request that is under way finds no user after Cleanup")
 		}
 	}
@@ -169,7 +169,7 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 			unload() // as Caddy does, which cleans up the sources
 			// Open failed: this one was never taken
 			never := &HtpasswdUsers{Path: path + ".missing"}
-			if err := never.Open(directory.SourceOptions{}); err == nil {
+			if err := never.Open(directory.Options{}); err == nil {
 				t.Fatal("it opens")
 			}
 			if err := never.Cleanup(); err != nil {
@@ -219,4 +219,14 @@ func TestEndpointsOfOneNameAreOneServer(t *testing.T) {
 	}
 	_ = followed(t, first, 0).Cleanup()
 	_ = app.Cleanup()
+}
+
+// named is the user of that name in a source in memory.
+func named(t *testing.T, source directory.Users, name string) *directory.User {
+	t.Helper()
+	user, err := source.ByUsername(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return user
 }

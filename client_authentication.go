@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -33,6 +34,9 @@ func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeyS
 		return a.useDefaultClient(ctx, req, presented.Readings[0])
 	}
 	for _, reading := range presented.All() {
+		if reading.Secret != "" && a.clients.IsLive() {
+			continue // that is an attempt, which is counted before it is looked up
+		}
 		client, err := a.clients.ByID(ctx, reading.ID)
 		if err != nil {
 			return oauth.SourceUnavailable(err)
@@ -49,7 +53,7 @@ func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeyS
 		return oauth.InvalidClient("no_client_secret")
 	}
 	checked, err := a.checkSecret(ctx, keys, req, presented)
-	req.repeated = checked.Repeated
+	req.client, req.repeated = cmp.Or(req.client, checked.Found), checked.Repeated
 	switch {
 	case err != nil:
 		return err

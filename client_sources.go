@@ -1,14 +1,13 @@
 package caddygrant
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -38,7 +37,7 @@ func (InlineClients) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open checks the clients.
-func (s *InlineClients) Open(options directory.SourceOptions) error {
+func (s *InlineClients) Open(options directory.Options) error {
 	if len(s.Clients) == 0 {
 		return errors.New("clients in the config: there are none")
 	}
@@ -102,7 +101,7 @@ func (HtpasswdClients) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *HtpasswdClients) Open(options directory.SourceOptions) error {
+func (s *HtpasswdClients) Open(options directory.Options) error {
 	return s.open(s.Path, "clients", "htpasswd", options, func(data []byte) (*directory.ClientSet, error) {
 		set := directory.NewClientSet(options)
 		err := userfile.Htpasswd(data, func(line int, id, hash string) error {
@@ -131,7 +130,7 @@ func (JSONClients) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *JSONClients) Open(options directory.SourceOptions) error {
+func (s *JSONClients) Open(options directory.Options) error {
 	return s.open(s.Path, "clients", "json", options, func(data []byte) (*directory.ClientSet, error) {
 		set := directory.NewClientSet(options)
 		err := userfile.List(data, "clients", func(c *directory.Client) string { return c.ID }, func(line int, c *directory.Client) error {
@@ -144,27 +143,26 @@ func (s *JSONClients) Open(options directory.SourceOptions) error {
 	})
 }
 
-// clientFile looks clients up in the version of a file that is in force.
+// clientFile looks clients up in the active version of a file.
 type clientFile struct {
 	followedFile[*directory.ClientSet]
 }
 
 // ByID returns the client with that id, or nil.
-func (f *clientFile) ByID(id string) *directory.Client { return f.current().ByID(id) }
-
-// All goes through all clients in the order of the file.
-func (f *clientFile) All() iter.Seq[*directory.Client] { return f.current().All() }
-
-// Hashes counts the confidential clients by what checking their secrets costs.
-func (f *clientFile) Hashes() *password.Mix { return f.current().Hashes() }
+func (f *clientFile) ByID(ctx context.Context, id string) (*directory.Client, error) {
+	return f.Snapshot().ByID(ctx, id)
+}
 
 var errPlainSecret = errors.New("secret: a file holds no secrets in plaintext, write secret_hash with the output of \"caddy hash-password\"")
 
 // Interface guards
 var (
-	_ directory.ClientSource = (*InlineClients)(nil)
-	_ directory.ClientSource = (*HtpasswdClients)(nil)
-	_ directory.ClientSource = (*JSONClients)(nil)
-	_ caddy.CleanerUpper     = (*HtpasswdClients)(nil)
-	_ caddy.CleanerUpper     = (*JSONClients)(nil)
+	_ directory.ClientSnapshot = (*InlineClients)(nil)
+	_ directory.ClientSnapshot = (*HtpasswdClients)(nil)
+	_ directory.ClientSnapshot = (*JSONClients)(nil)
+	_ directory.Opener         = (*InlineClients)(nil)
+	_ directory.Opener         = (*HtpasswdClients)(nil)
+	_ directory.Opener         = (*JSONClients)(nil)
+	_ caddy.CleanerUpper       = (*HtpasswdClients)(nil)
+	_ caddy.CleanerUpper       = (*JSONClients)(nil)
 )

@@ -40,7 +40,7 @@ type pooledFile[T any] struct{ *livefile.File[T] }
 func (f pooledFile[T]) Destruct() error { return f.Close() }
 
 // open joins the file, reading it if no source follows it yet.
-func (f *followedFile[T]) open(path, reads, format string, options directory.SourceOptions, parse func([]byte) (T, error)) error {
+func (f *followedFile[T]) open(path, reads, format string, options directory.Options, parse func([]byte) (T, error)) error {
 	path, err := setting.Resolve(caddy.NewReplacer(), reads+" "+format+": path", path)
 	if err != nil {
 		return err
@@ -104,8 +104,8 @@ func ofAnotherFormat(err error, key fileKey) error {
 	return err
 }
 
-// current returns the active version.
-func (f *followedFile[T]) current() T { return f.file.Current() }
+// Snapshot returns the active version.
+func (f *followedFile[T]) Snapshot() T { return f.file.Current() }
 
 // Cleanup leaves the file, which is followed as long as another source follows it. Its
 // last version stays readable, since requests of this config may go on for a while.

@@ -69,7 +69,7 @@ func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introsp
 	if err != nil || s.tokens.CheckTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, client, err := s.tokens.Parties(ctx, keys, token, nil)
+	user, client, err := s.tokens.Parties(ctx, keys, token)
 	if err != nil {
 		return inactiveUnless(err)
 	}

@@ -23,7 +23,7 @@ func (s *Server) warnOfConfig(given Config) {
 	for _, source := range s.users.All() {
 		if inline, ok := source.(*InlineUsers); ok {
 			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
-			for user := range inline.All() {
+			for user := range inline.Known() {
 				warnOfCommas(s.logger, user.Scopes, zap.String("user_id", user.Subject()))
 			}
 		}
@@ -31,7 +31,7 @@ func (s *Server) warnOfConfig(given Config) {
 	for _, source := range s.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
 			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
-			for client := range inline.All() {
+			for client := range inline.Known() {
 				s.warnOfClient(client)
 			}
 		}
@@ -58,9 +58,9 @@ func (s *Server) warnOfGrants() {
 		if slices.Contains(s.Grants, grantType) {
 			continue
 		}
-		for _, source := range s.clients.All() {
+		for source, clients := range s.clients.KnownBySource() {
 			count, first := 0, ""
-			for client := range source.All() {
+			for client := range clients {
 				if client.Introspect == nil && slices.Contains(client.Grants, grantType) {
 					count++
 					first = cmp.Or(first, client.ID)
@@ -68,7 +68,7 @@ func (s *Server) warnOfGrants() {
 			}
 			if count > 0 {
 				s.logger.Warn("clients list a grant that the server does not offer",
-					zap.String("grant_type", grantType), zap.String("source", source.String()),
+					zap.String("grant_type", grantType), zap.String("source", source),
 					zap.Int("count", count), zap.String("client_id", first),
 					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
 			}
@@ -88,7 +88,7 @@ func (s *Server) warnOfSecrets() {
 	}
 	for _, source := range s.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
-			for client := range inline.All() {
+			for client := range inline.Known() {
 				warn("secret", inline.aroundSecrets[client.ID], zap.String("client_id", client.ID))
 			}
 		}

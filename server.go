@@ -104,7 +104,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 func (s *Server) join() {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
-		Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, AllowWeakHashes: s.AllowWeakHashes, Observer: credentialMetrics{},
+		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},
 	}
 	if !s.throttle.off {
 		s.credentials.Throttle = s.throttle.Throttle
@@ -157,11 +157,5 @@ func (s *Server) tokenPolicy() *token.Policy {
 
 // longestTokenLife is how long after a key last signed its tokens may still be good.
 func (s *Server) longestTokenLife() time.Duration {
-	longest := s.AccessTokenTTL
-	for _, source := range s.clients.All() {
-		for client := range source.All() {
-			longest = max(longest, client.AccessTokenTTL)
-		}
-	}
-	return time.Duration(longest + *s.Leeway)
+	return time.Duration(max(s.AccessTokenTTL, s.clients.LongestAccessTokenTTL()) + *s.Leeway)
 }

@@ -1,11 +1,11 @@
 package caddygrant
 
 import (
+	"context"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,7 +14,6 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
-	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
 func init() {
@@ -33,7 +32,7 @@ func (modelUsers) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "grant.users.model_test", New: func() caddy.Module { return new(modelUsers) }}
 }
 
-func (s *modelUsers) Open(directory.SourceOptions) error {
+func (s *modelUsers) Open(directory.Options) error {
 	version, ok := modelCopies.Load(s.Copy)
 	if !ok {
 		return errors.New("no such copy")
@@ -42,15 +41,14 @@ func (s *modelUsers) Open(directory.SourceOptions) error {
 	return nil
 }
 
-func (s *modelUsers) ByUsername(username string) *directory.User {
-	return s.version.Load().ByUsername(username)
+func (s *modelUsers) ByUsername(ctx context.Context, name string) (*directory.User, error) {
+	return s.Snapshot().ByUsername(ctx, name)
 }
-func (s *modelUsers) BySubject(subject string) *directory.User {
-	return s.version.Load().BySubject(subject)
+func (s *modelUsers) BySubject(ctx context.Context, sub string) (*directory.User, error) {
+	return s.Snapshot().BySubject(ctx, sub)
 }
-func (s *modelUsers) All() iter.Seq[*directory.User] { return s.version.Load().All() }
-func (s *modelUsers) Hashes() *password.Mix          { return s.version.Load().Hashes() }
-func (s *modelUsers) String() string                 { return "users of the model test" }
+func (s *modelUsers) Snapshot() *directory.UserSet { return s.version.Load() }
+func (s *modelUsers) String() string               { return "users of the model test" }
 
 var modelCopies sync.Map // name → *atomic.Pointer[userSet]
 
@@ -69,7 +67,7 @@ func modelPassword(i int) string { return fmt.Sprintf("password-%d", i) }
 // modelUserSet makes of the users what a source would have read. The hash is a weak one, to
 // be quick; it changes with the password and comes back with it.
 func modelUserSet(users []modelUser) (*directory.UserSet, error) {
-	set := directory.NewUserSet(directory.SourceOptions{AllowWeakHashes: true})
+	set := directory.NewUserSet(directory.Options{AllowWeakHashes: true})
 	for _, u := range users {
 		if u.gone {
 			continue

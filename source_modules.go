@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
 )
@@ -19,18 +20,18 @@ func (s *Server) loadUsers(ctx caddy.Context) (*directory.UserDirectory, error) 
 	if err != nil {
 		return nil, fmt.Errorf("loading users: %w", err)
 	}
-	var sources []directory.UserSource
+	var sources []directory.Users
 	for _, module := range modules.([]any) {
-		source, ok := module.(directory.UserSource)
+		source, ok := module.(directory.Users)
 		if !ok {
 			return nil, fmt.Errorf("module %T in namespace grant.users is not a user source", module)
 		}
-		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}); err != nil {
+		if err := s.openSource(module); err != nil {
 			return nil, err
 		}
 		sources = append(sources, source)
 	}
-	return directory.NewUserDirectory(sources)
+	return directory.NewUserDirectory(sources, s.sourceSettings())
 }
 
 // loadClients opens the sources of the config in order.
@@ -42,18 +43,35 @@ func (s *Server) loadClients(ctx caddy.Context) (*directory.ClientDirectory, err
 	if err != nil {
 		return nil, fmt.Errorf("loading clients: %w", err)
 	}
-	var sources []directory.ClientSource
+	var sources []directory.Clients
 	for _, module := range modules.([]any) {
-		source, ok := module.(directory.ClientSource)
+		source, ok := module.(directory.Clients)
 		if !ok {
 			return nil, fmt.Errorf("module %T in namespace grant.clients is not a client source", module)
 		}
-		if err := source.Open(directory.SourceOptions{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}); err != nil {
+		if err := s.openSource(module); err != nil {
 			return nil, err
 		}
 		sources = append(sources, source)
 	}
-	return directory.NewClientDirectory(sources), nil
+	return directory.NewClientDirectory(sources, s.sourceSettings())
+}
+
+// openSource gets a source ready, if it wants to know what the server asks of it.
+func (s *Server) openSource(module any) error {
+	if opener, ok := module.(directory.Opener); ok {
+		return opener.Open(s.sourceOptions())
+	}
+	return nil
+}
+
+// sourceOptions is what the server asks of users and clients.
+func (s *Server) sourceOptions() directory.Options {
+	return directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}
+}
+
+func (s *Server) sourceSettings() directory.Settings {
+	return directory.Settings{Options: s.sourceOptions(), Logger: s.logger}
 }
 
 // checkDefaultClient finds a default_client that is none now. Files change later, so every
@@ -63,8 +81,8 @@ func (s *Server) checkDefaultClient(ctx context.Context) error {
 		return nil
 	}
 	switch client, err := s.clients.ByID(ctx, s.DefaultClient); {
-	case err != nil:
-		return err
+	case err != nil: // a database that is down now refuses no config
+		s.logger.Warn("default_client could not be looked up", zap.String("client_id", s.DefaultClient), zap.Error(err))
 	case client == nil:
 		return fmt.Errorf("default_client %q: there is no such client: add one, with \"client %s\" and \"public\" in its block, or correct the id", s.DefaultClient, s.DefaultClient)
 	case !client.Public:

@@ -37,7 +37,7 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 		{"the user is disabled", users(with(func(u *directory.User) { u.Disabled = true })), "its user is disabled"},
 		{"the user has another password", users(with(func(u *directory.User) { u.PasswordHash = testHash })), "its user has another password now"},
 		{"the client is gone", func(_ *testing.T, s *Server, _ *token.AccessToken) {
-			s.tokens.Clients = directory.NewClientDirectory(nil)
+			s.tokens.Clients, _ = directory.NewClientDirectory(nil, directory.Settings{})
 		}, "its client is gone"},
 		{"the session is revoked", func(t *testing.T, s *Server, token *token.AccessToken) {
 			if err := s.sessions.Store.Revoke(t.Context(), token.Session); err != nil {
@@ -209,7 +209,7 @@ func heap() uint64 {
 // setUsers replaces the users of a server.
 func setUsers(t *testing.T, s *Server, users ...directory.User) {
 	t.Helper()
-	d, err := directory.NewUserDirectory([]directory.UserSource{inlineUsers(t, users...)})
+	d, err := directory.NewUserDirectory([]directory.Users{inlineUsers(t, users...)}, directory.Settings{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,9 +217,9 @@ func setUsers(t *testing.T, s *Server, users ...directory.User) {
 	s.join()
 }
 
-func inlineUsers(t *testing.T, list ...directory.User) directory.UserSource {
+func inlineUsers(t *testing.T, list ...directory.User) directory.Users {
 	source := &InlineUsers{Users: list}
-	if err := source.Open(directory.SourceOptions{}); err != nil {
+	if err := source.Open(directory.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return source

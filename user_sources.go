@@ -1,15 +1,14 @@
 package caddygrant
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -38,7 +37,7 @@ func (InlineUsers) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open checks the users.
-func (s *InlineUsers) Open(options directory.SourceOptions) error {
+func (s *InlineUsers) Open(options directory.Options) error {
 	if len(s.Users) == 0 {
 		return errors.New("users in the config: there are none")
 	}
@@ -107,7 +106,7 @@ func (HtpasswdUsers) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *HtpasswdUsers) Open(options directory.SourceOptions) error {
+func (s *HtpasswdUsers) Open(options directory.Options) error {
 	return s.open(s.Path, "users", "htpasswd", options, func(data []byte) (*directory.UserSet, error) {
 		set := directory.NewUserSet(options)
 		err := userfile.Htpasswd(data, func(line int, name, hash string) error {
@@ -136,7 +135,7 @@ func (JSONUsers) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *JSONUsers) Open(options directory.SourceOptions) error {
+func (s *JSONUsers) Open(options directory.Options) error {
 	return s.open(s.Path, "users", "json", options, func(data []byte) (*directory.UserSet, error) {
 		set := directory.NewUserSet(options)
 		err := userfile.List(data, "users", func(u *directory.User) string { return u.Username }, func(line int, u *directory.User) error { return set.Add(u, line) })
@@ -144,30 +143,29 @@ func (s *JSONUsers) Open(options directory.SourceOptions) error {
 	})
 }
 
-// userFile looks users up in the version of a file that is in force.
+// userFile looks users up in the active version of a file.
 type userFile struct {
 	followedFile[*directory.UserSet]
 }
 
 // ByUsername returns the user of that name, or nil.
-func (f *userFile) ByUsername(username string) *directory.User {
-	return f.current().ByUsername(username)
+func (f *userFile) ByUsername(ctx context.Context, name string) (*directory.User, error) {
+	return f.Snapshot().ByUsername(ctx, name)
 }
 
 // BySubject returns the user with that subject, or nil.
-func (f *userFile) BySubject(subject string) *directory.User { return f.current().BySubject(subject) }
-
-// All goes through all users in the order of the file.
-func (f *userFile) All() iter.Seq[*directory.User] { return f.current().All() }
-
-// Hashes counts the users by what checking their passwords costs.
-func (f *userFile) Hashes() *password.Mix { return f.current().Hashes() }
+func (f *userFile) BySubject(ctx context.Context, sub string) (*directory.User, error) {
+	return f.Snapshot().BySubject(ctx, sub)
+}
 
 // Interface guards
 var (
-	_ directory.UserSource = (*InlineUsers)(nil)
-	_ directory.UserSource = (*HtpasswdUsers)(nil)
-	_ directory.UserSource = (*JSONUsers)(nil)
-	_ caddy.CleanerUpper   = (*HtpasswdUsers)(nil)
-	_ caddy.CleanerUpper   = (*JSONUsers)(nil)
+	_ directory.UserSnapshot = (*InlineUsers)(nil)
+	_ directory.UserSnapshot = (*HtpasswdUsers)(nil)
+	_ directory.UserSnapshot = (*JSONUsers)(nil)
+	_ directory.Opener       = (*InlineUsers)(nil)
+	_ directory.Opener       = (*HtpasswdUsers)(nil)
+	_ directory.Opener       = (*JSONUsers)(nil)
+	_ caddy.CleanerUpper     = (*HtpasswdUsers)(nil)
+	_ caddy.CleanerUpper     = (*JSONUsers)(nil)
 )

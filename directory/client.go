@@ -3,18 +3,16 @@ package directory
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"time"
-
-	"github.com/caddygrant/caddy-grant/internal/mac"
-
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddygrant/caddy-grant/internal/mac"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -84,7 +82,9 @@ func (c *Client) MayUse(grantType string) bool {
 	return c.Grants == nil || slices.Contains(c.Grants, grantType)
 }
 
-func (c *Client) Validate(options SourceOptions) error {
+// Validate checks all but the bounds of the hash. Its errors never hold the secret or its
+// hash.
+func (c *Client) Validate(options Options) error {
 	if err := validateEntryName("client id", c.ID); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (c *Client) Validate(options SourceOptions) error {
 	case strings.IndexByte(c.Secret, 0) >= 0:
 		return errors.New("secret: it holds a NUL character, which no client can send; if its file is UTF-16, save it as UTF-8")
 	}
-	if err := options.validateGrantTypes(c.Grants); err != nil {
+	if err := oauth.ValidateGrantTypes(c.Grants, options.GrantTypes); err != nil {
 		return err
 	}
 	if c.AccessTokenTTL != 0 {
@@ -154,6 +154,60 @@ func (c *Client) Validate(options SourceOptions) error {
 		}
 	}
 	return nil
+}
+
+// Prepare checks a client and makes of its secret what is compared with. It is called once
+// on whatever a source returns, before it is used. Its errors never hold the secret or its
+// hash.
+func (c *Client) Prepare(options Options) error {
+	if err := c.Validate(options); err != nil {
+		return err
+	}
+	return c.prepare(options)
+}
+
+// prepare is Prepare for a client that was checked.
+func (c *Client) prepare(options Options) error {
+	switch {
+	case c.Secret != "":
+		c.hash = password.Digest(secretDigestKey, c.Secret)
+	case c.SecretHash != "":
+		hash, err := password.Parse(c.SecretHash, options.AllowWeakHashes)
+		if err != nil {
+			return err
+		}
+		c.hash = hash
+	}
+	return nil
+}
+
+// clone is a copy that shares nothing with the client.
+func (c *Client) clone() *Client {
+	clone := *c
+	for _, list := range clone.lists() {
+		*list = slices.Clone(*list)
+	}
+	return &clone
+}
+
+// equal tells whether a client that a source returned is still the one that was admitted.
+func (c *Client) equal(raw *Client) bool {
+	if c.ID != raw.ID || c.Secret != raw.Secret || c.SecretHash != raw.SecretHash || c.Public != raw.Public ||
+		c.AccessTokenTTL != raw.AccessTokenTTL || c.RefreshTokenTTL != raw.RefreshTokenTTL || c.EndUserIP != raw.EndUserIP {
+		return false
+	}
+	lists := raw.lists()
+	for i, list := range c.lists() {
+		if !equalLists(*list, *lists[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// lists are the settings of a client that are lists.
+func (c *Client) lists() [5]*[]string {
+	return [...]*[]string{&c.Scopes, &c.DefaultScopes, &c.Grants, &c.Audience, &c.Introspect}
 }
 
 // secretDigestKey is the key under which plaintext client secrets are compared. It is new

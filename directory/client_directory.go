@@ -2,6 +2,9 @@ package directory
 
 import (
 	"context"
+	"iter"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -9,25 +12,106 @@ import (
 // ClientDirectory is all client sources of a server in their order: the first one that
 // has an id decides.
 type ClientDirectory struct {
-	sources []ClientSource
+	sources  []*clientSource
+	live     bool // a source has to be asked
+	settings Settings
 }
 
 // NewClientDirectory joins sources that are open.
-func NewClientDirectory(sources []ClientSource) *ClientDirectory {
-	return &ClientDirectory{sources: sources}
+func NewClientDirectory(sources []Clients, settings Settings) (*ClientDirectory, error) {
+	d := &ClientDirectory{settings: settings.withDefaults()}
+	for _, source := range sources {
+		s := newClientSource(source, d.settings)
+		d.sources = append(d.sources, s)
+		d.live = d.live || s.memory == nil
+	}
+	return d, surveyClients(context.Background(), d)
 }
 
 // All are the sources in their order.
-func (d *ClientDirectory) All() []ClientSource { return d.sources }
+func (d *ClientDirectory) All() []Clients {
+	all := make([]Clients, len(d.sources))
+	for i, source := range d.sources {
+		all[i] = source.Clients
+	}
+	return all
+}
 
-// ByID returns the client with that id, or nil.
-func (d *ClientDirectory) ByID(_ context.Context, id string) (*Client, error) {
+// IsLive tells whether a source has to be asked: then a look-up costs something, and an
+// attempt has to be counted before it.
+func (d *ClientDirectory) IsLive() bool { return d.live }
+
+// AllKnown tells whether Known has all clients that there are.
+func (d *ClientDirectory) AllKnown() bool { return !d.live }
+
+// Known goes through the clients that are in memory, of all sources.
+func (d *ClientDirectory) Known() iter.Seq[*Client] {
+	return func(yield func(*Client) bool) {
+		for _, clients := range d.KnownBySource() {
+			for client := range clients {
+				if !yield(client) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// KnownBySource goes through the sources that have their clients in memory: their names,
+// and their clients.
+func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
+	return func(yield func(string, iter.Seq[*Client]) bool) {
+		for _, source := range d.sources {
+			if source.memory != nil && !yield(source.name, source.memory.Snapshot().Known()) {
+				return
+			}
+		}
+	}
+}
+
+// ByID returns the client with that id, or nil. It asks the sources now, all at the same
+// time. The error says that one cannot tell.
+func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) {
+	if d.live {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel() // nobody waits for what is still under way
+		_, client, err := firstOf(ctx, askAll(ctx, d.sources, func(ctx context.Context, s *clientSource) (*Client, error) { return s.requested(ctx, id) }))
+		return client, err
+	}
 	for _, source := range d.sources {
-		if client := source.ByID(id); client != nil {
+		if client := source.memory.Snapshot().byID[id]; client != nil {
 			return client, nil
 		}
 	}
 	return nil, nil
+}
+
+// RecentByID is ByID by what the sources said at most max_age ago. The id is that of a
+// token that was verified.
+func (d *ClientDirectory) RecentByID(ctx context.Context, id string) (*Client, error) {
+	for _, source := range d.sources {
+		if client, err := source.ofToken(ctx, id); client != nil || err != nil {
+			return client, err
+		}
+	}
+	return nil, nil
+}
+
+// LongestAccessTokenTTL is the longest access_token_ttl of a client that is known: of all
+// in memory or listed, and of those that were looked up.
+func (d *ClientDirectory) LongestAccessTokenTTL() caddy.Duration {
+	var longest caddy.Duration
+	for client := range d.Known() {
+		longest = max(longest, client.AccessTokenTTL)
+	}
+	for _, source := range d.sources {
+		if source.live != nil {
+			source.live.mu.Lock()
+			longest = max(longest, source.live.longest)
+			source.live.mu.Unlock()
+		}
+	}
+	return longest
 }
 
 // AuthMethods are the ways in which the clients that there are can authenticate, by their
@@ -43,26 +127,43 @@ func (d *ClientDirectory) AuthMethods() (secret, none []string) {
 	return secret, none
 }
 
-// kinds tells which kinds of clients there are.
+// kinds tells which kinds of clients there are, or may be.
 func (d *ClientDirectory) kinds() (confidential, public bool) {
 	for _, source := range d.sources {
-		for client := range source.All() {
-			public = public || client.Public
-			if public {
+		if source.memory == nil {
+			return true, true
+		}
+		set := source.memory.Snapshot()
+		for _, client := range set.clients {
+			if public = public || client.Public; public {
 				break
 			}
 		}
 		// the hashes are those of the confidential ones
-		confidential = confidential || source.Hashes().Len() > 0
+		confidential = confidential || set.Hashes().Len() > 0
 	}
 	return confidential, public
 }
 
-// Hashes says what checking secrets costs, source by source.
+// Hashes says what checking secrets costs, source by source, as far as is known.
 func (d *ClientDirectory) Hashes() []*password.Mix {
 	mixes := make([]*password.Mix, len(d.sources))
 	for i, source := range d.sources {
-		mixes[i] = source.Hashes()
+		mixes[i] = source.hashes()
 	}
 	return mixes
+}
+
+// HashMemory is the most memory that one comparison takes, in bytes. Where a source has
+// clients that are not known, it is that of the largest hash that is allowed.
+func (d *ClientDirectory) HashMemory() uint64 {
+	var most uint64
+	for _, source := range d.sources {
+		if source.memory != nil {
+			most = max(most, largestOf(source.hashes()))
+		} else {
+			most = max(most, source.live.costs.largest())
+		}
+	}
+	return most
 }

@@ -7,8 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	// it refuses what checkAccessToken would refuse
-
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -57,4 +55,5 @@ var (
 	hashWithin = regexp.MustCompile(`\$[A-Za-z0-9-]+\$|^[^A-Za-z0-9]*\{[A-Za-z0-9@._-]+\}.`)
 )
 
+// MaxNameLength is how many bytes a username, subject, client id or audience may have.
 const MaxNameLength = 255

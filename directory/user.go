@@ -1,19 +1,23 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 
-	// it refuses what checkAccessToken would refuse
+	// it refuses what the check of an access token would refuse
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// User is a resource owner. It is immutable once a source has it.
+// User is a resource owner. It has a PasswordHash or a CredentialVersion. It is immutable
+// once a source has it.
 type User struct {
 	// The name to log in with, 1 to 255 bytes of UTF-8 without control characters. It is
 	// compared byte by byte, without Unicode normalization.
@@ -23,6 +27,11 @@ type User struct {
 	// or md5-crypt, also with a scheme in braces before it, as Dovecot, OpenLDAP and Spring
 	// write it.
 	PasswordHash string `json:"password_hash"`
+
+	// What changes with the password, such as LDAP's pwdChangedTime or Active Directory's
+	// pwdLastSet: tokens of before the change end. It is for a source that checks
+	// passwords itself, see [PasswordChecker], and cannot be set in a file or a config.
+	CredentialVersion string `json:"-"`
 
 	// The subject: the `sub` claim of the user's tokens, unique over all sources. Tokens
 	// belong to it, so a renamed user keeps theirs. Default: the username.
@@ -66,6 +75,9 @@ func (u *User) Allowed(scopes []string) []string {
 	}
 	return oauth.Intersect(scopes, u.Scopes)
 }
+
+// Validate checks all but the hash, whose bounds depend on the server. It is called on
+// whatever a source returns, before it is used. Its errors never hold the hash.
 func (u *User) Validate() error {
 	if looksLikeHash.MatchString(u.Username) {
 		return errors.New("the username comes first, then the hash")
@@ -78,7 +90,12 @@ func (u *User) Validate() error {
 			return err
 		}
 	}
-	if u.PasswordHash == "" {
+	switch {
+	case u.PasswordHash != "" && u.CredentialVersion != "":
+		return errors.New("it has a password_hash and a credential version: keep one of them")
+	case len(u.CredentialVersion) > MaxNameLength:
+		return fmt.Errorf("credential version: it must have at most %d bytes", MaxNameLength)
+	case u.PasswordHash == "" && u.CredentialVersion == "":
 		return errors.New("it has no password_hash: make one with \"caddy hash-password --algorithm argon2id\"")
 	}
 	if err := oauth.ValidateScopes("scopes", u.Scopes); err != nil {
@@ -102,6 +119,39 @@ func (u *User) Validate() error {
 		return fmt.Errorf("claims: %d bytes, at most %d are possible", size, maxClaimsSize)
 	}
 	return nil
+}
+
+// prepare parses the hash of a valid user. From here on its text is the same with and
+// without a scheme in braces. A user without a hash has the zero Hash.
+func (u *User) prepare(options Options) (password.Hash, error) {
+	if u.PasswordHash == "" {
+		return password.Hash{}, nil
+	}
+	hash, err := password.Parse(u.PasswordHash, options.AllowWeakHashes)
+	if err != nil {
+		return password.Hash{}, err
+	}
+	u.PasswordHash = password.Unprefixed(u.PasswordHash)
+	return hash, nil
+}
+
+// clone is a copy that shares nothing with the user.
+func (u *User) clone() *User {
+	clone := *u
+	clone.Scopes = slices.Clone(u.Scopes)
+	clone.Claims = maps.Clone(u.Claims)
+	for name, value := range clone.Claims {
+		clone.Claims[name] = bytes.Clone(value)
+	}
+	return &clone
+}
+
+// equal tells whether a user that a source returned is still the one that was admitted.
+func (u *User) equal(raw *User) bool {
+	return u.Username == raw.Username && u.ID == raw.ID && u.Disabled == raw.Disabled &&
+		u.PasswordHash == password.Unprefixed(raw.PasswordHash) && u.CredentialVersion == raw.CredentialVersion &&
+		equalLists(u.Scopes, raw.Scopes) &&
+		maps.EqualFunc(u.Claims, raw.Claims, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }
 
 // IsReservedClaim tells whether users may not have a claim of that name.

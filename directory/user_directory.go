@@ -3,99 +3,187 @@ package directory
 import (
 	"context"
 	"fmt"
+	"iter"
+	"sync"
+
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
 // UserDirectory is all user sources of a server in their order. A username belongs to the
 // first source that has it, and so does a subject; a user counts only where both belong
-// to the user's own source. So a name in an earlier source hides a later one, and nobody
-// gets a subject that is somebody else's.
+// to the user's own source. So a name in an earlier source hides a later one, and no user
+// gets a subject that belongs to another. Its methods for a login are in login.go.
 type UserDirectory struct {
-	sources []UserSource
+	sources  []*userSource
+	live     bool // a source has to be asked
+	settings Settings
+
+	mu      sync.Mutex
+	clashes map[DuplicateSubject]bool // that were logged
 }
 
-// NewUserDirectory joins sources that are open.
-func NewUserDirectory(sources []UserSource) (*UserDirectory, error) {
-	d := &UserDirectory{sources: sources}
-	return d, d.Validate()
+// NewUserDirectory joins sources that are open. It is an error if users in memory have one
+// subject in two sources.
+func NewUserDirectory(sources []Users, settings Settings) (*UserDirectory, error) {
+	d := &UserDirectory{settings: settings.withDefaults(), clashes: make(map[DuplicateSubject]bool)}
+	for _, source := range sources {
+		s := newUserSource(source, d.settings)
+		d.sources = append(d.sources, s)
+		d.live = d.live || s.memory == nil
+	}
+	if err := d.Validate(); err != nil {
+		return nil, err
+	}
+	return d, surveyUsers(context.Background(), d)
 }
 
 // All are the sources in their order.
-func (d *UserDirectory) All() []UserSource { return d.sources }
+func (d *UserDirectory) All() []Users {
+	all := make([]Users, len(d.sources))
+	for i, source := range d.sources {
+		all[i] = source.Users
+	}
+	return all
+}
 
-// Validate finds subjects that users of several sources claim.
+// IsLive tells whether a source has to be asked: then a look-up costs something, and an
+// attempt has to be counted before it.
+func (d *UserDirectory) IsLive() bool { return d.live }
+
+// AllKnown tells whether Known has all users that there are.
+func (d *UserDirectory) AllKnown() bool { return !d.live }
+
+// Known goes through the users that are in memory, of all sources.
+func (d *UserDirectory) Known() iter.Seq[*User] {
+	return func(yield func(*User) bool) {
+		for _, source := range d.sources {
+			if source.memory == nil {
+				continue
+			}
+			for _, user := range source.memory.Snapshot().users {
+				if !yield(user) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Validate finds subjects that users of several sources in memory claim.
 func (d *UserDirectory) Validate() error {
-	for i, source := range d.sources[min(1, len(d.sources)):] {
-		for user := range source.All() {
-			if owner := d.subjectOwner(user, i+1); owner != nil && d.byUsernameBefore(user.Username, i+1) == nil {
-				return fmt.Errorf("%s: user %s has the id of a user in %s: ids must be unique over all sources", source, Shown(user.Username), owner)
+	for i, source := range d.sources {
+		if i == 0 || source.memory == nil {
+			continue
+		}
+		for _, user := range source.memory.Snapshot().users {
+			if owner := d.ownerInMemory(user, i); owner != nil {
+				return fmt.Errorf("%s: user %s has the id of a user in %s: ids must be unique over all sources", source.name, Shown(user.Username), owner.name)
 			}
 		}
 	}
 	return nil
 }
 
-// ByUsername returns the user of that name that may log in, or else nil. The error, a
-// DuplicateSubject, is that of a user who exists, but whose subject belongs to another.
-func (d *UserDirectory) ByUsername(_ context.Context, username string) (*User, error) {
+// ownerInMemory returns the source in memory before index i that has the user's subject,
+// unless the user is hidden by another of that name.
+func (d *UserDirectory) ownerInMemory(user *User, i int) (owner *userSource) {
+	for _, source := range d.sources[:i] {
+		if source.memory == nil {
+			continue
+		}
+		set := source.memory.Snapshot()
+		if set.byUsername[user.Username] != nil {
+			return nil
+		}
+		if owner == nil && set.withSubject(user.Subject()) != nil {
+			owner = source
+		}
+	}
+	return owner
+}
+
+// ByUsername returns the user of that name that may log in, or else nil. The error is a
+// DuplicateSubject, that of a user who exists, but whose subject belongs to another, or
+// says that a source cannot tell.
+func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User, error) {
+	user, _, err := d.login(ctx, username)
+	return user, err
+}
+
+// BySubject returns the user to whom tokens with that subject belong, or nil. It asks the
+// sources now. The subject is that of a token that was verified.
+func (d *UserDirectory) BySubject(ctx context.Context, subject string) (*User, error) {
+	return d.bySubject(ctx, subject, asIs)
+}
+
+// RecentBySubject is BySubject by what the sources said at most max_age ago.
+func (d *UserDirectory) RecentBySubject(ctx context.Context, subject string) (*User, error) {
+	return d.bySubject(ctx, subject, recently)
+}
+
+func (d *UserDirectory) bySubject(ctx context.Context, subject string, how manner) (*User, error) {
 	for i, source := range d.sources {
-		user := source.ByUsername(username)
+		user, err := source.withSubject(ctx, subject, how)
+		if err != nil {
+			return nil, err
+		}
 		if user == nil {
 			continue
 		}
-		if owner := d.subjectOwner(user, i); owner != nil {
-			return nil, DuplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another",
-				Shown(user.Subject()), source, owner))
+		for _, earlier := range d.sources[:i] {
+			if hidden, err := earlier.hides(ctx, user.Username, how); hidden || err != nil {
+				return nil, err
+			}
 		}
 		return user, nil
 	}
 	return nil, nil
 }
 
-// BySubject returns the user to whom tokens with that subject belong, or nil.
-func (d *UserDirectory) BySubject(_ context.Context, subject string) (*User, error) {
-	for i, source := range d.sources {
-		if user := source.BySubject(subject); user != nil {
-			if d.byUsernameBefore(user.Username, i) != nil {
-				return nil, nil // hidden by a user of that name in an earlier source
-			}
-			return user, nil
-		}
-	}
-	return nil, nil
-}
-
-// byUsernameBefore looks in the sources before index i.
-func (d *UserDirectory) byUsernameBefore(username string, i int) *User {
-	for _, source := range d.sources[:i] {
-		if user := source.ByUsername(username); user != nil {
-			return user
-		}
-	}
-	return nil
-}
-
-// subjectOwner returns the source before index i that has the user's subject, if any.
-func (d *UserDirectory) subjectOwner(user *User, i int) UserSource {
-	for _, source := range d.sources[:i] {
-		if source.BySubject(user.Subject()) != nil {
-			return source
-		}
-	}
-	return nil
-}
-
-// Hashes says what checking passwords costs, source by source.
+// Hashes says what checking passwords costs, source by source, as far as is known.
 func (d *UserDirectory) Hashes() []*password.Mix {
 	mixes := make([]*password.Mix, len(d.sources))
 	for i, source := range d.sources {
-		mixes[i] = source.Hashes()
+		mixes[i] = source.hashes()
 	}
 	return mixes
+}
+
+// HashMemory is the most memory that one comparison takes, in bytes. Where a source has
+// users that are not known, it is that of the largest hash that is allowed.
+func (d *UserDirectory) HashMemory() uint64 {
+	var most uint64
+	for _, source := range d.sources {
+		if source.memory != nil {
+			most = max(most, largestOf(source.hashes()))
+		} else {
+			most = max(most, source.live.costs.largest())
+		}
+	}
+	return most
 }
 
 // DuplicateSubject says what to do about two users with one id.
 type DuplicateSubject string
 
 func (e DuplicateSubject) Error() string { return string(e) }
+
+func duplicate(user *User, source, owner *userSource) DuplicateSubject {
+	return DuplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another",
+		Shown(user.Subject()), source.name, owner.name))
+}
+
+// logClash logs a clash that only a look-up could find, once.
+func (d *UserDirectory) logClash(clash DuplicateSubject) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.clashes[clash] && len(d.clashes) < maxClashes {
+		d.clashes[clash] = true
+		d.settings.Logger.Error("a user is refused, whose id belongs to another", zap.String("remedy", string(clash)))
+	}
+}
+
+// maxClashes is how many clashes are logged.
+const maxClashes = 1000

@@ -16,7 +16,7 @@ import (
 
 // ofScopes is about scopes that a bearer_auth wants and no client could ask for.
 func (w *warnings) ofScopes(c *Check, p placement, server *Server) {
-	if len(c.Scopes) == 0 {
+	if len(c.Scopes) == 0 || server.MoreClients {
 		return
 	}
 	clients := 0
@@ -60,6 +60,9 @@ func (w *warnings) ofClaims(c *Check, p placement, server *Server) {
 		}
 	}
 	for _, claim := range slices.Sorted(maps.Keys(wanted)) {
+		if server.MoreUsers && !directory.IsReservedClaim(claim) {
+			continue // one of them may have it
+		}
 		advice := "no user has it now: give it to users, or correct its name"
 		if name := cmp.Or(meantClaims[strings.ToLower(claim)], similar[claim]); name != "" && name != claim {
 			advice = "write " + name + " in its place, if that is meant"
@@ -87,13 +90,14 @@ func (s *Server) writesClaim(name string) bool {
 	return false
 }
 
+// anyClient tells whether there is such a client, or may be.
 func (s *Server) anyClient(is func(Client) bool) bool {
 	for client := range s.Clients {
 		if is(client) {
 			return true
 		}
 	}
-	return false
+	return s.MoreClients
 }
 
 // scopesOf are the scopes that a client may ask for.

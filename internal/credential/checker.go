@@ -17,12 +17,12 @@ import (
 
 // Checker checks the passwords and client secrets of a server.
 type Checker struct {
-	Users           *directory.UserDirectory
-	Clients         *directory.ClientDirectory
-	Verifier        *password.Verifier
-	Throttle        *throttle.Throttle // nil: nothing is counted
-	AllowWeakHashes bool
-	Observer        Observer
+	Server   string // its name
+	Users    *directory.UserDirectory
+	Clients  *directory.ClientDirectory
+	Verifier *password.Verifier
+	Throttle *throttle.Throttle // nil: nothing is counted
+	Observer Observer
 }
 
 // credential is a password or client secret as it is presented.
@@ -35,6 +35,7 @@ type credential struct {
 	or        *password.Attempt // another reading of what was presented
 	sender    Sender
 	attempt   throttle.Attempt // without its fingerprints
+	reserved  reservation      // of an attempt that was counted before the name was looked up; else nil
 }
 
 // outcome is how a check ended.
@@ -50,6 +51,9 @@ func (c *Checker) check(ctx context.Context, presented credential) (outcome, err
 	attempt := password.Attempt{
 		Kind: presented.kind, Name: presented.name, Hash: presented.hash, Password: presented.plaintext,
 		Keep: presented.usable, Or: presented.or,
+	}
+	if presented.reserved != nil {
+		return c.recognize(ctx, presented, attempt)
 	}
 	var result password.Result
 	settlement, refused := c.settle(presented.attempt, func() (o throttle.Outcome) {
@@ -84,6 +88,19 @@ func (c *Checker) hash(ctx context.Context, presented credential, attempt passwo
 	if reserved.Repeated() { // an equal one has ended since check looked
 		return c.repeated(presented, asStranger(reserved.AsStranger()))
 	}
+	return c.compare(ctx, presented, attempt, reserved)
+}
+
+// recognize is check for an attempt that was counted before the name was looked up.
+func (c *Checker) recognize(ctx context.Context, presented credential, attempt password.Attempt) (outcome, error) {
+	if presented.reserved.Recognize(c.fingerprints(attempt)) {
+		return c.repeated(presented, asStranger(presented.reserved.AsStranger()))
+	}
+	return c.compare(ctx, presented, attempt, presented.reserved)
+}
+
+// compare makes an attempt that is counted, and says how it ended.
+func (c *Checker) compare(ctx context.Context, presented credential, attempt password.Attempt, reserved reservation) (outcome, error) {
 	attempt.Key, attempt.First = presented.sender.network(), reserved.KnownGood()
 	result, err := c.Verifier.Verify(ctx, attempt)
 	if err != nil {
@@ -91,7 +108,12 @@ func (c *Checker) hash(ctx context.Context, presented credential, attempt passwo
 		return outcome{}, c.failed(ctx, presented, err)
 	}
 	c.observe(presented, result)
-	if result.Matches && presented.usable {
+	return settled(result, presented.usable, reserved)
+}
+
+// settled ends an attempt that was made.
+func settled(result password.Result, usable bool, reserved reservation) (outcome, error) {
+	if result.Matches && usable {
 		reserved.Succeed()
 		return outcome{Result: result}, nil
 	}
@@ -131,13 +153,7 @@ func (c *Checker) failed(ctx context.Context, presented credential, err error) e
 
 // HashMemory is the most memory that one comparison takes, in bytes.
 func (c *Checker) HashMemory() uint64 {
-	var most uint64
-	for _, mix := range append(c.Users.Hashes(), c.Clients.Hashes()...) {
-		for params := range mix.All() {
-			most = max(most, params.Memory())
-		}
-	}
-	return most
+	return max(c.Users.HashMemory(), c.Clients.HashMemory())
 }
 
 // SlowSchemes are the schemes of the hashes that take long.

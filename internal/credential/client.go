@@ -1,11 +1,11 @@
 package credential
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/mac"
-	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -16,6 +16,7 @@ type ClientSecret struct{ ID, Secret string }
 // Client is what a check of a client secret found.
 type Client struct {
 	Accepted *directory.Client // nil if the secret is not accepted
+	Found    *directory.Client // the client of that id, whatever becomes of the check
 	Reason   string            // why it is not, for the log
 	Repeated bool              // the secret was wrong a moment ago
 }
@@ -25,37 +26,43 @@ type Client struct {
 // clients, whether there are any. It is one attempt, of the id of the first reading. A
 // client has no ceiling of its own, or a stranger could close it for all its users.
 func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSecret, or *ClientSecret, sender Sender) (Client, error) {
-	client, err := c.Clients.ByID(ctx, first.ID)
+	attempt := throttle.Attempt{
+		Account:     throttle.Join(KindClient, first.ID),
+		Source:      sender.Source,
+		Secret:      first.Secret,
+		SkipAccount: true,
+	}
+	if or != nil {
+		attempt.Secret = throttle.Join(first.Secret, or.ID, or.Secret)
+	}
+	reserved, err := c.reserveFirst(KindClient, c.Clients.IsLive(), attempt)
 	if err != nil {
-		return Client{}, oauth.SourceUnavailable(err)
+		return Client{}, err
+	}
+	client, orClient, err := c.clientsOf(ctx, first, or)
+	if err != nil {
+		if reserved != nil {
+			reserved.Cancel()
+		}
+		return Client{}, unavailable(ctx, err)
 	}
 	hash, known := c.clientHash(decoy, first.ID, client)
 	presented := credential{
 		kind: KindClient, name: first.ID, hash: hash, plaintext: first.Secret,
 		usable: known,
-		sender: sender,
-		attempt: throttle.Attempt{
-			Account:     throttle.Join(KindClient, first.ID),
-			Source:      sender.Source,
-			Secret:      first.Secret,
-			SkipAccount: true,
-		},
+		sender: sender, attempt: attempt, reserved: reserved,
 	}
-	var orClient *directory.Client
 	if or != nil {
-		if orClient, err = c.Clients.ByID(ctx, or.ID); err != nil {
-			return Client{}, oauth.SourceUnavailable(err)
-		}
 		orHash, orKnown := c.clientHash(decoy, or.ID, orClient)
 		presented.or = &password.Attempt{Kind: KindClient, Name: or.ID, Hash: orHash, Password: or.Secret, Keep: orKnown}
 		presented.usable = known || orKnown // of two readings a decoy's matches nothing
-		presented.attempt.Secret = throttle.Join(first.Secret, or.ID, or.Secret)
 	}
+	checked := Client{Found: cmp.Or(client, orClient)}
 	result, err := c.check(ctx, presented)
 	if result.Or || client == nil {
 		client = orClient
 	}
-	checked := Client{Repeated: result.repeated}
+	checked.Repeated = result.repeated
 	switch {
 	case err != nil:
 		return checked, err
@@ -69,6 +76,14 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 		checked.Reason = "wrong_client_secret"
 	}
 	return checked, nil
+}
+
+// clientsOf looks up the client of each reading.
+func (c *Checker) clientsOf(ctx context.Context, first ClientSecret, or *ClientSecret) (client, orClient *directory.Client, err error) {
+	if client, err = c.Clients.ByID(ctx, first.ID); err == nil && or != nil {
+		orClient, err = c.Clients.ByID(ctx, or.ID)
+	}
+	return client, orClient, err
 }
 
 // clientHash is what a secret is compared with for an id: the hash of the client with that

@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"context"
 	"errors"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -11,6 +12,7 @@ import (
 type reservation interface {
 	KnownGood() bool
 	Repeated() bool
+	Recognize(fingerprint, also throttle.Fingerprint) bool
 	Succeed()
 	Fail()
 	AsStranger() error // how to answer what has failed, if not as what is wrong
@@ -27,6 +29,29 @@ func (c *Checker) reserve(attempt throttle.Attempt) (reservation, *oauth.Error) 
 		return nil, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
 	}
 	return reserved, nil
+}
+
+// reserveFirst counts an attempt before the name is looked up, where that costs something:
+// else a stranger who may not try a password could have a database asked. It is nil where
+// there is no need.
+func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt) (reservation, error) {
+	if !live {
+		return nil, nil
+	}
+	reserved, refused := c.reserve(attempt)
+	if refused != nil {
+		c.Observer.Checked(kind, Throttled)
+		return nil, refused
+	}
+	return reserved, nil
+}
+
+// unavailable is the answer where a source cannot tell.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return oauth.Gone()
+	}
+	return oauth.SourceUnavailable(err)
 }
 
 // settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
@@ -64,9 +89,10 @@ func asStranger(cause error) *oauth.Error {
 // uncounted is the reservation where nothing is counted.
 type uncounted struct{}
 
-func (uncounted) KnownGood() bool   { return false }
-func (uncounted) Repeated() bool    { return false }
-func (uncounted) Succeed()          {}
-func (uncounted) Fail()             {}
-func (uncounted) AsStranger() error { return nil }
-func (uncounted) Cancel()           {}
+func (uncounted) KnownGood() bool                          { return false }
+func (uncounted) Repeated() bool                           { return false }
+func (uncounted) Recognize(_, _ throttle.Fingerprint) bool { return false }
+func (uncounted) Succeed()                                 {}
+func (uncounted) Fail()                                    {}
+func (uncounted) AsStranger() error                        { return nil }
+func (uncounted) Cancel()                                  {}

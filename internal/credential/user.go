@@ -3,7 +3,6 @@ package credential
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/mac"
@@ -21,31 +20,35 @@ type User struct {
 // CheckUser checks a username and password. Unknown and disabled users cost the same and get
 // the same answer as a wrong password. decoy is the key by which unknown names get a hash.
 func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaintext string, sender Sender) (User, error) {
-	user, err := c.Users.ByUsername(ctx, username)
+	attempt := throttle.Attempt{
+		Account: throttle.Join(KindUser, username),
+		Source:  sender.Source,
+		Secret:  plaintext,
+	}
+	reserved, err := c.reserveFirst(KindUser, c.Users.IsLive(), attempt)
+	if err != nil {
+		return User{}, err
+	}
+	user, check, err := c.Users.ForLogin(ctx, username, decoy)
 	duplicate, isDuplicate := errors.AsType[directory.DuplicateSubject](err)
 	if err != nil && !isDuplicate {
-		return User{}, oauth.SourceUnavailable(err)
+		if reserved != nil {
+			reserved.Cancel()
+		}
+		return User{}, unavailable(ctx, err)
 	}
 	checked := User{Found: user}
-
-	var hash password.Hash
-	if user != nil {
-		if hash, err = password.Parse(user.PasswordHash, c.AllowWeakHashes); err != nil {
-			return checked, fmt.Errorf("parsing a password hash that was accepted before: %w", err)
-		}
-	} else {
-		hash = password.Decoy(decoy, "user:"+username, c.Users.Hashes()...)
-	}
-	result, err := c.check(ctx, credential{
-		kind: KindUser, name: username, hash: hash, plaintext: plaintext,
+	presented := credential{
+		kind: KindUser, name: username, hash: check.Hash, plaintext: plaintext,
 		usable: user != nil && !user.Disabled,
-		sender: sender,
-		attempt: throttle.Attempt{
-			Account: throttle.Join(KindUser, username),
-			Source:  sender.Source,
-			Secret:  plaintext,
-		},
-	})
+		sender: sender, attempt: attempt, reserved: reserved,
+	}
+	var result outcome
+	if check.BySource() {
+		result, err = c.ask(ctx, presented, check)
+	} else {
+		result, err = c.check(ctx, presented)
+	}
 	checked.Repeated = result.repeated
 	switch {
 	case err != nil:
@@ -62,4 +65,26 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 		return checked, oauth.InvalidGrant("wrong_password")
 	}
 	return checked, nil
+}
+
+// ask is check for a password that its source checks. What the source accepted is
+// remembered, what it refused is not.
+func (c *Checker) ask(ctx context.Context, presented credential, check directory.Check) (outcome, error) {
+	reserved := presented.reserved
+	if reserved == nil {
+		var err error
+		if reserved, err = c.reserveFirst(presented.kind, true, presented.attempt); err != nil {
+			return outcome{}, err
+		}
+	}
+	result, err := c.Verifier.VerifyOutside(ctx, password.Outside{
+		Under: append([]string{c.Server}, check.Remembered()...), Password: presented.plaintext, Keep: presented.usable,
+		Compare: func(ctx context.Context) (bool, error) { return check.Password(ctx, presented.plaintext) },
+	})
+	if err != nil {
+		reserved.Cancel()
+		return outcome{}, unavailable(ctx, err)
+	}
+	c.observe(presented, result)
+	return settled(result, presented.usable, reserved)
 }

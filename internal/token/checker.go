@@ -54,7 +54,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	if err := c.CheckTimes(token); err != nil {
 		return token, err
 	}
-	user, client, err := c.Parties(ctx, keys, token, before.user)
+	user, client, err := c.recentParties(ctx, keys, token, before.user)
 	if err != nil {
 		return token, err
 	}
@@ -117,46 +117,67 @@ func (c *Checker) CheckTimes(token *AccessToken) error {
 	return nil
 }
 
-// Parties checks a token against the users and clients as they are now, and returns
-// its own. A user who is the very same as when the token was checked before, nil if it was
-// not, has not changed: users are immutable.
-func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
-	user, err := c.Users.BySubject(ctx, token.Subject)
+// Parties checks a token against the users and clients as they are now, and returns its
+// own.
+func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken) (*directory.User, *directory.Client, error) {
+	user, err := c.User(ctx, keys, token.Subject, token.CredentialVersion)
 	if err != nil {
-		return nil, nil, UncheckedError{"the users cannot be asked", err}
+		return nil, nil, err
 	}
+	client, err := c.Clients.ByID(ctx, token.CID)
+	return user, client, checkClient(client, err)
+}
+
+// recentParties is Parties by what sources that have to be asked said a moment ago. A user
+// who is the very same as when the token was checked before, nil if it was not, has not
+// changed: users are immutable.
+func (c *Checker) recentParties(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
+	user, err := c.Users.RecentBySubject(ctx, token.Subject)
 	if user == nil || user != before {
-		if user, err = c.User(ctx, keys, token.Subject, token.CredentialVersion); err != nil {
+		if err := c.checkUser(keys, user, err, token.CredentialVersion); err != nil {
 			return nil, nil, err
 		}
 	}
-	client, err := c.Clients.ByID(ctx, token.CID)
-	if err != nil {
-		return nil, nil, UncheckedError{"the clients cannot be asked", err}
-	}
-	if client == nil {
-		return nil, nil, Error("its client is gone")
-	}
-	return user, client, nil
+	client, err := c.Clients.RecentByID(ctx, token.CID)
+	return user, client, checkClient(client, err)
 }
 
 // User returns the user to whom a token belongs, who must be there, enabled, and have
 // the password with which the session began.
 func (c *Checker) User(ctx context.Context, keys *KeySet, subject, version string) (*directory.User, error) {
 	user, err := c.Users.BySubject(ctx, subject)
+	if err := c.checkUser(keys, user, err, version); err != nil {
+		return nil, err
+	}
+	return user, nil
+}
+
+// checkUser checks the user whom a look-up found.
+func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, version string) error {
 	switch {
 	case err != nil:
-		return nil, UncheckedError{"the users cannot be asked", err}
+		return UncheckedError{"the users cannot be asked", err}
 	case user == nil:
-		return nil, Error("its user is gone")
+		return Error("its user is gone")
 	case user.Disabled:
-		return nil, Error("its user is disabled")
+		return Error("its user is disabled")
 	}
 	current := credentialVersion(keys.credentialVersion, c.Server, user)
 	if subtle.ConstantTimeCompare([]byte(current), []byte(version)) != 1 {
-		return nil, Error("its user has another password now")
+		return Error("its user has another password now")
 	}
-	return user, nil
+	return nil
+}
+
+// checkClient checks the client that a look-up found.
+func checkClient(client *directory.Client, err error) error {
+	if err != nil {
+		return UncheckedError{"the clients cannot be asked", err}
+	}
+	if client == nil {
+		return Error("its client is gone")
+	}
+	return nil
 }
 
 // Error is why a token is refused. It is for the log; outside, all defects are one.

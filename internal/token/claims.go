@@ -59,14 +59,18 @@ func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomByt
 // credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on. A
 // new password or another server gives another value, and without the key it tells
 // nothing about the hash. Lengths precede the parts, so that none can run into the next.
-// A scheme in braces before the hash makes no other, also where a source of another module
-// has left it there.
+// A scheme in braces before the hash makes no other. For a user without a hash, whose
+// source checks passwords, the version that the source gives takes its place; that is one
+// part more, so it is never the value of a hash.
 func credentialVersion(key mac.Key, server string, user *directory.User) string {
 	data := buffer.Borrow()
 	defer buffer.ReturnSecret(data)
 	for _, part := range [...]string{server, user.Subject(), password.Unprefixed(user.PasswordHash)} {
 		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
 		data.WriteString(part)
+	}
+	if user.PasswordHash == "" {
+		data.WriteString(user.CredentialVersion)
 	}
 	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
 }

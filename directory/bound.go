@@ -1,0 +1,87 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// bound is how much of a server a source can hold up: so many calls at a time, each for
+// so long. A call that does not return when its context ends keeps its place until it
+// does, so that a source that hangs costs no more than that.
+type bound struct {
+	name   string // of the source
+	places chan struct{}
+	logger *zap.Logger
+}
+
+func newBound(name string, logger *zap.Logger) *bound {
+	return &bound{name: name, places: make(chan struct{}, maxCalls), logger: logger}
+}
+
+// call asks the source, and waits for its answer no longer than the context and patience
+// allow. The errors name the source.
+func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, error)) (T, error) {
+	select {
+	case b.places <- struct{}{}:
+	default:
+		var none T
+		return none, fmt.Errorf("%s: %w", b.name, errBusy)
+	}
+	limited, cancel := context.WithTimeout(ctx, patience)
+	answers := make(chan answer[T], 1)
+	go func() {
+		defer cancel()
+		a := recovered(limited, b, ask)
+		<-b.places
+		answers <- a
+	}()
+	select {
+	case a := <-answers:
+		return a.value, a.err
+	case <-limited.Done():
+	}
+	var none T
+	if ctx.Err() != nil {
+		return none, fmt.Errorf("%s: %w", b.name, ctx.Err())
+	}
+	return none, fmt.Errorf("%s: %w", b.name, errSlow)
+}
+
+// answer is how a call ended.
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+// recovered is the call itself. A panic in a source would end the process here, as it
+// would not in a request.
+func recovered[T any](ctx context.Context, b *bound, ask func(context.Context) (T, error)) (a answer[T]) {
+	defer func() {
+		if r := recover(); r != nil {
+			b.logger.Error("[PANIC] in a source", zap.String("source", b.name), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+			a = answer[T]{err: fmt.Errorf("%s: %w", b.name, errPanic)}
+		}
+	}()
+	a.value, a.err = ask(ctx)
+	if a.err != nil {
+		a.err = fmt.Errorf("%s: %w", b.name, a.err)
+	}
+	return a
+}
+
+var (
+	errBusy  = errors.New("too many look-ups are waiting for it")
+	errSlow  = fmt.Errorf("no answer within %v", patience)
+	errPanic = errors.New("it panicked, see the log")
+)
+
+// maxCalls is how many calls of a source may be open at a time.
+const maxCalls = 100
+
+// patience is how long a call may take.
+var patience = 5 * time.Second

@@ -1,0 +1,88 @@
+package directory
+
+import (
+	"context"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// clientSource is a source of clients as the directory has it: in memory, or one that has
+// to be asked.
+type clientSource struct {
+	Clients
+	name   string
+	memory ClientSnapshot // nil for a source that has to be asked
+	live   *liveClients   // nil for a source in memory
+}
+
+// liveClients is what it takes to ask a source, and what is known of its clients.
+type liveClients struct {
+	byID  *recent[Client]
+	costs *costs
+
+	mu      sync.Mutex
+	longest caddy.Duration // of access tokens, of those that were seen
+}
+
+func newClientSource(source Clients, settings Settings) *clientSource {
+	s := &clientSource{Clients: source, name: nameOf(source)}
+	if s.memory, _ = source.(ClientSnapshot); s.memory != nil {
+		return s
+	}
+	d := &door{name: s.name, options: settings.Options}
+	live := &liveClients{costs: newCosts()}
+	live.byID = newRecent(question[Client]{
+		look: named(newBound(s.name, settings.Logger), source.ByID, func(c *Client) string { return c.ID }),
+		admit: func(raw *Client) (*Client, error) {
+			client, err := d.client(raw)
+			if err == nil {
+				live.note(client)
+			}
+			return client, err
+		},
+		equal: (*Client).equal, maxAge: settings.MaxAge, logger: settings.Logger,
+	})
+	s.live = live
+	return s
+}
+
+// note takes in what is known of a client.
+func (l *liveClients) note(c *Client) {
+	if !c.Public {
+		l.costs.noteHash(c.ID, c.hash.Params())
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.longest = max(l.longest, c.AccessTokenTTL)
+}
+
+// requested returns the client with an id that a request has.
+func (s *clientSource) requested(ctx context.Context, id string) (*Client, error) {
+	if s.memory != nil {
+		return s.memory.Snapshot().byID[id], nil
+	}
+	client, err := s.live.byID.now(ctx, id, false)
+	if err != nil && s.live.byID.isNone(id) {
+		return nil, nil
+	}
+	return client, err
+}
+
+// ofToken returns the client with the id of a verified token.
+func (s *clientSource) ofToken(ctx context.Context, id string) (*Client, error) {
+	if s.memory != nil {
+		return s.memory.Snapshot().byID[id], nil
+	}
+	return s.live.byID.get(ctx, id)
+}
+
+// hashes counts the clients by what checking their secrets costs, as far as is known.
+func (s *clientSource) hashes() *password.Mix {
+	if s.memory != nil {
+		return s.memory.Snapshot().Hashes()
+	}
+	return s.live.costs.hashes()
+}

@@ -1,0 +1,154 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// survey is what a source that has to be asked says of all its entries when a config is
+// loaded, if it can list them.
+type survey[T any] struct {
+	entries []*T // admitted, without what is not needed
+	refused int
+	reason  error // why the first of them is refused
+	end     error // why it ended before all were listed
+}
+
+// list goes through all entries of a source, for as long as a look-up may take.
+func list[T any](ctx context.Context, b *bound, all func(context.Context) iter.Seq2[*T, error], admit func(*T) (*T, error), slim func(*T) *T) survey[T] {
+	listed, err := call(ctx, b, func(ctx context.Context) (survey[T], error) {
+		var s survey[T]
+		for raw, err := range all(ctx) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				s.end = err
+				break
+			}
+			if raw == nil {
+				continue
+			}
+			entry, err := admit(raw)
+			if err == nil {
+				s.entries = append(s.entries, slim(entry))
+				continue
+			}
+			if s.refused++; s.refused == 1 {
+				s.reason = err
+			}
+		}
+		return s, nil
+	})
+	if err != nil {
+		listed.end = err
+	}
+	return listed
+}
+
+// log says what is wrong with a source that was listed.
+func (s survey[T]) log(logger *zap.Logger, source, what string) {
+	if s.end != nil {
+		logger.Warn("a source could not be listed to its end: what is wrong with its "+what+" is found when they are looked up",
+			zap.String("source", source), zap.Error(s.end))
+	}
+	if s.refused > 0 {
+		logger.Error(what+" of a source are refused with 503", zap.String("source", source),
+			zap.Int("count", s.refused), zap.NamedError("first", s.reason))
+	}
+}
+
+// surveyUsers looks at the sources that have to be asked, as far as they tell of themselves.
+// It is an error if the hashes for decoys cannot be parsed.
+func surveyUsers(ctx context.Context, d *UserDirectory) error {
+	owners := make(map[string]int) // of the subjects that were listed
+	for i, source := range d.sources {
+		if source.live == nil {
+			continue
+		}
+		if hashed, ok := source.Users.(Hashed); ok {
+			if err := source.live.costs.sample(hashed, d.settings.Options); err != nil {
+				return fmt.Errorf("%s: %w", source.name, err)
+			}
+		}
+		lister, ok := source.Users.(Lister)
+		if !ok {
+			continue
+		}
+		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.bySubject.admit, func(u *User) *User {
+			return &User{Username: u.Username, ID: u.ID, PasswordHash: u.PasswordHash}
+		})
+		listed.log(d.settings.Logger, source.name, "users")
+		source.live.costs.setComplete(listed.end == nil)
+		advice := make(HashAdvice)
+		for n, user := range listed.entries {
+			if hash, err := password.Parse(user.PasswordHash, true); err == nil {
+				advice.Add(hash.Params(), n+1)
+			}
+			if owner, there := owners[user.Subject()]; there {
+				d.logClash(duplicate(user, source, d.sources[owner]))
+			} else {
+				owners[user.Subject()] = i
+			}
+			if owner := d.ownerInMemory(user, i); owner != nil {
+				d.logClash(duplicate(user, source, owner))
+			}
+		}
+		advice.Log(d.settings.Logger.With(zap.String("source", source.name)), "entries")
+	}
+	surveyMemory(d, owners)
+	return nil
+}
+
+// surveyMemory finds users in memory whose subject was listed by an earlier source.
+func surveyMemory(d *UserDirectory, owners map[string]int) {
+	if len(owners) == 0 {
+		return
+	}
+	for i, source := range d.sources {
+		if source.memory == nil {
+			continue
+		}
+		for _, user := range source.memory.Snapshot().users {
+			if owner, there := owners[user.Subject()]; there && owner < i {
+				d.logClash(duplicate(user, source, d.sources[owner]))
+			}
+		}
+	}
+}
+
+// surveyClients is the same for clients.
+func surveyClients(ctx context.Context, d *ClientDirectory) error {
+	for _, source := range d.sources {
+		if source.live == nil {
+			continue
+		}
+		if hashed, ok := source.Clients.(Hashed); ok {
+			if err := source.live.costs.sample(hashed, d.settings.Options); err != nil {
+				return fmt.Errorf("%s: %w", source.name, err)
+			}
+		}
+		lister, ok := source.Clients.(ClientLister)
+		if !ok {
+			continue
+		}
+		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.byID.admit, func(c *Client) *Client {
+			return &Client{Public: c.Public, hash: c.hash}
+		})
+		listed.log(d.settings.Logger, source.name, "clients")
+		source.live.costs.setComplete(listed.end == nil)
+		advice := make(HashAdvice)
+		for n, client := range listed.entries {
+			if !client.Public {
+				advice.Add(client.hash.Params(), n+1)
+			}
+		}
+		advice.Log(d.settings.Logger.With(zap.String("source", source.name)), "entries")
+	}
+	return nil
+}

@@ -1,0 +1,133 @@
+package directory
+
+import (
+	"context"
+
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// userSource is a source of users as the directory has it: in memory, or one that has to
+// be asked.
+type userSource struct {
+	Users
+	name    string
+	memory  UserSnapshot // nil for a source that has to be asked
+	checker PasswordChecker
+	checks  *bound     // of passwords, apart from look-ups
+	live    *liveUsers // nil for a source in memory
+}
+
+// liveUsers is what it takes to ask a source.
+type liveUsers struct {
+	bySubject *recent[User]
+	byName    *recent[User] // of users of later sources, whom one of that name would hide
+	costs     *costs
+}
+
+func newUserSource(source Users, settings Settings) *userSource {
+	s := &userSource{Users: source, name: nameOf(source)}
+	s.memory, _ = source.(UserSnapshot)
+	if s.checker, _ = source.(PasswordChecker); s.checker != nil {
+		s.checks = newBound(s.name, settings.Logger)
+	}
+	if s.memory != nil {
+		return s
+	}
+	d := &door{name: s.name, options: settings.Options, checks: s.checker != nil}
+	looks := newBound(s.name, settings.Logger)
+	kept := question[User]{admit: d.user, equal: (*User).equal, maxAge: settings.MaxAge, logger: settings.Logger}
+	byName := kept
+	live := &liveUsers{costs: newCosts()}
+	kept.look = named(looks, source.BySubject, (*User).Subject)
+	kept.admit = func(raw *User) (*User, error) {
+		user, err := d.user(raw)
+		if err == nil {
+			live.costs.note(user)
+		}
+		return user, err
+	}
+	byName.look = named(looks, source.ByUsername, func(u *User) string { return u.Username })
+	live.bySubject, live.byName = newRecent(kept), newRecent(byName)
+	s.live = live
+	return s
+}
+
+// manner is how a source is asked.
+type manner int
+
+const (
+	asIs     manner = iota // now
+	recently               // at most max_age ago
+)
+
+// withSubject returns the user with the subject of a verified token. A source that fails
+// has none if it said so a moment ago.
+func (s *userSource) withSubject(ctx context.Context, subject string, how manner) (*User, error) {
+	if s.memory != nil {
+		return s.memory.Snapshot().withSubject(subject), nil
+	}
+	return ofToken(ctx, s.live.bySubject, subject, how)
+}
+
+// hides tells whether a source has a user of the name of one in a later source, whose
+// token was verified.
+func (s *userSource) hides(ctx context.Context, name string, how manner) (bool, error) {
+	if s.memory != nil {
+		return s.memory.Snapshot().byUsername[name] != nil, nil
+	}
+	user, err := ofToken(ctx, s.live.byName, name, how)
+	return user != nil, err
+}
+
+// ofToken looks up a key of a verified token.
+func ofToken[T any](ctx context.Context, kept *recent[T], key string, how manner) (*T, error) {
+	if how == recently {
+		return kept.get(ctx, key)
+	}
+	found, err := kept.now(ctx, key, true)
+	if err != nil && kept.isNone(key) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// loginName returns the user of a name that somebody typed.
+func (s *userSource) loginName(ctx context.Context, name string) (*User, error) {
+	if s.memory != nil {
+		return s.memory.Snapshot().byUsername[name], nil
+	}
+	raw, err := s.live.byName.look(ctx, name)
+	if raw == nil || err != nil {
+		return nil, err
+	}
+	return s.live.byName.admit(raw)
+}
+
+// loginSubject is withSubject for a login. Nothing is kept of a subject that is none.
+func (s *userSource) loginSubject(ctx context.Context, subject string) (*User, error) {
+	if s.memory != nil {
+		return s.memory.Snapshot().withSubject(subject), nil
+	}
+	return s.live.bySubject.now(ctx, subject, false)
+}
+
+// hashes counts the users by what checking their passwords costs, as far as is known.
+func (s *userSource) hashes() *password.Mix {
+	if s.memory != nil {
+		return s.memory.Snapshot().Hashes()
+	}
+	return s.live.costs.hashes()
+}
+
+// checked is how many users there are whose passwords the source checks itself, as far as
+// is known.
+func (s *userSource) checked() int {
+	switch {
+	case s.checker == nil:
+		return 0
+	case s.memory != nil:
+		set := s.memory.Snapshot()
+		return set.Len() - set.Hashes().Len()
+	}
+	return s.live.costs.checked()
+}
