@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/credential"
+	"github.com/caddygrant/caddy-grant/internal/hashkinds"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -35,7 +36,7 @@ type Server struct {
 	keys          *serverKeys
 	sessions      *serverSessions
 
-	hashKinds *hashKinds
+	hashKinds *hashkinds.Watcher
 }
 
 // provision resolves placeholders, loads the sources and reads the keys that exist. It
@@ -64,9 +65,10 @@ func (s *Server) provision(ctx caddy.Context) error {
 	}
 
 	s.policy = s.tokenPolicy()
-	s.warnOfGrants()
-	s.warnOfConfig(given)
-	s.hashKinds = watchHashKinds(s.logger, s.users.Hashes, s.clients.Hashes)
+	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
+	warnings.ofGrants()
+	warnings.ofSettings(given)
+	s.hashKinds = hashkinds.Watch(s.logger, s.users.Hashes, s.clients.Hashes, watchFiles)
 
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
 		return err
@@ -84,7 +86,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.warnOfSecrets()
+	warnings.ofSecrets(s.keys.configured)
 	s.sessions = newServerSessions(s.logger, sessionsOptions{
 		server:   s.Name,
 		storage:  storage,
@@ -127,7 +129,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 // release gives back what this server took of the process's state.
 func (s *Server) release() {
 	if s.hashKinds != nil {
-		s.hashKinds.close()
+		s.hashKinds.Close()
 	}
 	if s.keys != nil {
 		s.keys.release()

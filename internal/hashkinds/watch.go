@@ -1,4 +1,5 @@
-package caddygrant
+// Package hashkinds warns where the hashes of a server take different times to check.
+package hashkinds
 
 import (
 	"cmp"
@@ -17,8 +18,8 @@ import (
 // there is. But where few have a kind, so do few of all the names that a stranger can
 // think of: a name that takes that long is most likely one of the few.
 
-// hashKinds warns of them for a server. Its sources may all be of one kind, and differ.
-type hashKinds struct {
+// Watcher warns of them for a server. Its sources may all be of one kind, and differ.
+type Watcher struct {
 	logger         *zap.Logger
 	users, clients func() []*password.Mix
 	unwatch        func()
@@ -27,26 +28,26 @@ type hashKinds struct {
 	warned map[string]string // who → the kinds
 }
 
-// watchHashKinds warns now, and whenever a file changes until it is closed.
-func watchHashKinds(logger *zap.Logger, users, clients func() []*password.Mix) *hashKinds {
-	k := &hashKinds{logger: logger, users: users, clients: clients, warned: make(map[string]string)}
-	k.unwatch = watchFiles(k.warn) // whichever file: one of another server has nothing new to say
+// Watch warns now, and whenever what watch was told is called, until it is closed.
+func Watch(logger *zap.Logger, users, clients func() []*password.Mix, watch func(changed func()) (unwatch func())) *Watcher {
+	k := &Watcher{logger: logger, users: users, clients: clients, warned: make(map[string]string)}
+	k.unwatch = watch(k.warn) // whichever file: one of another server has nothing new to say
 	k.warn()
 	return k
 }
 
-func (k *hashKinds) close() { k.unwatch() }
+func (k *Watcher) Close() { k.unwatch() }
 
 // warn says which kinds of hashes there are if there are several, unless it has said
 // the same before.
-func (k *hashKinds) warn() {
+func (k *Watcher) warn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.warnOf("users", "passwords", k.users())
 	k.warnOf("clients", "secrets", k.clients())
 }
 
-func (k *hashKinds) warnOf(who, what string, mixes []*password.Mix) {
+func (k *Watcher) warnOf(who, what string, mixes []*password.Mix) {
 	kinds := countKinds(mixes)
 	if kinds == k.warned[who] {
 		return
