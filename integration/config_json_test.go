@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	caddygrant "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // bareHandler is the least that a token_endpoint needs, as JSON. A test that puts a member
@@ -84,7 +83,7 @@ func TestWhatTheCaddyfileAdaptsToIsProvisioned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	pem, err := os.ReadFile("../internal/keyring/testdata/ec-p256-pkcs8.pem")
+	pem, err := os.ReadFile(repo.Path("internal/keyring/testdata/ec-p256-pkcs8.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -399,9 +398,9 @@ var configTypes = []reflect.Type{
 
 // Caddy's documentation is made of these comments.
 func TestEverySettingHasANameInSnakeCaseAndSaysItsDefault(t *testing.T) {
-	comments := fieldComments(t, "..")
 	for _, typ := range configTypes {
 		t.Run(typ.Name(), func(t *testing.T) {
+			comments := fieldComments(t, typ.PkgPath())
 			if comments[typ.Name()] == "" {
 				t.Errorf("%s has no comment", typ.Name())
 			}
@@ -447,21 +446,16 @@ func jsonMembers(typ reflect.Type) []string {
 	return members
 }
 
-// fieldComments returns the comments of the types in a directory and of their fields,
+// fieldComments returns the comments of the types in a package and of their fields,
 // under "Type" and "Type.Field", each on one line.
-func fieldComments(t *testing.T, dir string) map[string]string {
+func fieldComments(t *testing.T, pkg string) map[string]string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no Go files in %s (%v)", dir, err)
-	}
 	comments := make(map[string]string)
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
+	for _, source := range repo.Sources(t) {
+		if source.Package() != pkg {
+			continue
 		}
-		for _, declaration := range parsed.Decls {
+		for _, declaration := range source.AST.Decls {
 			group, ok := declaration.(*ast.GenDecl)
 			if !ok {
 				continue

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // warned is a config and what it is warned of.
@@ -413,7 +415,7 @@ func (s *site) bearerRefusals() []map[string]any {
 
 // The README has every warning that a test has seen.
 func TestReadmeHasTheWarnings(t *testing.T) {
-	_, section, _ := strings.Cut(readRepo(t, "README.md"), "### Warnings at a start\n")
+	_, section, _ := strings.Cut(repo.Read(t, "README.md"), "### Warnings at a start\n")
 	section, _, _ = strings.Cut(section, "\n#")
 	messages := map[string]bool{"a matcher of bearer_auth matches no request": true, "identity headers are removed only where a bearer_auth stands": true}
 	for _, test := range warnedConfigs {

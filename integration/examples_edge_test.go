@@ -5,15 +5,17 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 func exampleEdge(t *testing.T, e *example) {
 	// the app of the comment, on a port of its own: the one of the example is replaced too
-	app := regexp.MustCompile(`(?m)^#     go run ./cmd/caddy respond --listen (\S+) '(.*)'$`).FindStringSubmatch(readRepo(t, "examples/edge/Caddyfile"))
+	app := regexp.MustCompile(`(?m)^#     go run ./cmd/caddy respond --listen (\S+) '(.*)'$`).FindStringSubmatch(repo.Read(t, "examples/edge/Caddyfile"))
 	if app == nil {
 		t.Fatal("the comment does not say how to run an app")
 	}
-	text := readRepo(t, "examples/edge/Caddyfile")
+	text := repo.Read(t, "examples/edge/Caddyfile")
 	if !strings.Contains(text, "reverse_proxy "+app[1]+"\n") {
 		t.Fatalf("the example does not proxy to %s", app[1])
 	}
@@ -61,7 +63,7 @@ func exampleEdge(t *testing.T, e *example) {
 	}
 
 	// a user who is removed is out within seconds, without a reload
-	users := readRepo(t, "examples/edge/users.json")
+	users := repo.Read(t, "examples/edge/users.json")
 	e.write("examples/edge/users.json", strings.Replace(users, `"bob"`, `"robert"`, 1))
 	changed := time.Now()
 	eventually(t, "bob is out", func() bool {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // example is a process that runs a directory of examples in a clean copy of it.
@@ -41,7 +43,7 @@ var notForCaddy = map[string]bool{"fail2ban": true, "grafana": true}
 // Every example starts as its comment says, and does what it is for. A directory that
 // nothing exercises fails the test.
 func TestExamples(t *testing.T) {
-	for _, dir := range readDir(t, "../examples") {
+	for _, dir := range readDir(t, repo.Path("examples")) {
 		if exercises[dir] == nil && !notForCaddy[dir] {
 			t.Errorf("nothing exercises examples/%s", dir)
 		}
@@ -66,11 +68,11 @@ func TestExamples(t *testing.T) {
 func startExample(t *testing.T, name string) *example {
 	t.Helper()
 	s := newSite(t)
-	if err := os.CopyFS(filepath.Join(s.dir, "examples", name), os.DirFS(filepath.Join("../examples", name))); err != nil {
+	if err := os.CopyFS(filepath.Join(s.dir, "examples", name), os.DirFS(repo.Path("examples/"+name))); err != nil {
 		t.Fatal(err)
 	}
 	config := "examples/" + name + "/Caddyfile"
-	text := readRepo(t, config)
+	text := repo.Read(t, config)
 	if command := "go run ./cmd/caddy run --config " + config; !strings.Contains(text, "#     "+command+"\n") {
 		t.Errorf("%s does not say how to run it: %s", config, command)
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // fail2ban runs on lines of a real Caddy. It is no part of what a checkout needs, so the
@@ -27,7 +29,10 @@ func needFail2ban(t *testing.T) {
 	}
 }
 
-const fail2banFilter = "../examples/fail2ban/filter.d/caddy-grant.conf"
+var (
+	fail2banDir    = repo.Path("examples/fail2ban")
+	fail2banFilter = filepath.Join(fail2banDir, "filter.d/caddy-grant.conf")
+)
 
 // fail2banSite has clients of all kinds, and logs all that it can.
 const fail2banSite = `http://127.0.0.1:%PORT% {
@@ -234,13 +239,13 @@ func TestFail2banBansWhoGuesses(t *testing.T) {
 		}
 	}
 	shared, _ := filepath.Glob("/etc/fail2ban/*.conf")
-	for _, path := range append(shared, fail2banFilter, "../examples/fail2ban/jail.d/caddy-grant.conf") {
+	for _, path := range append(shared, fail2banFilter, filepath.Join(fail2banDir, "jail.d/caddy-grant.conf")) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		to := filepath.Join(dir, filepath.Base(path))
-		if rest, ours := strings.CutPrefix(path, "../examples/fail2ban/"); ours {
+		if rest, ours := strings.CutPrefix(path, fail2banDir+string(filepath.Separator)); ours {
 			to = filepath.Join(dir, rest)
 		}
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {

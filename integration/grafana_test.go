@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // dashboard is what a test needs to know of examples/grafana/caddy-grant.json.
@@ -40,7 +42,7 @@ type datasource struct{ Type, UID string }
 
 // The dashboard asks for what there is and for all of it, by labels that there are.
 func TestGrafanaDashboard(t *testing.T) {
-	text, err := os.ReadFile("../examples/grafana/caddy-grant.json")
+	text, err := os.ReadFile(repo.Path("examples/grafana/caddy-grant.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // process is a Caddy of its own, for what one process cannot show: restarts, a second
@@ -25,7 +27,8 @@ type process struct {
 // caddyBinary builds cmd/caddy once and returns its path.
 var caddyBinary = sync.OnceValues(func() (string, error) {
 	binary := filepath.Join(binaryDir, "caddy")
-	build := exec.Command("go", "build", "-o", binary, "../cmd/caddy")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/caddy")
+	build.Dir = repo.Path(".")
 	// without the flags of the tests, such as -race: the users' binary has none
 	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
 	if output, err := build.CombinedOutput(); err != nil {

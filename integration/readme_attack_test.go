@@ -2,13 +2,11 @@ package integration
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 func readmeUnderAttack(t *testing.T, blocks map[string]block) {
@@ -101,7 +99,6 @@ func TestReadmeHowToOpenAnAccount(t *testing.T) {
 
 // The numbers of the section are those of the code.
 func TestReadmeNumbersOfThrottle(t *testing.T) {
-	limits := constantSources(t, "../internal/throttle/limits.go", "../internal/throttle/throttle.go", "../internal/throttle/repeats.go", "../internal/password/cache.go", "../throttle.go")
 	text := section(t, "## Under attack")
 	for _, number := range []struct{ says, constant, value string }{
 		{"| 50 | the same |", "addressFactor", "10"},
@@ -118,36 +115,11 @@ func TestReadmeNumbersOfThrottle(t *testing.T) {
 		{"of the 10,000 that were used last", "maxCached", "10_000"},
 		{"60 times a minute", "maxRevocationsPerMinute", "60"},
 	} {
-		if limits[number.constant] != number.value {
-			t.Errorf("%s is %s now, and the README says %q", number.constant, limits[number.constant], number.says)
+		if value := repo.ValueText(t, number.constant); value != number.value {
+			t.Errorf("%s is %s now, and the README says %q", number.constant, value, number.says)
 		}
 		if !strings.Contains(text, number.says) {
 			t.Errorf("the README does not say %q", number.says)
 		}
 	}
-}
-
-// constantSources are the constants of files, as they are written.
-func constantSources(t *testing.T, files ...string) map[string]string {
-	t.Helper()
-	found := make(map[string]string)
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, source, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			if spec, ok := n.(*ast.ValueSpec); ok {
-				for i, value := range spec.Values {
-					found[spec.Names[i].Name] = string(source[value.Pos()-1 : value.End()-1])
-				}
-			}
-			return true
-		})
-	}
-	return found
 }

@@ -2,19 +2,19 @@ package integration
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // The error table has every answer that the code can give, and no other.
 func TestReadmeErrorTable(t *testing.T) {
 	listed := make(map[string]string)
-	for line := range strings.Lines(readRepo(t, "README.md")) {
+	for line := range strings.Lines(repo.Read(t, "README.md")) {
 		cells := row(line)
 		if len(cells) != 5 || !regexp.MustCompile(`^\d{3}( or \d{3})?$`).MatchString(cells[0]) {
 			continue
@@ -40,20 +40,11 @@ func TestReadmeErrorTable(t *testing.T) {
 }
 
 // possibleErrors reads from the code which reason is answered with which status and code:
-// the constructors of oauth_error.go, and what they are called with.
+// the constructors, which are in one file, and what they are called with.
 func possibleErrors(t *testing.T) map[string]string {
 	t.Helper()
-	codes := make(map[string]string)
-	parsed, err := parser.ParseFile(token.NewFileSet(), "../oauth_error.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 {
-			codes[spec.Names[0].Name], _ = literal(spec.Values[0])
-		}
-		return true
-	})
+	constructing := repo.Declaring(t, "errInvalidClient")
+	codes := constructing.Strings()
 	statuses := map[string]int{
 		"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden, "StatusNotFound": http.StatusNotFound,
 		"StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge,
@@ -67,7 +58,7 @@ func possibleErrors(t *testing.T) map[string]string {
 	}
 	constructors := make(map[string]constructor)
 	var resolve func(name string) constructor
-	decls := functions(t, "oauth_error.go")
+	decls := constructing.Functions()
 	resolve = func(name string) constructor {
 		if c, done := constructors[name]; done {
 			return c
@@ -84,7 +75,7 @@ func possibleErrors(t *testing.T) map[string]string {
 			case "code":
 				c.code = codes[value.(*ast.Ident).Name]
 			case "reason":
-				c.reason, _ = literal(value)
+				c.reason, _ = repo.Literal(value)
 			}
 		}
 		ast.Inspect(decls[name].Body, func(n ast.Node) bool {
@@ -101,7 +92,7 @@ func possibleErrors(t *testing.T) map[string]string {
 				if called, ok := n.Fun.(*ast.Ident); ok && strings.HasPrefix(called.Name, "err") {
 					c = resolve(called.Name)
 					if len(n.Args) > 0 {
-						c.reason, _ = literal(n.Args[0])
+						c.reason, _ = repo.Literal(n.Args[0])
 					}
 				}
 			}
@@ -118,22 +109,22 @@ func possibleErrors(t *testing.T) map[string]string {
 
 	// Reasons that reach a constructor in a variable.
 	variables := map[string][]string{}
-	ast.Inspect(functions(t, "credentials.go")["checkClientSecret"], func(n ast.Node) bool {
+	ast.Inspect(repo.Function(t, "checkClientSecret"), func(n ast.Node) bool {
 		if result, ok := n.(*ast.ReturnStmt); ok {
-			if reason, ok := literal(result.Results[0]); ok && reason != "" {
+			if reason, ok := repo.Literal(result.Results[0]); ok && reason != "" {
 				variables["errInvalidClient"] = append(variables["errInvalidClient"], reason)
 			}
 		}
 		return true
 	})
-	for _, file := range sources(t) {
-		parameters, ok := functions(t, file)["parameters"] // of a grant
+	for _, source := range repo.Sources(t) {
+		parameters, ok := source.Functions()["parameters"] // of a grant
 		if !ok || parameters.Body == nil {
 			continue
 		}
 		ast.Inspect(parameters, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok {
-				name, _ := literal(lit)
+				name, _ := repo.Literal(lit)
 				variables["errMissingParameter"] = append(variables["errMissingParameter"], name)
 			}
 			return true
@@ -155,34 +146,31 @@ func possibleErrors(t *testing.T) map[string]string {
 		}
 		possible[reason] = status + " " + c.code
 	}
-	for _, file := range sources(t) {
-		if file == "oauth_error.go" {
+	for _, source := range repo.Sources(t) {
+		if source.Path == constructing.Path {
 			continue
 		}
-		for _, f := range functions(t, file) {
+		for _, f := range source.Functions() {
 			ast.Inspect(f, func(n ast.Node) bool {
 				call, ok := n.(*ast.CallExpr)
 				if !ok {
 					return true
 				}
-				called, ok := call.Fun.(*ast.Ident)
-				if !ok {
-					return true
-				}
-				c, ok := constructors[called.Name]
+				called := repo.Called(call)
+				c, ok := constructors[called]
 				if !ok {
 					return true
 				}
 				if c.reason != "" {
-					add(called.Name, c.reason)
-				} else if reason, ok := literal(call.Args[0]); ok {
-					add(called.Name, reason)
+					add(called, c.reason)
+				} else if reason, ok := repo.Literal(call.Args[0]); ok {
+					add(called, reason)
 				} else {
-					if len(variables[called.Name]) == 0 {
-						t.Fatalf("%s is called with a reason that this test cannot find", called.Name)
+					if len(variables[called]) == 0 {
+						t.Fatalf("%s is called with a reason that this test cannot find", called)
 					}
-					for _, reason := range variables[called.Name] {
-						add(called.Name, reason)
+					for _, reason := range variables[called] {
+						add(called, reason)
 					}
 				}
 				return true

@@ -1,16 +1,14 @@
 package integration
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // The README names the module's metrics, all and no other.
@@ -26,7 +24,7 @@ func TestReadmeMetrics(t *testing.T) {
 	}
 	listed := make(map[string]string) // the labels
 	mentioned := make(map[string]bool)
-	for line := range strings.Lines(readRepo(t, "README.md")) {
+	for line := range strings.Lines(repo.Read(t, "README.md")) {
 		for _, name := range regexp.MustCompile(`caddy_grant_\w+`).FindAllString(line, -1) {
 			mentioned[name] = true
 		}
@@ -67,14 +65,14 @@ func TestReadmeMetrics(t *testing.T) {
 // The table of metrics and the text on logs name every value that a label or a field of the
 // throttle can have.
 func TestReadmeThrottleNames(t *testing.T) {
-	readme := readRepo(t, "README.md")
-	for _, value := range constants(t, "../internal/throttle", "Limit") {
+	readme := repo.Read(t, "README.md")
+	for _, value := range repo.Constants(t, repo.ThrottleLimits, "Limit") {
 		if !strings.Contains(readme, "`"+value+"`") {
 			t.Errorf("the README does not say what the limit %s is", value)
 		}
 	}
 	for _, prefix := range []string{"check", "endpoint", "outcome"} {
-		for _, value := range constants(t, "..", prefix) {
+		for _, value := range repo.Constants(t, repo.MetricLabels, prefix) {
 			if !strings.Contains(section(t, "## Metrics"), "`"+value+"`") {
 				t.Errorf("the README's metrics lack the value %s", value)
 			}
@@ -82,39 +80,10 @@ func TestReadmeThrottleNames(t *testing.T) {
 	}
 }
 
-// constants are the values of the string constants of a package that begin with a prefix
-// and a capital letter.
-func constants(t *testing.T, dir, prefix string) []string {
-	t.Helper()
-	var values []string
-	begins := regexp.MustCompile(`^` + prefix + `[A-Z]`)
-	for _, file := range readDir(t, dir) {
-		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, file), nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 && begins.MatchString(spec.Names[0].Name) {
-				if value, ok := literal(spec.Values[0]); ok {
-					values = append(values, value)
-				}
-			}
-			return true
-		})
-	}
-	if len(values) < 4 {
-		t.Fatalf("of %s in %s there are only %v: this test must learn where they are now", prefix, dir, values)
-	}
-	return values
-}
-
 // section is the text of the README from a heading to the next one of its level.
 func section(t *testing.T, heading string) string {
 	t.Helper()
-	_, text, found := strings.Cut(readRepo(t, "README.md"), "\n"+heading+"\n")
+	_, text, found := strings.Cut(repo.Read(t, "README.md"), "\n"+heading+"\n")
 	if !found {
 		t.Fatalf("the README has no %q", heading)
 	}
@@ -124,7 +93,7 @@ func section(t *testing.T, heading string) string {
 
 // Links within the README lead somewhere.
 func TestReadmeLinks(t *testing.T) {
-	readme := readRepo(t, "README.md")
+	readme := repo.Read(t, "README.md")
 	anchors := make(map[string]bool)
 	code := false
 	for line := range strings.Lines(readme) {
@@ -144,7 +113,7 @@ func TestReadmeLinks(t *testing.T) {
 				t.Errorf("no heading for %s", target)
 			}
 		} else if !strings.Contains(target, "://") {
-			if _, err := os.Stat(filepath.Join("..", target)); err != nil {
+			if _, err := os.Stat(repo.Path(target)); err != nil {
 				t.Error(err)
 			}
 		}
@@ -199,7 +168,7 @@ func TestReadmeDirectiveOrder(t *testing.T) {
 			list = "before them run"
 		}
 		found := false
-		for line := range strings.Lines(readRepo(t, "README.md")) {
+		for line := range strings.Lines(repo.Read(t, "README.md")) {
 			found = found || strings.HasPrefix(line, "- "+list) && strings.Contains(line, "`"+test.directive+"`")
 		}
 		if !found {

@@ -2,28 +2,25 @@ package integration
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	caddygrant "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 func readmeReference(t *testing.T, blocks map[string]block) {
 	accepted := map[string][]string{
-		"token_endpoint":  parserCases(t, "caddyfile.go", "parseEndpointSetting"),
-		"password_checks": parserCases(t, "caddyfile_limits.go", "parsePasswordChecks"),
-		"throttle":        parserCases(t, "caddyfile_limits.go", "parseThrottle"),
-		"user":            parserCases(t, "caddyfile_sources.go", "parseUser"),
-		"client":          parserCases(t, "caddyfile_sources.go", "parseClient"),
-		"bearer_auth":     parserCases(t, "caddyfile_bearer.go", "parseBearerSetting"),
+		"token_endpoint":  parserCases(t, "parseEndpointSetting"),
+		"password_checks": parserCases(t, "parsePasswordChecks"),
+		"throttle":        parserCases(t, "parseThrottle"),
+		"user":            parserCases(t, "parseUser"),
+		"client":          parserCases(t, "parseClient"),
+		"bearer_auth":     parserCases(t, "parseBearerSetting"),
 	}
 
 	listed := make(map[string][]string)
@@ -68,7 +65,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 	compared := 0
 	for directive, structs := range types {
 		for _, typ := range structs {
-			for setting, documented := range docs[typ.Name()] {
+			for setting, documented := range docs[typ.PkgPath()+"."+typ.Name()] {
 				cell, ok := tables[directive][setting]
 				if !ok || !oneValue.MatchString(documented) {
 					continue
@@ -140,62 +137,25 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 }
 
 // parserCases are the words that a function of the Caddyfile parser has a case for.
-func parserCases(t *testing.T, file, function string) []string {
+func parserCases(t *testing.T, function string) []string {
 	t.Helper()
 	var names []string
-	ast.Inspect(functions(t, file)[function], func(n ast.Node) bool {
+	ast.Inspect(repo.Function(t, function), func(n ast.Node) bool {
 		clause, ok := n.(*ast.CaseClause)
 		if !ok {
 			return true
 		}
 		for _, expr := range clause.List {
-			if text, ok := literal(expr); ok {
+			if text, ok := repo.Literal(expr); ok {
 				names = append(names, text)
 			}
 		}
 		return true
 	})
 	if len(names) == 0 {
-		t.Fatalf("%s in %s has no cases: this test must learn where the parser is now", function, file)
+		t.Fatalf("%s has no cases: this test must learn where the parser is now", function)
 	}
 	return names
-}
-
-// functions are the functions and methods of a file of the module.
-func functions(t *testing.T, file string) map[string]*ast.FuncDecl {
-	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := make(map[string]*ast.FuncDecl)
-	for _, decl := range parsed.Decls {
-		if f, ok := decl.(*ast.FuncDecl); ok {
-			found[f.Name.Name] = f
-		}
-	}
-	return found
-}
-
-// sources are the module's files, without those of tests.
-func sources(t *testing.T) []string {
-	t.Helper()
-	var files []string
-	for _, file := range readDir(t, "..") {
-		if strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go") {
-			files = append(files, file)
-		}
-	}
-	return files
-}
-
-func literal(expr ast.Expr) (string, bool) {
-	lit, ok := expr.(*ast.BasicLit)
-	if !ok || lit.Kind != token.STRING {
-		return "", false
-	}
-	text, err := strconv.Unquote(lit.Value)
-	return text, err == nil
 }
 
 // subdirectiveTables gives the default cell of each subdirective in the README's tables.
@@ -203,7 +163,7 @@ func subdirectiveTables(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	tables := make(map[string]map[string]string)
 	directive := ""
-	for line := range strings.Lines(readRepo(t, "README.md")) {
+	for line := range strings.Lines(repo.Read(t, "README.md")) {
 		if heading, ok := strings.CutPrefix(line, "#"); ok {
 			directive = strings.Trim(heading, "# `\n")
 			continue
@@ -233,17 +193,14 @@ func row(line string) []string {
 	return cells
 }
 
-// godocDefaults are the last words of the comments on config fields, by type and JSON name.
+// godocDefaults are the last words of the comments on config fields, by type, with its
+// package, and JSON name.
 func godocDefaults(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	found := make(map[string]map[string]string)
 	ends := regexp.MustCompile(`(?s)Default: (.+)\.\s*$`)
-	for _, file := range sources(t) {
-		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join("..", file), nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
+	for _, source := range repo.Sources(t) {
+		ast.Inspect(source.AST, func(n ast.Node) bool {
 			spec, ok := n.(*ast.TypeSpec)
 			if !ok {
 				return true
@@ -256,13 +213,14 @@ func godocDefaults(t *testing.T) map[string]map[string]string {
 				if field.Tag == nil || field.Doc == nil {
 					continue
 				}
-				tag, _ := literal(field.Tag)
+				tag, _ := repo.Literal(field.Tag)
 				name, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ",")
 				if match := ends.FindStringSubmatch(field.Doc.Text()); match != nil {
-					if found[spec.Name.Name] == nil {
-						found[spec.Name.Name] = make(map[string]string)
+					typ := source.Package() + "." + spec.Name.Name
+					if found[typ] == nil {
+						found[typ] = make(map[string]string)
 					}
-					found[spec.Name.Name][name] = strings.ReplaceAll(match[1], "\n", " ")
+					found[typ][name] = strings.ReplaceAll(match[1], "\n", " ")
 				}
 			}
 			return true

@@ -2,13 +2,14 @@ package integration
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 func readmeChallenge(t *testing.T, blocks map[string]block) {
@@ -38,7 +39,7 @@ func readmeChallenge(t *testing.T, blocks map[string]block) {
 // other.
 func TestReadmeRefusals(t *testing.T) {
 	listed := make(map[string]string)
-	for line := range strings.Lines(readRepo(t, "README.md")) {
+	for line := range strings.Lines(repo.Read(t, "README.md")) {
 		cells := row(line)
 		if len(cells) != 4 || !regexp.MustCompile(`^\d{3}$`).MatchString(cells[0]) {
 			continue
@@ -81,41 +82,37 @@ func possibleRefusals(t *testing.T) map[string]string {
 		ast.Inspect(decl, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				called, ok := n.Fun.(*ast.Ident)
-				if !ok || answers[called.Name] == "" {
+				called := repo.Called(n)
+				if answers[called] == "" {
 					return true
 				}
-				if reason, ok := literal(n.Args[0]); ok {
-					add(reason, answers[called.Name])
+				if reason, ok := repo.Literal(n.Args[0]); ok {
+					add(reason, answers[called])
 				} else if sum, ok := n.Args[0].(*ast.BinaryExpr); ok {
-					reason, _ := literal(sum.Y)
-					add("<claim>"+reason, answers[called.Name])
+					reason, _ := repo.Literal(sum.Y)
+					add("<claim>"+reason, answers[called])
 				} else if text, ok := n.Args[0].(*ast.CallExpr); !ok || len(text.Args) != 0 { // err.Error() repeats what is found elsewhere
-					t.Errorf("%s: %s calls %s with a reason that this test cannot find", file, function, called.Name)
+					t.Errorf("%s: %s calls %s with a reason that this test cannot find", file, function, called)
 				}
 			case *ast.KeyValueExpr:
 				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "reason" && function == "errInsufficientScope" {
-					reason, _ := literal(n.Value)
+					reason, _ := repo.Literal(n.Value)
 					add(reason, "403 insufficient_scope")
 				}
 			}
 			return true
 		})
 	}
-	for _, file := range sources(t) {
-		for name, decl := range functions(t, file) {
+	for _, source := range repo.Sources(t) {
+		for name, decl := range source.Functions() {
 			if name != "openRefreshToken" { // no business of bearer_auth
-				collect(file, name, decl)
+				collect(source.Path, name, decl)
 			}
 		}
 	}
 
 	// errors that are values
-	parsed, err := parser.ParseFile(token.NewFileSet(), "../internal/keyring/verify.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, decl := range parsed.Decls {
+	for _, decl := range repo.Declaring(t, "ErrBadSignature").AST.Decls {
 		values, ok := decl.(*ast.GenDecl)
 		if !ok || values.Tok != token.VAR {
 			continue
@@ -126,7 +123,7 @@ func possibleRefusals(t *testing.T) map[string]string {
 				return true
 			}
 			if made, ok := call.Fun.(*ast.SelectorExpr); ok && made.Sel.Name == "New" {
-				reason, _ := literal(call.Args[0])
+				reason, _ := repo.Literal(call.Args[0])
 				add(reason, badToken)
 			}
 			return true
@@ -137,24 +134,13 @@ func possibleRefusals(t *testing.T) map[string]string {
 
 // The README lists the names that no identity header may have.
 func TestReadmeReservedHeaders(t *testing.T) {
-	parsed, err := parser.ParseFile(token.NewFileSet(), "../identity_headers.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	reserved := map[string]bool{"x-forwarded-": true, "proxy-": true}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || spec.Names[0].Name != "reservedHeaders" {
-			return true
-		}
-		for _, element := range spec.Values[0].(*ast.CompositeLit).Elts {
-			name, _ := literal(element)
-			reserved[name] = true
-		}
-		return false
-	})
+	for _, element := range repo.Value(t, "reservedHeaders").(*ast.CompositeLit).Elts {
+		name, _ := repo.Literal(element)
+		reserved[name] = true
+	}
 	listed := make(map[string]bool)
-	for line := range strings.Lines(readRepo(t, "README.md")) {
+	for line := range strings.Lines(repo.Read(t, "README.md")) {
 		if strings.HasPrefix(line, "- These names are refused") {
 			for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
 				listed[strings.ToLower(match[1])] = true
@@ -208,7 +194,7 @@ func TestReadmeIdentityHeaders(t *testing.T) {
 	unmarshal(t, decodePart(t, a.text(t, "access_token"), 1), &claims)
 	r.wantBody("/ids", claims["jti"].(string)+"|"+claims["sid"].(string), bearer)
 	for _, name := range []string{"id", "username", "client_id", "scope", "token_id", "session_id"} {
-		if !strings.Contains(readRepo(t, "README.md"), "| `{http.auth.user."+name+"}` |") {
+		if !strings.Contains(repo.Read(t, "README.md"), "| `{http.auth.user."+name+"}` |") {
 			t.Errorf("the README does not list %s", name)
 		}
 	}

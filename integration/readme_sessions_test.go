@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // startDemo runs Caddyfile.example, and returns what replaces its port in a command.
@@ -16,7 +18,7 @@ func startDemo(t *testing.T) (*site, *strings.Replacer) {
 	t.Helper()
 	s := newSite(t)
 	port := strings.NewReplacer("8080", strconv.Itoa(s.port))
-	s.write("Caddyfile.example", port.Replace(readRepo(t, "Caddyfile.example")))
+	s.write("Caddyfile.example", port.Replace(repo.Read(t, "Caddyfile.example")))
 	startReady(t, s, "Caddyfile.example")
 	return s, port
 }
@@ -214,7 +216,7 @@ func TestTheCommandsInCaddyfileExample(t *testing.T) {
 	s, port := startDemo(t)
 	var commands []string
 	inside := false
-	for line := range strings.Lines(readRepo(t, "Caddyfile.example")) {
+	for line := range strings.Lines(repo.Read(t, "Caddyfile.example")) {
 		line, code := strings.CutPrefix(line, "#     ")
 		switch {
 		case code && inside:

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // speedFigure is a figure in what `go run ./bench -json` writes.
@@ -45,7 +47,7 @@ func TestReadmeSpeed(t *testing.T) {
 			Figures []speedFigure
 		}
 	}
-	if err := json.Unmarshal([]byte(readRepo(t, "bench/results.json")), &run); err != nil {
+	if err := json.Unmarshal([]byte(repo.Read(t, "bench/results.json")), &run); err != nil {
 		t.Fatal(err)
 	}
 	var want []string
@@ -80,7 +82,7 @@ func TestReadmeSpeed(t *testing.T) {
 	}
 	day, _, _ := strings.Cut(run.Machine.Date, "T")
 	machine := fmt.Sprintf("%s, %d cores, %s, Caddy %s, %s, %d rounds", run.Machine.CPU, run.Machine.Cores, run.Machine.Go, run.Machine.Caddy, day, run.Rounds)
-	readme := readRepo(t, "README.md")
+	readme := repo.Read(t, "README.md")
 	missing := 0
 	for _, text := range append([]string{machine}, want...) {
 		if !strings.Contains(readme, text) {
@@ -109,7 +111,7 @@ func readmeBench(t *testing.T, blocks map[string]block) {
 	if len(words) < 4 || strings.Join(words[:3], " ") != "go run ./bench" {
 		t.Fatalf("the command is %q", words)
 	}
-	program := readRepo(t, "bench/main.go")
+	program := repo.Read(t, "bench/main.go")
 	for _, word := range words[3:] {
 		if name, isFlag := strings.CutPrefix(word, "-"); isFlag && !strings.Contains(program, `"`+name+`"`) {
 			t.Errorf("bench has no flag %s", word)

@@ -13,12 +13,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 func readmeDemo(t *testing.T, blocks map[string]block) {
 	s := newSite(t)
 	port := strconv.Itoa(s.port)
-	s.write("Caddyfile.example", strings.ReplaceAll(readRepo(t, "Caddyfile.example"), "8080", port))
+	s.write("Caddyfile.example", strings.ReplaceAll(repo.Read(t, "Caddyfile.example"), "8080", port))
 	args, ok := strings.CutPrefix(blocks["run"].text, "go run ./cmd/caddy run --config ")
 	if !ok {
 		t.Fatalf("not the command that runs it: %s", blocks["run"].text)
@@ -106,27 +108,27 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 }
 
 func readmeTestCommand(t *testing.T, blocks map[string]block) {
-	if command := strings.TrimSpace(blocks["tests"].text); !strings.Contains(readRepo(t, ".ci/run"), command) {
+	if command := strings.TrimSpace(blocks["tests"].text); !strings.Contains(repo.Read(t, ".ci/run"), command) {
 		t.Errorf(".ci/run does not run %q", command)
 	}
 }
 
 func readmeBuild(t *testing.T, blocks map[string]block) {
-	if command := strings.TrimSpace(blocks["xcaddy"].text); !strings.Contains(readRepo(t, ".ci/run"), command+" ") {
+	if command := strings.TrimSpace(blocks["xcaddy"].text); !strings.Contains(repo.Read(t, ".ci/run"), command+" ") {
 		t.Errorf(".ci/run does not run %q", command)
 	}
 
-	gomod := readRepo(t, "go.mod")
+	gomod := repo.Read(t, "go.mod")
 	module := regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(gomod)[1]
 	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 v(\S+)$`).FindStringSubmatch(gomod)[1]
-	if want := "It needs Caddy " + version + " or newer."; !strings.Contains(readRepo(t, "README.md"), want) {
+	if want := "It needs Caddy " + version + " or newer."; !strings.Contains(repo.Read(t, "README.md"), want) {
 		t.Errorf("the README does not say %q", want)
 	}
 	published := strings.TrimSpace(blocks["xcaddy-published"].text)
 	if want := "xcaddy build --with " + module; published != want {
 		t.Errorf("got %q, want %q", published, want)
 	}
-	if want := "build v" + version + " --with " + module + "@v0.0.0=.\n"; !strings.HasSuffix(readRepo(t, "xcaddy.txt"), "\n"+want) {
+	if want := "build v" + version + " --with " + module + "@v0.0.0=.\n"; !strings.HasSuffix(repo.Read(t, "xcaddy.txt"), "\n"+want) {
 		t.Errorf("xcaddy.txt is not %q", want)
 	}
 	want := "FROM caddy:" + version + "-builder AS builder\nRUN " + published + "\nFROM caddy:" + version + "\nCOPY --from=builder /usr/bin/caddy /usr/bin/caddy\n"

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // block is a fenced block of the README. Its info string has two words: the language and
@@ -86,7 +88,7 @@ func readmeBlocks(t *testing.T) []block {
 		blocks []block
 		b      *block
 	)
-	for i, line := range strings.Split(readRepo(t, "README.md"), "\n") {
+	for i, line := range strings.Split(repo.Read(t, "README.md"), "\n") {
 		info, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
 		switch {
 		case fence && b == nil:
@@ -103,16 +105,6 @@ func readmeBlocks(t *testing.T) []block {
 		t.Fatalf("README.md:%d: the block does not end", b.line)
 	}
 	return blocks
-}
-
-// readRepo reads a file of the checkout.
-func readRepo(t *testing.T, path string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", filepath.FromSlash(path)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
 }
 
 // shell runs a command of the README in a directory, with the caddy of this checkout in

@@ -8,13 +8,13 @@ import (
 
 // A subdirective with a typo gets the one that was meant, whichever it is.
 func TestAMistypedSubdirectiveGetsASuggestion(t *testing.T) {
-	for _, test := range []struct{ of, file, parser, block string }{
-		{"token_endpoint", "caddyfile.go", "parseEndpointSetting", "token_endpoint {\n%s\n}\n"},
-		{"user", "caddyfile_sources.go", "parseUser", "token_endpoint {\nuser alice " + hashBcrypt + " {\n%s\n}\n}\n"},
-		{"client", "caddyfile_sources.go", "parseClient", "token_endpoint {\nclient web {\n%s\n}\n}\n"},
-		{"password_checks", "caddyfile_limits.go", "parsePasswordChecks", "token_endpoint {\npassword_checks {\n%s\n}\n}\n"},
-		{"throttle", "caddyfile_limits.go", "parseThrottle", "token_endpoint {\nthrottle {\n%s\n}\n}\n"},
-		{"bearer_auth", "caddyfile_bearer.go", "parseBearerSetting", "bearer_auth {\n%s\n}\n"},
+	for _, test := range []struct{ of, parser, block string }{
+		{"token_endpoint", "parseEndpointSetting", "token_endpoint {\n%s\n}\n"},
+		{"user", "parseUser", "token_endpoint {\nuser alice " + hashBcrypt + " {\n%s\n}\n}\n"},
+		{"client", "parseClient", "token_endpoint {\nclient web {\n%s\n}\n}\n"},
+		{"password_checks", "parsePasswordChecks", "token_endpoint {\npassword_checks {\n%s\n}\n}\n"},
+		{"throttle", "parseThrottle", "token_endpoint {\nthrottle {\n%s\n}\n}\n"},
+		{"bearer_auth", "parseBearerSetting", "bearer_auth {\n%s\n}\n"},
 	} {
 		refused := func(word string) string {
 			_, err := adapt("http://localhost {\n" + fmt.Sprintf(test.block, word) + "}\n")
@@ -23,7 +23,7 @@ func TestAMistypedSubdirectiveGetsASuggestion(t *testing.T) {
 			}
 			return err.Error()
 		}
-		for _, word := range parserCases(t, test.file, test.parser) {
+		for _, word := range parserCases(t, test.parser) {
 			if len(word) < 3 {
 				continue // everything is near to it
 			}
