@@ -17,7 +17,7 @@ import (
 
 // Section H of the conformance list: the access token as a JWT.
 func TestAccessTokens(t *testing.T) {
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	sources := `
 		client web {
 			secret web-secret
@@ -256,7 +256,7 @@ func TestTokenIDs(t *testing.T) {
 func TestCredentialVersion(t *testing.T) {
 	s := newSite(t)
 	// another hash of the same password, and another password
-	first, again, other := quickHash(t, "password"), quickHash(t, "password"), quickHash(t, "other")
+	first, again, other := cheapHash(t, "password"), cheapHash(t, "password"), cheapHash(t, "other")
 	config := func(name, hash, more string) string {
 		return webSite("name " + name + "\n" + more + "\nuser alice " + hash + " {\nid u-1\n}")
 	}

@@ -9,14 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -283,25 +281,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 	t.Fatalf("still not so: %s", what)
 }
-
-// freePort returns a TCP port of the loopback that nobody listens on, another one each time: the system may give the
-// one that was just closed again.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := listener.Addr().(*net.TCPAddr).Port
-		listener.Close()
-		if _, again := givenPorts.LoadOrStore(port, true); !again && isOurPort(port) {
-			return port
-		}
-	}
-}
-
-var givenPorts sync.Map // of int
 
 // Hashes of "correct horse", made by the tools of their names.
 const (

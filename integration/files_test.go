@@ -145,7 +145,7 @@ func TestAReloadWithABrokenFileSaysSo(t *testing.T) {
 	broken := map[string]string{"cut": "cut:" + hashBcrypt[:40] + "\n", "gone": "", "empty": ""}
 	lines := "clients htpasswd %DIR%/clients\n"
 	for name := range broken {
-		s.writeOld(name, name+":"+quickHash(t, "password")+"\n")
+		s.writeOld(name, name+":"+cheapHash(t, "password")+"\n")
 		lines += "users htpasswd %DIR%/" + name + "\n"
 	}
 	s.writeOld("clients", "machine:"+hashBcrypt+"\n")
@@ -204,7 +204,7 @@ func TestAReloadWithABrokenFileSaysSo(t *testing.T) {
 	})
 	t.Run("files that are mended are no longer told of", func(t *testing.T) {
 		for name := range broken {
-			s.writeOld(name, name+":"+quickHash(t, "mended")+"\n")
+			s.writeOld(name, name+":"+cheapHash(t, "mended")+"\n")
 		}
 		s.reload("", webSite(lines))
 		for name := range broken {

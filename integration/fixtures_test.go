@@ -78,12 +78,6 @@ var longAPR1 = map[int]string{
 	1025: "$apr1$01234567$MqhKUSmA.WI468q0xS/J0.",
 }
 
-// quickHash is a bcrypt hash of the least cost.
-func quickHash(t *testing.T, password string) string {
-	t.Helper()
-	return hashWith(t, "bcrypt", password)
-}
-
 var allSchemes = []string{"bcrypt", "argon2id", "yescrypt", "apr1", "md5-crypt", "sha256-crypt", "sha512-crypt", "{SHA}", "{SSHA}"}
 
 // writeOld puts a file in the test's directory that was written an hour ago. A broken file

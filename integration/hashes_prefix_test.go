@@ -132,7 +132,7 @@ func TestAPrefixBeforeAHashEndsNoSession(t *testing.T) {
 	}
 	change("adds", "adds", "{BLF-CRYPT}"+hashBcrypt)
 	change("drops", "drops", hashBcrypt)
-	change("other", "other", "{BLF-CRYPT}"+quickHash(t, "another password"))
+	change("other", "other", "{BLF-CRYPT}"+cheapHash(t, "another password"))
 	s.reload("", site("inline", hashBcrypt))
 	eventually(t, "the changes are in force", func() bool { return app("other") == 401 })
 	eventually(t, "the other files are in force", func() bool {

@@ -105,7 +105,7 @@ func TestSigningAlgorithms(t *testing.T) {
 	for algorithm, variants := range keys {
 		for i, key := range variants {
 			endpoints += fmt.Sprintf("token_endpoint %s {\nname %s\nsigning_key %s%s\nclient web {\nsecret web-secret\n}\nuser alice %s\n}\n",
-				path(algorithm, i), path(algorithm, i)[1:], algorithm, key, quickHash(t, "password"))
+				path(algorithm, i), path(algorithm, i)[1:], algorithm, key, cheapHash(t, "password"))
 		}
 	}
 	s.reload("", "http://127.0.0.1:%PORT% {\n"+endpoints+"\n}\n")
@@ -224,7 +224,7 @@ func TestPublishedKeys(t *testing.T) {
 	keyFiles(t, s)
 	endpoint := func(path string, keys ...string) string {
 		return "token_endpoint " + path + " {\nname " + path[1:] + "\nsigning_key " + strings.Join(keys, "\nsigning_key ") +
-			"\nclient web {\nsecret web-secret\n}\nuser alice " + quickHash(t, "password") + "\n}\n"
+			"\nclient web {\nsecret web-secret\n}\nuser alice " + cheapHash(t, "password") + "\n}\n"
 	}
 	hs, es, rs := "HS256 "+secret64, "ES384 file %DIR%/p384.sec1", "RS256 file %DIR%/rsa.pkcs8"
 	s.reload("", "http://127.0.0.1:%PORT% {\n"+endpoint("/hs-first", hs, es, rs, "EdDSA", "ES256", "ES512")+

@@ -14,9 +14,9 @@ import (
 // made at once and waited for together.
 func TestFilesAreFollowed(t *testing.T) {
 	s := newSite(t)
-	line := func(name, password string) string { return name + ":" + quickHash(t, password) + "\n" }
+	line := func(name, password string) string { return name + ":" + cheapHash(t, password) + "\n" }
 	user := func(name, id, password string) string {
-		return fmt.Sprintf(`{"username":%q,"id":%q,"password_hash":%q}`, name, id, quickHash(t, password))
+		return fmt.Sprintf(`{"username":%q,"id":%q,"password_hash":%q}`, name, id, cheapHash(t, password))
 	}
 	must := func(err error) {
 		t.Helper()
@@ -38,7 +38,7 @@ func TestFilesAreFollowed(t *testing.T) {
 	must(os.Symlink("..data/users.json", s.path("mount/users.json")))
 	s.write("early.json", `{"users":[`+user("early", "e-1", "one")+`]}`)
 	s.write("late.json", `{"users":[`+user("late", "l-1", "one")+`,`+user("later", "l-2", "one")+`]}`)
-	s.write("clients.json", `{"clients":[{"id":"app","secret_hash":"`+quickHash(t, "one")+`"},{"id":"leaver","public":true}]}`)
+	s.write("clients.json", `{"clients":[{"id":"app","secret_hash":"`+cheapHash(t, "one")+`"},{"id":"leaver","public":true}]}`)
 	s.write("clients", line("machine", "one"))
 	s.reload("", webSite(`
 		users htpasswd %DIR%/renamed
@@ -66,7 +66,7 @@ func TestFilesAreFollowed(t *testing.T) {
 	// ids that are taken: by an earlier source, and from a later one
 	s.write("early.json", `{"users":[`+user("early", "l-1", "one")+`,`+user("newcomer", "n-1", "two")+`]}`)
 	s.write("late.json", `{"users":[`+user("late", "l-1", "one")+`,`+user("later", "n-1", "one")+`,`+user("latest", "l-3", "two")+`]}`)
-	s.write("clients.json", `{"clients":[{"id":"app","secret_hash":"`+quickHash(t, "two")+`"},{"id":"joiner","public":true}]}`)
+	s.write("clients.json", `{"clients":[{"id":"app","secret_hash":"`+cheapHash(t, "two")+`"},{"id":"joiner","public":true}]}`)
 	s.write("clients", line("machine", "two"))
 
 	asUser := func(name, password string) func() answer { return func() answer { return s.login(name, password) } }
@@ -143,14 +143,14 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 	lines := ""
 	for name := range broken {
 		if name == "json" {
-			s.write(name, `{"users":[{"username":"json","password_hash":"`+quickHash(t, "password")+`"}]}`)
+			s.write(name, `{"users":[{"username":"json","password_hash":"`+cheapHash(t, "password")+`"}]}`)
 			lines += "users json %DIR%/json\n"
 			continue
 		}
-		s.write(name, name+":"+quickHash(t, "password")+"\n")
+		s.write(name, name+":"+cheapHash(t, "password")+"\n")
 		lines += "users htpasswd %DIR%/" + name + "\n"
 	}
-	s.write("clock", "clock:"+quickHash(t, "0")+"\n")
+	s.write("clock", "clock:"+cheapHash(t, "0")+"\n")
 	lines += "users htpasswd %DIR%/clock\n"
 	s.reload("", webSite(lines))
 
@@ -175,7 +175,7 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 	// a change of another file comes into force: so the broken ones were polled as often
 	wait := func(t *testing.T) {
 		t.Helper()
-		s.write("clock", "clock:"+quickHash(t, "1")+"\n")
+		s.write("clock", "clock:"+cheapHash(t, "1")+"\n")
 		eventually(t, "the next polls are over", func() bool { return s.relogin("clock", "1").status == 200 })
 	}
 
@@ -205,9 +205,9 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 	t.Run("C18: a repaired file comes into force, after reloads too", func(t *testing.T) {
 		for name := range broken {
 			if name == "json" {
-				s.write(name, `{"users":[{"username":"json","password_hash":"`+quickHash(t, "repaired")+`"}]}`)
+				s.write(name, `{"users":[{"username":"json","password_hash":"`+cheapHash(t, "repaired")+`"}]}`)
 			} else {
-				s.write(name, name+":"+quickHash(t, "repaired")+"\n")
+				s.write(name, name+":"+cheapHash(t, "repaired")+"\n")
 			}
 		}
 		for name := range broken {

@@ -35,7 +35,7 @@ type clusterNode struct {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	return &cluster{t: t, dir: t.TempDir(), hash: quickHash(t, "password")}
+	return &cluster{t: t, dir: t.TempDir(), hash: cheapHash(t, "password")}
 }
 
 // node prepares a node whose token endpoint has the given lines too. It has a port, and

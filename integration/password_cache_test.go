@@ -68,8 +68,8 @@ type cacheFixture struct {
 
 func startCache(t *testing.T, setting string) *cacheFixture {
 	t.Helper()
-	s := &cacheFixture{site: newSite(t), hash: quickHash(t, "correct horse")}
-	s.config = strings.NewReplacer("%SECRET_HASH%", quickHash(t, "hashed-secret"), "%SETTING%", setting).Replace(cacheSite)
+	s := &cacheFixture{site: newSite(t), hash: cheapHash(t, "correct horse")}
+	s.config = strings.NewReplacer("%SECRET_HASH%", cheapHash(t, "hashed-secret"), "%SETTING%", setting).Replace(cacheSite)
 	s.users(s.user("alice", s.hash), s.user("carol", s.hash, `"disabled": true`))
 	s.reload("", s.config)
 	return s
@@ -147,14 +147,14 @@ func TestTheCacheForgetsInTime(t *testing.T) {
 func TestTheCacheKeepsNobodyIn(t *testing.T) {
 	for name, users := range map[string]func(s *cacheFixture) []string{
 		"whose password changed": func(s *cacheFixture) []string {
-			return []string{s.user("alice", quickHash(t, "another")), s.user("bob", s.hash)}
+			return []string{s.user("alice", cheapHash(t, "another")), s.user("bob", s.hash)}
 		},
 		"who is disabled": func(s *cacheFixture) []string {
 			return []string{s.user("alice", s.hash, `"disabled": true`), s.user("bob", s.hash)}
 		},
 		"who is gone": func(s *cacheFixture) []string { return []string{s.user("bob", s.hash)} },
 		"whose hash is another's": func(s *cacheFixture) []string {
-			return []string{s.user("bob", s.hash), s.user("alice", quickHash(t, "x"))}
+			return []string{s.user("bob", s.hash), s.user("alice", cheapHash(t, "x"))}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,7 +185,7 @@ func TestParallelEqualLoginsShareAHash(t *testing.T) {
 	s := newSite(t)
 	s.reload("", strings.NewReplacer(
 		"users json %DIR%/users.json", "user alice "+costlyHash(t, "correct horse"),
-		"%SECRET_HASH%", quickHash(t, "hashed-secret"),
+		"%SECRET_HASH%", cheapHash(t, "hashed-secret"),
 		"%SETTING%", "password_checks {\nconcurrency 1\nqueue 1\n}",
 	).Replace(cacheSite))
 	for _, test := range []struct {

@@ -2,11 +2,11 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -24,21 +24,27 @@ type process struct {
 	ended  chan struct{}
 }
 
-// caddyBinary builds cmd/caddy once and returns its path.
+// caddyBinary builds cmd/caddy and returns its path. It is in the go command's cache, where
+// the tests of all packages find it; "go run" says where.
 var caddyBinary = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(binaryDir, "caddy")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/caddy")
-	build.Dir = repo.Path(".")
-	// without the flags of the tests, such as -race: the users' binary has none
-	build.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building cmd/caddy: %w\n%s", err, output)
+	for range 3 { // what was just linked is in a directory that goes away
+		run := exec.Command("go", "run", "-exec=echo", "./cmd/caddy")
+		run.Dir = repo.Path(".")
+		// without the flags of the tests, such as -race: the users' binary has none
+		run.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		var printed strings.Builder
+		run.Stderr = &printed
+		output, err := run.Output()
+		if err != nil {
+			return "", fmt.Errorf("building cmd/caddy: %w\n%s", err, printed.String())
+		}
+		binary := strings.TrimSpace(string(output))
+		if _, err := os.Stat(binary); err == nil {
+			return binary, nil
+		}
 	}
-	return binary, nil
+	return "", errors.New("building cmd/caddy: it is not in the cache")
 })
-
-// binaryDir is where it is, see TestMain.
-var binaryDir string
 
 // caddyCommand is the binary with arguments, in a directory and with a home of its own.
 func caddyCommand(ctx context.Context, t *testing.T, dir string, args ...string) *exec.Cmd {

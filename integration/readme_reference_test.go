@@ -15,12 +15,12 @@ import (
 
 func readmeReference(t *testing.T, blocks map[string]block) {
 	accepted := map[string][]string{
-		"token_endpoint":  parserCases(t, "parseEndpointSetting"),
-		"password_checks": parserCases(t, "parsePasswordChecks"),
-		"throttle":        parserCases(t, "parseThrottle"),
-		"user":            parserCases(t, "parseUser"),
-		"client":          parserCases(t, "parseClient"),
-		"bearer_auth":     parserCases(t, "parseBearerSetting"),
+		"token_endpoint":  repo.Cases(t, "parseEndpointSetting"),
+		"password_checks": repo.Cases(t, "parsePasswordChecks"),
+		"throttle":        repo.Cases(t, "parseThrottle"),
+		"user":            repo.Cases(t, "parseUser"),
+		"client":          repo.Cases(t, "parseClient"),
+		"bearer_auth":     repo.Cases(t, "parseBearerSetting"),
 	}
 
 	listed := make(map[string][]string)
@@ -134,28 +134,6 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 			}
 		}
 	}
-}
-
-// parserCases are the words that a function of the Caddyfile parser has a case for.
-func parserCases(t *testing.T, function string) []string {
-	t.Helper()
-	var names []string
-	ast.Inspect(repo.Function(t, function), func(n ast.Node) bool {
-		clause, ok := n.(*ast.CaseClause)
-		if !ok {
-			return true
-		}
-		for _, expr := range clause.List {
-			if text, ok := repo.Literal(expr); ok {
-				names = append(names, text)
-			}
-		}
-		return true
-	})
-	if len(names) == 0 {
-		t.Fatalf("%s has no cases: this test must learn where the parser is now", function)
-	}
-	return names
 }
 
 // subdirectiveTables gives the default cell of each subdirective in the README's tables.

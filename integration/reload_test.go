@@ -17,7 +17,7 @@ import (
 // Endpoints of one name are one server, wherever they are.
 func TestSharedServers(t *testing.T) {
 	s := newSite(t)
-	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	s.write("users", "alice:"+cheapHash(t, "password")+"\n")
 	endpoint := `
 		users htpasswd %DIR%/users
 		client web {
@@ -108,7 +108,7 @@ http://localhost:%PORT% {
 // A name with two meanings is refused, in JSON as in the Caddyfile.
 func TestServersOfOneNameMustBeEqual(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	endpoint := func(path string) string {
 		return "token_endpoint " + path + " {\nname twin\nuser alice " + hash + "\nclient web {\nsecret web-secret\n}\n}\n"
 	}
@@ -151,7 +151,7 @@ func TestServersOfOneNameMustBeEqual(t *testing.T) {
 // row, since a reference that is given back once too often only shows then.
 func TestFailedReloads(t *testing.T) {
 	s := newSite(t)
-	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	s.write("users", "alice:"+cheapHash(t, "password")+"\n")
 	s.write("clients.json", `{"clients":[{"id":"app","public":true}]}`)
 	s.writeOld("broken", "no colon\n")
 	good := "users htpasswd %DIR%/users\nclients json %DIR%/clients.json\n"
@@ -183,7 +183,7 @@ func TestFailedReloads(t *testing.T) {
 		})
 	}
 	t.Run("and still follows its files", func(t *testing.T) {
-		s.write("users", "alice:"+quickHash(t, "new")+"\n")
+		s.write("users", "alice:"+cheapHash(t, "new")+"\n")
 		s.write("clients.json", `{"clients":[{"id":"app2","public":true}]}`)
 		eventually(t, "the new files are in force", func() bool {
 			return s.login("alice", "new", "client_id", "app2", "client_secret", "").status == 200
@@ -195,7 +195,7 @@ func TestFailedReloads(t *testing.T) {
 // Whoever logs in while the config is reloaded notices nothing.
 func TestReloadsUnderLogins(t *testing.T) {
 	s := newSite(t)
-	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	s.write("users", "alice:"+cheapHash(t, "password")+"\n")
 	site := func(i int) string {
 		return webSite(fmt.Sprintf("users htpasswd %%DIR%%/users\naccess_token_ttl %ds\npassword_checks {\nwait 50s\n}", 60+i%2))
 	}
@@ -250,7 +250,7 @@ func TestReloadsUnderLogins(t *testing.T) {
 // up meanwhile.
 func TestRequestAcrossReload(t *testing.T) {
 	s := newSite(t)
-	s.write("users", "alice:"+quickHash(t, "password")+"\n")
+	s.write("users", "alice:"+cheapHash(t, "password")+"\n")
 	s.reload("", webSite("users htpasswd %DIR%/users"))
 	body := "grant_type=password&username=alice&password=password&client_id=web&client_secret=web-secret"
 
@@ -268,7 +268,7 @@ func TestRequestAcrossReload(t *testing.T) {
 	if _, err := reader.ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
-	s.reload("", webSite("user bob "+quickHash(t, "password")))
+	s.reload("", webSite("user bob "+cheapHash(t, "password")))
 	if _, err := io.WriteString(conn, body); err != nil {
 		t.Fatal(err)
 	}

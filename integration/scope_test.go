@@ -8,7 +8,7 @@ import (
 // Section F of the conformance list: scopes of the server, the client and the user.
 func TestScopes(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	s.write("list.json", `{
 		"users": [
 			{"username": "absent",   "password_hash": "`+hash+`"},
@@ -18,7 +18,7 @@ func TestScopes(t *testing.T) {
 			{"username": "gone",     "password_hash": "`+hash+`", "scopes": ["read"], "disabled": true}
 		],
 		"clients": [
-			{"id": "web",       "secret_hash": "`+quickHash(t, "web-secret")+`", "scopes": ["read", "write"]},
+			{"id": "web",       "secret_hash": "`+cheapHash(t, "web-secret")+`", "scopes": ["read", "write"]},
 			{"id": "default",   "public": true, "scopes": ["read", "write"], "default_scopes": ["write"]},
 			{"id": "ask",       "public": true, "scopes": ["read", "write"], "default_scopes": []},
 			{"id": "server",    "public": true},
@@ -188,7 +188,7 @@ func TestScopes(t *testing.T) {
 // Lists of scopes that make no sense are refused when they are read.
 func TestScopeSettings(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	for _, test := range []struct{ name, lines, text string }{
 		{"F2: a server's scope that no request can name", `scopes "re\ad"`, "is not a scope"},
 		{"F2: a scope that is not ASCII", `scopes réad`, "is not a scope"},

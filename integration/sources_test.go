@@ -11,21 +11,21 @@ import (
 func TestSourcesAreAskedInOrder(t *testing.T) {
 	s := newSite(t)
 	entry := func(name, password, more string) string {
-		return fmt.Sprintf(`{"username":%q,"password_hash":%q%s}`, name, quickHash(t, password), more)
+		return fmt.Sprintf(`{"username":%q,"password_hash":%q%s}`, name, cheapHash(t, password), more)
 	}
 	client := func(id, secret, more string) string {
-		return fmt.Sprintf(`{"id":%q,"secret_hash":%q%s}`, id, quickHash(t, secret), more)
+		return fmt.Sprintf(`{"id":%q,"secret_hash":%q%s}`, id, cheapHash(t, secret), more)
 	}
 	s.write("both.json", `{
 		"clients": [`+client("web", "hidden", "")+`,`+client("second", "json", `,"scopes":["read"]`)+`],
 		"users": [`+entry("alice", "hidden", "")+`,`+entry("bob", "json", `,"disabled":true`)+`,`+entry("carl", "json", `,"id":"c-1"`)+`]
 	}`)
-	s.write("users", "alice:"+quickHash(t, "hidden")+"\nbob:"+quickHash(t, "htpasswd")+"\ndave:"+quickHash(t, "htpasswd")+"\n")
-	s.write("clients", "web:"+quickHash(t, "hidden")+"\nsecond:"+quickHash(t, "hidden")+"\nthird:"+quickHash(t, "htpasswd")+"\n")
+	s.write("users", "alice:"+cheapHash(t, "hidden")+"\nbob:"+cheapHash(t, "htpasswd")+"\ndave:"+cheapHash(t, "htpasswd")+"\n")
+	s.write("clients", "web:"+cheapHash(t, "hidden")+"\nsecond:"+cheapHash(t, "hidden")+"\nthird:"+cheapHash(t, "htpasswd")+"\n")
 	s.reload("", webSite(`
 		users json %DIR%/both.json
 		users htpasswd %DIR%/users
-		user alice `+quickHash(t, "inline")+`
+		user alice `+cheapHash(t, "inline")+`
 		clients json %DIR%/both.json
 		clients htpasswd %DIR%/clients
 `))
@@ -63,7 +63,7 @@ func TestSourcesAreAskedInOrder(t *testing.T) {
 // A subject belongs to one user, or one could get the tokens of another.
 func TestClashesOfIDs(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	user := func(name, id string) string {
 		if id != "" {
 			id = fmt.Sprintf(`,"id":%q`, id)
@@ -126,7 +126,7 @@ func TestClashesOfIDs(t *testing.T) {
 // Every member of a client does in a file what it does in the config.
 func TestClientsInAFile(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "client-secret")
+	hash := cheapHash(t, "client-secret")
 	s.write("clients.json", `{"clients":[
 		{"id":"full","secret_hash":"`+hash+`","scopes":["read","write"],"default_scopes":["read"],"grants":["password","refresh_token"],
 		 "audience":["https://one.example"],"access_token_ttl":"90s","refresh_token_ttl":"2h","introspect":["https://two.example"],"public":false},
@@ -134,7 +134,7 @@ func TestClientsInAFile(t *testing.T) {
 		{"id":"once","public":true,"grants":["password"]},
 		{"id":"barred","public":true,"grants":[]}
 	]}`)
-	s.reload("", webSite("clients json %DIR%/clients.json\nuser alice "+quickHash(t, "password")))
+	s.reload("", webSite("clients json %DIR%/clients.json\nuser alice "+cheapHash(t, "password")))
 
 	t.Run("secret_hash, default_scopes, audience and access_token_ttl", func(t *testing.T) {
 		a := s.login("alice", "password", "client_id", "full", "client_secret", "client-secret")
@@ -237,13 +237,13 @@ func TestPlaceholders(t *testing.T) {
 	s := newSite(t)
 	t.Chdir(s.dir)
 	s.write("secret", "from-a-file\n")
-	s.write("users", "relative:"+quickHash(t, "password")+"\n{env.GRANT_NAME}:"+quickHash(t, "password")+"\n")
+	s.write("users", "relative:"+cheapHash(t, "password")+"\n{env.GRANT_NAME}:"+cheapHash(t, "password")+"\n")
 	t.Setenv("GRANT_DIR", s.dir)
 	t.Setenv("GRANT_NAME", "value")
 	t.Setenv("GRANT_SECRET", "from {the} environment")
 	t.Setenv("GRANT_EMPTY", "")
 	t.Setenv("GRANT_HASH", hashBcrypt)
-	s.write("absolute", "absolute:"+quickHash(t, "password")+"\n")
+	s.write("absolute", "absolute:"+cheapHash(t, "password")+"\n")
 	s.reload("", webSite(`
 		issuer https://{env.GRANT_NAME}.example
 		client file {
@@ -253,7 +253,7 @@ func TestPlaceholders(t *testing.T) {
 			secret {env.GRANT_SECRET}
 			audience https://{env.GRANT_NAME}.example/app
 		}
-		user inline-{env.GRANT_NAME} `+quickHash(t, "password")+` {
+		user inline-{env.GRANT_NAME} `+cheapHash(t, "password")+` {
 			id id-{env.GRANT_NAME}
 			claim note {env.GRANT_NAME}
 		}
@@ -287,7 +287,7 @@ func TestPlaceholders(t *testing.T) {
 			}
 		}
 	})
-	user := "user alice " + quickHash(t, "password") + "\n"
+	user := "user alice " + cheapHash(t, "password") + "\n"
 	for _, test := range []struct{ name, lines, text string }{
 		{"a secret from an empty variable", user + "client a {\nsecret {env.GRANT_EMPTY}\n}", "GRANT_EMPTY"},
 		{"a secret from a variable that is not set", user + "client a {\nsecret {env.GRANT_UNSET}\n}", "GRANT_UNSET"},

@@ -49,7 +49,7 @@ func TestStorageThatCannotBeWritten(t *testing.T) {
 		}
 	}
 	s.write("storage", "a file where a directory should be")
-	load("user alice " + quickHash(t, "password"))
+	load("user alice " + cheapHash(t, "password"))
 
 	for name, a := range map[string]answer{"token": s.login("alice", "password"), "jwks": s.do(s.request("GET", "/token/jwks", ""))} {
 		t.Run("503 and Retry-After: "+name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestStorageThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.write("storage", "a file again")
-		load("access_token_ttl 2m\nuser alice " + quickHash(t, "password"))
+		load("access_token_ttl 2m\nuser alice " + cheapHash(t, "password"))
 		s.relogin("alice", "password").want(t, 200, "")
 		if after := string(s.jwks("/token").body); after != before {
 			t.Fatalf("keys changed from %s to %s", before, after)

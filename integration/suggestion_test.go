@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // A subdirective with a typo gets the one that was meant, whichever it is.
@@ -23,7 +25,7 @@ func TestAMistypedSubdirectiveGetsASuggestion(t *testing.T) {
 			}
 			return err.Error()
 		}
-		for _, word := range parserCases(t, test.parser) {
+		for _, word := range repo.Cases(t, test.parser) {
 			if len(word) < 3 {
 				continue // everything is near to it
 			}

@@ -149,7 +149,7 @@ func TestAPasswordThatBecomesRightIsAccepted(t *testing.T) {
 			t.Errorf("a disabled user: %v", line)
 		}
 	}
-	another := quickHash(t, "another")
+	another := cheapHash(t, "another")
 	s.users(s.user("alice", another), s.user("bob", another), s.user("carol", s.hash))
 	eventually(t, "the file is read again", func() bool { return s.login("bob", "another").status == 200 })
 	s.login("alice", "another").want(t, 200, "")
@@ -169,7 +169,7 @@ func TestAPasswordThatBecomesRightIsAccepted(t *testing.T) {
 		s.login("alice", "correct horse", "client_id", "web", "client_secret", "new").want(t, 400, "invalid_client")
 	}
 	i := strings.Index(s.config, "secret_hash ")
-	config := s.config[:i] + "secret_hash " + quickHash(t, "new") + s.config[strings.Index(s.config[i:], "\n")+i:]
+	config := s.config[:i] + "secret_hash " + cheapHash(t, "new") + s.config[strings.Index(s.config[i:], "\n")+i:]
 	s.reload("", strings.Replace(config, "secret web-secret", "secret new", 1))
 	eventually(t, "the new config answers", func() bool {
 		a, err := s.attempt("alice", "correct horse", "client_id", "web", "client_secret", "new")

@@ -19,7 +19,7 @@ var reserved = []string{
 // H9: a token never has one claim twice, since users cannot bring ours along.
 func TestReservedClaims(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	for _, name := range reserved {
 		t.Run("H9: "+name+" is refused as a user's claim in the Caddyfile", func(t *testing.T) {
 			_, err := adapt(s.expand(webSite("user alice " + hash + " {\nclaim " + name + " x\n}")))
@@ -68,7 +68,7 @@ func TestReservedClaims(t *testing.T) {
 // A token that a proxy on the way might cut or refuse is not minted.
 func TestTokenLength(t *testing.T) {
 	s := newSite(t)
-	hash := quickHash(t, "password")
+	hash := cheapHash(t, "password")
 	scopes := make([]string, 64)
 	for i := range scopes {
 		scopes[i] = fmt.Sprintf("%03d-%s", i, strings.Repeat("x", 120))
@@ -80,7 +80,7 @@ func TestTokenLength(t *testing.T) {
 			{"username": "large", "password_hash": "`+hash+`", "claims": {"note": "`+strings.Repeat("n", 4000)+`"}}
 		],
 		"clients": [
-			{"id": "web", "secret_hash": "`+quickHash(t, "web-secret")+`"},
+			{"id": "web", "secret_hash": "`+cheapHash(t, "web-secret")+`"},
 			{"id": "greedy", "public": true, "scopes": [`+list+`]}
 		]}`)
 	s.reload("", `http://127.0.0.1:%PORT% {

@@ -117,6 +117,28 @@ func Function(t *testing.T, name string) *ast.FuncDecl {
 	return found[0]
 }
 
+// Cases are the texts that the one function of that name has a case for.
+func Cases(t *testing.T, function string) []string {
+	t.Helper()
+	var found []string
+	ast.Inspect(Function(t, function), func(n ast.Node) bool {
+		clause, ok := n.(*ast.CaseClause)
+		if !ok {
+			return true
+		}
+		for _, expr := range clause.List {
+			if text, ok := Literal(expr); ok {
+				found = append(found, text)
+			}
+		}
+		return true
+	})
+	if len(found) == 0 {
+		t.Fatalf("%s has no cases: this test must learn where the parser is now", function)
+	}
+	return found
+}
+
 // Declaring is the one file that declares a function, constant or variable of that name.
 func Declaring(t *testing.T, name string) Source {
 	t.Helper()
