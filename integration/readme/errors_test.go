@@ -1,0 +1,181 @@
+package readme
+
+import (
+	"go/ast"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+)
+
+// The error table has every answer that the code can give, and no other.
+func TestReadmeErrorTable(t *testing.T) {
+	listed := make(map[string]string)
+	for line := range strings.Lines(repo.Read(t, "README.md")) {
+		cells := row(line)
+		if len(cells) != 5 || !regexp.MustCompile(`^\d{3}( or \d{3})?$`).MatchString(cells[0]) {
+			continue
+		}
+		for reason := range strings.SplitSeq(cells[2], ", ") {
+			listed[strings.Trim(reason, "`")] = cells[0] + " " + strings.Trim(cells[1], "`")
+		}
+	}
+	possible := possibleErrors(t)
+	for reason, answer := range possible {
+		if listed[reason] != answer {
+			t.Errorf("%s is answered %s, the README says %q", reason, answer, listed[reason])
+		}
+	}
+	for reason := range listed {
+		if _, ok := possible[reason]; !ok {
+			t.Errorf("the README has %s, which no code answers", reason)
+		}
+	}
+	if len(possible) < 40 {
+		t.Errorf("only %d reasons were found in the code", len(possible))
+	}
+}
+
+// possibleErrors reads from the code which reason is answered with which status and code:
+// the constructors, which are in one file, and what they are called with.
+func possibleErrors(t *testing.T) map[string]string {
+	t.Helper()
+	constructing := repo.Declaring(t, "errInvalidClient")
+	codes := constructing.Strings()
+	statuses := map[string]int{
+		"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden, "StatusNotFound": http.StatusNotFound,
+		"StatusMethodNotAllowed": http.StatusMethodNotAllowed, "StatusRequestEntityTooLarge": http.StatusRequestEntityTooLarge,
+		"StatusUnsupportedMediaType": http.StatusUnsupportedMediaType, "StatusTooEarly": http.StatusTooEarly,
+		"StatusTooManyRequests": http.StatusTooManyRequests, "StatusServiceUnavailable": http.StatusServiceUnavailable, "StatusInternalServerError": http.StatusInternalServerError,
+	}
+
+	type constructor struct {
+		status       int
+		code, reason string // no reason: its first argument is one
+	}
+	constructors := make(map[string]constructor)
+	var resolve func(name string) constructor
+	decls := constructing.Functions()
+	resolve = func(name string) constructor {
+		if c, done := constructors[name]; done {
+			return c
+		}
+		var c constructor
+		set := func(field string, value ast.Expr) {
+			switch field {
+			case "status":
+				selector, ok := value.(*ast.SelectorExpr)
+				if !ok || statuses[selector.Sel.Name] == 0 {
+					t.Fatalf("%s: a status that this test does not know", name)
+				}
+				c.status = statuses[selector.Sel.Name]
+			case "code":
+				c.code = codes[value.(*ast.Ident).Name]
+			case "reason":
+				c.reason, _ = repo.Literal(value)
+			}
+		}
+		ast.Inspect(decls[name].Body, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.KeyValueExpr:
+				set(n.Key.(*ast.Ident).Name, n.Value)
+			case *ast.AssignStmt:
+				for i, left := range n.Lhs {
+					if selector, ok := left.(*ast.SelectorExpr); ok {
+						set(selector.Sel.Name, n.Rhs[i])
+					}
+				}
+			case *ast.CallExpr:
+				if called, ok := n.Fun.(*ast.Ident); ok && strings.HasPrefix(called.Name, "err") {
+					c = resolve(called.Name)
+					if len(n.Args) > 0 {
+						c.reason, _ = repo.Literal(n.Args[0])
+					}
+				}
+			}
+			return true
+		})
+		constructors[name] = c
+		return c
+	}
+	for name := range decls {
+		if strings.HasPrefix(name, "err") {
+			resolve(name)
+		}
+	}
+
+	// Reasons that reach a constructor in a variable.
+	variables := map[string][]string{}
+	ast.Inspect(repo.Function(t, "checkClientSecret"), func(n ast.Node) bool {
+		if result, ok := n.(*ast.ReturnStmt); ok {
+			if reason, ok := repo.Literal(result.Results[0]); ok && reason != "" {
+				variables["errInvalidClient"] = append(variables["errInvalidClient"], reason)
+			}
+		}
+		return true
+	})
+	for _, source := range repo.Sources(t) {
+		parameters, ok := source.Functions()["parameters"] // of a grant
+		if !ok || parameters.Body == nil {
+			continue
+		}
+		ast.Inspect(parameters, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok {
+				name, _ := repo.Literal(lit)
+				variables["errMissingParameter"] = append(variables["errMissingParameter"], name)
+			}
+			return true
+		})
+	}
+
+	possible := make(map[string]string)
+	add := func(name, reason string) {
+		c := constructors[name]
+		if name == "errMissingParameter" {
+			reason = "missing_" + reason
+		}
+		if c.status == 0 || c.code == "" || reason == "" {
+			t.Fatalf("%s with reason %q: this test does not understand it", name, reason)
+		}
+		status := strconv.Itoa(c.status)
+		if c.code == "invalid_client" {
+			status += " or 401" // see TestWhoGetsTheBasicChallenge
+		}
+		possible[reason] = status + " " + c.code
+	}
+	for _, source := range repo.Sources(t) {
+		if source.Path == constructing.Path {
+			continue
+		}
+		for _, f := range source.Functions() {
+			ast.Inspect(f, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				called := repo.Called(call)
+				c, ok := constructors[called]
+				if !ok {
+					return true
+				}
+				if c.reason != "" {
+					add(called, c.reason)
+				} else if reason, ok := repo.Literal(call.Args[0]); ok {
+					add(called, reason)
+				} else {
+					if len(variables[called]) == 0 {
+						t.Fatalf("%s is called with a reason that this test cannot find", called)
+					}
+					for _, reason := range variables[called] {
+						add(called, reason)
+					}
+				}
+				return true
+			})
+		}
+	}
+	return possible
+}
