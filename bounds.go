@@ -23,8 +23,8 @@ type storageBounds struct {
 
 func newStorageBounds() *storageBounds {
 	return &storageBounds{
-		sessions:    throttle.NewBucket(throttle.LimitSessions, maxWritesAtOnce, writeInterval),
-		revocations: throttle.NewBucket(throttle.LimitRevocations, maxWritesAtOnce, writeInterval),
+		sessions:    throttle.NewBucket(throttle.LimitSessions, maxWritesAtOnce, session.WriteInterval),
+		revocations: throttle.NewBucket(throttle.LimitRevocations, maxWritesAtOnce, session.WriteInterval),
 		clients:     throttle.NewBucket(throttle.LimitClient, maxClientRevocationsAtOnce, clientRevocationInterval),
 	}
 }
@@ -137,8 +137,7 @@ func (x *serverSessions) allowance(of sessionOwner) revocation {
 // The bounds of users are for an account that several hundred devices share, all of which
 // refresh after a restart. What they let through for good is 6 writes a minute.
 const (
-	maxWritesAtOnce = 1000
-	writeInterval   = 10 * time.Second
+	maxWritesAtOnce = 1000 // then one each session.WriteInterval
 
 	maxClientRevocationsAtOnce = 10_000
 	clientRevocationInterval   = time.Minute / 100

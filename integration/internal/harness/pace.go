@@ -4,11 +4,14 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/livefile"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
-// What this process follows it looks at more often than the product does, since most tests
-// that change a file only wait for that. A [Process] is as slow as the product.
+// This process looks more often at the files that it follows than the product does, and
+// allows the writes of a session sooner, since tests only wait for these. A [Process] is as
+// slow as the product.
 func init() {
 	livefile.Interval = 100 * time.Millisecond
 	livefile.Rest = 50 * time.Millisecond
+	session.WriteInterval = time.Second
 }
