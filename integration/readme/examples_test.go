@@ -51,6 +51,7 @@ func TestExamples(t *testing.T) {
 	}
 	for name, exercise := range exercises {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each is a process of its own
 			e := startExample(t, name)
 			exercise(t, e)
 			e.Stop()
