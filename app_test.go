@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 const testHash = `$2a$04$zVHmKQtGGQob.b/Nc7l9NO8UlrYcW05FiuCj/SxsFO/ZtiN9.mNzy`
@@ -36,7 +38,7 @@ func testConfig(name string, sources ...json.RawMessage) Config {
 	return Config{
 		Name:       name,
 		UsersRaw:   sources,
-		ClientsRaw: []json.RawMessage{module(InlineClients{Clients: []Client{{ID: "web", Public: true}}}, "inline")},
+		ClientsRaw: []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Public: true}}}, "inline")},
 	}
 }
 
@@ -61,9 +63,9 @@ func mustJoin(t *testing.T, app *App, ctx caddy.Context, config Config) *Server 
 // followed is the source as what it follows.
 func followed(t *testing.T, s *Server, i int) *HtpasswdUsers {
 	t.Helper()
-	source, ok := s.users.sources[i].(*HtpasswdUsers)
+	source, ok := s.users.All()[i].(*HtpasswdUsers)
 	if !ok {
-		t.Fatalf("source %d is a %T", i, s.users.sources[i])
+		t.Fatalf("source %d is a %T", i, s.users.All()[i])
 	}
 	return source
 }
@@ -159,18 +161,15 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 		{"a name that is none", testConfig("A!", htpasswd(path))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			failing, ctx := newTestApp(t, dir)
+			failing, whole := newTestApp(t, dir)
+			ctx, unload := caddy.NewContext(whole)
 			if _, err := failing.join(ctx, test.config, "here"); err == nil {
 				t.Fatal("it joins")
 			}
-			for _, broken := range failing.servers {
-				for _, source := range broken.users.sources {
-					_ = source.(caddy.CleanerUpper).Cleanup()
-				}
-			}
+			unload() // as Caddy does, which cleans up the sources
 			// Open failed: this one was never taken
 			never := &HtpasswdUsers{Path: path + ".missing"}
-			if err := never.Open(SourceOptions{}); err == nil {
+			if err := never.Open(directory.SourceOptions{}); err == nil {
 				t.Fatal("it opens")
 			}
 			if err := never.Cleanup(); err != nil {

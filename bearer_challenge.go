@@ -7,6 +7,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // bearerError is the refusal of a request to a protected resource (RFC 6750 §3.1).
@@ -16,13 +20,13 @@ type bearerError struct {
 	scope  string // what insufficient_scope asks for
 	reason string // for the log
 
-	token *accessToken // if this server issued it, so that its claims can be believed
+	token *token.AccessToken // if this server issued it, so that its claims can be believed
 
 	anonymous bool // no Bearer credentials, rather than bad ones
 }
 
 // of says whose token it was.
-func (e *bearerError) of(token *accessToken) *bearerError {
+func (e *bearerError) of(token *token.AccessToken) *bearerError {
 	e.token = token
 	return e
 }
@@ -32,18 +36,18 @@ func errNoCredentials(reason string) *bearerError {
 }
 
 func errBearerRequest(reason string) *bearerError {
-	return &bearerError{status: http.StatusBadRequest, code: codeInvalidRequest, reason: reason}
+	return &bearerError{status: http.StatusBadRequest, code: oauth.CodeInvalidRequest, reason: reason}
 }
 
 // errInvalidToken is one answer for every defect, so that it does not tell how far a
 // forged token came.
 func errInvalidToken(reason string) *bearerError {
-	return &bearerError{status: http.StatusUnauthorized, code: codeInvalidToken, reason: reason}
+	return &bearerError{status: http.StatusUnauthorized, code: oauth.CodeInvalidToken, reason: reason}
 }
 
 func errInsufficientScope(scopes []string) *bearerError {
 	return &bearerError{
-		status: http.StatusForbidden, code: codeInsufficientScope, reason: "the token lacks a scope",
+		status: http.StatusForbidden, code: oauth.CodeInsufficientScope, reason: "the token lacks a scope",
 		scope: strings.Join(scopes, " "),
 	}
 }
@@ -75,7 +79,7 @@ func (e *bearerError) send(w http.ResponseWriter, realm string) error {
 // bearerToken finds the one token of a request. It is taken from the Authorization header
 // only: a query stays in logs, histories and Referer headers (RFC 6750 §5.3).
 func bearerToken(r *http.Request, authorization []string) (string, *bearerError) {
-	if queryHas(r.URL.RawQuery, "access_token") {
+	if wire.QueryHas(r.URL.RawQuery, "access_token") {
 		return "", errBearerRequest("the query has an access_token")
 	}
 	switch len(authorization) {
@@ -109,12 +113,6 @@ func bearerToken(r *http.Request, authorization []string) (string, *bearerError)
 
 // bearerInList finds Bearer credentials behind others, which some apps would take.
 var bearerInList = regexp.MustCompile(`(?i),[ \t]*bearer([ \t]|$)`)
-
-// Error codes of RFC 6750 §3.1.
-const (
-	codeInvalidToken      = "invalid_token"
-	codeInsufficientScope = "insufficient_scope"
-)
 
 // Interface guard
 var _ error = (*bearerError)(nil)

@@ -4,12 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/caddyargs"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 func init() {
@@ -83,7 +88,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		}
 	}
 	var sources inlineSources
-	settings := newBlock("token_endpoint")
+	settings := caddyargs.NewBlock("token_endpoint", subdirectives["token_endpoint"])
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseEndpointSetting(h.Dispenser, handler, &sources, settings); err != nil {
 			return nil, err
@@ -107,7 +112,7 @@ func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *inlineSources
 		return h.Err(errNoClients.Error())
 	case len(handler.UsersRaw) == 0:
 		return h.Err(errNoUsers.Error())
-	case handler.Typ == typAccessToken && handler.Issuer == "":
+	case handler.Typ == token.TypeAccessToken && handler.Issuer == "":
 		return h.WrapErr(errNeedsIssuer)
 	}
 	if err := sources.checkHashes(handler.AllowWeakHashes); err != nil {
@@ -137,28 +142,28 @@ func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 }
 
 // parseEndpointSetting parses one subdirective of token_endpoint.
-func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inlineSources, settings *block) error {
-	if err := settings.enter(d, "signing_key", "user", "users", "client", "clients"); err != nil {
+func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inlineSources, settings *caddyargs.Block) error {
+	if err := settings.Enter(d, "signing_key", "user", "users", "client", "clients"); err != nil {
 		return err
 	}
 	c := &handler.Config
 	var err error
 	switch d.Val() {
 	case "name":
-		if c.Name, err = oneArg(d); err == nil && !validName.MatchString(c.Name) {
+		if c.Name, err = caddyargs.One(d); err == nil && !validName.MatchString(c.Name) {
 			err = d.Errf("name %q: it must be 1 to 32 of the characters a-z, 0-9, _ and -", c.Name)
 		}
 	case "issuer":
-		if c.Issuer, err = oneArg(d); err == nil && !strings.Contains(c.Issuer, "{") {
-			err = wrap(d, validateIssuer(c.Issuer))
+		if c.Issuer, err = caddyargs.One(d); err == nil && !strings.Contains(c.Issuer, "{") {
+			err = caddyargs.Wrap(d, validateIssuer(c.Issuer))
 		}
 	case "audience":
-		c.Audience, err = someArgs(d)
+		c.Audience, err = caddyargs.Some(d)
 	case "scopes":
 		c.Scopes, err = scopeArgs(d)
 	case "grants":
-		if c.Grants, err = listArgs(d, "all grants"); err == nil {
-			err = wrap(d, validateGrants(c.Grants))
+		if c.Grants, err = caddyargs.List(d, "all grants"); err == nil {
+			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypeNames()))
 		}
 	case "access_token_ttl":
 		c.AccessTokenTTL, err = ttlArg(d)
@@ -167,20 +172,20 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "session_ttl":
 		c.SessionTTL, err = ttlArg(d)
 	case "refresh_grace":
-		c.RefreshGrace, err = graceArg(d)
+		c.RefreshGrace, err = caddyargs.Duration{Like: "such as 10s, or 0s"}.Arg(d, validateGrace)
 	case "revocation_poll":
-		c.RevocationPoll, err = pollArg(d)
+		c.RevocationPoll, err = caddyargs.Duration{Like: "such as 2s"}.Arg(d, validateRevocationPoll)
 	case "leeway":
 		c.Leeway, err = leewayArg(d)
 	case "typ":
-		c.Typ, err = oneArg(d)
-		if err == nil && c.Typ != typJWT && c.Typ != typAccessToken {
-			err = d.Errf("typ %q: it must be %s or %s", c.Typ, typJWT, typAccessToken)
+		c.Typ, err = caddyargs.One(d)
+		if err == nil && c.Typ != token.TypeJWT && c.Typ != token.TypeAccessToken {
+			err = d.Errf("typ %q: it must be %s or %s", c.Typ, token.TypeJWT, token.TypeAccessToken)
 		}
 	case "signing_key":
 		err = parseSigningKey(d, c)
 	case "rotate_every":
-		c.RotateEvery, err = rotationArg(d)
+		c.RotateEvery, err = caddyargs.Duration{Like: "such as 30d, or off", Off: true}.Arg(d, validateRotation)
 	case "user":
 		err = parseUser(d, sources)
 	case "users":
@@ -190,19 +195,19 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "clients":
 		err = parseClients(d, sources)
 	case "default_client":
-		c.DefaultClient, err = oneArg(d)
+		c.DefaultClient, err = caddyargs.One(d)
 	case "password_checks":
 		c.PasswordChecks, err = parsePasswordChecks(d)
 	case "throttle":
 		c.Throttle, err = parseThrottle(d)
 	case "allow_weak_hashes":
-		c.AllowWeakHashes, err = flagArg(d)
+		c.AllowWeakHashes, err = caddyargs.Flag(d)
 	case "allow_http":
-		handler.AllowHTTP, err = flagArg(d)
+		handler.AllowHTTP, err = caddyargs.Flag(d)
 	case "log_usernames":
-		c.LogUsernames, err = flagArg(d)
+		c.LogUsernames, err = caddyargs.Flag(d)
 	default:
-		err = settings.unrecognized(d)
+		err = settings.Unrecognized(d)
 	}
 	return err
 }
@@ -264,4 +269,46 @@ func namedRouteMatcher(h httpcaddyfile.Helper) caddy.ModuleMap {
 // module encodes a guest module of a list.
 func module(source any, name string) json.RawMessage {
 	return caddyconfig.JSONModuleObject(source, "source", name, nil)
+}
+
+// subdirectives are those of each block, for suggestions.
+var subdirectives = map[string][]string{
+	"token_endpoint": {
+		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl", "refresh_token_ttl", "session_ttl",
+		"refresh_grace", "revocation_poll", "typ", "leeway", "signing_key", "rotate_every", "user", "users", "client",
+		"clients", "default_client", "password_checks", "throttle", "allow_weak_hashes", "allow_http", "log_usernames",
+	},
+	"user": {"id", "scopes", "claim", "disabled"},
+	"client": {
+		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience", "access_token_ttl",
+		"refresh_token_ttl", "introspect", "end_user_ip",
+	},
+	"password_checks": {"concurrency", "queue", "wait", "cache"},
+	"throttle":        {"failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix"},
+	"bearer_auth":     {"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional", "shadow", "off"},
+}
+
+// durations are arguments that must be more than zero.
+var durations = caddyargs.Duration{Like: "with a unit, more than zero, such as 5s, 15m, 1h or 14d", Positive: true}
+
+// scopeArgs takes scopes.
+func scopeArgs(d *caddyfile.Dispenser) ([]string, error) {
+	setting := d.Val()
+	scopes, err := caddyargs.Some(d)
+	if err != nil {
+		return nil, err
+	}
+	return scopes, caddyargs.Wrap(d, oauth.ValidateScopes(setting, scopes))
+}
+
+// ttlArg takes the lifetime of a token or session.
+func ttlArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	setting := d.Val()
+	return durations.Arg(d, func(ttl caddy.Duration) error { return oauth.ValidateLifetime(setting, time.Duration(ttl)) })
+}
+
+// leewayArg takes a duration that may be zero, which is not the default.
+func leewayArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
+	leeway, err := caddyargs.Duration{Like: "such as 30s"}.Arg(d, validateLeeway)
+	return &leeway, err
 }

@@ -8,6 +8,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/caddyargs"
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
 )
 
 func init() {
@@ -53,7 +56,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many%s", h.Val(), matcherHint(h, h.Val(), b.Server))
 	}
-	settings := newBlock("bearer_auth")
+	settings := caddyargs.NewBlock("bearer_auth", subdirectives["bearer_auth"])
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseBearerSetting(h.Dispenser, b, settings); err != nil {
 			return nil, err
@@ -80,8 +83,8 @@ func matcherHint(h httpcaddyfile.Helper, words ...string) string {
 }
 
 // parseBearerSetting parses one subdirective of bearer_auth.
-func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) error {
-	if err := settings.enter(d, "open", "copy_claims"); err != nil {
+func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyargs.Block) error {
+	if err := settings.Enter(d, "open", "copy_claims"); err != nil {
 		return err
 	}
 	var err error
@@ -89,41 +92,41 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *block) 
 	case "scopes":
 		b.Scopes, err = scopeArgs(d)
 	case "audience":
-		b.Audience, err = someArgs(d)
+		b.Audience, err = caddyargs.Some(d)
 	case "open":
 		err = parseOpen(d, b)
 	case "upgrade":
-		if b.Upgrade, err = listArgs(d, "WebSocket alone"); err == nil {
-			err = wrap(d, validateUpgrades(b.Upgrade))
+		if b.Upgrade, err = caddyargs.List(d, "WebSocket alone"); err == nil {
+			err = caddyargs.Wrap(d, validateUpgrades(b.Upgrade))
 		}
 	case "copy_claims":
 		err = parseCopyClaims(d, b)
 	case "forward_token":
-		b.ForwardToken, err = flagArg(d)
+		b.ForwardToken, err = caddyargs.Flag(d)
 	case "optional":
-		b.Optional, err = flagArg(d)
+		b.Optional, err = caddyargs.Flag(d)
 	case "shadow":
-		b.Shadow, err = flagArg(d)
+		b.Shadow, err = caddyargs.Flag(d)
 	case "off":
-		b.Off, err = flagArg(d)
+		b.Off, err = caddyargs.Flag(d)
 	default:
-		err = settings.unrecognized(d)
+		err = settings.Unrecognized(d)
 	}
 	return err
 }
 
 func parseOpen(d *caddyfile.Dispenser, b *BearerAuth) error {
-	paths, err := listArgs(d, "none")
+	paths, err := caddyargs.List(d, "none")
 	if err != nil {
 		return err
 	}
 	b.Open = append(b.Open, paths...)
-	_, err = parseOpenPaths(b.Open)
-	return wrap(d, err)
+	_, err = pathreading.ParseOpen(b.Open)
+	return caddyargs.Wrap(d, err)
 }
 
 func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {
-	args, err := someArgs(d)
+	args, err := caddyargs.Some(d)
 	if err != nil {
 		return err
 	}

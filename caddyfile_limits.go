@@ -3,6 +3,8 @@ package caddygrant
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 )
 
 func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {
@@ -10,23 +12,23 @@ func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {
 		return nil, d.Err("password_checks takes no argument, only a block with concurrency, queue, wait or cache")
 	}
 	checks := new(PasswordChecks)
-	settings := newBlock("password_checks")
+	settings := caddyargs.NewBlock("password_checks", subdirectives["password_checks"])
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d); err != nil {
+		if err := settings.Enter(d); err != nil {
 			return nil, err
 		}
 		var err error
 		switch d.Val() {
 		case "concurrency":
-			checks.Concurrency, err = countArg(d)
+			checks.Concurrency, err = caddyargs.Count(d)
 		case "queue":
-			checks.Queue, err = countArg(d)
+			checks.Queue, err = caddyargs.Count(d)
 		case "wait":
-			checks.Wait, err = durationArg(d)
+			checks.Wait, err = durations.Arg(d, nil)
 		case "cache":
 			checks.Cache, err = cacheArg(d)
 		default:
-			err = settings.unrecognized(d)
+			err = settings.Unrecognized(d)
 		}
 		if err != nil {
 			return nil, err
@@ -35,7 +37,7 @@ func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {
 	if *checks == (PasswordChecks{}) {
 		return nil, d.Err("password_checks needs a block with concurrency, queue, wait or cache")
 	}
-	return checks, wrap(d, checks.validate())
+	return checks, caddyargs.Wrap(d, checks.validate())
 }
 
 func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
@@ -46,25 +48,25 @@ func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
 		}
 		limits.Off = true
 	}
-	settings := newBlock("throttle")
+	settings := caddyargs.NewBlock("throttle", subdirectives["throttle"])
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d); err != nil {
+		if err := settings.Enter(d); err != nil {
 			return nil, err
 		}
 		var err error
 		switch d.Val() {
 		case "failures":
-			limits.Failures, err = countArg(d)
+			limits.Failures, err = caddyargs.Count(d)
 		case "delay":
-			limits.MinDelay, limits.MaxDelay, err = delayArgs(d)
+			limits.MinDelay, limits.MaxDelay, err = delays.Two(d, "delay takes the first wait and the longest: \"delay 30s 1h\"")
 		case "account_ceiling":
-			limits.AccountCeiling, err = countArg(d)
+			limits.AccountCeiling, err = caddyargs.Count(d)
 		case "ipv4_prefix":
-			limits.IPv4Prefix, err = countArg(d)
+			limits.IPv4Prefix, err = caddyargs.Count(d)
 		case "ipv6_prefix":
-			limits.IPv6Prefix, err = countArg(d)
+			limits.IPv6Prefix, err = caddyargs.Count(d)
 		default:
-			err = settings.unrecognized(d)
+			err = settings.Unrecognized(d)
 		}
 		if err != nil {
 			return nil, err
@@ -73,37 +75,15 @@ func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
 	if *limits == (Throttle{}) {
 		return nil, d.Err(throttleUsage)
 	}
-	return limits, wrap(d, limits.validate())
-}
-
-func delayArgs(d *caddyfile.Dispenser) (shortest, longest caddy.Duration, err error) {
-	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return 0, 0, d.Err("delay takes the first wait and the longest: \"delay 30s 1h\"")
-	}
-	for i, into := range []*caddy.Duration{&shortest, &longest} {
-		duration, err := caddy.ParseDuration(args[i])
-		if err != nil || duration <= 0 {
-			return 0, 0, d.Errf("delay %s: it must be a duration with a unit, such as 30s or 1h", args[i])
-		}
-		*into = caddy.Duration(duration)
-	}
-	return shortest, longest, nil
+	return limits, caddyargs.Wrap(d, limits.validate())
 }
 
 // cacheArg takes a duration, or "off" for none at all.
 func cacheArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
-	setting := d.Val()
-	arg, err := oneArg(d)
-	if err != nil || arg == "off" {
-		return new(caddy.Duration), err
-	}
-	duration, err := caddy.ParseDuration(arg)
-	if err != nil || duration <= 0 {
-		return nil, d.Errf("%s %s: it must be a duration such as 5m, or off", setting, arg)
-	}
-	cache := caddy.Duration(duration)
-	return &cache, nil
+	cache, err := caddyargs.Duration{Like: "such as 5m, or off", Positive: true, Off: true}.Arg(d, nil)
+	return &cache, err
 }
+
+var delays = caddyargs.Duration{Like: "with a unit, such as 30s or 1h", Positive: true}
 
 const throttleUsage = "throttle is \"off\", or takes a block with failures, delay, account_ceiling, ipv4_prefix or ipv6_prefix; it is on without this line"

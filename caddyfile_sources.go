@@ -7,14 +7,17 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
 // inlineSources gathers the users and clients of one token_endpoint: those in the config
 // itself come first, then the files as they are written.
 type inlineSources struct {
-	users       []User
-	clients     []Client
+	users       []directory.User
+	clients     []directory.Client
 	userFiles   []json.RawMessage
 	clientFiles []json.RawMessage
 	hashes      []inlineHash
@@ -54,46 +57,46 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return d.Err("user takes a username and the hash of a password, nothing else: make a hash with \"caddy hash-password --algorithm argon2id\"")
 	}
 	if args[0] == "htpasswd" || args[0] == "json" {
-		return d.Errf("did you mean \"users %s %s\"? \"user\" is one user, with a hash", args[0], shown(args[1]))
+		return d.Errf("did you mean \"users %s %s\"? \"user\" is one user, with a hash", args[0], directory.Shown(args[1]))
 	}
-	user := User{Username: args[0], PasswordHash: args[1]}
-	if slices.ContainsFunc(sources.users, func(u User) bool { return u.Username == user.Username }) {
-		return d.Errf("user %s is there twice", shown(user.Username))
+	user := directory.User{Username: args[0], PasswordHash: args[1]}
+	if slices.ContainsFunc(sources.users, func(u directory.User) bool { return u.Username == user.Username }) {
+		return d.Errf("user %s is there twice", directory.Shown(user.Username))
 	}
-	sources.addHash(d, "user "+shown(user.Username), user.PasswordHash)
-	settings := newBlock("user")
+	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash)
+	settings := caddyargs.NewBlock("user", subdirectives["user"])
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d, "claim"); err != nil {
+		if err := settings.Enter(d, "claim"); err != nil {
 			return err
 		}
 		var err error
 		switch d.Val() {
 		case "id":
-			user.ID, err = oneArg(d)
+			user.ID, err = caddyargs.One(d)
 		case "scopes":
 			user.Scopes, err = scopeArgs(d)
 		case "claim":
 			err = parseClaim(d, &user)
 		case "disabled":
-			user.Disabled, err = flagArg(d)
+			user.Disabled, err = caddyargs.Flag(d)
 		default:
-			err = settings.unrecognized(d)
+			err = settings.Unrecognized(d)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := user.validate(); err != nil {
-		return d.Errf("user %s: %v", shown(user.Username), err)
+	if err := user.Validate(); err != nil {
+		return d.Errf("user %s: %v", directory.Shown(user.Username), err)
 	}
-	if i := slices.IndexFunc(sources.users, func(u User) bool { return u.Subject() == user.Subject() }); i >= 0 {
-		return d.Errf("user %s has the id of user %s; where there is none, the username is the id", shown(user.Username), shown(sources.users[i].Username))
+	if i := slices.IndexFunc(sources.users, func(u directory.User) bool { return u.Subject() == user.Subject() }); i >= 0 {
+		return d.Errf("user %s has the id of user %s; where there is none, the username is the id", directory.Shown(user.Username), directory.Shown(sources.users[i].Username))
 	}
 	sources.users = append(sources.users, user)
 	return nil
 }
 
-func parseClaim(d *caddyfile.Dispenser, user *User) error {
+func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
 		return d.Err("claim takes a name and one value; lists and numbers go into a users file: \"users json <path>\"")
@@ -148,57 +151,57 @@ func fileArgs(d *caddyfile.Dispenser) (format, path string, err error) {
 }
 
 func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
-	id, err := oneArg(d)
+	id, err := caddyargs.One(d)
 	if err != nil {
 		return d.Err("client takes the client's id and then a block with its secret, secret_hash or public")
 	}
-	client := Client{ID: id}
-	if slices.ContainsFunc(sources.clients, func(c Client) bool { return c.ID == id }) {
-		return d.Errf("client %s is there twice", shown(id))
+	client := directory.Client{ID: id}
+	if slices.ContainsFunc(sources.clients, func(c directory.Client) bool { return c.ID == id }) {
+		return d.Errf("client %s is there twice", directory.Shown(id))
 	}
-	settings := newBlock("client")
+	settings := caddyargs.NewBlock("client", subdirectives["client"])
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.enter(d); err != nil {
+		if err := settings.Enter(d); err != nil {
 			return err
 		}
 		switch d.Val() {
 		case "secret":
-			if client.Secret, err = oneArg(d); err == nil {
-				if err := checkLiteralSecret("secret", client.Secret); err != nil {
-					return d.Errf("client %s: %v", shown(id), err)
+			if client.Secret, err = caddyargs.One(d); err == nil {
+				if err := setting.CheckLiteralSecret("secret", client.Secret); err != nil {
+					return d.Errf("client %s: %v", directory.Shown(id), err)
 				}
 			}
 		case "secret_hash":
-			if client.SecretHash, err = oneArg(d); err == nil {
-				sources.addHash(d, "client "+shown(id), client.SecretHash)
+			if client.SecretHash, err = caddyargs.One(d); err == nil {
+				sources.addHash(d, "client "+directory.Shown(id), client.SecretHash)
 			}
 		case "public":
-			client.Public, err = flagArg(d)
+			client.Public, err = caddyargs.Flag(d)
 		case "scopes":
 			client.Scopes, err = scopeArgs(d)
 		case "default_scopes":
 			client.DefaultScopes, err = scopeArgs(d)
 		case "grants":
-			client.Grants, err = listArgs(d, "all grants that the server offers")
+			client.Grants, err = caddyargs.List(d, "all grants that the server offers")
 		case "audience":
-			client.Audience, err = someArgs(d)
+			client.Audience, err = caddyargs.Some(d)
 		case "access_token_ttl":
 			client.AccessTokenTTL, err = ttlArg(d)
 		case "refresh_token_ttl":
 			client.RefreshTokenTTL, err = ttlArg(d)
 		case "introspect":
-			client.Introspect, err = listArgs(d, "the client's own tokens only")
+			client.Introspect, err = caddyargs.List(d, "the client's own tokens only")
 		case "end_user_ip":
-			client.EndUserIP, err = oneArg(d)
+			client.EndUserIP, err = caddyargs.One(d)
 		default:
-			err = settings.unrecognized(d)
+			err = settings.Unrecognized(d)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if err := client.validate(); err != nil {
-		return d.Errf("client %s: %v", shown(id), err)
+	if err := client.Validate(directory.SourceOptions{GrantTypes: grantTypeNames()}); err != nil {
+		return d.Errf("client %s: %v", directory.Shown(id), err)
 	}
 	sources.clients = append(sources.clients, client)
 	return nil

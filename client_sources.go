@@ -7,7 +7,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -21,9 +23,10 @@ func init() {
 type InlineClients struct {
 	// The clients. Placeholders in ids, secrets, scopes and audiences are replaced at
 	// start, never in hashes. Required.
-	Clients []Client `json:"clients,omitempty"`
+	Clients []directory.Client `json:"clients,omitempty"`
 
-	*clientSet
+	*directory.ClientSet
+	aroundSecrets map[string][]string // by client id: what is warned of
 }
 
 // CaddyModule returns the Caddy module information.
@@ -35,19 +38,22 @@ func (InlineClients) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open checks the clients.
-func (s *InlineClients) Open(options SourceOptions) error {
+func (s *InlineClients) Open(options directory.SourceOptions) error {
 	if len(s.Clients) == 0 {
 		return errors.New("clients in the config: there are none")
 	}
 	repl := caddy.NewReplacer()
-	s.clientSet = newClientSet(options)
+	s.ClientSet = directory.NewClientSet(options)
+	s.aroundSecrets = make(map[string][]string)
 	for i, client := range s.Clients {
-		err := client.resolve(repl)
+		given := client.Secret
+		err := resolveClient(&client, repl)
 		if err == nil {
-			err = s.add(&client, i+1)
+			s.aroundSecrets[client.ID] = setting.AroundSecret(given, client.Secret)
+			err = s.Add(&client, i+1)
 		}
 		if err != nil {
-			return fmt.Errorf("client %d %s: %w", i+1, shown(client.ID), err)
+			return fmt.Errorf("client %d %s: %w", i+1, directory.Shown(client.ID), err)
 		}
 	}
 	return nil
@@ -56,27 +62,25 @@ func (s *InlineClients) Open(options SourceOptions) error {
 // String names the source.
 func (*InlineClients) String() string { return "clients in the config" }
 
-// resolve replaces placeholders in all but the hash.
-func (c *Client) resolve(repl *caddy.Replacer) error {
+// resolveClient replaces placeholders in all but the hash.
+func resolveClient(c *directory.Client, repl *caddy.Replacer) error {
 	var err error
-	if c.ID, err = resolved(repl, "client id", c.ID); err != nil {
+	if c.ID, err = setting.Resolve(repl, "client id", c.ID); err != nil {
 		return err
 	}
-	given := c.Secret
-	if c.Secret, err = resolvedSecret(repl, "secret", given); err != nil {
+	if c.Secret, err = setting.ResolveSecret(repl, "secret", c.Secret); err != nil {
 		return err
 	}
-	c.aroundSecret = aroundSecret(given, c.Secret)
-	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
+	if c.Scopes, err = setting.ResolveList(repl, "scopes", c.Scopes); err != nil {
 		return err
 	}
-	if c.DefaultScopes, err = resolvedList(repl, "default_scopes", c.DefaultScopes); err != nil {
+	if c.DefaultScopes, err = setting.ResolveList(repl, "default_scopes", c.DefaultScopes); err != nil {
 		return err
 	}
-	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
+	if c.Audience, err = setting.ResolveList(repl, "audience", c.Audience); err != nil {
 		return err
 	}
-	c.Introspect, err = resolvedList(repl, "introspect", c.Introspect)
+	c.Introspect, err = setting.ResolveList(repl, "introspect", c.Introspect)
 	return err
 }
 
@@ -98,11 +102,11 @@ func (HtpasswdClients) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *HtpasswdClients) Open(options SourceOptions) error {
-	return s.open(s.Path, "clients", "htpasswd", options, func(data []byte) (*clientSet, error) {
-		set := newClientSet(options)
+func (s *HtpasswdClients) Open(options directory.SourceOptions) error {
+	return s.open(s.Path, "clients", "htpasswd", options, func(data []byte) (*directory.ClientSet, error) {
+		set := directory.NewClientSet(options)
 		err := userfile.Htpasswd(data, func(line int, id, hash string) error {
-			return set.add(&Client{ID: id, SecretHash: hash}, line)
+			return set.Add(&directory.Client{ID: id, SecretHash: hash}, line)
 		})
 		return set, err
 	})
@@ -127,27 +131,29 @@ func (JSONClients) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *JSONClients) Open(options SourceOptions) error {
-	return s.open(s.Path, "clients", "json", options, func(data []byte) (*clientSet, error) {
-		set := newClientSet(options)
-		err := userfile.List(data, "clients", func(c *Client) string { return c.ID }, func(line int, c *Client) error {
+func (s *JSONClients) Open(options directory.SourceOptions) error {
+	return s.open(s.Path, "clients", "json", options, func(data []byte) (*directory.ClientSet, error) {
+		set := directory.NewClientSet(options)
+		err := userfile.List(data, "clients", func(c *directory.Client) string { return c.ID }, func(line int, c *directory.Client) error {
 			if c.Secret != "" {
 				return errPlainSecret
 			}
-			return set.add(c, line)
+			return set.Add(c, line)
 		})
 		return set, err
 	})
 }
 
 // clientFile looks clients up in the version of a file that is in force.
-type clientFile struct{ followedFile[*clientSet] }
+type clientFile struct {
+	followedFile[*directory.ClientSet]
+}
 
 // ByID returns the client with that id, or nil.
-func (f *clientFile) ByID(id string) *Client { return f.current().ByID(id) }
+func (f *clientFile) ByID(id string) *directory.Client { return f.current().ByID(id) }
 
 // All goes through all clients in the order of the file.
-func (f *clientFile) All() iter.Seq[*Client] { return f.current().All() }
+func (f *clientFile) All() iter.Seq[*directory.Client] { return f.current().All() }
 
 // Hashes counts the confidential clients by what checking their secrets costs.
 func (f *clientFile) Hashes() *password.Mix { return f.current().Hashes() }
@@ -156,9 +162,9 @@ var errPlainSecret = errors.New("secret: a file holds no secrets in plaintext, w
 
 // Interface guards
 var (
-	_ ClientSource       = (*InlineClients)(nil)
-	_ ClientSource       = (*HtpasswdClients)(nil)
-	_ ClientSource       = (*JSONClients)(nil)
-	_ caddy.CleanerUpper = (*HtpasswdClients)(nil)
-	_ caddy.CleanerUpper = (*JSONClients)(nil)
+	_ directory.ClientSource = (*InlineClients)(nil)
+	_ directory.ClientSource = (*HtpasswdClients)(nil)
+	_ directory.ClientSource = (*JSONClients)(nil)
+	_ caddy.CleanerUpper     = (*HtpasswdClients)(nil)
+	_ caddy.CleanerUpper     = (*JSONClients)(nil)
 )

@@ -7,11 +7,14 @@ import (
 	"net"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/setting"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Config is the settings of one authorization server. Endpoints that have the same
@@ -122,18 +125,18 @@ func errDifferentSettings(name, here, there string) error {
 
 // resolve replaces the placeholders of the server's own settings.
 func (c *Config) resolve(repl *caddy.Replacer) error {
-	issuer, err := resolved(repl, "issuer", c.Issuer)
+	issuer, err := setting.Resolve(repl, "issuer", c.Issuer)
 	if err != nil {
 		return err
 	}
 	c.Issuer = issuer
-	if c.Audience, err = resolvedList(repl, "audience", c.Audience); err != nil {
+	if c.Audience, err = setting.ResolveList(repl, "audience", c.Audience); err != nil {
 		return err
 	}
-	if c.Scopes, err = resolvedList(repl, "scopes", c.Scopes); err != nil {
+	if c.Scopes, err = setting.ResolveList(repl, "scopes", c.Scopes); err != nil {
 		return err
 	}
-	c.DefaultClient, err = resolved(repl, "default_client", c.DefaultClient)
+	c.DefaultClient, err = setting.Resolve(repl, "default_client", c.DefaultClient)
 	return err
 }
 
@@ -149,19 +152,19 @@ func (c *Config) validateTokens() error {
 	}
 	switch c.Typ {
 	case "":
-		c.Typ = typJWT
-	case typJWT:
-	case typAccessToken:
+		c.Typ = token.TypeJWT
+	case token.TypeJWT:
+	case token.TypeAccessToken:
 		if c.Issuer == "" {
 			return errNeedsIssuer
 		}
 	default:
-		return fmt.Errorf("typ %q: it must be %s or %s", c.Typ, typJWT, typAccessToken)
+		return fmt.Errorf("typ %q: it must be %s or %s", c.Typ, token.TypeJWT, token.TypeAccessToken)
 	}
 	if c.AccessTokenTTL == 0 {
 		c.AccessTokenTTL = caddy.Duration(defaultAccessTokenTTL)
 	}
-	if err := validateTTL("access_token_ttl", c.AccessTokenTTL); err != nil {
+	if err := oauth.ValidateLifetime("access_token_ttl", time.Duration(c.AccessTokenTTL)); err != nil {
 		return err
 	}
 	if err := c.validateSessions(); err != nil {
@@ -179,30 +182,30 @@ func (c *Config) validateTokens() error {
 	if err := validateLeeway(*c.Leeway); err != nil {
 		return err
 	}
-	return validateScopes("scopes", c.Scopes)
+	return oauth.ValidateScopes("scopes", c.Scopes)
 }
 
 // validateSessions checks and completes what holds for refresh tokens and sessions.
 func (c *Config) validateSessions() error {
 	if c.Grants == nil {
-		c.Grants = []string{grantTypePassword, grantTypeRefreshToken}
+		c.Grants = grantTypeNames()
 	}
 	if len(c.Grants) == 0 {
 		return errors.New("grants: an empty list would offer nothing: leave it out for all grants")
 	}
-	if err := validateGrants(c.Grants); err != nil {
+	if err := oauth.ValidateGrantTypes(c.Grants, grantTypeNames()); err != nil {
 		return err
 	}
 	if c.RefreshTokenTTL == 0 {
 		c.RefreshTokenTTL = caddy.Duration(defaultRefreshTokenTTL)
 	}
-	if err := validateTTL("refresh_token_ttl", c.RefreshTokenTTL); err != nil {
+	if err := oauth.ValidateLifetime("refresh_token_ttl", time.Duration(c.RefreshTokenTTL)); err != nil {
 		return err
 	}
 	if c.SessionTTL == 0 {
 		c.SessionTTL = caddy.Duration(defaultSessionTTL)
 	}
-	if err := validateTTL("session_ttl", c.SessionTTL); err != nil {
+	if err := oauth.ValidateLifetime("session_ttl", time.Duration(c.SessionTTL)); err != nil {
 		return err
 	}
 	if err := validateGrace(c.RefreshGrace); err != nil {
@@ -212,19 +215,6 @@ func (c *Config) validateSessions() error {
 		c.RevocationPoll = caddy.Duration(defaultRevocationPoll)
 	}
 	return validateRevocationPoll(c.RevocationPoll)
-}
-
-// validateGrants checks a list of grant types. An empty one means none.
-func validateGrants(grants []string) error {
-	for i, grantType := range grants {
-		if grantType != grantTypePassword && grantType != grantTypeRefreshToken {
-			return fmt.Errorf("grants: %q is not offered here, only %s and %s are", grantType, grantTypePassword, grantTypeRefreshToken)
-		}
-		if slices.Contains(grants[:i], grantType) {
-			return fmt.Errorf("grants: %s is there twice", grantType)
-		}
-	}
-	return nil
 }
 
 // validateGrace keeps the grace short: for as long as it lasts, a stolen refresh token may
@@ -287,20 +277,10 @@ func isLoopbackHost(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// validateTTL wants whole seconds, which is what a token can say.
-func validateTTL(setting string, ttl caddy.Duration) error {
-	d := time.Duration(ttl)
-	if d < time.Second || d > maxTTL || d%time.Second != 0 {
-		return fmt.Errorf("%s: it must be whole seconds, at least 1s and at most 10 years", setting)
-	}
-	return nil
-}
-
 var (
 	errNeedsIssuer = errors.New("typ at+jwt (RFC 9068) needs an issuer: add the line \"issuer https://...\"")
 
-	validName        = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
-	wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
+	validName = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 )
 
 const (
@@ -314,5 +294,4 @@ const (
 	minRotation            = time.Hour
 	defaultLeeway          = 30 * time.Second
 	maxLeeway              = 5 * time.Minute
-	maxTTL                 = 10 * 365 * 24 * time.Hour
 )

@@ -9,8 +9,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -27,7 +29,7 @@ type followedFile[T fileContent] struct {
 type fileContent interface {
 	Len() int
 	Hashes() *password.Mix
-	Advice() hashAdvice
+	Advice() directory.HashAdvice
 }
 
 // fileKey is what makes a followed file the same.
@@ -45,8 +47,8 @@ type pooledFile[T any] struct{ *livefile.File[T] }
 func (f pooledFile[T]) Destruct() error { return f.Close() }
 
 // open joins the file, reading it if nobody follows it yet.
-func (f *followedFile[T]) open(path, reads, format string, options SourceOptions, parse func([]byte) (T, error)) error {
-	path, err := resolved(caddy.NewReplacer(), reads+" "+format+": path", path)
+func (f *followedFile[T]) open(path, reads, format string, options directory.SourceOptions, parse func([]byte) (T, error)) error {
+	path, err := setting.Resolve(caddy.NewReplacer(), reads+" "+format+": path", path)
 	if err != nil {
 		return err
 	}
@@ -136,7 +138,7 @@ func logLoaded(key fileKey, content fileContent) {
 	if content.Len() == 0 { // which only a list can be; an empty file is refused
 		logger.Warn("it has no " + key.reads + ": " + withoutEntries[key.reads])
 	}
-	content.Advice().log(logger, "lines")
+	content.Advice().Log(logger, "lines")
 }
 
 // withoutEntries is what it means that a file has none of what is read from it.

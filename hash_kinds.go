@@ -28,8 +28,8 @@ type hashKinds struct {
 func (s *Server) warnOfHashKinds() {
 	s.hashKinds.mu.Lock()
 	defer s.hashKinds.mu.Unlock()
-	s.warnOfKinds("users", "passwords", s.users.hashes())
-	s.warnOfKinds("clients", "secrets", s.clients.hashes())
+	s.warnOfKinds("users", "passwords", s.users.Hashes())
+	s.warnOfKinds("clients", "secrets", s.clients.Hashes())
 }
 
 func (s *Server) warnOfKinds(who, what string, mixes []*password.Mix) {

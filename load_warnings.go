@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 // What a config may say, though it hardly means it, is warned of at a start and a reload.
@@ -18,17 +20,17 @@ func (s *Server) warnOfConfig(given Config) {
 	warnOfCommas(s.logger, s.Scopes, zap.String("of", "server"))
 	s.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
 	s.warnOfLifetime("access_token_ttl", given.AccessTokenTTL)
-	for _, source := range s.users.sources {
+	for _, source := range s.users.All() {
 		if inline, ok := source.(*InlineUsers); ok {
-			inline.advice.log(s.logger.With(zap.String("source", inline.String())), "entries")
+			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
 			for user := range inline.All() {
 				warnOfCommas(s.logger, user.Scopes, zap.String("user_id", user.Subject()))
 			}
 		}
 	}
-	for _, source := range s.clients.sources {
+	for _, source := range s.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
-			inline.advice.log(s.logger.With(zap.String("source", inline.String())), "entries")
+			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
 			for client := range inline.All() {
 				s.warnOfClient(client)
 			}
@@ -36,7 +38,7 @@ func (s *Server) warnOfConfig(given Config) {
 	}
 }
 
-func (s *Server) warnOfClient(client *Client) {
+func (s *Server) warnOfClient(client *directory.Client) {
 	id := zap.String("client_id", client.ID)
 	if client.Secret != "" && len(client.Secret) < shortSecret {
 		s.logger.Warn("a client's secret is short", id, zap.String("advice",
@@ -52,11 +54,11 @@ func (s *Server) warnOfClient(client *Client) {
 // then. One list may be for several servers, so it is no error. To a client that
 // introspects, a grant that is not offered is a way to have none.
 func (s *Server) warnOfGrants() {
-	for _, grantType := range []string{grantTypePassword, grantTypeRefreshToken} {
-		if s.grants[grantType] != nil {
+	for _, grantType := range grantTypeNames() {
+		if slices.Contains(s.Grants, grantType) {
 			continue
 		}
-		for _, source := range s.clients.sources {
+		for _, source := range s.clients.All() {
 			count, first := 0, ""
 			for client := range source.All() {
 				if client.Introspect == nil && slices.Contains(client.Grants, grantType) {
@@ -71,6 +73,28 @@ func (s *Server) warnOfGrants() {
 					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
 			}
 		}
+	}
+}
+
+// warnOfSecrets names the secrets of the config that have something around them, and what,
+// never a piece of one.
+func (s *Server) warnOfSecrets() {
+	warn := func(setting string, found []string, of zap.Field) {
+		if len(found) > 0 {
+			s.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
+				zap.Strings("found", found), zap.String("advice",
+					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
+		}
+	}
+	for _, source := range s.clients.All() {
+		if inline, ok := source.(*InlineClients); ok {
+			for client := range inline.All() {
+				warn("secret", inline.aroundSecrets[client.ID], zap.String("client_id", client.ID))
+			}
+		}
+	}
+	for i, key := range s.keys.configured {
+		warn("signing_key", key.aroundSecret, zap.Int("signing_key", i+1))
 	}
 }
 

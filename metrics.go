@@ -10,7 +10,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -130,12 +132,12 @@ func (s *Server) startMetrics() {
 		throttled.WithLabelValues(s.Name, string(limit))
 	}
 	refreshReuse.WithLabelValues(s.Name)
-	for _, kind := range []string{kindUser, kindClient} {
-		for _, result := range []string{checkCompared, checkCached, checkRepeated, checkJoined, checkThrottled, checkShed, checkGone} {
+	for _, kind := range []string{credential.KindUser, credential.KindClient} {
+		for _, result := range credential.Results {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
-	for _, mix := range append(s.users.hashes(), s.clients.hashes()...) {
+	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
 		for params := range mix.All() {
 			if !params.Cheap() {
 				hashDuration.WithLabelValues(string(params.Scheme))
@@ -151,23 +153,17 @@ func (e expectation) startMetrics() {
 	}
 }
 
-// observeCheck counts a comparison, and times the hash if this one made it.
-func observeCheck(c credential, result password.Result) {
-	how := checkCompared
-	switch {
-	case result.Cached:
-		how = checkCached
-	case result.Joined:
-		how = checkJoined
-	}
-	passwordChecks.WithLabelValues(c.kind, how).Inc()
-	if result.Hashing > 0 {
-		hashed := c.hash.Params()
-		if c.or != nil && hashed.Cheap() {
-			hashed = c.or.Hash.Params()
-		}
-		hashDuration.WithLabelValues(string(hashed.Scheme)).Observe(result.Hashing.Seconds())
-	}
+// credentialMetrics counts checks of passwords and secrets.
+type credentialMetrics struct{}
+
+// Checked counts a check.
+func (credentialMetrics) Checked(kind, result string) {
+	passwordChecks.WithLabelValues(kind, result).Inc()
+}
+
+// Hashed times a hash.
+func (credentialMetrics) Hashed(scheme string, took time.Duration) {
+	hashDuration.WithLabelValues(scheme).Observe(took.Seconds())
 }
 
 func observeFile(key fileKey, status livefile.Status) {
@@ -245,22 +241,22 @@ func forgetFile(key fileKey) {
 
 // endpointOutcomes are how requests usually end, apart from grants.
 var endpointOutcomes = map[string][]string{
-	endpointToken:      {codeInvalidRequest, codeUnsupportedGrantType},
-	endpointRevoke:     {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeTemporarilyUnavailable, codeServerError},
-	endpointIntrospect: {outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeTemporarilyUnavailable, codeServerError},
-	endpointJWKS:       {outcomeSuccess, codeInvalidRequest, codeTemporarilyUnavailable},
-	endpointMetadata:   {outcomeSuccess, codeInvalidRequest},
-	endpointNone:       {codeInvalidRequest},
+	endpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
+	endpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	endpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	endpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
+	endpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
+	endpointNone:       {oauth.CodeInvalidRequest},
 }
 
 // grantOutcomes are how token requests of a grant end.
 var grantOutcomes = []string{
-	outcomeSuccess, codeInvalidRequest, codeInvalidClient, codeInvalidGrant, codeInvalidScope,
-	codeUnauthorizedClient, codeTemporarilyUnavailable, codeServerError,
+	outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeInvalidScope,
+	oauth.CodeUnauthorizedClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError,
 }
 
 var bearerOutcomes = []string{
-	outcomeSuccess, outcomeAnonymous, outcomeNone, codeInvalidRequest, codeInvalidToken, codeInsufficientScope, outcomeUnavailable,
+	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
 }
 
 var throttleLimits = []throttle.Limit{
@@ -276,13 +272,4 @@ const (
 	outcomeAnonymous   = "anonymous"
 	outcomeNone        = "none"
 	outcomeUnavailable = "unavailable"
-
-	// results of a password check
-	checkCompared  = "compared"
-	checkCached    = "cached"
-	checkRepeated  = "repeated"
-	checkJoined    = "joined"
-	checkThrottled = "throttled"
-	checkShed      = "shed"
-	checkGone      = "client_gone"
 )

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
 )
 
 // asked is a matcher that notes which paths it was asked for.
@@ -41,38 +43,38 @@ func FuzzPathReadings(f *testing.F) {
 		if err != nil {
 			return
 		}
-		readings := readingsOf(u)
-		if len(readings.list) == 0 || readings.list[0].path != u.Path || len(readings.list) > maxReadings {
-			t.Fatalf("%q has the readings %q", target, readings.list)
+		readings := pathreading.ReadingsOf(u)
+		if len(readings.List) == 0 || readings.List[0].Path != u.Path || len(readings.List) > pathreading.MaxReadings {
+			t.Fatalf("%q has the readings %q", target, readings.List)
 		}
-		if plain := isPlainPath(u); plain && (readings.doubt != noDoubt || len(readings.list) != 1 || u.EscapedPath() != u.Path) {
-			t.Fatalf("%q is plain, and read as %q", target, readings.list)
+		if plain := pathreading.IsPlainPath(u); plain && (readings.Doubt != pathreading.NoDoubt || len(readings.List) != 1 || u.EscapedPath() != u.Path) {
+			t.Fatalf("%q is plain, and read as %q", target, readings.List)
 		}
-		if readings.doubt == noDoubt {
-			for _, r := range readings.list {
-				for _, step := range readingSteps {
-					if to := step(r.path); !slices.ContainsFunc(readings.list, func(r reading) bool { return r.path == to }) {
-						t.Fatalf("%q: a step leads from %q to %q", target, r.path, to)
+		if readings.Doubt == pathreading.NoDoubt {
+			for _, r := range readings.List {
+				for _, step := range pathreading.ReadingSteps {
+					if to := step(r.Path); !slices.ContainsFunc(readings.List, func(r pathreading.Reading) bool { return r.Path == to }) {
+						t.Fatalf("%q: a step leads from %q to %q", target, r.Path, to)
 					}
 				}
-				if hasDotSegment(r.path) || strings.Contains(r.path, "/../") {
-					t.Fatalf("%q is read as %q", target, r.path)
+				if pathreading.HasDotSegment(r.Path) || strings.Contains(r.Path, "/../") {
+					t.Fatalf("%q is read as %q", target, r.Path)
 				}
 			}
 		}
 
-		if checkOpenPath(path) == nil && path != "/" {
-			open := openPaths{{path: path, below: below}}
-			has := open.have(u)
-			if has != open.haveUnplain(u) {
+		if pathreading.CheckOpenPath(path) == nil && path != "/" {
+			open := pathreading.OpenPaths{{Path: path, Below: below}}
+			has := open.Have(u)
+			if has != open.HaveUnplain(u) {
 				t.Fatalf("%q: the short way says %v", target, has)
 			}
-			if has && readings.doubt != noDoubt {
+			if has && readings.Doubt != pathreading.NoDoubt {
 				t.Fatalf("%q is open, and in doubt", target)
 			}
-			for _, r := range readings.list {
-				if has && open.rule(r.path) < 0 {
-					t.Fatalf("%q is open, and may be read as %q", target, r.path)
+			for _, r := range readings.List {
+				if has && open.Rule(r.Path) < 0 {
+					t.Fatalf("%q is open, and may be read as %q", target, r.Path)
 				}
 			}
 			if has && !strings.HasPrefix(u.EscapedPath(), (&url.URL{Path: path}).EscapedPath()) && !strings.ContainsAny(u.EscapedPath(), "%[]") {
@@ -89,8 +91,8 @@ func FuzzPathReadings(f *testing.F) {
 			matcher := &asked{matches: matches}
 			b := &BearerAuth{matchers: caddyhttp.MatcherSets{{matcher}}}
 			needed, refusal, err := b.needsCheck(r)
-			want := name == "itself" || readings.doubt != noDoubt || name == "other" && slices.ContainsFunc(readings.list, func(r reading) bool { return r.path != before.Path })
-			if err != nil || needed != want || (refusal != nil) != (readings.doubt != noDoubt && name != "itself") {
+			want := name == "itself" || readings.Doubt != pathreading.NoDoubt || name == "other" && slices.ContainsFunc(readings.List, func(r pathreading.Reading) bool { return r.Path != before.Path })
+			if err != nil || needed != want || (refusal != nil) != (readings.Doubt != pathreading.NoDoubt && name != "itself") {
 				t.Fatalf("%q, %s: %v %v %v", target, name, needed, refusal, err)
 			}
 			if matcher.paths[len(matcher.paths)-1] != before.Path {

@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 // clientIP is the client's address as Caddy sees it, which honours trusted_proxies. It is
@@ -14,6 +16,12 @@ import (
 func clientIP(r *http.Request) string {
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	return ip
+}
+
+// fromTrustedProxy tells whether the peer is one of trusted_proxies.
+func fromTrustedProxy(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
 }
 
 // addLogField adds to Caddy's access log, if there is one: to keep a field for nobody costs
@@ -40,7 +48,7 @@ func bounded(s string) string { return s[:min(len(s), maxLogged)] }
 const maxLogged = 256
 
 // setUser sets the placeholder from which Caddy's access log takes its user_id.
-func setUser(r *http.Request, user *User) {
+func setUser(r *http.Request, user *directory.User) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.Set(userPlaceholders+"id", user.Subject())
 	}

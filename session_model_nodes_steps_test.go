@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -83,7 +84,7 @@ func (m *modelRun) hand(t *rapid.T, i int) {
 	}
 	m.copies[i] = slices.Clone(m.users)
 	version, _ := modelCopies.Load(m.nodes[i].copy)
-	version.(*atomic.Pointer[userSet]).Store(set)
+	version.(*atomic.Pointer[directory.UserSet]).Store(set)
 	t.Logf("%d: %s has the users %+v", m.op, m.nodes[i].letter(), m.users)
 }
 

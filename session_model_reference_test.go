@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // This file says what is right, for TestModelOfSessions. It knows sessions one by one, and of
@@ -71,8 +73,8 @@ type modelOutcome struct {
 
 var (
 	modelOK           = modelAnswer{status: http.StatusOK}
-	modelInvalidGrant = modelAnswer{status: http.StatusBadRequest, code: codeInvalidGrant}
-	modelUnavailable  = modelAnswer{status: http.StatusServiceUnavailable, code: codeTemporarilyUnavailable}
+	modelInvalidGrant = modelAnswer{status: http.StatusBadRequest, code: oauth.CodeInvalidGrant}
+	modelUnavailable  = modelAnswer{status: http.StatusServiceUnavailable, code: oauth.CodeTemporarilyUnavailable}
 )
 
 // modelVerdict is what a generation is worth.
@@ -232,7 +234,7 @@ func (q modelRefresh) outcomes(w modelWorld, at modelMoment) (right []modelOutco
 			right = append(right, modelOutcome{modelInvalidGrant, w.end(at)})
 			slips = append(slips, w.ends(at)...)
 		case q.refused:
-			right = append(right, modelOutcome{modelAnswer{status: http.StatusBadRequest, code: codeInvalidScope}, w})
+			right = append(right, modelOutcome{modelAnswer{status: http.StatusBadRequest, code: oauth.CodeInvalidScope}, w})
 		case verdict == worthNext && q.torn:
 			damaged := w.exchange(at).lose(at.op, at)
 			damaged.damaged = true

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -61,11 +62,11 @@ func (m *modelRun) logIn(t *rapid.T) {
 	want := modelAnswer{status: http.StatusOK, scope: strings.Join(left, " ")}
 	switch {
 	case !modelWithin(scopes, client.scopes):
-		want = modelRefusal(codeInvalidScope)
+		want = modelRefusal(oauth.CodeInvalidScope)
 	case user.gone || user.disabled || user.password != password:
 		want = modelInvalidGrant
 	case !some:
-		want = modelRefusal(codeInvalidScope)
+		want = modelRefusal(oauth.CodeInvalidScope)
 	}
 	m.wantExactly(t, "login of "+user.name+" at "+n.letter(), r, want)
 	if want.status != http.StatusOK {
@@ -106,10 +107,10 @@ func (m *modelRun) exchange(t *rapid.T, n *modelNode, client modelClient, token 
 	scopes := strings.Fields(scope)
 	switch {
 	case !client.refreshes:
-		m.wantExactly(t, what, r, modelRefusal(codeUnauthorizedClient))
+		m.wantExactly(t, what, r, modelRefusal(oauth.CodeUnauthorizedClient))
 		return
 	case !modelWithin(scopes, client.scopes):
-		m.wantExactly(t, what, r, modelRefusal(codeInvalidScope))
+		m.wantExactly(t, what, r, modelRefusal(oauth.CodeInvalidScope))
 		return
 	case !token.refresh || client.id != s.client.id || m.expired(n, token) || !m.userIsSame(n, s):
 		m.wantExactly(t, what, r, modelInvalidGrant)
@@ -185,7 +186,7 @@ func (m *modelRun) introspectToken(t *rapid.T, n *modelNode, client modelClient,
 	r := m.post(t, n, "/token/introspect", client, url.Values{"token": {token.raw}})
 	switch {
 	case client.secret == "":
-		m.wantExactly(t, what, r, modelAnswer{status: http.StatusBadRequest, code: codeInvalidClient})
+		m.wantExactly(t, what, r, modelAnswer{status: http.StatusBadRequest, code: oauth.CodeInvalidClient})
 		return
 	case client.id != s.client.id && (token.refresh || !client.sees),
 		token.refresh && (m.expired(n, token) || !m.userIsSame(n, s)),

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // Two nodes on one storage do what a small model says, whatever is done to them: clients use
@@ -19,17 +22,17 @@ import (
 // RAPID_CHECKS and RAPID_STEPS in the environment have it look longer: 100 and 30 are the
 // defaults. What fails is shrunk, and kept below testdata/rapid to be tried first next time.
 func TestModelOfSessions(t *testing.T) {
-	clock := new(atomic.Int64)
-	before := now
-	t.Cleanup(func() { now = before })
-	now = func() time.Time { return time.Now().Add(time.Duration(clock.Load())) }
+	offset := new(atomic.Int64)
+	before := clock.Now
+	t.Cleanup(func() { clock.Now = before })
+	clock.Now = func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
 
 	for _, grace := range []time.Duration{0, 30 * time.Second} {
 		for _, faulty := range []bool{false, true} {
 			t.Run(fmt.Sprintf("grace %s, faults %t", grace, faulty), func(t *testing.T) {
 				rapid.Check(t, func(t *rapid.T) {
 					rapid.SyncTest(t, func(t *rapid.T) { // so that no limit takes real time
-						m := newModelRun(t, clock, grace, faulty)
+						m := newModelRun(t, offset, grace, faulty)
 						t.Repeat(map[string]func(*rapid.T){"step": m.step})
 						m.finish(t)
 					})
@@ -71,9 +74,9 @@ type modelLater struct {
 
 var modelRuns atomic.Int64
 
-func newModelRun(t *rapid.T, clock *atomic.Int64, grace time.Duration, faulty bool) *modelRun {
+func newModelRun(t *rapid.T, offset *atomic.Int64, grace time.Duration, faulty bool) *modelRun {
 	m := &modelRun{
-		clock:  clock,
+		clock:  offset,
 		name:   fmt.Sprint(modelRuns.Add(1)),
 		grace:  grace,
 		faulty: faulty,
@@ -85,7 +88,7 @@ func newModelRun(t *rapid.T, clock *atomic.Int64, grace time.Duration, faulty bo
 	modelDisks.Store(m.name, m.disk)
 	for i := range m.nodes {
 		m.nodes[i] = &modelNode{number: i, copy: fmt.Sprint(m.name, "-", i), grace: grace}
-		modelCopies.Store(m.nodes[i].copy, new(atomic.Pointer[userSet]))
+		modelCopies.Store(m.nodes[i].copy, new(atomic.Pointer[directory.UserSet]))
 		m.hand(t, i)
 	}
 	t.Cleanup(func() {

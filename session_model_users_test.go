@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
@@ -24,27 +26,31 @@ func init() {
 type modelUsers struct {
 	Copy string `json:"copy"`
 
-	version *atomic.Pointer[userSet]
+	version *atomic.Pointer[directory.UserSet]
 }
 
 func (modelUsers) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "grant.users.model_test", New: func() caddy.Module { return new(modelUsers) }}
 }
 
-func (s *modelUsers) Open(SourceOptions) error {
+func (s *modelUsers) Open(directory.SourceOptions) error {
 	version, ok := modelCopies.Load(s.Copy)
 	if !ok {
 		return errors.New("no such copy")
 	}
-	s.version = version.(*atomic.Pointer[userSet])
+	s.version = version.(*atomic.Pointer[directory.UserSet])
 	return nil
 }
 
-func (s *modelUsers) ByUsername(username string) *User { return s.version.Load().ByUsername(username) }
-func (s *modelUsers) BySubject(subject string) *User   { return s.version.Load().BySubject(subject) }
-func (s *modelUsers) All() iter.Seq[*User]             { return s.version.Load().All() }
-func (s *modelUsers) Hashes() *password.Mix            { return s.version.Load().Hashes() }
-func (s *modelUsers) String() string                   { return "users of the model test" }
+func (s *modelUsers) ByUsername(username string) *directory.User {
+	return s.version.Load().ByUsername(username)
+}
+func (s *modelUsers) BySubject(subject string) *directory.User {
+	return s.version.Load().BySubject(subject)
+}
+func (s *modelUsers) All() iter.Seq[*directory.User] { return s.version.Load().All() }
+func (s *modelUsers) Hashes() *password.Mix          { return s.version.Load().Hashes() }
+func (s *modelUsers) String() string                 { return "users of the model test" }
 
 var modelCopies sync.Map // name → *atomic.Pointer[userSet]
 
@@ -62,14 +68,14 @@ func modelPassword(i int) string { return fmt.Sprintf("password-%d", i) }
 
 // modelUserSet makes of the users what a source would have read. The hash is a weak one, to
 // be quick; it changes with the password and comes back with it.
-func modelUserSet(users []modelUser) (*userSet, error) {
-	set := newUserSet(SourceOptions{AllowWeakHashes: true})
+func modelUserSet(users []modelUser) (*directory.UserSet, error) {
+	set := directory.NewUserSet(directory.SourceOptions{AllowWeakHashes: true})
 	for _, u := range users {
 		if u.gone {
 			continue
 		}
 		sum := sha1.Sum([]byte(modelPassword(u.password)))
-		err := set.add(&User{
+		err := set.Add(&directory.User{
 			Username:     u.name,
 			ID:           u.id,
 			PasswordHash: "{SHA}" + base64.StdEncoding.EncodeToString(sum[:]),
@@ -108,13 +114,13 @@ var modelClients = []modelClient{
 }
 
 // config is the client's part of the config.
-func (c modelClient) config() Client {
-	client := Client{ID: c.id, Secret: c.secret, Public: c.secret == ""}
+func (c modelClient) config() directory.Client {
+	client := directory.Client{ID: c.id, Secret: c.secret, Public: c.secret == ""}
 	if !slices.Equal(c.scopes, modelScopes) {
 		client.Scopes = c.scopes
 	}
 	if !c.refreshes {
-		client.Grants = []string{grantTypePassword}
+		client.Grants = []string{oauth.GrantTypePassword}
 	}
 	if c.sees {
 		client.Introspect = []string{modelAudience}

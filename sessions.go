@@ -2,14 +2,16 @@ package caddygrant
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -52,7 +54,7 @@ func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
 	}
 	memory := pooled.(pooledMemory).Memory
 	return &serverSessions{
-		Store: session.NewStore(storage, prefix, memory, func() time.Time { return now() }).
+		Store: session.NewStore(storage, prefix, memory, func() time.Time { return clock.Now() }).
 			WithWitness(s.keys.store.SecretName()),
 		memory:   memory,
 		bounds:   s.throttle.bounds,
@@ -104,9 +106,9 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 	}
 }
 
-// revoked tells whether a session is, for a check of its token: by what is in memory, or by
+// SessionRevoked tells whether a session is revoked, for a check of its token: by what is in memory, or by
 // storage where that has not been read yet.
-func (x *serverSessions) revoked(ctx context.Context, id session.ID) (bool, error) {
+func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
 }
 
@@ -178,9 +180,9 @@ func (x *serverSessions) release() {
 // errStorage answers where storage failed: nothing is known then, and nothing granted.
 func errStorage(ctx context.Context, cause error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return errGone()
+		return oauth.Gone()
 	}
-	return errStorageUnavailable(cause)
+	return oauth.StorageUnavailable(cause, storageRemedy(cause))
 }
 
 // sleep waits, or returns false when ctx ends.
@@ -197,5 +199,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // jitter is a random part of d.
 func jitter(d time.Duration) time.Duration {
-	return time.Duration(binary.BigEndian.Uint64(randomBytes(8)) % uint64(d))
+	return time.Duration(rand.Int64N(int64(d)))
 }

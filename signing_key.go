@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/setting"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // SigningKey is a key that signs or once signed access tokens.
@@ -62,7 +64,7 @@ func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
 		out = append(out, key)
 	}
 	if len(static) > 0 {
-		if _, err := keyring.NewRing(typJWT, static...); err != nil {
+		if _, err := keyring.NewRing(token.TypeJWT, static...); err != nil {
 			return nil, fmt.Errorf("signing_key: %w", err)
 		}
 	}
@@ -80,15 +82,15 @@ func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {
 	}
 	switch {
 	case line.Secret != "":
-		secret, err := resolvedSecret(repl, "secret", line.Secret)
+		secret, err := setting.ResolveSecret(repl, "secret", line.Secret)
 		if err != nil {
 			return out, err
 		}
-		out.aroundSecret = aroundSecret(line.Secret, secret)
+		out.aroundSecret = setting.AroundSecret(line.Secret, secret)
 		out.key, err = keyring.NewHMACKey(algorithm, []byte(secret))
 		return out, err
 	case line.File != "":
-		path, err := resolved(repl, "file", line.File)
+		path, err := setting.Resolve(repl, "file", line.File)
 		if err != nil {
 			return out, err
 		}
@@ -112,7 +114,7 @@ func (line SigningKey) check() error {
 	if err := line.fits(algorithm); err != nil {
 		return err
 	}
-	if err := checkLiteralSecret("secret", line.Secret); err != nil {
+	if err := setting.CheckLiteralSecret("secret", line.Secret); err != nil {
 		return err
 	}
 	if line.Secret != "" && !strings.Contains(line.Secret, "{") {

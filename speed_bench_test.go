@@ -8,8 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
+	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
@@ -17,7 +21,7 @@ var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
 func BenchmarkParseForm(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := parseForm(speedForm); err != nil {
+		if _, err := wire.ParseForm(speedForm); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -25,14 +29,14 @@ func BenchmarkParseForm(b *testing.B) {
 
 func BenchmarkAuthenticateClient(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
-	params, err := parseForm(speedForm)
+	params, err := wire.ParseForm(speedForm)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1"}
-		if err := site.endpoint.server.authenticateClient(b.Context(), site.keys(), req); err != nil {
+		if err := site.endpoint.server.authenticator.authenticate(b.Context(), site.keys(), req); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -42,15 +46,15 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 func BenchmarkAuthenticateUser(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	site.login(b)
-	params, err := parseForm(speedForm)
+	params, err := wire.ParseForm(speedForm)
 	if err != nil {
 		b.Fatal(err)
 	}
-	client := site.endpoint.server.clients.byID("web")
+	client, _ := site.endpoint.server.clients.ByID(b.Context(), "web")
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
-		if _, err := site.endpoint.server.authenticateUser(b.Context(), site.keys(), req); err != nil {
+		if _, err := site.endpoint.server.credentials.CheckUser(b.Context(), site.keys().Decoy, "alice", "alice", req.sender(userSource(req))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -62,12 +66,14 @@ func BenchmarkIssue(b *testing.B) {
 		b.Run(algorithm, func(b *testing.B) {
 			site := newSpeedSite(b, algorithm)
 			server := site.endpoint.server
-			user, _ := server.users.byUsername("alice")
-			req := &tokenRequest{client: server.clients.byID("web")}
-			granted := &authorization{user: user, scopes: server.Scopes}
+			user, _ := server.users.ByUsername(b.Context(), "alice")
+			client, _ := server.clients.ByID(b.Context(), "web")
+			at := time.Now()
+			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := server.issue(b.Context(), site.keys(), req, granted); err != nil {
+				granted.Session = server.policy.NewSession(client, nil, granted.Scopes, at)
+				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -83,7 +89,7 @@ func BenchmarkOpenAccessToken(b *testing.B) {
 			token := site.login(b).AccessToken
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := site.endpoint.server.openAccessToken(site.keys(), token); err != nil {
+				if _, err := site.endpoint.server.tokens.Open(site.keys(), token); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -97,7 +103,7 @@ func BenchmarkCheckAccessToken(b *testing.B) {
 	token := site.login(b).AccessToken
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := site.endpoint.server.checkAccessToken(context.Background(), token); err != nil {
+		if _, err := site.endpoint.server.tokens.Check(context.Background(), token); err != nil {
 			b.Fatal(err)
 		}
 	}

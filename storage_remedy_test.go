@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"syscall"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 func TestAStorageThatCannotBeWrittenGetsARemedy(t *testing.T) {
@@ -25,7 +27,7 @@ func TestAStorageThatCannotBeWrittenGetsARemedy(t *testing.T) {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}
-	if e := errStorageUnavailable(denied); e.remedy == "" {
+	if e, ok := errors.AsType[*oauth.Error](errStorage(t.Context(), denied)); !ok || e.Remedy == "" {
 		t.Error("a refusal has no remedy")
 	}
 }

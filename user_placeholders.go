@@ -2,16 +2,18 @@ package caddygrant
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // setUserPlaceholders makes {http.auth.user.*} tell of the token's user. What another handler has set there is gone: it
 // was of another user, or of none.
-func (s *bearerState) setUserPlaceholders(r *http.Request, token *accessToken) {
+func (s *bearerState) setUserPlaceholders(r *http.Request, token *token.AccessToken) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.DeleteByPrefix(userPlaceholders)
 	}
@@ -45,12 +47,12 @@ func (s *bearerState) userPlaceholder(name string) any {
 	claim, ours := userClaims[name]
 	switch {
 	case ours:
-	case slices.Contains(reservedClaims, name):
+	case directory.IsReservedClaim(name):
 		return ""
 	default:
 		claim = name
 	}
-	value, _ := scalar(s.user.claim(claim))
+	value, _ := token.Scalar(s.user.Claim(claim))
 	return value
 }
 

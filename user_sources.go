@@ -8,7 +8,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
@@ -22,9 +24,9 @@ func init() {
 type InlineUsers struct {
 	// The users. Placeholders in usernames, ids, scopes and claims are replaced at start,
 	// never in hashes. Required.
-	Users []User `json:"users,omitempty"`
+	Users []directory.User `json:"users,omitempty"`
 
-	*userSet
+	*directory.UserSet
 }
 
 // CaddyModule returns the Caddy module information.
@@ -36,19 +38,19 @@ func (InlineUsers) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open checks the users.
-func (s *InlineUsers) Open(options SourceOptions) error {
+func (s *InlineUsers) Open(options directory.SourceOptions) error {
 	if len(s.Users) == 0 {
 		return errors.New("users in the config: there are none")
 	}
 	repl := caddy.NewReplacer()
-	s.userSet = newUserSet(options)
+	s.UserSet = directory.NewUserSet(options)
 	for i, user := range s.Users {
-		err := user.resolve(repl)
+		err := resolveUser(&user, repl)
 		if err == nil {
-			err = s.add(&user, i+1)
+			err = s.Add(&user, i+1)
 		}
 		if err != nil {
-			return fmt.Errorf("user %d %s: %w", i+1, shown(user.Username), err)
+			return fmt.Errorf("user %d %s: %w", i+1, directory.Shown(user.Username), err)
 		}
 	}
 	return nil
@@ -57,16 +59,16 @@ func (s *InlineUsers) Open(options SourceOptions) error {
 // String names the source.
 func (*InlineUsers) String() string { return "users in the config" }
 
-// resolve replaces placeholders in all but the hash.
-func (u *User) resolve(repl *caddy.Replacer) error {
+// resolveUser replaces placeholders in all but the hash.
+func resolveUser(u *directory.User, repl *caddy.Replacer) error {
 	var err error
-	if u.Username, err = resolved(repl, "username", u.Username); err != nil {
+	if u.Username, err = setting.Resolve(repl, "username", u.Username); err != nil {
 		return err
 	}
-	if u.ID, err = resolved(repl, "id", u.ID); err != nil {
+	if u.ID, err = setting.Resolve(repl, "id", u.ID); err != nil {
 		return err
 	}
-	if u.Scopes, err = resolvedList(repl, "scopes", u.Scopes); err != nil {
+	if u.Scopes, err = setting.ResolveList(repl, "scopes", u.Scopes); err != nil {
 		return err
 	}
 	claims := make(map[string]json.RawMessage, len(u.Claims))
@@ -105,11 +107,11 @@ func (HtpasswdUsers) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *HtpasswdUsers) Open(options SourceOptions) error {
-	return s.open(s.Path, "users", "htpasswd", options, func(data []byte) (*userSet, error) {
-		set := newUserSet(options)
+func (s *HtpasswdUsers) Open(options directory.SourceOptions) error {
+	return s.open(s.Path, "users", "htpasswd", options, func(data []byte) (*directory.UserSet, error) {
+		set := directory.NewUserSet(options)
 		err := userfile.Htpasswd(data, func(line int, name, hash string) error {
-			return set.add(&User{Username: name, PasswordHash: hash}, line)
+			return set.Add(&directory.User{Username: name, PasswordHash: hash}, line)
 		})
 		return set, err
 	})
@@ -134,34 +136,38 @@ func (JSONUsers) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open reads the file, or joins those that follow it already.
-func (s *JSONUsers) Open(options SourceOptions) error {
-	return s.open(s.Path, "users", "json", options, func(data []byte) (*userSet, error) {
-		set := newUserSet(options)
-		err := userfile.List(data, "users", func(u *User) string { return u.Username }, func(line int, u *User) error { return set.add(u, line) })
+func (s *JSONUsers) Open(options directory.SourceOptions) error {
+	return s.open(s.Path, "users", "json", options, func(data []byte) (*directory.UserSet, error) {
+		set := directory.NewUserSet(options)
+		err := userfile.List(data, "users", func(u *directory.User) string { return u.Username }, func(line int, u *directory.User) error { return set.Add(u, line) })
 		return set, err
 	})
 }
 
 // userFile looks users up in the version of a file that is in force.
-type userFile struct{ followedFile[*userSet] }
+type userFile struct {
+	followedFile[*directory.UserSet]
+}
 
 // ByUsername returns the user of that name, or nil.
-func (f *userFile) ByUsername(username string) *User { return f.current().ByUsername(username) }
+func (f *userFile) ByUsername(username string) *directory.User {
+	return f.current().ByUsername(username)
+}
 
 // BySubject returns the user with that subject, or nil.
-func (f *userFile) BySubject(subject string) *User { return f.current().BySubject(subject) }
+func (f *userFile) BySubject(subject string) *directory.User { return f.current().BySubject(subject) }
 
 // All goes through all users in the order of the file.
-func (f *userFile) All() iter.Seq[*User] { return f.current().All() }
+func (f *userFile) All() iter.Seq[*directory.User] { return f.current().All() }
 
 // Hashes counts the users by what checking their passwords costs.
 func (f *userFile) Hashes() *password.Mix { return f.current().Hashes() }
 
 // Interface guards
 var (
-	_ UserSource         = (*InlineUsers)(nil)
-	_ UserSource         = (*HtpasswdUsers)(nil)
-	_ UserSource         = (*JSONUsers)(nil)
-	_ caddy.CleanerUpper = (*HtpasswdUsers)(nil)
-	_ caddy.CleanerUpper = (*JSONUsers)(nil)
+	_ directory.UserSource = (*InlineUsers)(nil)
+	_ directory.UserSource = (*HtpasswdUsers)(nil)
+	_ directory.UserSource = (*JSONUsers)(nil)
+	_ caddy.CleanerUpper   = (*HtpasswdUsers)(nil)
+	_ caddy.CleanerUpper   = (*JSONUsers)(nil)
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	caddygrant "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
@@ -350,8 +351,8 @@ var configTypes = []reflect.Type{
 	reflect.TypeFor[caddygrant.Config](),
 	reflect.TypeFor[caddygrant.SigningKey](),
 	reflect.TypeFor[caddygrant.PasswordChecks](),
-	reflect.TypeFor[caddygrant.User](),
-	reflect.TypeFor[caddygrant.Client](),
+	reflect.TypeFor[directory.User](),
+	reflect.TypeFor[directory.Client](),
 	reflect.TypeFor[caddygrant.InlineUsers](),
 	reflect.TypeFor[caddygrant.HtpasswdUsers](),
 	reflect.TypeFor[caddygrant.JSONUsers](),

@@ -43,7 +43,7 @@ func TestReadmeErrorTable(t *testing.T) {
 // the constructors, which are in one file, and what they are called with.
 func possibleErrors(t *testing.T) map[string]string {
 	t.Helper()
-	constructing := repo.Declaring(t, "errInvalidClient")
+	constructing := repo.Declaring(t, "InvalidClient")
 	codes := constructing.Strings()
 	statuses := map[string]int{
 		"StatusBadRequest": http.StatusBadRequest, "StatusUnauthorized": http.StatusUnauthorized, "StatusForbidden": http.StatusForbidden, "StatusNotFound": http.StatusNotFound,
@@ -59,6 +59,13 @@ func possibleErrors(t *testing.T) map[string]string {
 	constructors := make(map[string]constructor)
 	var resolve func(name string) constructor
 	decls := constructing.Functions()
+	makesError := func(f *ast.FuncDecl) bool { // and is not a method
+		if f == nil || f.Recv != nil || f.Type.Results == nil || len(f.Type.Results.List) != 1 {
+			return false
+		}
+		result, ok := f.Type.Results.List[0].Type.(*ast.StarExpr)
+		return ok && constructing.Called(result.X) == "oauth.Error"
+	}
 	resolve = func(name string) constructor {
 		if c, done := constructors[name]; done {
 			return c
@@ -66,19 +73,19 @@ func possibleErrors(t *testing.T) map[string]string {
 		var c constructor
 		set := func(field string, value ast.Expr) {
 			switch field {
-			case "status":
+			case "Status":
 				selector, ok := value.(*ast.SelectorExpr)
 				if !ok || statuses[selector.Sel.Name] == 0 {
 					t.Fatalf("%s: a status that this test does not know", name)
 				}
 				c.status = statuses[selector.Sel.Name]
-			case "code":
+			case "Code":
 				c.code = codes[value.(*ast.Ident).Name]
-			case "reason":
+			case "Reason":
 				c.reason, _ = repo.Literal(value)
 			}
 		}
-		ast.Inspect(decls[name].Body, func(n ast.Node) bool {
+		ast.Inspect(decls[strings.TrimPrefix(name, "oauth.")].Body, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.KeyValueExpr:
 				set(n.Key.(*ast.Ident).Name, n.Value)
@@ -89,8 +96,8 @@ func possibleErrors(t *testing.T) map[string]string {
 					}
 				}
 			case *ast.CallExpr:
-				if called, ok := n.Fun.(*ast.Ident); ok && strings.HasPrefix(called.Name, "err") {
-					c = resolve(called.Name)
+				if called := constructing.Called(n.Fun); makesError(decls[strings.TrimPrefix(called, "oauth.")]) {
+					c = resolve(called)
 					if len(n.Args) > 0 {
 						c.reason, _ = repo.Literal(n.Args[0])
 					}
@@ -101,18 +108,18 @@ func possibleErrors(t *testing.T) map[string]string {
 		constructors[name] = c
 		return c
 	}
-	for name := range decls {
-		if strings.HasPrefix(name, "err") {
-			resolve(name)
+	for name, f := range decls {
+		if makesError(f) {
+			resolve("oauth." + name)
 		}
 	}
 
 	// Reasons that reach a constructor in a variable.
 	variables := map[string][]string{}
-	ast.Inspect(repo.Function(t, "checkClientSecret"), func(n ast.Node) bool {
-		if result, ok := n.(*ast.ReturnStmt); ok {
-			if reason, ok := repo.Literal(result.Results[0]); ok && reason != "" {
-				variables["errInvalidClient"] = append(variables["errInvalidClient"], reason)
+	ast.Inspect(repo.Function(t, "CheckClient"), func(n ast.Node) bool {
+		if set, ok := n.(*ast.AssignStmt); ok && len(set.Rhs) == 1 {
+			if reason, ok := repo.Literal(set.Rhs[0]); ok {
+				variables["oauth.InvalidClient"] = append(variables["oauth.InvalidClient"], reason)
 			}
 		}
 		return true
@@ -125,7 +132,7 @@ func possibleErrors(t *testing.T) map[string]string {
 		ast.Inspect(parameters, func(n ast.Node) bool {
 			if lit, ok := n.(*ast.BasicLit); ok {
 				name, _ := repo.Literal(lit)
-				variables["errMissingParameter"] = append(variables["errMissingParameter"], name)
+				variables["oauth.MissingParameter"] = append(variables["oauth.MissingParameter"], name)
 			}
 			return true
 		})
@@ -134,7 +141,7 @@ func possibleErrors(t *testing.T) map[string]string {
 	possible := make(map[string]string)
 	add := func(name, reason string) {
 		c := constructors[name]
-		if name == "errMissingParameter" {
+		if name == "oauth.MissingParameter" {
 			reason = "missing_" + reason
 		}
 		if c.status == 0 || c.code == "" || reason == "" {
@@ -156,7 +163,7 @@ func possibleErrors(t *testing.T) map[string]string {
 				if !ok {
 					return true
 				}
-				called := repo.Called(call)
+				called := source.Called(call.Fun)
 				c, ok := constructors[called]
 				if !ok {
 					return true

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+	"github.com/caddygrant/caddy-grant/internal/credential"
 )
 
 // The README names the module's metrics, all and no other.
@@ -72,11 +73,10 @@ func TestReadmeThrottleNames(t *testing.T) {
 			t.Errorf("the README does not say what the limit %s is", value)
 		}
 	}
-	for _, prefix := range []string{"check", "endpoint", "outcome"} {
-		for _, value := range repo.Constants(t, repo.MetricLabels, prefix) {
-			if !strings.Contains(section(t, "## Metrics"), "`"+value+"`") {
-				t.Errorf("the README's metrics lack the value %s", value)
-			}
+	values := slices.Concat(credential.Results, repo.Constants(t, repo.MetricLabels, "endpoint"), repo.Constants(t, repo.MetricLabels, "outcome"))
+	for _, value := range values {
+		if !strings.Contains(section(t, "## Metrics"), "`"+value+"`") {
+			t.Errorf("the README's metrics lack the value %s", value)
 		}
 	}
 }

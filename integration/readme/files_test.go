@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	caddygrant "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -23,8 +24,8 @@ func readmeJSON(t *testing.T, blocks map[string]block) {
 	wantAllKeys(t, blocks["bearer-config"], reflect.TypeFor[caddygrant.BearerAuth](), reflect.TypeFor[caddygrant.CopyClaim]())
 	wantAllKeys(t, blocks["config"], []reflect.Type{
 		reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.SigningKey](), reflect.TypeFor[caddygrant.PasswordChecks](), reflect.TypeFor[caddygrant.Throttle](),
-		reflect.TypeFor[caddygrant.InlineUsers](), reflect.TypeFor[caddygrant.HtpasswdUsers](), reflect.TypeFor[caddygrant.JSONUsers](), reflect.TypeFor[caddygrant.User](),
-		reflect.TypeFor[caddygrant.InlineClients](), reflect.TypeFor[caddygrant.HtpasswdClients](), reflect.TypeFor[caddygrant.JSONClients](), reflect.TypeFor[caddygrant.Client](),
+		reflect.TypeFor[caddygrant.InlineUsers](), reflect.TypeFor[caddygrant.HtpasswdUsers](), reflect.TypeFor[caddygrant.JSONUsers](), reflect.TypeFor[directory.User](),
+		reflect.TypeFor[caddygrant.InlineClients](), reflect.TypeFor[caddygrant.HtpasswdClients](), reflect.TypeFor[caddygrant.JSONClients](), reflect.TypeFor[directory.Client](),
 	}...)
 
 	// It works, with the README's files.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	caddygrant "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
@@ -58,8 +59,8 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 		"token_endpoint":  {reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.Config]()},
 		"password_checks": {reflect.TypeFor[caddygrant.PasswordChecks]()},
 		"throttle":        {reflect.TypeFor[caddygrant.Throttle]()},
-		"user":            {reflect.TypeFor[caddygrant.User]()},
-		"client":          {reflect.TypeFor[caddygrant.Client]()},
+		"user":            {reflect.TypeFor[directory.User]()},
+		"client":          {reflect.TypeFor[directory.Client]()},
 		"bearer_auth":     {reflect.TypeFor[caddygrant.BearerAuth]()},
 	}
 	docs, oneValue := godocDefaults(t), regexp.MustCompile("^`[^`]+`$")

@@ -71,19 +71,19 @@ func possibleRefusals(t *testing.T) map[string]string {
 	t.Helper()
 	const badToken = "401 invalid_token"
 	answers := map[string]string{
-		"errNoCredentials": "401 none", "errBearerRequest": "400 invalid_request", "errInvalidToken": badToken, "tokenError": badToken,
-		"errBearerUnavailable": "503 none", "uncheckedError": "503 none",
+		"caddygrant.errNoCredentials": "401 none", "caddygrant.errBearerRequest": "400 invalid_request", "caddygrant.errInvalidToken": badToken,
+		"caddygrant.errBearerUnavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
 	}
 	ofOneClaim := regexp.MustCompile(`^(?:<claim>|\w+)( is (?:missing or )?malformed)$`)
 	possible := make(map[string]string)
 	add := func(reason, answer string) {
 		possible[ofOneClaim.ReplaceAllString(reason, "<claim>$1")] = answer
 	}
-	collect := func(file, function string, decl ast.Node) {
+	collect := func(source repo.Source, function string, decl ast.Node) {
 		ast.Inspect(decl, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.CallExpr:
-				called := repo.Called(n)
+				called := source.Called(n.Fun)
 				if answers[called] == "" {
 					return true
 				}
@@ -93,8 +93,22 @@ func possibleRefusals(t *testing.T) map[string]string {
 					reason, _ := repo.Literal(sum.Y)
 					add("<claim>"+reason, answers[called])
 				} else if text, ok := n.Args[0].(*ast.CallExpr); !ok || len(text.Args) != 0 { // err.Error() repeats what is found elsewhere
-					t.Errorf("%s: %s calls %s with a reason that this test cannot find", file, function, called)
+					t.Errorf("%s: %s calls %s with a reason that this test cannot find", source.Path, function, called)
 				}
+			case *ast.CompositeLit:
+				made := source.Called(n.Type)
+				if answers[made] == "" {
+					return true
+				}
+				first := n.Elts[0]
+				if named, ok := first.(*ast.KeyValueExpr); ok {
+					first = named.Value
+				}
+				reason, ok := repo.Literal(first)
+				if !ok {
+					t.Errorf("%s: %s makes a %s with a reason that this test cannot find", source.Path, function, made)
+				}
+				add(reason, answers[made])
 			case *ast.KeyValueExpr:
 				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "reason" && function == "errInsufficientScope" {
 					reason, _ := repo.Literal(n.Value)
@@ -106,8 +120,8 @@ func possibleRefusals(t *testing.T) map[string]string {
 	}
 	for _, source := range repo.Sources(t) {
 		for name, decl := range source.Functions() {
-			if name != "openRefreshToken" { // no business of bearer_auth
-				collect(source.Path, name, decl)
+			if name != "OpenRefreshToken" { // no business of bearer_auth
+				collect(source, name, decl)
 			}
 		}
 	}

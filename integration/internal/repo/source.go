@@ -227,15 +227,15 @@ func Constants(t *testing.T, dir, prefix string) []string {
 	return values
 }
 
-// Called is the name of the function that a call names, of this or another package, and ""
-// for a method or a function value.
-func Called(call *ast.CallExpr) string {
-	switch f := call.Fun.(type) {
+// Called is the function or type that an expression in the file names, with the name of its
+// package, as in "oauth.InvalidGrant", and "" if the expression is not a name.
+func (s Source) Called(expr ast.Expr) string {
+	switch f := expr.(type) {
 	case *ast.Ident:
-		return f.Name
+		return s.AST.Name.Name + "." + f.Name
 	case *ast.SelectorExpr:
-		if _, ok := f.X.(*ast.Ident); ok {
-			return f.Sel.Name
+		if of, ok := f.X.(*ast.Ident); ok {
+			return of.Name + "." + f.Sel.Name
 		}
 	}
 	return ""

@@ -1,0 +1,168 @@
+package directory
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/mac"
+
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// Client is a registered client (RFC 6749 §2): an app that may ask for tokens. It is
+// confidential, so it must authenticate, unless it is public. It is immutable once a
+// source has it.
+type Client struct {
+	// The client id, 1 to 255 printable ASCII characters.
+	ID string `json:"id"`
+
+	// The client secret in plaintext, for clients in the config only. Placeholders are
+	// replaced at start; use `{env.*}` or `{file.*}`, which keep it out of the config. What
+	// looks like one without its braces, or like the path of a file, is refused.
+	// Default: none, then secret_hash or public is needed.
+	Secret string `json:"secret,omitempty"`
+
+	// The hash of the client secret, of a kind that users may have. It is computed at a
+	// token request unless it was a few minutes ago, so a plaintext secret or a cheap hash
+	// of a long random secret is the better choice. Default: none, then secret or public is
+	// needed.
+	SecretHash string `json:"secret_hash,omitempty"`
+
+	// Whether the client is public (RFC 6749 §2.1): it has no secret, and anybody may
+	// pose as it. Default: `false`.
+	Public bool `json:"public,omitempty"`
+
+	// The scopes that the client may ask for. An empty list means none. Default: those
+	// of the server.
+	Scopes []string `json:"scopes,omitzero"`
+
+	// The scopes of a request that names none. Default: all that the client may ask for.
+	DefaultScopes []string `json:"default_scopes,omitzero"`
+
+	// The grant types that the client may use, as far as the server offers them. An empty
+	// list means none. Default: all that the server offers.
+	Grants []string `json:"grants,omitzero"`
+
+	// The audiences of the client's access tokens (`aud`). Default: those of the server.
+	Audience []string `json:"audience,omitempty"`
+
+	// How long the client's access tokens are valid. Default: as the server says.
+	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
+
+	// How long the client's refresh tokens are valid if they are not used. Default: as the
+	// server says.
+	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
+
+	// The audiences whose access tokens the client may introspect besides its own (RFC
+	// 7662). Default: none.
+	Introspect []string `json:"introspect,omitempty"`
+
+	// The header in which the client, a trusted back end, sends its user's address with a
+	// login, such as `X-End-User-IP`. Failed logins are then counted for that address
+	// instead of for all users of the client together. Only what an authenticated client
+	// sends is believed, and an address that cannot be read counts as none. Default: none.
+	EndUserIP string `json:"end_user_ip,omitempty"`
+
+	hash password.Hash // of a confidential client
+}
+
+// CheckHash is what a secret is compared with. A public client has none.
+func (c *Client) CheckHash() password.Hash { return c.hash }
+
+// MayUse tells whether the client may use a grant type.
+func (c *Client) MayUse(grantType string) bool {
+	return c.Grants == nil || slices.Contains(c.Grants, grantType)
+}
+
+func (c *Client) Validate(options SourceOptions) error {
+	if err := validateEntryName("client id", c.ID); err != nil {
+		return err
+	}
+	// VSCHAR of RFC 6749 appendix A.1
+	if strings.ContainsFunc(c.ID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
+		return errors.New("client id: it must be printable ASCII")
+	}
+	secrets := 0
+	for _, given := range []bool{c.Secret != "", c.SecretHash != "", c.Public} {
+		if given {
+			secrets++
+		}
+	}
+	switch {
+	case secrets == 0:
+		return errors.New("it has no secret: add a block with \"secret {file./path/to/secret}\", or with \"public\" if it can keep none")
+	case secrets > 1:
+		return errors.New("secret, secret_hash and public exclude each other: keep one of them")
+	case len(c.Secret) > password.MaxLength:
+		return fmt.Errorf("secret: %d bytes, at most %d are possible", len(c.Secret), password.MaxLength)
+	case strings.IndexByte(c.Secret, 0) >= 0:
+		return errors.New("secret: it holds a NUL character, which no client can send; if its file is UTF-16, save it as UTF-8")
+	}
+	if err := options.validateGrantTypes(c.Grants); err != nil {
+		return err
+	}
+	if c.AccessTokenTTL != 0 {
+		if err := oauth.ValidateLifetime("access_token_ttl", time.Duration(c.AccessTokenTTL)); err != nil {
+			return err
+		}
+	}
+	if c.RefreshTokenTTL != 0 {
+		if err := oauth.ValidateLifetime("refresh_token_ttl", time.Duration(c.RefreshTokenTTL)); err != nil {
+			return err
+		}
+	}
+	for _, audience := range c.Audience {
+		if err := validateName("audience", audience); err != nil {
+			return err
+		}
+	}
+	if c.Public && c.Introspect != nil {
+		return errors.New("introspect: a public client may not ask about tokens, since anybody can pose as it: give it a secret, or take introspect out")
+	}
+	if c.Public && c.EndUserIP != "" {
+		return errors.New("end_user_ip: a public client cannot vouch for an address, since anybody may pose as it: give it a secret, or take end_user_ip out")
+	}
+	if c.EndUserIP != "" && !httpguts.ValidHeaderFieldName(c.EndUserIP) {
+		return fmt.Errorf("end_user_ip: %q is not the name of a header", c.EndUserIP)
+	}
+	for _, audience := range c.Introspect {
+		if err := validateName("introspect", audience); err != nil {
+			return err
+		}
+	}
+	if err := oauth.ValidateScopes("scopes", c.Scopes); err != nil {
+		return err
+	}
+	if err := oauth.ValidateScopes("default_scopes", c.DefaultScopes); err != nil {
+		return err
+	}
+	if c.Scopes != nil {
+		for _, scope := range c.DefaultScopes {
+			if !slices.Contains(c.Scopes, scope) {
+				return fmt.Errorf("default_scopes: %q is not among the client's scopes", scope)
+			}
+		}
+	}
+	return nil
+}
+
+// secretDigestKey is the key under which plaintext client secrets are compared. It is new
+// in every process, so the digests in its memory are of no use elsewhere.
+var secretDigestKey = mac.NewKey(sha256.New, newKey())
+
+// newKey never fails: crypto/rand ends the process instead.
+func newKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	return key
+}

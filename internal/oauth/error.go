@@ -1,0 +1,305 @@
+// Package oauth has the words of OAuth 2.0 (RFC 6749, RFC 6750): the errors with what
+// the log says of them, the names of grant types, and the syntax of scopes. It knows no
+// HTTP writer, no users and no configuration.
+package oauth
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Error is an answer other than success: what the client is told and, apart from
+// it, what the log says. Descriptions are constants, so nothing a client sent comes back
+// and the characters are those of RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E.
+type Error struct {
+	Status      int
+	Code        string
+	Description string
+
+	Reason       string        // for the log: one of a closed set
+	Cause        error         // for the log: a fault of the server
+	Ours         bool          // for the log: not caused by the client
+	Alarm        bool          // for the log: somebody may have stolen something
+	Limit        string        // for the log: which limit refused the request
+	Seldom       bool          // for the log: one of many, of which a line a minute is enough
+	ScopeAllowed []string      // for the log: what might have been asked for
+	Remedy       string        // for the log: what the operator can do
+	Allow        string        // Allow header of a 405
+	Codings      string        // Accept-Encoding header of a 415
+	Challenge    bool          // whether to send WWW-Authenticate
+	RetryAfter   time.Duration // Retry-After header of a 429 or 503
+}
+
+// Error describes the refusal without anything that the client sent.
+func (e *Error) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("%s: %s: %v", e.Code, e.Reason, e.Cause)
+	}
+	return e.Code + ": " + e.Reason
+}
+
+// OrNil is the error, or nil if there is none.
+func (e *Error) OrNil() error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
+// Unwrap gives the server's fault, if it was one.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Error codes of RFC 6749 §5.2. The last two are of §4.1.2.1, for the statuses that a
+// token endpoint needs as well.
+const (
+	CodeInvalidRequest         = "invalid_request"
+	CodeInvalidClient          = "invalid_client"
+	CodeInvalidGrant           = "invalid_grant"
+	CodeInvalidScope           = "invalid_scope"
+	CodeUnauthorizedClient     = "unauthorized_client"
+	CodeUnsupportedGrantType   = "unsupported_grant_type"
+	CodeServerError            = "server_error"
+	CodeTemporarilyUnavailable = "temporarily_unavailable"
+)
+
+// Error codes of RFC 6750 §3.1.
+const (
+	CodeInvalidToken      = "invalid_token"
+	CodeInsufficientScope = "insufficient_scope"
+)
+
+func InvalidRequest(reason, description string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidRequest, Description: description, Reason: reason}
+}
+
+func NotSecure() *Error {
+	e := InvalidRequest("not_secure", "this endpoint needs HTTPS")
+	e.Remedy = "serve the site by HTTPS; behind a proxy that ends TLS, name it in the global option trusted_proxies (with trusted_proxies_strict) and have it send X-Forwarded-Proto; or allow_http, if the network between is safe"
+	return e
+}
+
+// MethodNotAllowed tells of credentials in the query too, if they are there.
+func MethodNotAllowed(methods []string, leaked bool) *Error {
+	e := InvalidRequest("method", "this endpoint needs the method "+strings.Join(methods, " or "))
+	e.Status, e.Allow = http.StatusMethodNotAllowed, strings.Join(methods, ", ")
+	if leaked {
+		e.Description += ", and " + notInQuery
+		e.Remedy = changeLeaked
+	}
+	return e
+}
+
+func CredentialsInQuery() *Error {
+	e := InvalidRequest("credentials_in_query", notInQuery)
+	e.Remedy = changeLeaked
+	return e
+}
+
+const (
+	notInQuery   = "credentials belong in the body, not in the query: logs and browsers keep queries"
+	changeLeaked = "change the password, secret or token that was in the URL: logs have it now"
+)
+
+// CrossSite is for what a page of another site sends without asking by CORS: it could
+// use up the tries of whoever looks at the page.
+func CrossSite() *Error {
+	e := InvalidRequest("cross_site", "a page of another site must send this with CORS")
+	e.Status = http.StatusForbidden
+	e.Remedy = "a form, link or no-cors request of another site's page sent it, and nothing was counted; if the page is yours, have its script use fetch() with CORS, and allow its origin"
+	return e
+}
+
+func NoEndpoint() *Error {
+	e := InvalidRequest("no_such_endpoint", "there is no endpoint at this path")
+	e.Status = http.StatusNotFound
+	return e
+}
+
+func BodyTooLarge() *Error {
+	e := InvalidRequest("body_too_large", "the body is larger than 64 KiB")
+	e.Status = http.StatusRequestEntityTooLarge
+	return e
+}
+
+// ContentEncoding is for a body in a coding that would have to be undone first.
+func ContentEncoding() *Error {
+	e := InvalidRequest("content_encoding", "the body must not be compressed or encoded otherwise: send it without Content-Encoding")
+	e.Status, e.Codings = http.StatusUnsupportedMediaType, "identity"
+	return e
+}
+
+func TooManyParameters() *Error {
+	return InvalidRequest("too_many_parameters", "there are more than 100 parameters")
+}
+
+// TooEarly refuses what comes before the end of the TLS handshake, for it may be sent
+// again by an attacker who has recorded it (RFC 8470 §5.2).
+func TooEarly() *Error {
+	return &Error{
+		Status: http.StatusTooEarly, Code: CodeTemporarilyUnavailable, Reason: "too_early",
+		Description: "this must not be sent in TLS early data: send it again after the handshake",
+	}
+}
+
+func MissingParameter(name string) *Error {
+	return InvalidRequest("missing_"+name, "the parameter "+name+" is missing")
+}
+
+func UnsupportedGrantType() *Error {
+	return &Error{
+		Status: http.StatusBadRequest, Code: CodeUnsupportedGrantType, Reason: "grant_type",
+		Description: "this server does not offer this grant_type",
+	}
+}
+
+// InvalidClient is one answer for every way in which a client fails to authenticate. It
+// becomes a challenge where the client waits for one.
+func InvalidClient(reason string) *Error {
+	return &Error{
+		Status: http.StatusBadRequest, Code: CodeInvalidClient, Reason: reason,
+		Description: "client authentication failed",
+	}
+}
+
+// NoClient says what to send, since there is no client yet of which that tells anything.
+func NoClient() *Error {
+	e := InvalidClient("no_client")
+	e.Description = "no client is named: send its id and secret as client_id and client_secret in the body or in a Basic Authorization header, or the client_id alone if it is a public client"
+	return e
+}
+
+// Challenged is the answer that asks for Basic credentials (RFC 6749 §5.2).
+func (e *Error) Challenged() *Error {
+	e.Status, e.Challenge = http.StatusUnauthorized, true
+	return e
+}
+
+// OfBasic reminds of an encoding that many programs leave out, where it makes a difference.
+func (e *Error) OfBasic(escaped bool) *Error {
+	if escaped {
+		e.Remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
+	}
+	return e
+}
+
+func UnauthorizedClient() *Error {
+	return &Error{
+		Status: http.StatusBadRequest, Code: CodeUnauthorizedClient, Reason: "grant_not_allowed",
+		Description: "this client may not use this grant_type",
+	}
+}
+
+func InvalidScope(reason, description string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidScope, Reason: reason, Description: description}
+}
+
+// Of says what might have been asked for. What was asked for is not logged: somebody may
+// have put a password there.
+func (e *Error) Of(allowed []string) *Error {
+	e.ScopeAllowed = allowed
+	if allowed == nil {
+		e.ScopeAllowed = []string{}
+	}
+	return e
+}
+
+// InvalidGrant is one answer for unknown users, wrong passwords and disabled users.
+func InvalidGrant(reason string) *Error {
+	return &Error{
+		Status: http.StatusBadRequest, Code: CodeInvalidGrant, Reason: reason,
+		Description: "the username or password is wrong",
+	}
+}
+
+// InvalidRefreshToken is one answer for every way in which a refresh token is no good.
+func InvalidRefreshToken(reason string) *Error {
+	e := InvalidGrant(reason)
+	e.Description = "the refresh token is not valid, or not any more: log in again"
+	return e
+}
+
+// TokenOfAnotherClient refuses to revoke what a client was not given (RFC 7009 §2.1).
+func TokenOfAnotherClient() *Error {
+	e := InvalidGrant("token_of_another_client")
+	e.Description = "the token was not issued to this client"
+	return e
+}
+
+// TokenOfAnotherServer refuses what that server can revoke, and this one cannot.
+func TokenOfAnotherServer() *Error {
+	e := InvalidGrant("token_of_another_server")
+	e.Description = "the token was not issued by this server"
+	return e
+}
+
+func Busy() *Error {
+	return &Error{
+		Status: http.StatusServiceUnavailable, Code: CodeTemporarilyUnavailable, Reason: "password_checks_busy",
+		Description: "too many requests are waiting, try again later", RetryAfter: time.Second,
+		Remedy: "password_checks raises the bounds; a cheaper hash raises the rate",
+	}
+}
+
+// Throttled is for too many failures before, of whoever asks: no password was looked at.
+func Throttled(limit string, retryAfter time.Duration) *Error {
+	return &Error{
+		Status: http.StatusTooManyRequests, Code: CodeTemporarilyUnavailable, Reason: "throttled", Limit: limit,
+		Description: "too many failed attempts, try again later", RetryAfter: retryAfter,
+	}
+}
+
+func TooManyRevocations(limit string, retryAfter time.Duration) *Error {
+	return &Error{
+		Status: http.StatusTooManyRequests, Code: CodeTemporarilyUnavailable, Reason: "too_many_revocations", Limit: limit,
+		Description: "too many revocations, try again later", RetryAfter: retryAfter, Seldom: true,
+	}
+}
+
+// TooManySessions is for the first refresh of a session. The refresh token is not spent.
+func TooManySessions(limit string, retryAfter time.Duration) *Error {
+	return &Error{
+		Status: http.StatusTooManyRequests, Code: CodeTemporarilyUnavailable, Reason: "too_many_sessions", Limit: limit,
+		Description: "too many new sessions, try again later", RetryAfter: retryAfter, Seldom: true,
+		Remedy: "a client that logs in for every refresh should keep its session; where many people share one account, give each their own",
+	}
+}
+
+// Gone is for a client that hung up while it waited: nobody reads the answer.
+func Gone() *Error {
+	e := Busy()
+	e.Reason, e.Remedy = "client_gone", ""
+	return e
+}
+
+func NoKeys() *Error {
+	return &Error{
+		Status: http.StatusServiceUnavailable, Code: CodeTemporarilyUnavailable, Reason: "no_signing_key",
+		Description: "the server is not ready, try again later", RetryAfter: 5 * time.Second, Ours: true,
+	}
+}
+
+// StorageUnavailable is for a storage that failed. remedy is what the operator can do.
+func StorageUnavailable(cause error, remedy string) *Error {
+	return &Error{
+		Status: http.StatusServiceUnavailable, Code: CodeTemporarilyUnavailable, Reason: "storage_unavailable", Cause: cause, Ours: true,
+		Remedy:      remedy,
+		Description: "the server cannot answer now, try again later", RetryAfter: 2 * time.Second,
+	}
+}
+
+// SourceUnavailable is for a source of users or clients that cannot tell.
+func SourceUnavailable(cause error) *Error {
+	return &Error{
+		Status: http.StatusServiceUnavailable, Code: CodeTemporarilyUnavailable, Reason: "source_unavailable", Cause: cause, Ours: true,
+		Description: "the server cannot answer now, try again later", RetryAfter: 2 * time.Second,
+	}
+}
+
+func ServerError(cause error) *Error {
+	return &Error{
+		Status: http.StatusInternalServerError, Code: CodeServerError, Reason: "server_error", Cause: cause, Ours: true,
+		Description: "the server could not answer the request",
+	}
+}

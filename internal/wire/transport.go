@@ -1,0 +1,51 @@
+package wire
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// IsSecure tells whether credentials may travel this way (RFC 6749 §3.2, §10.3): by TLS
+// on this connection, over loopback or a unix socket, or by HTTPS to a trusted proxy. It
+// goes by the TCP peer, since the client writes Host and X-Forwarded-For itself.
+func IsSecure(r *http.Request, trustedProxy bool) bool {
+	if r.TLS != nil {
+		return true
+	}
+	said, https := forwardedProto(r)
+	if isLocalPeer(r) {
+		return !said || https
+	}
+	return trustedProxy && said && https
+}
+
+// IsEarly tells whether a request comes in TLS early data, of this connection or of that to
+// a proxy before (RFC 8470 §5.1, where every value means what 1 means).
+func IsEarly(r *http.Request) bool {
+	return r.TLS != nil && !r.TLS.HandshakeComplete || len(r.Header["Early-Data"]) > 0
+}
+
+// forwardedProto tells whether the request has an X-Forwarded-Proto, and whether every
+// value of it is https: one hop in the clear is enough to lose a password.
+func forwardedProto(r *http.Request) (said, https bool) {
+	https = true
+	for _, header := range r.Header["X-Forwarded-Proto"] {
+		for proto := range strings.SplitSeq(header, ",") {
+			said = true
+			if !strings.EqualFold(strings.TrimSpace(proto), "https") {
+				https = false
+			}
+		}
+	}
+	return said, said && https
+}
+
+func isLocalPeer(r *http.Request) bool {
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && strings.HasPrefix(addr.Network(), "unix") {
+		return true
+	}
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && peer.Addr().Unmap().IsLoopback()
+}

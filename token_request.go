@@ -1,0 +1,85 @@
+package caddygrant
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/credential"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/wire"
+)
+
+// tokenRequest is a request to an endpoint, parsed once. Grants see this and never the
+// *http.Request. What is found out about it on the way is kept here for the log.
+type tokenRequest struct {
+	received time.Time
+	address  string      // of the client, as Caddy sees it; may be empty
+	header   http.Header // of which Authorization is read, and what end_user_ip names
+	endpoint string      // its name, for metrics and the log
+	outcome  string      // for metrics: success, or the error code
+	bodyRead bool        // to its end
+	page     wire.Page   // of another site, that sent it
+	repeated bool        // its password or secret was wrong a moment ago
+
+	byHeader      bool // the client is named in the Authorization header
+	unnamed       bool // no client is named
+	bearerIgnored bool // there is an Authorization header that does not name the client
+
+	params url.Values // one value each, resource aside; absent and empty are the same
+
+	endUserIP  netip.Addr        // the address of a public client, or what an authenticated one names; not valid if none
+	client     *directory.Client // as soon as a client of that id is known; grants see it authenticated
+	scopes     []string          // asked for and allowed for the client; nil if the request names none
+	user       *directory.User   // as soon as a user of that name is known, before the password is checked
+	formerUser string            // the subject of a refresh token whose user is gone or changed
+	sessionID  string            // as soon as a token of that session is there and verified
+	unknown    string            // for the log: why there is no session to revoke; one of a closed set
+}
+
+// grantType is empty where it is missing, and at endpoints that need none.
+func (req *tokenRequest) grantType() string { return req.params.Get("grant_type") }
+
+// addressOf is an address as a source; one that cannot be read is unknown.
+func addressOf(address string) throttle.Source {
+	ip, _ := netip.ParseAddr(address)
+	return throttle.Address(ip)
+}
+
+// plainAddr is an address without a zone, not mapped to IPv6, and not valid if it is none.
+func plainAddr(s string) netip.Addr {
+	ip, _ := netip.ParseAddr(s)
+	return ip.Unmap().WithZone("")
+}
+
+// awaitsChallenge tells whether a client that fails to authenticate gets a challenge: one
+// that used the Authorization header, and a program that names none and waits to be asked
+// for it. For a page's script the browser would ask its user, who has no secret of a client.
+func (req *tokenRequest) awaitsChallenge() bool {
+	mode := req.header["Sec-Fetch-Mode"]
+	return (req.byHeader || req.unnamed) && (len(mode) == 0 || mode[0] == "navigate")
+}
+
+// source is that of an attempt on a password or secret, apart for pages of other sites.
+func (req *tokenRequest) source(s throttle.Source) throttle.Source {
+	if req.page == wire.SameSite {
+		return s
+	}
+	return s.CrossSite()
+}
+
+// sender is who presents a password or secret, of which failures are counted for a source.
+func (req *tokenRequest) sender(s throttle.Source) credential.Sender {
+	return credential.Sender{Source: req.source(s), Address: req.address, User: req.endUserIP}
+}
+
+// bearsSecret tells whether a request authenticates by more than a client_id. A public
+// client, which does not, may log out by a beacon when its page is closed.
+func (req *tokenRequest) bearsSecret() bool {
+	return req.params.Get("client_secret") != "" ||
+		slices.ContainsFunc(req.header["Authorization"], func(v string) bool { return strings.TrimSpace(v) != "" })
+}
