@@ -91,12 +91,6 @@ func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRe
 	return nil
 }
 
-// usePublicClient takes a public client, which is who it says (RFC 6749 §2.1).
-func (req *tokenRequest) usePublicClient(client *directory.Client) {
-	req.client = client
-	req.endUserIP = plainAddr(req.address) // it is its user's
-}
-
 // endUserIP is the address that a client names as its user's, if it may and does.
 func endUserIP(c *directory.Client, header http.Header) netip.Addr {
 	values := header.Values(c.EndUserIP)

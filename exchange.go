@@ -44,8 +44,8 @@ func (x *exchange) parse() error {
 	return err
 }
 
-// authenticate is how every request of a client begins, at whatever endpoint: its form is
-// read, and its client is who it says.
+// authenticate finds out which client sends the request, at whatever endpoint, and returns
+// the keys of the server.
 func (x *exchange) authenticate() (*token.KeySet, error) {
 	keys := x.server.keys.current(x.r.Context())
 	if keys == nil {

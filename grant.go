@@ -9,7 +9,7 @@ import (
 )
 
 // grant is one way to get tokens. The token endpoint does what all grants have in common
-// before and after it, so that none can forget it: see exchange.issueTokens.
+// before and after it, so that none can forget it: see issueTokens.
 type grant interface {
 	// parameters names the parameters that a request must have besides those of the client.
 	parameters() []string

@@ -49,5 +49,10 @@ func (h *Handler) answer(x *exchange) error {
 	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
 		return x.refuse(oauth.CrossSite())
 	}
+	if route.takesCredentials() {
+		if err := x.parse(); err != nil {
+			return x.refuse(err)
+		}
+	}
 	return route.serve(x)
 }

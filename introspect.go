@@ -34,10 +34,7 @@ func inactiveUnless(err error) (introspection, error) {
 
 // serveIntrospect answers an introspection request (RFC 7662 §2.1).
 func serveIntrospect(x *exchange) error {
-	if err := x.parse(); err != nil {
-		return x.refuse(err)
-	}
-	response, err := x.introspect()
+	response, err := introspect(x)
 	if err != nil {
 		return x.refuse(err)
 	}
@@ -46,7 +43,7 @@ func serveIntrospect(x *exchange) error {
 
 // introspect says what a token is worth now, by what storage has and not by this node's
 // view of revocations.
-func (x *exchange) introspect() (introspection, error) {
+func introspect(x *exchange) (introspection, error) {
 	keys, err := x.authenticate()
 	if err != nil {
 		return nil, err
@@ -59,14 +56,14 @@ func (x *exchange) introspect() (introspection, error) {
 		return nil, oauth.MissingParameter("token")
 	}
 	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
-		return x.introspectRefreshToken(keys, refresh)
+		return introspectRefreshToken(x, keys, refresh)
 	}
-	return x.introspectAccessToken(keys, raw)
+	return introspectAccessToken(x, keys, raw)
 }
 
 // introspectAccessToken shows a client its own tokens, and those for the audiences that it
 // may introspect.
-func (x *exchange) introspectAccessToken(keys *token.KeySet, raw string) (introspection, error) {
+func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introspection, error) {
 	ctx, s := x.r.Context(), x.server
 	token, err := s.tokens.Open(keys, raw)
 	if err != nil || s.tokens.CheckTimes(token) != nil {
@@ -122,7 +119,7 @@ func activeAccessToken(t *token.AccessToken) (introspection, error) {
 
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
 // that it is good for a refresh, and the scope is what one would grant now.
-func (x *exchange) introspectRefreshToken(keys *token.KeySet, token *token.RefreshToken) (introspection, error) {
+func introspectRefreshToken(x *exchange, keys *token.KeySet, token *token.RefreshToken) (introspection, error) {
 	ctx, s := x.r.Context(), x.server
 	if token.ClientID != x.client.ID || token.Expired() || !s.policy.MayRefresh(x.client) {
 		return inactive(), nil

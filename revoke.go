@@ -18,13 +18,10 @@ import (
 
 // serveRevoke answers a revocation request (RFC 7009 §2).
 func serveRevoke(x *exchange) error {
-	if err := x.parse(); err != nil {
-		return x.refuse(err)
-	}
 	if x.page == wire.CrossSiteBlind && x.bearsSecret() {
 		return x.refuse(oauth.CrossSite())
 	}
-	if err := x.revoke(); err != nil {
+	if err := revoke(x); err != nil {
 		return x.refuse(err)
 	}
 	if x.sessionID != "" {
@@ -40,7 +37,7 @@ func serveRevoke(x *exchange) error {
 // (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and one that has
 // expired, or whose user has another password since, still ends its session: logging out
 // late is logging out. One of another server goes on there, so the client has to be told.
-func (x *exchange) revoke() error {
+func revoke(x *exchange) error {
 	ctx, s := x.r.Context(), x.server
 	keys, err := x.authenticate()
 	if err != nil {
@@ -51,7 +48,7 @@ func (x *exchange) revoke() error {
 		return oauth.MissingParameter("token")
 	}
 	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
-		return x.revokeSession(ctx, ownerOf(refresh), refresh.Session)
+		return revokeSession(ctx, x, ownerOf(refresh), refresh.Session)
 	}
 	access, err := s.tokens.Open(keys, raw)
 	switch {
@@ -67,8 +64,8 @@ func (x *exchange) revoke() error {
 		if x.unknown != "" {
 			return nil
 		}
-		return x.revokeSession(ctx, of, access.Session)
-	case errors.Is(err, token.ErrOfAnotherServer()), s.isOfAnotherServer(raw):
+		return revokeSession(ctx, x, of, access.Session)
+	case errors.Is(err, token.ErrOfAnotherServer()), isOfAnotherServer(s, raw):
 		return oauth.TokenOfAnotherServer()
 	}
 	x.unknown = "token_unknown"
@@ -95,7 +92,7 @@ func noSession(ctx context.Context, users *directory.UserDirectory, token *token
 }
 
 // isOfAnotherServer tells whether another server of this config issued the token.
-func (s *Server) isOfAnotherServer(raw string) bool {
+func isOfAnotherServer(s *Server, raw string) bool {
 	for _, other := range s.siblings {
 		if other == s {
 			continue
@@ -115,7 +112,7 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 }
 
 // revokeSession ends a session if its tokens are this client's.
-func (x *exchange) revokeSession(ctx context.Context, of sessionOwner, id session.ID) error {
+func revokeSession(ctx context.Context, x *exchange, of sessionOwner, id session.ID) error {
 	if of.client != x.client.ID {
 		return oauth.TokenOfAnotherClient()
 	}

@@ -16,10 +16,7 @@ import (
 
 // serveToken answers a token request (RFC 6749 §3.2).
 func serveToken(x *exchange) error {
-	if err := x.parse(); err != nil {
-		return x.refuse(err)
-	}
-	response, err := x.issueTokens()
+	response, err := issueTokens(x)
 	if err != nil {
 		return x.refuse(err)
 	}
@@ -38,7 +35,7 @@ func serveToken(x *exchange) error {
 // the grant says who the user is, and the tokens are issued. The order is that of
 // RFC 6749's security considerations: no password is looked at before the client is
 // authenticated, and no answer about a scope says anything about a password.
-func (x *exchange) issueTokens() (*token.Response, error) {
+func issueTokens(x *exchange) (*token.Response, error) {
 	ctx, s := x.r.Context(), x.server
 	if x.grantType() == "" {
 		return nil, oauth.MissingParameter("grant_type")
@@ -59,7 +56,7 @@ func (x *exchange) issueTokens() (*token.Response, error) {
 			return nil, oauth.MissingParameter(name)
 		}
 	}
-	if err := x.checkScope(); err != nil {
+	if err := checkScope(x); err != nil {
 		return nil, err
 	}
 	authorization, err := grant.authorize(ctx, keys, &x.tokenRequest)
@@ -76,7 +73,7 @@ func (x *exchange) issueTokens() (*token.Response, error) {
 
 // checkScope reads the scope parameter (RFC 6749 §3.3) and holds it against what the
 // client may ask for. Omitted, x.scopes stays nil: the grant knows the default.
-func (x *exchange) checkScope() error {
+func checkScope(x *exchange) error {
 	value := x.params.Get("scope")
 	if value == "" {
 		return nil

@@ -44,6 +44,12 @@ type tokenRequest struct {
 // grantType is empty where it is missing, and at endpoints that need none.
 func (req *tokenRequest) grantType() string { return req.params.Get("grant_type") }
 
+// usePublicClient takes a public client, which is who it says (RFC 6749 §2.1).
+func (req *tokenRequest) usePublicClient(client *directory.Client) {
+	req.client = client
+	req.endUserIP = plainAddr(req.address) // it is its user's
+}
+
 // addressOf is an address as a source; one that cannot be read is unknown.
 func addressOf(address string) throttle.Source {
 	ip, _ := netip.ParseAddr(address)
