@@ -13,9 +13,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// challengeGrammar is RFC 6750 §3 for what is sent here: realm, error and scope once each
-// at most, without a quote or a backslash inside (I8). There is no resource_metadata, a MAY
-// (L11), since no such document is published.
+// challengeGrammar is RFC 6750 §3 for what is sent here: realm, error and scope once
+// each at most, without a quote or a backslash inside (I8). There is no
+// resource_metadata, a MAY (L11), since no such document is published.
 var challengeGrammar = regexp.MustCompile(`^Bearer realm="[\x20-\x21\x23-\x5b\x5d-\x7e]+"` +
 	`(, error="[\x20-\x21\x23-\x5b\x5d-\x7e]+")?(, scope="[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")?$`)
 

@@ -14,8 +14,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Errors of bearer_auth in a Caddyfile name what is wrong and the line, which is 2 for the
-// directive and 3 for the first line of its block.
+// Errors of bearer_auth in a Caddyfile name what is wrong and the line, which is 2 for
+// the directive and 3 for the first line of its block.
 func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 	for _, test := range []struct{ name, directive, want, line string }{
 		{"a name with a capital", "bearer_auth Api", `"Api" is no name`, ":2"},
@@ -94,8 +94,8 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 	}
 }
 
-// The matcher is the handler's, not the route's, so that the handler stands in the way of
-// all requests.
+// The matcher is the handler's, not the route's, so that the handler stands in the way
+// of all requests.
 func TestWhatBearerAuthAdaptsTo(t *testing.T) {
 	for _, test := range []struct{ name, directive, want string }{
 		{"alone", "bearer_auth", `{"handler": "bearer_auth", "defined_at": "Caddyfile:2"}`},

@@ -9,8 +9,8 @@ import (
 )
 
 // spellings are global options. By default Caddy itself removes names with underscores;
-// where they are expected it lets them pass and removes those with hyphens instead. Either
-// way it is this module that has to remove the rest.
+// where they are expected it lets them pass and removes those with hyphens instead.
+// Either way it is this module that has to remove the rest.
 var spellings = map[string]string{
 	"hyphens":     "",
 	"underscores": "servers {\n\t\texpected_underscore_headers X_User X_Email X_Role\n\t}",
@@ -48,9 +48,9 @@ func startHygiene(t *testing.T, spelling, handlers string) (*harness.Site, *harn
 	return s, app
 }
 
-// copies are what a client may try to be taken for somebody else: header lines, each set
-// of which an app of some kind reads as X-User. The names are said once more in the list
-// of the Connection header, which would have the proxy take away ours.
+// copies are what a client may try to be taken for somebody else: header lines, each
+// set of which an app of some kind reads as X-User. The names are said once more in the
+// list of the Connection header, which would have the proxy take away ours.
 var copies = map[string][]string{
 	"as it is":                    {"X-User: admin"},
 	"in lower case":               {"x-user: admin"},
@@ -303,7 +303,8 @@ func TestChecksDoNotUndoEachOther(t *testing.T) {
 	})
 }
 
-// Names that mean something to HTTP or to a proxy are refused when the config is loaded.
+// Names that mean something to HTTP or to a proxy are refused when the config is
+// loaded.
 func TestReservedNamesAreNoIdentityHeaders(t *testing.T) {
 	for _, header := range []string{
 		"Host", "host", "Authorization", "AUTHORIZATION", "Connection", "Content-Length", "content_length", "Transfer-Encoding",

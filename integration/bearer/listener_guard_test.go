@@ -24,7 +24,8 @@ const guardedListener = `http://edge.localhost:%PORT% {
 }
 `
 
-// at sends a request to a host on a port, with the client's own identity headers in two spellings.
+// at sends a request to a host on a port, with the client's own identity headers in two
+// spellings.
 func at(s *harness.Site, port int, host, method, path string, headers ...string) harness.Answer {
 	s.T.Helper()
 	other := *s
@@ -71,7 +72,8 @@ func TestIdentityHeadersAreRemovedOnAllOfAListener(t *testing.T) {
 	}
 }
 
-// The bearer_auth may be anywhere below the listener: in a handle, a named route or for errors only.
+// The bearer_auth may be anywhere below the listener: in a handle, a named route or for
+// errors only.
 func TestTheListenerIsGuardedWhereverItsBearerAuthIs(t *testing.T) {
 	const check = "bearer_auth {\ncopy_claims sub>X-User email>X-Email\n}\n"
 	for _, test := range []struct{ name, sites, host, method, path string }{
@@ -103,7 +105,8 @@ func TestTheListenerIsGuardedWhereverItsBearerAuthIs(t *testing.T) {
 	}
 }
 
-// Where a handler answers before anything that this module could stand before, a warning says so.
+// Where a handler answers before anything that this module could stand before, a
+// warning says so.
 func TestAListenerThatCannotBeGuardedIsWarnedOf(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	s.Write("users.json", hygieneUsers)
@@ -166,8 +169,8 @@ http://open.localhost:%SECOND% {
 	app.One(t).WantIdentity(t, "X-User", "alice")
 }
 
-// An upgrade to h2c, after which an app would take requests straight from the client, does not get past the listener
-// either; one to a WebSocket does.
+// An upgrade to h2c, after which an app would take requests straight from the client,
+// does not get past the listener either; one to a WebSocket does.
 func TestNoUpgradeToH2COnAListener(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	s.Write("users.json", hygieneUsers)
@@ -193,7 +196,8 @@ func TestNoUpgradeToH2COnAListener(t *testing.T) {
 	}
 }
 
-// What the site itself sets in place of the client's stays, and so does what a check has set when a later handler fails.
+// What the site itself sets in place of the client's stays, and so does what a check
+// has set when a later handler fails.
 func TestWhatTheSiteSetsStays(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	s.Write("users.json", hygieneUsers)
@@ -253,7 +257,8 @@ func TestTrailersOfAListener(t *testing.T) {
 	}
 }
 
-// A config that has no bearer_auth any more leaves the headers alone, and one that has it again removes them.
+// A config that has no bearer_auth any more leaves the headers alone, and one that has
+// it again removes them.
 func TestAReloadChangesWhatIsRemoved(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	s.Write("users.json", hygieneUsers)
@@ -272,7 +277,8 @@ func TestAReloadChangesWhatIsRemoved(t *testing.T) {
 	}
 }
 
-// A JSON config may have matchers of any shape on its first route, and what they match stays what it was.
+// A JSON config may have matchers of any shape on its first route, and what they match
+// stays what it was.
 func TestRoutesOfAJSONConfigMatchAsBefore(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	s.Write("users.json", hygieneUsers)
@@ -329,7 +335,8 @@ func TestRoutesOfAJSONConfigMatchAsBefore(t *testing.T) {
 	}
 }
 
-// I21: a placeholder of a user is never taken for a name, whatever becomes of the request.
+// I21: a placeholder of a user is never taken for a name, whatever becomes of the
+// request.
 func TestPlaceholdersOfNobodyAreEmpty(t *testing.T) {
 	for name, handlers := range map[string]string{
 		"optional":  "bearer_auth {\noptional\n}\n",

@@ -256,7 +256,8 @@ http://127.0.0.1:`+strconv.Itoa(otherPort)+` {
 	}
 }
 
-// The endpoint comes before a check without a matcher, or nobody could get a first token.
+// The endpoint comes before a check without a matcher, or nobody could get a first
+// token.
 func TestASiteWideCheckDoesNotLockTheEndpointOut(t *testing.T) {
 	for name, handlers := range map[string]string{
 		"on its own":                    "\tbearer_auth\n\treverse_proxy %APP%\n",

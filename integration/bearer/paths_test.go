@@ -7,7 +7,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// pathsEndpoint is the server of the sites here: alice may have the scope root, bob may not.
+// pathsEndpoint is the server of the sites here: alice may have the scope root, bob may
+// not.
 const pathsEndpoint = `	token_endpoint {
 		client web {
 			secret web-secret
@@ -24,8 +25,8 @@ func pathsSite(app *rawApp, handlers string) string {
 	return "http://:%PORT% {\n\tbind 127.0.0.1\n" + pathsEndpoint + app.in(handlers) + "\treverse_proxy " + app.listener.Addr().String() + "\n}\n"
 }
 
-// serveFresh serves another config on another port: the listener of the one before, as it
-// closes, may reset what it has accepted.
+// serveFresh serves another config on another port: the listener of the one before, as
+// it closes, may reset what it has accepted.
 func serveFresh(s *harness.Site, sites string) {
 	s.T.Helper()
 	s.Port = harness.FreePort(s.T)
@@ -38,8 +39,8 @@ type pathCase struct {
 	open bool
 }
 
-// wantEach sends each request with these headers, and fails the test where one gets to the
-// app that must not, or the app gets another line than was sent.
+// wantEach sends each request with these headers, and fails the test where one gets to
+// the app that must not, or the app gets another line than was sent.
 func wantEach(t *testing.T, s *harness.Site, app *rawApp, cases []pathCase, headers ...string) {
 	t.Helper()
 	for _, c := range cases {
@@ -57,7 +58,8 @@ func wantEach(t *testing.T, s *harness.Site, app *rawApp, cases []pathCase, head
 	}
 }
 
-// sentOn is a request line as the proxy writes it: without the origin of the absolute form.
+// sentOn is a request line as the proxy writes it: without the origin of the absolute
+// form.
 func sentOn(line string) string {
 	if method, rest, ok := strings.Cut(line, " http://"); ok {
 		_, path, _ := strings.Cut(rest, "/")
@@ -139,8 +141,8 @@ func TestNoWayAroundAMatcherThatNamesWhatIsClosed(t *testing.T) {
 	}
 }
 
-// What has nothing to do with the path is asked as before, and the path is the request's
-// own again afterwards.
+// What has nothing to do with the path is asked as before, and the path is the
+// request's own again afterwards.
 func TestReadingsLeaveTheRestOfAMatcherAlone(t *testing.T) {
 	app := newRawApp(t)
 	s := harness.Start(t, pathsSite(app, `

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// rawApp is an app that parses nothing: it keeps each request line and header as they came,
-// answers 200, and takes every upgrade that it is asked for.
+// rawApp is an app that parses nothing: it keeps each request line and header as they
+// came, answers 200, and takes every upgrade that it is asked for.
 type rawApp struct {
 	listener net.Listener
 
@@ -19,7 +19,8 @@ type rawApp struct {
 	seen []rawRequest
 }
 
-// rawRequest is the head of a request, and what came after it on an upgraded connection.
+// rawRequest is the head of a request, and what came after it on an upgraded
+// connection.
 type rawRequest struct {
 	line   string
 	header textproto.MIMEHeader

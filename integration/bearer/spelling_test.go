@@ -11,8 +11,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// HTTP/2 keeps the space before a value that HTTP/1 drops on the way to the app: what was
-// another scheme here would be a Bearer token there.
+// HTTP/2 keeps the space before a value that HTTP/1 drops on the way to the app: what
+// was another scheme here would be a Bearer token there.
 func TestASpaceBeforeTheSchemeIsNoWayAround(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.StartWith(t, "servers {\n\t\tprotocols h1 h2c\n\t}", app.In(`http://127.0.0.1:%PORT% {
@@ -54,8 +54,8 @@ func TestASpaceBeforeTheSchemeIsNoWayAround(t *testing.T) {
 	}
 }
 
-// overHTTP2 sends a GET for / with headers exactly as they are, which no client does, and
-// returns the status.
+// overHTTP2 sends a GET for / with headers exactly as they are, which no client does,
+// and returns the status.
 func overHTTP2(s *harness.Site, headers map[string]string) string {
 	s.T.Helper()
 	conn, err := net.Dial("tcp", s.Address())

@@ -10,9 +10,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Whatever is wrong with a token, its sender learns the same: that it is invalid. Most of
-// these tokens are signed with the server's own secret, as an app that shares it could,
-// so nothing but the claims is wrong with them.
+// Whatever is wrong with a token, its sender learns the same: that it is invalid. Most
+// of these tokens are signed with the server's own secret, as an app that shares it
+// could, so nothing but the claims is wrong with them.
 func TestDefectiveTokensGetOneAnswer(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.Start(t, app.In(harness.EdgeSite))

@@ -13,7 +13,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// upgradeLines are what a client may ask for h2c by, in all forms that Caddy would pass on.
+// upgradeLines are what a client may ask for h2c by, in all forms that Caddy would pass
+// on.
 var upgradeLines = map[string][]string{
 	"h2c":                         {"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"},
 	"h2c in capitals":             {"Connection: UPGRADE,HTTP2-SETTINGS", "UPGRADE: H2C", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA"},
@@ -33,8 +34,9 @@ var upgradeLines = map[string][]string{
 	"Connection in two headers":   {"Connection: keep-alive", "Connection: Upgrade", "Upgrade: h2c"},
 }
 
-// Whatever becomes of a request, checked or not, no app gets another upgrade from it than
-// one that the config lets in: with h2c the client would send it requests past the check.
+// Whatever becomes of a request, checked or not, no app gets another upgrade from it
+// than one that the config lets in: with h2c the client would send it requests past the
+// check.
 func TestNoUpgradePastTheCheck(t *testing.T) {
 	app, s := newRawApp(t), harness.NewSite(t)
 	for name, handlers := range map[string]string{
@@ -147,8 +149,8 @@ func TestUpgradesThatAreLetIn(t *testing.T) {
 	})
 }
 
-// An app that takes trailers for headers gets no Authorization from one, which nobody has
-// checked, nor anything else that RFC 9110 §6.5.1 forbids there.
+// An app that takes trailers for headers gets no Authorization from one, which nobody
+// has checked, nor anything else that RFC 9110 §6.5.1 forbids there.
 func TestNoTrailerIsTakenForAHeader(t *testing.T) {
 	for _, directive := range []string{
 		"bearer_auth", "bearer_auth {\n\t\topen /x\n\t}", "bearer_auth {\n\t\toptional\n\t\tforward_token\n\t\tcopy_claims sub>X-User\n\t}", "bearer_auth {\n\t\tshadow\n\t}", "bearer_auth /nothing*",

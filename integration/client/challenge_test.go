@@ -7,8 +7,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Rows B6 and B7 of the conformance list: a challenge makes a browser ask its user for a
-// password, so it goes to those only who wait for one.
+// Rows B6 and B7 of the conformance list: a challenge makes a browser ask its user for
+// a password, so it goes to those only who wait for one.
 func TestWhoGetsTheBasicChallenge(t *testing.T) {
 	s := startClients(t, "throttle off")
 	page := func(mode string) []string { return []string{"Sec-Fetch-Mode: " + mode, "Sec-Fetch-Site: same-origin"} }

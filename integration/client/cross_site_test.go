@@ -9,11 +9,11 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A page can have its visitors' browsers send what it likes, from where they are. Browsers
-// say so, in headers that the page cannot change.
+// A page can have its visitors' browsers send what it likes, from where they are.
+// Browsers say so, in headers that the page cannot change.
 
-// What a browser says of a form of another site's page, of its script with no-cors, and of
-// what is no browser's at all.
+// What a browser says of a form of another site's page, of its script with no-cors, and
+// of what is no browser's at all.
 var blindHeaders = map[string][]string{
 	"a form":              harness.FetchHeaders("cross-site", "navigate"),
 	"no-cors":             harness.FetchHeaders("cross-site", "no-cors"),
@@ -126,7 +126,8 @@ func TestAPageOfAnotherSiteLogsOut(t *testing.T) {
 	}
 }
 
-// By CORS a page is answered, since a form needs no pre-flight. It has tries of its own.
+// By CORS a page is answered, since a form needs no pre-flight. It has tries of its
+// own.
 func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 6\n}") // an address has 20
 	page := func(peer, form string) harness.Answer {
@@ -171,7 +172,8 @@ func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")
 }
 
-// A page that may use the API logs in. That makes nobody known but such pages at the address.
+// A page that may use the API logs in. That makes nobody known but such pages at the
+// address.
 func TestAPageOfAnotherSiteLogsIn(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\n}")
 	page := func(form string) harness.Answer {
@@ -209,7 +211,8 @@ func TestAPageOfAnotherSiteTakesNothingFromAClient(t *testing.T) {
 	}
 }
 
-// The users of a back end are one source; what its page of another site does is not theirs.
+// The users of a back end are one source; what its page of another site does is not
+// theirs.
 func TestAPageOfAnotherSiteWithASecretTakesNothingFromTheBackEnd(t *testing.T) {
 	s := harness.StartThrottle(t, "")
 	cors := harness.FetchHeaders("cross-site", "cors")

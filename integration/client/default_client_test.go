@@ -38,8 +38,8 @@ func startDefault(t *testing.T, setting string) *harness.Site {
 	return s
 }
 
-// What names no client at all, as programs send it whose user left both fields empty. Each
-// is a way to send a form.
+// What names no client at all, as programs send it whose user left both fields empty.
+// Each is a way to send a form.
 var namesNoClient = map[string]func(s *harness.Site, path, form string) harness.Answer{
 	"nothing": func(s *harness.Site, path, form string) harness.Answer { return s.Post(path, form) },
 	"a colon by Basic": func(s *harness.Site, path, form string) harness.Answer {

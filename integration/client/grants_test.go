@@ -7,8 +7,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A grant that a client lists and its server does not offer is silently never given: the
-// log says so when the config is loaded, and no request makes it say so again.
+// A grant that a client lists and its server does not offer is silently never given:
+// the log says so when the config is loaded, and no request makes it say so again.
 func TestClientsThatListAGrantThatIsNotOffered(t *testing.T) {
 	warnings := func(s *harness.Site) []map[string]any {
 		return s.Logged(func(line map[string]any) bool {

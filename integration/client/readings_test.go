@@ -14,9 +14,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Row B2 of the conformance list: RFC 6749 has both halves of a Basic header form-urlencoded,
-// and curl, requests, Authlib, ruby-oauth2, client-oauth2, axios and Postman send them as
-// they are.
+// Row B2 of the conformance list: RFC 6749 has both halves of a Basic header
+// form-urlencoded, and curl, requests, Authlib, ruby-oauth2, client-oauth2, axios and
+// Postman send them as they are.
 
 // oddSecret has all that the two ways disagree about, and an escape that is none.
 const oddSecret = "a+b c%41%zz%25:é/=&"
@@ -135,8 +135,8 @@ func TestBasicIsReadInBothWays(t *testing.T) {
 // half of é as a byte, the other half as an escape: that is text in one reading only
 const oddSecretHalf = "\xc3%a9"
 
-// Two readings are one attempt, and who is there cannot be told by the counts, the answers
-// or how much was compared.
+// Two readings are one attempt, and who is there cannot be told by the counts, the
+// answers or how much was compared.
 func TestTwoReadingsAreOneAttempt(t *testing.T) {
 	s := startReadings(t, "")
 	const compared = `password_checks_total{kind="client",result="compared"}`
@@ -185,8 +185,8 @@ func TestARightReadingForgivesFailures(t *testing.T) {
 	}
 }
 
-// As their sources say: in Basic, requests and Authlib write "id:secret" as it is, and so
-// does axios in UTF-8; the Go library encodes both halves first.
+// As their sources say: in Basic, requests and Authlib write "id:secret" as it is, and
+// so does axios in UTF-8; the Go library encodes both halves first.
 func TestRealClientsSendASecretWithSpecialCharacters(t *testing.T) {
 	s := startReadings(t, "")
 	t.Run("curl -u", func(t *testing.T) {

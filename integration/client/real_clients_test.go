@@ -70,7 +70,8 @@ func TestXOAuth2GetsATokenThatVerifies(t *testing.T) {
 	}
 }
 
-// The library refreshes by itself, and keeps the token that it gets in place of the old one.
+// The library refreshes by itself, and keeps the token that it gets in place of the old
+// one.
 func TestXOAuth2Refreshes(t *testing.T) {
 	s := harness.StartCheap(t, realSite)
 	for _, client := range [][2]string{{"web", "web-secret"}, {"app:1 +%", "s:e cret+%&=é"}, {"cli", ""}} {

@@ -164,9 +164,10 @@ func TestPasswordLengths(t *testing.T) {
 	})
 }
 
-// A flood is answered 503 where it does not fit, and the rest of the server goes on. That
-// also counts the work: whoever must wait for a turn has a hash computed, so floods of
-// names that are unknown or disabled, and of passwords that are too long, prove a decoy.
+// A flood is answered 503 where it does not fit, and the rest of the server goes on.
+// That also counts the work: whoever must wait for a turn has a hash computed, so
+// floods of names that are unknown or disabled, and of passwords that are too long,
+// prove a decoy.
 func TestPasswordFlood(t *testing.T) {
 	// of cost 10: slow enough that a flood is there as a whole before two have ended
 	const slow = harness.HashBcrypt

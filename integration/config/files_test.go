@@ -141,7 +141,8 @@ func TestWhatIsAroundASecretInAFileIsWarnedOf(t *testing.T) {
 	}
 }
 
-// D6: a config is loaded though a file that is followed is broken or gone, and says so each time; a start would not be.
+// D6: a config is loaded though a file that is followed is broken or gone, and says so
+// each time; a start would not be.
 func TestAReloadWithABrokenFileSaysSo(t *testing.T) {
 	s := harness.NewSite(t)
 	broken := map[string]string{"cut": "cut:" + harness.HashBcrypt[:40] + "\n", "gone": "", "empty": ""}

@@ -19,7 +19,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// update writes what comes out into the goldens: go test ./integration -run Golden -update
+// update writes what comes out into the goldens: go test ./integration -run Golden
+// -update
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/adapt")
 
 const (
@@ -112,8 +113,8 @@ func testGolden(t *testing.T, file string) bool {
 	return wantConfig
 }
 
-// secretsIn returns what no error may repeat: every hash, and every word that says it is
-// a secret. All secrets of the goldens do.
+// secretsIn returns what no error may repeat: every hash, and every word that says it
+// is a secret. All secrets of the goldens do.
 func secretsIn(caddyfile string) []string {
 	return secretWord.FindAllString(caddyfile, -1)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Hashes of "correct horse" as Linux' mkpasswd writes them by default, and with the rounds of Ansible and passlib.
+// Hashes of "correct horse" as Linux' mkpasswd writes them by default, and with the
+// rounds of Ansible and passlib.
 const (
 	hashYescrypt  = `$y$j9T$7odobFQJmmC/ADeZ1L2Fo.$mIMnVA.yY4OWTJXs9362kSygEP6Hn6aE1AKU740sJ8/`
 	hashSHA656000 = `$6$rounds=656000$PYfUO76dYFbPYR3R$Yz9rqFLqyNZxXaEpvPWIbxQh1EtFIcSckeZpMMv8zAKGNdnyW9p1Qe4W4q2eiAq2XIATO.UBngcdq93VlOCPq.`
@@ -16,7 +17,8 @@ const (
 	hashMD5Crypt  = `$1$saltsalt$NuzA7WTAelpl95xgBGWN60`
 )
 
-// Whatever writes the hash of a user or client, with the prefix that it writes before it.
+// Whatever writes the hash of a user or client, with the prefix that it writes before
+// it.
 func TestHashesOfLinuxAndOfDirectories(t *testing.T) {
 	s := harness.NewSite(t)
 	md5crypt := harness.HashWith(t, "md5-crypt", "correct horse")
@@ -96,7 +98,8 @@ func TestSHACryptRefusesPasswordsOver256Bytes(t *testing.T) {
 	}
 }
 
-// The prefix says nothing that the hash does not: with and without it the password is the same, and so are the sessions.
+// The prefix says nothing that the hash does not: with and without it the password is
+// the same, and so are the sessions.
 func TestAPrefixBeforeAHashEndsNoSession(t *testing.T) {
 	s := harness.NewSite(t)
 	change := func(name, user, hash string) {

@@ -93,8 +93,8 @@ func TestHashesOfRealTools(t *testing.T) {
 	})
 }
 
-// What cannot be compared, or is not worth it, is refused at the start: by line, with the
-// remedy, and without a piece of the hash, which the error would take to the log.
+// What cannot be compared, or is not worth it, is refused at the start: by line, with
+// the remedy, and without a piece of the hash, which the error would take to the log.
 func TestRefusedHashes(t *testing.T) {
 	s := harness.NewSite(t)
 	htpasswd(s, "-cbB", "users", "good", "correct horse")

@@ -19,8 +19,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-// wantConfigError fails the test unless the error has that text and none of the secrets of the
-// input.
+// wantConfigError fails the test unless the error has that text and none of the secrets
+// of the input.
 func wantConfigError(t *testing.T, err error, want, input string) {
 	t.Helper()
 	if err == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Files are followed without a reload, whatever way they are changed in. All changes are
-// made at once and waited for together.
+// Files are followed without a reload, whatever way they are changed in. All changes
+// are made at once and waited for together.
 func TestFilesAreFollowed(t *testing.T) {
 	s := harness.NewSite(t)
 	line := func(name, password string) string { return name + ":" + harness.CheapHash(t, password) + "\n" }
@@ -133,7 +133,8 @@ func TestFilesAreFollowed(t *testing.T) {
 	})
 }
 
-// A file that broke keeps its last good version, across reloads too, and says so once and at each reload.
+// A file that broke keeps its last good version, across reloads too, and says so once
+// and at each reload.
 func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 	s := harness.NewSite(t)
 	broken := map[string]string{
@@ -221,8 +222,8 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 	})
 }
 
-// Apache's tool truncates the live file and writes it again. Whoever is in the file before
-// and after must be able to log in at every moment between.
+// Apache's tool truncates the live file and writes it again. Whoever is in the file
+// before and after must be able to log in at every moment between.
 func TestHtpasswdRewritesALargeFile(t *testing.T) {
 	s := harness.NewSite(t)
 	tool, err := exec.LookPath("htpasswd")

@@ -251,8 +251,8 @@ func TestReloadsUnderLogins(t *testing.T) {
 	}
 }
 
-// A request that is under way stays with the config that it began with, which Caddy cleans
-// up meanwhile.
+// A request that is under way stays with the config that it began with, which Caddy
+// cleans up meanwhile.
 func TestRequestAcrossReload(t *testing.T) {
 	s := harness.NewSite(t)
 	s.Write("users", "alice:"+harness.CheapHash(t, "password")+"\n")
@@ -287,8 +287,8 @@ func TestRequestAcrossReload(t *testing.T) {
 	}
 }
 
-// tryEdited loads a Caddyfile whose token endpoints are changed after it became JSON: for
-// what a Caddyfile cannot say, or already refuses.
+// tryEdited loads a Caddyfile whose token endpoints are changed after it became JSON:
+// for what a Caddyfile cannot say, or already refuses.
 func tryEdited(s *harness.Site, sites string, edit func(endpoint map[string]any)) error {
 	s.T.Helper()
 	config, err := harness.Adapt(s.Expand(strings.Replace(harness.GlobalOptions, "%OPTIONS%", "", 1) + sites))

@@ -233,8 +233,8 @@ func TestClientsInAFile(t *testing.T) {
 	})
 }
 
-// Placeholders are for what an operator writes in the config, and for nothing that comes
-// from elsewhere: a hash has dollars, and a users file may be written by others.
+// Placeholders are for what an operator writes in the config, and for nothing that
+// comes from elsewhere: a hash has dollars, and a users file may be written by others.
 func TestPlaceholders(t *testing.T) {
 	s := harness.NewSite(t)
 	t.Chdir(s.Dir)

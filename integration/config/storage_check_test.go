@@ -10,8 +10,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Some seconds after the start the log says that files do what sessions need, once in a process and whatever is reloaded,
-// and nothing is left of the try.
+// Some seconds after the start the log says that files do what sessions need, once in a
+// process and whatever is reloaded, and nothing is left of the try.
 func TestTheStorageIsCheckedOnceAndNothingIsLeftOfIt(t *testing.T) {
 	s := harness.Start(t, harness.WebSite("user alice "+harness.CheapHash(t, "password")))
 	told := func() []map[string]any {

@@ -198,7 +198,8 @@ func (w warned) config(s *harness.Site) (options, sites string) {
 	return options, strings.ReplaceAll(out.String(), "%HASH%", harness.HashBcrypt)
 }
 
-// What a config leaves open or closes without a word is warned of when it is loaded, and only that.
+// What a config leaves open or closes without a word is warned of when it is loaded,
+// and only that.
 func TestConfigsThatLeaveSomethingOpen(t *testing.T) {
 	s := harness.NewSite(t)
 	s.Reload("", "http://127.0.0.1:%PORT% {\n}\n") // begins the log
@@ -326,7 +327,8 @@ func TestMatchersOfJSONThatMatchNothing(t *testing.T) {
 	})
 }
 
-// The routes of a JSON config are gone through as requests go: groups, terminal routes, subroutes with errors of their own.
+// The routes of a JSON config are gone through as requests go: groups, terminal routes,
+// subroutes with errors of their own.
 func TestWarningsOfJSONRoutes(t *testing.T) {
 	const proxy = `{"handler": "reverse_proxy", "upstreams": [{"dial": "127.0.0.1:9000"}]}`
 	const check = `{"handler": "bearer_auth"}`
@@ -371,7 +373,8 @@ func loadJSON(s *harness.Site, server string) {
 	}
 }
 
-// The log line of a request that is refused at the path of an endpoint says what to do, and no other line does.
+// The log line of a request that is refused at the path of an endpoint says what to do,
+// and no other line does.
 func TestARefusalAtTheEndpointsPathHasARemedy(t *testing.T) {
 	s := harness.Start(t, "http://127.0.0.1:%PORT% {\nroute {\nbearer_auth\ntoken_endpoint {\nissuer https://api.example.com\nuser alice "+harness.HashBcrypt+"\nclient web {\npublic\n}\n}\n}\n}\n")
 	for path, remedy := range map[string]bool{

@@ -18,8 +18,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-// fail2ban runs on lines of a real Caddy. It is no part of what a checkout needs, so the
-// variable says that it is there; then it must be.
+// fail2ban runs on lines of a real Caddy. It is no part of what a checkout needs, so
+// the variable says that it is there; then it must be.
 func needFail2ban(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CADDY_GRANT_FAIL2BAN") == "" {

@@ -15,7 +15,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// All that can be counted is there as 0 before it happens, so that a rate sees the first.
+// All that can be counted is there as 0 before it happens, so that a rate sees the
+// first.
 func TestMetricsAreThereBeforeTheFirstEvent(t *testing.T) {
 	s := startCounted(t, "")
 	// a name that no other test has
@@ -68,7 +69,8 @@ func TestMetricsAreThereBeforeTheFirstEvent(t *testing.T) {
 	}
 }
 
-// Nothing that a request says becomes a label: whatever is sent, there is no new series.
+// Nothing that a request says becomes a label: whatever is sent, there is no new
+// series.
 func TestNoRequestMakesALabel(t *testing.T) {
 	const marker, address = "h0stile", "203.0.113.77"
 	s := harness.StartWith(t, "servers {\n\t\ttrusted_proxies static 127.0.0.0/8\n\t}",

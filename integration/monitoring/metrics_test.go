@@ -1,4 +1,5 @@
-// Package monitoring tests what an operator sees: metrics, the log, and what reads them.
+// Package monitoring tests what an operator sees: metrics, the log, and what reads
+// them.
 package monitoring
 
 import (

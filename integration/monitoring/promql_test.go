@@ -19,8 +19,8 @@ var (
 	promFunction = []string{"sum", "min", "max", "rate", "increase", "time", "histogram_quantile"}
 )
 
-// checkPromQL reads a query by the part of the grammar that the dashboard needs: functions
-// of numbers, of selectors with matchers and ranges, and of each other.
+// checkPromQL reads a query by the part of the grammar that the dashboard needs:
+// functions of numbers, of selectors with matchers and ranges, and of each other.
 func checkPromQL(t *testing.T, expr string, metrics map[string]labels, variables map[string]bool) promQL {
 	t.Helper()
 	for _, variable := range regexp.MustCompile(`\$\{?(\w+)`).FindAllStringSubmatch(expr, -1) {
@@ -155,7 +155,8 @@ func (p *promParser) selector(metric string) error {
 	return nil
 }
 
-// matcher accepts a label that the metric has with values that it has, or with a variable.
+// matcher accepts a label that the metric has with values that it has, or with a
+// variable.
 func (p *promParser) matcher(metric string) error {
 	label, operator, quoted := p.next(), p.next(), p.next()
 	known := p.metrics[metric][label]

@@ -122,8 +122,8 @@ func TestARefusalAtTheEndpointSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// A password in the URL is in logs by now, whatever the method: the client and the operator
-// are told.
+// A password in the URL is in logs by now, whatever the method: the client and the
+// operator are told.
 func TestCredentialsInTheQueryOfEveryMethod(t *testing.T) {
 	s := harness.Start(t, harness.BasicSite)
 	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "PATCH", "POST"} {
@@ -150,7 +150,8 @@ func TestCredentialsInTheQueryOfEveryMethod(t *testing.T) {
 	}
 }
 
-// Keys that are made are announced, since a storage that got lost looks like a first start.
+// Keys that are made are announced, since a storage that got lost looks like a first
+// start.
 func TestNewKeysAreAnnounced(t *testing.T) {
 	s := harness.NewSite(t)
 	made := func() (lines []map[string]any) {
@@ -181,8 +182,8 @@ func TestNewKeysAreAnnounced(t *testing.T) {
 	}
 }
 
-// A client's secret is read when a config is loaded, and Caddy loads an equal one only if
-// it is forced to.
+// A client's secret is read when a config is loaded, and Caddy loads an equal one only
+// if it is forced to.
 func TestANewSecretNeedsAForcedReload(t *testing.T) {
 	s := harness.NewSite(t)
 	path := s.Write("web.secret", "web-secret")

@@ -153,12 +153,12 @@ func TestTheAccessLogSaysWhoLoggedIn(t *testing.T) {
 	}
 }
 
-// People mistype: a password where the username belongs, a secret as an id, everything in
-// one field. None of it may be found in the log, at any level.
+// People mistype: a password where the username belongs, a secret as an id, everything
+// in one field. None of it may be found in the log, at any level.
 func TestNoMistakePutsASecretIntoTheLog(t *testing.T) {
 	s := startLog(t, "")
-	// at debug Caddy writes the config it was given, for which there are placeholders: what
-	// counts is what requests add
+	// at debug Caddy writes the config it was given, for which there are placeholders:
+	// what counts is what requests add
 	config := len(s.RawLog())
 	const secret = "hunter2-in-clear"
 	encoded := base64.StdEncoding.EncodeToString([]byte(secret))

@@ -170,8 +170,8 @@ func TestMetricsOfFiles(t *testing.T) {
 	want("without the module", map[string]float64{})
 }
 
-// How old the view of revocations is can be seen wherever tokens are checked, and nowhere
-// else: what nobody keeps up with gets no older.
+// How old the view of revocations is can be seen wherever tokens are checked, and
+// nowhere else: what nobody keeps up with gets no older.
 func TestMetricsOfTheRevocationView(t *testing.T) {
 	const view = `revocations_last_read_timestamp_seconds{server="counted"}`
 	s := harness.NewSite(t)

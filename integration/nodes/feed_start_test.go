@@ -23,8 +23,8 @@ func init() {
 	caddy.RegisterModule(gatedFeed{})
 }
 
-// gatedFeed is a file storage whose feed of revocations cannot be read before a gate opens, as
-// where it is large, and whose sessions cannot be read while they fail.
+// gatedFeed is a file storage whose feed of revocations cannot be read before a gate
+// opens, as where it is large, and whose sessions cannot be read while they fail.
 type gatedFeed struct {
 	Root string `json:"root"`
 	Gate string `json:"gate"`
@@ -75,8 +75,8 @@ func (g *gatedFeed) Load(ctx context.Context, key string) ([]byte, error) {
 	return g.FileStorage.Load(ctx, key)
 }
 
-// I22: a new process that has not read the feed yet lets good tokens pass and revoked ones not,
-// from its first answer on: it asks storage for their sessions.
+// I22: a new process that has not read the feed yet lets good tokens pass and revoked
+// ones not, from its first answer on: it asks storage for their sessions.
 func TestAFeedThatTakesLongToReadKeepsNobodyWaiting(t *testing.T) {
 	site := harness.WebSite("user alice " + harness.CheapHash(t, "password"))
 	site = strings.Replace(site, "respond", "bearer_auth /app\n\trespond", 1)
@@ -156,8 +156,8 @@ func TestAFeedThatTakesLongToReadKeepsNobodyWaiting(t *testing.T) {
 	}
 }
 
-// J8: what was revoked stays revoked under a config that gives access tokens a shorter life,
-// also in a new process and days later.
+// J8: what was revoked stays revoked under a config that gives access tokens a shorter
+// life, also in a new process and days later.
 func TestNodesAShorterLifetimeRevivesNoToken(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

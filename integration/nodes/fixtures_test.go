@@ -1,5 +1,5 @@
-// Package nodes tests processes that share a storage: keys, restarts, being killed, and a
-// storage that hangs.
+// Package nodes tests processes that share a storage: keys, restarts, being killed, and
+// a storage that hangs.
 package nodes
 
 import (
@@ -130,8 +130,8 @@ func (c *cluster) record(tk tokens) string {
 	return filepath.Join(servers[0], "sessions", day, random)
 }
 
-// lock is the path of the file that locks the exchange of a session's generation while it
-// is there.
+// lock is the path of the file that locks the exchange of a session's generation while
+// it is there.
 func (c *cluster) lock(tk tokens) string {
 	c.t.Helper()
 	key, err := filepath.Rel(c.storage(), c.record(tk))
@@ -279,8 +279,8 @@ func (n *clusterNode) refusesRefresh(tk tokens) error {
 	return err
 }
 
-// knowsEnd is nil if a session is over, as the endpoints of the node say: what they read
-// is in storage.
+// knowsEnd is nil if a session is over, as the endpoints of the node say: what they
+// read is in storage.
 func (n *clusterNode) knowsEnd(tk tokens) error {
 	for kind, token := range map[string]string{"refresh": tk.refresh, "access": tk.access} {
 		active, err := n.active(token)

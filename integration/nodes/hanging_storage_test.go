@@ -49,8 +49,8 @@ func (p *pipe) remove() {
 	p.must(os.Rename(p.kept, p.path))
 }
 
-// writer waits until somebody reads from the pipe. The reader gets what is written until
-// the writer is closed.
+// writer waits until somebody reads from the pipe. The reader gets what is written
+// until the writer is closed.
 func (p *pipe) writer() *os.File {
 	p.t.Helper()
 	var file *os.File
@@ -77,8 +77,8 @@ func (p *pipe) must(err error) {
 	}
 }
 
-// C17, J10: the record of a session cannot be read, and the read does not come back. The
-// session is answered 503 in bounded time, and nothing else notices.
+// C17, J10: the record of a session cannot be read, and the read does not come back.
+// The session is answered 503 in bounded time, and nothing else notices.
 func TestNodesStorageThatHangs(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -202,9 +202,10 @@ func staleLock(t *testing.T) []byte {
 	return content
 }
 
-// G11, without a grace: a node is suspended while it holds the lock of a session, between
-// reading the record and writing it. The other node answers 503 until the lock is stale,
-// then it has the one success. The first node goes on then, and must not have a second.
+// G11, without a grace: a node is suspended while it holds the lock of a session,
+// between reading the record and writing it. The other node answers 503 until the lock
+// is stale, then it has the one success. The first node goes on then, and must not have
+// a second.
 func TestNodesSuspendedWithTheLock(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

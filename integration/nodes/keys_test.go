@@ -43,7 +43,8 @@ func TestProcessesShareGeneratedKeys(t *testing.T) {
 	}
 }
 
-// keyFiles writes a private key of every kind in every encoding to the test's directory.
+// keyFiles writes a private key of every kind in every encoding to the test's
+// directory.
 func keyFiles(t *testing.T, s *harness.Site) {
 	t.Helper()
 	block := func(name, kind string, der []byte, err error) {

@@ -21,11 +21,11 @@ const (
 	killClients   = 8
 )
 
-// G21, G12, J8, J10: a Caddy process is killed at random moments while clients refresh and
-// others log out, and restarted: 5 times, or as often as the environment variable
-// CADDY_GRANT_KILLS says. Clients repeat what got no answer, or 503. Nobody is logged out,
-// no refresh token works twice outside the grace, and no revocation is lost. A lock whose
-// holder was killed goes stale after 10 seconds; its client waits that long.
+// G21, G12, J8, J10: a Caddy process is killed at random moments while clients refresh
+// and others log out, and restarted: 5 times, or as often as the environment variable
+// CADDY_GRANT_KILLS says. Clients repeat what got no answer, or 503. Nobody is logged
+// out, no refresh token works twice outside the grace, and no revocation is lost. A
+// lock whose holder was killed goes stale after 10 seconds; its client waits that long.
 func TestNodesKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	kills := fromEnvironment(t, killsVariable, 5)
@@ -46,7 +46,8 @@ func TestNodesKilledUnderLoad(t *testing.T) {
 	wg.Go(leaver.run)
 
 	for kill := range kills {
-		// so many answers after the last start, whatever the speed of the machine, and a moment more
+		// so many answers after the last start, whatever the speed of the machine, and a
+		// moment more
 		enough := load.done.Load() + 1 + rand.Int64N(150)
 		harness.Eventually(t, "clients go on", func() bool { return load.done.Load() >= enough })
 		time.Sleep(time.Duration(rand.Int64N(int64(30 * time.Millisecond))))
@@ -92,8 +93,8 @@ func TestNodesKilledUnderLoad(t *testing.T) {
 	wantWholeRecords(t, c)
 }
 
-// wantWholeRecords fails the test if something that the storage has of sessions is torn.
-// It returns how many there are.
+// wantWholeRecords fails the test if something that the storage has of sessions is
+// torn. It returns how many there are.
 func wantWholeRecords(t *testing.T, c *cluster) int {
 	t.Helper()
 	files := c.sessionFiles()

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestMain lets more tests run side by side than there are cores: what most of them do is
-// to wait for processes of their own, such as for 20 seconds between two looks at the keys.
+// TestMain lets more tests run side by side than there are cores: what most of them do
+// is to wait for processes of their own, such as for 20 seconds between two looks at
+// the keys.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	chosen := false

@@ -18,11 +18,11 @@ const (
 	roundsVariable = "CADDY_GRANT_ROUNDS"
 )
 
-// G11: one refresh token is sent to two Caddy processes on one storage, 50 times at once.
-// There are 20 rounds, half of them with a grace and half without, or as many as the
-// environment variable CADDY_GRANT_ROUNDS says. A round takes a second and more, since
-// whoever waits for a lock of the file system looks once a second, so some rounds run at
-// the same time.
+// G11: one refresh token is sent to two Caddy processes on one storage, 50 times at
+// once. There are 20 rounds, half of them with a grace and half without, or as many as
+// the environment variable CADDY_GRANT_ROUNDS says. A round takes a second and more,
+// since whoever waits for a lock of the file system looks once a second, so some rounds
+// run at the same time.
 func TestNodesParallelUses(t *testing.T) {
 	t.Parallel()
 	rounds := max(1, fromEnvironment(t, roundsVariable, 20)/2)
@@ -68,7 +68,8 @@ func TestNodesParallelUses(t *testing.T) {
 	})
 }
 
-// inRounds runs rounds, some at a time, and fails the test with what went wrong in them.
+// inRounds runs rounds, some at a time, and fails the test with what went wrong in
+// them.
 func inRounds(t *testing.T, rounds int, play func(round int) error) {
 	t.Helper()
 	slots := make(chan struct{}, roundsAtOnce)
@@ -125,8 +126,8 @@ func roundWithoutGrace(nodes []*clusterNode, at *clusterNode) ([]tokens, []harne
 	return over, answers, nil
 }
 
-// roundWithGrace does the same where all must get the same generation. The session lives
-// on, and the tokens that it returns are good.
+// roundWithGrace does the same where all must get the same generation. The session
+// lives on, and the tokens that it returns are good.
 func roundWithGrace(nodes []*clusterNode, at *clusterNode) ([]tokens, []harness.Answer, error) {
 	login, err := goodLogin(nodes, at)
 	if err != nil {

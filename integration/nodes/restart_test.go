@@ -78,8 +78,8 @@ func TestNodesRestartWithinTheGrace(t *testing.T) {
 	}
 }
 
-// An old backup of the storage takes back what is known of sessions. Tokens that are ahead
-// of it end their session, those that it knows go on, and users log in again.
+// An old backup of the storage takes back what is known of sessions. Tokens that are
+// ahead of it end their session, those that it knows go on, and users log in again.
 func TestNodesRestoreABackup(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// J6, J8, I22: a revocation at one node is known at once to all that ask the storage, and
-// to the edge of the other node within seconds, by the feed.
+// J6, J8, I22: a revocation at one node is known at once to all that ask the storage,
+// and to the edge of the other node within seconds, by the feed.
 func TestNodesLearnOfRevocations(t *testing.T) {
 	t.Parallel()
 	nodes := newCluster(t).startNodes(2, "")
@@ -47,9 +47,9 @@ func TestNodesLearnOfRevocations(t *testing.T) {
 	})
 }
 
-// wantLearned fails the test unless both nodes know that a session is over which ended at
-// the first. The second is not asked for a refresh before its edge knows by itself: a node
-// that is asked may learn from that.
+// wantLearned fails the test unless both nodes know that a session is over which ended
+// at the first. The second is not asked for a refresh before its edge knows by itself:
+// a node that is asked may learn from that.
 func wantLearned(t *testing.T, here, there *clusterNode, over ...tokens) {
 	t.Helper()
 	for _, tk := range over {
@@ -72,8 +72,9 @@ func wantLearned(t *testing.T, here, there *clusterNode, over ...tokens) {
 	}
 }
 
-// I22, G18: neither a node that comes later nor one that comes back lets a revoked token
-// pass, from its first answer on. 503 is what it may say before it has read the feed.
+// I22, G18: neither a node that comes later nor one that comes back lets a revoked
+// token pass, from its first answer on. 503 is what it may say before it has read the
+// feed.
 func TestNodesComeBackWithRevocations(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -124,8 +125,8 @@ func TestNodesComeBackWithRevocations(t *testing.T) {
 }
 
 // watchEdge asks a node with a token of a session that is over, again and again, from
-// before it starts. The function that it returns waits for some answers and fails the test
-// if one was anything but 401 or 503.
+// before it starts. The function that it returns waits for some answers and fails the
+// test if one was anything but 401 or 503.
 func watchEdge(t *testing.T, name string, n *clusterNode, over tokens) (end func()) {
 	t.Helper()
 	ended, answered := make(chan struct{}), make(chan struct{}, 1)

@@ -17,7 +17,8 @@ import (
 )
 
 // Two nodes on one storage go through a rotation. The hours between its stages pass by
-// setting back the time of creation in the key objects; the nodes read these by themselves.
+// setting back the time of creation in the key objects; the nodes read these by
+// themselves.
 func TestTwoNodesRotateAGeneratedKeyInStages(t *testing.T) {
 	t.Parallel()
 	a, b := harness.NewSite(t), harness.NewSite(t)

@@ -32,8 +32,8 @@ func TestValidateLeavesNoTrace(t *testing.T) {
 	}
 }
 
-// A storage that cannot be written costs the tokens, not the server, and only as long as
-// it lasts.
+// A storage that cannot be written costs the tokens, not the server, and only as long
+// as it lasts.
 func TestStorageThatCannotBeWritten(t *testing.T) {
 	s := harness.NewSite(t)
 	load := func(lines string) {

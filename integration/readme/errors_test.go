@@ -39,8 +39,8 @@ func TestReadmeErrorTable(t *testing.T) {
 	}
 }
 
-// possibleErrors reads from the code which reason is answered with which status and code:
-// the constructors, which are in one file, and what they are called with.
+// possibleErrors reads from the code which reason is answered with which status and
+// code: the constructors, which are in one file, and what they are called with.
 func possibleErrors(t *testing.T) map[string]string {
 	t.Helper()
 	constructing := repo.Declaring(t, "InvalidClient")

@@ -16,8 +16,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-// block is a fenced block of the README. Its info string has two words: the language and
-// the name under which a test executes it.
+// block is a fenced block of the README. Its info string has two words: the language
+// and the name under which a test executes it.
 type block struct {
 	line       int
 	lang, name string
@@ -49,8 +49,8 @@ var readmeGroups = append([]readmeGroup{
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, readmeUnderAttack},
 }, slices.Concat(recipeGroups, bearerRecipeGroups)...)
 
-// Every command, Caddyfile and JSON of the README is executed: a block without a test, or
-// a test without its block, fails here.
+// Every command, Caddyfile and JSON of the README is executed: a block without a test,
+// or a test without its block, fails here.
 func TestReadmeBlocks(t *testing.T) {
 	blocks := make(map[string]block)
 	for _, b := range readmeBlocks(t) {

@@ -183,8 +183,8 @@ func (r *recipe) lastReceived() http.Header {
 	return *received
 }
 
-// wantUser sends a request with a client's own identity headers, and expects that the app
-// gets that one in their place, or none.
+// wantUser sends a request with a client's own identity headers, and expects that the
+// app gets that one in their place, or none.
 func (r *recipe) wantUser(path, want string, headers ...string) {
 	r.T.Helper()
 	r.received.Store(nil)

@@ -136,7 +136,8 @@ func readmeIntrospecting(t *testing.T, blocks map[string]block) {
 	}
 }
 
-// What the README says is written, and when, and what goes on while the storage is down.
+// What the README says is written, and when, and what goes on while the storage is
+// down.
 func TestReadmeStorageOfSessions(t *testing.T) {
 	r := newRecipe(t)
 	r.serve("api.example.com {\n\timport tokens\n\tbearer_auth {\n\t\tcopy_claims sub>X-User\n\t}\n\treverse_proxy localhost:9000\n}\n")

@@ -11,7 +11,8 @@ import (
 
 // What other servers took for a refresh token, and from whom.
 
-// abuseSettings make a server whose HS256 secret an app has as well, and add another server.
+// abuseSettings make a server whose HS256 secret an app has as well, and add another
+// server.
 const abuseSettings = `
 		signing_key HS256 ` + harness.SharedSecret + `
 	}
@@ -24,8 +25,8 @@ const abuseSettings = `
 		}
 		user alice ` + harness.HashBcrypt
 
-// A server that signs both kinds of tokens with one key, or does not look at what kind it
-// got, takes one for the other.
+// A server that signs both kinds of tokens with one key, or does not look at what kind
+// it got, takes one for the other.
 func TestRefreshTokensAndAccessTokensAreNeverTakenForEachOther(t *testing.T) {
 	s := harness.StartSessions(t, abuseSettings)
 	web := s.Web()
@@ -54,8 +55,8 @@ func TestRefreshTokensAndAccessTokensAreNeverTakenForEachOther(t *testing.T) {
 	t.Run("the refresh token is as good as before", func(t *testing.T) { web.WantGoing(t, session) })
 }
 
-// signedAs is what an app signs that has the HS256 secret, a pair of tokens, and an idea of
-// what is in refresh tokens: the claims of both, under a type of its choice.
+// signedAs is what an app signs that has the HS256 secret, a pair of tokens, and an
+// idea of what is in refresh tokens: the claims of both, under a type of its choice.
 func signedAs(t *testing.T, session harness.TokenPair, typ string) string {
 	t.Helper()
 	return harness.Forge(t, session.Access, func(f *harness.Forgery) {
@@ -70,8 +71,8 @@ func signedAs(t *testing.T, session harness.TokenPair, typ string) string {
 	})
 }
 
-// Several servers answered whatever was wrong with invalid_request, and clients retried for
-// ever. A token that is no good is invalid_grant, which means: log in again.
+// Several servers answered whatever was wrong with invalid_request, and clients retried
+// for ever. A token that is no good is invalid_grant, which means: log in again.
 func TestRefreshTokensThatAreNoGood(t *testing.T) {
 	s := harness.StartSessions(t, abuseSettings)
 	web := s.Web()

@@ -18,8 +18,9 @@ import (
 
 // Clients that others wrote, as users of this module have them.
 
-// findableSite is found by its metadata: the issuer is where it listens. An access token is
-// so short that x/oauth2, which allows for ten seconds, refreshes whenever it is asked.
+// findableSite is found by its metadata: the issuer is where it listens. An access
+// token is so short that x/oauth2, which allows for ten seconds, refreshes whenever it
+// is asked.
 const findableSite = `http://127.0.0.1:%PORT% {
 	token_endpoint {
 		issuer           http://127.0.0.1:%PORT%

@@ -12,8 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// This file is for the tests of sessions: what an OAuth client does at the endpoints, and
-// the sites where it does that.
+// This file is for the tests of sessions: what an OAuth client does at the endpoints,
+// and the sites where it does that.
 
 // numericClaim is a claim that must be a whole number.
 func numericClaim(t *testing.T, token, claim string) int64 {
@@ -33,8 +33,8 @@ func numericClaim(t *testing.T, token, claim string) int64 {
 // sleepUntil waits for a NumericDate, and a moment longer.
 func sleepUntil(date int64) { time.Sleep(time.Until(time.Unix(date, 0)) + 20*time.Millisecond) }
 
-// wantUnlogged fails the test if a secret is anywhere in the log, but for the debug line in
-// which Caddy itself shows the config.
+// wantUnlogged fails the test if a secret is anywhere in the log, but for the debug
+// line in which Caddy itself shows the config.
 func wantUnlogged(s *harness.Site, t *testing.T, secrets ...string) {
 	t.Helper()
 	for line := range bytes.Lines([]byte(s.RawLog())) {
@@ -49,8 +49,9 @@ func wantUnlogged(s *harness.Site, t *testing.T, secrets ...string) {
 	}
 }
 
-// unplug puts a file in the place of the storage, or of something in it, so that nothing
-// there can be read or written, whoever tries. What it returns puts the storage back.
+// unplug puts a file in the place of the storage, or of something in it, so that
+// nothing there can be read or written, whoever tries. What it returns puts the storage
+// back.
 func unplug(s *harness.Site, inside ...string) (plug func()) {
 	s.T.Helper()
 	path := filepath.Join(append([]string{harness.StorageOf(s)}, inside...)...)

@@ -10,8 +10,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// What an app that has a secret of HS256 makes up is not written to storage, as far as it can
-// be told from what was issued.
+// What an app that has a secret of HS256 makes up is not written to storage, as far as
+// it can be told from what was issued.
 
 func sid(day string, n int) string { return fmt.Sprintf("%s-%040x", day, n) }
 

@@ -12,8 +12,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A storage that hangs instead of failing: what asks it is answered 503 in bounded time,
-// and nothing else waits. Here the files of a session are pipes that nobody writes to.
+// A storage that hangs instead of failing: what asks it is answered 503 in bounded
+// time, and nothing else waits. Here the files of a session are pipes that nobody
+// writes to.
 func TestRefreshWhileTheStorageHangs(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.StartCheap(t, strings.NewReplacer("%SETTINGS%", "", "respond /app \"in\"", app.In("reverse_proxy /app %APP%")).Replace(harness.SessionSite))
@@ -84,7 +85,8 @@ func TestRefreshWhileTheStorageHangs(t *testing.T) {
 	web.WantOver(t, revoked)
 }
 
-// hang makes whoever reads a file wait until the file is repaired: then it is not there.
+// hang makes whoever reads a file wait until the file is repaired: then it is not
+// there.
 func hang(s *harness.Site, t *testing.T, path string) (repair func()) {
 	t.Helper()
 	must := func(err error) {

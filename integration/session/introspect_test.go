@@ -14,8 +14,8 @@ import (
 
 // Section K of the conformance list: introspection (RFC 7662).
 
-// introspectSettings has clients that may see others' tokens, and an HS256 secret, so that
-// tests can sign what a server could.
+// introspectSettings has clients that may see others' tokens, and an HS256 secret, so
+// that tests can sign what a server could.
 const introspectSettings = `
 		signing_key HS256 ` + harness.SharedSecret + `
 		leeway      0s
@@ -166,7 +166,8 @@ func TestIntrospectIsForClientsWithASecret(t *testing.T) {
 	}
 }
 
-// Row K6: a client sees its own tokens, and others only for the audiences it may introspect.
+// Row K6: a client sees its own tokens, and others only for the audiences it may
+// introspect.
 func TestIntrospectShowsOthersTokensByAudience(t *testing.T) {
 	s := harness.StartSessions(t, introspectSettings)
 	sessions := map[string]harness.TokenPair{

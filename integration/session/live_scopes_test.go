@@ -11,8 +11,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// liveSite has its users and clients in files, and an edge for each of what can be asked
-// of a token.
+// liveSite has its users and clients in files, and an edge for each of what can be
+// asked of a token.
 const liveSite = `http://127.0.0.1:%PORT% {
 	token_endpoint {
 		scopes read write
@@ -42,9 +42,9 @@ const liveSite = `http://127.0.0.1:%PORT% {
 }
 `
 
-// A scope, an audience or a claim that is taken away is gone at once from the tokens that
-// there are: at the edge, in headers and placeholders, in introspection and in the log.
-// What is given is not added to them.
+// A scope, an audience or a claim that is taken away is gone at once from the tokens
+// that there are: at the edge, in headers and placeholders, in introspection and in the
+// log. What is given is not added to them.
 func TestWhatIsTakenAwayIsGoneFromTokensAtOnce(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	hash := harness.CheapHash(t, "correct horse")
@@ -190,8 +190,8 @@ func TestWhatIsTakenAwayIsGoneFromTokensAtOnce(t *testing.T) {
 	})
 }
 
-// A refresh may ask for what the login asked for: what the login did not get, since the user
-// may not have it, is left out once more, and never given.
+// A refresh may ask for what the login asked for: what the login did not get, since the
+// user may not have it, is left out once more, and never given.
 func TestG5ARefreshMayAskForWhatTheLoginAskedFor(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()

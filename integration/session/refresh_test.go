@@ -10,8 +10,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Section G of the conformance list: the refresh grant. What becomes of a session in time
-// is in lifetime_test.go, who may not refresh it in abuse_test.go.
+// Section G of the conformance list: the refresh grant. What becomes of a session in
+// time is in lifetime_test.go, who may not refresh it in abuse_test.go.
 
 func TestRefreshGivesNewTokens(t *testing.T) {
 	s := harness.StartSessions(t, "")
@@ -69,8 +69,9 @@ func TestRefreshGivesNewTokens(t *testing.T) {
 	})
 }
 
-// A refusal that is not for reuse leaves the token as good as it was. Some servers refreshed
-// for anybody who had the token: without the client's secret (G4), or for another client (G3).
+// A refusal that is not for reuse leaves the token as good as it was. Some servers
+// refreshed for anybody who had the token: without the client's secret (G4), or for
+// another client (G3).
 func TestRefreshRequestsThatConsumeNothing(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()
@@ -200,8 +201,9 @@ func TestRefreshReuseEndsTheSession(t *testing.T) {
 	})
 }
 
-// Keycloak #50999: it compared times of whole seconds, so a token that was replaced within
-// the same second was taken once more. Generations have an order within a second.
+// Keycloak #50999: it compared times of whole seconds, so a token that was replaced
+// within the same second was taken once more. Generations have an order within a
+// second.
 func TestRefreshReplayWithinTheSameSecond(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()

@@ -14,8 +14,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Row G18: what was true of sessions before a change of the config, or a restart, is true
-// after it. In the process of these tests that is caddy.Load and caddy.Stop.
+// Row G18: what was true of sessions before a change of the config, or a restart, is
+// true after it. In the process of these tests that is caddy.Load and caddy.Stop.
 
 // sessionsOf is one session in each state that must survive.
 type sessionsOf struct {
@@ -51,16 +51,16 @@ func (x *sessionsOf) wantSurvived(t *testing.T, c harness.OAuthClient) {
 	c.WantOver(t, x.current)
 }
 
-// settle makes sure that later requests go to the config that runs now: a connection to it
-// is open.
+// settle makes sure that later requests go to the config that runs now: a connection to
+// it is open.
 func settle(s *harness.Site, t *testing.T) {
 	t.Helper()
 	s.Client.CloseIdleConnections()
 	s.Relogin("alice", "correct horse").Want(t, 200, "")
 }
 
-// reloadableSessions is SessionSite as a function of its %SETTINGS%, always with the same
-// hashes: credential versions come from them.
+// reloadableSessions is SessionSite as a function of its %SETTINGS%, always with the
+// same hashes: credential versions come from them.
 func reloadableSessions(t *testing.T) func(settings string) string {
 	t.Helper()
 	text := harness.WithCheapHashes(t, harness.SessionSite)
@@ -113,8 +113,9 @@ func TestRefreshSurvivesReloads(t *testing.T) {
 	})
 }
 
-// Elsewhere, the Cleanup of a config that failed took away what the one that ran was using.
-// All of it is tried with the storage unplugged as well: what was in memory has to be there.
+// Elsewhere, the Cleanup of a config that failed took away what the one that ran was
+// using. All of it is tried with the storage unplugged as well: what was in memory has
+// to be there.
 func TestRefreshSurvivesFailedReloads(t *testing.T) {
 	s, config := harness.NewSite(t), reloadableSessions(t)
 	load := func(sites string) error {
@@ -184,8 +185,8 @@ func TestRefreshSurvivesARestart(t *testing.T) {
 	t.Run("G18, I22: state, revocations and replays are known after it", func(t *testing.T) { x.wantSurvived(t, s.Web()) })
 }
 
-// Reloads cut connections, and no refresh in the middle: clients that try again, as they
-// may within the grace, are never logged out.
+// Reloads cut connections, and no refresh in the middle: clients that try again, as
+// they may within the grace, are never logged out.
 func TestRefreshUnderReloads(t *testing.T) {
 	s, config := harness.NewSite(t), reloadableSessions(t)
 	site := func(round int) string {

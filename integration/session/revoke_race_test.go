@@ -8,8 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A rotation that ran at the same time wrote its record over that of the revocation, and
-// the session went on: a marker of its own is what nothing overwrites.
+// A rotation that ran at the same time wrote its record over that of the revocation,
+// and the session went on: a marker of its own is what nothing overwrites.
 func TestRevokeDuringRotations(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()

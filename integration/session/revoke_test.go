@@ -63,7 +63,8 @@ func TestRevoke(t *testing.T) {
 	})
 }
 
-// Whoever looks for the marker of a session has an access token in hand, or only its sid.
+// Whoever looks for the marker of a session has an access token in hand, or only its
+// sid.
 func TestRevokeLeavesAMarkerThatIsFoundFromEveryToken(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()
@@ -233,7 +234,8 @@ func TestRevokeTooOften(t *testing.T) {
 	web.WantOver(t, next) // G9: that a session ends by reuse is no matter of how often
 }
 
-// Logging out late is logging out: a token that has expired ends the rest of its session.
+// Logging out late is logging out: a token that has expired ends the rest of its
+// session.
 func TestRevokeByAnExpiredToken(t *testing.T) {
 	s := harness.StartSessions(t, `
 		leeway 0s

@@ -18,8 +18,8 @@ import (
 // boundSettings keep logins cheap and metrics on.
 const boundSettings = "signing_key HS256 " + harness.SharedSecret
 
-// boundedSite is SessionSite with its metrics, as a function of more lines. The hashes are
-// the same each time.
+// boundedSite is SessionSite with its metrics, as a function of more lines. The hashes
+// are the same each time.
 func boundedSite(t *testing.T) func(settings string) string {
 	t.Helper()
 	text := strings.Replace(harness.WithCheapHashes(t, harness.SessionSite), "\tbearer_auth /app*", "\thandle /metrics {\n\t\tmetrics\n\t}\n\tbearer_auth /app*", 1)
@@ -59,8 +59,8 @@ func throttledBy(s *harness.Site, limit string) int {
 	return int(s.Metrics()[`throttled_total{limit="`+limit+`",server="default"}`])
 }
 
-// exhaust does something from several goroutines, until each of them was refused. It returns
-// how often that went well, and a refusal.
+// exhaust does something from several goroutines, until each of them was refused. It
+// returns how often that went well, and a refusal.
 func exhaust(t *testing.T, do func() (harness.Answer, error)) (good int, refusal harness.Answer) {
 	t.Helper()
 	var mu sync.Mutex

@@ -105,8 +105,9 @@ func TestRefreshWithoutStorage(t *testing.T) {
 	})
 }
 
-// A volume that is not mounted any more is an empty directory: no token was spent there, and
-// no session revoked. A process that still knows its keys must not believe it.
+// A volume that is not mounted any more is an empty directory: no token was spent
+// there, and no session revoked. A process that still knows its keys must not believe
+// it.
 func TestRefreshWhileTheStorageIsEmpty(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()
@@ -216,7 +217,8 @@ func TestRefreshWithHalfAStorage(t *testing.T) {
 }
 
 // A backup that was restored, and a disk that damages what is on it, never make a spent
-// token good without the session's end being near: what cannot be is refused and revoked.
+// token good without the session's end being near: what cannot be is refused and
+// revoked.
 func TestRefreshAfterTheStorageLostSomething(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()

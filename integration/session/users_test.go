@@ -8,9 +8,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// DESIGN §6: refresh holds a token against its user as the file is now, and writes nothing
-// when they do not match, since copies of the file may differ for a moment. All changes are
-// made at once: a change takes some seconds to come into force.
+// DESIGN §6: refresh holds a token against its user as the file is now, and writes
+// nothing when they do not match, since copies of the file may differ for a moment. All
+// changes are made at once: a change takes some seconds to come into force.
 func TestRefreshFollowsTheUsers(t *testing.T) {
 	s := harness.NewSite(t)
 	hash, otherHash := harness.CheapHash(t, "correct horse"), harness.CheapHash(t, "battery staple")

@@ -31,8 +31,8 @@ func TestTheUsersOfOneBackEndDoNotStopEachOther(t *testing.T) {
 	s.From(harness.StrangerAddress(1), harness.LoginForm("username", "bob")).Throttled(t, 30)
 }
 
-// Without addresses of its users the app is one source: who tries a password in its login
-// form delays the owner there, which end_user_ip is for, but nowhere else.
+// Without addresses of its users the app is one source: who tries a password in its
+// login form delays the owner there, which end_user_ip is for, but nowhere else.
 func TestAnAttackerInTheLoginFormOfAnAppDelaysTheOwnerThereOnly(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 6\n}")
 	web := func(password string) harness.Answer {

@@ -10,8 +10,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// passwordChecks counts what became of the checks of passwords or secrets in this process so
-// far. The config must have Caddy's handler "metrics" at /metrics.
+// passwordChecks counts what became of the checks of passwords or secrets in this
+// process so far. The config must have Caddy's handler "metrics" at /metrics.
 func passwordChecks(s *harness.Site, kind string) map[string]int {
 	s.T.Helper()
 	a := s.Do(s.Request("GET", "/metrics", ""))
@@ -35,8 +35,8 @@ func passwordChecks(s *harness.Site, kind string) map[string]int {
 	return counts
 }
 
-// wantChecks fails the test unless what do does has so many passwords hashed, and finds so many
-// in the cache.
+// wantChecks fails the test unless what do does has so many passwords hashed, and finds
+// so many in the cache.
 func wantChecks(s *harness.Site, kind string, hashed, cached int, reason string, do func()) {
 	s.T.Helper()
 	before := passwordChecks(s, kind)
@@ -212,7 +212,8 @@ func TestParallelEqualLoginsShareAHash(t *testing.T) {
 	}
 }
 
-// Neither the cache nor the throttle lets a password or a name get into what an operator can see.
+// Neither the cache nor the throttle lets a password or a name get into what an
+// operator can see.
 func TestMetricsNameNobody(t *testing.T) {
 	s := startCache(t, "")
 	const secret = "hunter2-in-clear"

@@ -14,8 +14,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A wrong password that was sent a moment ago is a client that says everything twice, or a
-// script with a typo. It guesses nothing.
+// A wrong password that was sent a moment ago is a client that says everything twice,
+// or a script with a typo. It guesses nothing.
 
 // C4
 func TestTheSameWrongPasswordIsOneTry(t *testing.T) {

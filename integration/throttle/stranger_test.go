@@ -8,11 +8,11 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// C9: where a stranger has to wait, the answer to a wrong password says nothing about who has
-// logged in from there, and so nothing about who exists.
+// C9: where a stranger has to wait, the answer to a wrong password says nothing about
+// who has logged in from there, and so nothing about who exists.
 
-// wantAlike fails the test unless a client sees the same in two answers. What is left of a
-// wait may have become a second less meanwhile.
+// wantAlike fails the test unless a client sees the same in two answers. What is left
+// of a wait may have become a second less meanwhile.
 func wantAlike(t *testing.T, got, want harness.Answer) {
 	t.Helper()
 	if got.Comparable() != want.Comparable() {
@@ -116,8 +116,8 @@ func TestAWrongPasswordAtAKnownSourceIsAnsweredAsAStrangersIs(t *testing.T) {
 	}
 }
 
-// What the operator sees is the truth: which limit it was, that the password was wrong, and
-// whose it was.
+// What the operator sees is the truth: which limit it was, that the password was wrong,
+// and whose it was.
 func TestTheLogSaysThatAWrongPasswordAtAKnownSourceWasCompared(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 1\n}")
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")

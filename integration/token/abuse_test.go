@@ -140,8 +140,8 @@ func TestABodyThatStopsIsEndedInBoundedTime(t *testing.T) {
 	}
 }
 
-// A login that took its time to be typed must not end the connection's next request: the
-// bound is of one body.
+// A login that took its time to be typed must not end the connection's next request:
+// the bound is of one body.
 func TestAConnectionServesManyRequests(t *testing.T) {
 	s := harness.StartCheap(t, harness.BasicSite)
 	w := s.Dial()

@@ -1,7 +1,7 @@
 //go:build !race
 
-// quic-go's own client has a data race between opening a stream in early data and the end
-// of the handshake.
+// quic-go's own client has a data race between opening a stream in early data and the
+// end of the handshake.
 
 package token
 
@@ -23,8 +23,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// What comes in TLS early data may be sent again by whoever recorded it, and in QUIC its
-// sender's address is not validated yet (RFC 8470).
+// What comes in TLS early data may be sent again by whoever recorded it, and in QUIC
+// its sender's address is not validated yet (RFC 8470).
 
 const earlySite = `https://localhost:%TLSPORT% {
 	tls internal
@@ -156,8 +156,8 @@ func dialQUIC(s *harness.Site, t *testing.T, config *tls.Config, deaf bool) *qui
 	return c
 }
 
-// resumable is the config of a client that has been here before, and has a ticket for its
-// next connection.
+// resumable is the config of a client that has been here before, and has a ticket for
+// its next connection.
 func resumable(s *harness.Site, t *testing.T) *tls.Config {
 	t.Helper()
 	cache := &ticketCache{ClientSessionCache: tls.NewLRUClientSessionCache(1), got: make(chan struct{})}

@@ -142,8 +142,9 @@ func TestPreflightsGoToTheNextHandler(t *testing.T) {
 	})
 }
 
-// Two faults in one request: the answer is that for the one that is checked first. Every
-// pair of DESIGN §5's order is tried, and which fault was found is told by the log.
+// Two faults in one request: the answer is that for the one that is checked first.
+// Every pair of DESIGN §5's order is tried, and which fault was found is told by the
+// log.
 func TestOrderOfChecks(t *testing.T) {
 	s := harness.NewSite(t)
 	hash := harness.CheapHash(t, "correct horse")

@@ -8,8 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A body in a coding would have to be decoded before it can be read. What is no coding is
-// not refused for its header.
+// A body in a coding would have to be decoded before it can be read. What is no coding
+// is not refused for its header.
 func TestContentEncodings(t *testing.T) {
 	s := harness.StartCheap(t, harness.BasicSite)
 	const supported = "identity"
@@ -64,8 +64,8 @@ func TestContentEncodings(t *testing.T) {
 	})
 }
 
-// What costs something for each parameter is bounded, whatever they are: nothing is looked
-// at before.
+// What costs something for each parameter is bounded, whatever they are: nothing is
+// looked at before.
 func TestTheNumberOfParametersIsBounded(t *testing.T) {
 	s := harness.StartCheap(t, harness.BasicSite)
 	const own = 5 // of loginForm
@@ -131,8 +131,8 @@ func TestTheNumberOfParametersIsBounded(t *testing.T) {
 	}
 }
 
-// A slash behind an endpoint's path is a slip that changes nothing, in all the spellings
-// that Caddy takes for that path. One more part is another path.
+// A slash behind an endpoint's path is a slip that changes nothing, in all the
+// spellings that Caddy takes for that path. One more part is another path.
 func TestASlashBehindAnEndpoint(t *testing.T) {
 	s := harness.StartCheap(t, `http://127.0.0.1:%PORT% {
 	token_endpoint {

@@ -9,8 +9,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// reserved are the claims that a user may not have: those of RFC 7519 §4.1, those of our
-// tokens, and those under which {http.auth.user.*} has something else.
+// reserved are the claims that a user may not have: those of RFC 7519 §4.1, those of
+// our tokens, and those under which {http.auth.user.*} has something else.
 var reserved = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
 	"cid", "client_id", "scope", "username", "sid", "cver", "srv",

@@ -7,8 +7,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A credential in the query is noticed however badly the query is encoded: that it is in
-// the access log is the same mistake.
+// A credential in the query is noticed however badly the query is encoded: that it is
+// in the access log is the same mistake.
 func TestCredentialsInAMalformedQuery(t *testing.T) {
 	s := harness.Start(t, harness.BasicSite)
 	for name, query := range map[string]string{

@@ -1,5 +1,5 @@
-// Package token tests the token endpoint on the wire: what it reads, what it refuses, and
-// the tokens and errors that it answers with.
+// Package token tests the token endpoint on the wire: what it reads, what it refuses,
+// and the tokens and errors that it answers with.
 package token
 
 import (

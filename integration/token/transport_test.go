@@ -133,8 +133,8 @@ func TestWhatIsSecure(t *testing.T) {
 	}
 }
 
-// Whoever meets this refusal sits behind a load balancer or in a container: the log says
-// what to do, once per request.
+// Whoever meets this refusal sits behind a load balancer or in a container: the log
+// says what to do, once per request.
 func TestRefusedTransportIsLoggedWithItsRemedy(t *testing.T) {
 	s := harness.StartWith(t, "servers {\n"+harness.RemotePeers+"\n}", strings.Replace(anyHost, "%HASH%", harness.CheapHash(t, "correct horse"), 1))
 	w := s.DialFrom("192.0.2.1")

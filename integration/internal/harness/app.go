@@ -113,7 +113,8 @@ func (r Received) Identity(name string) []string {
 	return values
 }
 
-// WantIdentity fails the test unless the app got exactly that one value, or none if it is empty.
+// WantIdentity fails the test unless the app got exactly that one value, or none if it
+// is empty.
 func (r Received) WantIdentity(t *testing.T, name, value string) {
 	t.Helper()
 	got := r.Identity(name)

@@ -9,14 +9,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// BareHandler is the least that a token_endpoint needs, as JSON. A test that puts a member
-// after it replaces the one before, as encoding/json has it.
+// BareHandler is the least that a token_endpoint needs, as JSON. A test that puts a
+// member after it replaces the one before, as encoding/json has it.
 const BareHandler = `"handler": "token_endpoint",
 	"clients": [{"source": "inline", "clients": [{"id": "web", "secret": "web-s3cret"}]}],
 	"users": [{"source": "inline", "users": [{"username": "alice", "password_hash": "` + HashBcrypt + `"}]}]`
 
-// JSONConfig is a whole config with a storage in the directory and one site that listens
-// at the address and has these handlers.
+// JSONConfig is a whole config with a storage in the directory and one site that
+// listens at the address and has these handlers.
 func JSONConfig(dir, address string, handlers ...string) string {
 	return fmt.Sprintf(`{
 	"admin": {"disabled": true, "config": {"persist": false}},

@@ -22,8 +22,8 @@ const (
 	HashBcrypt   = `$2y$10$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`
 )
 
-// HashWith makes a hash that is as cheap as its scheme allows, for tests of anything but
-// its cost.
+// HashWith makes a hash that is as cheap as its scheme allows, for tests of anything
+// but its cost.
 func HashWith(t *testing.T, scheme, password string) string {
 	t.Helper()
 	switch scheme {
@@ -70,7 +70,8 @@ func HashWith(t *testing.T, scheme, password string) string {
 	return ""
 }
 
-// longAPR1 are hashes of "0123456789" again and again, by github.com/GehirnInc/crypt: htpasswd takes 255 bytes at most.
+// longAPR1 are hashes of "0123456789" again and again, by github.com/GehirnInc/crypt:
+// htpasswd takes 255 bytes at most.
 var longAPR1 = map[int]string{
 	1024: "$apr1$01234567$1rgXb2s70RKI2zkWANd1L/",
 	1025: "$apr1$01234567$MqhKUSmA.WI468q0xS/J0.",

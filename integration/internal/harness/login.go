@@ -10,8 +10,8 @@ import (
 const FormType = "Content-Type: application/x-www-form-urlencoded"
 
 // Login asks for a token with the password grant, as the client "web" with the secret
-// "web-secret" of most configs here. Pairs of names and values are added to the form, or
-// replace what is in it; an empty value takes a parameter out.
+// "web-secret" of most configs here. Pairs of names and values are added to the form,
+// or replace what is in it; an empty value takes a parameter out.
 func (s *Site) Login(username, password string, pairs ...string) Answer {
 	s.T.Helper()
 	return s.Post("/token", passwordGrant(username, password, pairs).Encode())

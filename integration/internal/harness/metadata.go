@@ -1,6 +1,7 @@
 package harness
 
-// MetadataSite is a site with an endpoint that has these lines more, and an app after it.
+// MetadataSite is a site with an endpoint that has these lines more, and an app after
+// it.
 func MetadataSite(lines string) string {
 	return `http://127.0.0.1:%PORT% {
 	token_endpoint {

@@ -22,7 +22,8 @@ func (s *Site) Exposition() string {
 	return ours.String()
 }
 
-// AllMetrics is all that Caddy says. Right after a reload it asks again, like [Site.Relogin].
+// AllMetrics is all that Caddy says. Right after a reload it asks again, like
+// [Site.Relogin].
 func (s *Site) AllMetrics() string {
 	s.T.Helper()
 	var failed error

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// The tests of several packages run side by side, so what one process finds free another
-// must not find as well. Ports are given out in blocks, and a process has a block while it
-// listens at the block's first port. They lie below those that systems take for outgoing
-// connections and for listeners at port 0, so no connection can take one before Caddy
-// listens there.
+// The tests of several packages run side by side, so what one process finds free
+// another must not find as well. Ports are given out in blocks, and a process has a
+// block while it listens at the block's first port. They lie below those that systems
+// take for outgoing connections and for listeners at port 0, so no connection can take
+// one before Caddy listens there.
 const (
 	firstPort = 10_000
 	lastPort  = 32_767 // Linux takes those above

@@ -24,8 +24,8 @@ type Process struct {
 	ended  chan struct{}
 }
 
-// CaddyBinary builds cmd/caddy and returns its path. It is in the go command's cache, where
-// the tests of all packages find it; "go run" says where.
+// CaddyBinary builds cmd/caddy and returns its path. It is in the go command's cache,
+// where the tests of all packages find it; "go run" says where.
 var CaddyBinary = sync.OnceValues(func() (string, error) {
 	for range 3 { // what was just linked is in a directory that goes away
 		run := exec.Command("go", "run", "-exec=echo", "./cmd/caddy")

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// Conn is a connection on which a test writes the bytes of its requests, for what net/http
-// would not send, or not in this way: bytes as they are, bodies that never come, peers that
-// are somewhere else.
+// Conn is a connection on which a test writes the bytes of its requests, for what
+// net/http would not send, or not in this way: bytes as they are, bodies that never
+// come, peers that are somewhere else.
 type Conn struct {
 	net.Conn
 	T      *testing.T
@@ -29,8 +29,8 @@ func (s *Site) Dial() *Conn {
 	return DialTo(s.T, "tcp", s.Address())
 }
 
-// DialFrom connects to the plain port as a peer of another address: the config must have
-// [RemotePeers] among its options.
+// DialFrom connects to the plain port as a peer of another address: the config must
+// have [RemotePeers] among its options.
 func (s *Site) DialFrom(peer string) *Conn {
 	s.T.Helper()
 	w := s.Dial()
@@ -83,8 +83,8 @@ func (w *Conn) Receive() Answer {
 	return a
 }
 
-// Exchange sends a request as it is to the plain port, over a connection of its own, and
-// reads the answer.
+// Exchange sends a request as it is to the plain port, over a connection of its own,
+// and reads the answer.
 func (s *Site) Exchange(raw string) Answer {
 	s.T.Helper()
 	w := s.Dial()
@@ -93,8 +93,8 @@ func (s *Site) Exchange(raw string) Answer {
 	return w.Receive()
 }
 
-// RawRequest is the bytes of an HTTP/1.1 request with the given headers and no others but
-// Host, unless Host is among them.
+// RawRequest is the bytes of an HTTP/1.1 request with the given headers and no others
+// but Host, unless Host is among them.
 func (s *Site) RawRequest(method, target, body string, headers ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\n", method, target)

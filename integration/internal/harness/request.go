@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// Do sends a request. While two configs overlap at a reload, Caddy resets connections that
-// the old one had not accepted yet, and closes those that it had and that are new; those,
-// and only those, are tried again.
+// Do sends a request. While two configs overlap at a reload, Caddy resets connections
+// that the old one had not accepted yet, and closes those that it had and that are new;
+// those, and only those, are tried again.
 func (s *Site) Do(r *http.Request) Answer {
 	s.T.Helper()
 	response, err := s.Client.Do(r)

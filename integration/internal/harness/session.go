@@ -166,8 +166,8 @@ func (s *Site) Edge(token string) int {
 	return s.Do(s.Request(http.MethodGet, "/app", "", Bearer(token))).Status
 }
 
-// WantOver fails the test unless a session is over: its refresh token is worth nothing and
-// the edge lets its access token pass no more.
+// WantOver fails the test unless a session is over: its refresh token is worth nothing
+// and the edge lets its access token pass no more.
 func (c OAuthClient) WantOver(t *testing.T, session TokenPair) {
 	t.Helper()
 	c.Refresh(session.Refresh).Want(t, 400, "invalid_grant")

@@ -1,7 +1,7 @@
 // Package harness runs caddy-grant in a real Caddy that listens on loopback, in this
 // process ([Site]) or in one of its own ([Process]), and has what the tests of several
-// packages share: requests as clients, attackers and browsers send them, apps behind the
-// edge, sites to serve, and a look at the log, the metrics and the storage.
+// packages share: requests as clients, attackers and browsers send them, apps behind
+// the edge, sites to serve, and a look at the log, the metrics and the storage.
 package harness
 
 import (
@@ -22,8 +22,8 @@ import (
 	_ "github.com/caddygrant/caddy-grant"
 )
 
-// Site is a Caddy in this process that serves one config. There is one at a time, since a
-// process has one running config: tests that start one must not be parallel.
+// Site is a Caddy in this process that serves one config. There is one at a time, since
+// a process has one running config: tests that start one must not be parallel.
 type Site struct {
 	T       *testing.T
 	Dir     string // of the test: %DIR% in configs
@@ -131,8 +131,8 @@ func (s *Site) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }
 // URL of a path on the plain port.
 func (s *Site) URL(path string) string { return "http://" + s.Address() + path }
 
-// WriteOld puts a file in the test's directory that was written an hour ago. A broken file
-// is then refused at once: a young one might be half written, and is tried again.
+// WriteOld puts a file in the test's directory that was written an hour ago. A broken
+// file is then refused at once: a young one might be half written, and is tried again.
 func (s *Site) WriteOld(name, content string) string {
 	s.T.Helper()
 	path := s.Write(name, content)

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// throttleSite has clients of every kind of source, and users in every state. Its peers may
-// come from anywhere.
+// throttleSite has clients of every kind of source, and users in every state. Its peers
+// may come from anywhere.
 const throttleSite = `http://:%PORT% {
 	log
 	token_endpoint {
@@ -89,12 +89,14 @@ const (
 // StrangerAddress is the nth of them.
 func StrangerAddress(n int) string { return fmt.Sprintf("192.0.2.%d", n) }
 
-// WrongPassword is a password that is wrong everywhere and was not tried before: one that was counts once.
+// WrongPassword is wrong everywhere and was not tried before: a repeated one counts
+// once.
 func WrongPassword() string { return fmt.Sprint("wrong", wrongs.Add(1)) }
 
 var wrongs atomic.Int64
 
-// WrongLogins logs in with so many different wrong passwords, none of which may be throttled.
+// WrongLogins logs in with so many different wrong passwords, none of which may be
+// throttled.
 func WrongLogins(t *testing.T, n int, login func(password string) Answer) {
 	t.Helper()
 	for i := range n {
@@ -104,8 +106,8 @@ func WrongLogins(t *testing.T, n int, login func(password string) Answer) {
 	}
 }
 
-// Throttled fails the test unless the answer says to wait for about that many seconds: it may
-// be some less, since it says what is left.
+// Throttled fails the test unless the answer says to wait for about that many seconds:
+// it may be some less, since it says what is left.
 func (a Answer) Throttled(t *testing.T, seconds int) {
 	t.Helper()
 	a.Want(t, http.StatusTooManyRequests, "temporarily_unavailable")

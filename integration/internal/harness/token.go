@@ -10,8 +10,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Verified checks an access token as an app does, with the keys that the server publishes
-// below its endpoint, and returns its header and claims.
+// Verified checks an access token as an app does, with the keys that the server
+// publishes below its endpoint, and returns its header and claims.
 func (s *Site) Verified(token, endpoint string) (header, claims map[string]any) {
 	s.T.Helper()
 	var set jose.JSONWebKeySet

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Eventually waits until ok is true, for at most a minute and a half: within a minute all
-// nodes follow a rotation, and machines can be slow.
+// Eventually waits until ok is true, for at most a minute and a half: within a minute
+// all nodes follow a rotation, and machines can be slow.
 func Eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// Where the product's code is. All else is found by its name, wherever it is declared, so
-// that it may move from package to package: see [Function], [Value] and [Declaring].
+// Where the product's code is. All else is found by its name, wherever it is declared,
+// so that it may move from package to package: see [Function], [Value] and [Declaring].
 const (
 	// ThrottleLimits is the package whose constants Limit... name the limits.
 	ThrottleLimits = "internal/throttle"
@@ -139,7 +139,8 @@ func Cases(t *testing.T, function string) []string {
 	return found
 }
 
-// Declaring is the one file that declares a function, constant or variable of that name.
+// Declaring is the one file that declares a function, constant or variable of that
+// name.
 func Declaring(t *testing.T, name string) Source {
 	t.Helper()
 	var found []Source
@@ -176,7 +177,8 @@ func ValueText(t *testing.T, name string) string {
 	return string(source.text[value.Pos()-start : value.End()-start])
 }
 
-// values are those of the constants and variables that a file declares outside functions.
+// values are those of the constants and variables that a file declares outside
+// functions.
 func (s Source) values() map[string]ast.Expr {
 	found := make(map[string]ast.Expr)
 	for _, decl := range s.AST.Decls {
@@ -227,8 +229,8 @@ func Constants(t *testing.T, dir, prefix string) []string {
 	return values
 }
 
-// Called is the function or type that an expression in the file names, with the name of its
-// package, as in "oauth.InvalidGrant", and "" if the expression is not a name.
+// Called is the function or type that an expression in the file names, with the name of
+// its package, as in "oauth.InvalidGrant", and "" if the expression is not a name.
 func (s Source) Called(expr ast.Expr) string {
 	switch f := expr.(type) {
 	case *ast.Ident:
