@@ -68,12 +68,12 @@ func TestReadmeMetrics(t *testing.T) {
 // throttle can have.
 func TestReadmeThrottleNames(t *testing.T) {
 	readme := repo.Read(t, "README.md")
-	for _, value := range repo.Constants(t, repo.ThrottleLimits, "Limit") {
+	for _, value := range repo.Constants(t, "Limit") {
 		if !strings.Contains(readme, "`"+value+"`") {
 			t.Errorf("the README does not say what the limit %s is", value)
 		}
 	}
-	values := slices.Concat(credential.Results, repo.Constants(t, repo.MetricLabels, "endpoint"), repo.Constants(t, repo.MetricLabels, "outcome"))
+	values := slices.Concat(credential.Results, repo.Constants(t, "endpoint"), repo.Constants(t, "outcome"))
 	for _, value := range values {
 		if !strings.Contains(section(t, "## Metrics"), "`"+value+"`") {
 			t.Errorf("the README's metrics lack the value %s", value)

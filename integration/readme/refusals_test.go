@@ -71,8 +71,8 @@ func possibleRefusals(t *testing.T) map[string]string {
 	t.Helper()
 	const badToken = "401 invalid_token"
 	answers := map[string]string{
-		"caddygrant.errNoCredentials": "401 none", "caddygrant.errBearerRequest": "400 invalid_request", "caddygrant.errInvalidToken": badToken,
-		"caddygrant.errBearerUnavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
+		"bearer.noCredentials": "401 none", "bearer.InvalidRequest": "400 invalid_request", "bearer.InvalidToken": badToken,
+		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
 	}
 	ofOneClaim := regexp.MustCompile(`^(?:<claim>|\w+)( is (?:missing or )?malformed)$`)
 	possible := make(map[string]string)
@@ -110,7 +110,7 @@ func possibleRefusals(t *testing.T) map[string]string {
 				}
 				add(reason, answers[made])
 			case *ast.KeyValueExpr:
-				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "reason" && function == "errInsufficientScope" {
+				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reason" && function == "InsufficientScope" {
 					reason, _ := repo.Literal(n.Value)
 					add(reason, "403 insufficient_scope")
 				}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
-	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/allowance"
 )
 
 // What one user can have written to storage is bounded, with the throttle off too.
@@ -103,7 +103,7 @@ const boundAtOnce = 1000
 
 // since is how much a bound lets through in a time that began before.
 func since(began time.Time) int {
-	return boundAtOnce + 1 + int(time.Since(began)/session.WriteInterval)
+	return boundAtOnce + 1 + int(time.Since(began)/allowance.WriteInterval)
 }
 
 func TestOneUserCannotFillTheStorageBySessions(t *testing.T) {
@@ -134,7 +134,7 @@ func TestOneUserCannotFillTheStorageBySessions(t *testing.T) {
 	for range 5 { // again and again is one more line at most
 		for _, token := range refused {
 			if a, _ := web.Send("", web.RefreshForm(token)); a.Status == 200 {
-				good++ // session.WriteInterval was over
+				good++ // allowance.WriteInterval was over
 			}
 		}
 	}

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// WriteInterval is how long an account that has used up its allowance waits for another
-// write. It is a variable for tests, which change it before they open a store.
-var WriteInterval = 10 * time.Second
-
 // Allowance bounds what makes the storage grow: the first exchange of a session, which makes its record, and a
 // revocation. It must be comparable, and equal ones are one account.
 type Allowance interface {

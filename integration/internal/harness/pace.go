@@ -3,8 +3,8 @@ package harness
 import (
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
-	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // This process looks more often at the files that it follows than the product does, and
@@ -13,5 +13,5 @@ import (
 func init() {
 	livefile.Interval = 100 * time.Millisecond
 	livefile.Rest = 50 * time.Millisecond
-	session.WriteInterval = time.Second
+	allowance.WriteInterval = time.Second
 }

@@ -15,17 +15,9 @@ import (
 	"testing"
 )
 
-// Where the product's code is. All else is found by its name, wherever it is declared,
-// so that it may move from package to package: see [Function], [Value] and [Declaring].
-const (
-	// ThrottleLimits is the package whose constants Limit... name the limits.
-	ThrottleLimits = "internal/throttle"
-
-	// MetricLabels is the package with the values of the metrics' labels.
-	MetricLabels = "."
-)
-
-// notTheProduct are the directories of the root without code of the product.
+// notTheProduct are the directories of the root without code of the product. The code
+// itself is found by the names of what it declares, so that it may move from package to
+// package: see [Function], [Value], [Declaring] and [Constants].
 var notTheProduct = []string{"bench", "cmd", "examples", "integration", "tools"}
 
 // Source is a Go file of the product, without tests.
@@ -208,23 +200,22 @@ func (s Source) Strings() map[string]string {
 	return found
 }
 
-// Constants are the texts in a directory whose names begin with a prefix and a capital
-// letter.
-func Constants(t *testing.T, dir, prefix string) []string {
+// Constants are the texts whose names begin with a word and a capital letter, in any
+// package, whether they are exported or not.
+func Constants(t *testing.T, word string) []string {
 	t.Helper()
+	exported := strings.ToUpper(word[:1]) + word[1:]
 	var values []string
 	for _, source := range Sources(t) {
-		if path.Dir(source.Path) != dir {
-			continue
-		}
 		for name, text := range source.Strings() {
-			if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" && 'A' <= rest[0] && rest[0] <= 'Z' {
+			rest, ok := strings.CutPrefix(strings.ToUpper(name[:1])+name[1:], exported)
+			if ok && rest != "" && 'A' <= rest[0] && rest[0] <= 'Z' {
 				values = append(values, text)
 			}
 		}
 	}
 	if len(values) < 4 {
-		t.Fatalf("of %s in %s there are only %v: this test must learn where they are now", prefix, dir, values)
+		t.Fatalf("of %s there are only %v: this test must learn how they are called now", word, values)
 	}
 	return values
 }
