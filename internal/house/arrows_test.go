@@ -9,8 +9,6 @@ var arrows = map[string][]string{
 	"directory":               {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
 	"directory/directorytest": {"directory"},
 
-	"directory/directorytest": {"directory"},
-
 	// what a request asks for, and what becomes of it
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
@@ -23,7 +21,7 @@ var arrows = map[string][]string{
 	"internal/pathreading": {},
 
 	// what a config says
-	"internal/caddyargs":     {},
+	"internal/caddyargs":     {"internal/oauth"},
 	"internal/caddyrequest":  {},
 	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
 	"internal/listenerguard": {},
