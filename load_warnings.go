@@ -12,23 +12,21 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 )
 
-// What a config may say, though it hardly means it, is warned of at a start and a reload.
-
-// loadWarnings warns of what a server is configured with.
+// loadWarnings is what a config may say, though it hardly means it: it is warned of at a
+// start and a reload.
 type loadWarnings struct {
 	logger  *zap.Logger
-	config  *Config
+	config  *Config // with defaults in place of what it leaves out
 	users   *directory.UserDirectory
 	clients *directory.ClientDirectory
 }
 
-// ofSettings looks at the server's own settings, as they were given and not as defaults
-// have them, and at the users and clients in the config. Those in files are followed, and
-// warned of whenever they change.
-func (w *loadWarnings) ofSettings(given Config) {
+// warnOfConfig looks at the server's own settings and at the users and clients in the
+// config. Those in files are followed, and warned of whenever they change.
+func (w *loadWarnings) warnOfConfig(given Config) {
 	warnOfCommas(w.logger, w.config.Scopes, zap.String("of", "server"))
-	w.ofLifetime("refresh_token_ttl", given.RefreshTokenTTL)
-	w.ofLifetime("access_token_ttl", given.AccessTokenTTL)
+	w.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
+	w.warnOfLifetime("access_token_ttl", given.AccessTokenTTL)
 	for _, source := range w.users.All() {
 		if inline, ok := source.(*InlineUsers); ok {
 			inline.Advice().Log(w.logger.With(zap.String("source", inline.String())), "entries")
@@ -41,28 +39,28 @@ func (w *loadWarnings) ofSettings(given Config) {
 		if inline, ok := source.(*InlineClients); ok {
 			inline.Advice().Log(w.logger.With(zap.String("source", inline.String())), "entries")
 			for client := range inline.Known() {
-				w.ofClient(client)
+				w.warnOfClient(client)
 			}
 		}
 	}
 }
 
-func (w *loadWarnings) ofClient(client *directory.Client) {
+func (w *loadWarnings) warnOfClient(client *directory.Client) {
 	id := zap.String("client_id", client.ID)
 	if client.Secret != "" && len(client.Secret) < shortSecret {
 		w.logger.Warn("a client's secret is short", id, zap.String("advice",
 			fmt.Sprintf("it has %d bytes, quick to guess: make one with \"openssl rand -hex 32\"", len(client.Secret))))
 	}
 	warnOfCommas(w.logger, slices.Concat(client.Scopes, client.DefaultScopes), id)
-	w.ofLifetime("refresh_token_ttl", client.RefreshTokenTTL, id)
-	w.ofLifetime("access_token_ttl", client.AccessTokenTTL, id)
+	w.warnOfLifetime("refresh_token_ttl", client.RefreshTokenTTL, id)
+	w.warnOfLifetime("access_token_ttl", client.AccessTokenTTL, id)
 }
 
-// ofGrants says which clients list a grant that the server does not offer: they never
+// warnOfGrants says which clients list a grant that the server does not offer: they never
 // get it, and no request tells why. It is said once per config, of what the files have
 // then. One list may be for several servers, so it is no error. To a client that
 // introspects, a grant that is not offered is a way to have none.
-func (w *loadWarnings) ofGrants() {
+func (w *loadWarnings) warnOfGrants() {
 	for _, grantType := range grantTypeNames() {
 		if slices.Contains(w.config.Grants, grantType) {
 			continue
@@ -85,9 +83,9 @@ func (w *loadWarnings) ofGrants() {
 	}
 }
 
-// ofSecrets names the secrets of the config that have something around them, and what,
+// warnOfSecrets names the secrets of the config that have something around them, and what,
 // never a piece of one.
-func (w *loadWarnings) ofSecrets(keys []configuredKey) {
+func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 	warn := func(setting string, found []string, of zap.Field) {
 		if len(found) > 0 {
 			w.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
@@ -107,8 +105,8 @@ func (w *loadWarnings) ofSecrets(keys []configuredKey) {
 	}
 }
 
-// ofLifetime is for a lifetime that the config gives, rather than for a default.
-func (w *loadWarnings) ofLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
+// warnOfLifetime is for a lifetime that the config gives, rather than for a default.
+func (w *loadWarnings) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
 	if ttl > w.config.SessionTTL {
 		w.logger.Warn(setting+" is longer than session_ttl, which ends the token before", append(of,
 			zap.String("advice", "raise session_ttl, or lower "+setting))...)

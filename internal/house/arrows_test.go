@@ -29,7 +29,6 @@ var arrows = map[string][]string{
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
-	"internal/hashkinds":    {"internal/password"},
 	"internal/keyring":      {"internal/mac", "internal/storagecheck"},
 	"internal/livefile":     {},
 	"internal/password":     {"internal/mac"},
