@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// asked is what storage said of single sessions while the view could not tell.
+// asked is what storage said about single sessions while the view could not tell.
 type asked struct {
 	mu       sync.Mutex
 	answers  *simplelru.LRU[ID, askedAnswer]
@@ -30,8 +30,9 @@ func newAsked() asked {
 	return asked{answers: answers, slots: make(chan struct{}, maxAsking)}
 }
 
-// IsRevoked tells whether a session is revoked, with what is known in this process where that is enough: as a rule it
-// is. Else it asks storage, no sooner again than within that time, and ErrUnavailable says that there was no answer.
+// IsRevoked tells whether a session is revoked, using what this process knows where
+// that is enough, as it usually is. Otherwise it asks storage, at most once within that
+// time, and ErrUnavailable says that there was no answer.
 func (s *Store) IsRevoked(ctx context.Context, id ID, within time.Duration) (bool, error) {
 	if revoked, known := s.memory.InView(id); revoked || known {
 		return revoked, nil
@@ -40,7 +41,7 @@ func (s *Store) IsRevoked(ctx context.Context, id ID, within time.Duration) (boo
 	if answer, found := a.get(id); found && (answer.revoked || time.Since(answer.at) < within) {
 		return answer.revoked, nil
 	}
-	detached := context.WithoutCancel(ctx) // who came first may be gone before the others
+	detached := context.WithoutCancel(ctx) // the first caller may leave before the others
 	answers := a.together.DoChan(id.String(), func() (any, error) { return s.ask(detached, id) })
 	select {
 	case answer := <-answers:
@@ -53,7 +54,8 @@ func (s *Store) IsRevoked(ctx context.Context, id ID, within time.Duration) (boo
 	}
 }
 
-// ask is Revoked for some sessions at a time, so that others still have their turn at the storage.
+// ask is Revoked for a few sessions at a time, so that other calls still get their turn
+// at the storage.
 func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
@@ -62,7 +64,7 @@ func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
 	case a.slots <- struct{}{}:
 		defer func() { <-a.slots }()
 	case <-ctx.Done():
-		return false, unavailable("waiting for others who ask for sessions", ctx.Err())
+		return false, unavailable("waiting for other requests for sessions", ctx.Err())
 	}
 	at := time.Now()
 	revoked, err := s.Revoked(ctx, id)
@@ -72,8 +74,9 @@ func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
 	return revoked, err
 }
 
-// awaitSign waits for the storage to answer wherever it keeps something. Many who ask at once share a sign, which counts for
-// a second. recent says that there was one already.
+// awaitSign waits for the storage to answer wherever it keeps something. Callers at the
+// same time share a sign, which counts for a second. recent says that there was a sign
+// already.
 func (s *Store) awaitSign(ctx context.Context) (recent bool, err error) {
 	a := &s.memory.asked
 	if last := a.signed.Load(); last != nil && time.Since(*last) < signFor {

@@ -8,7 +8,8 @@ import (
 // Allowance bounds what makes the storage grow: the first exchange of a session, which makes its record, and a
 // revocation. It must be comparable, and equal ones are one account.
 type Allowance interface {
-	// Take counts a write that is about to be made. An error, which should be a *NotYetError, keeps it from being made.
+	// Take counts a write that is about to be made. An error, which should be a
+	// *NotYetError, keeps it from being made.
 	Take() error
 
 	// Return takes back what was counted and not written.

@@ -5,16 +5,19 @@ import (
 	"errors"
 )
 
-// bury replaces the record of a session by one that says that it was revoked. It does so under the lock of the exchange
-// that would come next, so that no exchange can put back a record that it has read before. lost is nil where the session
-// is to be revoked in any case: then its marker is there already.
+// bury replaces the record of a session with a record that says it was revoked. It does
+// so under the lock of the exchange that would come next, so that no exchange can put
+// back a record that it read earlier. lost is nil where the session is to be revoked in
+// any case: its marker is there already then.
 //
-// A holder of that lock who does not give it back within lockHold writes nothing any more, and the marker stops whoever gets
-// it then. So after that time it is done without the lock, unless the session is to be over for what the storage has lost.
+// A holder that has not released that lock within lockHold no longer writes, and the
+// marker stops the next holder. So after that time it is done without the lock, unless
+// the session is to end because of what the storage has lost.
 func (s *Store) bury(ctx context.Context, id ID, lost func(context.Context) error) error {
 	waiting, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()
-	// exchanges and other revocations in this process; without the mutex the lock does
+	// exchanges and other revocations in this process; without the mutex the lock is
+	// enough
 	if unlock, _, err := s.memory.mutexes.lock(waiting, id); err == nil {
 		defer unlock()
 	}
@@ -28,11 +31,12 @@ func (s *Store) bury(ctx context.Context, id ID, lost func(context.Context) erro
 			return err
 		}
 	}
-	return unavailable("revoking a session", errors.New("others go on writing its record"))
+	return unavailable("revoking a session", errors.New("other writers keep changing its record"))
 }
 
-// buryAt is one try, with the lock of a generation. It is not done if that was no longer the one, or if somebody else has
-// written meanwhile.
+// buryAt is one attempt, with the lock of a generation. It is not done if that
+// generation is no longer the current one, or if another writer has changed the record
+// meanwhile.
 func (s *Store) buryAt(ctx, waiting context.Context, id ID, generation uint64, lost func(context.Context) error) (bool, error) {
 	lock := s.lockKey(id, generation)
 	switch err := s.storage.Lock(waiting, lock); {

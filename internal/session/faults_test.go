@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// What a storage may do to the write of a record, and what becomes of the session: what the first try gives, what a
-// retry of it at the same node gives, and what at another node or after a restart.
+// What a storage may do to the write of a record, and what becomes of the session: the
+// result of the first attempt, of a retry at the same node, and of a retry at another
+// node or after a restart.
 var faultsOfTheWrite = []struct {
 	fault                fault
 	first, retry, abroad error
 }{
 	{refused, ErrUnavailable, nil, nil},
-	{failsButDone, nil, ErrReused, ErrReused}, // it is there, which counts
+	{failsButDone, nil, ErrReused, ErrReused}, // it is there, and that counts
 	{lost, ErrUnavailable, nil, nil},
 	{torn, ErrUnavailable, ErrDamaged, ErrDamaged},
 	{tornUnnoticed, ErrUnavailable, ErrDamaged, ErrDamaged},
@@ -38,7 +39,8 @@ func wantResult(t *testing.T, n *node, id ID, generation uint64, want error) {
 	}
 }
 
-// DESIGN §6, J10: after ErrUnavailable nothing is consumed, or this process knows that nobody got it.
+// DESIGN §6, J10: after ErrUnavailable nothing is consumed, or this process knows that
+// no client got it.
 func TestAWriteThatFailsOrLiesAndTheRetry(t *testing.T) {
 	for _, test := range faultsOfTheWrite {
 		for _, before := range []uint64{0, 3} { // exchanges
@@ -111,7 +113,8 @@ func TestACallerThatHangsUpDuringTheWriteGetsItsAnswerByARetry(t *testing.T) {
 	}
 }
 
-// DESIGN §6: from Lock on, a client that hangs up cuts nothing, also where the storage obeys contexts.
+// DESIGN §6: from Lock on, a client that hangs up interrupts nothing, even where the
+// storage obeys contexts.
 func TestACallerThatHangsUpAtAnyCallLeavesNoLockAndLosesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		calls := rotationCalls(t)
@@ -137,8 +140,8 @@ func TestACallerThatHangsUpAtAnyCallLeavesNoLockAndLosesNothing(t *testing.T) {
 	})
 }
 
-// G11 for retries: the answer that nobody got is handed out once.
-func TestOfTwoParallelRetriesOneGetsTheAnswerThatNobodyGot(t *testing.T) {
+// G11 for retries: the undelivered answer is handed out once.
+func TestOneOfTwoParallelRetriesGetsTheUndeliveredAnswer(t *testing.T) {
 	for _, what := range []fault{doneButHangs, panicsDone, refused, late} {
 		t.Run(what.String(), func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -174,7 +177,7 @@ func TestOfTwoParallelRetriesOneGetsTheAnswerThatNobodyGot(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatNobodyGotIsKeptForSomeMinutes(t *testing.T) {
+func TestAnUndeliveredAnswerIsKeptForSomeMinutes(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("store", "sessions/", doneButHangs)
@@ -187,7 +190,7 @@ func TestAnAnswerThatNobodyGotIsKeptForSomeMinutes(t *testing.T) {
 }
 
 // A storage may hang for longer than that.
-func TestAnAnswerThatNobodyGotIsKeptForSomeMinutesAfterItsStorageHasAnswered(t *testing.T) {
+func TestAnUndeliveredAnswerIsKeptForSomeMinutesAfterItsStorageHasAnswered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("store", "sessions/", stuck)
@@ -200,7 +203,7 @@ func TestAnAnswerThatNobodyGotIsKeptForSomeMinutesAfterItsStorageHasAnswered(t *
 	})
 }
 
-// Who has a spent token must not keep a grace open by retrying and hanging up.
+// A client with a spent token must not keep a grace open by retrying and hanging up.
 func TestARetryThatHangsUpDoesNotProlongTheGrace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
@@ -217,8 +220,8 @@ func TestARetryThatHangsUpDoesNotProlongTheGrace(t *testing.T) {
 	})
 }
 
-// And who retries in time and hangs up again loses nothing.
-func TestARetryOfAnAnswerThatNobodyGotCanBeRetried(t *testing.T) {
+// And a client that retries in time and hangs up again loses nothing.
+func TestARetryOfAnUndeliveredAnswerCanBeRetried(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("store", "sessions/", doneButHangs)
@@ -235,8 +238,9 @@ func TestARetryOfAnAnswerThatNobodyGotCanBeRetried(t *testing.T) {
 	})
 }
 
-// Writes that were given up and come true later, in whatever order, are the same answer as the retry's.
-func TestAWriteThatComesTrueLaterIsNoReplay(t *testing.T) {
+// Writes that were given up and take effect later, in whatever order, are the same
+// answer as the retry's.
+func TestAWriteThatTakesEffectLaterIsNotAReplay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		for _, when := range []string{"before the retry", "after a second failure", "after the retry"} {
 			n, id := newNode(newShelf()), monthAhead()
@@ -261,7 +265,7 @@ func TestAWriteThatComesTrueLaterIsNoReplay(t *testing.T) {
 }
 
 // The limit that the package comment names: the record goes back, and the next use of the current token shows it.
-func TestAWriteThatComesTrueAfterLaterOnesEndsTheSession(t *testing.T) {
+func TestAWriteThatTakesEffectAfterLaterWritesEndsTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("store", "sessions/", late)
@@ -274,8 +278,8 @@ func TestAWriteThatComesTrueAfterLaterOnesEndsTheSession(t *testing.T) {
 	})
 }
 
-// An answer that nobody got must not stand for one that somebody else has made since.
-func TestAnAnswerOfAnotherNodeIsNotTakenForTheOneThatNobodyGot(t *testing.T) {
+// An undelivered answer must not stand for an answer that another node has made since.
+func TestAnAnswerOfAnotherNodeIsNotTakenForTheUndeliveredOne(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		a, b, id := newNode(storage), newNode(storage), monthAhead()
@@ -288,7 +292,7 @@ func TestAnAnswerOfAnotherNodeIsNotTakenForTheOneThatNobodyGot(t *testing.T) {
 	})
 }
 
-// Every call of an exchange meets with every fault, and the client retries at the same node.
+// Every call of an exchange meets every fault, and the client retries at the same node.
 func TestAFaultAtAnyCallOfAnExchange(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		calls := rotationCalls(t)
@@ -514,7 +518,7 @@ func TestThoseWhoWaitForTheirTurnLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-func TestACheckThatNeverComesBackKeepsNobodyFromTheSession(t *testing.T) {
+func TestACheckThatNeverReturnsDoesNotBlockTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("load", "", stuck)

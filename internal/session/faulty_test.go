@@ -12,16 +12,16 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// fault is what befalls a call to a storage.
+// fault is what happens to a call to a storage.
 type fault int
 
 const (
 	fine          fault = iota
 	refused             // fails, and nothing is done
 	failsButDone        // fails, and all is done
-	lost                // nothing is done, and nobody says so
+	lost                // nothing is done, and no error says so
 	torn                // half is stored, and it fails
-	tornUnnoticed       // half is stored, and nobody says so
+	tornUnnoticed       // half is stored, and no error says so
 	late                // fails, and is done at some later time: see comesTrue
 	hangs               // nothing is done until the context ends, and then it fails
 	doneButHangs        // is done, and then does not answer until the context ends
@@ -37,7 +37,7 @@ func (f fault) String() string {
 	return [...]string{"fine", "refused", "failsButDone", "lost", "torn", "tornUnnoticed", "late", "hangs", "doneButHangs", "stuck", "doneButStuck", "panics", "panicsDone", "unseen", "hangsUnseen"}[f]
 }
 
-// faulty is a node's way to a storage, on which calls can meet with faults.
+// faulty is a node's access to a storage, in which calls can meet faults.
 type faulty struct {
 	certmagic.Storage
 
@@ -46,11 +46,11 @@ type faulty struct {
 	rules    []*rule
 	delayed  []func()
 	released chan struct{}
-	dead     bool // nothing is done any more
+	dead     bool // nothing is done from then on
 	obedient bool // nothing is done once the context has ended, as with a database
 }
 
-// rule is for calls to one method with keys that have a part; both empty mean any.
+// rule is for calls to one method with keys that contain a part; empty means any.
 type rule struct {
 	op, part string
 	skip     int // calls before the first one
@@ -66,7 +66,7 @@ func newFaulty(inner certmagic.Storage) *faulty {
 	return f
 }
 
-// befalls makes the next call meet with a fault.
+// befalls makes the next call meet a fault.
 func (f *faulty) befalls(op, part string, what fault) {
 	f.add(&rule{op: op, part: part, times: 1, fault: what})
 }
@@ -114,8 +114,8 @@ func (f *faulty) comesTrue() {
 	}
 }
 
-// log returns the calls since the last time, in order, with keys below the prefix: in a bubble, also those that are made
-// when everybody has his answer.
+// log returns the calls since the last time, in order, with keys below the prefix: in a
+// bubble, also the calls made when every caller has its answer.
 func (f *faulty) log() []string {
 	synctest.Wait()
 	return f.logSoFar()
@@ -171,7 +171,7 @@ var (
 	errDead     = errors.New("the node is dead")
 )
 
-// do makes a call; half is what a torn one does.
+// do makes a call; half is what a torn call does.
 func (f *faulty) do(ctx context.Context, op, key string, all, half func() error) error {
 	if f.isDead() {
 		return errDead
@@ -270,7 +270,7 @@ func (f *faulty) Load(ctx context.Context, key string) (content []byte, err erro
 	return content, err
 }
 
-// reading is a call that only reads: one that is not done fails.
+// reading is a call that only reads: if it is not done, it fails.
 func (f *faulty) reading(ctx context.Context, op, key string, all func() error) error {
 	done := false
 	err := f.do(ctx, op, key, func() error { done = true; return all() }, func() error { return nil })

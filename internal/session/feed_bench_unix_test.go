@@ -15,8 +15,9 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// BenchmarkALargeFeed is what a large feed costs a node: entries of the form that earlier versions wrote, in one hour of
-// a file storage in a directory of TMPDIR. It prints what there is to know; times are CPU times of this process.
+// BenchmarkALargeFeed measures what a large feed costs a node: entries of the form that
+// earlier versions wrote, in one hour of a file storage in a directory of TMPDIR. It
+// prints the figures; times are CPU times of this process.
 //
 //	FEED_ENTRIES=1000000 TMPDIR=/dev/shm go test -run NONE -bench ALargeFeed -benchtime 1x ./internal/session
 func BenchmarkALargeFeed(b *testing.B) {
@@ -115,7 +116,7 @@ func cpuTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkInView is what the view costs a check of a token.
+// BenchmarkInView measures what the view costs a check of a token.
 func BenchmarkInView(b *testing.B) {
 	memory := NewMemory()
 	memory.view.complete = true

@@ -7,33 +7,37 @@ import (
 	"time"
 )
 
-// feedHour is what this process knows of an hour of the feed. Its times are by the monotonic clock.
+// feedHour is what this process knows about an hour of the feed. Its times are by the
+// monotonic clock.
 //
-// Whoever revokes writes into the newest hour that there is, or a newer one, and looks again whether it still is the
-// newest when the entry is there. So what was acknowledged in an hour was in it before there was a newer one, and a
-// reading that begins after a newer one was seen has it. Programs before this one did not look again, but were done
-// within ten seconds: what a reading two minutes later finds is all there will ever be, and the hour is final.
+// A revocation is written into the newest existing hour, or a newer one, and once the
+// entry is there its hour is checked again to be the newest. So what was acknowledged
+// in an hour was in it before there was a newer hour, and a reading that begins after a
+// newer hour was seen has it. Programs before this one did not look again, but were
+// done within ten seconds: what a reading two minutes later finds is complete, and the
+// hour is final.
 type feedHour struct {
-	passed  time.Time     // when a newer one was first seen; zero if none was
-	read    time.Time     // when the last reading that was completed began; zero if none was
-	ended   time.Time     // when that ended
-	took    time.Duration // how long the last reading took, also one that failed
-	failed  int           // readings since one was completed
+	passed  time.Time     // when a newer hour was first seen; zero if none was
+	read    time.Time     // when the last completed reading began; zero if none was
+	ended   time.Time     // when that reading ended
+	took    time.Duration // how long the last reading took, even if it failed
+	failed  int           // failed readings since the last completed one
 	entries int
 	final   bool
 }
 
-// isRead tells whether all is known that was acknowledged in the hour before that time.
+// isRead tells whether everything acknowledged in the hour before that time is known.
 func (h *feedHour) isRead(since time.Time) bool {
 	return h.final || !h.read.IsZero() && (!h.read.Before(since) || !h.passed.IsZero() && !h.read.Before(h.passed))
 }
 
-// isClosing tells whether what is left is the reading that makes the hour final.
+// isClosing tells whether only the reading that makes the hour final is left.
 func (h *feedHour) isClosing(now time.Time) bool {
 	return !h.final && !h.passed.IsZero() && !h.read.Before(h.passed) && now.Sub(h.passed) >= closingAfter
 }
 
-// isDue tells whether to read the hour now. An hour with much in it is read so rarely that the time goes elsewhere.
+// isDue tells whether to read the hour now. An hour with much in it is read rarely
+// enough to leave time for other work.
 func (h *feedHour) isDue(now time.Time, recent bool) bool {
 	switch {
 	case h.final:
@@ -48,22 +52,23 @@ func (h *feedHour) isDue(now time.Time, recent bool) bool {
 	return recent && now.Sub(h.passed) < lateFor
 }
 
-// readAnew forgets how far the feed was read, and nothing of what was in it.
+// readAnew forgets how far the feed was read, but nothing that was in it.
 func (v *view) readAnew() {
 	clear(v.hours)
 	v.lostSince = time.Time{}
 	v.reading++
 }
 
-// known are the hours of which something is known.
+// known returns the hours about which something is known.
 func (v *view) known() []string {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return slices.Collect(maps.Keys(v.hours))
 }
 
-// saw takes in which hours there are, in order. The newest one is never removed, so the storage is not believed when it
-// has older ones only: for a minute, since somebody may have removed it by hand.
+// saw takes in which hours exist, in order. The newest hour is never removed, so a
+// storage that has only older hours is not believed for a minute; after that an
+// operator may have removed it by hand.
 func (v *view) saw(hours []string, now time.Time) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -105,8 +110,9 @@ func isIn(sorted []string, name string) bool {
 	return found
 }
 
-// due says which of the hours to read: those that a poll waits for, and those that can take long or are not urgent.
-// urgent are those of both without which what was revoked lately may not be known.
+// due says which hours to read: the hours that a poll waits for, and the hours that can
+// take long or are not urgent. urgent are those of both without which recent
+// revocations may not be known.
 func (v *view) due(hours []string, now time.Time) (quick, slow, urgent []string) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -148,7 +154,7 @@ func (v *view) begun(name string) (reading, failed int) {
 	return v.reading, failed
 }
 
-// ended takes in that an hour was read, or was not.
+// ended takes in whether an hour was read.
 func (v *view) ended(name string, reading int, began time.Time, entries int, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -166,7 +172,8 @@ func (v *view) ended(name string, reading int, began time.Time, entries int, err
 	h.final = !h.passed.IsZero() && began.Sub(h.passed) >= closingAfter
 }
 
-// catchesUp tells whether settle is about to say that the view knows of every session, of which it did not know before.
+// catchesUp tells whether settle is about to say that the view now knows about every
+// session, after a time when it did not.
 func (v *view) catchesUp(reading int, witnessed bool) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -182,8 +189,9 @@ func (v *view) allRead() bool {
 	return true
 }
 
-// settle takes in how far a poll that began at that time, by both clocks, got. Of a storage that has not shown that it is
-// the one in which the sessions are, what was read counts, and not that it is all.
+// settle takes in how far a poll that began at that time, by both clocks, got. From a
+// storage that has not yet shown that it is the one with the sessions, what was read
+// counts, but it does not count as complete.
 func (v *view) settle(reading int, at, began time.Time, witnessed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -200,7 +208,7 @@ func (v *view) settle(reading int, at, began time.Time, witnessed bool) {
 	}
 }
 
-// areRead tells whether hours are all read that were to be at a poll that began at that time.
+// areRead tells whether all hours were read that a poll begun at that time had to read.
 func (v *view) areRead(names []string, began time.Time) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -211,14 +219,15 @@ func (v *view) areRead(names []string, began time.Time) bool {
 }
 
 const (
-	// recentHours are read at every poll for lateFor after there is a newer one: programs before this one may still write.
+	// recentHours are read at every poll for lateFor after there is a newer hour:
+	// earlier versions may still write.
 	recentHours = 3
 	lateFor     = 15 * time.Second
 
 	closingAfter = 2 * time.Minute
 	disbeliefFor = time.Minute
 
-	// slowly is how long an hour takes that no poll waits for.
+	// slowly is how long an hour takes for no poll to wait for it.
 	slowly = time.Second
 
 	// pageEntries is how many entries an hour may have without being crowded, and restFor how many times as long as it

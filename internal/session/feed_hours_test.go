@@ -26,7 +26,7 @@ func fill(t *testing.T, storage certmagic.Storage, hour string, entries int) (on
 	return one
 }
 
-// listings counts the listings of an hour since the calls were looked at last.
+// listings counts the listings of an hour since the last look at the calls.
 func (n *node) listings(hour string) (listings int) {
 	for _, call := range n.storage.log() {
 		if call == "list revocations/"+hour {
@@ -149,7 +149,7 @@ func (f *tray) List(_ context.Context, key string, _ bool) ([]string, error) {
 	return slices.Clone(f.hours[key]), nil
 }
 
-// A flood gets some hours ahead of the clock and no more, by as many nodes as there are.
+// A flood gets only a few hours ahead of the clock, however many nodes there are.
 func TestAFloodGetsTheFeedAheadByHoursOnly(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := &tray{Storage: newShelf(), hours: make(map[string][]string)}
@@ -183,7 +183,7 @@ func TestAFloodGetsTheFeedAheadByHoursOnly(t *testing.T) {
 	})
 }
 
-// An hour that a wrong clock has made is not filled for ever.
+// An hour that a wrong clock has made is not filled forever.
 func TestAnHourFarAheadIsCrowdedTooAtSomeTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -208,8 +208,9 @@ func TestAnHourFarAheadIsCrowdedTooAtSomeTime(t *testing.T) {
 	})
 }
 
-// Who revokes looks for the newest hour and then writes. If there is a newer one by then, nobody may read the one that
-// was written to any more, however long it took.
+// A revocation looks for the newest hour and then writes. If there is a newer hour by
+// then, the hour that was written to may no longer be read, however long the write
+// took.
 func TestAnEntryGoesWhereNodesStillLook(t *testing.T) {
 	for _, stalls := range []time.Duration{0, 8 * time.Second, 5 * time.Minute, 3 * time.Hour} {
 		t.Run(stalls.String(), func(t *testing.T) {
@@ -321,7 +322,8 @@ func TestALargeFeedIsReadInTheBackground(t *testing.T) {
 	})
 }
 
-// One hour that cannot be listed in time keeps no other from being read, and gets more time.
+// An hour that cannot be listed in time keeps no other hour from being read, and gets
+// more time.
 func TestAnHourThatTakesTooLongGetsMoreTime(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -414,7 +416,8 @@ func TestWhatStorageIsAskedForBeforeTheFeedWasRead(t *testing.T) {
 	})
 }
 
-// A crowd that comes with one token asks once, and one of many sessions at most 64 times at once.
+// A crowd with one token asks once, and a crowd with many sessions at most 64 times at
+// once.
 func TestACrowdBeforeTheFeedWasReadAsksStorageNoMoreThanItMust(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
@@ -452,7 +455,7 @@ func TestACrowdBeforeTheFeedWasReadAsksStorageNoMoreThanItMust(t *testing.T) {
 	})
 }
 
-func TestWhoAsksAStorageThatHangsIsNotKept(t *testing.T) {
+func TestACallerThatAsksAHangingStorageIsNotKeptWaiting(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.befalls("load", "", stuck)
@@ -478,9 +481,9 @@ func TestWhoAsksAStorageThatHangsIsNotKept(t *testing.T) {
 	})
 }
 
-// A program before this one reads the newest three hours at every poll, and puts
-// entries into the newest that there is, or that of the clock.
-func TestProgramsBeforeThisOneFollowThePages(t *testing.T) {
+// An earlier version reads the newest three hours at every poll, and puts entries into
+// the newest existing hour, or that of the clock.
+func TestEarlierVersionsFollowThePages(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		n := newNode(storage)

@@ -28,7 +28,7 @@ func newNode(storage certmagic.Storage) *node {
 	return n
 }
 
-// check is Check, of which the error is what matters.
+// check is Check, of which only the error matters.
 func (n *node) check(ctx context.Context, id ID, generation uint64, grace time.Duration) error {
 	_, err := n.Check(ctx, id, generation, grace)
 	return err
@@ -41,8 +41,8 @@ func (n *node) restart() *node {
 	return again
 }
 
-// inBubble runs a test whose time passes only while all that it started waits. What still runs or waits at its end
-// makes it fail.
+// inBubble runs a test whose time passes only while everything that it started waits.
+// What still runs or waits at its end makes it fail.
 func inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +60,7 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 	})
 }
 
-// ways are those that were made since they were taken last.
+// ways are those made since they were last taken.
 var ways allWays
 
 type allWays struct {

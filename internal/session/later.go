@@ -9,22 +9,23 @@ import (
 	"time"
 )
 
-// later is the revocations that have to wait for their allowance. Their sessions are over in this process from the
-// beginning, and for everybody else once they are written. What still waits when the process ends is lost.
+// later holds the revocations that have to wait for their allowance. Their sessions are
+// over in this process at once, and in all other processes once they are written. What
+// still waits when the process ends is lost.
 type later struct {
-	count atomic.Int64 // of those that wait, so that nobody has to wait for the mutex where there are none
+	count atomic.Int64 // of those that wait, so that no caller waits for the mutex where there are none
 
 	mu      sync.Mutex
 	waiting map[ID]bool
 	lines   map[Allowance]*line
-	stores  []*Store  // of the configs that run; the newest one is written with
+	stores  []*Store  // of the running configs; the newest is used for writing
 	paused  time.Time // until when nothing is written, since the storage failed; monotonic
 	running bool
 	closed  bool
 	wake    chan struct{} // holds one token when something changed
 }
 
-// line is those of one allowance, in their order.
+// line holds the revocations of one allowance, in their order.
 type line struct {
 	ids []ID
 	due time.Time // monotonic
@@ -44,7 +45,8 @@ func (l *later) has(id ID) bool {
 	return l.waiting[id]
 }
 
-// Serve has a store write what waits, for as long as it runs and no newer one does; Leave ends that.
+// Serve has a store write what waits, as long as it runs and no newer store does; Leave
+// ends that.
 func (m *Memory) Serve(s *Store) {
 	m.later.mu.Lock()
 	defer m.later.mu.Unlock()
@@ -59,7 +61,7 @@ func (m *Memory) Leave(s *Store) {
 	m.later.stores = slices.DeleteFunc(m.later.stores, func(other *Store) bool { return other == s })
 }
 
-// Close ends the writing of what waits, which is lost.
+// Close ends the writing; what still waits is lost.
 func (m *Memory) Close() {
 	m.later.mu.Lock()
 	defer m.later.mu.Unlock()
@@ -122,12 +124,12 @@ func (m *Memory) writeLater() {
 		case bounded:
 			m.later.putOff(d, notYet.After)
 		default:
-			m.later.pause() // the storage failed, and would for the others
+			m.later.pause() // the storage failed, and would fail for the others
 		}
 	}
 }
 
-// dueRevocation is one whose time has come.
+// dueRevocation is a revocation whose time has come.
 type dueRevocation struct {
 	store     *Store
 	allowance Allowance
@@ -149,7 +151,7 @@ func (l *later) next() (d dueRevocation, wait time.Duration, ok bool) {
 		}
 	}
 	if len(l.stores) == 0 {
-		return d, laterPause, true // or until one serves
+		return d, laterPause, true // or until a store serves
 	}
 	d.store = l.stores[len(l.stores)-1]
 	return d, max(time.Until(first.due), time.Until(l.paused)), true
@@ -164,7 +166,7 @@ func (l *later) sleep(d time.Duration) {
 	}
 }
 
-// written takes out the first of a line.
+// written removes the first of a line.
 func (l *later) written(d dueRevocation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

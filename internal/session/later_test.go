@@ -273,7 +273,7 @@ func TestWhatWaitsIsTriedAgainWhileStorageFails(t *testing.T) {
 }
 
 // A config that is unloaded may have closed its storage.
-func TestTheNewestConfigThatRunsWritesWhatWaits(t *testing.T) {
+func TestTheNewestRunningConfigWritesWhatWaits(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		n := newNode(storage)
@@ -347,7 +347,7 @@ func TestWhatWaitsDoesNotOutliveItsMemory(t *testing.T) {
 		n.memory.Close()
 		synctest.Wait() // and the bubble sees that no goroutine is left
 		if bounded.RevokeLater(monthAhead(), time.Hour) {
-			t.Error("it takes in what nobody will write")
+			t.Error("it takes in what will never be written")
 		}
 		if calls := n.storage.logSoFar(); slices.ContainsFunc(calls, func(call string) bool { return strings.HasPrefix(call, "store") }) {
 			t.Errorf("written: %q", calls)
@@ -362,7 +362,7 @@ func TestARevocationByRequestOfWhatWaitsTakesItOut(t *testing.T) {
 		t.Cleanup(n.memory.Close)
 		allowance := newAllowance(0)
 		n.within(allowance).RevokeLater(id, testInterval)
-		must(t, n.Revoke(context.Background(), id)) // by whoever has an allowance
+		must(t, n.Revoke(context.Background(), id)) // by a caller with an allowance
 		time.Sleep(2 * testInterval)
 		synctest.Wait()
 		if n.memory.later.has(id) {

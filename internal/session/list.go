@@ -24,9 +24,9 @@ func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 	return s.listOnce(ctx, key)
 }
 
-// listOnce believes what it is told. The file system's List fails with the error of a missing key also when a file that it
-// saw disappears before it looks closer, as temporary files do: so that one is believed only of a key that is missing
-// indeed.
+// listOnce believes what it is told. The file system's List fails with the error of a
+// missing key also when a file that it saw disappears before it looks closer, as
+// temporary files do: so that error is believed only if the key really is missing.
 func (s *Store) listOnce(ctx context.Context, key string) ([]string, error) {
 	for try := 1; ; try++ {
 		names, err := s.listNames(ctx, key)
@@ -45,14 +45,15 @@ func (s *Store) listOnce(ctx context.Context, key string) ([]string, error) {
 	}
 }
 
-// missing tells whether a key is not there for sure. [certmagic.Storage] has Exists, which says no also when it could not
-// find out.
+// missing tells whether a key is certainly not there. [certmagic.Storage] has Exists,
+// which also says no when it could not find out.
 func (s *Store) missing(ctx context.Context, key string) bool {
 	_, err := s.storage.Stat(ctx, key)
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// listTimes returns the names directly below a key that are times in that layout, in order.
+// listTimes returns the names directly below a key that are times in that layout, in
+// order.
 func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, error) {
 	names, err := s.list(ctx, key)
 	names = slices.DeleteFunc(names, func(name string) bool { return !isTime(name, layout) })
@@ -74,8 +75,9 @@ func (s *Store) listTimesBesides(ctx context.Context, key, layout string, known 
 	return s.listTimes(ctx, key, layout)
 }
 
-// listKnown is list of a folder that is known to have something in it, or of which nothing is known yet. One that is empty
-// is believed when the storage answers wherever it is asked.
+// listKnown is list for a folder that is known to have something in it, or about which
+// nothing is known yet. An empty list is believed when the storage answers wherever it
+// is asked.
 func (s *Store) listKnown(ctx context.Context, key string) ([]string, error) {
 	names, err := s.list(ctx, key)
 	if err != nil || len(names) > 0 || s.tellsErrors() {
@@ -87,7 +89,8 @@ func (s *Store) listKnown(ctx context.Context, key string) ([]string, error) {
 	return s.list(ctx, key)
 }
 
-// tellsErrors tells whether a read that fails is none that finds nothing, for sure.
+// tellsErrors tells whether a failed read is certainly distinct from a read that finds
+// nothing.
 func (s *Store) tellsErrors() bool {
 	_, files := s.storage.(*certmagic.FileStorage)
 	return files

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// storesOf are the objects that a node has stored since the last time, but for signs of life.
+// storesOf are the objects that a node has stored since the last time, except signs of
+// life.
 func storesOf(n *node) (stores []string) {
 	for _, call := range n.storage.log() {
 		if name, ok := strings.CutPrefix(call, "store "); ok && !strings.HasPrefix(name, "probe/") {
@@ -45,7 +46,8 @@ func TestARevocationIsKeptInTwoPlaces(t *testing.T) {
 	}
 }
 
-// Where nothing of a session can be read, what is known of it in the process counts, and the record's place decides.
+// Where nothing of a session can be read, what the process knows about it counts, and
+// the record's place decides.
 func TestARevokedSessionOfWhichNothingCanBeReadGetsNoToken(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
@@ -62,7 +64,7 @@ func TestARevokedSessionOfWhichNothingCanBeReadGetsNoToken(t *testing.T) {
 	})
 }
 
-// What versions before wrote: a marker alone.
+// What earlier versions wrote: only a marker.
 func TestAMarkerAloneRevokesAndIsCompleted(t *testing.T) {
 	for _, before := range []uint64{0, 2} {
 		inBubble(t, func(t *testing.T) {
@@ -79,8 +81,9 @@ func TestAMarkerAloneRevokesAndIsCompleted(t *testing.T) {
 	}
 }
 
-// And what a version before reads of ours: no record that it hands anything out for.
-func TestARevokedRecordIsNoLiveOneToEarlierVersions(t *testing.T) {
+// And how an earlier version reads our record: not as one that it hands anything out
+// for.
+func TestARevokedRecordIsNotLiveToEarlierVersions(t *testing.T) {
 	r, err := decodeRecord(revocation(time.Now()))
 	if err != nil || r.Revoked == "" || r.Generation != 0 || r.Answer != "" {
 		t.Errorf("record %+v, error %v", r, err)
@@ -119,7 +122,7 @@ func TestASessionWhoseRecordCannotBeReadIsUnavailableAndGoesOn(t *testing.T) {
 				if !isLost(err) {
 					t.Errorf("%s: error %v", name, err)
 				}
-				if generation == 3 { // of which the record says nothing but that it is the current one
+				if generation == 3 { // of which the record says only that it is the current one
 					wantUnavailable(t, again.RevokeLost(t.Context(), id, generation))
 				}
 			}
@@ -131,7 +134,7 @@ func TestASessionWhoseRecordCannotBeReadIsUnavailableAndGoesOn(t *testing.T) {
 	})
 }
 
-func TestASessionIsNotEndedForALossThatIsNone(t *testing.T) {
+func TestASessionIsNotEndedForALossThatOnlySeemsSo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.wantRotated(t, id, 0, 0, 1)
@@ -147,7 +150,8 @@ func TestASessionIsNotEndedForALossThatIsNone(t *testing.T) {
 	})
 }
 
-// A record that is lost indeed ends its session: else its first token would be good again.
+// A record that really is lost ends its session: otherwise its first token would be
+// good again.
 func TestASessionWhoseRecordIsGoneIsEndedAtItsOwnPlaceFirst(t *testing.T) {
 	for name, lose := range map[string]func(*testing.T, *node, ID){
 		"gone": func(t *testing.T, n *node, id ID) { must(t, n.storage.Storage.Delete(t.Context(), n.recordKey(id))) },
@@ -195,8 +199,8 @@ func TestASessionWhoseRecordIsGoneIsEndedAtItsOwnPlaceFirst(t *testing.T) {
 	}
 }
 
-// A marker that cannot be read while an exchange reads back what it wrote: the record that it would overwrite is not there
-// before the exchange has ended.
+// A marker that cannot be read while an exchange reads back what it wrote: the record
+// that would be overwritten is not there before the exchange has ended.
 func TestARevocationWaitsForTheExchangeThatCouldOverwriteIt(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		for at := range laterRotationCalls(t) {
@@ -228,7 +232,7 @@ func TestARevocationWaitsForTheExchangeThatCouldOverwriteIt(t *testing.T) {
 	})
 }
 
-// What the storage says to a context that has ended says nothing.
+// What the storage says to a context that has ended means nothing.
 func TestNothingIsBelievedOfAReadWhoseContextHasEnded(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		for _, op := range []string{"load", "list", "stat"} {
@@ -266,7 +270,7 @@ func TestAFeedThatIsReadAsEmptyIsNotBelieved(t *testing.T) {
 			b.storage.recovers()
 			must(t, b.Poll(t.Context()))
 		}
-		// and one that is gone indeed is, after a while
+		// and a feed that really is gone is believed, after a while
 		must(t, storage.Delete(t.Context(), testPrefix+"/revocations"))
 		wantUnavailable(t, b.Poll(t.Context()))
 		time.Sleep(disbeliefFor)
@@ -279,7 +283,8 @@ func TestAFeedThatIsReadAsEmptyIsNotBelieved(t *testing.T) {
 	})
 }
 
-// A node that starts while the places of the feed cannot be read: to it, hours look empty, or as if there were none.
+// A node that starts while the places of the feed cannot be read: to it, hours look
+// empty or missing.
 func TestAFeedOfWhichNothingIsKnownIsNotReadAsEmpty(t *testing.T) {
 	for name, part := range map[string]string{"the feed": "revocations", "an hour": "revocations/"} {
 		inBubble(t, func(t *testing.T) {
@@ -314,7 +319,7 @@ func TestAFeedOfWhichNothingIsKnownIsNotReadAsEmpty(t *testing.T) {
 	}
 }
 
-// An hour whose entries cannot be listed is not one that nobody needs any more.
+// An hour whose entries cannot be listed may still be needed.
 func TestASweepDoesNotRemoveAnHourThatIsReadAsEmpty(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newFileStorage(t)), monthAhead()
@@ -340,8 +345,8 @@ func TestASweepDoesNotRemoveAnHourThatIsReadAsEmpty(t *testing.T) {
 	})
 }
 
-// A node that does not know the revocations yet asks for single sessions: one of which nothing can be read is none to
-// which nothing has happened.
+// A node that does not know the revocations yet asks for single sessions: if nothing of
+// a session can be read, that does not mean that nothing has happened to it.
 func TestNothingFoundOfASessionIsNotBelievedAtAStart(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -374,7 +379,7 @@ func TestNothingFoundOfASessionIsNotBelievedAtAStart(t *testing.T) {
 			t.Errorf("revoked %v, error %v", revoked, err)
 		}
 
-		// one that knows them needs no sign
+		// a node that knows them needs no sign
 		must(t, again.Poll(t.Context()))
 		again.storage.log()
 		if revoked, err := again.Revoked(t.Context(), live); revoked || err != nil {

@@ -9,13 +9,14 @@ import (
 	"time"
 )
 
-// Memory is what a process knows of the sessions of one server besides what is in storage: whose turn it is, which
-// answers were never handed out, the view of revocations, and those that wait to be written. All Stores of the same
-// sessions share one, also across a reload of the config. It has goroutines of its own only while a revocation waits,
-// and for a reading that takes long.
+// Memory is what a process knows about the sessions of one server in addition to what
+// is in storage: whose turn it is, which answers were never handed out, the view of
+// revocations, and those that wait to be written. All Stores of the same sessions share
+// one, also across a reload of the config. It runs goroutines only while a revocation
+// waits, and for a reading that takes long.
 type Memory struct {
 	mutexes     mutexes // of exchanges
-	revoking    mutexes // of revocations, taken before those
+	revoking    mutexes // of revocations, taken before those of exchanges
 	undelivered undelivered
 	view        view
 	later       later
@@ -24,10 +25,10 @@ type Memory struct {
 	witnessed atomic.Bool // the storage has had its witness, see WithWitness
 
 	slots                      slots // for what runs in storage
-	revocations                slots // for revocations, each of which takes one of the others then
+	revocations                slots // for revocations, each of which then takes one of slots
 	polling, reading, sweeping sync.Mutex
 	background                 atomic.Pointer[backgroundReading] // the last one
-	sweepDue                   map[string]string                 // hours of the feed to the day after which half of it can go
+	sweepDue                   map[string]string                 // hours of the feed to the day after which half their entries can go
 }
 
 // NewMemory returns an empty memory.
@@ -44,7 +45,8 @@ func NewMemory() *Memory {
 	}
 }
 
-// Witnessed tells whether the storage was ever seen to be the one in which the sessions are, see WithWitness.
+// Witnessed tells whether the storage was ever seen to be the one with the sessions,
+// see WithWitness.
 func (m *Memory) Witnessed() bool { return m.witnessed.Load() }
 
 // slots are for what runs in storage: take waits for one, give returns it. So a storage that hangs holds up a bounded
@@ -56,19 +58,20 @@ func (s slots) take(ctx context.Context) error {
 	case s <- struct{}{}:
 		return nil
 	case <-ctx.Done():
-		return unavailable("waiting for others that use it", ctx.Err())
+		return unavailable("waiting for other calls", ctx.Err())
 	}
 }
 
 func (s slots) give() { <-s }
 
-// call is callIn for what needs no slot besides.
+// call is callIn for what needs no additional slot.
 func call[T any](ctx context.Context, m *Memory, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
 	return callIn(ctx, limit, f, m.slots)
 }
 
-// callIn runs f in a goroutine of its own, with a slot of each, and waits for it no longer than the limit and the context
-// allow: not every storage obeys its context. Whoever leaves early gets ErrUnavailable; f goes on.
+// callIn runs f in its own goroutine, with a slot of each, and waits for it no longer
+// than the limit and the context allow: not every storage obeys its context. A caller
+// that leaves early gets ErrUnavailable; f goes on.
 func callIn[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error), each ...slots) (T, error) {
 	type result struct {
 		value T
@@ -115,18 +118,19 @@ func giveAll(each []slots) {
 	}
 }
 
-// mutexes are one mutex a session, there while somebody has it or waits for it.
+// mutexes is one mutex per session, which exists while a caller has it or waits for it.
 type mutexes struct {
 	mu   sync.Mutex
 	held map[ID]*mutex
 }
 
 type mutex struct {
-	free  chan struct{} // holds one token while nobody has the mutex
+	free  chan struct{} // holds one token while the mutex is free
 	users int
 }
 
-// lock takes the mutex of a session, or gives up when the context ends. It tells whether somebody else had it before.
+// lock takes the mutex of a session, or gives up when the context ends. It tells
+// whether another caller had it before.
 func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), waited bool, err error) {
 	m.mu.Lock()
 	x := m.held[id]
@@ -157,9 +161,9 @@ func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), waited bool, 
 	}
 }
 
-// undelivered are the exchanges of which this process knows that their answer did not get out: those under way, and
-// those where storage failed or hung or the client had hung up. For some minutes a retry counts as being within the
-// grace.
+// undelivered holds the exchanges whose answer, as this process knows, did not get out:
+// those under way, and those where storage failed or hung or the client had hung up.
+// For some minutes a retry counts as being within the grace.
 type undelivered struct {
 	mu      sync.Mutex
 	answers map[ID]answer
@@ -190,7 +194,8 @@ func (u *undelivered) has(id ID, r record) bool {
 	return r.Answer != "" && u.pending(id, r.Generation) == r.Answer
 }
 
-// pending returns the answer of an exchange that was to make this generation, empty if there is none.
+// pending returns the answer of an exchange that was to make this generation, or an
+// empty string.
 func (u *undelivered) pending(id ID, generation uint64) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -201,7 +206,8 @@ func (u *undelivered) pending(id ID, generation uint64) string {
 	return a.id
 }
 
-// makeRoom drops what is too old, and if that is nothing, any: its client will have to log in again.
+// makeRoom drops what is too old, or else any entry: its client will have to log in
+// again.
 func (u *undelivered) makeRoom() {
 	for id, a := range u.answers {
 		if !time.Now().Before(a.until) {

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// placesWorld is two nodes on one storage whose places go down and come back at any call, without a word: reads find
-// nothing then, and writes fail.
+// placesWorld is two nodes on one storage whose places go down and come back at any
+// call, without an error: reads find nothing then, and writes fail.
 type placesWorld struct {
 	shelf    *shelf
 	places   *places
@@ -19,7 +19,7 @@ type placesWorld struct {
 	sessions []*placed
 }
 
-// placed is what clients and operators know of a session.
+// placed is what clients and operators know about a session.
 type placed struct {
 	id      ID
 	current uint64 // the newest generation that was handed out
@@ -61,8 +61,9 @@ func (w *placesWorld) session(t *rapid.T) *placed {
 	return w.sessions[rapid.IntRange(0, len(w.sessions)-1).Draw(t, "session")]
 }
 
-// fail plans what fails during the next operation, mostly where the session's record is. A first exchange finds nothing in
-// any case: what it cannot notice is a place that comes back between its last look and its write.
+// fail plans what fails during the next operation, mostly where the session's record
+// is. A first exchange finds nothing in any case: it cannot notice a place that comes
+// back between its last look and its write.
 func (w *placesWorld) fail(t *rapid.T, s *placed, first bool) {
 	var plan []flip
 	at := 0
@@ -77,7 +78,8 @@ func (w *placesWorld) fail(t *rapid.T, s *placed, first bool) {
 	w.places.schedule(plan...)
 }
 
-// settle ends an operation: nothing flips any more, and locks that nobody could give back are stale.
+// settle ends an operation: nothing flips from then on, and locks that could not be
+// released are stale.
 func (w *placesWorld) settle() {
 	synctest.Wait()
 	time.Sleep(30 * time.Second)
@@ -120,7 +122,7 @@ func (w *placesWorld) use(t *rapid.T, n *node, s *placed, generation uint64) {
 			lost = lost || by != n || time.Since(at) > undeliveredFor-time.Minute
 		}
 		if generation == s.current && !lost {
-			t.Fatal("a token that nobody has used counts as used")
+			t.Fatal("an unused token counts as used")
 		}
 		s.maybe = true
 		if n.Revoke(t.Context(), s.id) == nil {
@@ -259,7 +261,8 @@ func (w *placesWorld) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// finish puts everything up, and looks at all sessions once more: the live ones go on, the revoked ones do not.
+// finish brings everything up, and looks at all sessions once more: the live ones go
+// on, the revoked ones do not.
 func (w *placesWorld) finish(t *rapid.T) {
 	w.places.set()
 	w.settle()

@@ -19,9 +19,10 @@ type modelled struct {
 	revoked, maybeRevoked bool
 	over, maybeOver       bool
 
-	// Exchanges were begun whose generation nobody got, and one of which may be in storage: by these nodes, at these
-	// times. Those that are known still are of the last exchange: its generation was got at another node, within a
-	// grace, of which this one does not know.
+	// Exchanges were begun whose generation no client got, and one of which may be in
+	// storage: by these nodes, at these times. The ones still known are of the last
+	// exchange: a client got its generation at another node, within a grace, and this
+	// node does not know.
 	orphans, known map[*node]time.Time
 	everOrphaned   bool
 }
@@ -57,7 +58,8 @@ func (w *modelWorld) session(t *rapid.T) *modelled {
 	return w.sessions[rapid.IntRange(0, len(w.sessions)-1).Draw(t, "session")]
 }
 
-// strike makes some call of the next operation meet with a fault, and perhaps the client hang up there.
+// strike makes some call of the next operation meet a fault, and perhaps the client
+// hang up there.
 func (w *modelWorld) strike(t *rapid.T, n *node) (ctx context.Context, faulted bool, clear func()) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	what := rapid.SampledFrom(faultsOfModel).Draw(t, "fault")
@@ -75,7 +77,7 @@ func (w *modelWorld) strike(t *rapid.T, n *node) (ctx context.Context, faulted b
 		n.storage.recovers()
 		n.storage.release()
 		synctest.Wait()
-		time.Sleep(30 * time.Second) // until all has ended that waits for a context
+		time.Sleep(30 * time.Second) // until everything that waits for a context has ended
 		if running := n.memory.background.Load(); running != nil {
 			<-running.ended
 		}
@@ -88,7 +90,7 @@ func (w *modelWorld) strike(t *rapid.T, n *node) (ctx context.Context, faulted b
 	}
 }
 
-// rotate exchanges a generation and compares what comes of it with what must.
+// rotate exchanges a generation and compares the result with what it must be.
 func (w *modelWorld) rotate(t *rapid.T, n *node, s *modelled, generation uint64, grace time.Duration) {
 	calm := rapid.Bool().Draw(t, "calm")
 	begun := time.Now()
@@ -128,7 +130,7 @@ func (w *modelWorld) rotate(t *rapid.T, n *node, s *modelled, generation uint64,
 	if got != 0 {
 		t.Fatalf("generation %d with error %v", got, err)
 	}
-	lost := false // the answer that nobody got may be one that this node does not know
+	lost := false // the undelivered answer may be one that this node does not know
 	for by, at := range s.orphans {
 		lost = lost || by != n || time.Since(at) >= undeliveredFor-time.Minute
 	}
@@ -145,7 +147,7 @@ func (w *modelWorld) rotate(t *rapid.T, n *node, s *modelled, generation uint64,
 		}
 	case errors.Is(err, ErrRevoked):
 		if !s.revoked && !s.maybeRevoked {
-			t.Fatal("a session is revoked that nobody has revoked")
+			t.Fatal("a session is revoked that was never revoked")
 		}
 	case errors.Is(err, ErrOver):
 		if !s.over && !s.maybeOver {
@@ -182,7 +184,7 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 			back := min(s.current, uint64(rapid.IntRange(1, 2).Draw(t, "back")))
 			w.rotate(t, w.node(t), s, s.current-back, grace.Draw(t, "grace"))
 		},
-		"forge": func(t *rapid.T) { // a generation that nobody was given; see who hands out the orphan
+		"forge": func(t *rapid.T) { // a generation that no client was given; see which node hands out the orphan
 			s := w.session(t)
 			if len(s.orphans) > 0 { // it may be in storage
 				exchange(t, s)
@@ -290,8 +292,9 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 	}
 }
 
-// Random exchanges, retries, replays, revocations, polls, sweeps, restarts and pauses at two nodes, each of which may
-// meet with a fault or a client that hangs up: G9, G11, G12, G18, G21, J8 and J10 in all orders.
+// Random exchanges, retries, replays, revocations, polls, sweeps, restarts and pauses
+// at two nodes, each of which may meet a fault or a client that hangs up: G9, G11, G12,
+// G18, G21, J8 and J10 in all orders.
 func TestNoOrderOfEventsLetsASpentOrRevokedTokenPassOrRefusesAGoodOne(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {

@@ -14,9 +14,9 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// places is a storage that keeps each key at one of several places, as a cluster does, and of which each can be down:
-// then a read says that there is nothing, a list lacks what is there, and a write fails. That is what many storage
-// plugins make of a failed connection.
+// places is a storage that keeps each key at one of several places, as a cluster does.
+// Each place can be down: then a read finds nothing, a list lacks what is there, and a
+// write fails. That is what many storage plugins make of a failed connection.
 type places struct {
 	certmagic.Storage
 
@@ -24,9 +24,9 @@ type places struct {
 	down   [placesOfAll]bool
 	plan   []flip
 	calls  int
-	failed int            // calls that met with a place that is down
-	probes map[string]int // a sign asks at every place
-	slow   bool           // each call takes a moment, so that others come in between
+	failed int            // calls that met a place that is down
+	probes map[string]int // a sign asks every place
+	slow   bool           // each call takes a moment, so that others get in between
 }
 
 // flip is a place that goes down or comes up before a call.
@@ -56,7 +56,7 @@ func (p *places) place(key string) int {
 	return int(h.Sum32() % placesOfAll)
 }
 
-// up tells whether the place of a key is, when a call begins.
+// up tells whether the place of a key is up when a call begins.
 func (p *places) up(key string) bool {
 	if p.slow {
 		h := fnv.New32a()
@@ -93,7 +93,7 @@ func (p *places) set(down ...bool) {
 	copy(p.down[:], down)
 }
 
-// failures is how many calls have met with a place that is down.
+// failures is how many calls have met a place that is down.
 func (p *places) failures() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

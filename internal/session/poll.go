@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// ErrReading says that the feed is still being read, and what is missing of it is not known. It comes with
-// ErrUnavailable.
+// ErrReading says that the feed is still being read, and that what has not been read is
+// not known. It comes with ErrUnavailable.
 var ErrReading = errors.New("the revocations are still being read")
 
-// Poll reads what other nodes have revoked since the last time. What takes long, such as the first reading of a large
-// feed, goes on in the background, and Poll waits for it a second only. When it fails, what is known stays.
+// Poll reads what other nodes have revoked since the last time. What takes long, such
+// as the first reading of a large feed, goes on in the background, and Poll waits only
+// a second for it. When it fails, what is known stays.
 func (s *Store) Poll(ctx context.Context) error {
 	type result struct {
 		urgent []string
@@ -60,8 +61,8 @@ func (s *Store) await(ctx context.Context, urgent []string, began time.Time) err
 	return unavailable("reading revocations", ErrReading)
 }
 
-// poll returns the hours that it takes to know all that was revoked before it began. Which those are is no question of
-// clocks: any of several nodes' can be wrong.
+// poll returns the hours needed to know everything that was revoked before it began.
+// Clocks do not decide which hours these are: the clock of any node can be wrong.
 func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err error) {
 	v := &s.memory.view
 	at := s.now()
@@ -99,8 +100,9 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 	return urgent, s.settle(ctx, reading, at, began, witnessed)
 }
 
-// settle takes in how far a poll got. Before the view may say that it knows everything, it looks which days are swept: what
-// the feed had of those may be gone, swept by a node whose clock was ahead of this one.
+// settle takes in how far a poll got. Before the view may say that it knows everything,
+// it looks at which days are swept: what the feed had for those may be gone, swept by a
+// node whose clock was ahead of this one.
 func (s *Store) settle(ctx context.Context, reading int, at, began time.Time, witnessed bool) error {
 	if s.memory.view.catchesUp(reading, witnessed) {
 		swept, err := s.listTimes(ctx, s.sweptKey(""), dayLayout)
@@ -119,8 +121,9 @@ type backgroundReading struct {
 	err   error
 }
 
-// readInBackground reads hours one after the other, unless others are being read. Each that was read stays read, and has
-// as long as it needs. What never comes back keeps the next ones from being read, as with Poll.
+// readInBackground reads hours one after the other, unless others are being read. Each
+// hour that was read stays read, and gets as long as it needs. A reading that never
+// returns blocks the next ones, as with Poll.
 func (s *Store) readInBackground(ctx context.Context, hours []string, newest string, done func(context.Context) error) {
 	if !s.memory.reading.TryLock() {
 		return
@@ -155,7 +158,7 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 	v := &s.memory.view
 	reading, _ := v.begun(hour)
 	began, entries, ended := time.Now(), 0, errors.New("it did not end")
-	defer func() { v.ended(hour, reading, began, entries, ended) }() // also of a storage that panics
+	defer func() { v.ended(hour, reading, began, entries, ended) }() // also when the storage panics
 	names, err := s.listHour(ctx, hour, newest)
 	if err != nil {
 		return err
@@ -167,9 +170,10 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 	return nil
 }
 
-// listHour lists an hour. A place of the storage that is down can hide some of its entries, or all: a reading after which the
-// hour counts as known, and is not read again soon, needs a sign before and after it that there is none. Without the latter,
-// what it has found counts all the same.
+// listHour lists an hour. A place of the storage that is down can hide some of its
+// entries, or all: a reading after which the hour counts as known, and is not read
+// again soon, needs a sign before and after it that no place is down. Without the
+// latter sign, what it found still counts.
 func (s *Store) listHour(ctx context.Context, hour, newest string) ([]string, error) {
 	if s.tellsErrors() || hour == newest && s.memory.view.isReadBefore(hour) {
 		return s.list(ctx, s.feedKey(hour))
@@ -188,12 +192,15 @@ func (s *Store) listHour(ctx context.Context, hour, newest string) ([]string, er
 	return names, nil
 }
 
-// turnPage ends an hour that has become crowded: from then on there is a newer one, into which all write, those too who
-// run an earlier version and know nothing of pages. So its entries need not be looked through again and again. Several
-// nodes that turn it at once do the same. Where it fails, the next reading of the hour tries again.
+// turnPage ends an hour that has become crowded: from then on there is a newer hour
+// into which all nodes write, including those that run an earlier version without
+// pages. So its entries need not be looked through again and again. Several nodes that
+// turn the page at once do the same thing. If it fails, the next reading of the hour
+// tries again.
 //
-// A page that is ahead of the clock has to be the fuller the further it is, so that a flood gets some hours ahead and no
-// more. One that is ahead by half a day is so by a clock that was wrong.
+// The further a page is ahead of the clock, the fuller it has to be, so that a flood
+// gets only a few hours ahead. A page that is half a day ahead comes from a clock that
+// was wrong.
 func (s *Store) turnPage(ctx context.Context, hour string, entries int) {
 	start, _ := time.Parse(hourLayout, hour)
 	ahead := int(start.Sub(s.now().UTC().Truncate(time.Hour)).Hours())
@@ -212,10 +219,12 @@ const (
 	pollLimit    = 30 * time.Second
 	pollPatience = time.Second
 
-	// hourLimit is for an hour in the background; one that failed gets twice as long, up to half an hour.
+	// hourLimit is for an hour in the background; an hour that failed gets twice as
+	// long, up to half an hour.
 	hourLimit = 2 * time.Minute
 
-	// pageName is the object that begins an hour without a revocation. It is no ID, and so no entry.
+	// pageName is the object that begins an hour without a revocation. It is not an ID,
+	// and so not an entry.
 	pageName     = "page"
 	wrongAhead   = 12
 	wrongEntries = 10 * pageEntries

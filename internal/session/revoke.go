@@ -8,34 +8,37 @@ import (
 	"time"
 )
 
-// Revoke ends a session for good: its marker is written, its record replaced by one that says so too, and an entry is put
-// into the feed, from which other nodes learn of it. When it returns nil, no generation of the session is worth anything,
-// and the view of this process knows. After ErrUnavailable the session may or may not be revoked; calling again is safe.
-// After a NotYetError it is not. The context ends the waiting only.
+// Revoke ends a session for good: its marker is written, its record is replaced by one
+// that says so too, and an entry is put into the feed, from which other nodes learn of
+// it. When it returns nil, every generation of the session is refused, and the view of
+// this process knows. After ErrUnavailable the session may or may not be revoked;
+// calling again is safe. After a NotYetError it is not revoked. The context ends only
+// the waiting.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
 	return s.revokeDetached(ctx, id, func(ctx context.Context) error { return s.revoke(ctx, id, nil) })
 }
 
-// RevokeLost is Revoke after ErrAhead or ErrDamaged of a generation. It looks again, and writes first where the record has
-// to be: as long as that does not succeed, nothing is revoked, since a storage that is down in part can look as if it had
-// lost something.
+// RevokeLost is Revoke after ErrAhead or ErrDamaged of a generation. It looks again,
+// and first writes where the record has to be: until that succeeds, nothing is revoked,
+// since a storage that is partly down can look as if it had lost something.
 func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error {
 	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
 		return s.revoke(ctx, id, func(ctx context.Context) error {
 			_, _, err := s.look(ctx, id, generation, 0)
 			switch {
-			case isLost(err), errors.Is(err, ErrRevoked): // revoked meanwhile, or later: then its record may say so
+			case isLost(err), errors.Is(err, ErrRevoked): // revoked meanwhile, or later, when its record may say so
 				return nil
 			case err == nil || errors.Is(err, ErrReused):
-				return unavailable("ending a session", errors.New("it has the record that it seemed to have lost"))
+				return unavailable("ending a session", errors.New("storage has the record that it seemed to have lost"))
 			}
 			return err
 		})
 	})
 }
 
-// revokeDetached is revoke, after others that revoke the same session here: one that is revoked already costs nothing.
-// Revocations wait for exchanges, which wait for a slot; so there is one that they leave.
+// revokeDetached is revoke, after other revocations of the same session here: a session
+// that is revoked already costs nothing. Revocations wait for exchanges, which wait for
+// a slot; so revocations always leave one slot free.
 func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.Context) error) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
@@ -64,7 +67,7 @@ func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.C
 	}
 }
 
-// revoke is Revoke, and with a function RevokeLost.
+// revoke is Revoke, or with a function RevokeLost.
 func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) error) error {
 	over, marked, err := s.isOver(ctx, id)
 	if err != nil {
@@ -82,7 +85,7 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 			s.giveBack()
 			return err
 		}
-		if marked { // which no storage makes up
+		if marked { // a storage does not invent a marker
 			lost = nil
 		}
 		if lost != nil {
@@ -108,9 +111,10 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 	return nil
 }
 
-// announce writes the entry of the feed. An hour is read no more some time after there is a newer one, see feedHour: so
-// when the entry is there, its hour still has to be the newest. An entry that took so long that nobody waits any more is
-// looked after all the same, or it would be one that some nodes find and others do not.
+// announce writes the entry of the feed. An hour is no longer read some time after
+// there is a newer one, see feedHour: so when the entry is there, its hour still has to
+// be the newest. An entry that took so long that its caller has left is still checked,
+// or some nodes would find it and others would not.
 func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 	newest, err := s.newestHour(ctx)
 	if err != nil {
@@ -130,7 +134,7 @@ func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 			return err
 		}
 	}
-	return unavailable("revoking a session", errors.New("there is always a newer hour"))
+	return unavailable("revoking a session", errors.New("a newer hour appeared at every attempt"))
 }
 
 // newestHour is the newest hour of the feed, empty if there is none.
@@ -142,7 +146,8 @@ func (s *Store) newestHour(ctx context.Context) (string, error) {
 	return hours[len(hours)-1], nil
 }
 
-// isOver tells whether the session has its marker, and a record that says the same, or is swept and needs none.
+// isOver tells whether the session has its marker and a record that says the same, or
+// is swept and needs neither.
 func (s *Store) isOver(ctx context.Context, id ID) (over, marked bool, err error) {
 	marker, err := s.load(ctx, s.markerKey(id))
 	if err != nil {
@@ -158,7 +163,8 @@ func (s *Store) isOver(ctx context.Context, id ID) (over, marked bool, err error
 	return swept != nil, marked, err
 }
 
-// ensure writes an object whose being there is all that counts. One that is there after a failure is good enough.
+// ensure writes an object of which only the existence matters. If it is there after a
+// failure, that is good enough.
 func (s *Store) ensure(ctx context.Context, key string, content []byte) error {
 	stored := s.storage.Store(ctx, key, content)
 	found, err := s.load(ctx, key)
@@ -173,7 +179,7 @@ func (s *Store) ensure(ctx context.Context, key string, content []byte) error {
 	return unavailable("storing "+key, errors.New("storage does not have what was stored in it"))
 }
 
-// revocation is the content of markers and of feed entries, for people who look.
+// revocation is the content of markers and of feed entries, for operators to read.
 func revocation(at time.Time) []byte {
 	encoded, _ := json.Marshal(struct {
 		Version int       `json:"version"`
@@ -185,6 +191,7 @@ func revocation(at time.Time) []byte {
 const (
 	revokeLimit = 10 * time.Second
 
-	// announceTries are more than the few hours that a flood can add while one is written.
+	// announceTries is more than the few hours that a flood can add while an entry is
+	// written.
 	announceTries = 5
 )

@@ -100,8 +100,8 @@ func TestATornMarkerCountsAndIsNotWrittenAgain(t *testing.T) {
 	}
 }
 
-// A crash between marker and feed leaves the edge of other nodes unaware, until the client, which got no answer, asks
-// again, at whatever node.
+// A crash between marker and feed leaves the other nodes unaware at their edge, until
+// the client, which got no answer, asks again, at whatever node.
 func TestRevokingAgainCompletesTheFeed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -123,8 +123,8 @@ func TestRevokingAgainCompletesTheFeed(t *testing.T) {
 	})
 }
 
-// J8, J10: every call of a revocation meets with every fault. Nil means revoked, everywhere; ErrUnavailable means that
-// asking again does it.
+// J8, J10: every call of a revocation meets every fault. Nil means revoked, everywhere;
+// ErrUnavailable means that asking again does it.
 func TestAFaultAtAnyCallOfARevocation(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(newShelf())
@@ -162,7 +162,7 @@ func TestAFaultAtAnyCallOfARevocation(t *testing.T) {
 	})
 }
 
-func TestACallerWhoHangsUpDoesNotStopItsRevocation(t *testing.T) {
+func TestACallerThatHangsUpDoesNotStopItsRevocation(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.obedient = true
@@ -198,7 +198,7 @@ func TestManyRevocationsOfOneSessionAtOnce(t *testing.T) {
 }
 
 // Nodes read the newest hours only.
-func TestAnEntryIsPutIntoNoHourBeforeTheNewestOneThatThereIs(t *testing.T) {
+func TestAnEntryIsNotPutIntoAnHourBeforeTheNewest(t *testing.T) {
 	for name, test := range map[string]struct {
 		there []string
 		want  string

@@ -11,14 +11,17 @@ import (
 	"time"
 )
 
-// Rotate exchanges a generation for the next one. Within the grace after that, and as long as this process knows that
-// its answer was never handed out, the generation that was exchanged last gets the current one again; any other is
-// worth nothing, see the errors. After ErrUnavailable the generation is what it was before, as far as this process can
-// see to it. The caller revokes the session after ErrReused, and after ErrAhead and ErrDamaged by RevokeLost.
+// Rotate exchanges a generation for the next one. Within the grace after that, and as
+// long as this process knows that its answer was never handed out, the generation that
+// was exchanged last gets the current one again; any other generation is refused, see
+// the errors. After ErrUnavailable the generation is what it was before, as far as this
+// process can see to it. The caller revokes the session after ErrReused, and after
+// ErrAhead and ErrDamaged by RevokeLost.
 //
-// Whoever has just learned from Check or Glance that the generation is the current one says so, and spares looking again
-// whether a lock is worth while. The context ends the waiting, not what was begun: a caller that hangs up leaves no half of an
-// exchange behind.
+// A caller that has just learned from Check or Glance that the generation is the
+// current one says so, which saves another look before the lock. The context ends the
+// waiting, not what was begun: a caller that hangs up leaves no half-finished exchange
+// behind.
 func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, rotateLimit)
 	defer cancel()
@@ -41,15 +44,16 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	return h.wait(ctx)
 }
 
-// exchange is Rotate in the goroutine that has the session's mutex. The lock is empty, or one that it left to be
-// released. The context is the caller's: whether he is still there is asked just before the write, and bounds nothing.
+// exchange is Rotate in the goroutine that has the session's mutex. The lock is empty,
+// or one that it left to be released. The context is the caller's: it is asked just
+// before the write whether the caller is still there, and bounds nothing.
 func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (e record, lock string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = unavailable("exchanging a generation", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
 		}
 	}()
-	if !current { // most generations that are worth nothing, and retries, need no lock to be told so
+	if !current { // most refused generations, and retries, need no lock to find out
 		reading, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 		defer cancel()
 		if again, done, err := s.retried(reading, id, generation, grace); done {
@@ -78,8 +82,8 @@ func (s *Store) release(ctx context.Context, lock string) {
 	_ = s.storage.Unlock(unlocking, lock)
 }
 
-// retried returns the current record if the generation gets it again, or why it is worth nothing. It is not done where
-// the generation has to be exchanged.
+// retried returns the current record if the generation gets it again, or why the
+// generation is refused. It is not done where the generation has to be exchanged.
 func (s *Store) retried(ctx context.Context, id ID, generation uint64, grace time.Duration) (again record, done bool, err error) {
 	st, due, err := s.look(ctx, id, generation, grace)
 	if err != nil {
@@ -98,16 +102,18 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if again, done, err := s.retried(held, id, generation, grace); done {
 		return again, err
 	}
-	if err := expired(caller); err != nil { // nobody would get it, and his retry may go to another node
+	if err := expired(caller); err != nil { // the caller would not get it, and its retry may go to another node
 		return record{}, unavailable("exchanging a generation", err)
 	}
-	// An earlier attempt may have failed and yet take effect later. It is the same answer then.
+	// An earlier attempt may have failed and yet take effect later. Then it is the same
+	// answer.
 	answerID := s.memory.undelivered.pending(id, generation+1)
 	if answerID == "" {
 		answerID = newAnswer()
 	}
 	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli()}
-	// A lock whose holder stood still may have another by now. Not every storage asks the context itself.
+	// A lock whose holder was suspended may have another holder by now. Not every
+	// storage asks the context itself.
 	if err := expired(held); err != nil {
 		return record{}, unavailable("storing "+name, err)
 	}
@@ -117,10 +123,11 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 			return record{}, err
 		}
 	}
-	// From here on until the caller has the new generation, the process remembers that nobody has.
+	// From here on until the caller has the new generation, the process remembers that
+	// it was not delivered.
 	s.memory.undelivered.remember(id, next)
 	err := s.storage.Store(held, name, encodeRecord(next))
-	s.memory.undelivered.remember(id, next) // for as long again, after what may have taken long
+	s.memory.undelivered.remember(id, next) // starts the time again, since the write may have taken long
 	err = s.confirm(ctx, held, id, next, err)
 	if first && errors.Is(err, errNotStored) {
 		s.giveBack()
@@ -128,8 +135,9 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	return next, err
 }
 
-// confirm finds out whether a record is in storage: that decides, not what Store returned. Whoever has revoked the session
-// meanwhile, without the lock, has it said by the record again: that is right at any time.
+// confirm finds out whether a record is in storage: that decides, not what Store
+// returned. If the session was revoked meanwhile, without the lock, the record is made
+// to say so again, which is right at any time.
 func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
 	late := expired(held) // another holder of the lock may have handed out this generation
 	reading, cancel := context.WithTimeout(ctx, readLimit)
@@ -140,7 +148,7 @@ func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored er
 	}
 	switch {
 	case st.revoked && !st.buried():
-		_ = s.storage.Store(reading, s.recordKey(id), revocation(s.now())) // else its marker alone says it
+		_ = s.storage.Store(reading, s.recordKey(id), revocation(s.now())) // otherwise only its marker says so
 		return ErrRevoked
 	case st.revoked:
 		return ErrRevoked
@@ -149,17 +157,18 @@ func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored er
 	case err != nil || late != nil:
 		return unavailable("storing a session", errors.Join(stored, late, err))
 	case st.Answer != next.Answer && stored == nil:
-		return unavailable("storing a session", errors.New("storage has something else than what was stored in it"))
+		return unavailable("storing a session", errors.New("storage has something other than what was stored in it"))
 	case st.Answer != next.Answer:
 		return unavailable("storing a session", errors.Join(stored, errNotStored))
 	}
 	return nil
 }
 
-// errNotStored says that a record is not in storage for sure.
+// errNotStored says that a record is certainly not in storage.
 var errNotStored = errors.New("the record was not stored")
 
-// handover passes a result to the caller who waits for it, or finds out that the caller has left.
+// handover passes a result to the caller who waits for it, or finds out that the caller
+// has left.
 type handover struct {
 	mu         sync.Mutex
 	generation uint64
@@ -186,7 +195,7 @@ func (h *handover) wait(ctx context.Context) (uint64, error) {
 	select {
 	case <-h.done:
 	case <-ctx.Done():
-		h.mu.Lock() // either settle has not begun, and will find the context ended, or it is through
+		h.mu.Lock() // either settle has not begun, and will find the context ended, or it is done
 		defer h.mu.Unlock()
 		select {
 		case <-h.done:
@@ -200,8 +209,9 @@ func (h *handover) wait(ctx context.Context) (uint64, error) {
 	return h.generation, nil
 }
 
-// expired is Err by the clock. A context ends when the runtime comes to its timer, and in a process that stood still what
-// runs first may be anything else, such as a write. Some clocks stand still with the process, and others do not.
+// expired is Err by the clock. A context ends when the runtime gets to its timer, and
+// in a process that was suspended anything else, such as a write, may run first. Some
+// clocks stop with the process, and others do not.
 func expired(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		if now := time.Now(); !now.Before(deadline) || !now.Round(0).Before(deadline.Round(0)) {
@@ -221,8 +231,8 @@ const (
 	// rotateLimit is how long a caller of Rotate waits at most.
 	rotateLimit = 10 * time.Second
 
-	// lockWait is shorter than the time after which a file system's lock goes stale, since a holder that was killed is
-	// no reason to keep clients waiting: they try again.
+	// lockWait is shorter than the time after which a file system's lock goes stale,
+	// since a killed holder is not a reason to keep clients waiting: they try again.
 	lockWait = 5 * time.Second
 
 	// lockHold bounds the work under the storage lock, well below the 10 seconds after which a file system's lock goes

@@ -302,8 +302,8 @@ func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.
 	}
 }
 
-// A check that came before another exchange says nothing of what is there after it.
-func TestWhoeverWaitedForAnExchangeLooksAgainBeforeTheLock(t *testing.T) {
+// A check made before another exchange says nothing about what is there after it.
+func TestACallerThatWaitedForAnExchangeLooksAgainBeforeTheLock(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		n.storage.add(&rule{op: "lock", times: 1, before: func() { time.Sleep(time.Second) }}) // until all are waiting
@@ -347,7 +347,8 @@ func TestAnotherNodeIsQuickerBetweenReadingAndLocking(t *testing.T) {
 	}
 }
 
-// J8, DESIGN §6: a rotation that runs at the same time cannot undo a revocation, which waits for it unless it does not end.
+// J8, DESIGN §6: a rotation that runs at the same time cannot undo a revocation, which
+// waits for the rotation unless that does not end.
 func TestARevocationDuringAnExchangeIsNotUndone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		calls := laterRotationCalls(t)
@@ -475,8 +476,9 @@ func TestACallerThatHasLeftBeforehandBeginsNothing(t *testing.T) {
 	})
 }
 
-// A lock whose holder stood still may be stale and have another holder by the time that it writes.
-func TestWhoeverHasTheLockForTooLongWritesNothing(t *testing.T) {
+// A lock whose holder was suspended may be stale and have another holder by the time of
+// the write.
+func TestAHolderOfTheLockForTooLongWritesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		a, b, id := newNode(storage), newNode(storage), monthAhead()
@@ -493,8 +495,9 @@ func TestWhoeverHasTheLockForTooLongWritesNothing(t *testing.T) {
 	})
 }
 
-// The same, where the time passes in the write itself: what it wrote is handed out by nobody, and the session ends.
-func TestWhoeverWritesForTooLongHandsOutNothing(t *testing.T) {
+// The same, where the time passes in the write itself: no node hands out what it wrote,
+// and the session ends.
+func TestANodeThatWritesForTooLongHandsOutNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		a, b, id := newNode(storage), newNode(storage), monthAhead()
@@ -524,7 +527,8 @@ func TestWaitingForALockThatAnotherNodeHoldsEnds(t *testing.T) {
 	})
 }
 
-// The lock comes when the client has given up. Its retry may come to another node, where nothing is known of this one.
+// The lock comes when the client has given up. Its retry may come to another node,
+// where nothing is known about this exchange.
 func TestACallerThatLeavesWhileWaitingForTheLockLosesNothingOnAnyNode(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()

@@ -1,8 +1,10 @@
-// Package session keeps what must be remembered of sessions: how often a refresh token was exchanged, and which
-// sessions were revoked. It knows no tokens; a session is an ID and a generation, a number that every exchange raises.
+// Package session keeps what must be remembered about sessions: how often a refresh
+// token was exchanged, and which sessions were revoked. It does not know tokens; a
+// session is an ID and a generation, a number that every exchange raises.
 //
-// A login writes nothing: without a record a session is at generation 0. State comes into being with the first
-// exchange or revocation, as objects of the certmagic storage that Caddy is configured with:
+// A login writes nothing: without a record a session is at generation 0. State is
+// created by the first exchange or revocation, as objects of the certmagic storage that
+// Caddy is configured with:
 //
 //	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it; or that the session was revoked
 //	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once, never taken back
@@ -12,21 +14,24 @@
 //	<prefix>/probe/<random>                tells the clock of the storage, or that it answers, for a moment; a crash can leave
 //	                                       one behind
 //
-// <day> is the UTC day on which the session ends (20060102), <id> its 160 random bits in hex, <sid> both as an ID
-// prints them, <hour> a UTC hour (2006010215). Names of other forms, such as the temporary files that a crash leaves
-// behind, are passed over.
+// <day> is the UTC day on which the session ends (20060102), <id> its 160 random bits
+// in hex, <sid> both as an ID prints them, <hour> a UTC hour (2006010215). Names of
+// other forms, such as temporary files that a crash leaves behind, are ignored.
 //
-// # What holds
+// # Guarantees
 //
-// A generation is handed out after its record is in storage and was read back, by one node at a time: exchanges of one
-// session take turns in the process by a mutex and between nodes by [certmagic.Locker]. How much that is worth depends
-// on the storage, since certmagic's interface has no compare-and-swap:
+// A generation is handed out after its record is in storage and was read back, by one
+// node at a time: exchanges of one session take turns, by a mutex in the process and by
+// [certmagic.Locker] between nodes. How much that is worth depends on the storage,
+// since certmagic's interface has no compare-and-swap:
 //
-//   - With any storage whose locks exclude, whose writes last and whose reads see the latest write, a generation is
-//     exchanged once, whatever is killed at whatever moment: either the record is in storage, and the old token is
-//     spent, or it is not, and the old token is good. A client whose answer was lost has a spent token. Where the
-//     process knows that the answer never got out, a retry at the same process within minutes gets it; elsewhere, after
-//     a restart, or when the answer was lost on its way to the client, only a grace helps.
+//   - With any storage whose locks exclude, whose writes last and whose reads see the
+//     latest write, a generation is exchanged once, whatever process is killed at
+//     whatever moment: either the record is in storage, and the old token is spent, or
+//     it is not, and the old token is good. A client whose answer was lost has a spent
+//     token. Where the process knows that the answer never got out, a retry at the same
+//     process within minutes gets it; elsewhere, after a restart, or when the answer
+//     was lost on its way to the client, only a grace helps.
 //   - A lock that went stale can have two holders: the file system's after 10 seconds in which its holder did not run,
 //     as in a suspended process or a paused virtual machine, and at any time where the clocks of two nodes on one file
 //     system differ by more than about 5 seconds. No node begins a write later than 5 seconds after it got the lock,
@@ -34,51 +39,73 @@
 //     successes with one token. They have the same generation then, and the second one that is used ends the session.
 //   - A holder that was killed leaves its lock, and the session answers that storage is not available until it is stale.
 //     Every generation has a lock name of its own, see lockKey, so a file of a few bytes may stay for good.
-//   - A write that takes effect after its call has failed, however late, is also the answer of a retry at the same
-//     process, and does no harm until a further generation is stored. After that, or after a retry at another node, it
-//     takes a record back. The session ends with the next use of its current token; until then a token that was spent
-//     since is good again. A stale holder of a lock that is held up in the middle of a write is such a case.
-//   - A storage that keeps half of a record ends its session. Half of a marker is a marker.
-//   - A read that failed can look like one of an object that is not there, in all of the storage or in a place where it
-//     keeps some of its keys, from any moment to any other, while writes to that place fail. Then no session ends that is
-//     live, and none goes on that was revoked: what cannot be told is ErrUnavailable. That it was revoked says the marker as
-//     well as the record, which is written under the lock of the exchange that would come next, so that none overwrites it;
-//     earlier versions wrote the marker alone, of which nothing else is known where it cannot be read. What is missing
-//     counts after the witness was found, at generation 0 after a second look, and to end a session, or to say without a
-//     write or a view that nothing has happened to it, after a dozen other objects were stored and read back; so does an
-//     hour of the feed, or all of it, that looks empty at first. What ends a session for it is first written to the record's own place.
-//   - What this cannot see is a place that is back just in time. At generation 0, where it is usual to find nothing: one in
-//     which nothing of the session is found in all looks at it, and that takes the write which follows. It overwrites what
-//     was there. (What this process has in its view is revoked all the same.) Later: one that was there for the dozen
-//     objects, not for the look that follows, and again for the write. The mark of a swept day is in one place; that counts
-//     where the clock of a node is a week behind that of the one that swept.
-//   - A power loss can take back the last writes of a file storage: files are synced, directories are not. A token that
-//     is ahead of its record, and one whose record is gone, end their session. A token that was spent in the lost
-//     moments is good again, until the one that replaced it is used, which ends the session. The same goes for an old
-//     backup of the storage that is restored, and for a database that fails over to a replica which lags behind. A
-//     revocation that was lost with it is undone: change the server's name with a backup if that must not be, which
-//     ends all sessions.
-//   - A storage that evicts what it keeps, such as a Redis with a maxmemory policy other than noeviction, forgets which
-//     tokens are spent and which sessions are revoked. It is not fit for this. Losing everything at once is safe: the
-//     server secret is gone too, and with it every session. To a process that runs on, a storage without the secret,
-//     such as a volume that is not mounted any more, is not available, see [Store.WithWitness].
-//   - A session can be over in one process before it is in storage, where its revocation waits for an allowance, see
-//     [Store.RevokeLater]. Other nodes learn of it then, and if the process ends before, the session goes on.
-//   - A revocation is complete when Revoke has returned nil. What is cut off between marker and feed refuses every
-//     refresh that can read it, and leaves access tokens alone until Revoke is called again. It waits for an exchange that
-//     is under way, for five seconds at most: then that one writes nothing any more.
-//   - A revocation is kept until its session is over, by the day in its ID: no token lives longer, whatever lifetimes
-//     the config gives to tokens. A view forgets it a day later and the feed a week later.
-//   - Clocks of nodes have to agree to within the grace, or a retry at another node counts as reuse. Whatever they say,
-//     a revocation reaches the view of every process, now or later. One clock that is years ahead for a moment keeps
-//     the feed in its hour, and the hours after it, until their time has come or they are removed by hand: a page that
-//     is turned there does no harm, and nothing is swept later for it, since the sweep goes by the days in the IDs.
-//   - An hour is read while it is the newest, again when there is a newer one, and once more two minutes later. Who
-//     writes an entry makes sure that its hour is still the newest when it is there; earlier versions did not, but were
-//     done within ten seconds. So what was acknowledged is found, and all other hours cost nothing.
-//   - While a process has not read the whole feed, it asks storage for single sessions: for their markers, which are
-//     written first. So it knows more than the feed has, and lets no revoked token pass from its first answer on.
-//   - A feed that comes back without its newest hours is not believed for a minute, and never takes back what is known.
+//   - A write that takes effect after its call has failed, however late, is also the
+//     answer of a retry at the same process, and does no harm until a further
+//     generation is stored. After that, or after a retry at another node, it takes a
+//     record back. The session ends with the next use of its current token; until then
+//     a token that was spent since is good again. A stale lock holder that is delayed
+//     in the middle of a write is such a case.
+//   - A storage that keeps half of a record ends the session. Half of a marker is a
+//     marker.
+//   - A failed read can look as if the object did not exist, in all of the storage or
+//     in a place where it keeps some of its keys, from any moment to any other, while
+//     writes to that place fail. Then no live session ends, and no revoked session goes
+//     on: what cannot be determined is ErrUnavailable. Both the marker and the record
+//     say that a session was revoked; the record is written under the lock of the
+//     exchange that would come next, so that no exchange overwrites it; earlier
+//     versions wrote only the marker, so where it cannot be read nothing else tells.
+//     What is missing counts after the witness was found, at generation 0 after a
+//     second look, and to end a session, or to say without a write or a view that
+//     nothing has happened to it, after a dozen other objects were stored and read
+//     back; so does an hour of the feed, or all of it, that looks empty at first. What
+//     ends a session because of that is first written to the record's own place.
+//   - What this cannot see is a place that comes back just in time. At generation 0,
+//     where it is normal to find nothing: a place where no look finds anything of the
+//     session, but which accepts the write that follows. It overwrites what was there.
+//     (What this process has in its view stays revoked.) Later: a place that was up for
+//     the dozen objects, down for the look that follows, and up again for the write.
+//     The mark of a swept day is in one place; that matters where the clock of a node
+//     is a week behind that of the node that swept.
+//   - A power loss can take back the last writes of a file storage: files are synced,
+//     directories are not. A token that is ahead of its record, and a token whose
+//     record is gone, end their session. A token that was spent in the lost moments is
+//     good again, until the one that replaced it is used, which ends the session. The
+//     same goes for an old backup of the storage that is restored, and for a database
+//     that fails over to a replica which lags behind. A revocation that was lost with
+//     it is undone: if that must not happen, change the server's name when restoring a
+//     backup, which ends all sessions.
+//   - A storage that evicts what it keeps, such as a Redis with a maxmemory policy
+//     other than noeviction, forgets which tokens are spent and which sessions are
+//     revoked. It is not suitable. Losing everything at once is safe: the server secret
+//     is gone too, and with it every session. To a process that keeps running, a
+//     storage without the secret, such as a volume that is no longer mounted, is
+//     unavailable, see [Store.WithWitness].
+//   - A session can be over in one process before storage says so, while its revocation
+//     waits for an allowance, see [Store.RevokeLater]. Other nodes learn of it then,
+//     and if the process ends before, the session goes on.
+//   - A revocation is complete when Revoke has returned nil. What is cut off between
+//     marker and feed refuses every refresh that can read it, and leaves access tokens
+//     alone until Revoke is called again. It waits for an exchange that is under way,
+//     for five seconds at most: after that the exchange no longer writes.
+//   - A revocation is kept until its session is over, by the day in its ID: no token
+//     lives longer, whatever token lifetimes are configured. A view forgets it a day
+//     later and the feed a week later.
+//   - Clocks of nodes have to agree to within the grace, or a retry at another node
+//     counts as reuse. Whatever they say, a revocation eventually reaches the view of
+//     every process. A clock that is years ahead for a moment keeps the feed in its
+//     hour, and the hours after it, until their time has come or they are removed by
+//     hand: a page that is turned there does no harm, and nothing is swept later for
+//     it, since the sweep goes by the days in the IDs.
+//   - An hour is read while it is the newest, again when there is a newer one, and once
+//     more two minutes later. The writer of an entry makes sure that its hour is still
+//     the newest once the entry is there; earlier versions did not, but were done
+//     within ten seconds. So what was acknowledged is found, and all other hours cost
+//     nothing.
+//   - While a process has not read the whole feed, it asks storage for single sessions:
+//     for their markers, which are written first. So it knows more than the feed has,
+//     and lets no revoked token pass, from its first answer on.
+//   - A feed that comes back without its newest hours is not believed for a minute, and
+//     never undoes what is known.
 package session
 
 import (
@@ -89,7 +116,7 @@ import (
 	"time"
 )
 
-// ID names a session. It can be a map key; the zero ID names none.
+// ID names a session. It can be a map key; the zero ID names no session.
 type ID struct{ day, random string }
 
 // NewID makes a new ID for a session that ends at that time, from 160 random bits.
@@ -117,20 +144,20 @@ func (id ID) Day() time.Time {
 // String is the `sid` of tokens: the day and the random bits, 49 characters of [0-9a-f-].
 func (id ID) String() string { return id.day + "-" + id.random }
 
-// Why a generation is worth nothing.
+// Why a generation is refused.
 var (
 	ErrRevoked = errors.New("the session was revoked")
 	ErrOver    = errors.New("the session ended, and its record was removed")
 	ErrReused  = errors.New("the refresh token was exchanged before")
-	ErrAhead   = errors.New("the refresh token is ahead of the session's record: the storage has lost what was in it")
+	ErrAhead   = errors.New("the refresh token is ahead of the session's record: the storage has lost data")
 	ErrDamaged = errors.New("the session's record is damaged")
 )
 
-// ErrUnavailable says that storage did not answer as it should, or not in time: nothing is known. It is wrapped around
-// the cause.
-var ErrUnavailable = errors.New("the storage of sessions is not available")
+// ErrUnavailable says that storage did not answer correctly or in time: nothing is
+// known. It wraps the cause.
+var ErrUnavailable = errors.New("the session storage is unavailable")
 
-// isTime tells whether a name is a time in that layout, written the one way there is.
+// isTime tells whether a name is a time in that layout, in its only spelling.
 func isTime(name, layout string) bool {
 	t, err := time.Parse(layout, name)
 	return err == nil && t.Format(layout) == name

@@ -48,7 +48,7 @@ var notIDs = map[string]string{
 	"nothing":                        "",
 	"no dash":                        "20261222" + strings.Repeat("a", 40),
 	"two dashes":                     "20261222--" + strings.Repeat("a", 39),
-	"a day that there is not":        "20260230-" + strings.Repeat("a", 40),
+	"a day that does not exist":      "20260230-" + strings.Repeat("a", 40),
 	"a day of another form":          "2026-12-22-" + strings.Repeat("a", 40),
 	"a day with a space":             " 2026122-" + strings.Repeat("a", 40),
 	"a day with a sign":              "+2026122-" + strings.Repeat("a", 40),
@@ -56,7 +56,7 @@ var notIDs = map[string]string{
 	"too few bits":                   "20261222-" + strings.Repeat("a", 39),
 	"too many bits":                  "20261222-" + strings.Repeat("a", 41),
 	"upper case":                     "20261222-" + strings.Repeat("A", 40),
-	"a letter that is no digit":      "20261222-" + strings.Repeat("a", 39) + "g",
+	"a letter that is not a digit":   "20261222-" + strings.Repeat("a", 39) + "g",
 	"a path":                         "20261222-../" + strings.Repeat("a", 37),
 	"a path as the day":              "../../..-" + strings.Repeat("a", 40),
 	"a slash":                        "20261222-" + strings.Repeat("a", 39) + "/",
@@ -67,7 +67,7 @@ var notIDs = map[string]string{
 	"hex digits of another alphabet": "20261222-" + strings.Repeat("٣", 20),
 }
 
-func TestWhatIsNoIDIsNotReadAsOne(t *testing.T) {
+func TestWhatIsNotAnIDIsNotReadAsOne(t *testing.T) {
 	for name, s := range notIDs {
 		t.Run(name, func(t *testing.T) {
 			if id, ok := ParseID(s); ok || id != (ID{}) {

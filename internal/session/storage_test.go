@@ -64,7 +64,7 @@ func (s *shelf) Unlock(_ context.Context, name string) error {
 	return nil
 }
 
-// locksGoStale frees what nobody unlocked.
+// locksGoStale frees locks that were never unlocked.
 func (s *shelf) locksGoStale() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

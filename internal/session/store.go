@@ -15,9 +15,10 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
-// Store is the sessions of one authorization server in one storage. It is safe for concurrent use. Check, Revoked, Rotate
-// and Revoke return within ten seconds, Poll within half a minute and Sweep within two, also if the storage does not:
-// what hangs goes on in the background, a bounded number of times at once.
+// Store holds the sessions of one authorization server in one storage. It is safe for
+// concurrent use. Check, Revoked, Rotate and Revoke return within ten seconds, Poll
+// within half a minute and Sweep within two, even if the storage does not: what hangs
+// goes on in the background, a bounded number of calls at once.
 type Store struct {
 	storage certmagic.Storage
 	prefix  string
@@ -34,18 +35,19 @@ func NewStore(storage certmagic.Storage, prefix string, memory *Memory, now func
 	return &Store{storage: storage, prefix: prefix, memory: memory, now: now}
 }
 
-// WithWitness names an object that is there as long as the storage is the one in which the sessions are. A storage
-// without it, such as the directory under a volume that is not mounted any more, is not believed when it has nothing to
-// say of a session.
+// WithWitness names an object that is there as long as the storage is the one with the
+// sessions. A storage without it, such as the directory under a volume that is no
+// longer mounted, is not believed when it has nothing about a session.
 func (s *Store) WithWitness(key string) *Store {
 	s.witness = key
 	return s
 }
 
-// Check tells whether Rotate would hand out a generation for the given one now: the next if that is the current one, or
-// again the current one within the grace. The error is one of a generation that is worth nothing, or ErrUnavailable. What
-// never comes back from the storage keeps the session from nobody. It writes nothing, but where it has to believe what the
-// storage does not have it tries whether the storage answers.
+// Check tells whether Rotate would hand out a generation for the given one now: the
+// next if that is the current one, or again the current one within the grace. The error
+// says why a generation is refused, or is ErrUnavailable. A call that never returns
+// from the storage does not block the session for others. It writes nothing, except to
+// see whether the storage answers, where it has to believe that something is missing.
 func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
 		st, due, err := s.look(ctx, id, generation, grace)
@@ -58,8 +60,8 @@ func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.
 	})
 }
 
-// Glance is Check for whoever calls Rotate next, which looks at all: that a generation is the current one is taken from
-// the record alone.
+// Glance is Check for a caller that calls Rotate next, which looks at everything: that
+// a generation is the current one is taken from the record alone.
 func (s *Store) Glance(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
 		if current, err := s.seemsCurrent(ctx, id, generation); current || err != nil {
@@ -84,7 +86,8 @@ func (s *Store) seemsCurrent(ctx context.Context, id ID, generation uint64) (boo
 	return err == nil && marker == nil, err
 }
 
-// Revoked tells whether the session was revoked, by what storage has. One whose records were swept counts as revoked.
+// Revoked tells whether the session was revoked, by what storage has. A session whose
+// records were swept counts as revoked.
 func (s *Store) Revoked(ctx context.Context, id ID) (bool, error) {
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
 		st, err := s.readSurely(ctx, id)
@@ -92,13 +95,14 @@ func (s *Store) Revoked(ctx context.Context, id ID) (bool, error) {
 		case err != nil:
 			return false, err
 		case errors.Is(st.unread, ErrDamaged):
-			return true, nil // it cannot be told, and no refresh will succeed
+			return true, nil // it cannot be determined, and no refresh will succeed
 		}
 		return st.over(), st.unread
 	})
 }
 
-// record is what storage keeps of a session that was refreshed, or revoked: then it says so, and nothing else.
+// record is what storage keeps for a session that was refreshed or revoked: if it was
+// revoked, only that.
 type record struct {
 	Version    int    `json:"version"`
 	Generation uint64 `json:"generation"`        // at least 1
@@ -107,7 +111,8 @@ type record struct {
 	Revoked    string `json:"revoked,omitempty"` // when that was, see revocation
 }
 
-// state is what storage says of a session. The zero state is that of a session to which nothing happened yet.
+// state is what storage says about a session. In the zero state nothing has happened to
+// it yet.
 type state struct {
 	record
 	found   bool  // the record
@@ -119,12 +124,14 @@ type state struct {
 // buried tells whether the record itself says that the session was revoked.
 func (st state) buried() bool { return st.Revoked != "" }
 
-// over tells whether nothing of the session is worth anything any more.
+// over tells whether every token of the session is refused.
 func (st state) over() bool { return st.revoked || st.swept }
 
-// read reads the state of a session. What is found counts: a storage that fails can seem to have less than it has, and
-// never more. What is not found does so only after a sign that the storage answers, and where there is nothing at all,
-// which is how every session begins, after a second reading. What this process knows to be revoked is, whatever is found.
+// read reads the state of a session. What is found counts: a storage that fails can
+// seem to have less than it has, and never more. What is not found counts only after a
+// sign that the storage answers, and where there is nothing at all, which is how every
+// session begins, after a second reading. What this process knows to be revoked is
+// revoked, whatever is found.
 func (s *Store) read(ctx context.Context, id ID) (state, error) {
 	if s.memory.later.has(id) {
 		return state{revoked: true}, nil
@@ -145,8 +152,10 @@ func (s *Store) read(ctx context.Context, id ID) (state, error) {
 	return st, s.readMarks(ctx, id, &st)
 }
 
-// readSurely is read for whom no write follows, which would fail where the session's place is down. Where nothing at all is
-// found, and this process has not read the revocations lately, it takes a sign that the storage answers wherever it is asked.
+// readSurely is read for callers after which no write follows, since a write would fail
+// where the session's place is down. Where nothing at all is found, and this process
+// has not read the revocations lately, it takes a sign that the storage answers
+// wherever it is asked.
 func (s *Store) readSurely(ctx context.Context, id ID) (state, error) {
 	st, err := s.read(ctx, id)
 	if err != nil || st.found || st.over() || s.memory.inFreshView(id) || s.tellsErrors() {
@@ -170,8 +179,9 @@ func (s *Store) readRecord(ctx context.Context, id ID) (st state, err error) {
 	return st, nil
 }
 
-// readMarks reads what is beside the record and comes after it: its marker, which is never taken back before there is
-// the mark of a swept day, and then that mark. So what is missing was not there yet when what was read before it was.
+// readMarks reads what is beside the record and comes after it: its marker, which is
+// never removed before there is the mark of a swept day, and then that mark. So what is
+// missing was not there yet when what was read earlier was.
 func (s *Store) readMarks(ctx context.Context, id ID, st *state) error {
 	marker, err := s.load(ctx, s.markerKey(id))
 	if err != nil {
@@ -187,15 +197,15 @@ func (s *Store) readMarks(ctx context.Context, id ID, st *state) error {
 	return err
 }
 
-// askWitness is an error where the storage is not the one that it was.
+// askWitness returns an error where the storage is not the one that it was.
 func (s *Store) askWitness(ctx context.Context) error {
 	if s.witness == "" {
 		return nil
 	}
-	_, err := s.storage.Stat(ctx, s.witness) // which takes a fifth of the time that Load does, and reads nothing
+	_, err := s.storage.Stat(ctx, s.witness) // takes a fifth of the time of Load, and reads nothing
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return unavailable("looking for "+s.witness, errors.New("it was there before: is another storage in its place, a volume not mounted, or does it answer so when it is down?"))
+		return unavailable("looking for "+s.witness, errors.New("it was there before: was the storage replaced, is a volume not mounted, or does the storage answer like this when it is down?"))
 	case err != nil:
 		return unavailable("looking for "+s.witness, err)
 	}
@@ -203,8 +213,9 @@ func (s *Store) askWitness(ctx context.Context) error {
 	return nil
 }
 
-// look judges a generation by what storage has. What would end the session because something is not there, or less than
-// there was, is looked at once more when the storage has answered wherever it was asked.
+// look judges a generation by what storage has. What would end the session because
+// something is missing, or less than there was, is looked at once more after the
+// storage has answered wherever it was asked.
 func (s *Store) look(ctx context.Context, id ID, generation uint64, grace time.Duration) (state, uint64, error) {
 	st, err := s.read(ctx, id)
 	if err != nil {
@@ -227,8 +238,8 @@ func (s *Store) look(ctx context.Context, id ID, generation uint64, grace time.D
 // isLost tells whether an error says that storage has lost what was in it.
 func isLost(err error) bool { return errors.Is(err, ErrAhead) || errors.Is(err, ErrDamaged) }
 
-// judge says which generation to hand out for the given one: the same means that the next one has to be made. It holds
-// for what was read, until somebody else writes.
+// judge says which generation to hand out for the given one: the same means that the
+// next one has to be made. It is valid for what was read, until another write.
 func (s *Store) judge(id ID, st state, generation uint64, grace time.Duration) (uint64, error) {
 	switch {
 	case st.revoked:
@@ -247,8 +258,8 @@ func (s *Store) judge(id ID, st state, generation uint64, grace time.Duration) (
 	return 0, ErrReused
 }
 
-// withinGrace goes by the clocks of two nodes, so it counts in both directions: a clock that is behind does not make
-// the grace last longer.
+// withinGrace goes by the clocks of two nodes, so it counts in both directions: a clock
+// that is behind does not make the grace last longer.
 func (s *Store) withinGrace(r record, grace time.Duration) bool {
 	return grace > 0 && s.now().Sub(time.UnixMilli(r.Rotated)).Abs() <= grace
 }
@@ -257,7 +268,7 @@ func (s *Store) withinGrace(r record, grace time.Duration) bool {
 func (s *Store) load(ctx context.Context, key string) ([]byte, error) {
 	content, err := s.storage.Load(ctx, key)
 	switch {
-	case err != nil && ctx.Err() != nil: // which some storages call a missing object too
+	case err != nil && ctx.Err() != nil: // some storages report this as a missing object too
 		return nil, unavailable("loading "+key, ctx.Err())
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -274,9 +285,10 @@ func (s *Store) markerKey(id ID) string   { return s.recordKey(id) + markerSuffi
 func (s *Store) sweptKey(d string) string { return path.Join(s.prefix, "swept", d) }
 func (s *Store) probeKey(n string) string { return path.Join(s.prefix, "probe", n) }
 
-// lockKey is the name of the lock under which a generation is exchanged. Each is locked once, as a rule: certmagic keeps
-// a lock file fresh that is there 5 seconds after it gave back its own of that name, and so, for ever, that of another
-// node which died with it.
+// lockKey is the name of the lock under which a generation is exchanged. Each name is
+// usually locked once: 5 seconds after certmagic has released a lock file it keeps a
+// file of that name fresh if there is one, so forever if it belongs to another node
+// that died with it.
 func (s *Store) lockKey(id ID, generation uint64) string {
 	return s.recordKey(id) + "." + strconv.FormatUint(generation, 10)
 }

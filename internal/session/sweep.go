@@ -14,17 +14,18 @@ import (
 type Swept struct {
 	Days, Hours int  // that were removed as a whole
 	Objects     int  // that were deleted
-	More        bool // some are left for the next time
-	AllPast     bool // every day that there is seems to be past: nothing was deleted
+	More        bool // some are left for the next sweep
+	AllPast     bool // every existing day seems to be past: nothing was deleted
 }
 
-// Sweep deletes the records of sessions that ended more than a week ago, and their entries of the feed. What is past has
-// to be past by the clock of this node and by that of the storage, which a fresh object tells. Where everything is past,
-// the clock is more likely to be wrong than all sessions to be over, and nothing is deleted. Several nodes may sweep at
-// once.
+// Sweep deletes the records of sessions that ended more than a week ago, and their
+// entries of the feed. What is past has to be past by the clock of this node and by
+// that of the storage, which a fresh object shows. Where everything is past, a wrong
+// clock is more likely than that all sessions are over, and nothing is deleted. Several
+// nodes may sweep at once.
 //
-// A clock that is wrong all the same ends sessions and revives none: a day's mark is written before its first record is
-// deleted, stays, and ends every session of that day.
+// A clock that is wrong anyway ends sessions and revives none: a day's mark is written
+// before its first record is deleted, stays, and ends every session of that day.
 func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 	return call(ctx, s.memory, sweepLimit, func(ctx context.Context) (Swept, error) {
 		if !s.memory.sweeping.TryLock() {
@@ -64,7 +65,8 @@ func (s *Store) sweep(ctx context.Context) (Swept, error) {
 			return swept, err
 		}
 		names = slices.DeleteFunc(names, func(name string) bool { return !isSessionObject(name) })
-		// markers last, for people who look: the day's mark makes a record without its marker worth nothing
+		// markers last, for operators: the day's mark already refuses a record without
+		// its marker
 		slices.SortFunc(names, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
 		if whole, err := s.deleteAll(ctx, folder, names, &swept); err != nil || !whole {
 			return swept, err
@@ -84,7 +86,8 @@ func isPast(day string, now time.Time) bool {
 	return !now.Before(start.AddDate(0, 0, 1).Add(sweepDelay))
 }
 
-// deleteAll deletes objects in a folder, as many as one sweep may. It returns whether that were all.
+// deleteAll deletes objects in a folder, as many as one sweep may. It returns whether
+// those were all.
 func (s *Store) deleteAll(ctx context.Context, folder string, names []string, swept *Swept) (bool, error) {
 	for _, name := range names {
 		if swept.Objects == sweepObjects {
@@ -104,7 +107,7 @@ func (s *Store) delete(ctx context.Context, key string) error {
 		return unavailable("deleting "+key, err)
 	}
 	if err := s.storage.Delete(ctx, key); err != nil && !s.missing(ctx, key) {
-		return unavailable("deleting "+key, err) // else another node was quicker, which some storages call an error
+		return unavailable("deleting "+key, err) // otherwise another node was quicker, which some storages report as an error
 	}
 	return nil
 }
@@ -124,7 +127,7 @@ func (s *Store) clocks(ctx context.Context) (earliest, latest time.Time, err err
 		return earliest, latest, deleted
 	}
 	earliest, latest = s.now(), info.Modified
-	if latest.Before(earliest) { // a storage that does not tell says the year 1, and then nothing is past
+	if latest.Before(earliest) { // a storage without times says the year 1, and then nothing is past
 		earliest, latest = latest, earliest
 	}
 	return earliest, latest, nil

@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// sweepFeed deletes the entries of sessions that ended more than a week ago. The newest hour stays, or entries would be
-// put into hours that nobody reads any more, and if that one is past as well, so does everything: as with days.
+// sweepFeed deletes the entries of sessions that ended more than a week ago. The newest
+// hour stays, or entries would be put into hours that are no longer read. If that hour
+// is past as well, everything stays, as with days.
 //
-// An hour is looked through when half of its entries are past, by what was found the last time: so sessions that last
-// long, and forged ones that pretend to, keep themselves and nothing else.
+// An hour is looked through when half of its entries are past, going by the last look:
+// so sessions that last long, and forged ones that pretend to, keep themselves and
+// nothing else.
 func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.Time, swept *Swept) error {
 	if s.memory.sweepDue == nil {
 		s.memory.sweepDue = make(map[string]string)
@@ -22,7 +24,7 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 		newest = hours[len(hours)-1]
 	}
 	for _, hour := range slices.Backward(hours) {
-		day, soonest := hour[:len(dayLayout)], hour[:len(dayLayout)] // as a rule, nobody revokes a session that is over
+		day, soonest := hour[:len(dayLayout)], hour[:len(dayLayout)] // a session that is over is usually not revoked
 		if hour > hourOf(latest.Add(24*time.Hour)) {
 			soonest = "" // of a clock that was wrong
 		}
@@ -67,8 +69,9 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 	return nil
 }
 
-// feedEntries are the objects of an hour that are ours, to the day after which they are worth nothing. A session that
-// ends later than any can is forged, and counts as over: hour and clock would both have to be wrong by years.
+// feedEntries maps the objects of an hour that are ours to the day after which they are
+// worthless. A session that ends later than possible is forged, and counts as over:
+// hour and clock would both have to be wrong by years.
 func feedEntries(names []string, hour string, latest time.Time) map[string]string {
 	possible := latest
 	if start, _ := time.Parse(dayLayout, hour); start.After(latest) {
@@ -87,7 +90,8 @@ func feedEntries(names []string, hour string, latest time.Time) map[string]strin
 	return entries
 }
 
-// halfPast is the day after which half of the entries are worth nothing, empty without any.
+// halfPast is the day after which half of the entries are worthless, empty without
+// entries.
 func halfPast(entries map[string]string) string {
 	days := slices.Sorted(maps.Values(entries))
 	if len(days) == 0 {

@@ -99,8 +99,8 @@ func TestASweptDayEndsItsSessionsAndThoseThatHadNoRecordToo(t *testing.T) {
 	})
 }
 
-// A logout with an old token works, leaves no marker in a swept day, and means what it says: should the clock have been
-// wrong, access tokens of the session end too.
+// A logout with an old token works, leaves no marker in a swept day, and takes effect:
+// if the clock was wrong, access tokens of the session end too.
 func TestRevokingASessionOfASweptDay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -204,7 +204,8 @@ func TestAnHourOfTheFeedIsSweptNoSoonerThanAWeekAfterItsSessionsAreOver(t *testi
 	})
 }
 
-// A session of ten years, or a forged one, keeps itself and not the million beside it. What no session can be is over.
+// A session of ten years, or a forged one, keeps itself and not the million beside it.
+// What cannot be a session counts as over.
 func TestOneEntryKeepsNoOthers(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -278,7 +279,8 @@ func TestAnHourThatIsAheadOfTheClockIsSweptByItsSessions(t *testing.T) {
 	})
 }
 
-// Whoever revokes writes into the newest hour, and if that could vanish, into one that nobody reads any more.
+// A revocation is written into the newest hour, and if that could vanish, it could go
+// into an hour that is no longer read.
 func TestTheNewestHourIsNotSwept(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -315,7 +317,7 @@ func TestASweepIsBoundedAndTheNextOneGoesOn(t *testing.T) {
 	})
 }
 
-func TestWhatIsForeignInADayStopsNoSweepAndOtherFoldersAreLeftAlone(t *testing.T) {
+func TestForeignFilesInADayStopNoSweepAndOtherFoldersAreLeftAlone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		n := newNode(storage)
@@ -455,7 +457,7 @@ func TestASweepThatStopsInTheMiddleOfAFolderRevivesNoSession(t *testing.T) {
 	})
 }
 
-// A storage that is down says to Delete that it failed and to Exists that there is nothing.
+// A storage that is down fails at Delete and answers no to Exists.
 func TestADeletionThatFailsIsNotTakenForDone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()

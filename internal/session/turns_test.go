@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// One session that is revoked by many at once, as by a spent token that is sent again and again.
+// One session that many callers revoke at once, as by a spent token that is sent again
+// and again.
 func TestRevocationsOfOneSessionAtOnceCostOneAllowanceAndOnePlace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		allowance := newAllowance(100)
@@ -66,7 +67,8 @@ func TestExchangesAndRevocationsDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// A session that is over here already, for a reason that waits to be written, can turn out to be lost.
+// A session that is already over here, for a reason that waits to be written, can turn
+// out to be lost.
 func TestALostSessionThatWaitsToBeRevokedIsRevoked(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()

@@ -9,26 +9,28 @@ import (
 
 // view is the revoked sessions as this process knows them, and how far it has read the feed.
 //
-// No token outlives its session, and an ID says on which day that ends: so a revocation is kept until that day is over,
-// whatever lifetimes the config gives to tokens. Clocks go back, and then what was forgotten matters again: the view
-// says of no such session that it knows, and reads the feed anew.
+// No token outlives its session, and an ID says on which day that ends: so a revocation
+// is kept until that day is over, whatever lifetimes the config gives to tokens. When a
+// clock goes back, what was forgotten matters again: the view then does not claim to
+// know such a session, and reads the feed anew.
 type view struct {
 	mu       sync.RWMutex
 	revoked  map[string]map[random]struct{} // by day
-	swept    map[string]struct{}            // days that this process still keeps, and whose sessions are over all the same
-	keepFrom string                         // the first day of which what is read is kept
-	knowFrom string                         // the first day of which all that was read is still there
+	swept    map[string]struct{}            // days that this process still keeps, although their sessions are over
+	keepFrom string                         // the first day whose revocations are kept when read
+	knowFrom string                         // the first day of which nothing that was read was dropped
 	complete bool                           // whether all of the feed was read once
 
-	hours     map[string]*feedHour // that there are
+	hours     map[string]*feedHour // that exist
 	reading   int                  // which reading anew it is
 	lostSince time.Time            // since when the newest hour is gone, by the monotonic clock
 
-	at   time.Time // when the last reading of all that can have changed began, by the wall clock; zero before the first
+	at   time.Time // when the last complete reading of what may have changed began, by the wall clock; zero before the first
 	atBy time.Time // the same by the monotonic one
 }
 
-// random is the random bits of an ID: a million of them take some 30 MB, and as strings thrice as much.
+// random is the random bits of an ID: a million of them take some 30 MB, and three
+// times as much as strings.
 type random [idBytes]byte
 
 func (id ID) bits() (bits random) {
@@ -38,7 +40,8 @@ func (id ID) bits() (bits random) {
 	return bits
 }
 
-// digit is the value of 0 to 9 or a to f, without a branch: it is in the way of every check of a token.
+// digit is the value of 0 to 9 or a to f, without a branch: every check of a token runs
+// it.
 func digit(c byte) byte { return c&0x0f + c>>6*9 }
 
 func newView() view {
@@ -49,16 +52,17 @@ func newView() view {
 	}
 }
 
-// InView tells whether a session is known to be revoked, without asking storage. known is false where the view cannot
-// tell: until the revocations were read completely for the first time, and of a session that was over already by an
-// earlier time of this node's clock.
+// InView tells whether a session is known to be revoked, without asking storage. known
+// is false where the view cannot tell: until the revocations were read completely for
+// the first time, and for a session that was already over by an earlier time of this
+// node's clock.
 func (m *Memory) InView(id ID) (revoked, known bool) {
 	m.view.mu.RLock()
 	defer m.view.mu.RUnlock()
 	return m.view.holds(id) || m.later.has(id), m.view.complete && id.day >= m.view.knowFrom
 }
 
-// inFreshView tells whether the view can tell of a session what was revoked until lately.
+// inFreshView answers for a session if the view includes recent revocations.
 func (m *Memory) inFreshView(id ID) bool {
 	m.view.mu.RLock()
 	defer m.view.mu.RUnlock()
@@ -136,7 +140,8 @@ func (v *view) hold(id ID) {
 	day[id.bits()] = struct{}{}
 }
 
-// addAll takes in the entries of an hour, and returns how many there are. Nobody who asks waits for more than some of them.
+// addAll takes in the entries of an hour, and returns how many there are. A caller that
+// asks meanwhile waits for a few of them only.
 func (v *view) addAll(names []string) (entries int) {
 	const atOnce = 1000
 	ids := make([]ID, 0, min(len(names), atOnce))
@@ -160,8 +165,8 @@ func (v *view) addAll(names []string) (entries int) {
 	return entries
 }
 
-// forget drops the sessions that are over by this time: no token of theirs is good any more, also with the largest
-// leeway.
+// forget drops the sessions that are over by this time: none of their tokens is valid,
+// even with the largest leeway.
 func (v *view) forget(now time.Time) {
 	from := now.Add(-keepLonger).UTC().Format(dayLayout)
 	v.mu.Lock()
@@ -181,8 +186,9 @@ func (v *view) forget(now time.Time) {
 	v.knowFrom = max(v.knowFrom, from)
 }
 
-// freshFor is much longer than polls are apart.
+// freshFor is much longer than the time between polls.
 const freshFor = time.Minute
 
-// keepLonger is how long after its day a session is kept in mind: longer than the largest leeway of a config.
+// keepLonger is how long after its day a session is remembered: longer than the largest
+// leeway of a config.
 const keepLonger = 25 * time.Hour

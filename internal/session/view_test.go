@@ -65,7 +65,8 @@ func TestAnEmptyFeedIsKnown(t *testing.T) {
 	}
 }
 
-// The age of the view is what an operator sees: what was revoked while it was read may not be in it.
+// The age of the view is what an operator sees: what was revoked during the reading may
+// not be in it.
 func TestAViewIsAsOldAsTheBeginningOfItsReading(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(newShelf())
@@ -118,8 +119,9 @@ func TestWhatAPollOfSeveralHoursGotThroughBeforeItFailedCountsAlready(t *testing
 	})
 }
 
-// The feed at work: every hour some sessions are revoked at one of three nodes, whose clocks differ. Every node knows
-// each of them until it is over, and forgets it some time later.
+// The feed at work: every hour some sessions are revoked at one of three nodes, whose
+// clocks differ. Every node knows each revocation until its session is over, and
+// forgets it some time later.
 func TestARevocationIsKnownUntilItsSessionIsOverAndThenForgotten(t *testing.T) {
 	for _, length := range []time.Duration{time.Minute, time.Hour, 26 * time.Hour} {
 		t.Run(length.String(), func(t *testing.T) {
@@ -190,8 +192,9 @@ func TestWhatWasSweptWithTheFeedStaysRevokedWhereAClockGoesBack(t *testing.T) {
 	})
 }
 
-// The lifetime of access tokens is of no account: a session of ten years can have one as long.
-func TestARevocationIsKnownToWhoComesLaterForAsLongAsTheSessionLasts(t *testing.T) {
+// The lifetime of access tokens does not matter: a session of ten years can have an
+// equally long one.
+func TestARevocationIsKnownToLaterNodesForAsLongAsTheSessionLasts(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(newShelf())
 		long := NewID(time.Now().AddDate(10, 0, -2))
@@ -245,7 +248,7 @@ func TestHoursWithNewerOnesAreReadTwiceAndNeverAgain(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		if calls := b.pollCalls(t); len(calls) != 11 {
-			t.Errorf("when it is sure that nobody writes there any more: %q", calls)
+			t.Errorf("when no more writes can come there: %q", calls)
 		}
 		time.Sleep(time.Hour)
 		if calls := b.pollCalls(t); len(calls) != 2 {
@@ -254,8 +257,8 @@ func TestHoursWithNewerOnesAreReadTwiceAndNeverAgain(t *testing.T) {
 	})
 }
 
-// Programs before this one looked for the newest hour and then wrote, within ten seconds, and in between others may have
-// made newer ones, by whatever clocks.
+// Earlier versions looked for the newest hour and then wrote, within ten seconds, and
+// in between other nodes may have made newer hours, by whatever clocks.
 func TestAnEntryThatAnEarlierVersionWritesIntoAnHourThatHasPassedIsFound(t *testing.T) {
 	for _, late := range []time.Duration{0, 5 * time.Second, 10 * time.Second} {
 		inBubble(t, func(t *testing.T) {
@@ -282,8 +285,8 @@ func TestAnEntryThatAnEarlierVersionWritesIntoAnHourThatHasPassedIsFound(t *test
 	}
 }
 
-// A clock that is wrong by days, at the one who revokes or at the one who reads, while the clocks of all others are
-// right and others revoke too.
+// A clock that is wrong by days, at the node that revokes or at the node that reads,
+// while all other clocks are right and other nodes revoke too.
 func TestClocksThatAreWrongByDaysHideNoRevocation(t *testing.T) {
 	day := 24 * time.Hour
 	for _, skew := range []time.Duration{-400 * day, -3 * day, -2 * time.Hour, -time.Hour, time.Hour, 2 * time.Hour, 3 * day, 400 * day} {
@@ -323,7 +326,8 @@ func TestClocksThatAreWrongByDaysHideNoRevocation(t *testing.T) {
 	}
 }
 
-// What a clock that was ahead has had forgotten is not passed for good when the clock is right again.
+// What was forgotten because a clock was ahead is not accepted when the clock is right
+// again.
 func TestAClockThatGoesBackRevivesNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -357,7 +361,8 @@ func TestAClockThatGoesBackRevivesNothing(t *testing.T) {
 	})
 }
 
-// That holds also for who comes later: the hour goes by the clock, and the sweep by the session.
+// The same is true of nodes that come later: the hour goes by the clock, and the sweep
+// by the session.
 func TestARevocationInAnHourThatIsTooEarlyIsKnownUntilItsSessionIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -458,7 +463,7 @@ func TestAListingThatMissesAFileIsNotTakenForAMissingFolder(t *testing.T) {
 	}
 }
 
-// Exists of a storage says no also when it could not find out.
+// A storage's Exists also says no when it could not find out.
 func TestAFolderThatCannotBeLookedAtIsNotTakenForMissing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A volume that is not mounted any more looks like a storage in which nothing has happened
+// A volume that is no longer mounted looks like a storage in which nothing has happened
 // yet: tokens that are spent would be good again, and revocations would go astray.
 func TestAStorageWithoutItsWitnessIsNotBelieved(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
