@@ -19,8 +19,9 @@ const (
 // caddyDefault is what "caddy hash-password --algorithm argon2id" uses.
 var caddyDefault = Params{Scheme: Argon2id, memory: 47104, cost: 1, threads: 1}
 
-// parseArgon2id reads a hash in the PHC string format (github.com/P-H-C/phc-string-format). Everything is checked that
-// argon2.IDKey panics at or would try without a limit: t, p and the key's length, m.
+// parseArgon2id reads a hash in the PHC string format
+// (github.com/P-H-C/phc-string-format). It checks everything at which argon2.IDKey
+// panics or that it would attempt without a limit: t, p and the key's length, m.
 func parseArgon2id(encoded string) (Hash, error) {
 	parts := strings.Split(encoded, "$") // "", argon2id, v=19, m=…,t=…,p=…, salt, key; the prefix makes three of them
 	if parts[2] != "v=19" {
@@ -69,8 +70,9 @@ func matchesArgon2id(h Hash, password []byte) bool {
 	return subtle.ConstantTimeCompare(key, h.sum) == 1
 }
 
-// decoyArgon2id returns a hash with a salt out of seed, which has at least 16 bytes. The lengths are Caddy's; they make
-// no difference to the cost, which is that of filling the memory.
+// decoyArgon2id returns a hash with a salt from seed, which has at least 16 bytes. The
+// lengths are Caddy's; they do not affect the cost, which is that of filling the
+// memory.
 func decoyArgon2id(p Params, seed []byte) Hash {
 	return Hash{params: p, salt: seed[:16], sum: make([]byte, 32), decoy: true}
 }

@@ -19,8 +19,9 @@ const (
 	bcryptHead, bcryptSalt, bcryptSum = 7, 22, 31
 )
 
-// parseBcrypt reads "$2a$", two digits of cost, "$", 22 characters of salt and 31 of sum. The letter makes no
-// difference: 2y is Apache's and PHP's name for what 2b is at OpenBSD, and 2a differed for passwords over 255 bytes.
+// parseBcrypt reads "$2a$", two digits of cost, "$", 22 characters of salt and 31 of
+// sum. The letter makes no difference: 2y is what Apache and PHP call OpenBSD's 2b, and
+// 2a differed for passwords over 255 bytes.
 func parseBcrypt(encoded string) (Hash, error) {
 	if len(encoded) != bcryptHead+bcryptSalt+bcryptSum || encoded[6] != '$' {
 		return Hash{}, errBcrypt
@@ -32,8 +33,9 @@ func parseBcrypt(encoded string) (Hash, error) {
 	if !only(encoded[bcryptHead:], bcryptAlphabet) {
 		return Hash{}, errBcrypt
 	}
-	// The last character of the sum has two bits to spare. With one of them set it was cut or mistyped, and nothing
-	// matches. The salt's spare bits are left alone: some programs set them, and the comparison ignores them.
+	// The last character of the sum has two bits to spare. If one of them is set, the
+	// hash was cut or mistyped, and nothing matches. The salt's spare bits are left
+	// alone: some programs set them, and the comparison ignores them.
 	if strings.IndexByte(bcryptAlphabet, encoded[len(encoded)-1])&3 != 0 {
 		return Hash{}, errBcrypt
 	}
@@ -44,7 +46,8 @@ func matchesBcrypt(h Hash, password []byte) bool {
 	return bcrypt.CompareHashAndPassword([]byte(h.text), password) == nil
 }
 
-// decoyBcrypt returns a hash of the given cost with a salt out of seed, which has at least 22 bytes.
+// decoyBcrypt returns a hash of the given cost with a salt from seed, which has at
+// least 22 bytes.
 func decoyBcrypt(p Params, seed []byte) Hash {
 	text := fmt.Sprintf("$2a$%02d$%s%s", p.cost, letters(seed[:bcryptSalt]), strings.Repeat(".", bcryptSum))
 	return Hash{params: p, text: text, decoy: true}

@@ -11,8 +11,8 @@ import (
 // outside this process.
 type attemptDigest [32]byte
 
-// cache remembers which attempts matched a moment ago, and of these their digests only. It forgets the one that was
-// used least recently when it is full.
+// cache remembers which attempts matched a moment ago, by their digests only. When it
+// is full, it forgets the least recently used.
 type cache struct {
 	mu      sync.Mutex
 	ttl     time.Duration                            // 0: off
@@ -20,11 +20,12 @@ type cache struct {
 }
 
 func newCache() *cache {
-	matched, _ := simplelru.NewLRU[attemptDigest, time.Time](maxCached, nil) // it fails for sizes below 1 only
+	matched, _ := simplelru.NewLRU[attemptDigest, time.Time](maxCached, nil) // fails only for sizes below 1
 	return &cache{matched: matched}
 }
 
-// setTTL changes for how long a match is remembered, also of what is remembered already.
+// setTTL changes for how long a match is remembered, including those already
+// remembered.
 func (c *cache) setTTL(ttl time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,7 +34,7 @@ func (c *cache) setTTL(ttl time.Duration) {
 	}
 }
 
-// has tells whether the attempt matched within the TTL. Being asked does not make it last longer.
+// has tells whether the attempt matched within the TTL. Asking does not prolong it.
 func (c *cache) has(d attemptDigest) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

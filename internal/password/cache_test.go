@@ -61,7 +61,7 @@ func TestACacheThatIsOffRemembersNothing(t *testing.T) {
 	}
 }
 
-func TestAShorterTimeHoldsForWhatIsRemembered(t *testing.T) {
+func TestAShorterTimeAppliesToWhatIsRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache()
 		c.setTTL(time.Hour)

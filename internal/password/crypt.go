@@ -13,8 +13,9 @@ const (
 	prefixSHA256 = "$5$"
 	prefixSHA512 = "$6$"
 
-	// cryptAlphabet is the base64 of crypt(3), in the order of its values. It is also what Apache, glibc, libxcrypt and
-	// openssl make salts of. glibc would take more characters there if an administrator chose the salt by hand.
+	// cryptAlphabet is the base64 of crypt(3), in the order of its values. Apache,
+	// glibc, libxcrypt and openssl also make salts of it. glibc would accept more
+	// characters if an administrator chose the salt by hand.
 	cryptAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 	shaMaxSalt = 16
@@ -31,8 +32,9 @@ const (
 	sha256Sum, sha512Sum = 43, 86
 )
 
-// parseSHACrypt reads "$5$[rounds=N$]salt$sum" or the same with "$6$", as in https://www.akkadia.org/drepper/SHA-crypt.txt.
-// Rounds are spelled as they are printed, without sign and zeros before them.
+// parseSHACrypt reads "$5$[rounds=N$]salt$sum" or the same with "$6$", as in
+// https://www.akkadia.org/drepper/SHA-crypt.txt. Rounds are spelled as they are
+// printed, without a sign or leading zeros.
 func parseSHACrypt(encoded, prefix string, scheme Scheme, damaged refusal) (Hash, error) {
 	rest := encoded[len(prefix):]
 	rounds := uint32(shaDefaultRounds)
@@ -57,8 +59,9 @@ func parseSHACrypt(encoded, prefix string, scheme Scheme, damaged refusal) (Hash
 	return Hash{params: Params{Scheme: scheme, cost: rounds, salt: uint8(len(salt))}, salt: []byte(salt), sum: []byte(sum)}, nil
 }
 
-// saltAndSum reports whether both parts have their length and alphabet, and the sum's last character no bit set that the
-// digest does not fill: of 43 characters two are to spare, of 22 and of 86 four.
+// saltAndSum reports whether both parts have the right length and alphabet, and the
+// sum's last character has no spare bit set: 43 characters have two spare bits, 22 and
+// 86 have four.
 func saltAndSum(salt, sum string, maxSalt, sumLength int) bool {
 	if len(salt) < 1 || len(salt) > maxSalt || !only(salt, cryptAlphabet) {
 		return false
@@ -73,8 +76,8 @@ func saltAndSum(salt, sum string, maxSalt, sumLength int) bool {
 	return last < 4
 }
 
-// matchesSHACrypt compares the sums as they are written. If the library panics on something that Parse let through, that
-// is a wrong password rather than an outage.
+// matchesSHACrypt compares the sums as they are written. If the library panics on
+// something that Parse accepted, that counts as a wrong password rather than an outage.
 func matchesSHACrypt(h Hash, password []byte) (same bool) {
 	defer func() {
 		if recover() != nil {
@@ -89,8 +92,8 @@ func matchesSHACrypt(h Hash, password []byte) (same bool) {
 	return subtle.ConstantTimeCompare(sum, h.sum) == 1
 }
 
-// decoyCrypt returns a hash of a crypt(3) scheme with the rounds and the salt's length of p and a salt out of seed, which
-// has at least 16 bytes.
+// decoyCrypt returns a hash of a crypt(3) scheme with the rounds and the salt length of
+// p and a salt from seed, which has at least 16 bytes.
 func decoyCrypt(p Params, seed []byte) Hash {
 	length := map[Scheme]int{APR1: md5Sum, MD5Crypt: md5Sum, SHA256Crypt: sha256Sum, SHA512Crypt: sha512Sum}[p.Scheme]
 	return Hash{params: p, salt: []byte(letters(seed[:p.salt])), sum: []byte(strings.Repeat(".", length)), decoy: true}

@@ -54,13 +54,14 @@ func (m *Mix) All() iter.Seq2[Params, int] {
 	}
 }
 
-// Decoy returns a hash that no password matches, to compare the password of an unknown name with. Its Params are drawn
-// from all mixes together in their proportions by HMAC-SHA-256 of the name, so that unknown names are as quick and as
-// slow as known ones and each is always the same: without the key nobody can tell that a name's cost is a drawn one.
-// With no entries at all it is Caddy's argon2id, m=47104,t=1,p=1.
+// Decoy returns a hash that no password matches, to compare the password of an unknown
+// name with. Its Params are drawn from all mixes together in their proportions by
+// HMAC-SHA-256 of the name, so that unknown names are as quick and as slow as known
+// ones and each is always the same: without the key an attacker cannot tell that a
+// name's cost was drawn. Without any entries it is Caddy's argon2id, m=47104,t=1,p=1.
 //
-// The key is one of HMAC-SHA-256, random, at least 32 bytes, and the same while the process runs. The work is one HMAC
-// and a walk over the different Params.
+// The HMAC-SHA-256 key is random, at least 32 bytes, and the same while the process
+// runs. The work is one HMAC and a walk over the different Params.
 func Decoy(key mac.Key, name string, mixes ...*Mix) Hash {
 	drawn := labeled(key, decoyLabel, []byte(name))
 	params := draw(binary.BigEndian.Uint64(drawn), mixes)
@@ -78,8 +79,9 @@ func Decoy(key mac.Key, name string, mixes ...*Mix) Hash {
 	return decoyDigest(params, key, seed)
 }
 
-// draw returns the Params at the given fraction, point/2^64, of all entries. A fraction rather than a remainder: when
-// one user is added, hardly a name changes its place, and nobody learns of the user by looking for names that did.
+// draw returns the Params at the given fraction, point/2^64, of all entries. A fraction
+// rather than a remainder: when one user is added, hardly any name changes its place,
+// and an attacker does not learn of the user by looking for names that did.
 func draw(point uint64, mixes []*Mix) Params {
 	total := 0
 	for _, m := range mixes {

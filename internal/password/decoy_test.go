@@ -64,7 +64,7 @@ func TestDecoysAreDrawnInTheProportionsOfAllMixesTogether(t *testing.T) {
 	}
 }
 
-func TestOneMoreUserMovesHardlyAName(t *testing.T) {
+func TestOneMoreUserMovesHardlyAnyName(t *testing.T) {
 	counts := map[string]int{byName(t, "htpasswd -nbBC 10"): 3000, byName(t, "htpasswd -nb5"): 2000}
 	before := mixOf(t, counts)
 	counts[byName(t, "htpasswd -nb5")]++

@@ -18,9 +18,10 @@ const (
 	sshaMaxSalt = 64
 )
 
-// Digest keeps a secret that is written in clear in the configuration as HMAC-SHA-256 of it, so that it is compared in
-// constant time and does not lie about in memory. The key is random, at least 32 bytes. A secret that is empty, longer than MaxLength or has a NUL byte matches nothing: refuse it
-// where it is read.
+// Digest keeps a secret that the configuration has in clear as its HMAC-SHA-256, so
+// that it is compared in constant time and does not stay in memory. The key is random,
+// at least 32 bytes. A secret that is empty, longer than MaxLength or has a NUL byte
+// matches nothing: refuse it where it is read.
 func Digest(key mac.Key, secret string) Hash {
 	return Hash{params: Params{Scheme: KeyedDigest}, key: key, sum: labeled(key, secretLabel, []byte(secret))}
 }
@@ -40,8 +41,9 @@ func labeled(key mac.Key, label string, data []byte) []byte {
 	return key.Append(nil, []byte(label), data)
 }
 
-// parseSHA1 reads "{SHA}" and "{SSHA}" (RFC 2307 §5.3 and its usual extension): base64, with padding, of the SHA-1 of
-// the password and of password and salt, and in the second case of the salt after it.
+// parseSHA1 reads "{SHA}" and "{SSHA}" (RFC 2307 §5.3 and its usual extension): base64,
+// with padding, of the SHA-1 of the password, or of password and salt followed by the
+// salt.
 func parseSHA1(encoded string, allowWeak bool) (Hash, error) {
 	if text, unsalted := strings.CutPrefix(encoded, prefixSHA); unsalted {
 		if !allowWeak {
@@ -70,8 +72,8 @@ func matchesSHA1(h Hash, password []byte) bool {
 	return subtle.ConstantTimeCompare(d.Sum(nil), h.sum) == 1
 }
 
-// decoyDigest returns a hash of one of the three schemes of this file. A salt of {SSHA} has 8 bytes; its length makes no
-// difference that the network would let through.
+// decoyDigest returns a hash of one of the three schemes of this file. A salt of {SSHA}
+// has 8 bytes; its length makes no difference that is measurable over a network.
 func decoyDigest(p Params, key mac.Key, seed []byte) Hash {
 	h := Hash{params: p, decoy: true}
 	switch p.Scheme {

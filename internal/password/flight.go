@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// flights lets equal attempts that come at the same time share one comparison. Unlike those of
-// golang.org/x/sync/singleflight, a flight ends when nobody waits for it any more.
+// flights lets equal attempts that come at the same time share one comparison. Unlike
+// those of golang.org/x/sync/singleflight, a flight ends when its last caller has left.
 type flights struct {
 	mu    sync.Mutex
 	under map[attemptDigest]*flight // way
 }
 
-// flight is one comparison, in a goroutine of its own.
+// flight is one comparison, in its own goroutine.
 type flight struct {
 	done   chan struct{} // closed when what follows is there
 	result Result
@@ -24,13 +24,14 @@ type flight struct {
 	cancel  context.CancelFunc
 	waiting int  // guarded by flights.mu, as are the next two
 	begun   bool // the hash is being made, or was
-	claimed bool // somebody has reported the hashing
+	claimed bool // a caller has reported the hashing
 }
 
 // comparison waits for its turn, asks the flight whether to begin, and compares.
 type comparison func(ctx context.Context, begin func() bool) (Result, error)
 
-// join takes part in the flight of that digest, or starts it. The caller leaves it in the end.
+// join takes part in the flight of that digest, or starts it. The caller must leave it
+// in the end.
 func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +56,8 @@ func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined b
 	return f, false
 }
 
-// begin says whether anybody waits for the hash. From then on they all stay, see giveUp.
+// begin says whether any caller waits for the hash. From then on all callers stay, see
+// giveUp.
 func (s *flights) begin(f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,8 +65,9 @@ func (s *flights) begin(f *flight) bool {
 	return f.begun
 }
 
-// giveUp is leave for a caller who is gone before the end. It does nothing, and says so, if the hash is being made: it
-// goes on anyway, and a guess that costs a hash must not be free for whoever hangs up.
+// giveUp is leave for a caller that is gone before the end. It does nothing, and says
+// so, if the hash is being made: the hash goes on anyway, and a guess that costs a hash
+// must not be free for a client that hangs up.
 func (s *flights) giveUp(d attemptDigest, f *flight) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +78,8 @@ func (s *flights) giveUp(d attemptDigest, f *flight) bool {
 	return true
 }
 
-// leave ends the flight if nobody else waits: it stands in no line then, and who comes now starts another.
+// leave ends the flight if no other caller waits: it is then in no line, and the next
+// caller starts another flight.
 func (s *flights) leave(d attemptDigest, f *flight) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -103,7 +103,7 @@ func TestAFlightEndsWithItsLastCallerNotWithItsFirst(t *testing.T) {
 		s.at(t, 0, "nobody waits")
 		third, joined := s.join(d, func(context.Context, func() bool) (Result, error) { return Result{Matches: true, Hashing: 1}, nil })
 		if joined {
-			t.Error("it joined a flight that nobody waited for")
+			t.Error("it joined a flight without callers")
 		}
 		synctest.Wait()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
@@ -117,8 +117,9 @@ func TestAFlightEndsWithItsLastCallerNotWithItsFirst(t *testing.T) {
 	})
 }
 
-// Whoever hangs up while the hash is made would have a guess that costs a hash and counts nowhere.
-func TestNobodyGivesUpOnceTheHashIsBeingMade(t *testing.T) {
+// A client that hangs up while the hash is made would have a guess that costs a hash
+// and counts nowhere.
+func TestNoCallerGivesUpOnceTheHashIsBeingMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFlights()
 		d := attemptDigest{1}
@@ -141,7 +142,7 @@ func TestNobodyGivesUpOnceTheHashIsBeingMade(t *testing.T) {
 	})
 }
 
-func TestNoHashIsMadeForNobody(t *testing.T) {
+func TestNoHashIsMadeWithoutACaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFlights()
 		d := attemptDigest{1}
@@ -160,7 +161,7 @@ func TestNoHashIsMadeForNobody(t *testing.T) {
 	})
 }
 
-func TestAPanicIsAnErrorOfAllWhoWait(t *testing.T) {
+func TestAPanicIsAnErrorForAllWaitingCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFlights()
 		d := attemptDigest{1}

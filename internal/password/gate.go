@@ -10,13 +10,13 @@ import (
 )
 
 // ErrBusy says that too many comparisons run or wait.
-var ErrBusy = errors.New("waiting for a free slot to hash a password: too many are hashed or wait already")
+var ErrBusy = errors.New("waiting for a free slot to hash a password: too many are already being hashed or waiting")
 
 // Limits bound the hashing of a process.
 type Limits struct {
 	Concurrency int           // comparisons that run at the same time; below 1 counts as 1
-	Queue       int           // callers that wait for one to end, over all keys; 0: nobody waits
-	Wait        time.Duration // the longest that one of them waits; 0: nobody waits
+	Queue       int           // callers that wait for one to end, over all keys; 0: no waiting
+	Wait        time.Duration // the longest that one of them waits; 0: no waiting
 }
 
 // DefaultLimits returns a concurrency of one less than the processors that Go uses, and at least 1, so that hashing
@@ -25,15 +25,15 @@ func DefaultLimits() Limits {
 	return Limits{Concurrency: max(1, runtime.GOMAXPROCS(0)-1), Queue: 64, Wait: 5 * time.Second}
 }
 
-// Gate bounds how many comparisons run at the same time. One process has one. Whoever waits is served fairly: keys take
-// turns, and the callers of one key go in the order in which they came. Callers with priority go before all others.
-// The zero Gate is not usable, see NewGate.
+// Gate bounds how many comparisons run at the same time. A process has one. Waiting is
+// fair: keys take turns, and the callers of one key go in the order in which they came.
+// Callers with priority go before all others. The zero Gate is not usable, see NewGate.
 type Gate struct {
 	mu      sync.Mutex
 	limits  Limits
 	running int
 	waiting int
-	lines   map[lineKey]*line // each has somebody in it
+	lines   map[lineKey]*line // each has a caller in it
 	turns   []*line           // the same lines, next one first, those with priority before all others
 }
 
@@ -60,8 +60,9 @@ func NewGate(limits Limits) *Gate {
 	return &Gate{limits: limits, lines: make(map[lineKey]*line)}
 }
 
-// SetLimits changes the limits. Free slots are given away at once. Lower limits take nothing away: what runs goes on,
-// and who waits keeps the place and the longest wait.
+// SetLimits changes the limits. Free slots are given away at once. Lower limits do not
+// interrupt anything: what runs goes on, and a waiting caller keeps its place and its
+// longest wait.
 func (g *Gate) SetLimits(limits Limits) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -69,9 +70,9 @@ func (g *Gate) SetLimits(limits Limits) {
 	g.serve()
 }
 
-// Acquire takes a slot for one comparison, and waits for it if it must. The key is who asks, such as the client's
-// address; it shares with other keys. The caller calls release when the comparison is done; calling it again does
-// nothing.
+// Acquire takes a slot for one comparison, and waits for it if necessary. The key says
+// who asks, such as the client's address; keys share the slots. The caller calls
+// release when the comparison is done; calling it again does nothing.
 //
 // The error is ErrBusy at once when half of the queue, at least one place, is taken by the same key, or when it is full
 // of keys that have no more places than this one; ErrBusy when another key with fewer places needs this one's;
@@ -80,8 +81,9 @@ func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err err
 	return g.acquire(ctx, lineKey{key, false})
 }
 
-// AcquireFirst is Acquire with priority: before those without, and in the place of one of them when the queue is full.
-// It is for callers of whom there are few, or who have shown before that they are no strangers.
+// AcquireFirst is Acquire with priority: before those without, and in the place of one
+// of them when the queue is full. It is for callers that are few, or that have shown
+// before that they are not strangers.
 func (g *Gate) AcquireFirst(ctx context.Context, key string) (release func(), err error) {
 	return g.acquire(ctx, lineKey{key, true})
 }
@@ -109,7 +111,7 @@ func (g *Gate) acquire(ctx context.Context, key lineKey) (release func(), err er
 	served, gone := g.leave(key, c), ctx.Err()
 	switch {
 	case gone != nil && served:
-		release() // to the next one: nobody is left who would use it
+		release() // to the next caller: this one is gone
 		return nil, gone
 	case gone != nil:
 		return nil, gone
@@ -130,7 +132,7 @@ func (g *Gate) Load() (running, waiting int) {
 func (g *Gate) enter(key lineKey) (*caller, time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.running < g.concurrency() { // then nobody waits: serve leaves no slot free
+	if g.running < g.concurrency() { // no caller waits then: serve leaves no slot free
 		g.running++
 		return nil, 0, nil
 	}
@@ -163,9 +165,10 @@ func (g *Gate) toTheEnd(l *line) {
 	g.turns = slices.Insert(g.turns, i, l)
 }
 
-// evictFor makes room in a full queue: the last caller of the longest line goes, if that line stays at least as long
-// as that of the newcomer, which may be nil. So a few keys that fill the queue close it to no other. A newcomer with
-// priority takes the place of any caller without; nobody else takes that of one with it.
+// evictFor makes room in a full queue: the last caller of the longest line goes, if
+// that line stays at least as long as that of the newcomer, which may be nil. So a few
+// keys that fill the queue do not close it to others. A newcomer with priority takes
+// the place of any caller without; a caller with priority loses its place only to that.
 func (g *Gate) evictFor(key lineKey, newcomer *line) bool {
 	places := 1
 	if newcomer != nil {
@@ -248,5 +251,5 @@ func (g *Gate) serve() {
 	}
 }
 
-// concurrency is at least 1: a gate that opens to nobody would let requests wait in vain.
+// concurrency is at least 1: a gate that never opens would let requests wait in vain.
 func (g *Gate) concurrency() int { return max(1, g.limits.Concurrency) }

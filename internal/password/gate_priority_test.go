@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Whoever has shown before to be no stranger is not kept waiting by a crowd of strangers.
+// A caller that is known not to be a stranger is not kept waiting by a crowd of
+// strangers.
 func TestGatePriority(t *testing.T) {
 	const queue = 8
 	waiting := func(t *testing.T, g *Gate, want int) {

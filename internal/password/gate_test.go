@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// idle fails the test unless the gate has forgotten everybody.
+// idle fails the test unless the gate has forgotten all callers.
 func idle(t *testing.T, g *Gate) {
 	t.Helper()
 	g.mu.Lock()
@@ -104,7 +104,7 @@ func TestAFloodFromOneKeyDelaysAnotherByOneHash(t *testing.T) {
 		if busy.Load() != 31 || served.Load() != 1 {
 			t.Errorf("%d refused at once, %d hashed; want 31, and 1 with 32 waiting", busy.Load(), served.Load())
 		}
-		start := time.Now() // synctest's clock stands still but for the sleeps
+		start := time.Now() // synctest's clock stands still except for the sleeps
 		release, err := g.Acquire(t.Context(), "other")
 		if err != nil {
 			t.Fatal(err)
@@ -234,8 +234,9 @@ func TestACallerThatGivesUpJustAsItIsServedPassesTheSlotOn(t *testing.T) {
 				release()
 				cancel()
 			}
-			// whether the quitter sees the end of its context in time, and who of the two
-			// reports first, is chance; what must not happen is that the slot is lost
+			// whether the quitter sees the end of its context in time, and which of the
+			// two reports first, is chance; what must not happen is that the slot is
+			// lost
 			if got := reports(report); !strings.Contains(got, "quitter") || !strings.Contains(got, "next") {
 				t.Fatalf("round %d: %q", round, got)
 			}
@@ -261,7 +262,7 @@ func TestACallerServedInTheLastMomentOfItsWaitHasTheSlot(t *testing.T) {
 	})
 }
 
-func TestRaisedLimitsServeWhoWaits(t *testing.T) {
+func TestRaisedLimitsServeWaitingCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Limits{Concurrency: 1, Queue: 4, Wait: time.Minute})
 		report := make(chan string, 10)
@@ -345,7 +346,7 @@ func TestNoMoreRunThanAllowedWhateverHappens(t *testing.T) {
 	idle(t, g)
 }
 
-// Two keys that fill the queue, each with its half, close it to nobody else.
+// Two keys that fill the queue, each with its half, do not close it to other keys.
 func TestAFullQueueMakesRoomForAKeyWithFewerPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Limits{Concurrency: 1, Queue: 8, Wait: time.Minute})

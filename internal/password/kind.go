@@ -2,8 +2,8 @@ package password
 
 import "strings"
 
-// Kind is what takes the same time to compare, as a text: String without the length of the salt, which makes a
-// difference to few passwords.
+// Kind names hashes that take the same time to compare: String without the length of
+// the salt, which matters for few passwords.
 func (p Params) Kind() string {
 	if p.Scheme == KeyedDigest {
 		return "plaintext"

@@ -7,7 +7,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// The salt makes no kind of its own, whatever its length; the cost does.
+// The salt does not make another kind, whatever its length; the cost does.
 func TestKinds(t *testing.T) {
 	for encoded, want := range map[string]string{
 		"$2y$07$abcdefghijklmnopqrstuuVvvIm8hKYQhqJCDiVSfyVAzIbHqqEUi":             "bcrypt cost 7",

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// lookalikes are formats that an operator may bring along, by how they begin.
+// lookalikes are formats that an operator may bring along, by their beginning.
 var lookalikes = []struct {
 	prefix string
 	err    refusal
@@ -77,7 +77,8 @@ func lookalike(encoded string) refusal {
 	return shaped(encoded)
 }
 
-// foreignPrefix goes by how a text begins, so that one which is too long for a hash can be named as well.
+// foreignPrefix goes by how a text begins, so that a text too long for a hash can be
+// named as well.
 func foreignPrefix(encoded string) refusal {
 	for _, l := range lookalikes {
 		if strings.HasPrefix(encoded, l.prefix) {
@@ -114,7 +115,8 @@ func shaped(encoded string) refusal {
 	return errPlaintext
 }
 
-// disguised returns what stands around or within a text that would be a hash without it, or "".
+// disguised returns what is around or within a text that would be a hash without it, or
+// "".
 func disguised(encoded string) refusal {
 	inner := strings.TrimFunc(encoded, blank)
 	switch {
@@ -165,8 +167,8 @@ func inBase64(encoded string) bool {
 	return hashInBase64.MatchString(hash)
 }
 
-// locked tells whether a text is what files such as /etc/shadow have for an account without a password, or put before the
-// hash of one that is locked.
+// locked tells whether a text is what files such as /etc/shadow have for an account
+// without a password, or put before the hash of a locked account.
 func locked(encoded string) bool {
 	if shadow.MatchString(encoded) || unusable.MatchString(encoded) {
 		return true
@@ -190,7 +192,7 @@ var (
 	// unusable is what Django writes for an account without a password.
 	unusable = regexp.MustCompile(`^![A-Za-z0-9]{40}$`)
 
-	// hashInBase64 has only what shows by chance in no password.
+	// hashInBase64 matches only what no password has by chance.
 	hashInBase64 = regexp.MustCompile(`^\$(2[abxy]?|argon2(id|i|d)|y|apr1|1|5|6)\$[ -~]*\n?$`)
 
 	// mosquitto writes its iterations where scrypt has its parameters, and padded base64 where sha512-crypt has none.

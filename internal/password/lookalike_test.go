@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// foreign are hashes of other programs, and hashes that something happened to on their way into a file.
+// foreign are hashes of other programs, and hashes that were damaged on their way into
+// a file.
 var foreign = []struct {
 	name   string
 	hash   string
@@ -139,7 +140,7 @@ func TestForeignHashesAreNamed(t *testing.T) {
 	}
 }
 
-func TestOneSchemeInBracesIsTakenAway(t *testing.T) {
+func TestOneSchemeInBracesIsRemoved(t *testing.T) {
 	bcrypt, argon2id := "$2y$04"+bcryptRest, "$argon2id$v=19$m=64,t=1,p=1$"+salt+"$"+key
 	for _, test := range []struct{ prefix, hash string }{
 		{"{CRYPT}", bcrypt}, {"{crypt}", argon2id}, {"{Crypt}", "$apr1$EJbRxYv/$" + sum22},

@@ -34,8 +34,9 @@ func matchesMD5Crypt(h Hash, password []byte) bool {
 	return subtle.ConstantTimeCompare(md5Crypt(prefix, password, h.salt), h.sum) == 1
 }
 
-// md5Crypt is Poul-Henning Kamp's algorithm. The prefix goes into the digest, which is all that apr1 changes, and why the
-// library, which has md5-crypt with its own prefix only, is no help.
+// md5Crypt is Poul-Henning Kamp's algorithm. The prefix goes into the digest. That is
+// all that apr1 changes, and why the library does not help: it has md5-crypt with its
+// own prefix only.
 func md5Crypt(prefix string, password, salt []byte) []byte {
 	digest := md5.New() //nolint:gosec // see the import
 	write := func(parts ...[]byte) {

@@ -7,15 +7,16 @@ import (
 
 // Outside is a password that is compared elsewhere, such as by a directory server.
 type Outside struct {
-	Under    []string // whose it is and which one: all that makes what was right wrong when it changes
+	Under    []string // whose password and which: a change of any of these makes a right password wrong
 	Password string
 	Keep     bool // a match counts, see Attempt.Keep
 
 	Compare func(context.Context) (bool, error)
 }
 
-// VerifyOutside asks whether a password matches, unless it did a moment ago. What was wrong is not remembered. It takes
-// no turn at the gate, since nothing is hashed here.
+// VerifyOutside asks whether a password matches, unless it did a moment ago. A wrong
+// password is not remembered. It does not go through the gate, since nothing is hashed
+// here.
 func (v *Verifier) VerifyOutside(ctx context.Context, o Outside) (Result, error) {
 	d := v.digestOutside(o)
 	if o.Keep && v.cache.has(d) {
@@ -31,7 +32,8 @@ func (v *Verifier) VerifyOutside(ctx context.Context, o Outside) (Result, error)
 	return Result{Matches: matches}, nil
 }
 
-// digestOutside stands for all that decides how the comparison comes out. That of an attempt begins with another label.
+// digestOutside stands for all that decides the result of the comparison. The digest of
+// an attempt begins with another label.
 func (v *Verifier) digestOutside(o Outside) (d attemptDigest) {
 	size := (len(o.Under) + 3) * binary.MaxVarintLen64
 	for _, part := range o.Under {
@@ -46,7 +48,7 @@ func (v *Verifier) digestOutside(o Outside) (d attemptDigest) {
 	data = binary.AppendUvarint(data, uint64(len(o.Password)))
 	data = append(data, o.Password...)
 	v.key.Append(d[:0], data)
-	clear(data) // it holds the password
+	clear(data) // it contains the password
 	return d
 }
 

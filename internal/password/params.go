@@ -22,8 +22,9 @@ const (
 	KeyedDigest Scheme = "digest"
 )
 
-// Params are what decides how long one comparison takes and how much memory it needs, the password given. Two hashes
-// with equal Params cannot be told apart by their timing. They can be map keys. The zero Params belong to no scheme.
+// Params decide how long one comparison takes and how much memory it needs, for a given
+// password. Two hashes with equal Params cannot be told apart by their timing. They can
+// be map keys. The zero Params belong to no scheme.
 type Params struct {
 	Scheme Scheme
 
@@ -31,8 +32,9 @@ type Params struct {
 	memory  uint32 // argon2id: m, KiB; yescrypt: that of N and r, KiB
 	threads uint8  // argon2id: p
 
-	// salt is the length of the salt in crypt(3) schemes, in bytes. A short one can save a whole block of the digest in
-	// each round, and whoever logs in chooses the password's length and with it where the block ends.
+	// salt is the length of the salt in crypt(3) schemes, in bytes. A short salt can
+	// save a whole block of the digest in each round, and the user chooses the
+	// password's length and with it where the block ends.
 	salt uint8
 }
 
@@ -54,8 +56,9 @@ func (p Params) String() string {
 	return string(p.Scheme)
 }
 
-// Advice returns why hashes like this one should be replaced and with what, or "" if they are good enough. It is made to
-// follow a number of hashes, and is the same text for Params that share a reason: sum up by it, warn once per file.
+// Advice returns why hashes like this one should be replaced and with what, or "" if
+// they are good enough. It is worded to follow a number of hashes, and is the same text
+// for Params that share a reason: group by it, warn once per file.
 func (p Params) Advice() string {
 	switch p.Scheme {
 	case Bcrypt:
@@ -77,14 +80,16 @@ func (p Params) Advice() string {
 // adviseBcryptCost is OWASP's minimum (Password Storage Cheat Sheet); htpasswd -B without -C uses 5.
 const adviseBcryptCost = 10
 
-// Memory returns the bytes that one comparison allocates at once: argon2id's m, and what yescrypt's N and r come to. It
-// is 0 for the other schemes, which get along with a few KiB.
+// Memory returns the bytes that one comparison allocates at once: argon2id's m, and the
+// product of yescrypt's N and r. It is 0 for the other schemes, which need only a few
+// KiB.
 func (p Params) Memory() uint64 { return uint64(p.memory) * 1024 }
 
 // Cheap reports whether a comparison is so quick, some microseconds, that it needs no slot of the Gate: keyed digests.
 func (p Params) Cheap() bool { return p.Scheme == KeyedDigest }
 
-// compare orders Params, to make what depends on an order independent of the order of the entries in a file.
+// compare orders Params, so that results do not depend on the order of the entries in a
+// file.
 func (p Params) compare(q Params) int {
 	return cmp.Or(
 		cmp.Compare(p.Scheme, q.Scheme),

@@ -1,6 +1,7 @@
-// Package password compares passwords with the hashes that operators keep in their files: which formats are taken and
-// within which bounds (Parse), what one comparison costs (Params), what an unknown name is compared with instead
-// (Decoy), and how many comparisons run at the same time (Gate).
+// Package password compares passwords with the hashes that operators keep in their
+// files: which formats are accepted and within which bounds (Parse), what one
+// comparison costs (Params), what an unknown name is compared with instead (Decoy), and
+// how many comparisons run at the same time (Gate).
 package password
 
 import (
@@ -11,7 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// MaxLength is the longest password in bytes that can match, whatever the scheme: no person types more.
+// MaxLength is the longest password in bytes that can match, whatever the scheme: no
+// user types more.
 const MaxLength = 1024
 
 // maxLength is the longest password in bytes that can match a hash of the scheme. bcrypt would compare the first 72 bytes
@@ -30,8 +32,9 @@ func (s Scheme) maxLength() int {
 // a key of 64 bytes, has 208 bytes.
 const maxEncoded = 256
 
-// Hash is one parsed password hash, a keyed digest of a secret, or a decoy. It is made anew for every comparison: a
-// source of a million users keeps strings. The zero Hash matches nothing. It formats as its Params, never as itself.
+// Hash is one parsed password hash, a keyed digest of a secret, or a decoy. It is
+// parsed anew for every comparison: a source of a million users keeps strings. The zero
+// Hash matches nothing. It formats as its Params, never as itself.
 type Hash struct {
 	params    Params
 	text      string  // bcrypt: the whole hash, for the comparer that reads it itself
@@ -52,8 +55,9 @@ type Hash struct {
 //
 // Before those with a $ there may be one scheme in braces, see Unprefixed.
 //
-// The error says what the text looks like and how to make a better one. It is one of a fixed set of texts, so that it
-// cannot contain the hash or a piece of it; whoever calls adds the file and the line.
+// The error says what the text looks like and how to make a better one. It is one of a
+// fixed set of texts, so that it cannot contain the hash or a piece of it; the caller
+// adds the file and the line.
 func Parse(encoded string, allowWeak bool) (Hash, error) {
 	if len(encoded) > maxEncoded {
 		return Hash{}, cmp.Or(foreignPrefix(encoded), errTooLong)
@@ -110,12 +114,15 @@ func parse(encoded string, allowWeak bool) (h Hash, reason refusal) {
 // Params returns what one comparison with this hash costs.
 func (h Hash) Params() Params { return h.params }
 
-// Matches reports whether this is the hash of the password. Three kinds of passwords match nothing: the empty one; one
-// that is longer than its scheme's limit, see Scheme.maxLength; and one with a NUL byte, because bcrypt repeats password and NUL to fill its key, which makes "a" and "a\x00a" the same,
-// and because C programs hashed only what is before the NUL. A decoy matches nothing either.
+// Matches reports whether this is the hash of the password. Three kinds of passwords
+// match nothing: the empty one; a password longer than its scheme's limit, see
+// Scheme.maxLength; and a password with a NUL byte, because bcrypt repeats password and
+// NUL to fill its key, which makes "a" and "a\x00a" the same, and because C programs
+// hashed only what is before the NUL. A decoy matches nothing either.
 //
-// All of these cost what a wrong password costs: the time must not tell what there is to compare with, so the work is
-// always done, on the password's first bytes if it is too long, and the answer is overruled afterwards.
+// All of these cost what a wrong password costs: the time must not tell what there is
+// to compare with, so the work is always done, on the password's first bytes if it is
+// too long, and the result is overridden afterwards.
 func (h Hash) Matches(password string) bool {
 	limit := h.params.Scheme.maxLength()
 	refused := h.decoy || password == "" || len(password) > limit || strings.IndexByte(password, 0) >= 0
@@ -141,5 +148,6 @@ func (h Hash) Matches(password string) bool {
 	return same && !refused
 }
 
-// Format writes the Params for every verb, so that no log line and no error holds a hash by accident.
+// Format writes the Params for every verb, so that no log line or error contains a hash
+// by accident.
 func (h Hash) Format(s fmt.State, _ rune) { fmt.Fprint(s, h.params.String()) }

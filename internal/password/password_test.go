@@ -82,7 +82,7 @@ func TestPasswordsThatAreOnlyTheSameToTheAlgorithmDoNotMatch(t *testing.T) {
 }
 
 func TestEmptyPasswordsNeverMatchTheirOwnHash(t *testing.T) {
-	for _, hash := range []string{ // htpasswd hashes an empty password without a word
+	for _, hash := range []string{ // htpasswd hashes an empty password without complaint
 		"$2y$04$MVPVoi14H39eYH6dx.BUXuQ5bun3CIvN4JyVB69ev0GYA9pVWuQ7C",
 		"$apr1$I0Kz1b7O$M.Keppjthv22aGhw.ZBpa0",
 		"$6$8MNNwGVNVuxTDLw0$EPjqSd/Md.EpTVDltC9gVHAIK8Me1fT.ypeBJmmV8lMwHW4GjV65ADhfDP52A16MgMLnF8DB/y1Kcrzp12H8H0",
@@ -126,8 +126,8 @@ func TestASecretKeptAsDigestMatchesOnlyItself(t *testing.T) {
 	}
 }
 
-// argon2id's memory is a trace of the work that needs no clock.
-func TestRefusedPasswordsAreHashedAllTheSame(t *testing.T) {
+// argon2id's memory shows the work without a clock.
+func TestRefusedPasswordsAreStillHashed(t *testing.T) {
 	params := Params{Scheme: Argon2id, memory: 8192, cost: 1, threads: 1}
 	known := Hash{params: params, salt: make([]byte, 16), sum: make([]byte, 32)}
 	var mix Mix
@@ -161,8 +161,9 @@ func TestRefusedPasswordsAreHashedAllTheSame(t *testing.T) {
 	}
 }
 
-// No text that Parse lets through is known to make the library panic; one that it refuses stands in for it.
-func TestAPanicWhileComparingIsNoMatch(t *testing.T) {
+// No text that Parse accepts is known to make the library panic; a text that it refuses
+// stands in.
+func TestAPanicWhileComparingIsNotAMatch(t *testing.T) {
 	for _, text := range []string{"", "$6$rounds=abc$", "$6$rounds=", "$6$"} {
 		h := Hash{params: Params{Scheme: SHA512Crypt, cost: 5000, salt: 1}, text: text}
 		if h.Matches(horse) {

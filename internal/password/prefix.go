@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// prefixes are the schemes in braces that Dovecot, OpenLDAP and Spring Security write before a hash that names its scheme
-// itself, in small letters, each with what such a hash begins with. A prefix that says otherwise is a mistake.
+// prefixes are the schemes in braces that Dovecot, OpenLDAP and Spring Security write
+// before a hash that names its scheme itself, in small letters, each with the
+// beginnings of such a hash. A prefix that says otherwise is a mistake.
 var prefixes = map[string][]string{
 	"crypt":        {"$"},
 	"bcrypt":       {"$2"},
@@ -28,13 +29,14 @@ var prefixes = map[string][]string{
 // inBraces is a scheme in braces, Spring's version of it, and what follows.
 var inBraces = regexp.MustCompile(`^\{([A-Za-z0-9._-]+)(?:@[A-Za-z0-9._-]+)?\}(?s:(.*))$`)
 
-// Unprefixed returns a hash without the one scheme in braces that may stand before it, such as "{CRYPT}" and
-// "{argon2@SpringSecurity_v5_8}". With and without it, it is the same hash, so whatever depends on the text of a hash goes
-// by this one. {SHA} and {SSHA} belong to theirs.
+// Unprefixed returns a hash without the one scheme in braces that may stand before it,
+// such as "{CRYPT}" and "{argon2@SpringSecurity_v5_8}". With or without it, it is the
+// same hash, so whatever depends on the text of a hash uses this result. {SHA} and
+// {SSHA} belong to their hashes.
 func Unprefixed(encoded string) string {
 	end := strings.IndexByte(encoded, '}') + 1
 	if encoded == "" || encoded[0] != '{' || end == 0 || !strings.HasPrefix(encoded[end:], "$") {
-		return encoded // without a look at the table: it is asked for at every check of a token
+		return encoded // without looking at the table: every check of a token calls it
 	}
 	parts := inBraces.FindStringSubmatch(encoded)
 	if parts == nil {

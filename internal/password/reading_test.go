@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A secret that can be read in two ways is right if either reading is, and is known by it
-// afterwards: the other reading alone was never right.
+// A secret that can be read in two ways is right if either reading is, and is
+// remembered by that reading: the other reading alone was never right.
 func TestTwoReadingsAreOneAttempt(t *testing.T) {
 	v := newTestVerifier(time.Minute)
 	bcrypt := hashed(t, horse)
@@ -54,7 +54,8 @@ func TestTwoReadingsAreOneAttempt(t *testing.T) {
 	}
 }
 
-// One who must not be let in by a match is not let in by the other reading's memory either.
+// A user who must not be let in by a match is not let in by the other reading's memory
+// either.
 func TestAReadingThatDoesNotCountIsNotRemembered(t *testing.T) {
 	v := newTestVerifier(time.Minute)
 	or := Attempt{Kind: "client", Name: "web", Hash: hashed(t, horse), Password: horse}

@@ -2,12 +2,14 @@ package password
 
 import "strings"
 
-// refusal is an error of Parse. All are constants: a text that is put together from the hash cannot be one.
+// refusal is an error of Parse. All are constants: a text built from the hash cannot be
+// one.
 type refusal string
 
 func (r refusal) Error() string { return "reading password hash: " + string(r) }
 
-// remedy names a cost, because htpasswd -B alone uses 5 and the new hash would be worth the next warning.
+// remedy names a cost, because htpasswd -B alone uses 5 and the new hash would cause
+// the next warning.
 const remedy = `; make a new one with "caddy hash-password --algorithm argon2id" or "htpasswd -B -C 12"`
 
 const (
@@ -87,7 +89,7 @@ const (
 	errPlaintext       refusal = "it looks like a plaintext password: passwords are only kept as hashes" + remedy
 )
 
-// only reports whether s has no characters but those of the alphabet.
+// only reports whether s has only characters of the alphabet.
 func only(s, alphabet string) bool {
 	return strings.Trim(s, alphabet) == ""
 }

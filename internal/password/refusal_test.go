@@ -178,7 +178,8 @@ func TestEveryOtherSchemeNeedsNoPermission(t *testing.T) {
 	}
 }
 
-// No six characters in a row of a refused text are in its error, but for the names of schemes and parameters.
+// No six characters in a row of a refused text are in its error, except the names of
+// schemes and parameters.
 func TestNoErrorContainsAPieceOfTheHash(t *testing.T) {
 	known := strings.NewReplacer("$argon2id$v=19$", "", "argon2", "", "$argon2", "", "$apr1$", "", "rounds=", "", "pbkdf2_sha256", "", "$pbkdf2-sha256", "", "{CRYPT}", "", "{SSHA}", "", "{SHA}", "", "$shiro1$SHA-256", "", "$bcrypt-sha256$", "", "bcrypt_sha256", "", "{SHA512-CRYPT", "", "SCRAM-SHA-256", "", "$scrypt$", "", "scrypt", "", "$sha1$", "", "{PBKDF2", "", "1000001", "")
 	for _, r := range slices.Concat(refused, foreign) {

@@ -54,7 +54,8 @@ func TestHashesOfOpensslAndMkpasswdMatch(t *testing.T) {
 	}
 }
 
-// A hash of an account that was made by mkpasswd must not match at the wrong cost, which its text has.
+// A hash that mkpasswd made for an account must not match at the wrong cost, which its
+// text has.
 func TestYescryptGoesByItsParameters(t *testing.T) {
 	toolLines(t, func(password, hash, command string) {
 		if !strings.HasPrefix(hash, "$y$j75$") {
@@ -69,7 +70,7 @@ func TestYescryptGoesByItsParameters(t *testing.T) {
 }
 
 // The library has md5-crypt, though not apr1: what is the same in both must be the same here.
-func TestMD5CryptIsTheLibrarys(t *testing.T) {
+func TestMD5CryptAgreesWithTheLibrary(t *testing.T) {
 	for length := range 300 {
 		password := []byte(strings.Repeat("päss wörd ", 40)[:length])
 		salt := []byte("saltsalt")[:1+length%8]
@@ -80,7 +81,7 @@ func TestMD5CryptIsTheLibrarys(t *testing.T) {
 }
 
 // C11: sha-crypt's work grows with rounds times length.
-func TestSHACryptTakesPasswordsOf256BytesAtMost(t *testing.T) {
+func TestSHACryptAcceptsPasswordsOfAtMost256Bytes(t *testing.T) {
 	for _, hash := range []string{
 		fmt.Sprintf("$5$rounds=1000$saltsalt$%s", shaSum(SHA256Crypt, 256)),
 		fmt.Sprintf("$6$rounds=1000$saltsalt$%s", shaSum(SHA512Crypt, 256)),

@@ -11,9 +11,10 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// Verifier is the way of every comparison in a process: what matched a moment ago is not hashed again, equal attempts
-// that come together are hashed once, and all that is hashed goes through the gate. It has no goroutine of its own that
-// would have to be ended, and keeps no password longer than its comparison.
+// Verifier handles every comparison in a process: what matched a moment ago is not
+// hashed again, equal attempts that come together are hashed once, and all hashing goes
+// through the gate. It has no goroutine that would have to be stopped, and keeps no
+// password longer than its comparison.
 type Verifier struct {
 	gate    *Gate
 	key     mac.Key
@@ -31,7 +32,7 @@ func NewVerifier(gate *Gate) *Verifier {
 // SetCacheTTL changes for how long a match is remembered; 0 turns that off and forgets all.
 func (v *Verifier) SetCacheTTL(ttl time.Duration) { v.cache.setTTL(ttl) }
 
-// Attempt is a password that somebody presents for a name.
+// Attempt is a password presented for a name.
 type Attempt struct {
 	Key        string // whose turn it is at the gate
 	First      bool   // before those of strangers, see Gate.AcquireFirst
@@ -39,33 +40,35 @@ type Attempt struct {
 	Hash       Hash   // of the name, or a decoy
 	Password   string
 
-	// Keep says that a match counts. Others are never remembered, so that one for a user who is disabled, or for a
-	// decoy, costs what a wrong password costs.
+	// Keep says that a match counts. Other matches are never remembered, so that a
+	// match for a disabled user, or for a decoy, costs what a wrong password costs.
 	Keep bool
 
-	// Or is another reading of what was presented, where it has two: the same attempt, which one comparison answers in
-	// one turn at the gate. Its Key, First and Or mean nothing.
+	// Or is another reading of what was presented, where it has two: the same attempt,
+	// which one comparison answers in one turn at the gate. Its Key, First and Or are
+	// ignored.
 	Or *Attempt
 }
 
-// Format writes whose password it is and what it costs for every verb, so that no log line and no error holds a password
-// by accident.
+// Format writes whose password it is and what it costs for every verb, so that no log
+// line or error contains a password by accident.
 func (a Attempt) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "%s, %s", a.Kind, a.Hash) }
 
-// Result is how a comparison came out.
+// Result is the result of a comparison.
 type Result struct {
 	Matches bool
 	Or      bool // it is Attempt.Or that matches
 	Cached  bool // it was not hashed, since the same had matched before
-	Joined  bool // it was not hashed, since the same was being hashed for somebody else
+	Joined  bool // it was not hashed, since the same was being hashed for another caller
 
-	// Hashing is how long the hash took, without the wait at the gate: of two readings that of the first which is not a
-	// keyed digest. Of those who share one hash one is told, the others have 0.
+	// Hashing is how long the hash took, without the wait at the gate: with two
+	// readings, that of the first that is not a keyed digest. Of the callers that share
+	// one hash, one gets this and the others 0.
 	Hashing time.Duration
 }
 
-// AtOnce is Verify as far as it takes some microseconds: keyed digests, and what is remembered. Else the result is not
-// known. Key and First are not needed.
+// AtOnce is Verify where it takes only microseconds: keyed digests, and what is
+// remembered. Otherwise the result is not known. Key and First are not needed.
 func (v *Verifier) AtOnce(a Attempt) (result Result, known bool) {
 	result, known = v.atOnce(a)
 	if a.Or == nil || result.Matches {
@@ -88,9 +91,10 @@ func (v *Verifier) atOnce(a Attempt) (result Result, known bool) {
 	return Result{Matches: remembered, Cached: remembered}, remembered
 }
 
-// Verify compares a password with a hash. Errors are those of Gate.Acquire, which all who share a comparison get, and
-// that of the caller's context if it ends while nothing is hashed yet; a hash that is being made is waited for, so that
-// the caller learns how it came out.
+// Verify compares a password with a hash. Errors are those of Gate.Acquire, which all
+// who share a comparison get, and that of the caller's context if it ends while nothing
+// is hashed yet; a hash that is being made is waited for, so that the caller learns the
+// result.
 func (v *Verifier) Verify(ctx context.Context, a Attempt) (Result, error) {
 	if result, known := v.AtOnce(a); known {
 		return result, nil
@@ -120,9 +124,10 @@ func (v *Verifier) share(ctx context.Context, a Attempt, d attemptDigest) (Resul
 	return result, nil
 }
 
-// hash waits for a slot of the gate, compares, and remembers a match before the flight lands, so that whoever comes at
-// that moment finds the one or the other. The line is that of whoever came first with this attempt: others who join have
-// the same name and the same password.
+// hash waits for a slot of the gate, compares, and remembers a match before the flight
+// lands, so that a caller that comes at that moment finds one or the other. The line is
+// that of the first caller with this attempt: others that join have the same name and
+// the same password.
 func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (Result, error) {
 	acquire := v.gate.Acquire
 	if a.First {
@@ -134,7 +139,7 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (Resu
 	}
 	defer release()
 	if !begin() {
-		return Result{}, context.Canceled // nobody is there to be told
+		return Result{}, context.Canceled // no caller is left
 	}
 	var result Result
 	result.Matches, result.Hashing = v.compare(a)
@@ -164,8 +169,9 @@ func (v *Verifier) compare(a Attempt) (matches bool, hashing time.Duration) {
 	return matches, hashing
 }
 
-// Fingerprint stands for all that decides how an attempt comes out, Keep included: when a user who was disabled may log
-// in again, what was wrong may be right. Without the verifier's key nothing can be read from it or tried on it.
+// Fingerprint stands for all that decides the result of an attempt, including Keep:
+// when a disabled user may log in again, what was wrong may be right. Without the
+// verifier's key nothing can be read from it or guessed with it.
 func (v *Verifier) Fingerprint(a Attempt) [32]byte { return v.digest(a) }
 
 // digest is the fingerprint. Lengths precede the parts, so that none can run into the next. A changed hash makes another
@@ -194,7 +200,7 @@ func (v *Verifier) digestOne(a Attempt) attemptDigest {
 	for _, part := range parts {
 		size += len(part)
 	}
-	data := make([]byte, 0, size) // it does not grow: what has to be cleared is all in one place
+	data := make([]byte, 0, size) // it does not grow, so all that has to be cleared is in one place
 	for _, part := range parts {
 		data = binary.AppendUvarint(data, uint64(len(part)))
 		data = append(data, part...)
@@ -204,6 +210,6 @@ func (v *Verifier) digestOne(a Attempt) attemptDigest {
 	}
 	var d attemptDigest
 	v.key.Append(d[:0], data)
-	clear(data) // it holds the password
+	clear(data) // it contains the password
 	return d
 }

@@ -34,7 +34,8 @@ func hashed(t testing.TB, password string) Hash {
 	return h
 }
 
-// is fails the test unless the attempt comes out as told: "hashed", "cached" or "joined", and whether it matches.
+// is fails the test unless the attempt ends as told: "hashed", "cached" or "joined",
+// and whether it matches.
 func (v *Verifier) is(t *testing.T, a Attempt, matches bool, how, reason string) {
 	t.Helper()
 	atOnce, known := v.AtOnce(a)
@@ -264,7 +265,7 @@ func TestAHashThatIsBeingMadeIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestThatItIsBusyIsToldToAllAndNotRemembered(t *testing.T) {
+func TestBusyIsReportedToAllAndNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newTestVerifier(time.Minute)
 		release := take(t, v.gate, "somebody")
@@ -335,7 +336,7 @@ func TestNothingThatIsPrintedShowsAPassword(t *testing.T) {
 	})
 }
 
-// All of it at once, for the race detector.
+// Everything at once, for the race detector.
 func TestAVerifierIsSafeForConcurrentUse(t *testing.T) {
 	v := NewVerifier(NewGate(Limits{Concurrency: 2, Queue: 4, Wait: time.Second}))
 	v.SetCacheTTL(time.Hour)

@@ -10,7 +10,8 @@ import (
 const (
 	prefixYescrypt = "$y$"
 
-	// yescryptFlavor is the only one that libxcrypt writes: yescrypt's defaults, one lane, no extra time.
+	// yescryptFlavor is the only flavor that libxcrypt writes: yescrypt's defaults, one
+	// lane, no extra time.
 	yescryptFlavor = "j"
 
 	yescryptMinLogN, yescryptMaxLogN = 10, 18
@@ -20,8 +21,9 @@ const (
 	yescryptSum                      = 32     // bytes
 )
 
-// parseYescrypt reads "$y$jNr$salt$sum", as mkpasswd and passwd of Linux write it: N, of which the logarithm is given,
-// and r are a character each. Within their bounds the memory is what bounds the time as well.
+// parseYescrypt reads "$y$jNr$salt$sum", as Linux's mkpasswd and passwd write it: the
+// logarithm of N, and r, are a character each. Within their bounds the memory also
+// bounds the time.
 func parseYescrypt(encoded string) (Hash, error) {
 	parts := strings.Split(encoded, "$") // "", y, jNr, salt, sum
 	if len(parts) != 5 {
@@ -49,7 +51,8 @@ func parseYescrypt(encoded string) (Hash, error) {
 // yescryptBlock is r.
 func yescryptBlock(p Params) int { return int(p.memory * 8 >> p.cost) }
 
-// matchesYescrypt takes a panic of the library on something that Parse let through for a wrong password.
+// matchesYescrypt treats a panic of the library on something that Parse accepted as a
+// wrong password.
 func matchesYescrypt(h Hash, password []byte) (same bool) {
 	defer func() {
 		if recover() != nil {
@@ -60,8 +63,8 @@ func matchesYescrypt(h Hash, password []byte) (same bool) {
 	return err == nil && subtle.ConstantTimeCompare(sum, h.sum) == 1
 }
 
-// decoyYescrypt returns a hash with a salt out of seed, which has at least 16 bytes; its length makes no difference to
-// the cost.
+// decoyYescrypt returns a hash with a salt from seed, which has at least 16 bytes; its
+// length does not affect the cost.
 func decoyYescrypt(p Params, seed []byte) Hash {
 	return Hash{params: p, salt: seed[:16], sum: make([]byte, yescryptSum), decoy: true}
 }

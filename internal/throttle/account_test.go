@@ -26,14 +26,15 @@ func TestAnAccountHasAHundredFailuresInARow(t *testing.T) {
 	for range 50 {
 		w.pass(time.Hour)
 		r := w.reserve(stranger)
-		w.refused(from("192.0.2.2", "alice"), time.Second, LimitAccount, "the one try of this hour is in flight")
+		w.refused(from("192.0.2.2", "alice"), time.Second, LimitAccount, "the only attempt of this hour is in flight")
 		r.Fail()
 		w.refused(from("192.0.2.2", "alice"), time.Hour, LimitAccount, "it failed")
 	}
 }
 
-// C5: from the first of the ceiling on, attempts from 1,000 addresses at the same time get 100 tries.
-func TestABurstOnAnAccountGetsNoMoreTriesThanTheCeiling(t *testing.T) {
+// C5: from the first of the ceiling on, attempts from 1,000 addresses at the same time
+// get 100 through.
+func TestABurstOnAnAccountGetsNoMoreAttemptsThanTheCeiling(t *testing.T) {
 	w := newWorld(t, Limits{})
 	got := 0
 	for i := range 1000 {
@@ -42,7 +43,7 @@ func TestABurstOnAnAccountGetsNoMoreTriesThanTheCeiling(t *testing.T) {
 		}
 	}
 	if got != 100 {
-		t.Errorf("%d tries, want 100", got)
+		t.Errorf("%d attempts, want 100", got)
 	}
 	w.refused(from("192.0.2.1", "alice"), time.Second, LimitAccount, "in flight")
 	w.pass(time.Minute)
@@ -57,7 +58,7 @@ func TestTheCeilingEnds(t *testing.T) {
 		w.refused(stranger, time.Hour, LimitAccount, "100 failures")
 		return w
 	}
-	t.Run("by a success of the one try", func(t *testing.T) {
+	t.Run("by a success of the only attempt", func(t *testing.T) {
 		w := burnt(t)
 		w.pass(time.Hour)
 		w.succeeds(stranger)
@@ -83,7 +84,8 @@ func TestTheCeilingEnds(t *testing.T) {
 	})
 }
 
-// C5: whoever has many addresses stays below the ceiling and waits for the failures to be forgotten.
+// C5: an attacker with many addresses stays below the ceiling and waits for the
+// failures to be forgotten.
 func TestWaitingBelowTheCeilingGainsNothing(t *testing.T) {
 	w := newWorld(t, Limits{})
 	const days = 200
@@ -102,7 +104,7 @@ func TestWaitingBelowTheCeilingGainsNothing(t *testing.T) {
 		}
 	}
 	if tries > days*24+100 {
-		t.Errorf("%d tries in %d days, want no more than one an hour", tries, days)
+		t.Errorf("%d attempts in %d days, want no more than one an hour", tries, days)
 	}
 }
 
@@ -146,7 +148,7 @@ func TestAnAccountThatIsSkippedHasNoCeiling(t *testing.T) {
 		w.fails(1, secret(nth(i)))
 	}
 	w.fails(5, secret("192.0.2.1"))
-	w.refused(secret("192.0.2.1"), 30*time.Second, LimitPair, "B17: guesses of a client's secret are held against the pair")
+	w.refused(secret("192.0.2.1"), 30*time.Second, LimitPair, "B17: guesses of a client's secret count against the pair")
 	w.pass(30 * time.Second)
 	w.succeeds(secret("192.0.2.1"))
 	if e := w.entries(); e.Accounts != 0 {

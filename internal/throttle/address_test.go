@@ -55,9 +55,9 @@ func TestAnAddressIsForgivenOneFailurePerLongestWait(t *testing.T) {
 	w.refused(from("192.0.2.1", "bob"), 30*time.Second, LimitAddress, "there is nothing to forgive in advance")
 }
 
-// Whatever the pauses, an attacker gains nothing by what is forgiven: he has one attempt an hour, or about 57 and then
-// none for a day.
-func TestWhatAnAddressIsForgivenGivesNoMoreTries(t *testing.T) {
+// Whatever the pauses, an attacker gains nothing by what is forgiven: one attempt an
+// hour, or about 57 and then none for a day.
+func TestWhatAnAddressIsForgivenGivesNoMoreAttempts(t *testing.T) {
 	const days = 20
 	for _, pause := range []int{0, 1, 2, 4, 8, 16, 23, 24, 25} { // hours
 		for _, burst := range []int{10, 50, 57, 1000} {
@@ -68,7 +68,7 @@ func TestWhatAnAddressIsForgivenGivesNoMoreTries(t *testing.T) {
 				for n := 0; n < burst && now < days*24*time.Hour; n++ {
 					a := from("192.0.2.1", fmt.Sprint("victim", tries))
 					for wait, _ := w.wait(a); wait > 0; wait, _ = w.wait(a) {
-						pass(min(wait, 5*time.Minute)) // there may be less to wait than he is told
+						pass(min(wait, 5*time.Minute)) // the wait may be shorter than announced
 					}
 					w.fails(1, a)
 					tries++
@@ -79,7 +79,7 @@ func TestWhatAnAddressIsForgivenGivesNoMoreTries(t *testing.T) {
 				}
 			}
 			if most := 58 + max(24*days, 57*24*days/25); tries > most {
-				t.Errorf("%d tries in %d days with pauses of %d hours after %d, want at most %d", tries, days, pause, burst, most)
+				t.Errorf("%d attempts in %d days with pauses of %d hours after %d, want at most %d", tries, days, pause, burst, most)
 			}
 		}
 	}
@@ -142,7 +142,7 @@ func TestAddressesAreGrouped(t *testing.T) {
 	}
 }
 
-// Whoever has a /48 has 65,536 /64s.
+// An attacker with a /48 has 65,536 /64s.
 func TestAnIPv6NetworkHasTenTimesTheFailuresOfAnAddress(t *testing.T) {
 	w := newWorld(t, Limits{})
 	w.spray(500, func(i int) string { return fmt.Sprintf("2001:db8:1:%x::1", i) })
@@ -171,7 +171,7 @@ func TestAddressesThatAreNotKnownAreOneSourceThatIsNotCountedAlone(t *testing.T)
 	}
 }
 
-func TestABurstFromAnAddressGetsNoMoreTriesThanTheLimit(t *testing.T) {
+func TestABurstFromAnAddressGetsNoMoreAttemptsThanTheLimit(t *testing.T) {
 	w := newWorld(t, Limits{})
 	var tries []*Reservation
 	for i := range 50 {
@@ -186,7 +186,7 @@ func TestABurstFromAnAddressGetsNoMoreTriesThanTheLimit(t *testing.T) {
 	w.remembers(entries{Known: 50})
 }
 
-// The longest wait is the one to tell: what it leads to is not refused again.
+// The longest wait is reported: after it the attempt is not refused again.
 func TestOfSeveralLimitsTheLongestWaitCounts(t *testing.T) {
 	w := newWorld(t, Limits{})
 	w.failsWhenAllowed(8, from("192.0.2.1", "alice"))

@@ -66,7 +66,7 @@ func (b *Bucket) Return(account string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e := b.taken.find(key); e != nil {
-		e.failures-- // an entry that has none is removed
+		e.failures-- // an entry without any is removed
 		b.taken.tidy(e)
 	}
 }

@@ -45,7 +45,7 @@ func TestABucketIsFullAtFirstAndFillsOneByOne(t *testing.T) {
 	take("alice", 10*time.Second) // it never holds more than at first
 }
 
-func TestABucketForgetsWhoHasAllOfItBack(t *testing.T) {
+func TestABucketForgetsAccountsThatHaveAllOfItBack(t *testing.T) {
 	c := newFakeClock()
 	b := newBucket(LimitSessions, 3, 10*time.Second, c.now)
 	for i := range 100 {

@@ -18,7 +18,7 @@ func TestAClockSetBackNeitherLocksOutNorFrees(t *testing.T) {
 		w.fails(1, a)
 		w.refused(a, time.Minute, LimitPair, "another failure")
 	})
-	t.Run("what is in flight fails in its time", func(t *testing.T) {
+	t.Run("what is in flight fails when its time is up", func(t *testing.T) {
 		w := newWorld(t, Limits{})
 		w.fails(4, a)
 		w.reserve(a)

@@ -12,14 +12,15 @@ type counter struct {
 
 func newCounter(now time.Duration) counter { return counter{last: now, forgiven: now} }
 
-// wait returns how long an attempt has to wait, 0 if it may be made now. Attempts in flight count as failures as far as
-// the number of attempts is concerned, but they start no delay: nobody knows yet how they end.
+// wait returns how long an attempt has to wait, 0 if it may be made now. Attempts in
+// flight count as failures as far as the number of attempts is concerned, but they
+// start no delay: it is not known yet how they end.
 func (c *counter) wait(b bound, now time.Duration) time.Duration {
 	failures, inFlight := int(c.failures), int(c.inFlight)
 	if rest := c.last + b.delay(failures) - now; failures >= b.failures && rest > 0 {
 		return rest
 	}
-	// below the limit there is room for what is missing to it, above it for one
+	// below the limit there is room up to it, above it for one
 	if inFlight >= max(1, b.failures-failures) {
 		return inFlightDelay
 	}
@@ -33,7 +34,8 @@ func (c *counter) fail(at time.Duration) {
 	c.last = max(c.last, at)
 }
 
-// forget drops the failures if the last of them is long ago, and else those whose time has come.
+// forget drops all failures if the last of them is long ago, otherwise those whose time
+// has come.
 func (c *counter) forget(b bound, now time.Duration) {
 	if now-c.last >= b.quiet {
 		c.failures = 0

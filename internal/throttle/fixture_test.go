@@ -59,7 +59,8 @@ func (w *world) fails(n int, a Attempt) {
 	}
 }
 
-// failsWhenAllowed makes attempts that fail, and waits before each as long as it must.
+// failsWhenAllowed makes attempts that fail, and waits before each as long as
+// necessary.
 func (w *world) failsWhenAllowed(n int, a Attempt) {
 	w.Helper()
 	for range n {
@@ -74,7 +75,8 @@ func (w *world) succeeds(a Attempt) {
 	w.reserve(a).Succeed()
 }
 
-// wait returns how long an attempt has to wait, and which limit says so. It makes none.
+// wait returns how long an attempt has to wait, and which limit says so. It makes no
+// attempt.
 func (w *world) wait(a Attempt) (time.Duration, Limit) {
 	w.Helper()
 	r, err := w.Reserve(a)
@@ -149,10 +151,11 @@ func from(address, name string) Attempt {
 	return Attempt{Account: user(name), Source: Address(netip.MustParseAddr(address))}
 }
 
-// through is one through a back end that has authenticated and names no addresses.
+// through is an attempt through a back end that has authenticated and names no
+// addresses.
 func through(client, name string) Attempt {
 	return Attempt{Account: user(name), Source: Party(Join("auth", client))}
 }
 
-// nth is one of many addresses that have no /48 and no /64 in common.
+// nth returns one of many addresses that share no /48 and no /64.
 func nth(i int) string { return fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255) }

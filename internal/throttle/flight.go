@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// flight is a guess that is being checked: one reservation, or several that were made at the same time for the same
-// account, source and secret. The first of them that knows how it ended says so for all. Throttle.mu guards it.
+// flight is a guess that is being checked: one reservation, or several that were made
+// at the same time for the same account, source and secret. The first of them that
+// knows how it ended decides for all. Throttle.mu guards it.
 type flight struct {
 	throttle     *Throttle
 	keys         keys
@@ -25,8 +26,8 @@ type held struct {
 	key   digest
 }
 
-// succeed is heard even of a flight that has landed: it may have taken too long, or the account has got the password
-// since.
+// succeed counts even after the flight has landed: it may have taken too long, or the
+// account got the password since.
 func (f *flight) succeed() {
 	f.giveBack()
 	f.countSuccess()
@@ -54,7 +55,7 @@ func (f *flight) giveBack() {
 	}
 }
 
-// countSuccess is for an attempt that is not counted as being in flight any more.
+// countSuccess is for an attempt that is no longer counted as in flight.
 func (f *flight) countSuccess() {
 	k, t := &f.keys, f.throttle
 	var inFlight uint32 // others of the same pair

@@ -37,7 +37,7 @@ func TestTheSameGuessInFlightCountsOnce(t *testing.T) {
 	w.remembers(entries{Known: 1, Accounts: 1, Addresses: 1, InFlight: 4})
 }
 
-func TestTheFirstToKnowSpeaksForTheGuess(t *testing.T) {
+func TestTheFirstToKnowDecidesForTheGuess(t *testing.T) {
 	const (
 		succeed = 's'
 		fail    = 'f'
@@ -98,7 +98,7 @@ func TestTheSameGuessAgainIsAnotherFailure(t *testing.T) {
 	w.refused(a, 30*time.Second, LimitPair, "five failures one after the other")
 }
 
-// A guess that others wait for does not hang on the first of them.
+// A guess that others wait for does not depend on the first of them.
 func TestAGuessIsInFlightForAMinuteHoweverManyMakeIt(t *testing.T) {
 	w := newWorld(t, Limits{})
 	a := with(from("192.0.2.1", "alice"), "guess")

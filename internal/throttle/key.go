@@ -33,8 +33,9 @@ const (
 	ofPairWithPartyCrossSite
 )
 
-// digest is a part of the SHA-256 of the key, the kind and the parts with their lengths. HMAC would add nothing: what
-// it prevents is that somebody who sees a digest extends it, and nobody sees one.
+// digest is a part of the SHA-256 of the key, the kind and the parts with their
+// lengths. HMAC would add nothing: it prevents an attacker who sees a digest from
+// extending it, and digests are never shown.
 func (d *digester) digest(kind byte, parts ...string) digest {
 	b := make([]byte, 0, 512)
 	b = append(b, d.key[:]...)
@@ -47,7 +48,8 @@ func (d *digester) digest(kind byte, parts ...string) digest {
 	return digest(sum[:])
 }
 
-// keys are what an attempt is counted for, and what makes it the same as another. Those that it does not have are zero.
+// keys are what an attempt is counted for, and what makes it the same as another. Keys
+// that it does not have are zero.
 type keys struct {
 	pair    digest
 	account digest // also set with Attempt.SkipAccount
@@ -56,7 +58,8 @@ type keys struct {
 	guess   digest // the pair and the secret
 }
 
-// networkPrefix is what a subscriber of IPv6 has at most in most places. Whoever has 65,536 /64s is one attacker.
+// networkPrefix is the most that an IPv6 subscriber has in most places. 65,536 /64s of
+// one subscriber are one attacker.
 const networkPrefix = 48
 
 func (d *digester) keys(a Attempt, l Limits) keys {
@@ -91,10 +94,10 @@ func (d *digester) guess(pair digest, secret string) digest {
 	return d.digest(ofGuess, string(pair[:]), secret)
 }
 
-// groupOf is a network with its length, so that a counter does not become one of a larger network when the limits
-// change. Addresses that are not valid are one group.
+// groupOf is a network with its length, so that a counter does not become the counter
+// of a larger network when the limits change. Invalid addresses are one group.
 func groupOf(address netip.Addr, bits int) string {
-	prefix, _ := address.Prefix(bits)  // fails only for more bits than Limits.complete lets through
+	prefix, _ := address.Prefix(bits)  // fails only for more bits than Limits.complete allows
 	group, _ := prefix.MarshalBinary() // never fails
 	return string(group)
 }

@@ -58,8 +58,8 @@ func TestJoinKeepsPartsApart(t *testing.T) {
 	}
 }
 
-// Names come from anybody.
-func TestHostileNamesAreNamesLikeOthers(t *testing.T) {
+// Names can come from an attacker.
+func TestHostileNamesAreTreatedLikeOthers(t *testing.T) {
 	w := newWorld(t, Limits{})
 	names := []string{
 		"", "\x00", "\xff\xfe", "a\nb", strings.Repeat("x", 255), strings.Repeat("x", 256), strings.Repeat("x", 1<<20),

@@ -6,11 +6,13 @@ import (
 	"time"
 )
 
-// known holds the known good sources of accounts: those from which somebody has succeeded. Only a success adds one, so
-// only successes can displace one: the oldest of an account that has perAccount already, since whoever has one account
-// and many addresses shall not displace those of others, and the oldest of the account that has been without success
-// for the longest time when there are capacity in all. Sources with attempts in flight are never displaced, even if
-// there are more for as long as they are.
+// known holds the known good sources of accounts: those from which an attempt has
+// succeeded. Only a success adds a source, so only successes can displace one: the
+// oldest of an account that has perAccount already, since the owner of one account with
+// many addresses must not displace the sources of others, and the oldest of the account
+// that has been without success for the longest time when there are capacity in total.
+// Sources with attempts in flight are never displaced, even if there are more for as
+// long as they are.
 type known struct {
 	capacity   int
 	perAccount int
@@ -25,11 +27,12 @@ type knownAccount struct {
 	sources []source // in the order of their last successes
 }
 
-// source counts the failures of an account and one source, which are not in the table of the pairs then.
+// source counts the failures of an account and one source, which then are not in the
+// table of the pairs.
 type source struct {
 	pair digest
 	counter
-	consecutive uint32 // failures since the last success; time does not take them away
+	consecutive uint32 // failures since the last success; time does not remove them
 }
 
 func newKnown(capacity, perAccount int) *known {

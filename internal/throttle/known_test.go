@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// C5: the owner at an address from which he has logged in before does not notice that others burn the ceiling.
+// C5: the owner at an address from which they have logged in before does not notice
+// that others burn the ceiling.
 func TestTheOwnerAtAKnownAddressIsNotLockedOut(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := from("198.51.100.1", "alice")
@@ -27,7 +28,7 @@ func TestTheOwnerIsNotLockedOutByOthersAtTheSameAddress(t *testing.T) {
 	owner := from("198.51.100.1", "alice")
 	w.succeeds(owner)
 	w.spray(50, always("198.51.100.1"))
-	w.refused(from("198.51.100.1", "bob"), 30*time.Second, LimitAddress, "somebody who has not logged in there")
+	w.refused(from("198.51.100.1", "bob"), 30*time.Second, LimitAddress, "a user who has not logged in there")
 	w.succeeds(owner)
 	w.fails(5, owner)
 	w.pass(time.Second)
@@ -44,7 +45,8 @@ func TestFailuresOfAKnownGoodSourceDoNotCountForTheAccount(t *testing.T) {
 	w.allowed(from("192.0.2.1", "alice"), "nine failures of strangers")
 }
 
-// C5, C6: whoever sits at a known good source has its growing delays, and is a stranger after the ceiling.
+// C5, C6: an attacker at a known good source has its growing delays, and is a stranger
+// after the ceiling.
 func TestAKnownGoodSourceIsGoodForAHundredFailures(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := from("198.51.100.1", "alice")
@@ -72,7 +74,8 @@ func TestAKnownGoodSourceIsGoodForAHundredFailures(t *testing.T) {
 	w.allowed(owner, "known good again")
 }
 
-// The ceiling is one of failures in a row: it does not help to wait for them to be forgotten.
+// The ceiling counts failures in a row: it does not help to wait for them to be
+// forgotten.
 func TestTimeDoesNotMakeAKnownGoodSourceBetter(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := from("198.51.100.1", "alice")
@@ -96,7 +99,7 @@ func TestTimeDoesNotMakeAKnownGoodSourceBetter(t *testing.T) {
 	w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1})
 }
 
-func TestALoweredCeilingHoldsForKnownGoodSources(t *testing.T) {
+func TestALoweredCeilingAppliesToKnownGoodSources(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := from("198.51.100.1", "alice")
 	w.succeeds(owner)
@@ -136,7 +139,7 @@ func TestUsersOfOneBackEndDoNotTouchEachOther(t *testing.T) {
 		w.fails(1, through("web", fmt.Sprint("mistyped", i)))
 	}
 	w.fails(5, through("web", "bob"))
-	w.refused(through("web", "bob"), 30*time.Second, LimitPair, "who has failed")
+	w.refused(through("web", "bob"), 30*time.Second, LimitPair, "the user who has failed")
 	w.allowed(through("web", "alice"), "another user of the back end")
 	w.allowed(through("mobile", "bob"), "the same user of another back end")
 	if e := w.entries(); e.Addresses != 0 {
@@ -146,12 +149,12 @@ func TestUsersOfOneBackEndDoNotTouchEachOther(t *testing.T) {
 
 // An attacker in the app's own login form is the same source as the owner, unless the app names addresses.
 func TestAnAttackerInTheLoginFormOfTheApp(t *testing.T) {
-	t.Run("delays the owner if all that is known is the app, but not elsewhere", func(t *testing.T) {
+	t.Run("delays the owner if only the app is known, but not elsewhere", func(t *testing.T) {
 		w := newWorld(t, Limits{})
 		w.succeeds(through("web", "alice"))
 		w.succeeds(from("198.51.100.1", "alice"))
 		w.failsWhenAllowed(50, through("web", "alice"))
-		w.refused(through("web", "alice"), time.Hour, LimitPair, "everybody in that form")
+		w.refused(through("web", "alice"), time.Hour, LimitPair, "every user of that form")
 		w.allowed(from("198.51.100.1", "alice"), "the owner elsewhere")
 		w.burn(99, "alice") // from strangers: the form's failures are not the account's
 	})
@@ -204,12 +207,13 @@ func TestOnlySuccessesDisplaceKnownGoodSources(t *testing.T) {
 	w.succeeds(from("198.51.100.1", "e"))
 	good("ace") // c was older than a, but has two
 	w.succeeds(from("198.51.100.1", "a"))
-	// whoever has one account and many addresses displaces his own, when he has two
+	// the owner of one account with many addresses displaces their own, once they have
+	// two
 	for i := range 100 {
 		w.succeeds(from(nth(i), "mallory"))
 	}
 	good("a")
-	w.remembers(entries{Pairs: 9, Accounts: 9, Addresses: 9, Known: 4}) // each of his attempts was given back
+	w.remembers(entries{Pairs: 9, Accounts: 9, Addresses: 9, Known: 4}) // each of their attempts was given back
 }
 
 func TestAnAccountHasSixteenKnownGoodSources(t *testing.T) {

@@ -2,9 +2,10 @@ package throttle
 
 import "time"
 
-// Limits say how many failures are allowed, and how long one waits after that. A field that is zero or negative, or a
-// prefix longer than an address, counts as its default. A MaxDelay below MinDelay counts as MinDelay, a delay above 7
-// days as 7 days, and a number of failures above 10,000 as 10,000.
+// Limits say how many failures are allowed, and how long the wait is after that. A
+// field that is zero or negative, or a prefix longer than an address, counts as its
+// default. A MaxDelay below MinDelay counts as MinDelay, a delay above 7 days as 7
+// days, and a number of failures above 10,000 as 10,000.
 type Limits struct {
 	// Failures of an account from one source before each further attempt has to wait. An address may have 10 times as
 	// many over all accounts, since many people may share it, and an IPv6 /48 100 times as many.
@@ -13,8 +14,9 @@ type Limits struct {
 	// MinDelay is the first wait. It doubles with each further failure up to MaxDelay.
 	MinDelay, MaxDelay time.Duration
 
-	// AccountCeiling is how many failures an account may have in a row over all sources from which nobody has
-	// succeeded yet. After that, all of them together have one attempt per MaxDelay.
+	// AccountCeiling is how many failures an account may have in a row over all sources
+	// without a success so far. After that, all of them together have one attempt per
+	// MaxDelay.
 	AccountCeiling int
 
 	// IPv4Prefix and IPv6Prefix are the bits of an address that tell one source from another.
@@ -35,7 +37,8 @@ const (
 	// addressFactor and networkFactor are how many times Limits.Failures an address and an IPv6 network may have.
 	addressFactor, networkFactor = 10, 100
 
-	// quietTime is how long a key must have had no failure for its failures to be forgotten, at least.
+	// quietTime is how long, at least, a key must have had no failure for its failures
+	// to be forgotten.
 	quietTime = 24 * time.Hour
 
 	// inFlightDelay is the wait for attempts that have not ended yet.
@@ -74,8 +77,9 @@ func (l Limits) complete() Limits {
 	return l
 }
 
-// bound is how many failures a key may have, and the waits after that. The failures are forgotten after a quiet time
-// without one, and where forgiveEach is positive one of them in each such time.
+// bound is how many failures a key may have, and the waits after that. The failures are
+// forgotten after a quiet time without a failure, and where forgiveEach is positive one
+// of them in each such interval.
 type bound struct {
 	failures        int
 	min, max, quiet time.Duration
@@ -86,15 +90,18 @@ func (l Limits) pair() bound    { return l.bound(1, 0) }
 func (l Limits) address() bound { return l.bound(addressFactor, l.MaxDelay) }
 func (l Limits) network() bound { return l.bound(networkFactor, l.MaxDelay) }
 
-// bound forgives an address with many people, among whom somebody mistypes every day. One failure per MaxDelay gives
-// nothing to an attacker, who has one attempt per MaxDelay anyway.
+// bound forgives an address shared by many people, one of whom mistypes every day. One
+// failure per MaxDelay gives nothing to an attacker, who has one attempt per MaxDelay
+// anyway.
 func (l Limits) bound(factor int, forgiveEach time.Duration) bound {
-	// longer than MaxDelay, or whoever waited as told would start again with no failures
+	// longer than MaxDelay, or a client that waited as told would start again with no
+	// failures
 	return bound{factor * l.Failures, l.MinDelay, l.MaxDelay, max(quietTime, 2*l.MaxDelay), forgiveEach}
 }
 
-// account has a quiet time in which one attempt per MaxDelay is as many as the ceiling (100 hours by default): whoever
-// has many addresses would gain by staying just below the ceiling and waiting for the quiet time.
+// account has a quiet time in which one attempt per MaxDelay is as many as the ceiling
+// (100 hours by default): otherwise an attacker with many addresses would gain by
+// staying just below the ceiling and waiting for the quiet time.
 func (l Limits) account() bound {
 	quiet := max(l.pair().quiet, time.Duration(l.AccountCeiling)*l.MaxDelay)
 	return bound{l.AccountCeiling, l.MaxDelay, l.MaxDelay, quiet, 0}

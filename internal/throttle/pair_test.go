@@ -123,8 +123,9 @@ func TestASuccessClearsThePairAndTheAccount(t *testing.T) {
 	w.refused(from("192.0.2.2", "alice"), 30*time.Second, LimitPair, "the failures of another source stay")
 }
 
-// C4: however many attempts are made at the same time, no more than the limit can be failures.
-func TestABurstGetsNoMoreTriesThanTheLimit(t *testing.T) {
+// C4: however many attempts are made at the same time, at most the limit of them can be
+// failures.
+func TestABurstGetsNoMoreAttemptsThanTheLimit(t *testing.T) {
 	burst := func(w *world, a Attempt) []*Reservation {
 		var mu sync.Mutex
 		var got []*Reservation
@@ -146,7 +147,7 @@ func TestABurstGetsNoMoreTriesThanTheLimit(t *testing.T) {
 	w.fails(2, a)
 	tries := burst(w, a)
 	if len(tries) != 3 {
-		t.Fatalf("%d tries after two failures, want 3", len(tries))
+		t.Fatalf("%d attempts after two failures, want 3", len(tries))
 	}
 	w.refused(a, time.Second, LimitPair, "over the limit because of what is in flight")
 	tries[0].Cancel()
@@ -157,7 +158,7 @@ func TestABurstGetsNoMoreTriesThanTheLimit(t *testing.T) {
 	w.refused(a, 30*time.Second, LimitPair, "all failed")
 	w.pass(30 * time.Second)
 	if tries = burst(w, a); len(tries) != 1 {
-		t.Fatalf("%d tries after the wait, want 1", len(tries))
+		t.Fatalf("%d attempts after the wait, want 1", len(tries))
 	}
 	tries[0].Fail()
 	w.refused(a, time.Minute, LimitPair, "that failed, too")
@@ -198,7 +199,7 @@ func TestACancelledAttemptNeverHappened(t *testing.T) {
 	w.remembers(entries{Accounts: 1}) // the attempt did not prolong the quiet time
 }
 
-func TestAReservationThatNobodyEndsIsAFailure(t *testing.T) {
+func TestAReservationThatIsNeverEndedIsAFailure(t *testing.T) {
 	a := from("192.0.2.1", "alice")
 	lose := func(t *testing.T) (*world, *Reservation) {
 		w := newWorld(t, Limits{})
@@ -223,7 +224,7 @@ func TestAReservationThatNobodyEndsIsAFailure(t *testing.T) {
 		r.Cancel()
 		w.refused(a, 30*time.Second, LimitPair, "five failures")
 	})
-	t.Run("it cannot be cancelled any more", func(t *testing.T) {
+	t.Run("it can no longer be cancelled", func(t *testing.T) {
 		w, r := lose(t)
 		r.Cancel()
 		w.refused(a, 30*time.Second, LimitPair, "five failures")
@@ -251,7 +252,7 @@ func TestLimitsChangeAndStateStays(t *testing.T) {
 	a := from("192.0.2.1", "alice")
 	w.fails(4, a)
 	w.SetLimits(Limits{Failures: 2, MinDelay: time.Minute})
-	w.refused(a, 4*time.Minute, LimitPair, "lower limits hold for what was counted")
+	w.refused(a, 4*time.Minute, LimitPair, "lower limits apply to what was counted")
 	w.SetLimits(Limits{Failures: 8})
 	w.fails(4, a)
 	w.refused(a, 30*time.Second, LimitPair, "higher ones, too")

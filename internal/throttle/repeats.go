@@ -6,24 +6,26 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// repeats remembers the last wrong secrets of pairs by their fingerprints, and never one that was right. It forgets the
-// pair that was used least recently when it is full: what is wrong again then counts again, and nothing else happens.
+// repeats remembers the last wrong secrets of pairs by their fingerprints, and never a
+// right one. It forgets the least recently used pair when it is full: what is wrong
+// again then counts again, and nothing else happens.
 type repeats struct {
 	pairs *simplelru.LRU[digest, wrongs]
 }
 
-// wrongs are those of one pair.
+// wrongs are the wrong secrets of one pair.
 type wrongs [repeatsPerPair]struct {
 	fingerprint digest // the beginning of a Fingerprint; zero: none, and none after it
 	last        time.Duration
 }
 
 func newRepeats(capacity int) *repeats {
-	pairs, _ := simplelru.NewLRU[digest, wrongs](capacity, nil) // it fails for sizes below 1 only
+	pairs, _ := simplelru.NewLRU[digest, wrongs](capacity, nil) // fails only for sizes below 1
 	return &repeats{pairs: pairs}
 }
 
-// has says whether that was wrong a moment ago. If so, it is remembered anew: a script goes on for hours.
+// has says whether that secret was wrong a moment ago. If so, it is remembered anew: a
+// script goes on for hours.
 func (r *repeats) has(pair digest, f Fingerprint, now time.Duration) bool {
 	if f == (Fingerprint{}) {
 		return false
@@ -42,7 +44,7 @@ func (r *repeats) has(pair digest, f Fingerprint, now time.Duration) bool {
 	return false
 }
 
-// add remembers what was wrong, in place of what was not seen for longest of its pair.
+// add remembers a wrong secret, in place of the least recently seen of its pair.
 func (r *repeats) add(pair digest, f Fingerprint, now time.Duration) {
 	if f == (Fingerprint{}) {
 		return

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// guess is an attempt with a password of its own.
+// guess is an attempt with its own password.
 func guess(a Attempt, password string) Attempt {
 	a.Secret = password
 	a.Fingerprint = sha256.Sum256([]byte(a.Account + password))
@@ -68,7 +68,7 @@ func TestDifferentWrongSecretsAreFailures(t *testing.T) {
 		w.fails(1, guess(alice, fmt.Sprint(i)))
 	}
 	w.refused(guess(alice, "right"), 30*time.Second, LimitPair, "five failures")
-	// whoever has to wait waits, whatever they send
+	// a client that has to wait waits, whatever it sends
 	w.refused(guess(alice, "4"), 30*time.Second, LimitPair, "a repetition")
 	settled, err := w.Settle(guess(alice, "4"), w.unasked)
 	if _, refused := errors.AsType[*RefusedError](err); settled != Unsettled || !refused {
@@ -82,7 +82,8 @@ func TestDifferentWrongSecretsAreFailures(t *testing.T) {
 	w.refused(guess(alice, "right"), time.Minute, LimitPair, "six failures")
 }
 
-// Nothing is known of another source, account or secret, nor after the hash has changed.
+// Nothing is known about another source, account or secret, nor after the hash has
+// changed.
 func TestAWrongSecretIsRememberedForItsPair(t *testing.T) {
 	w := newWorld(t, Limits{})
 	alice := from("192.0.2.1", "alice")
@@ -130,7 +131,8 @@ func TestAWrongSecretIsRememberedAsLongAsItIsSentEveryFewMinutes(t *testing.T) {
 	}
 }
 
-// What was never known to be wrong is not remembered: neither a lost nor a cancelled attempt, nor one that is right.
+// What was never known to be wrong is not remembered: neither a lost nor a cancelled
+// attempt, nor a right one.
 func TestOnlyWhatIsWrongIsRemembered(t *testing.T) {
 	for name, end := range map[string]func(w *world, r *Reservation){
 		"succeeds":       func(_ *world, r *Reservation) { r.Succeed() },

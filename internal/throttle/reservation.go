@@ -1,7 +1,8 @@
 package throttle
 
-// Reservation is an attempt in flight. One of Succeed, Fail and Cancel ends it, and further calls do nothing. One that
-// nobody ends within a minute has failed; Succeed is still heard then.
+// Reservation is an attempt in flight. One of Succeed, Fail and Cancel ends it, and
+// further calls do nothing. A reservation that has not ended within a minute has
+// failed; Succeed still counts then.
 type Reservation struct {
 	throttle *Throttle
 	flight   *flight // shared with those of the same guess
@@ -11,11 +12,13 @@ type Reservation struct {
 	repeated          bool
 }
 
-// Repeated says that the same was wrong a moment ago. The attempt was not counted and need not be made: its end is Fail.
+// Repeated says that the same guess was wrong a moment ago. The attempt was not counted
+// and need not be made: its end is Fail.
 func (r *Reservation) Repeated() bool { return r.repeated }
 
-// Recognize is for an attempt that was reserved before it was known what its secret is compared with: it brings the
-// fingerprints of Attempt. It says whether the same was wrong a moment ago: then the reservation is Repeated and has ended.
+// Recognize is for an attempt that was reserved before it was known what its secret is
+// compared with: it brings the fingerprints of Attempt. It says whether the same guess
+// was wrong a moment ago: then the reservation is Repeated and has ended.
 func (r *Reservation) Recognize(fingerprint, also Fingerprint) bool {
 	t := r.throttle
 	t.mu.Lock()
@@ -34,8 +37,8 @@ func (r *Reservation) Recognize(fingerprint, also Fingerprint) bool {
 	return true
 }
 
-// KnownGood says whether somebody had succeeded from this source before, so that the attempt may go before those of
-// strangers.
+// KnownGood says whether an attempt from this source had succeeded before, so that this
+// attempt may go before those of strangers.
 func (r *Reservation) KnownGood() bool { return r.flight.known }
 
 // Succeed makes the source known good for the account and takes away the failures of both.
@@ -51,12 +54,12 @@ func (r *Reservation) Fail() {
 	})
 }
 
-// AsStranger is how an attempt that has failed is to be answered: the *RefusedError that a stranger would have had in
-// place of a source that is known good, or nil.
+// AsStranger is how an attempt that has failed is to be answered: the *RefusedError
+// that a stranger would have got in place of a known good source, or nil.
 func (r *Reservation) AsStranger() error { return r.flight.refusal.orNil() }
 
-// Cancel says that the attempt was not made, or that nobody knows how it ended and it was not the fault of whoever made
-// it.
+// Cancel says that the attempt was not made, or that its end is unknown through no
+// fault of the client.
 func (r *Reservation) Cancel() { r.end(r.flight.cancel) }
 
 // end does something under the lock, the first time that it is called.

@@ -66,7 +66,8 @@ func TestAnAttemptThatPanicsHasFailed(t *testing.T) {
 	w.remembers(entries{Known: 1, Addresses: 1})
 }
 
-// C4: whoever has to wait learns nothing of the guess, not even by how long the answer takes.
+// C4: a client that has to wait learns nothing about the guess, not even by how long
+// the answer takes.
 func TestAnAttemptThatMustNotBeMadeIsNotMade(t *testing.T) {
 	for _, known := range []bool{false, true} {
 		w := newWorld(t, Limits{})

@@ -24,13 +24,13 @@ func (w *world) asStranger(a Attempt) (time.Duration, Limit) {
 	return refused.RetryAfter, refused.Limit
 }
 
-// C9: else the answers would tell which accounts exist.
+// C9: otherwise the answers would tell which accounts exist.
 func TestAWrongSecretFromAKnownGoodSourceIsAnsweredAsAStrangersIs(t *testing.T) {
 	for _, test := range []struct {
 		limit Limit
 		owner Attempt
 		run   func(w *world, owner Attempt) // out
-		other func(owner Attempt) Attempt   // who has to wait now
+		other func(owner Attempt) Attempt   // the attempt that has to wait now
 	}{
 		{LimitAddress, from("198.51.100.1", "alice"),
 			func(w *world, _ Attempt) { w.spray(50, always("198.51.100.1")) },
@@ -66,7 +66,8 @@ func TestAWrongSecretFromAKnownGoodSourceIsAnsweredAsAStrangersIs(t *testing.T) 
 	}
 }
 
-// Whoever burns the ceiling is elsewhere: it must not have the owner told to wait for each typo.
+// An attacker who burns the ceiling is elsewhere: the owner must not be told to wait
+// for each typo.
 func TestTheCeilingOfAnAccountDoesNotMakeItsOwnerWait(t *testing.T) {
 	for _, owner := range []Attempt{from("198.51.100.1", "alice"), through("web", "alice")} {
 		w := newWorld(t, Limits{})
@@ -79,7 +80,8 @@ func TestTheCeilingOfAnAccountDoesNotMakeItsOwnerWait(t *testing.T) {
 	}
 }
 
-// Its own waits look the same for as long, or they would tell; the limit is for the log.
+// Its own waits look the same for as long, or they would give it away; the limit is for
+// the log.
 func TestTheWaitOfAKnownGoodSourceIsThatOfAStranger(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := from("198.51.100.1", "alice")
@@ -96,7 +98,7 @@ func TestTheWaitOfAKnownGoodSourceIsThatOfAStranger(t *testing.T) {
 	w.succeeds(owner)
 }
 
-// A client's secret has no ceiling, and its address has.
+// A client's secret has no ceiling, but its address has.
 func TestAWrongSecretOfAClientIsAnsweredAsAStrangersIs(t *testing.T) {
 	w := newWorld(t, Limits{})
 	client := Attempt{Account: Join("auth", "client", "web"), Source: from("198.51.100.1", "").Source, SkipAccount: true}
@@ -116,7 +118,7 @@ func TestAWrongSecretOfAClientIsAnsweredAsAStrangersIs(t *testing.T) {
 	}
 }
 
-// So does what was wrong before.
+// The same for what was wrong before.
 func TestARepetitionFromAKnownGoodSourceIsAnsweredAsAStrangersIs(t *testing.T) {
 	w := newWorld(t, Limits{})
 	owner := guess(from("198.51.100.1", "alice"), "typo")
@@ -151,6 +153,6 @@ func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 		w.succeeds(page) // a page at which the owner logs in
 		w.fails(4, owner)
 		w.fails(5, page)
-		w.succeeds(owner) // who had a try left
+		w.succeeds(owner) // who had an attempt left
 	}
 }

@@ -7,16 +7,20 @@ import (
 
 // table holds the counters of up to capacity keys.
 //
-// When it is full, a new key takes the place of one whose failures are forgotten, and else of the one that matters
-// least among a few drawn at random: it has the fewest failures, and of those with as few the oldest. So what is under
-// attack stays, and a flood of new keys replaces itself. Attempts in flight are never lost.
+// When it is full, a new key takes the place of a key whose failures are forgotten,
+// otherwise of the least important among a few drawn at random: the one with the fewest
+// failures, and of those the oldest. So what is under attack stays, and a flood of new
+// keys replaces itself. Attempts in flight are never lost.
 //
-// A table that is full of delayed keys goes on in the same way. Refusing new keys instead would lock out everybody who
-// is not known good, for as little as filling it once. And it gives no guesses away: to make a table forget one chosen
-// key takes about as many failed attempts as the table has places, each with as many failures as that key.
+// A table that is full of delayed keys goes on in the same way. Refusing new keys
+// instead would lock out every source that is not known good, at the cost of filling it
+// once. And it gives no guesses away: to make a table forget one chosen key takes about
+// as many failed attempts as the table has places, each with as many failures as that
+// key.
 //
-// The entries lie in one slice, in places that do not change, and are chained by the time of their last failure, those
-// of one that nobody ended only roughly; place 0 closes the chain to a ring.
+// The entries lie in one slice, in places that do not change, and are chained by the
+// time of their last failure, only roughly for attempts that were never ended; place 0
+// closes the chain to a ring.
 type table struct {
 	capacity int
 	places   map[digest]int32
@@ -31,7 +35,7 @@ type entry struct {
 	counter
 }
 
-// sample is how many entries of a full table compete for staying.
+// sample is how many entries of a full table compete to stay.
 const sample = 16
 
 func newTable(capacity int) *table {

@@ -48,7 +48,8 @@ func TestATableFullOfDelayedKeys(t *testing.T) {
 	fill(1)
 	w.succeeds(newcomer)
 
-	// What forgetting costs: the attacker fails as often as his target elsewhere, until the target is forgotten.
+	// What forgetting costs: the attacker fails elsewhere as often as the target has
+	// failed, until the target is forgotten.
 	w = small(t, capacity)
 	fill(0)
 	target := through("web", "target")
@@ -148,7 +149,7 @@ func TestAKnownGoodSourceStaysWhereThereIsNoPlaceForItsPair(t *testing.T) {
 	w.pass(time.Second)
 	w.refused(owner, time.Second, LimitPair, "no place")
 	flying.Cancel()
-	w.refused(owner, time.Hour-time.Second, LimitPair, "as everybody")
+	w.refused(owner, time.Hour-time.Second, LimitPair, "like all others")
 }
 
 func TestLeastFailuresThenOldestAreEvicted(t *testing.T) {

@@ -1,25 +1,28 @@
 // Package throttle limits the attempts on passwords and client secrets by the failures before them.
 //
-// Each attempt is reserved before it is made, and counts as a failure until it is known how it ended: attempts made at
-// the same time get no more tries than those made one after the other. One that takes no time is settled instead, at
-// once. It is counted for
+// Each attempt is reserved before it is made, and counts as a failure until it is known
+// how it ended: parallel attempts get no more guesses than sequential ones. An attempt
+// that takes no time is settled at once instead. It is counted for
 //
 //   - the pair of account and source: after Limits.Failures each attempt waits, longer with each failure;
 //   - the source's address, and for IPv6 its /48: the same with more failures, whatever the accounts;
 //   - the account, whatever the sources: at most Limits.AccountCeiling failures in a row.
 //
-// A source from which somebody has succeeded is known good for that account. Its attempts are counted for the pair
-// only, so nobody elsewhere, nor in the same network, can lock the owner out. It is good for AccountCeiling failures in
-// a row. Where a stranger in its place would be refused, its failures and its own waits are answered like that refusal:
-// else the answers would tell which accounts exist.
+// A source from which an attempt has succeeded is known good for that account. Its
+// attempts are counted for the pair only, so an attacker elsewhere, or in the same
+// network, cannot lock the owner out. It stays good for AccountCeiling failures in a
+// row. Where a stranger in its place would be refused, its failures and its own waits
+// are answered like that refusal: otherwise the answers would tell which accounts
+// exist.
 //
 // A secret that was wrong a moment ago, for the same account from the same source, is wrong again and not counted again:
 // a client that sends everything twice, or a script with a typo, guesses nothing.
 //
-// Failures are forgotten after 24 hours without one, or twice the MaxDelay if that is longer; those of an account after
-// AccountCeiling times the MaxDelay. An address and a /48 are besides forgiven one failure in each MaxDelay. A success
-// takes away those of the pair and of the account, never those of the address: whoever has one account could otherwise
-// try all others.
+// Failures are forgotten after 24 hours without one, or twice the MaxDelay if that is
+// longer; those of an account after AccountCeiling times the MaxDelay. An address and a
+// /48 are also forgiven one failure in each MaxDelay. A success takes away the failures
+// of the pair and of the account, never those of the address: the owner of one account
+// could otherwise try all others.
 //
 // Nothing is kept but keyed digests, in memory of fixed size.
 package throttle
@@ -42,8 +45,8 @@ const (
 	maxRepeats         = 1 << 14 // pairs
 )
 
-// lifetime is how long an attempt may be in flight. It counts as a failure then, so a reservation that got lost neither
-// blocks for ever nor is a free try.
+// lifetime is how long an attempt may be in flight. It counts as a failure then, so a
+// lost reservation neither blocks forever nor is a free attempt.
 const lifetime = time.Minute
 
 // Throttle counts failures. Its methods are safe for concurrent use; none of them waits. One mutex is enough: what is
@@ -81,15 +84,16 @@ func newThrottle(limits Limits, now func() time.Time) *Throttle {
 	}
 }
 
-// SetLimits changes the limits. What was counted stays and is held against the new ones; only a new prefix makes new
-// sources of the addresses that it is for, with no failures and not known good.
+// SetLimits changes the limits. What was counted stays and is checked against the new
+// limits; only a new prefix turns the addresses it applies to into new sources, with no
+// failures and not known good.
 func (t *Throttle) SetLimits(limits Limits) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.limits = limits.complete()
 }
 
-// Limit is one of those that refuse an attempt.
+// Limit is a limit that refuses an attempt.
 type Limit string
 
 // The limits, by what they are for.
@@ -109,7 +113,7 @@ const (
 // RefusedError says that an attempt must not be made now.
 type RefusedError struct {
 	RetryAfter time.Duration // whole seconds, at least one
-	Limit      Limit         // for the log, not for whoever is refused; of several the one with the longest wait
+	Limit      Limit         // for the log, not for the refused client; of several the limit with the longest wait
 }
 
 // Error says when to try again.
@@ -131,9 +135,11 @@ func refused(limit Limit, wait time.Duration) *RefusedError {
 	return &RefusedError{RetryAfter: max(time.Second, wait.Truncate(time.Second)), Limit: limit}
 }
 
-// Reserve counts an attempt that is about to be made. The caller then makes it and says how it ended, within a minute;
-// but see Reservation.Repeated. The error is a *RefusedError: the attempt must not be made. It was not counted, and made
-// no wait longer. An attempt that could be made if those in flight did not fail may be tried again in a second.
+// Reserve counts an attempt that is about to be made. The caller then makes it and says
+// how it ended, within a minute; but see Reservation.Repeated. The error is a
+// *RefusedError: the attempt must not be made. It was not counted, and did not prolong
+// any wait. An attempt that could be made if those in flight did not fail may be
+// retried in a second.
 func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -161,12 +167,12 @@ func (t *Throttle) Reserve(a Attempt) (*Reservation, error) {
 	return &Reservation{throttle: t, flight: f, fingerprint: a.Fingerprint, also: a.Also}, nil
 }
 
-// Outcome is how an attempt ended that takes no time.
+// Outcome is how an attempt that takes no time ended.
 type Outcome struct {
 	Right bool // the password or secret
 	Known bool // whether it is known; if not, the attempt takes time
 
-	// Fingerprint and Also are those of Attempt. An attempt that is right needs none.
+	// Fingerprint and Also are those of Attempt. A right attempt needs none.
 	Fingerprint, Also Fingerprint
 }
 
@@ -184,8 +190,9 @@ const (
 // right, and if that is known the attempt has ended. If it is not known, or the same guess is in flight, nothing is
 // counted: the attempt has to be reserved. It must not call the throttle.
 //
-// The error is a *RefusedError. If the attempt is unsettled, it is that of Reserve, and outcome was not asked. Else the
-// attempt was wrong, and it is that of Reservation.AsStranger.
+// The error is a *RefusedError. If the attempt is unsettled, the error is that of
+// Reserve, and outcome was not asked. Otherwise the attempt was wrong, and the error is
+// that of Reservation.AsStranger.
 func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlement, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -248,7 +255,7 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 	}
 	s.forget(b, now)
 	if int(s.consecutive) >= t.limits.AccountCeiling {
-		// its failures go on where everybody's are
+		// its failures go on where all others are
 		e := t.pairs.obtain(f.keys.pair, now, b.quiet)
 		if e == nil {
 			return true, refused(LimitPair, inFlightDelay)
@@ -272,9 +279,10 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 	return true, nil
 }
 
-// refuseStranger is what a stranger at its address would be told in the place of a source that is known good, nil if the
-// attempt would be allowed. The ceiling of the account is not in it: whoever burns that is elsewhere, and would have the
-// owner told to wait for each typo.
+// refuseStranger is what a stranger at its address would be told in place of a known
+// good source, nil if the attempt would be allowed. The ceiling of the account is not
+// in it: an attacker who burns that is elsewhere, and would have the owner told to wait
+// for each typo.
 func (t *Throttle) refuseStranger(f *flight, now time.Duration) *RefusedError {
 	if wait, by := longestWait(t.appendPlaces(make([]check, 0, 2), f), now); wait > 0 {
 		return refused(by, wait)
@@ -301,7 +309,8 @@ func (t *Throttle) appendPlaces(checks []check, f *flight) []check {
 	return checks
 }
 
-// longestWait is that of an attempt that is counted for all of these, and which limit it is.
+// longestWait is the wait of an attempt that is counted for all of these, and the limit
+// that causes it.
 func longestWait(checks []check, now time.Duration) (longest time.Duration, by Limit) {
 	for _, c := range checks {
 		if e := c.held.table.find(c.held.key); e != nil {
