@@ -1,9 +1,11 @@
-// Package keyring holds the keys that sign and verify access tokens: the algorithms of RFC 7518 §3 and RFC 8037, keys
-// from a configured secret, from a PEM file or generated, what is published of them (RFC 7517), how the generated ones
-// and the server secret are kept in storage so that a restart and another node use the same, and how generated keys
-// follow one another.
+// Package keyring holds the keys that sign and verify access tokens: the algorithms of
+// RFC 7518 §3 and RFC 8037, keys from a configured secret, from a PEM file or
+// generated, what is published of them (RFC 7517), how generated keys and the server
+// secret are kept in storage so that a restarted node and other nodes use the same, and
+// how keys are rotated.
 //
-// It knows nothing of HTTP or of Caddy's config. No error, log or print of anything here contains key material.
+// It does not know HTTP or Caddy's config. No error, log or print of anything here
+// contains key material.
 package keyring
 
 import (
@@ -29,7 +31,7 @@ const (
 	familyEd25519
 )
 
-// profile is what one algorithm asks of its key.
+// profile is what one algorithm requires of its key.
 type profile struct {
 	algorithm  Algorithm
 	family     family
@@ -54,9 +56,10 @@ var profiles = []profile{
 	{algorithm: "EdDSA", family: familyEd25519, method: jwt.SigningMethodEdDSA},
 }
 
-// ParseAlgorithm returns the algorithm of that exact name. `none` is refused in any spelling, and so is a name in
-// other case (RFC 7515 §4.1.1: names are case-sensitive). The error lists the accepted names; it does not repeat the
-// unknown one, which may be a secret that was written in the wrong place.
+// ParseAlgorithm returns the algorithm of that exact name. `none` is refused in any
+// spelling, and so is a name in another case (RFC 7515 §4.1.1: names are
+// case-sensitive). The error lists the accepted names; it does not repeat the unknown
+// name, which may be a secret written in the wrong place.
 func ParseAlgorithm(name string) (Algorithm, error) {
 	p, err := Algorithm(name).profile()
 	return p.algorithm, err

@@ -12,41 +12,41 @@ import (
 )
 
 // Follower keeps up with what a server generates in storage: Read takes over what is
-// there, Follow generates what is missing, rotates keys, and learns of what other nodes
-// rotate.
+// there, Follow generates what is missing, rotates keys, and learns of rotations by
+// other nodes.
 type Follower struct {
 	options   FollowerOptions
 	complete  atomic.Bool   // Use has accepted a set
 	attempted chan struct{} // closed after the first attempt to generate what is missing
 }
 
-// FollowerOptions say what is followed, and what becomes of it. All but RotateEvery and
-// Algorithms are required.
+// FollowerOptions say what is followed, and what is done with it. All but RotateEvery
+// and Algorithms are required.
 type FollowerOptions struct {
 	Store      *Store
 	Memory     *Memory
-	Algorithms []Algorithm // of the keys that are generated; without any, a secret alone is
+	Algorithms []Algorithm // of the keys to generate; without any, only a secret is generated
 
 	RotateEvery time.Duration        // 0: never
 	Lifetime    func() time.Duration // of the longest-lived token that the keys sign
 
 	// Use is called with a complete set whenever it was read, changed or not, and never
-	// twice at once for one Memory. An error is one of following.
+	// concurrently for one Memory. An error counts as an error of Follow.
 	Use func(Generated) error
 
 	// Failed is called with an error of Follow, which tries again: with the first of
-	// several in a row, and with each of them as long as there has been no complete set.
+	// several in a row, or with each as long as there has been no complete set.
 	Failed func(error)
 }
 
-// Generated is a complete set of what a server generates: its secret and, of each
+// Generated is a complete set of what a server generates: its secret and, for each
 // algorithm that is followed, the key that signs and then those that verify.
 type Generated struct {
 	Secret *Secret
 	Keys   map[Algorithm][]*Key
 }
 
-// Memory is what a process has read from storage of one server. Followers share it, so
+// Memory is what a process has read from storage for one server. Followers share it, so
 // that a storage that is down does not take the keys away from a server that had them.
 type Memory struct {
 	mu     sync.Mutex
@@ -54,7 +54,7 @@ type Memory struct {
 	keys   map[Algorithm][]GeneratedKey
 }
 
-// NewMemory returns a memory of nothing.
+// NewMemory returns an empty memory.
 func NewMemory() *Memory {
 	return &Memory{keys: make(map[Algorithm][]GeneratedKey)}
 }
@@ -68,8 +68,8 @@ func NewFollower(options FollowerOptions) *Follower {
 func (f *Follower) Attempted() <-chan struct{} { return f.attempted }
 
 // Read takes over what storage has, without leaving a trace there. Nothing there yet is
-// not an error. A storage that hangs, which not every storage lets a context end, does
-// not hold up the caller.
+// not an error. A storage that hangs does not hold up the caller, even if it ignores
+// its context.
 func (f *Follower) Read(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	result := make(chan error, 1)
@@ -95,7 +95,7 @@ func (f *Follower) Read(ctx context.Context) error {
 
 // Follow generates what storage does not have, trying again until it succeeds, and then
 // keeps up with keys that are rotated, here or by another node. It ends with ctx, or
-// when there is nothing more to follow. It is called once.
+// when there is nothing left to follow. It is called once.
 func (f *Follower) Follow(ctx context.Context) {
 	attempted := sync.OnceFunc(func() { close(f.attempted) })
 	defer attempted()
@@ -126,8 +126,8 @@ func (f *Follower) Follow(ctx context.Context) {
 
 // Attempt is one step of Follow: it generates what was never there, and reads what
 // changed. What this process knows and storage has lost is an error: storage that is
-// away for a moment must not end every session and make nodes sign with different keys.
-// A restart generates anew.
+// missing for a moment must not end every session and make nodes sign with different
+// keys. A restart generates new ones.
 func (f *Follower) Attempt(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -174,8 +174,8 @@ func (f *Follower) deleteRetired(ctx context.Context) error {
 	return nil
 }
 
-// update gets the secret and the keys by the given calls and hands on a complete set.
-// What the process knows from before stands in for what fails.
+// update gets the secret and the keys by the given calls and passes on a complete set.
+// What the process already knows stands in for what fails.
 func (f *Follower) update(ctx context.Context,
 	getSecret func(context.Context) (*Secret, error),
 	getKeys func(context.Context, Algorithm) ([]GeneratedKey, error),
@@ -200,7 +200,7 @@ func (f *Follower) update(ctx context.Context,
 	return errors.Join(failed, f.use(m))
 }
 
-// use hands on what is in memory, if nothing is missing there.
+// use passes on what is in memory, if nothing is missing there.
 func (f *Follower) use(m *Memory) error {
 	if m.secret == nil {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// followed is a follower, and what it has told of.
+// followed is a follower, and what it has reported.
 type followed struct {
 	*Follower
 	used   []string // "the secret" or not, and the keys, the signer first
@@ -119,7 +119,7 @@ func TestWithoutGeneratedKeysThereIsNothingToFollow(t *testing.T) {
 	})
 }
 
-func TestFollowTriesAgainLaterAndLater(t *testing.T) {
+func TestFollowRetriesAtGrowingIntervals(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		_, files := newStore(t)
 		down := errors.New("connection refused")
@@ -149,7 +149,7 @@ func TestFollowTriesAgainLaterAndLater(t *testing.T) {
 			return down
 		}
 		f = newFollowed(storage, NewMemory(), nil)
-		check(5*time.Minute, 40, 160) // with keys the first of a row does
+		check(5*time.Minute, 40, 160) // with keys the first of several in a row does
 		if storage.load = nil; len(f.used) == 0 || slices.ContainsFunc(f.used, func(s string) bool { return s != setOf(storedIDs(t, storage)...) }) {
 			t.Errorf("used %q", f.used)
 		}
@@ -231,7 +231,7 @@ func TestFollowRotatesKeys(t *testing.T) {
 	})
 }
 
-// A storage need not care for a context.
+// A storage may ignore its context.
 func TestReadIsNotHeldUpByAStorageThatHangs(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		_, files := newStore(t)

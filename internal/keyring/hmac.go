@@ -8,8 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// readyHMAC is HMAC under one secret. The library's own method hashes the secret anew for every token, which takes a
-// third of the time that signing takes.
+// readyHMAC is HMAC under one secret. The library's own method hashes the secret anew
+// for every token, which takes a third of the signing time.
 type readyHMAC struct {
 	*jwt.SigningMethodHMAC
 	key mac.Key
@@ -19,7 +19,7 @@ func newReadyHMAC(method *jwt.SigningMethodHMAC, secret []byte) readyHMAC {
 	return readyHMAC{method, mac.NewKey(method.Hash.New, secret)}
 }
 
-// Sign returns the HMAC. The key is that of the method, whatever is given here.
+// Sign returns the HMAC. The key is that of the method, whatever is passed here.
 func (m readyHMAC) Sign(signingString string, _ any) ([]byte, error) {
 	return m.signBytes([]byte(signingString), nil)
 }
@@ -28,7 +28,8 @@ func (m readyHMAC) signBytes(input []byte, _ any) ([]byte, error) {
 	return m.key.Append(nil, input), nil
 }
 
-// Verify compares in constant time. The key is that of the method, whatever is given here.
+// Verify compares in constant time. The key is that of the method, whatever is passed
+// here.
 func (m readyHMAC) Verify(signingString string, signature []byte, _ any) error {
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)

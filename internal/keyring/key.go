@@ -24,11 +24,12 @@ const (
 	generatedRSABits = 2048
 )
 
-// kidLabel is what the `kid` of an HMAC key is a digest of. It has no dot, so the digest is no token's signature.
+// kidLabel is what the `kid` of an HMAC key is a digest of. It has no dot, so the
+// digest is not the signature of any token.
 const kidLabel = "caddy-grant kid"
 
-// Key signs and verifies tokens with one algorithm. It is immutable and safe for concurrent use, and prints as its algorithm and
-// ID only, whatever prints it.
+// Key signs and verifies tokens with one algorithm. It is immutable and safe for
+// concurrent use, and always prints as its algorithm and ID only.
 type Key struct {
 	id        string
 	algorithm Algorithm
@@ -37,9 +38,10 @@ type Key struct {
 	public    crypto.PublicKey // nil for HMAC
 }
 
-// NewHMACKey makes a key of the literal bytes of a shared secret. The algorithm is HS256, HS384 or HS512, and the
-// secret at least as long as its hash: 32, 48 or 64 bytes (RFC 7518 §3.2). PEM data is refused: whoever writes
-// that here means another algorithm, and a public key is no secret.
+// NewHMACKey makes a key from the literal bytes of a shared secret. The algorithm is
+// HS256, HS384 or HS512, and the secret at least as long as its hash: 32, 48 or 64
+// bytes (RFC 7518 §3.2). PEM data is refused: it is meant for another algorithm, and a
+// public key is not a secret.
 func NewHMACKey(a Algorithm, secret []byte) (*Key, error) {
 	p, err := a.profile()
 	if err != nil {

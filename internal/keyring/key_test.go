@@ -115,7 +115,8 @@ func TestSignatureOfAnotherKeyDoesNotVerify(t *testing.T) {
 	}
 }
 
-// A token with n−s in place of s is another string that verifies alike; a checker can refuse it only if we never make it.
+// A token with n−s in place of s is another string that verifies equally; a checker can
+// refuse it only if we never make one.
 func TestECDSASignaturesAlwaysHaveTheLowerS(t *testing.T) {
 	for _, a := range []Algorithm{"ES256", "ES384", "ES512"} {
 		t.Run(string(a), func(t *testing.T) {
@@ -191,7 +192,7 @@ func TestHMACKeyKeepsItsOwnCopyOfTheSecret(t *testing.T) {
 }
 
 // L9.
-func TestKeyIDOfAnHMACKeyIsNoPlainDigestOfTheSecret(t *testing.T) {
+func TestKeyIDOfAnHMACKeyIsNotAPlainDigestOfTheSecret(t *testing.T) {
 	secret := []byte("0123456789abcdef0123456789abcdef")
 	k, err := NewHMACKey("HS256", secret)
 	if err != nil {

@@ -12,11 +12,12 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// place is where a storage keeps some of its keys. Without it reads say that they are not there, and lists may lack them.
+// place is where a storage keeps some of its keys. While it is down, reads find nothing
+// there, and lists may lack the keys.
 type place struct {
 	certmagic.Storage
 	down  func(key string) bool
-	lists bool // also without it
+	lists bool // even while it is down
 	wrote []string
 }
 
@@ -49,7 +50,8 @@ func (p *place) List(ctx context.Context, folder string, recursive bool) ([]stri
 	return names, err
 }
 
-// Reads that fail as if nothing were there, for as long as they like, while every write succeeds: as bad as it gets.
+// Reads that fail as if nothing were there, for any length of time, while every write
+// succeeds: the worst case.
 func TestWhatCannotBeReadIsNeverReplaced(t *testing.T) {
 	for name, down := range map[string]func(string) bool{
 		"all reads":           func(string) bool { return true },
@@ -104,7 +106,7 @@ func TestAReadWhoseContextHasEndedIsNotBelieved(t *testing.T) {
 	}
 }
 
-// A token that such a key has signed is good: a list without the key must not end it.
+// A token signed by such a key is valid: a list without the key must not end it.
 func TestAKeyThatIsKnownIsNotTakenForGoneByAListThatLacksIt(t *testing.T) {
 	s, storage := newStore(t)
 	known, err := s.EnsureKey(t.Context(), "ES256", 0)
@@ -131,8 +133,8 @@ func TestAKeyThatIsKnownIsNotTakenForGoneByAListThatLacksIt(t *testing.T) {
 	}
 }
 
-// Nothing is left of looking whether a storage answers.
-func TestProbesAreTakenAway(t *testing.T) {
+// Checking whether a storage answers leaves nothing behind.
+func TestProbesAreRemoved(t *testing.T) {
 	s, storage := newStore(t)
 	if _, err := s.EnsureSecret(t.Context()); err != nil {
 		t.Fatal(err)

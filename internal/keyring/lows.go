@@ -10,9 +10,11 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// lowS is ECDSA with one signature per message. Both s and n−s verify, and the library emits either; with the lower one
-// always, a checker can refuse the other and no altered byte of a token verifies. Its nonce comes from the key and the
-// message (RFC 6979): one that is random takes a fifth longer, and every token has random bits of its own.
+// lowS is ECDSA with one signature per message. Both s and n−s verify, and the library
+// emits either; if it is always the lower one, a checker can refuse the other and no
+// altered byte of a token verifies. The nonce comes from the key and the message (RFC
+// 6979): a random nonce takes a fifth longer, and every token has its own random bits
+// anyway.
 type lowS struct {
 	*jwt.SigningMethodECDSA
 }
@@ -37,7 +39,7 @@ func (m lowS) signBytes(input []byte, key any) ([]byte, error) {
 	var r, s big.Int
 	sequence, rest := cryptobyte.String(nil), cryptobyte.String(encoded)
 	if !rest.ReadASN1(&sequence, asn1.SEQUENCE) || !sequence.ReadASN1Integer(&r) || !sequence.ReadASN1Integer(&s) {
-		return nil, fmt.Errorf("signing %s: the signature is not as ECDSA's are", m.Name)
+		return nil, fmt.Errorf("signing %s: the signature is not an ECDSA signature", m.Name)
 	}
 	order := private.Params().N
 	if s.Cmp(new(big.Int).Rsh(order, 1)) > 0 {
@@ -50,8 +52,8 @@ func (m lowS) signBytes(input []byte, key any) ([]byte, error) {
 	return signature, nil
 }
 
-// Verify refuses signatures with the higher s, which another could have made of ours. The key is an *ecdsa.PublicKey on
-// the curve of the method.
+// Verify refuses signatures with the higher s, which an attacker could have made from
+// ours. The key is an *ecdsa.PublicKey on the curve of the method.
 func (m lowS) Verify(signingString string, signature []byte, key any) error {
 	public, ok := key.(*ecdsa.PublicKey)
 	if !ok {

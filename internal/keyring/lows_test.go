@@ -10,7 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// RFC 6979 §A.2.5, but for s, which is the higher one there.
+// RFC 6979 §A.2.5, except that s there is the higher one.
 func TestLowSSignsAsRFC6979Says(t *testing.T) {
 	number := func(digits string) *big.Int {
 		n, ok := new(big.Int).SetString(digits, 16)

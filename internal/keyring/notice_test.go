@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Whoever keeps the store is told of what was generated, and of nothing that was read.
+// The owner of the store is told what was generated, and not what was read.
 func TestNoticeOfWhatIsGenerated(t *testing.T) {
 	t.Cleanup(func() { now = time.Now })
 	clock := time.Now()

@@ -11,10 +11,12 @@ import (
 
 const pemBegin = "-----BEGIN "
 
-// NewPEMKey makes a key of a PEM file (RFC 7468) that holds exactly one private key, not encrypted: PKCS#8
-// ("PRIVATE KEY"), PKCS#1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY"). The key must fit the algorithm: RSA of 2048
-// to 8192 bits, EC on the algorithm's curve, Ed25519. Text and an "EC PARAMETERS" block, as openssl writes them before
-// a key, are skipped. Anything else is an error that says what the file holds and what to do.
+// NewPEMKey makes a key from a PEM file (RFC 7468) with exactly one unencrypted private
+// key: PKCS#8 ("PRIVATE KEY"), PKCS#1 ("RSA PRIVATE KEY") or SEC 1 ("EC PRIVATE KEY").
+// The key must fit the algorithm: RSA of 2048 to 8192 bits, EC on the algorithm's
+// curve, Ed25519. Text and an "EC PARAMETERS" block, as openssl writes them before a
+// key, are skipped. Anything else is an error that says what the file contains and what
+// to do.
 func NewPEMKey(a Algorithm, pemData []byte) (*Key, error) {
 	p, err := a.profile()
 	if err != nil {
@@ -62,7 +64,7 @@ func privateKeyBlock(data []byte) (*pem.Block, error) {
 		return nil, errors.New("no PEM block in the key file, it looks like DER: convert it with: openssl pkey -inform DER -in <file>")
 	case begins == 0:
 		return nil, errors.New("no PEM block in the key file: a private key starts with -----BEGIN PRIVATE KEY-----")
-	case begins != blocks: // the decoder jumps over what it cannot read
+	case begins != blocks: // the decoder skips what it cannot read
 		return nil, errors.New("malformed PEM block in the key file: it may be cut short or edited")
 	case found == nil:
 		return nil, errors.New("no private key in the PEM file, only EC PARAMETERS")
@@ -72,12 +74,13 @@ func privateKeyBlock(data []byte) (*pem.Block, error) {
 	return found, nil
 }
 
-// checkBlock refuses every block that is no private key in the clear, with the remedy.
+// checkBlock refuses every block that is not an unencrypted private key, with the
+// remedy.
 func checkBlock(block *pem.Block) error {
 	kind := block.Type
 	switch {
 	case kind == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
-		return errors.New("the private key is encrypted, and nobody is there to type its passphrase: decrypt it with: openssl pkey -in <file> -out <new file>, and protect that by its permissions")
+		return errors.New("the private key is encrypted, and Caddy cannot ask for its passphrase: decrypt it with: openssl pkey -in <file> -out <new file>, and protect that by its permissions")
 	case kind == "PRIVATE KEY", kind == "RSA PRIVATE KEY", kind == "EC PRIVATE KEY":
 		return nil
 	case strings.HasSuffix(kind, "PUBLIC KEY"):
@@ -87,10 +90,11 @@ func checkBlock(block *pem.Block) error {
 	case kind == "OPENSSH PRIVATE KEY":
 		return errors.New("this is a key in OpenSSH's own format: make one with: openssl genpkey -algorithm ed25519, or: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
 	}
-	return fmt.Errorf("PEM block %q is no private key that can sign: PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY is needed", kind)
+	return fmt.Errorf("PEM block %q is not a private key for signing: PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY is needed", kind)
 }
 
-// parsePrivateKey derives the public half from the private one where the encoding holds both.
+// parsePrivateKey derives the public half from the private half where the encoding
+// contains both.
 func parsePrivateKey(block *pem.Block) (private any, err error) {
 	format := "PKCS#8"
 	switch block.Type {

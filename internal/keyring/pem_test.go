@@ -73,7 +73,7 @@ func TestOneKeyHasOneIDInWhateverFormat(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoFittingPrivateKeyIsRefusedWithTheRemedy(t *testing.T) {
+func TestWhatIsNotAFittingPrivateKeyIsRefusedWithTheRemedy(t *testing.T) {
 	read := func(names ...string) string { return string(testdata(t, names...)) }
 	const all = "which signs none of HS256, "
 	tests := []struct {
@@ -105,7 +105,7 @@ func TestWhatIsNoFittingPrivateKeyIsRefusedWithTheRemedy(t *testing.T) {
 		{"two keys", "RS256", read("rsa-pkcs1.pem", "rsa-pkcs8.pem"), "several private keys in one PEM file"},
 		{"EC parameters without key", "ES256", read("ec-parameters-only.pem"), "only EC PARAMETERS"},
 		{"OpenSSH", "EdDSA", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjE=\n-----END OPENSSH PRIVATE KEY-----\n", "OpenSSH's own format"},
-		{"another block", "RS256", "-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n", `PEM block "DSA PRIVATE KEY" is no private key that can sign`},
+		{"another block", "RS256", "-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n", `PEM block "DSA PRIVATE KEY" is not a private key for signing`},
 		{"DER", "EdDSA", read("ed25519-pkcs8.der"), "openssl pkey -inform DER"},
 		{"empty", "ES256", "", "no PEM block in the key file: a private key starts with"},
 		{"a secret", "ES256", "s3cret-s3cret", "no PEM block in the key file"},

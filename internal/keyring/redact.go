@@ -7,18 +7,19 @@ import (
 	"log/slog"
 )
 
-// sealed holds a value in a function, where nothing that walks a struct by reflection finds it. Methods alone do not
-// hide an unexported field: fmt calls none there, and a verb that does not suit a pointer, as %s of a struct with a *Key
-// in it, prints what it points to.
+// sealed keeps a value in a function, where code that walks a struct by reflection does
+// not find it. Methods alone do not hide an unexported field: fmt does not call them
+// there, and a verb that does not suit a pointer, such as %s of a struct with a *Key in
+// it, prints what it points to.
 type sealed[T any] func() T
 
 func seal[T any](value T) sealed[T] {
 	return func() T { return value }
 }
 
-// What prints a value looks for one of these methods first: fmt for Format (with every verb, %d and %x too), zap for
-// String, encoding/json for MarshalJSON, slog for LogValue. Their receivers are values, so that a copy prints as its
-// pointer does.
+// Code that prints a value looks for one of these methods first: fmt for Format (with
+// every verb, %d and %x too), zap for String, encoding/json for MarshalJSON, slog for
+// LogValue. Their receivers are values, so that a copy prints like a pointer to it.
 
 const redactedSecret = "server secret (redacted)"
 

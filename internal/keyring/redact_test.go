@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// printed is a value as everything in reach prints it.
+// printed is a value as all common ways print it.
 func printed(t *testing.T, values ...any) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -21,9 +21,9 @@ type Ring struct {
 	jwks     []byte
 }
 
-// NewRing makes a ring of at least one key, which signs tokens of that `typ` (not empty). Two keys with one ID are an
-// error, also when their algorithms differ: who verifies could not tell them apart (RFC 7517 §4.5), and a key serves one
-// algorithm.
+// NewRing makes a ring of at least one key, which signs tokens of that `typ` (not
+// empty). Two keys with one ID are an error, even when their algorithms differ: a
+// verifier could not tell them apart (RFC 7517 §4.5), and a key is for one algorithm.
 func NewRing(typ string, keys ...*Key) (*Ring, error) {
 	if typ == "" {
 		return nil, errors.New("a key ring needs the typ of its tokens")
@@ -84,7 +84,7 @@ func (r *Ring) Signer() *Key {
 	return r.keys[0]
 }
 
-// rooms are for tokens while they are signed or verified.
+// rooms are buffers for tokens while they are signed or verified.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // Equal reports whether the other ring has the same keys in the same order, for tokens of the same type.
@@ -99,8 +99,9 @@ func (r *Ring) Public() bool {
 	return slices.ContainsFunc(r.keys, func(k *Key) bool { return k.public != nil })
 }
 
-// JWKS is the set of public keys as JSON (RFC 7517 §5), in the order of the ring, each with kty, use, alg and kid.
-// HMAC keys are never in it: without another it is {"keys":[]}. The slice is shared and must not be changed.
+// JWKS is the set of public keys as JSON (RFC 7517 §5), in the order of the ring, each
+// with kty, use, alg and kid. HMAC keys are never in it: without other keys it is
+// {"keys":[]}. The slice is shared and must not be changed.
 func (r *Ring) JWKS() []byte {
 	return r.jwks
 }

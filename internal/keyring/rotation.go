@@ -10,28 +10,32 @@ import (
 )
 
 const (
-	// PublishFor is how long a new key is published before it signs: ten minutes for those who keep the key set as
-	// long as they may, and time for every node to read the key from storage.
+	// PublishFor is how long a new key is published before it signs: ten minutes for
+	// verifiers that cache the key set as long as allowed, and time for every node to
+	// read the key from storage.
 	PublishFor = 15 * time.Minute
 
 	// handover is how late a node may be to sign with the next key: nodes arrange their keys every 20 seconds, later while
 	// storage is slow, and their clocks differ.
 	handover = 5 * time.Minute
 
-	// keepRetired is how long a retired key stays in storage. A node whose clock is further ahead than that deletes keys
-	// with which the others still sign.
+	// keepRetired is how long a retired key stays in storage. A node whose clock is
+	// further ahead than that deletes keys with which other nodes still sign.
 	keepRetired = 24 * time.Hour
 )
 
-// InUse arranges generated keys for a ring: first the one that signs, then those that verify, oldest first. It goes by
-// what is stored and by the time alone, so that every node finds the same:
+// InUse arranges generated keys for a ring: first the one that signs, then those that
+// verify, oldest first. It depends only on what is stored and on the time, so that
+// every node finds the same:
 //
-//   - the newest that was published for PublishFor signs, or the oldest as long as there is none;
+//   - the newest key that was published for PublishFor signs, or the oldest while there
+//     is none;
 //   - a key whose successor has signed for the lifetime of a token, and for the time that nodes need to follow, is
 //     retired: whatever it signed has expired.
 //
-// The keys are those of one algorithm, oldest first, as LoadKeys returns them. The lifetime is that of the longest-lived
-// token that there is. Who makes it shorter than what was signed already ends such tokens when their key retires.
+// The keys are those of one algorithm, oldest first, as LoadKeys returns them. The
+// lifetime is that of the longest-lived token. Making it shorter than that of tokens
+// already signed ends such tokens when their key retires.
 func InUse(keys []GeneratedKey, lifetime time.Duration) []*Key {
 	if len(keys) == 0 {
 		return nil
@@ -73,7 +77,7 @@ func signerIndex(keys []GeneratedKey, at time.Time) int {
 	return 0
 }
 
-// retired tells whether the key after this one has been able to sign for long enough.
+// retired tells whether the next key has been able to sign for long enough.
 func retired(keys []GeneratedKey, i int, lifetime time.Duration, at time.Time) bool {
 	return i+1 < len(keys) && !at.Before(signsFrom(keys[i+1]).Add(handover+lifetime))
 }

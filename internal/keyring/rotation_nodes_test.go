@@ -72,7 +72,7 @@ func (f *fleet) store(n *node) {
 	})
 }
 
-// step goes to the next poll of a node, and through it. It tells what is wrong.
+// step advances to the next poll of a node and does it. It returns what is wrong.
 func (f *fleet) step() error {
 	n := slices.MinFunc(f.nodes, func(a, b *node) int { return a.poll.Compare(b.poll) })
 	f.at = n.poll

@@ -182,7 +182,7 @@ func TestKeyThatIsDeletedFromStorageWhileItSignsIsReplaced(t *testing.T) {
 	if err != nil || len(keys) != 2 {
 		t.Fatalf("keys %v, error %v", keys, err)
 	}
-	// The one before signs until the one that was made is published.
+	// The previous key signs until the new key is published.
 	if got := ids(InUse(keys, time.Hour)); got[0] != stays.ID() || len(got) != 2 {
 		t.Errorf("in use %v", got)
 	}
@@ -226,7 +226,7 @@ func TestRetiredKeysAreDeletedADayLaterAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestDeletingWhatAnotherNodeHasDeletedIsNoError(t *testing.T) {
+func TestDeletingWhatAnotherNodeHasDeletedIsNotAnError(t *testing.T) {
 	setClock(t, 1000*time.Hour)
 	keys := []GeneratedKey{{generate(t, "EdDSA"), epoch}, {generate(t, "EdDSA"), epoch + 3600}}
 	_, storage := newStore(t)

@@ -18,15 +18,17 @@ const secretSize = 32
 // secretHeader starts the content of a secret object; 64 lower-case hex digits and a newline follow.
 const secretHeader = "caddy-grant secret v1\n"
 
-// Secret is the random secret of one authorization server, shared by its nodes through storage and known to nobody
-// else. Keys for one use each are derived from it. It prints as a fixed text, whatever prints it.
+// Secret is the random secret of one authorization server, shared by its nodes through
+// storage and not known to others. Keys for one use each are derived from it. It always
+// prints as a fixed text.
 type Secret struct {
 	bytes sealed[[]byte] // secretSize of them
 }
 
-// Derive returns n bytes (up to 8160) that depend on the secret and on the purpose, by HKDF with SHA-256 (RFC 5869;
-// no salt, the purpose as info). Different purposes give independent keys; one purpose always gives the same. More
-// bytes than that are a mistake of the program, and it panics.
+// Derive returns n bytes (up to 8160) that depend on the secret and on the purpose, by
+// HKDF with SHA-256 (RFC 5869; no salt, the purpose as info). Different purposes give
+// independent keys; one purpose always gives the same. More bytes than that are a
+// programming error, and it panics.
 func (s *Secret) Derive(purpose string, n int) []byte {
 	derived, err := hkdf.Key(sha256.New, s.bytes(), nil, purpose, n)
 	if err != nil {
@@ -35,12 +37,13 @@ func (s *Secret) Derive(purpose string, n int) []byte {
 	return derived
 }
 
-// LoadSecret reads the server secret. The error is fs.ErrNotExist (with errors.Is) where there is none yet. An object
-// of another form, such as one that was cut short, is another error and names it. It only reads.
+// LoadSecret reads the server secret. The error is fs.ErrNotExist (with errors.Is)
+// where there is none yet. An object of another form, such as a truncated one, is
+// another error that names it. It only reads.
 func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
 	name := s.SecretName()
 	content, err := s.storage.Load(ctx, name)
-	if err != nil && ctx.Err() != nil { // which some storages call a missing object too
+	if err != nil && ctx.Err() != nil { // some storages report this as a missing object too
 		err = ctx.Err()
 	}
 	if err != nil {
@@ -53,9 +56,10 @@ func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
 	return secret, nil
 }
 
-// EnsureSecret is LoadSecret, and where there is none yet it generates and stores one. Of several nodes that start at
-// once, one generates. A secret that is there but damaged is an error, never replaced. So is one that seems to be missing
-// in a storage that does not answer, or lists it: to replace it would end every session.
+// EnsureSecret is LoadSecret, and where there is none yet it generates and stores one.
+// Of several nodes that start at once, one generates. A secret that is there but
+// damaged is an error, never replaced. So is a secret that seems to be missing in a
+// storage that does not answer, or that lists it: replacing it would end every session.
 func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 	secret, err := s.LoadSecret(ctx)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +76,7 @@ func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 		case err != nil:
 			return fmt.Errorf("looking for server secret %s: %w", s.SecretName(), err)
 		case listed:
-			return fmt.Errorf("server secret %s: the storage lists it and does not give it", s.SecretName())
+			return fmt.Errorf("server secret %s: the storage lists it but does not return it", s.SecretName())
 		}
 		fresh := make([]byte, secretSize)
 		rand.Read(fresh) // never fails: it crashes the program instead

@@ -16,10 +16,12 @@ import (
 )
 
 const (
-	// lockHold bounds the work under the storage lock. A lock whose holder stands still goes stale (file system: after
-	// 10 s) and then has two holders, so whoever took longer may no longer write.
+	// lockHold bounds the work under the storage lock. A lock whose holder is suspended
+	// goes stale (file system: after 10 s) and then has two holders, so a holder that
+	// took longer may no longer write.
 	lockHold = 5 * time.Second
-	// unlockWait bounds giving the lock back, which must happen also when the caller's context has ended.
+	// unlockWait bounds releasing the lock, which must happen even when the caller's
+	// context has ended.
 	unlockWait = 5 * time.Second
 
 	listTries = 20
@@ -31,13 +33,15 @@ const (
 //	<prefix>/keys/<alg>/<key>       one generated signing key; <alg> in lower case, <key> its ID as 64 hex digits
 //	<prefix>/probe/<random>         tells whether the storage answers, for a moment; a crash can leave one behind
 //
-// Objects are written once and never overwritten; keys are deleted when they have long retired. Names that are not of this form, such as a temporary file that a
-// crash left behind, are passed over. It is safe for concurrent use. Every method is bounded by its context as far as
-// the storage obeys it.
+// Objects are written once and never overwritten; keys are deleted when they have long
+// retired. Names that are not of this form, such as a temporary file that a crash left
+// behind, are ignored. It is safe for concurrent use. Every method is bounded by its
+// context as far as the storage obeys it.
 //
-// Locks of certmagic are not perfect: one that went stale can have two holders. Two first starts at that moment may
-// leave two signing keys, which does no harm, since all nodes choose the same signer as soon as they have read both;
-// or one of two secrets, and the node that read the other must start again.
+// Locks of certmagic are not perfect: a stale lock can have two holders. Two first
+// starts at that moment may leave two signing keys, which does no harm, since all nodes
+// choose the same signer as soon as they have read both; or one of two secrets, and the
+// node that read the other must be restarted.
 type Store struct {
 	storage certmagic.Storage
 	prefix  string
@@ -57,8 +61,8 @@ func (s *Store) WithNotice(f func(key *Key, first bool)) *Store {
 	return s
 }
 
-// exclusively runs f while this node alone generates under the prefix. The context of f ends after lockHold at the
-// latest, and f passes it to create.
+// exclusively runs f while only this node generates under the prefix. The context of f
+// ends after lockHold at the latest, and f passes it to create.
 func (s *Store) exclusively(ctx context.Context, f func(context.Context) error) error {
 	name := path.Join(s.prefix, "generate")
 	if err := s.storage.Lock(ctx, name); err != nil {
@@ -74,11 +78,11 @@ func (s *Store) exclusively(ctx context.Context, f func(context.Context) error) 
 	return f(held)
 }
 
-// certain is an error unless the storage answers, so that what it does not have can be believed: to many storages a read
-// that failed is one of an object that is not there.
+// certain returns an error unless the storage answers, so that what it does not have
+// can be believed: many storages report a failed read as a missing object.
 func (s *Store) certain(ctx context.Context) error {
 	if err := storagecheck.Answers(ctx, s.storage, path.Join(s.prefix, "probe")); err != nil {
-		return fmt.Errorf("looking whether the storage answers: %w", err)
+		return fmt.Errorf("checking whether the storage answers: %w", err)
 	}
 	return nil
 }
@@ -89,13 +93,14 @@ func (s *Store) isListed(ctx context.Context, name string) (bool, error) {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.TrimSuffix(n, "/") == name }), err
 }
 
-// list returns the keys directly below a folder, none if there is no such folder. The file system's List fails as for a
-// missing folder, with a part of the keys, also when a temporary file disappears while it looks: that is believed only
-// of a folder that is missing indeed.
+// list returns the keys directly below a folder, none if there is no such folder. The
+// file system's List fails as for a missing folder, with a part of the keys, also when
+// a temporary file disappears while it looks: that is believed only if the folder
+// really is missing.
 func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
 	for try := 1; ; try++ {
 		names, err := s.storage.List(ctx, folder, false)
-		if ctx.Err() != nil && len(names) == 0 { // which some storages call a missing folder too
+		if ctx.Err() != nil && len(names) == 0 { // some storages report this as a missing folder too
 			return nil, ctx.Err()
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
@@ -113,7 +118,7 @@ func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
 // create writes a new object, unless the time under the lock is over: not every storage asks the context itself.
 func (s *Store) create(ctx context.Context, key string, value []byte) error {
 	if err := expired(ctx); err != nil {
-		return fmt.Errorf("storing %s: the time for it is over: %w", key, err)
+		return fmt.Errorf("storing %s: out of time: %w", key, err)
 	}
 	if err := s.storage.Store(ctx, key, value); err != nil {
 		return fmt.Errorf("storing %s: %w", key, err)
@@ -121,8 +126,9 @@ func (s *Store) create(ctx context.Context, key string, value []byte) error {
 	return nil
 }
 
-// expired is Err by the clock, as in package session: a context ends when the runtime comes to its timer, and in a
-// process that stood still a write may come first. Some clocks stand still with the process, and others do not.
+// expired is Err by the clock, as in package session: a context ends when the runtime
+// gets to its timer, and in a process that was suspended a write may come first. Some
+// clocks stop with the process, and others do not.
 func expired(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		if now := time.Now(); !now.Before(deadline) || !now.Round(0).Before(deadline.Round(0)) {

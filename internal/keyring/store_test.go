@@ -229,7 +229,7 @@ func TestNodesThatStartTogetherGenerateOneKeyAndOneSecret(t *testing.T) {
 	}
 }
 
-// failingAt has Store fail where the key has a part.
+// failingAt makes Store fail where the key contains a part.
 func failingAt(part string, err error) func(string, []byte) error {
 	return func(key string, _ []byte) error {
 		if strings.Contains(key, part) {
@@ -333,7 +333,7 @@ func TestWaitingForTheLockEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// Whoever gets the lock too late writes nothing, and gives it back all the same.
+// A node that gets the lock too late writes nothing, but still releases it.
 func TestNothingIsWrittenWhenTheContextEndedBeforeTheStore(t *testing.T) {
 	_, storage := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -349,12 +349,13 @@ func TestNothingIsWrittenWhenTheContextEndedBeforeTheStore(t *testing.T) {
 	}
 }
 
-// late is a context whose time is over in a process that stood still: its timer has not fired.
+// late is a context whose time is over in a process that was suspended: its timer has
+// not fired.
 type late struct{ context.Context }
 
 func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), true }
 
-func TestNothingIsWrittenByAProcessThatStoodStillUnderTheLock(t *testing.T) {
+func TestNothingIsWrittenByAProcessThatWasSuspendedUnderTheLock(t *testing.T) {
 	s, storage := newStore(t)
 	ctx := late{t.Context()}
 	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
@@ -368,8 +369,9 @@ func TestNothingIsWrittenByAProcessThatStoodStillUnderTheLock(t *testing.T) {
 	}
 }
 
-// The file system's List fails as for a missing folder, and with a part of what is there, when
-// a temporary file disappears under its eyes. A part of the keys would refuse good tokens.
+// The file system's List fails as for a missing folder, and with a part of what is
+// there, when a temporary file disappears while it looks. A part of the keys would
+// refuse good tokens.
 func TestAListingThatBreaksOffIsNotBelieved(t *testing.T) {
 	files := &certmagic.FileStorage{Path: t.TempDir()}
 	breaks := 0

@@ -37,10 +37,12 @@ type GeneratedKey struct {
 	created int64 // unix seconds
 }
 
-// LoadKeys returns the generated keys of an algorithm, oldest first; none is no error. It only reads.
+// LoadKeys returns the generated keys of an algorithm, oldest first; none is not an
+// error. It only reads.
 //
-// One object that cannot be read or does not hold what its name says is an error that names it: to pass over it could
-// mean signing with another key than the rest of the nodes, or refusing tokens that are still good.
+// An object that cannot be read or does not match its name is an error that names it:
+// to ignore it could mean signing with another key than the other nodes, or refusing
+// tokens that are still valid.
 func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
 	p, err := a.profile()
 	if err != nil {
@@ -63,7 +65,7 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 			if lost == nil && !listed {
 				continue // deleted since
 			}
-			err = cmp.Or(lost, errors.New("the storage lists it and does not give it"))
+			err = cmp.Or(lost, errors.New("the storage lists it but does not return it"))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("loading signing key %s: %w", name, err)
@@ -80,8 +82,9 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 	return found, nil
 }
 
-// LoadKeysBesides is LoadKeys where some are known. That one of them is gone is believed when the storage answers, and
-// lacks it still. A storage without any may be another one, in which nothing is tried.
+// LoadKeysBesides is LoadKeys where some are known. That a known key is gone is
+// believed if the storage answers and still lacks it. A storage without any keys may be
+// another storage, in which nothing is tried.
 func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []GeneratedKey) ([]GeneratedKey, error) {
 	keys, err := s.LoadKeys(ctx, a)
 	gone := func(k GeneratedKey) bool {
@@ -96,13 +99,15 @@ func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []Genera
 	return s.LoadKeys(ctx, a)
 }
 
-// EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is positive and the newest is as old as that, it
-// generates and stores one. Of several nodes that do so at once, one generates. It returns at least one key or an error.
-// In a storage that does not answer nothing is generated.
+// EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is positive and
+// the newest key is that old, it generates and stores one. Of several nodes that do so
+// at once, one generates. It returns at least one key or an error. In a storage that
+// does not answer nothing is generated.
 //
-// A new key is always the newest. So a key from a clock that was far ahead holds up rotation until that time has come,
-// unless it is deleted: who finds it cannot tell which of the two clocks is wrong, and a key that is put in among older
-// ones would retire its predecessor too early.
+// A new key is always the newest. So a key from a clock that was far ahead holds up
+// rotation until that time has come, unless it is deleted: a node that finds it cannot
+// tell which of the two clocks is wrong, and a key inserted among older ones would
+// retire its predecessor too early.
 func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Duration) ([]GeneratedKey, error) {
 	keys, err := s.LoadKeys(ctx, a)
 	if err != nil || fresh(keys, rotateEvery) {
@@ -171,8 +176,9 @@ func encodeKey(k GeneratedKey) ([]byte, error) {
 	return json.Marshal(stored)
 }
 
-// decodeKey reads a key object and checks it against the folder and the name that it was found under. The ID is made
-// of the public key, and that of the private one, so a damaged key does not pass.
+// decodeKey reads a key object and checks it against the folder and the name that it
+// was found under. The ID is made from the public key, and that from the private key,
+// so a damaged key is refused.
 func decodeKey(p profile, name string, content []byte) (GeneratedKey, error) {
 	var stored storedKey
 	if err := json.Unmarshal(content, &stored); err != nil {
@@ -186,7 +192,7 @@ func decodeKey(p profile, name string, content []byte) (GeneratedKey, error) {
 		return GeneratedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
 	}
 	if stored.Created <= 0 || stored.Created > maxCreated {
-		return GeneratedKey{}, errors.New("the object is damaged: it has no time of creation that can be")
+		return GeneratedKey{}, errors.New("the object is damaged: its time of creation is impossible")
 	}
 	var private any = stored.PrivateKey
 	if p.family != familyHMAC {
@@ -200,7 +206,7 @@ func decodeKey(p profile, name string, content []byte) (GeneratedKey, error) {
 		return GeneratedKey{}, err
 	}
 	if keyName(k) != name {
-		return GeneratedKey{}, errors.New("the object is damaged: its key is not the one that its name says")
+		return GeneratedKey{}, errors.New("the object is damaged: its key does not match its name")
 	}
 	return GeneratedKey{Key: k, created: stored.Created}, nil
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// putKey stores a key as a node does whose clock shows created.
+// putKey stores a key like a node whose clock shows created.
 func putKey(t *testing.T, s *Store, k *Key, created int64) string {
 	t.Helper()
 	content, err := encodeKey(GeneratedKey{Key: k, created: created})
@@ -57,7 +57,7 @@ func TestTimeOfCreationIsTheClockOfTheNodeThatStored(t *testing.T) {
 	}
 }
 
-func TestForeignNamesBesideTheKeysArePassedOver(t *testing.T) {
+func TestForeignNamesBesideTheKeysAreIgnored(t *testing.T) {
 	s, storage := newStore(t)
 	keys, err := s.EnsureKey(t.Context(), "ES256", 0)
 	if err != nil {
@@ -103,10 +103,10 @@ func TestOneDamagedKeyAmongSeveralIsAnErrorThatNamesIt(t *testing.T) {
 		{"zeros", strings.Repeat("\x00", 200), "not the JSON of a key"},
 		{"another version", content(2, "ES256", 1790000000, der), "version 2, this program reads version 1"},
 		{"another algorithm", content(1, "ES384", 1790000000, der), "not a key for ES256"},
-		{"no time", content(1, "ES256", 0, der), "no time of creation"},
-		{"a time beyond time.Time", content(1, "ES256", 1<<62, der), "no time of creation"},
+		{"no time", content(1, "ES256", 0, der), "its time of creation is impossible"},
+		{"a time beyond time.Time", content(1, "ES256", 1<<62, der), "its time of creation is impossible"},
 		{"no key", content(1, "ES256", 1790000000, nil), "the object is damaged: "},
-		{"another key", content(1, "ES256", 1790000000, der), "not the one that its name says"},
+		{"another key", content(1, "ES256", 1790000000, der), "its key does not match its name"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestOneDamagedKeyAmongSeveralIsAnErrorThatNamesIt(t *testing.T) {
 	}
 }
 
-func TestKeyThatIsDeletedWhileItIsReadIsPassedOver(t *testing.T) {
+func TestKeyThatIsDeletedWhileItIsReadIsIgnored(t *testing.T) {
 	s, storage := newStore(t)
 	stays := generate(t, "EdDSA")
 	putKey(t, s, stays, 1790000000)

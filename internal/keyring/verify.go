@@ -6,11 +6,12 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	// Unlike encoding/json it refuses a member that is there twice and tells "alg" from "ALG".
+	// Unlike encoding/json it refuses a duplicate member and tells "alg" from "ALG".
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// Why a token is refused. They are for logs: whoever sent it is told nothing but that.
+// Why a token is refused. The reasons are for logs: the client is told only that it is
+// refused.
 var (
 	ErrMalformed    = errors.New("not a signed token in compact form")
 	ErrCritical     = errors.New("the token has a critical header")
@@ -19,7 +20,8 @@ var (
 	ErrBadSignature = errors.New("the signature does not verify")
 )
 
-// UnknownKeyError is an [ErrUnknownKey] that knows what the token calls itself, which nobody has verified.
+// UnknownKeyError is an [ErrUnknownKey] with the type that the token claims, which is
+// not verified.
 type UnknownKeyError struct {
 	Type string // `typ` of the header
 }
@@ -29,14 +31,15 @@ func (*UnknownKeyError) Error() string { return ErrUnknownKey.Error() }
 // Unwrap gives ErrUnknownKey.
 func (*UnknownKeyError) Unwrap() error { return ErrUnknownKey }
 
-// MaxTokenLength is the longest token in bytes that is looked at.
+// MaxTokenLength is the length in bytes of the longest token that is looked at.
 const MaxTokenLength = 8 << 10
 
-// base64url takes one spelling of every value: no padding, and no bits set beyond its end.
+// base64url accepts one spelling of every value: no padding, and no bits set beyond its
+// end.
 var base64url = base64.RawURLEncoding.Strict()
 
-// header is what is read of a token's header. Other members, such as jku, jwk and x5u, mean nothing here: keys come
-// from the ring alone (RFC 8725 §3.10).
+// header is what is read of a token's header. Other members, such as jku, jwk and x5u,
+// are ignored: keys come only from the ring (RFC 8725 §3.10).
 type header struct {
 	Algorithm string          `json:"alg"`
 	KeyID     string          `json:"kid"`
@@ -44,10 +47,11 @@ type header struct {
 	Critical  json.RawMessage `json:"crit"` // not nil for null either
 }
 
-// Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns its `typ`, empty if there is none,
-// and its payload, which is not looked at. The `kid` selects the key and the key its one algorithm (RFC 8725 §3.1). One
-// token has one spelling: base64url is taken without padding, line breaks and stray bits only, and ECDSA with the lower
-// s, so that no byte of it can be changed.
+// Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns
+// its `typ`, empty if there is none, and its payload, which is not looked at. The `kid`
+// selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
+// spelling: base64url is accepted only without padding, line breaks and stray bits, and
+// ECDSA only with the lower s, so that no byte of it can be changed.
 func (r *Ring) Verify(token string) (string, []byte, error) {
 	encoded, ok := split(token)
 	if !ok {
@@ -72,15 +76,16 @@ func (r *Ring) Verify(token string) (string, []byte, error) {
 	return typ, payload, nil
 }
 
-// Shared tells of a token that Verify accepts whether its key is one that others have as well, who verify tokens by it:
-// any of them may have signed it.
+// Shared tells whether the key of a token that Verify accepts is shared with apps that
+// verify tokens with it: any of them may have signed the token.
 func (r *Ring) Shared(token string) bool {
 	encoded, _, _ := strings.Cut(token, ".")
 	key, _, err := r.keyOf(encoded)
 	return err == nil && key.algorithm.Symmetric()
 }
 
-// keyOf reads an encoded header. Those of the ring's own tokens are known as they are.
+// keyOf reads an encoded header. Headers of the ring's own tokens are known in encoded
+// form.
 func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 	if key := r.byHeader[encoded]; key != nil {
 		return key, r.typ, nil
@@ -89,7 +94,7 @@ func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 	if err != nil {
 		return nil, "", ErrMalformed
 	}
-	// The decoder takes invalid UTF-8 for U+FFFD, and null for an object without members.
+	// The decoder reads invalid UTF-8 as U+FFFD, and null as an object without members.
 	var h *header
 	if err := json.Unmarshal(decoded, &h); err != nil || h == nil || !utf8.Valid(decoded) {
 		return nil, "", ErrMalformed
@@ -106,8 +111,9 @@ func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 	return key, h.Type, nil
 }
 
-// split cuts a token at its two dots. Its length is checked before anything looks into it, and that it has no line
-// breaks, which the decoder passes over; other bytes than those of base64url it refuses.
+// split cuts a token at its two dots. Before anything looks into it, its length is
+// checked, and that it has no line breaks, which the decoder skips; the decoder refuses
+// all other bytes that are not base64url.
 func split(token string) (parts [3]string, ok bool) {
 	if len(token) > MaxTokenLength || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
 		return parts, false

@@ -12,8 +12,9 @@ import (
 	"testing"
 )
 
-// fixedTokens are a ring and a token of each of its keys. Everything is the same in every process: a fuzzer hands what
-// one has issued to another, which must know it.
+// fixedTokens are a ring and a token of each of its keys. Everything is the same in
+// every process: a fuzzer passes what one process has issued to another, which must
+// know it.
 func fixedTokens(t testing.TB) (*Ring, []string) {
 	t.Helper()
 	hmacKey, err := NewHMACKey("HS256", []byte("0123456789abcdef0123456789abcdef"))

@@ -14,7 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-func TestI17WhatIsNoTokenInCompactFormIsRefused(t *testing.T) {
+func TestI17WhatIsNotATokenInCompactFormIsRefused(t *testing.T) {
 	ring := ringOf(t, "ES256")
 	token := sign(t, ring.Signer(), "JWT")
 	parts := strings.Split(token, ".")
@@ -78,7 +78,8 @@ func TestBase64InAnotherSpellingIsRefused(t *testing.T) {
 				if standard := strings.NewReplacer("-", "+", "_", "/").Replace(part); standard != part {
 					refuse(t, ring, with(standard), ErrMalformed)
 				}
-				// The last digit has 2 or 4 bits of no value where the length is no multiple of 4.
+				// The last digit has 2 or 4 unused bits where the length is not a
+				// multiple of 4.
 				stray := []int{0, 0, 16, 4}[len(part)%4]
 				last := strings.IndexByte(alphabet, part[len(part)-1])
 				for bits := 1; bits < stray; bits++ {
@@ -167,7 +168,8 @@ func TestECDSASignatureHasNoOtherForm(t *testing.T) {
 	}
 }
 
-// An Ed25519 signature is R and S, and S + L verified alike in old implementations (RFC 8032 §5.1.7).
+// An Ed25519 signature is R and S, and S + L also verified in old implementations (RFC
+// 8032 §5.1.7).
 func TestEdDSAAndRSASignaturesAreRefusedOutOfTheirRange(t *testing.T) {
 	ring := ringOf(t, "EdDSA", "RS256", "PS256")
 	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)

@@ -96,7 +96,7 @@ func TestEveryAlgorithmSignsAndVerifies(t *testing.T) {
 				t.Errorf("%s: typ %q, claims %s, error %v", k.algorithm, typ, claims, err)
 			}
 			refuse(t, other, token, ErrUnknownKey)
-			// The same with the kid of a key that there is.
+			// The same with the kid of an existing key.
 			refuse(t, other, forge(t, headerOf(string(k.algorithm), other.keys[i].id), k.method, k.private()), ErrBadSignature)
 		}
 	}
@@ -123,7 +123,7 @@ func TestI9UnsignedTokensAreRefusedInEverySpelling(t *testing.T) {
 	}
 }
 
-func TestI9PublicKeyIsNoHMACSecret(t *testing.T) {
+func TestI9PublicKeyIsNotAnHMACSecret(t *testing.T) {
 	for _, a := range []Algorithm{"RS256", "PS256", "ES256", "EdDSA"} {
 		ring := ringWith(t, generate(t, a), generate(t, "HS256"))
 		k := ring.Signer()
@@ -219,7 +219,7 @@ func TestI15KeysInOrBehindTheHeaderAreNeitherTrustedNorFetched(t *testing.T) {
 			refuse(t, ring, forge(t, header, theirs.method, theirs.private()), want)
 		}
 		refuse(t, ring, forge(t, `{"alg":"RS256","typ":"JWT",`+member+`}`, theirs.method, theirs.private()), ErrUnknownKey)
-		// Beside a good signature they mean nothing.
+		// With a valid signature they are ignored.
 		header := fmt.Sprintf(`{"alg":"RS256","kid":%q,"typ":"JWT",%s}`, mine.id, member)
 		if _, _, err := ring.Verify(forge(t, header, mine.method, mine.private())); err != nil {
 			t.Errorf("%s: %v", member, err)
@@ -231,7 +231,8 @@ func TestI15KeysInOrBehindTheHeaderAreNeitherTrustedNorFetched(t *testing.T) {
 	}
 }
 
-// Signed as whoever shares an HMAC secret with the server could: only what the header says decides.
+// Signed as an app that shares an HMAC secret with the server could: only the header
+// decides.
 func TestHeadersThatAreRefusedUnderAGoodSignature(t *testing.T) {
 	ring := ringOf(t, "HS256")
 	k := ring.Signer()

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 )
 
-func TestTheLastGoodVersionStaysInForceWhileTheFileIsUnusable(t *testing.T) {
+func TestTheLastGoodVersionStaysActiveWhileTheFileIsUnusable(t *testing.T) {
 	for _, test := range []struct {
 		name, failure string
 		spoil         func(x *fixture)
@@ -45,7 +45,7 @@ func TestTheLastGoodVersionStaysInForceWhileTheFileIsUnusable(t *testing.T) {
 			x.want("one", failure)
 			x.wantLogged(zap.ErrorLevel, 1)
 			if !x.file.Status().LoadedAt.Equal(loadedAt) {
-				t.Error("the time of the version in force has changed")
+				t.Error("the time of the active version has changed")
 			}
 
 			parsed := x.parsed
@@ -190,7 +190,7 @@ func TestOpenTriesAFileAgainThatIsBeingWritten(t *testing.T) {
 		options := x.options()
 		options.Parse = func(data []byte) (string, error) {
 			if x.parsed++; x.parsed == 2 {
-				defer x.write("one") // before the third try
+				defer x.write("one") // before the third attempt
 			}
 			return parseWord(data)
 		}

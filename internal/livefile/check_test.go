@@ -26,7 +26,7 @@ func TestACheckTellsHowTheFileIsNow(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			x := newFixture(t, "one")
 			test.spoil(x)
-			x.clock = x.clock.Add(retryAge) // what was written is not young
+			x.clock = x.clock.Add(retryAge) // what was written is no longer recent
 			status := x.file.Status()
 			for range 2 {
 				err := x.file.check()
@@ -42,7 +42,7 @@ func TestACheckTellsHowTheFileIsNow(t *testing.T) {
 	}
 }
 
-// Any goroutine may ask, also when the file is closed.
+// Any goroutine may ask, even when the file is closed.
 func TestACheckIsAnsweredByTheGoroutineThatPolls(t *testing.T) {
 	x := prepare(t)
 	x.write("one")

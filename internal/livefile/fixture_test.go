@@ -125,12 +125,12 @@ func (x *fixture) polls(n int) {
 	}
 }
 
-// want checks what is in force, and that the status has an error with that text,
-// or none for "".
+// want checks what is active, and that the status has an error with that text, or none
+// for "".
 func (x *fixture) want(version, failure string) {
 	x.t.Helper()
 	if got := x.file.Current(); got != version {
-		x.t.Errorf("%q is in force, want %q", got, version)
+		x.t.Errorf("%q is active, want %q", got, version)
 	}
 	err := x.file.Status().Err
 	switch {

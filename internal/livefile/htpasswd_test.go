@@ -13,7 +13,7 @@ import (
 
 // Apache's htpasswd copies the file beside it, truncates it and writes it anew:
 // a reader in between finds it empty, then cut at the end of some line.
-func TestAFileThatIsRewrittenInStepsIsTakenWhenItIsWhole(t *testing.T) {
+func TestAFileThatIsRewrittenInStepsIsUsedWhenItIsComplete(t *testing.T) {
 	const before, after = "alice:1\nbob:2\n", "alice:1\nbob:3\ncarol:4\n"
 	steps := []string{"", "alice:1\n", "alice:1\nbob:3\n", after}
 	for _, polls := range []int{1, 2, 5} { // while the file is in each state
@@ -34,7 +34,7 @@ func TestAFileThatIsRewrittenInStepsIsTakenWhenItIsWhole(t *testing.T) {
 	}
 }
 
-func TestNoPartOfAFileIsInForceWhileTheRealHtpasswdRewritesIt(t *testing.T) {
+func TestNoPartOfAFileIsActiveWhileTheRealHtpasswdRewritesIt(t *testing.T) {
 	tool, err := exec.LookPath("htpasswd")
 	if err != nil {
 		t.Fatalf("this test needs Apache's htpasswd (apt-get install apache2-utils): %v", err)
@@ -71,7 +71,7 @@ func TestNoPartOfAFileIsInForceWhileTheRealHtpasswdRewritesIt(t *testing.T) {
 		}
 		x.file.poll()
 		if got := lines(); got < users {
-			t.Fatalf("a version with %d of %d users is in force", got, users)
+			t.Fatalf("a version with %d of %d users is active", got, users)
 		}
 		time.Sleep(time.Millisecond)
 	}

@@ -1,6 +1,6 @@
-// Package livefile holds a parsed file that follows its source: it is read
-// again when it changes, and the last good version stays in force while the
-// file is missing, empty or broken.
+// Package livefile holds a parsed file that follows its source: it is read again when
+// it changes, and the last good version stays active while the file is missing, empty
+// or broken.
 //
 // It polls, since notifications do not cross network file systems and bind
 // mounts, and it waits until a file is at rest: Apache's htpasswd truncates and
@@ -15,9 +15,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// Interval is the time between two polls. A change is in force after two to
-// three of them. It and Rest are variables for tests, which change them before
-// they open a file.
+// Interval is the time between two polls. A change takes effect after two to three of
+// them. Interval and Rest are variables for tests, which change them before they open a
+// file.
 var Interval = 2 * time.Second
 
 // now is the clock.
@@ -30,28 +30,28 @@ type Options[T any] struct {
 	// Path of the file, absolute. Symbolic links are followed at each poll.
 	Path string
 
-	// Parse turns the content of the file into what the program uses. Its error
-	// is logged, so it must not quote what may not be in a log. A panic in it
-	// counts as an error.
+	// Parse turns the content of the file into what the program uses. Its error is
+	// logged, so it must not quote what must not be in a log. A panic in it counts as
+	// an error.
 	Parse func(data []byte) (T, error)
 
-	// Loaded, if set, is called after every version that came into force, the
-	// first included.
+	// Loaded, if set, is called after every version that takes effect, including the
+	// first.
 	Loaded func(T)
 
 	// Logger is called at each use.
 	Logger func() *zap.Logger
 
-	// Observe, if set, is called with every new status, the first included.
+	// Observe, if set, is called with every new status, including the first.
 	Observe func(Status)
 }
 
-// Status is how a file is doing.
+// Status is the state of a file.
 type Status struct {
-	// Err says why the file as it is now is not in force, nil if it is.
+	// Err says why the file as it is now is not active, nil if it is.
 	Err error
 
-	// LoadedAt is when the version in force was read.
+	// LoadedAt is when the active version was read.
 	LoadedAt time.Time
 }
 
@@ -67,12 +67,12 @@ type File[T any] struct {
 	done  chan struct{}
 	asked chan chan error // by Check
 
-	follower // only Open and the goroutine that polls touch it
+	follower // touched only by Open and the polling goroutine
 }
 
-// Open reads and parses the file and starts to follow it. A file that is empty
-// or broken but was written a moment ago is tried again for up to two seconds.
-// Errors start with "<path>: ", and with "<path>: reading it: " unless Parse returned them.
+// Open reads and parses the file and starts to follow it. A file that is empty or
+// broken but was written a moment ago is retried for up to two seconds. Errors start
+// with "<path>: ", and with "<path>: reading it: " unless Parse returned them.
 func Open[T any](options Options[T]) (*File[T], error) {
 	f, err := load(options)
 	if err != nil {
@@ -82,15 +82,15 @@ func Open[T any](options Options[T]) (*File[T], error) {
 	return f, nil
 }
 
-// Current returns the version in force.
+// Current returns the active version.
 func (f *File[T]) Current() T { return *f.current.Load() }
 
-// Status returns how the file is doing.
+// Status returns the state of the file.
 func (f *File[T]) Status() Status { return *f.status.Load() }
 
-// Check looks at the file as it is now, and returns why it would not come into force, or
-// nil. It changes nothing. A file that was written a moment ago and is empty or broken is
-// tried again for up to two seconds, as by Open.
+// Check looks at the file as it is now, and returns why it would not take effect, or
+// nil. It changes nothing. A file that was written a moment ago and is empty or broken
+// is retried for up to two seconds, as by Open.
 func (f *File[T]) Check() error {
 	answer := make(chan error, 1)
 	select {
@@ -101,9 +101,8 @@ func (f *File[T]) Check() error {
 	}
 }
 
-// Close ends the following and returns when it has ended: no callback runs
-// after it. The last version stays readable. More calls do nothing. It returns
-// nil.
+// Close stops following the file and returns once that has stopped: no callback runs
+// after it. The last version stays readable. Further calls do nothing. It returns nil.
 func (f *File[T]) Close() error {
 	f.close.Do(func() { close(f.stop) })
 	<-f.done

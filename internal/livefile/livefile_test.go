@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 )
 
-func TestAChangeIsInForceAfterTwoPollsThatAgree(t *testing.T) {
+func TestAChangeTakesEffectAfterTwoPollsThatAgree(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(x *fixture)
@@ -102,8 +102,8 @@ func TestAFileThatWasJustWrittenIsNotRead(t *testing.T) {
 	x.want("two", "")
 }
 
-// A file system that keeps whole seconds shows nothing of a write that follows
-// the first reading within one.
+// A file system that keeps whole seconds does not show a write in the same second as
+// the first reading.
 func TestAnEditOfTheSameSizeInTheSecondOfTheLoadIsPickedUp(t *testing.T) {
 	x := prepare(t)
 	x.write("one")
@@ -121,7 +121,7 @@ func TestAnEditOfTheSameSizeInTheSecondOfTheLoadIsPickedUp(t *testing.T) {
 	}
 }
 
-func TestAFileThatWasYoungAtTheLoadAndStaysIsNotParsedAgain(t *testing.T) {
+func TestAFileThatWasRecentAtTheLoadAndStaysIsNotParsedAgain(t *testing.T) {
 	x := prepare(t)
 	x.write("one")
 	x.open()
@@ -171,7 +171,7 @@ func TestOpenFollowsTheFileUntilClose(t *testing.T) {
 		time.Sleep(2*Interval + time.Millisecond)
 		synctest.Wait()
 		if got := file.Current(); got != "number two" {
-			t.Errorf("%q is in force after two polls", got)
+			t.Errorf("%q is active after two polls", got)
 		}
 
 		for range 2 {
@@ -182,7 +182,7 @@ func TestOpenFollowsTheFileUntilClose(t *testing.T) {
 		write("the third")
 		time.Sleep(10 * Interval)
 		if got := file.Current(); got != "number two" {
-			t.Errorf("%q is in force after Close", got)
+			t.Errorf("%q is active after Close", got)
 		}
 	})
 }

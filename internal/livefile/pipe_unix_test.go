@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// Opening a pipe that nobody writes to blocks for ever.
+// Opening a pipe without a writer blocks forever.
 func TestAPipeIsRefusedWithoutOpeningIt(t *testing.T) {
 	x := newFixture(t, "one")
 	x.must(os.Remove(x.path))
@@ -28,7 +28,8 @@ func TestAPipeIsRefusedWithoutOpeningIt(t *testing.T) {
 	}
 }
 
-// A pipe that takes the file's place between the look at it and its opening must not hold the polls up for ever.
+// A pipe that takes the file's place between the look at it and its opening must not
+// hold up the polls forever.
 func TestAFileThatBecomesAPipeIsNotWaitedFor(t *testing.T) {
 	for name, swap := range map[string]func(path string) error{
 		"a pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
@@ -55,14 +56,14 @@ func TestAFileThatBecomesAPipeIsNotWaitedFor(t *testing.T) {
 					t.Errorf("%v, want %v", err, errMoved)
 				}
 			case <-time.After(time.Minute):
-				t.Fatal("it waits for somebody to write to the pipe")
+				t.Fatal("it waits for a writer of the pipe")
 			}
 			x.want("one", "")
 		})
 	}
 }
 
-func TestAFileThatOthersCanChangeIsWarnedOf(t *testing.T) {
+func TestAFileThatOthersCanChangeCausesAWarning(t *testing.T) {
 	warnings := func(x *fixture) (texts []string) {
 		for _, line := range x.logs.TakeAll() {
 			if line.Level == zap.WarnLevel {
@@ -106,7 +107,7 @@ func TestAFileThatOthersCanChangeIsWarnedOf(t *testing.T) {
 			none(t, x)
 			x.must(os.Chmod(x.path, mode))
 			x.polls(2)
-			one(t, x, "chmod go-w") // and when it has become so again
+			one(t, x, "chmod go-w") // and when it becomes so again
 		})
 	}
 	t.Run("a directory", func(t *testing.T) {

@@ -25,10 +25,10 @@ var errEmpty = errors.New("it is empty")
 // follower is what one poll leaves for the next.
 type follower struct {
 	seen   sight             // by the last poll
-	judged sight             // the last that was read and parsed, with whatever result
-	sum    [sha256.Size]byte // of the version in force
+	judged sight             // the last that was read and parsed, whatever the result
+	sum    [sha256.Size]byte // of the active version
 
-	writers string // why others can change the file, if that was warned of
+	writers string // why others can change the file, if there was a warning
 
 	logged   map[string]bool // errors since the last good version or reminder
 	remindAt time.Time
@@ -50,7 +50,7 @@ func load[T any](options Options[T]) (*File[T], error) {
 	}
 }
 
-// first is one try to bring a first version into force.
+// first is one attempt to activate a first version.
 func (f *File[T]) first(s sight) error {
 	data, err := s.read(f.options.Path)
 	if err != nil {
@@ -61,7 +61,7 @@ func (f *File[T]) first(s sight) error {
 		return err
 	}
 	f.seen = s
-	if !s.young(Rest) { // else a write may follow that does not show: the first polls read it again
+	if !s.young(Rest) { // otherwise a write that does not show may follow: the first polls read it again
 		f.judged = s
 	}
 	f.install(value, sha256.Sum256(data))
@@ -96,7 +96,7 @@ func (f *File[T]) checkOnce(s sight) error {
 	return err
 }
 
-// poll looks at the file once and takes in a change that is at rest.
+// poll looks at the file once and loads a change that is at rest.
 func (f *File[T]) poll() {
 	f.step()
 	f.remind()
@@ -136,11 +136,12 @@ func (f *File[T]) step() {
 		return
 	}
 	f.install(value, sum)
-	f.options.Logger().Info("file has changed, its new version is in force", zap.String("path", f.options.Path))
+	f.options.Logger().Info("file has changed, its new version is active", zap.String("path", f.options.Path))
 	f.warnOfWriters(s)
 }
 
-// warnOfWriters says that others can change the file: once per version, and again when that has been otherwise.
+// warnOfWriters warns that others can change the file: once per version, and again
+// after a time when they could not.
 func (f *File[T]) warnOfWriters(s sight) {
 	changed, why := writable(f.options.Path, s.info)
 	if why != "" && why != f.writers {
@@ -150,7 +151,7 @@ func (f *File[T]) warnOfWriters(s sight) {
 	f.writers = why
 }
 
-// install brings a version into force.
+// install activates a version.
 func (f *File[T]) install(value T, sum [sha256.Size]byte) {
 	f.sum = sum
 	f.logged, f.writers = nil, ""
@@ -162,7 +163,7 @@ func (f *File[T]) install(value T, sum [sha256.Size]byte) {
 	f.observe()
 }
 
-// recovered is for a file that has the content in force, maybe again.
+// recovered is for a file that has the active content, maybe again.
 func (f *File[T]) recovered() {
 	status := f.Status()
 	if status.Err == nil {
@@ -171,10 +172,10 @@ func (f *File[T]) recovered() {
 	f.logged = nil
 	f.status.Store(&Status{LoadedAt: status.LoadedAt})
 	f.observe()
-	f.options.Logger().Info("file is good again, its version in force has not changed", zap.String("path", f.options.Path))
+	f.options.Logger().Info("file is good again, its active version has not changed", zap.String("path", f.options.Path))
 }
 
-// fail keeps the version in force and takes down why.
+// fail keeps the active version and records why.
 func (f *File[T]) fail(err error) {
 	status := f.Status()
 	if status.Err != nil && status.Err.Error() == err.Error() {
@@ -208,7 +209,7 @@ func (f *File[T]) remind() {
 	if p := (*panicError)(nil); errors.As(status.Err, &p) {
 		fields = append(fields, zap.String("stack", p.stack))
 	}
-	f.options.Logger().Error("file is not usable, its last good version stays in force", fields...)
+	f.options.Logger().Error("file is unusable, its last good version stays active", fields...)
 }
 
 func (f *File[T]) observe() {
@@ -237,8 +238,8 @@ func (f *File[T]) parse(data []byte) (value T, err error) {
 	return f.options.Parse(data)
 }
 
-// panicError says where a panic was; what it was only if the runtime raised it,
-// since any other value may hold a piece of the file.
+// panicError says where a panic was, and what it was only if the runtime raised it,
+// since any other value may contain a piece of the file.
 type panicError struct {
 	text  string
 	stack string

@@ -12,15 +12,15 @@ import (
 // maxSize of a file, in bytes.
 const maxSize = 1 << 30
 
-// Rest is how long ago a file must have been written: more than the tick of the
+// Rest is how long ago a file must have been written: longer than the tick of the
 // coarsest common time stamps, so that a write after the read shows.
 var Rest = time.Second
 
 // errMoved says that the file changed while it was being looked at.
 var errMoved = errors.New("it is being rewritten; write it beside and rename it over the old one")
 
-// sight is what one look at a path showed: a file or an error. The zero sight
-// is like no other, not even itself.
+// sight is what one look at a path showed: a file or an error. The zero sight equals no
+// other, not even itself.
 type sight struct {
 	info fs.FileInfo
 	err  error
@@ -47,8 +47,8 @@ func (s sight) same(other sight) bool {
 		s.info.Mode().Type() == other.info.Mode().Type()
 }
 
-// young reports whether the file was written less than d ago. A time in the
-// future is not young, or a wrong clock would hold a file back for ever.
+// young reports whether the file was written less than d ago. A time in the future is
+// not young, or a wrong clock would hold a file back forever.
 func (s sight) young(d time.Duration) bool {
 	if s.info == nil || !s.info.Mode().IsRegular() {
 		return false
@@ -57,8 +57,8 @@ func (s sight) young(d time.Duration) bool {
 	return age >= 0 && age < d
 }
 
-// read returns the content of the file in sight, or errMoved if it is not that
-// file any more, before or after the reading.
+// read returns the content of the file in sight, or errMoved if it is no longer that
+// file, before or after the reading.
 func (s sight) read(path string) ([]byte, error) {
 	switch {
 	case s.err != nil:
@@ -100,7 +100,7 @@ func (s sight) shows(file *os.File) bool {
 	return err == nil && s.same(sight{info: info})
 }
 
-// reason drops the path from an error: it is already in what it gets wrapped with.
+// reason drops the path from an error: the wrapping error already has it.
 func reason(err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {

@@ -4,5 +4,5 @@ package livefile
 
 import "io/fs"
 
-// writable does nothing where a mode does not say who may write.
+// writable does nothing where a file mode does not say who may write.
 func writable(string, fs.FileInfo) (changed, why string) { return "", "" }

@@ -10,14 +10,15 @@ import (
 
 const (
 	writableFile      = "users other than its owner can change the file, and so add an entry to it"
-	writableDirectory = "users other than the owner of the directory can put another file in its place"
+	writableDirectory = "users other than the owner of the directory can replace the file"
 
 	othersWrite fs.FileMode = 0o022
 )
 
-// writable returns what users other than the owner can change of the file of a path, and what that means, or "". In a directory
-// with the sticky bit they can add files, though not replace those of others. Where the path is a link, that counts for
-// the directory of either end.
+// writable returns what users other than the owner can change about the file of a path,
+// and what that means, or "". In a directory with the sticky bit they can add files,
+// though not replace those of others. Where the path is a link, this applies to the
+// directories of both ends.
 func writable(path string, file fs.FileInfo) (changed, why string) {
 	if file.Mode()&othersWrite != 0 {
 		return path, writableFile

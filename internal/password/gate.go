@@ -107,7 +107,8 @@ func (g *Gate) acquire(ctx context.Context, key lineKey) (release func(), err er
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	// It may have been served in the last moment, and the context may end at any: ask once.
+	// It may have been served at the last moment, and the context may end at any time:
+	// ask once.
 	served, gone := g.leave(key, c), ctx.Err()
 	switch {
 	case gone != nil && served:

@@ -52,5 +52,5 @@ func (v *Verifier) digestOutside(o Outside) (d attemptDigest) {
 	return d
 }
 
-// outsideLabel is no Attempt.Kind.
+// outsideLabel is not an Attempt.Kind.
 const outsideLabel = "compared outside"

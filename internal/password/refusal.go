@@ -62,7 +62,7 @@ const (
 	errDovecotEncoding refusal = "it has one of Dovecot's encodings (.b64, .base64, .hex) in its scheme; write the hash decoded, beginning with $"
 )
 
-// What is a hash, but of a kind that is not accepted.
+// Hashes of a kind that is not accepted.
 const (
 	errBcryptOld       refusal = "it looks like bcrypt in a version with a known defect ($2$, $2x$); only $2a$, $2b$ and $2y$ are supported" + remedy
 	errBcryptOfDigest  refusal = "it looks like bcrypt of a digest of the password (passlib's $bcrypt-sha256$, Django's bcrypt_sha256, WordPress's $wp$), which is not supported" + remedy

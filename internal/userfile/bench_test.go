@@ -10,8 +10,8 @@ const entries = 1_000_000
 
 const benchHash = "$2y$10$3euPcmQFCiblsZeEu5s7p.9OVHgeHWFDk9nhMqZ0m/3pd/lhwZgES"
 
-// The load of a file of a million users: one iteration is one load, with the
-// index that a source keeps.
+// Loading a file of a million users: one iteration is one load, with the index that a
+// source keeps.
 func BenchmarkLoadOfAMillionUsers(b *testing.B) {
 	var lines, list, rich bytes.Buffer
 	list.WriteString(`{"users":[`)

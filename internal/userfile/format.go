@@ -6,15 +6,16 @@ import (
 	"regexp"
 )
 
-// Errors for a file of another format than that it is read as: one in place of one for
-// each line.
+// Errors for a file in another format than expected: one error in place of one for each
+// line.
 var (
 	ErrJSON     = errors.New("it is JSON, not the htpasswd format")
 	ErrHtpasswd = errors.New("it has the htpasswd format, not JSON")
-	ErrYAML     = errors.New("it is YAML, which is not read; write JSON or the htpasswd format")
+	ErrYAML     = errors.New("it is YAML, which is not supported; write JSON or the htpasswd format")
 )
 
-// notHtpasswd returns what a file looks like that is not in the htpasswd format, or nil.
+// notHtpasswd returns what a file looks like if it is not in the htpasswd format, or
+// nil.
 func notHtpasswd(data []byte) error {
 	line, text := begins(data)
 	switch {
@@ -26,7 +27,7 @@ func notHtpasswd(data []byte) error {
 	return nil
 }
 
-// notJSON returns what a file looks like that is not JSON, or nil.
+// notJSON returns what a file looks like if it is not JSON, or nil.
 func notJSON(data []byte) error {
 	line, _ := begins(data)
 	if len(line) == 0 || bytes.IndexByte([]byte(`{["`), line[0]) >= 0 {
@@ -55,8 +56,8 @@ func begins(data []byte) (line, text []byte) {
 }
 
 var (
-	// likeJSON is an object with a member or without, or a list of objects or strings. A name that
-	// begins with a brace goes on otherwise.
+	// likeJSON is an object with a member or without, or a list of objects or strings.
+	// A name that begins with a brace continues differently.
 	likeJSON = regexp.MustCompile(`^(\[\s*[\[{"\]]|\{\s*["}]|\{\s*[A-Za-z_]+\s*:\s*[\[{"]|\{\s*\n|\[\s*\n)`)
 
 	// likeYAML is the start of a document, an element of a list that has keys, or a key without a

@@ -1,12 +1,12 @@
 // Package userfile holds the strict parsers of the files that name users and
 // clients: Apache's htpasswd format ([Htpasswd]) and a JSON list ([List]).
 //
-// Both read a whole file that is already in memory, hand each entry to the
-// caller as they find it, go on after a bad one and report all of them at once
-// ([Problems]). Neither keeps an index of names: the caller has one, so it says
-// [ErrDuplicate] and the parser finds where the name was first.
+// Both read a whole file that is already in memory, hand each entry to the caller as
+// they find it, go on after a bad entry and report all errors at once ([Problems]).
+// Neither keeps an index of names: the caller has one, so it returns [ErrDuplicate] and
+// the parser finds where the name was first.
 //
-// No error holds a hash, a piece of one, or the text of a line that could not be
+// No error contains a hash, a piece of one, or the text of a line that could not be
 // split, which may be a password.
 package userfile
 
@@ -27,8 +27,8 @@ const (
 	maxName = 255
 )
 
-// ErrEmpty is returned by [Htpasswd] for a file with no entry at all: it is
-// empty, or holds white space and comments only.
+// ErrEmpty is returned by [Htpasswd] for a file without any entry: it is empty, or has
+// only white space and comments.
 var ErrEmpty = errors.New("no entries in it; add one with: htpasswd -B -C 12 <file> <name>")
 
 var (
@@ -44,14 +44,14 @@ var (
 	errUTF16    = errors.New("it is UTF-16; save it as UTF-8")
 )
 
-// Htpasswd reads Apache's format, a name:hash line each, and calls each for
-// every entry with the number of its line, in order. Names are 1 to 255 bytes of UTF-8 without control
-// characters; hashes are not empty and not judged here. Name and hash are
+// Htpasswd reads Apache's format, one name:hash a line, and calls each for every entry
+// with the number of its line, in order. Names are 1 to 255 bytes of UTF-8 without
+// control characters; hashes are not empty and not judged here. Name and hash are
 // substrings of one copy of data, which lives as long as any of them.
 //
-// As Apache does it, blank lines and lines that start with # are ignored, and so
-// is white space around a line; as nginx does it, a second colon starts a
-// comment. A byte order mark and CRLF line ends are accepted.
+// As in Apache, blank lines and lines that start with # are ignored, and so is white
+// space around a line; as in nginx, a second colon starts a comment. A byte order mark
+// and CRLF line ends are accepted.
 //
 // each returns [ErrDuplicate] for a name it already has. Its errors and those of
 // the lines themselves are collected in a [*Problems]. A file without an entry
@@ -92,7 +92,7 @@ func Htpasswd(data []byte, each func(line int, name, hash string) error) error {
 	return problems.err()
 }
 
-// lines yields the number and text of every line that is to hold an entry.
+// lines yields the number and text of every line that should hold an entry.
 func lines(text string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		for number := 1; text != ""; number++ {
@@ -109,8 +109,8 @@ func lines(text string) iter.Seq2[int, string] {
 	}
 }
 
-// split takes a line apart. The name is returned with an error only where it is
-// certain to be one.
+// split splits a line. The name is returned with an error only where it certainly is a
+// name.
 func split(line string) (name, hash string, err error) {
 	if len(line) > maxLine {
 		return "", "", errLongLine
@@ -150,9 +150,9 @@ var (
 	smbpasswd = regexp.MustCompile(`^[0-9]+:([0-9A-Fa-f]{32}|X{32}|\*+|NO PASSWORD[^:]*):`)
 )
 
-// unmark drops a byte order mark. UTF-16, which a redirect in PowerShell
-// writes, gets an error of its own instead of one for each line, also without a mark, as
-// iconv writes it: then its first characters, which are ASCII, have a NUL each.
+// unmark drops a byte order mark. UTF-16, which a redirect in PowerShell writes, gets
+// its own error instead of one for each line, even without a mark, as iconv writes it:
+// then its first characters, which are ASCII, have a NUL each.
 func unmark(data []byte) ([]byte, error) {
 	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) || halfNUL(data, 0) || halfNUL(data, 1) {
 		return nil, errUTF16
@@ -160,8 +160,8 @@ func unmark(data []byte) ([]byte, error) {
 	return bytes.TrimPrefix(data, []byte{0xEF, 0xBB, 0xBF}), nil
 }
 
-// halfNUL tells whether of the first four bytes those two are NUL that begin at first, and no
-// other.
+// halfNUL tells whether, of the first four bytes, exactly every second one from first
+// on is NUL.
 func halfNUL(data []byte, first int) bool {
 	return len(data) >= 4 && data[first] == 0 && data[first+2] == 0 && data[1-first] != 0 && data[3-first] != 0
 }

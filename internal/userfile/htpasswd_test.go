@@ -85,7 +85,7 @@ func TestHtpasswdNamesTheLineThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestHtpasswdWithoutAnEntryIsAnErrorOfItsOwn(t *testing.T) {
+func TestHtpasswdWithoutAnEntryHasItsOwnError(t *testing.T) {
 	for _, data := range []string{"", "\n\n", " \t\r\n", "# users\n", "\xEF\xBB\xBF"} {
 		if _, err := readHtpasswd(data); !errors.Is(err, ErrEmpty) {
 			t.Errorf("%q: %v", data, err)

@@ -14,22 +14,20 @@ import (
 // sections are the keys that the object of a JSON file may have.
 var sections = map[string]bool{"users": true, "clients": true}
 
-// List reads a JSON object like {"users":[{…},…],"clients":[…]}, decodes every
-// entry of the list under section into a new T and calls each with the line on
-// which it begins and with it, in order.
-// The list must be there; the other one may be, and of that only the syntax is
-// checked. T is a struct with json tags.
+// List reads a JSON object like {"users":[{…},…],"clients":[…]}, decodes every entry of
+// the list under section into a new T and calls each with the line on which it begins
+// and with it, in order. The list is required; the other list is optional, and only its
+// syntax is checked. T is a struct with json tags.
 //
-// It is stricter than encoding/json: a key that is not a field of T in exactly
-// that spelling, a key that is there twice in any object, null for an entry, for
-// a field or in a field's list, data after the object, and invalid UTF-8 are all
-// errors. A field that is absent stays nil, an empty list becomes one that is not.
+// It is stricter than encoding/json: a key that is not a field of T in exactly that
+// spelling, a duplicate key in any object, null for an entry, for a field or in a
+// field's list, data after the object, and invalid UTF-8 are all errors. An absent
+// field stays nil, an empty list becomes non-nil.
 //
-// each returns [ErrDuplicate] for an entry whose name (as the function name has
-// it) it has seen before. All errors are collected in a [*Problems] and name the
-// entry by index, line and name. Those that an UnmarshalJSON of T's fields
-// returns are printed as they are. A file in another format is [ErrHtpasswd] or
-// [ErrYAML].
+// each returns [ErrDuplicate] for an entry whose name (as the function name has it) it
+// has seen before. All errors are collected in a [*Problems] and name the entry by
+// index, line and name. Errors that an UnmarshalJSON of T's fields returns are printed
+// as they are. A file in another format is [ErrHtpasswd] or [ErrYAML].
 func List[T any](data []byte, section string, name func(*T) string, each func(line int, entry *T) error) error {
 	data, err := unmark(data)
 	if err != nil {
@@ -55,7 +53,7 @@ func List[T any](data []byte, section string, name func(*T) string, each func(li
 		problems.add(at, "", err)
 	}
 	problems.locate(func(found func(string, place)) {
-		// What the first walk could not read, this one passes over too.
+		// This walk also skips what the first one could not read.
 		_, _ = walk(data, section, func(at place, entry *T, err error) {
 			if err == nil {
 				found(name(entry), at)
@@ -76,9 +74,9 @@ type walker struct {
 	line    int
 }
 
-// walk calls visit for each entry of the list under section, or with what is
-// wrong with it. The error it returns, with the place of it, is one after which
-// the rest of the file cannot be read.
+// walk calls visit for each entry of the list under section, or with what is wrong with
+// it. After an error that it returns, with its place, the rest of the file cannot be
+// read.
 func walk[T any](data []byte, section string, visit func(place, *T, error)) (place, error) {
 	w := &walker{data: data, decoder: json.NewDecoder(bytes.NewReader(data)), line: 1}
 	w.decoder.DisallowUnknownFields() // of structs within T; its own fields are checked by strict
@@ -116,7 +114,8 @@ func walk[T any](data []byte, section string, visit func(place, *T, error)) (pla
 				return at, err
 			}
 			at.section, at.index = section, index
-			// First what is odd about its keys: that explains more errors of the decoder than the reverse.
+			// First what is odd about its keys: that explains more decoder errors than
+			// the reverse.
 			if odd := w.strict.check(raw, names); odd != nil {
 				err = odd
 			}
@@ -149,7 +148,7 @@ func (w *walker) key(seen map[string]bool) (string, error) {
 	case !sections[key]:
 		return "", fmt.Errorf("%w; those of a file are users and clients", unknownKey(key, sections))
 	case seen[key]:
-		return "", fmt.Errorf("key %q is there twice", key)
+		return "", fmt.Errorf("duplicate key %q", key)
 	}
 	seen[key] = true
 
@@ -206,8 +205,8 @@ func (w *walker) fail(err error) (place, error) {
 	return w.place(int(offset)), err
 }
 
-// place counts the lines up to offset. Offsets may only grow from call to call;
-// a smaller one is taken for the last.
+// place counts the lines up to offset. Offsets may only grow from call to call; a
+// smaller one counts as the last.
 func (w *walker) place(offset int) place {
 	if offset = min(offset, len(w.data)); offset > w.counted {
 		w.line += bytes.Count(w.data[w.counted:offset], []byte{'\n'})
@@ -216,8 +215,8 @@ func (w *walker) place(offset int) place {
 	return place{line: w.line}
 }
 
-// mistyped says what a field should have been. The decoder's own words would
-// quote a number, and a number may be somebody's password.
+// mistyped says what a field should have been. The decoder's own message would quote a
+// number, and a number may be a user's password.
 func mistyped(err *json.UnmarshalTypeError) error {
 	want := "of another type"
 	switch err.Type.Kind() {

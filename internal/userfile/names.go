@@ -14,12 +14,12 @@ var (
 	errNameListed    = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
 	errNameQuoted    = errors.New("quotes around the name; remove them")
 	errNameInvisible = errors.New("an invisible character in the name, shown here as its code; remove it")
-	errNameLost      = errors.New("the name has a character that an earlier conversion has lost; save the file as UTF-8 and write the name anew")
+	errNameLost      = errors.New("the name has a character that an earlier conversion lost; save the file as UTF-8 and write the name anew")
 )
 
 // OddName says why a name is clearly a mistake: each byte of it counts at a login. It
-// returns nil for all other names, whatever their script. A space at an end of a name in
-// quotes, as JSON has it, may be meant; [Htpasswd] refuses it.
+// returns nil for all other names, whatever their script. A space at either end of a
+// quoted name, as in JSON, may be intended; [Htpasswd] refuses it.
 func OddName(name string) error {
 	if ordinary(name) {
 		return nil
@@ -43,7 +43,7 @@ func OddName(name string) error {
 	return nil
 }
 
-// ordinary tells of most names that there is nothing to look at: a file may have a million.
+// ordinary quickly clears most names: a file may have a million.
 func ordinary(name string) bool {
 	for i := range len(name) {
 		c := name[i]
@@ -59,7 +59,7 @@ var (
 	inQuotes = regexp.MustCompile("^[\"`“”„«»]|[\"`“”„«»]$|^'.*'$|^[‘‚].*[’‘]$")
 )
 
-// hides tells whether a character shows nothing, or a blank that no keyboard has, or
+// hides tells whether a character is invisible, or a blank that no keyboard has, or
 // changes the direction of others.
 func hides(r rune) bool {
 	switch {
@@ -73,7 +73,7 @@ func hides(r rune) bool {
 
 // joins tells whether an invisible character has a meaning where it is: the joiners
 // between letters of scripts that are written with them and between pictures, and a
-// selector behind what it selects a form of.
+// variation selector after its character.
 func joins(runes []rune, i int) bool {
 	if i == 0 {
 		return false
@@ -100,7 +100,7 @@ var joined = []*unicode.RangeTable{
 	unicode.Tibetan, unicode.Myanmar, unicode.Khmer, unicode.Balinese, unicode.Javanese,
 }
 
-// Quote writes a name in double quotes, with whatever does not show as its code.
+// Quote writes a name in double quotes, with invisible characters as their codes.
 func Quote(name string) string {
 	var b strings.Builder
 	b.WriteByte('"')

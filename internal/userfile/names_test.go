@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNamesThatAreSurelyNotMeant(t *testing.T) {
+func TestNamesThatAreCertainlyMistakes(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		want  error
@@ -22,7 +22,7 @@ func TestNamesThatAreSurelyNotMeant(t *testing.T) {
 		{"`alice`", errNameQuoted, "\"`alice`\""},
 		{"“alice”", errNameQuoted, `"“alice”"`},
 		{"‘alice’", errNameQuoted, `"‘alice’"`},
-		{" alice", nil, `" alice"`}, // in quotes it may be meant
+		{" alice", nil, `" alice"`}, // in quotes it may be intended
 		{"alice\u00a0", errNameBlank, `"alice\u00a0"`},
 		{"\u3000alice", errNameBlank, `"\u3000alice"`},
 		{" ", errNameBlank, `" "`},

@@ -49,8 +49,7 @@ func (p *Problems) Unwrap() []error {
 	return errs
 }
 
-// add takes down an error of the entry at a place; name is empty where it is
-// not known.
+// add records an error of the entry at a place; name is empty where it is unknown.
 func (p *Problems) add(at place, name string, err error) {
 	p.count++
 	if len(p.shown) < maxShown {
@@ -58,8 +57,8 @@ func (p *Problems) add(at place, name string, err error) {
 	}
 }
 
-// locate gives every duplicate the place where its name was first. search walks
-// the file again and calls found for each entry; it is not called without need.
+// locate gives every duplicate the place where its name was first. search walks the
+// file again and calls found for each entry; it is called only if needed.
 func (p *Problems) locate(search func(found func(name string, at place))) {
 	first := make(map[string]place)
 	for _, one := range p.shown {
@@ -124,7 +123,7 @@ func (p *problem) Error() string {
 
 func (p *problem) Unwrap() error { return p.err }
 
-// showName quotes a name, unless it may be a hash: someone may have swapped the
+// showName quotes a name, unless it may be a hash: an operator may have swapped the
 // two, and what is printed ends up in a log.
 func showName(name string) string {
 	if len(name) > 64 || strings.ContainsAny(name, "${") {

@@ -11,7 +11,7 @@ import (
 
 // Bounds of one entry.
 const (
-	maxDepth = 32  // objects and lists within each other, the entry included
+	maxDepth = 32  // objects and lists within each other, including the entry
 	maxKeys  = 256 // in one object, so that looking for duplicates stays cheap
 )
 
@@ -21,12 +21,12 @@ var (
 	errKeys  = fmt.Errorf("more than %d keys in one object", maxKeys)
 )
 
-// strict finds in a JSON value what encoding/json lets pass: a key that is
-// there twice, a key in another case than its field, and null, which would
-// leave a field as if it were absent (and an absent list means "no
-// restriction"). Its fields are buffers, reused from entry to entry.
+// strict finds in a JSON value what encoding/json accepts: a duplicate key, a key in
+// another case than its field, and null, which would leave a field as if it were absent
+// (and an absent list means "no restriction"). Its fields are buffers, reused from
+// entry to entry.
 type strict struct {
-	keys   [][]byte // of all the objects that are open
+	keys   [][]byte // of all open objects
 	opened []int    // for each open value: where its keys start, or -1 for a list
 }
 
@@ -97,7 +97,7 @@ func (s *strict) key(raw []byte, names map[string]bool) error {
 	}
 	for _, sibling := range siblings {
 		if bytes.Equal(sibling, name) {
-			return fmt.Errorf("key %s is there twice", showKey(string(name)))
+			return fmt.Errorf("duplicate key %s", showKey(string(name)))
 		}
 	}
 	if len(s.opened) == 1 && names != nil && !names[string(name)] {
