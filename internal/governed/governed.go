@@ -1,5 +1,5 @@
-// Package governed is for what all configs of a process share, though each of them
-// brings settings for it.
+// Package governed is for what all configs of a process share, although each of them
+// has its own settings for it.
 package governed
 
 import "sync"
@@ -11,7 +11,7 @@ type Setting[T any] struct {
 
 	mu     sync.Mutex
 	now    governance[T]
-	before governance[T] // what Yield gives back
+	before governance[T] // what Yield restores
 }
 
 type governance[T any] struct {
@@ -19,7 +19,7 @@ type governance[T any] struct {
 	value T
 }
 
-// New returns a setting that has a value already. apply is called with every later one.
+// New returns a setting with an initial value. apply is called with every later value.
 func New[T any](value T, apply func(T)) *Setting[T] {
 	return &Setting[T]{apply: apply, now: governance[T]{value: value}}
 }
@@ -32,8 +32,7 @@ func (s *Setting[T]) Govern(by uint64, value T) {
 	s.apply(value)
 }
 
-// Yield applies the setting before that of a config again, unless a newer config
-// governs.
+// Yield restores the setting from before a config, unless a newer config governs.
 func (s *Setting[T]) Yield(by uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// Key is a key that is ready to use. [hmac.New] hashes the key anew for every message, which takes as long as a short
-// message does. It is safe for concurrent use, and prints nothing of the key.
+// Key is a key that is ready to use. [hmac.New] hashes the key anew for every message,
+// which takes as long as a short message does. It is safe for concurrent use, and never
+// prints the key.
 type Key struct {
 	hashes *sync.Pool // of hash.Hash
 }
@@ -26,7 +27,7 @@ func (k Key) Append(b []byte, parts ...[]byte) []byte {
 		h.Write(part)
 	}
 	b = h.Sum(b)
-	h.Reset() // it keeps the end of the message otherwise, which may be a password
+	h.Reset() // otherwise it keeps the end of the message, which may be a password
 	k.hashes.Put(h)
 	return b
 }

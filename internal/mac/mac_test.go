@@ -25,7 +25,7 @@ func TestKeyMakesTheHMACsOfTheStandardLibrary(t *testing.T) {
 			t.Run(fmt.Sprintf("%s with a key of %d bytes", test.name, length), func(t *testing.T) {
 				secret := bytes.Repeat([]byte{7}, length)
 				k := NewKey(test.of, secret)
-				for i := range 3 { // also when it is used again
+				for i := range 3 { // even when it is used again
 					h := hmac.New(test.of, secret)
 					fmt.Fprint(h, "message", i)
 					if got, want := k.Append([]byte("before"), []byte("message"), fmt.Append(nil, i)), h.Sum([]byte("before")); !bytes.Equal(got, want) {

@@ -19,8 +19,8 @@ func (o openPath) matches(path string) bool {
 	return ok && (rest == "" || o.Below && rest[0] == '/')
 }
 
-// OpenPaths are those of a bearer_auth. Unlike a matcher they close whatever can be read in
-// more ways than one, unless it is open in all of them.
+// OpenPaths are the open paths of a bearer_auth. Unlike a matcher, they do not open a
+// path that can be read in more ways than one, unless it is open in every reading.
 type OpenPaths []openPath
 
 func ParseOpen(paths []string) (OpenPaths, error) {
@@ -33,7 +33,7 @@ func ParseOpen(paths []string) (OpenPaths, error) {
 		open.Path, open.Below = strings.CutSuffix(path, "/*")
 		for _, other := range parsed {
 			if open == other {
-				return nil, fmt.Errorf("open %s: it is there twice", path)
+				return nil, fmt.Errorf("open %s: duplicate path", path)
 			}
 		}
 		parsed = append(parsed, open)
@@ -47,9 +47,9 @@ func CheckOpenPath(path string) error {
 	problem := ""
 	switch {
 	case path == "*" || path == "/*":
-		problem = "it would leave nothing to check: take the bearer_auth out if that is meant, or name what is open"
+		problem = "it would leave nothing to check: remove the bearer_auth if that is intended, or name what is open"
 	case strings.HasPrefix(path, "@"):
-		problem = "it takes paths, and no matcher: that comes right after bearer_auth, and says what to check"
+		problem = "it takes paths, not a matcher: a matcher comes right after bearer_auth, and says what to check"
 	case strings.Contains(bare, "*"):
 		problem = "a * can only be all of the last segment: write /path/* for a path and all below it"
 	case !strings.HasPrefix(path, "/"):
@@ -59,15 +59,15 @@ func CheckOpenPath(path string) error {
 	case strings.Contains(bare, "%"):
 		problem = "write letters as they are; what else is percent-encoded is never open, since apps read it in several ways"
 	case strings.ContainsAny(bare, "?#"):
-		problem = "it is a path alone: leave out the query and the fragment"
+		problem = "it takes only a path: leave out the query and the fragment"
 	case strings.Contains(bare, ";"):
 		problem = "some apps cut a path at a semicolon: write the path without it"
 	case strings.Contains(bare, "//") || path != bare && strings.HasSuffix(bare, "/"):
-		problem = "some apps take two slashes for one: write one"
+		problem = "some apps read two slashes as one: write one"
 	case endsSegmentWithDot(bare):
 		problem = "a segment must not end with a dot: some apps resolve it or cut it off"
 	case !utf8.ValidString(bare) || strings.ContainsFunc(bare, neverOpen):
-		problem = "it has a character that is percent-encoded in requests, and that is never open: only letters, digits and -._~!$&'()+,:=@[] are"
+		problem = "it has a character that is percent-encoded in requests, which is never open: only letters, digits and -._~!$&'()+,:=@[] are"
 	}
 	if problem != "" {
 		return fmt.Errorf("open %s: %s", path, problem)
@@ -75,8 +75,8 @@ func CheckOpenPath(path string) error {
 	return nil
 }
 
-// neverOpen is for characters that a path cannot have as they are, apart from letters and
-// what belongs to them.
+// neverOpen matches characters that a path cannot have unescaped, except letters and
+// combining marks.
 func neverOpen(c rune) bool {
 	if c < utf8.RuneSelf {
 		return !escapedPathBytes[c]
@@ -88,7 +88,7 @@ func endsSegmentWithDot(path string) bool {
 	return strings.HasSuffix(path, ".") || strings.Contains(path, "./")
 }
 
-// Have tells whether a URL is open. It goes by the escaped path, which is what a proxy
+// Have tells whether a URL is open. It uses the escaped path, which is what a proxy
 // sends on.
 func (o OpenPaths) Have(u *url.URL) bool {
 	if len(o) == 0 {
@@ -124,13 +124,13 @@ func (o OpenPaths) HaveUnplain(u *url.URL) bool {
 	return isClear(cut) && isClear(cutAll) && o.Rule(cut) == rule && o.Rule(cutAll) == rule
 }
 
-// isClear tells whether a decoded path has one reading only, apart from its parameters.
+// isClear tells whether a decoded path has only one reading, apart from its parameters.
 func isClear(path string) bool {
 	return strings.HasPrefix(path, "/") && !strings.Contains(path, "//") && !endsSegmentWithDot(path) &&
 		utf8.ValidString(path) && !strings.ContainsFunc(path, neverOpen)
 }
 
-// Rule is which of the paths matches, or -1.
+// Rule is the index of the path that matches, or -1.
 func (o OpenPaths) Rule(path string) int {
 	for i, open := range o {
 		if open.matches(path) {

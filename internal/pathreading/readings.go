@@ -1,5 +1,5 @@
-// Package pathreading knows in how many ways an app may read the path of a request, so
-// that a matcher that is asked for one of them is asked for all.
+// Package pathreading knows in which ways an app may read the path of a request, so
+// that a matcher that is asked about one of them is asked about all.
 package pathreading
 
 import (
@@ -10,13 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// Caddy's matchers compare the decoded path, the proxy sends the escaped one, and apps read
-// that in ways of their own: Java's cut path parameters, Windows takes backslashes for
+// Caddy's matchers compare the decoded path, the proxy sends the escaped one, and apps
+// read that in their own ways: Java cuts path parameters, Windows reads backslashes as
 // slashes, C ends a string at a NUL, and some decode twice. What a matcher leaves
-// unchecked it has to leave so in each of these readings.
+// unchecked must be left unchecked in each of these readings.
 
-// Reading is a path as an app may take it. raw is its escaped form, as in url.URL, if that
-// is not the usual one.
+// Reading is a path as an app may read it. raw is its escaped form, as in url.URL, if
+// that is not the usual one.
 type Reading struct{ Path, Raw string }
 
 // readingSet is a path's readings, each once.
@@ -26,8 +26,8 @@ type readingSet struct {
 	Doubt doubt
 }
 
-// ReadingsOf finds all that an app may take the path of a URL for, in any order of steps.
-// The first is the path as it is.
+// ReadingsOf finds all ways in which an app may read the path of a URL, in any order of
+// steps. The first is the path as it is.
 func ReadingsOf(u *url.URL) *readingSet {
 	s := &readingSet{List: make([]Reading, 0, 8)}
 	if u.Opaque != "" { // the proxy would send that in place of the path
@@ -74,12 +74,12 @@ func (s *readingSet) add(r Reading) {
 	}
 }
 
-// unescapedMarks is for what Go escapes in a path and others do not: a matcher that
-// compares the escaped path may have either.
+// unescapedMarks is for what Go escapes in a path and other programs do not: a matcher
+// that compares the escaped path may have either.
 var unescapedMarks = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
-// IsPlainPath tells whether a URL has one reading only. It is so for nearly all requests,
-// and takes no memory.
+// IsPlainPath tells whether a URL has only one reading. That is true of nearly all
+// requests, and allocates no memory.
 func IsPlainPath(u *url.URL) bool {
 	if u.RawPath != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
 		return false
@@ -95,8 +95,8 @@ func IsPlainPath(u *url.URL) bool {
 	return before != '.'
 }
 
-// plainPathBytes are those that no app takes for something else, apart from where slashes
-// and dots stand, and that Go's URLs have unescaped, whatever the request had.
+// plainPathBytes are bytes that no app reads as something else, apart from slashes and
+// dots in some places, and that Go's URLs have unescaped, whatever the request had.
 var plainPathBytes = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,/:=@")
 
 // escapedPathBytes may stand in an escaped path as they are (RFC 3986 §3.3, and brackets).
@@ -109,7 +109,7 @@ func byteSet(members string) (set [256]bool) {
 	return set
 }
 
-// HasDotSegment tells whether a segment has nothing but dots and blanks. Caddy's matchers
+// HasDotSegment tells whether a segment has only dots and blanks. Caddy's matchers
 // resolve it before they compare, so they cannot be asked about the path as it is.
 func HasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
@@ -120,15 +120,15 @@ func HasDotSegment(path string) bool {
 	return false
 }
 
-// isBlank is for all that some app trims: spaces and controls of any kind, what cannot be
-// seen, and bytes that are not UTF-8.
+// isBlank is for all that some app trims: spaces and controls of any kind, invisible
+// characters, and bytes that are not UTF-8.
 func isBlank(c rune) bool {
 	return unicode.IsSpace(c) || unicode.IsControl(c) || unicode.Is(unicode.Cf, c) || c == utf8.RuneError
 }
 
 func isDotOrBlank(c rune) bool { return c == '.' || isBlank(c) }
 
-// withReserved decodes a path as an app does that routes by the escaped one: what would
+// withReserved decodes a path like an app that routes by the escaped path: what would
 // divide it stays escaped.
 func withReserved(escaped string) string {
 	if !strings.Contains(escaped, "%") {
@@ -151,7 +151,7 @@ func withReserved(escaped string) string {
 	return string(out)
 }
 
-// escapedByte is that of the escape that a text begins with.
+// escapedByte is the byte of the escape that a text begins with.
 func escapedByte(text string) (byte, bool) {
 	if len(text) < 3 || text[0] != '%' {
 		return 0, false
@@ -175,8 +175,8 @@ func hexDigit(c byte) int {
 	return -1
 }
 
-// decodedAgain is the path that an app has which decodes once more. What is no escape
-// stays; %u002f is one in some apps of Windows.
+// decodedAgain is the path in an app that decodes once more. What is not an escape
+// stays; %u002f is one in some apps on Windows.
 func decodedAgain(path string) string {
 	out := make([]byte, 0, len(path))
 	for i := 0; i < len(path); i++ {
@@ -220,7 +220,7 @@ const (
 	maxReadingBytes = 64 << 10
 )
 
-// Doubt is why there is no telling what an app would read.
+// Doubt is why it is unclear what an app would read.
 type doubt int
 
 const (

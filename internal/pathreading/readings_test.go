@@ -143,7 +143,7 @@ func TestReadingsOfMatchersThatCompareTheEscapedPath(t *testing.T) {
 	}
 }
 
-func TestPlainPathsTakeNoMemory(t *testing.T) {
+func TestPlainPathsAllocateNoMemory(t *testing.T) {
 	u, open := parsedPath(t, "/assets/css/site.min.css"), OpenPaths{{Path: "/healthz"}, {Path: "/assets", Below: true}}
 	if allocations := testing.AllocsPerRun(100, func() {
 		if !IsPlainPath(u) || !open.Have(u) {
@@ -187,7 +187,7 @@ func TestWhatIsOpen(t *testing.T) {
 	}
 }
 
-// Rewritten paths have no escaped form of their own, so it is made up as for the next handler.
+// Rewritten paths have no escaped form, so it is made up as for the next handler.
 func TestPathsThatARewriteLeft(t *testing.T) {
 	open := OpenPaths{{Path: "/assets", Below: true}}
 	for path, want := range map[string]bool{
@@ -199,7 +199,7 @@ func TestPathsThatARewriteLeft(t *testing.T) {
 	}
 }
 
-// Go escapes some marks that may stand in a path as they are. Escaped they are not plain,
+// Go escapes some marks that may be unescaped in a path. Escaped they are not plain,
 // and a matcher that compares the escaped path is asked for both spellings.
 func TestMarksInAPathHaveTwoSpellings(t *testing.T) {
 	for _, target := range []string{"/p(x)!/7", "/p%28x%29%21/7", "/p%28x%29%21;v/7", "/%2570(x)!/7", "/p(x)!%20/7"} {

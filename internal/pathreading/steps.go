@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// ReadingSteps are what apps do to a path, apart from decoding it. Each is asked for every
-// Reading that the others give, so that their order does not matter.
+// ReadingSteps are what apps do to a path, apart from decoding it. Each is applied to
+// every Reading that the others give, so that their order does not matter.
 var ReadingSteps = []func(path string) string{
 	rooted, withoutAuthority, cutParameters, cutAtParameter, cutAtQuery, cutAtFragment, cutAtNUL, withoutControls, withoutInvalid,
 	backslashesAsSlashes, mergedSlashes, trimmedBlanks, trimmedDots, overlongAsASCII,
@@ -56,7 +56,8 @@ func cutAt(path, end string) string {
 	return before
 }
 
-// withoutControls is for apps that drop what cannot be seen, also in the middle of a name.
+// withoutControls is for apps that drop invisible characters, even in the middle of a
+// name.
 func withoutControls(path string) string {
 	isHidden := func(c rune) bool { return unicode.IsControl(c) || unicode.Is(unicode.Cf, c) }
 	if !strings.ContainsFunc(path, isHidden) {
@@ -94,8 +95,8 @@ func trimmedDots(path string) string {
 	return ofSegments(path, func(segment string) string { return strings.TrimRightFunc(segment, isDotOrBlank) })
 }
 
-// overlongAsASCII decodes ASCII that was encoded in two bytes of UTF-8 or more, which is
-// not allowed, and which some decoders take all the same.
+// overlongAsASCII decodes ASCII that was encoded in two or more bytes of UTF-8, which
+// is not allowed, but which some decoders accept.
 func overlongAsASCII(path string) string {
 	var out []byte
 	for i := 0; i < len(path); i++ {

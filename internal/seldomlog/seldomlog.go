@@ -19,13 +19,14 @@ type Log struct {
 // minute is the minute after a line.
 type minute struct {
 	timer *time.Timer
-	next  func(...zap.Field) // the line at its end, nil as long as there is none
+	next  func(...zap.Field) // the line at its end, nil if there is none
 	more  int                // further lines, which were left out
 }
 
-// Write writes a line at once, if there was none of its kind in the last minute. Else
-// it is written when that is over, unless there is one before it, which then says how
-// many were left out. line is called when that is known, if at all.
+// Write writes a line at once if there was none of its kind in the last minute.
+// Otherwise the line is written at the end of that minute, unless another line already
+// waits, which then says how many were left out. line is called when that is known, if
+// at all.
 func (l *Log) Write(kind string, line func() func(...zap.Field)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,7 +47,7 @@ func (l *Log) Write(kind string, line func() func(...zap.Field)) {
 	}
 }
 
-// over ends a minute: with the line that waits, which begins another one.
+// over ends a minute: the waiting line is written and begins another one.
 func (l *Log) over(kind string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,4 +1,5 @@
-// Package storagecheck finds out what a storage does, where its answers alone do not tell.
+// Package storagecheck finds out what a storage does where its answers alone do not
+// tell.
 package storagecheck
 
 import (
@@ -14,9 +15,10 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// Answers is an error unless the storage answers wherever it keeps something: objects with random names are stored in
-// a folder, read back and deleted. Many storages answer a read that failed as one of an object that is not there. Of
-// several places one of which is down, so many names are unlikely to miss it: with one of three it is one time in 130.
+// Answers returns an error unless the storage answers wherever it keeps something:
+// objects with random names are stored in a folder, read back and deleted. Many
+// storages report a failed read as a missing object. If one of several places is down,
+// so many names are unlikely to miss it: with one of three, one time in 130.
 func Answers(ctx context.Context, storage certmagic.Storage, folder string) error {
 	errs := make([]error, names)
 	var asking sync.WaitGroup
@@ -52,7 +54,8 @@ func answers(ctx context.Context, storage certmagic.Storage, name string) (err e
 	return nil
 }
 
-// recovered makes an error of a panic. Its value may hold anything, so it is not shown.
+// recovered turns a panic into an error. Its value may contain anything, so it is not
+// shown.
 func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("[PANIC] %T in the storage", p)
@@ -65,6 +68,6 @@ func random() string {
 	return hex.EncodeToString(name)
 }
 
-var errOther = errors.New("it has something else than what was stored")
+var errOther = errors.New("it has something other than what was stored")
 
 const names = 12

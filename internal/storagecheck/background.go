@@ -10,10 +10,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// Start says in the log what a storage lacks of what sessions need, once in a process
-// for each identity. It goes on in the background, begins when a start has other things
-// behind it, and tries again while the storage does not answer. stop ends it, and waits
-// a moment for what it has to take away.
+// Start logs what a storage lacks that sessions need, once in a process for each
+// identity. It runs in the background, begins after the rest of a start, and tries
+// again while the storage does not answer. stop ends it, and waits a moment for its
+// clean-up.
 func Start(ctx context.Context, storage certmagic.Storage, identity string, logger *zap.Logger) (stop func()) {
 	if _, told := toldOf.Load(identity); told {
 		return func() {}
@@ -44,7 +44,7 @@ func Start(ctx context.Context, storage certmagic.Storage, identity string, logg
 	}
 }
 
-// lacksInTime leaves a storage alone that hangs whatever the context.
+// lacksInTime gives up on a storage that hangs whatever the context.
 func lacksInTime(ctx context.Context, storage certmagic.Storage) ([]Lack, error) {
 	type result struct {
 		lacks []Lack
@@ -65,7 +65,7 @@ func lacksInTime(ctx context.Context, storage certmagic.Storage) ([]Lack, error)
 	select {
 	case r := <-done:
 		return r.lacks, r.err
-	case <-time.After(stopLimit): // for what it takes away
+	case <-time.After(stopLimit): // for its clean-up
 		return nil, ctx.Err()
 	}
 }

@@ -29,7 +29,7 @@ func inBubble(t *testing.T, f func(t *testing.T, logger *zap.Logger, lines func(
 	})
 }
 
-// newTimed is a file storage that knows of fake time.
+// newTimed is a file storage that follows fake time.
 func newTimed(t *testing.T) *odd {
 	o := newOdd(t)
 	o.stat = func(ctx context.Context, key string) (certmagic.KeyInfo, error) {
@@ -45,7 +45,7 @@ const (
 	toldBad  = "warn the storage does not do all that sessions need"
 )
 
-func TestAStorageIsToldOfOnceAProcess(t *testing.T) {
+func TestAStorageIsReportedOnceAProcess(t *testing.T) {
 	inBubble(t, func(t *testing.T, logger *zap.Logger, lines func() []string) {
 		check := func(storage *odd, want ...string) {
 			t.Helper()

@@ -21,9 +21,10 @@ type Lack struct {
 	Error  error  // may be nil
 }
 
-// Lacks tries in a new folder of the storage what sessions need of it, and takes away what it has put there. An error
-// says that nothing can be told, since the storage does not answer. It takes some seconds, and no longer than the context
-// where the storage obeys it. Whether a lock expires whose holder is gone cannot be seen from here.
+// Lacks tries in a new folder of the storage what sessions need, and removes what it
+// has put there. An error says that nothing is known, since the storage does not
+// answer. It takes some seconds, and no longer than the context where the storage obeys
+// it. Whether a lock expires whose holder is gone cannot be checked here.
 func Lacks(ctx context.Context, storage certmagic.Storage, folder string) (lacks []Lack, err error) {
 	defer recovered(&err)
 	c := &check{storage: storage, folder: folder + "-" + random()}
@@ -53,7 +54,7 @@ func (c *check) lack(err error, what, remedy string) {
 	c.lacks = append(c.lacks, Lack{what, remedy, err})
 }
 
-// put stores an object that is taken away at the end.
+// put stores an object that is removed at the end.
 func (c *check) put(ctx context.Context, name string, content []byte) error {
 	c.made = append(c.made, name)
 	if err := c.storage.Store(ctx, path.Join(c.folder, name), content); err != nil {
@@ -74,7 +75,8 @@ func (c *check) tidy(ctx context.Context) {
 	}
 }
 
-// writes tells whether what was stored is there, all of it and the latest, and what was deleted is not.
+// writes tells whether what was stored is there, complete and up to date, and what was
+// deleted is not.
 func (c *check) writes(ctx context.Context) error {
 	const name = "object"
 	key := path.Join(c.folder, name)
@@ -105,7 +107,8 @@ func (c *check) writes(ctx context.Context) error {
 	return nil
 }
 
-// reads tells whether a read that failed can be told from one that found nothing: with a context that has ended.
+// reads tells whether a failed read can be told from one that found nothing: with a
+// context that has ended.
 func (c *check) reads(ctx context.Context) error {
 	const name = "read"
 	key := path.Join(c.folder, name)
@@ -117,12 +120,13 @@ func (c *check) reads(ctx context.Context) error {
 	_, loaded := c.storage.Load(ended, key)
 	_, statted := c.storage.Stat(ended, key)
 	if errors.Is(loaded, fs.ErrNotExist) || errors.Is(statted, fs.ErrNotExist) {
-		c.lack(nil, "a read that fails looks as if the object did not exist", "sessions stand that, at the cost of answering 503 more often while the storage is down in part; Caddy's certificates may not: tell the author of the storage")
+		c.lack(nil, "a read that fails looks as if the object did not exist", "sessions tolerate that, at the cost of answering 503 more often while the storage is partly down; Caddy's certificates may not: tell the author of the storage")
 	}
 	return nil
 }
 
-// lists tells whether the names in a folder are those that are there, with folders and without what is in them.
+// lists tells whether the names in a folder are the existing ones, with folders but not
+// their contents.
 func (c *check) lists(ctx context.Context) error {
 	for _, name := range []string{"list/object", "list/folder/object", "list/folder/another"} {
 		if err := c.put(ctx, name, []byte("x")); err != nil {
@@ -145,7 +149,7 @@ func (c *check) lists(ctx context.Context) error {
 	return nil
 }
 
-// short is names without the folder that they are in, and not too many.
+// short returns the first few names, without their folder.
 func short(names []string, folder string) string {
 	var all []string
 	for _, name := range names[:min(len(names), 5)] {
@@ -154,13 +158,14 @@ func short(names []string, folder string) string {
 	return fmt.Sprintf("%q", all)
 }
 
-// locks tells whether a second one has to wait, whoever asks for it, and gets it when the first is given back.
+// locks tells whether a second caller has to wait for a lock, in whatever process, and
+// gets it when the first releases it.
 func (c *check) locks(ctx context.Context) error {
 	name := path.Join(c.folder, "lock")
 	first, cancel := context.WithTimeout(ctx, lockLimit)
 	defer cancel()
 	if err := c.storage.Lock(first, name); err != nil {
-		c.lack(err, "Lock of a new name fails", "no refresh succeeds: look at the rights of Caddy in the storage, or use another")
+		c.lack(err, "Lock of a new name fails", "no refresh succeeds: check Caddy's permissions in the storage, or use another")
 		return nil
 	}
 	held := true
@@ -178,12 +183,12 @@ func (c *check) locks(ctx context.Context) error {
 	second, cancel := context.WithTimeout(ctx, lockTry)
 	defer cancel()
 	if err := c.storage.Lock(second, name); err == nil {
-		c.lack(nil, "a lock can be had that is held, by one process at least", "if other nodes can have it too, two uses of a refresh token at once can both succeed: use another storage, or a single node")
+		c.lack(nil, "a lock that is held can be acquired, at least by one process", "if other nodes can acquire it too, two uses of a refresh token at once can both succeed: use another storage, or a single node")
 		return nil
 	}
 	if try, ok := c.storage.(certmagic.TryLocker); ok {
 		if got, err := try.TryLock(ctx, name); got && err == nil {
-			c.lack(nil, "TryLock gives a lock that is held", "Caddy itself may renew a certificate twice: tell the author of the storage")
+			c.lack(nil, "TryLock acquires a lock that is held", "Caddy itself may renew a certificate twice: tell the author of the storage")
 			return nil
 		}
 	}
@@ -194,7 +199,7 @@ func (c *check) locks(ctx context.Context) error {
 	again, cancel := context.WithTimeout(ctx, lockLimit)
 	defer cancel()
 	if err := c.storage.Lock(again, name); err != nil {
-		c.lack(err, "a lock that was given back cannot be had again", "a session is unavailable after each refresh until its lock has expired: use another storage")
+		c.lack(err, "a released lock cannot be acquired again", "a session is unavailable after each refresh until its lock has expired: use another storage")
 		return nil
 	}
 	held = true

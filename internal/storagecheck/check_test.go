@@ -97,7 +97,7 @@ func wantNothingLeft(t *testing.T, o *odd) {
 	}
 }
 
-// TestMain lets all tests run side by side: what they do is to wait for locks.
+// TestMain lets all tests run side by side: they mostly wait for locks.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", "16"); err != nil {
@@ -178,10 +178,10 @@ func TestWhatAStorageLacksIsFoundOnceAndNothingIsLeft(t *testing.T) {
 		}, "List fails"},
 		"locks that lock nothing": {func(o *odd) {
 			o.lock = func(context.Context, string) error { return nil }
-		}, "a lock can be had that is held"},
+		}, "a lock that is held can be acquired"},
 		"a TryLock that locks nothing": {func(o *odd) {
 			o.try = func(context.Context, string) (bool, error) { return true, nil }
-		}, "TryLock gives"},
+		}, "TryLock acquires"},
 		"no locks": {func(o *odd) {
 			o.lock = func(context.Context, string) error { return errors.New("not allowed") }
 		}, "Lock of a new name fails"},
@@ -210,7 +210,7 @@ func TestWhatAStorageLacksIsFoundOnceAndNothingIsLeft(t *testing.T) {
 	}
 }
 
-func TestOfAStorageThatDoesNotAnswerNothingIsSaid(t *testing.T) {
+func TestNothingIsReportedOfAStorageThatDoesNotAnswer(t *testing.T) {
 	down := errors.New("connection refused")
 	for name, is := range map[string]func(*odd){
 		"writes fail":               func(o *odd) { o.store = func(context.Context, string, []byte) error { return down } },

@@ -8,8 +8,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// Remedy says what to do about a storage that cannot be written, or nothing. The
-// file system's storage keeps no more than the text of why a lock file was not created.
+// Remedy says what to do about a storage that cannot be written, or nothing. The file
+// system's storage keeps only the text of why a lock file was not created.
 func Remedy(cause error) string {
 	if cause != nil && (errors.Is(cause, fs.ErrPermission) || strings.Contains(cause.Error(), "creating lock file: ")) {
 		return "Caddy must be able to write to its storage; look at the owner of the directory"
