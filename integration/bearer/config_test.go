@@ -36,9 +36,9 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"an empty scope", "bearer_auth {\n\t\tscopes read \"\"\n\t}", "scopes takes one argument or more", ":3"},
 		{"a scope with a quote", "bearer_auth {\n\t\tscopes re\\\"ad\n\t}", "scopes", ":3"},
 		{"a scope with a space", "bearer_auth {\n\t\tscopes \"read write\"\n\t}", "scopes", ":3"},
-		{"scopes on two lines", "bearer_auth {\n\t\tscopes read\n\t\tscopes write\n\t}", "scopes is there twice", ":4"},
+		{"scopes on two lines", "bearer_auth {\n\t\tscopes read\n\t\tscopes write\n\t}", "duplicate subdirective scopes", ":4"},
 		{"audience without any", "bearer_auth {\n\t\taudience\n\t}", "audience takes one argument or more", ":3"},
-		{"audience on two lines", "bearer_auth {\n\t\taudience a\n\t\taudience b\n\t}", "audience is there twice", ":4"},
+		{"audience on two lines", "bearer_auth {\n\t\taudience a\n\t\taudience b\n\t}", "duplicate subdirective audience", ":4"},
 		{"copy_claims without any", "bearer_auth {\n\t\tcopy_claims\n\t}", "copy_claims takes one argument or more", ":3"},
 		{"copy_claims without a header", "bearer_auth {\n\t\tcopy_claims sub\n\t}", "copy_claims sub: write claim>Header", ":3"},
 		{"copy_claims with spaces", "bearer_auth {\n\t\tcopy_claims sub > X-User\n\t}", "copy_claims sub: write claim>Header", ":3"},
@@ -75,7 +75,7 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"upgrade without any", "bearer_auth {\n\t\tupgrade\n\t}", "upgrade takes one argument or more", ":3"},
 		{"upgrade to h2c", "bearer_auth {\n\t\tupgrade tcp H2C\n\t}", "upgrade: with H2C a client would send the app requests that nobody checks", ":3"},
 		{"upgrade to anything", "bearer_auth {\n\t\tupgrade *\n\t}", `upgrade: "*" is not a protocol`, ":3"},
-		{"upgrade on two lines", "bearer_auth {\n\t\tupgrade tcp\n\t\tupgrade foo\n\t}", "upgrade is there twice", ":4"},
+		{"upgrade on two lines", "bearer_auth {\n\t\tupgrade tcp\n\t\tupgrade foo\n\t}", "duplicate subdirective upgrade", ":4"},
 		{"an unknown subdirective near open", "bearer_auth {\n\t\topne /a\n\t}", "did you mean open?", ":3"},
 		{"forward_token with an argument", "bearer_auth {\n\t\tforward_token yes\n\t}", "forward_token takes no argument", ":3"},
 		{"optional with an argument", "bearer_auth {\n\t\toptional on\n\t}", "optional takes no argument", ":3"},
@@ -83,7 +83,7 @@ func TestErrorsOfBearerAuthInACaddyfile(t *testing.T) {
 		{"off with an argument", "bearer_auth {\n\t\toff yes\n\t}", "off takes no argument", ":3"},
 		{"off beside scopes", "bearer_auth {\n\t\toff\n\t\tscopes a\n\t}", "off: it checks nothing", ""},
 		{"off behind a matcher", "bearer_auth /a {\n\t\toff\n\t}", "off: it checks nothing", ""},
-		{"shadow twice", "bearer_auth {\n\t\tshadow\n\t\tshadow\n\t}", "shadow is there twice", ":4"},
+		{"shadow twice", "bearer_auth {\n\t\tshadow\n\t\tshadow\n\t}", "duplicate subdirective shadow", ":4"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := harness.Adapt("localhost {\n\t" + test.directive + "\n}\n")

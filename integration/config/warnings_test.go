@@ -43,9 +43,9 @@ const (
 var warnedConfigs = []warned{
 	// what is left in
 	{"shadow", "", ":%PORT% {\n%E%\nbearer_auth {\nshadow\n}\n}", shadowWarning, `"request would be refused"`, "Caddyfile:"},
-	{"optional", "", ":%PORT% {\n%E%\nbearer_auth {\noptional\n}\n}", optionalWarning, "take it out", "Caddyfile:"},
-	{"optional in a handle", "", ":%PORT% {\n%E%\nhandle /a {\nbearer_auth {\noptional\n}\n}\n}", optionalWarning, "take it out", "Caddyfile:"},
-	{"optional in a named route", "", "&(a) {\nbearer_auth {\noptional\n}\n}\n:%PORT% {\n%E%\ninvoke a\n}", optionalWarning, "take it out", "Caddyfile:"},
+	{"optional", "", ":%PORT% {\n%E%\nbearer_auth {\noptional\n}\n}", optionalWarning, "remove it", "Caddyfile:"},
+	{"optional in a handle", "", ":%PORT% {\n%E%\nhandle /a {\nbearer_auth {\noptional\n}\n}\n}", optionalWarning, "remove it", "Caddyfile:"},
+	{"optional in a named route", "", "&(a) {\nbearer_auth {\noptional\n}\n}\n:%PORT% {\n%E%\ninvoke a\n}", optionalWarning, "remove it", "Caddyfile:"},
 	{"neither", "", ":%PORT% {\n%E%\nbearer_auth\n}", "", "", ""},
 
 	// scopes
@@ -59,8 +59,8 @@ var warnedConfigs = []warned{
 
 	// claims
 	{"a claim of nobody", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims groups>X-Groups\n}\n}", claimWarning, "no user has it now", "groups"},
-	{"a claim by another name", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims user_id>X-User\n}\n}", claimWarning, "write sub in its place", "user_id"},
-	{"a claim in another case", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims Email>X-Email\n}\n}", claimWarning, "write email in its place", "Email"},
+	{"a claim by another name", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims user_id>X-User\n}\n}", claimWarning, "write sub instead", "user_id"},
+	{"a claim in another case", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims Email>X-Email\n}\n}", claimWarning, "write email instead", "Email"},
 	{"a claim that users may not have", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims act>X-Act\n}\n}", claimWarning, "users cannot have it", "act"},
 	{"an issuer of a server without", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims iss>X-Iss\n}\n}", claimWarning, "users cannot have it", "iss"},
 	{"a claim of one user", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims email>X-Email role>X-Role\n}\n}", "", "", ""},

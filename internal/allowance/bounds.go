@@ -11,18 +11,18 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// Bounds bound what a user with a password, or an app with a secret of HS256,
-// can have written to storage. A login writes nothing. The first refresh of a session
+// Bounds limit what a user with a password, or an app with an HS256 secret, can cause
+// to be written to storage. A login writes nothing. The first refresh of a session
 // makes its record, and a revocation makes a marker: a client that may do these without
-// end fills the storage. The bounds hold with `throttle off` too, and are asked by the
-// sessions right before they write. Each is for one kind of write.
+// limit fills the storage. The bounds apply with `throttle off` too, and the sessions
+// ask them right before they write. Each is for one kind of write.
 type Bounds struct {
 	sessions    *throttle.Bucket // first refreshes, of a user by a client
 	revocations *throttle.Bucket // of sessions of a user by a client
 	clients     *throttle.Bucket // revocations by tokens that apps can sign, of all users by a client
 }
 
-// NewBounds returns bounds of which nothing is used up.
+// NewBounds returns unused bounds.
 func NewBounds() *Bounds {
 	return &Bounds{
 		sessions:    throttle.NewBucket(throttle.LimitSessions, maxWritesAtOnce, WriteInterval),
@@ -35,16 +35,17 @@ func NewBounds() *Bounds {
 // is a variable for tests, which change it before they make bounds.
 var WriteInterval = 10 * time.Second
 
-// Owner is whose a session is, by a token of it.
+// Owner is the owner of a session, according to a token.
 type Owner struct {
 	Client, Subject string
 
-	// Forgeable says that the token is an access token that was signed with a secret. Apps
-	// that have it can make those, for any user and any session, but no refresh tokens.
+	// Forgeable says that the token is an access token that was signed with a secret.
+	// Apps that have the secret can make access tokens, for any user and any session,
+	// but not refresh tokens.
 	Forgeable bool
 }
 
-// OwnerOf is whose session a refresh token belongs to.
+// OwnerOf is the owner of the session of a refresh token.
 func OwnerOf(t *token.RefreshToken) Owner {
 	return Owner{Client: t.ClientID, Subject: t.UserID}
 }
@@ -62,9 +63,10 @@ func (a firstRefresh) Take() error { return notYet(a.bounds.sessions.Take(a.acco
 func (a firstRefresh) Return()     { a.bounds.sessions.Return(a.account) }
 
 // revocation is the allowance of the marker of a session. That of the user comes first,
-// so that one user does not use up what there is for all of them. What an app may have
-// made up is an account of its own: it must not keep the user from logging out by a
-// refresh token, nor a session from being ended in storage whose token was used twice.
+// so that one user does not use up the allowance of all users. What an app may have
+// made up is a separate account: it must not keep the user from logging out with a
+// refresh token, nor keep a session whose token was used twice from being ended in
+// storage.
 type revocation struct {
 	bounds  *Bounds
 	account string
@@ -104,7 +106,7 @@ func (b *Bounds) RevocationBy(of Owner) session.Allowance {
 	return allowance
 }
 
-// notYet is a refusal in the words of the sessions.
+// notYet is a refusal as an error of the sessions.
 func notYet(err error) error {
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
 		return &session.NotYetError{After: refused.RetryAfter, Cause: refused}
@@ -112,13 +114,13 @@ func notYet(err error) error {
 	return err
 }
 
-// Refused returns the refusal of a bound, if that is what an error is.
+// Refused returns the refusal of a bound, if an error is one.
 func Refused(err error) (*throttle.RefusedError, bool) {
 	return errors.AsType[*throttle.RefusedError](err)
 }
 
 // The bounds of users are for an account that several hundred devices share, all of
-// which refresh after a restart. What they let through for good is 6 writes a minute.
+// which refresh after a restart. In the long run they allow 6 writes a minute.
 const (
 	maxWritesAtOnce = 1000 // then one each WriteInterval
 

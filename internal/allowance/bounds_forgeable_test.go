@@ -2,8 +2,9 @@ package allowance
 
 import "testing"
 
-// What an app with a secret of HS256 signs uses up nothing of what the server's own tokens have.
-func TestForgeableRevocationsAreAnAccountOfTheirOwn(t *testing.T) {
+// What an app with an HS256 secret signs does not use up the allowance of the server's
+// own tokens.
+func TestForgeableRevocationsAreASeparateAccount(t *testing.T) {
 	bounds := NewBounds()
 	forgeable := bounds.RevocationBy(Owner{Client: "web", Subject: "alice", Forgeable: true})
 	own := bounds.RevocationBy(Owner{Client: "web", Subject: "alice"})

@@ -45,7 +45,7 @@ func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 100 { // a user takes nothing from the others of the client
+	for range 100 { // a user takes nothing from other users of the client
 		if got := limitOf(t, take("web", "alice", true)); got != throttle.LimitRevocations {
 			t.Fatalf("limit %q", got)
 		}
@@ -55,12 +55,12 @@ func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 100 { // whoever makes up users
+	for i := range 100 { // an app that makes up users
 		if got := limitOf(t, take("web", fmt.Sprint(i), true)); got != throttle.LimitClient {
 			t.Fatalf("limit %q", got)
 		}
 	}
-	for range 3 { // what only the server can have made is none of that
+	for range 3 { // what only the server can have made does not count there
 		if err := take("web", "dave", false); err != nil {
 			t.Fatal(err)
 		}

@@ -1,5 +1,5 @@
-// Package caddyargs reads the arguments of Caddyfile subdirectives, with errors that say
-// what to write instead. What a value must be beyond its form, the caller checks.
+// Package caddyargs reads the arguments of Caddyfile subdirectives, with errors that
+// say what to write instead. The caller checks what a value must be beyond its form.
 package caddyargs
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// One takes exactly one argument, which is not empty.
+// One takes exactly one argument, which must not be empty.
 func One(d *caddyfile.Dispenser) (string, error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
@@ -24,20 +24,20 @@ func One(d *caddyfile.Dispenser) (string, error) {
 	return args[0], nil
 }
 
-// ofNone says where an argument may have gone that was written.
+// ofNone says why a written argument may be missing.
 func ofNone(args []string) string {
 	if len(args) > 0 {
 		return ""
 	}
-	return " (a {$VARIABLE} that is not set is none)"
+	return " (an unset {$VARIABLE} counts as none)"
 }
 
-// Some takes one argument or more, without which there is no restriction.
+// Some takes one argument or more; without the line there is no restriction.
 func Some(d *caddyfile.Dispenser) ([]string, error) {
 	return List(d, "no restriction of its own")
 }
 
-// List takes one argument or more. without says what it means to leave the line out.
+// List takes one argument or more. without says what leaving the line out means.
 func List(d *caddyfile.Dispenser, without string) ([]string, error) {
 	setting := d.Val()
 	args := d.RemainingArgs()

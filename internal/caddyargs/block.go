@@ -6,7 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Block keeps watch over the subdirectives of a block: which were there, and which was last.
+// Block keeps track of the subdirectives of a block: which were there, and which was
+// last.
 type Block struct {
 	of    string // the directive or subdirective that the block belongs to
 	known []string
@@ -14,20 +15,20 @@ type Block struct {
 	last  string
 }
 
-// NewBlock begins the block of a directive or subdirective, with the names of what can be
+// NewBlock begins the block of a directive or subdirective, with the names that can be
 // in it.
 func NewBlock(of string, known ...string) *Block {
 	return &Block{of: of, known: known, seen: make(map[string]bool)}
 }
 
-// Enter takes the next subdirective. Only a repeatable one may be there more than once.
+// Enter takes the next subdirective. Only a repeatable one may occur more than once.
 func (b *Block) Enter(d *caddyfile.Dispenser, repeatable ...string) error {
 	name := d.Val()
 	if name == "{" {
 		return d.Errf("%s takes no block", b.last)
 	}
 	if b.seen[name] && !slices.Contains(repeatable, name) {
-		return d.Errf("%s is there twice", name)
+		return d.Errf("duplicate subdirective %s", name)
 	}
 	b.seen[name], b.last = true, name
 	return nil

@@ -19,7 +19,7 @@ type Duration struct {
 // Positive are durations of more than zero.
 var Positive = Duration{Like: "with a unit, more than zero, such as 5s, 15m, 1h or 14d", Positive: true}
 
-// Lifetime takes that of a token or session.
+// Lifetime is for the lifetime of a token or session.
 func Lifetime(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	setting := d.Val()
 	return Positive.Arg(d, func(lifetime caddy.Duration) error {
@@ -27,7 +27,7 @@ func Lifetime(d *caddyfile.Dispenser) (caddy.Duration, error) {
 	})
 }
 
-// Arg takes the one argument and has it checked, unless check is nil or the argument is off.
+// Arg takes one argument and checks it, unless check is nil or the argument is off.
 func (f Duration) Arg(d *caddyfile.Dispenser, check func(caddy.Duration) error) (caddy.Duration, error) {
 	setting := d.Val()
 	arg, err := One(d)

@@ -4,7 +4,7 @@ package caddyargs
 func Suggestion(word string, known []string) string {
 	best, least := "", maxTypos+1
 	for _, candidate := range known {
-		// a short word is near to everything
+		// a short word is close to everything
 		if typos := distance(word, candidate); typos < least && typos < len(candidate)-1 {
 			best, least = candidate, typos
 		}
@@ -12,8 +12,8 @@ func Suggestion(word string, known []string) string {
 	return best
 }
 
-// distance is Levenshtein's: how many bytes have to be inserted, removed or replaced. It is
-// more than maxTypos for words of too different lengths, whatever they are.
+// distance is Levenshtein's: how many bytes have to be inserted, removed or replaced.
+// It is more than maxTypos for all words of too different lengths.
 func distance(a, b string) int {
 	if len(a)-len(b) > maxTypos || len(b)-len(a) > maxTypos {
 		return maxTypos + 1

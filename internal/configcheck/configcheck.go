@@ -1,7 +1,7 @@
-// Package configcheck warns of what an HTTP config leaves open, or closes, though its
-// operator hardly means it. That takes the whole config, so it is done once all is
-// provisioned: at a start, a reload and `caddy validate`. It knows of the bearer_auth
-// and token_endpoint handlers only what they say of themselves.
+// Package configcheck warns of what an HTTP config leaves open or closes, probably
+// against the operator's intent. That takes the whole config, so it is done once
+// everything is provisioned: at a start, a reload and `caddy validate`. It knows about
+// the bearer_auth and token_endpoint handlers only what they say about themselves.
 package configcheck
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Config is what the handlers and the authorization servers of a config say of
+// Config is what the handlers and the authorization servers of a config say about
 // themselves.
 type Config struct {
 	Checks    []Check
@@ -29,7 +29,7 @@ type Config struct {
 
 // Check is a bearer_auth.
 type Check struct {
-	Handler   caddyhttp.MiddlewareHandler // a pointer, by which routes have it
+	Handler   caddyhttp.MiddlewareHandler // a pointer, as in the routes
 	DefinedAt string                      // the line of the Caddyfile; empty if it has none
 
 	Server                string // the name of the authorization server
@@ -48,7 +48,7 @@ type Claim struct{ Name, Header string }
 
 // Endpoint is a token_endpoint.
 type Endpoint struct {
-	Handler   caddyhttp.MiddlewareHandler // a pointer, by which routes have it
+	Handler   caddyhttp.MiddlewareHandler // a pointer, as in the routes
 	DefinedAt string                      // the line of the Caddyfile; empty if it has none
 	Path      string
 
@@ -77,7 +77,7 @@ type Client struct {
 	MayLogIn   bool     // and so get a first token
 	Scopes     []string // nil for the server's
 	Audience   []string // nil for the server's
-	Introspect []string // the audiences of which it may ask about tokens
+	Introspect []string // the audiences whose tokens it may ask about
 }
 
 func (c *Check) isOn() bool { return !c.Off }
@@ -86,10 +86,10 @@ func (c *Check) isOn() bool { return !c.Off }
 // checked.
 func (c *Check) refusesAnonymous() bool { return !c.Off && !c.Shadow && !c.Optional }
 
-// appliesTo tells whether a request that is made up has to be checked.
+// appliesTo tells whether a made-up request has to be checked.
 func (c *Check) appliesTo(r *http.Request) (applies bool) {
 	defer func() {
-		if recover() != nil { // a matcher that wants more of a request than there is
+		if recover() != nil { // a matcher that needs more of a request than there is
 			applies = false
 		}
 	}()
@@ -110,7 +110,7 @@ func MissingServer(checks []Check, names []string) error {
 	return nil
 }
 
-// matcherHint is for a name that may be that of a matcher.
+// matcherHint is for a server name that may be meant as a matcher.
 func matcherHint(server string) string {
 	if server == defaultServer {
 		return ""
@@ -121,7 +121,7 @@ func matcherHint(server string) string {
 // place is where a handler is, for an error or a warning before there are routes.
 func place(definedAt string) string { return cmp.Or(definedAt, "the config") }
 
-// handlers finds what a handler in a route has said of itself.
+// handlers finds what a handler in a route has said about itself.
 type handlers struct {
 	checks    map[caddyhttp.MiddlewareHandler]*Check
 	endpoints map[caddyhttp.MiddlewareHandler]*Endpoint
@@ -142,12 +142,12 @@ func newHandlers(config *Config) *handlers {
 }
 
 func (h *handlers) find(handler caddyhttp.MiddlewareHandler) (*Check, *Endpoint) {
-	// what redirects to HTTPS is a value, and one of a type that cannot be a key
+	// the redirect to HTTPS is a value, of a type that cannot be a key
 	if reflect.TypeOf(handler).Kind() != reflect.Pointer {
 		return nil, nil
 	}
 	return h.checks[handler], h.endpoints[handler]
 }
 
-// defaultServer is the server of a bearer_auth that names none.
+// defaultServer is the server of a bearer_auth that does not name one.
 const defaultServer = "default"

@@ -14,7 +14,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 )
 
-// What can be said of matchers without a request: which of them never match, and which
+// What can be said about matchers without a request: which never match, and which
 // always do.
 
 // neverMatch tells whether no request can match any of the sets. No sets at all match
@@ -100,8 +100,8 @@ func isOpen(matcher any) bool {
 
 func notSets(m *caddyhttp.MatchNot) []caddyhttp.MatcherSet { return m.MatcherSets }
 
-// statusesThatMatch are those with which an error gets through matchers, as far as they
-// go by its status alone.
+// statusesThatMatch are the statuses with which an error gets through matchers, as far
+// as they depend on the status alone.
 func statusesThatMatch(sets caddyhttp.MatcherSets, statuses []int) []int {
 	return slices.DeleteFunc(slices.Clone(statuses), func(status int) bool {
 		return !slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool { return mayMatchStatus(set, status) })
@@ -123,7 +123,7 @@ func mayMatchStatus(set caddyhttp.MatcherSet, status int) bool {
 	return true
 }
 
-// exampleRequest is one to ask matchers with, as Caddy would.
+// exampleRequest is a request to ask matchers about, as Caddy would.
 func exampleRequest(method, path, host string) *http.Request {
 	r, err := http.NewRequest(method, "http://localhost"+path, http.NoBody)
 	if err != nil {
@@ -136,7 +136,7 @@ func exampleRequest(method, path, host string) *http.Request {
 	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 }
 
-// protocols are those that the matcher knows.
+// protocols are the protocols that the matcher knows.
 var protocols = []string{
 	"grpc", "http", "https", "http/1.0", "http/1.0+", "http/1.1", "http/1.1+", "http/2", "http/2+", "http/3", "http/3+",
 }

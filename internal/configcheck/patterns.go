@@ -35,8 +35,8 @@ func WarnOfHalves(logger *zap.Logger, sets caddyhttp.RawMatcherSets, definedAt s
 			"for what needs no token use \"open\" of bearer_auth, which takes a path with all below it"))
 }
 
-// pathPatterns are the patterns of path matchers, in groups of which a path needs to
-// match one: those of all sets, and those of each matcher that negates others.
+// pathPatterns are the patterns of path matchers, in groups: a path needs to match one
+// pattern of a group. A group is that of all sets, or of a matcher that negates others.
 func pathPatterns[Set ~map[string]json.RawMessage](sets []Set) [][]string {
 	var own []string
 	var groups [][]string

@@ -16,7 +16,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// What a config leaves open by how its routes lie to each other.
+// What a config leaves open through the order and nesting of its routes.
 
 // ofEndpoints is about a bearer_auth that stands before a token_endpoint: clients would
 // need a token to get one.
@@ -35,15 +35,15 @@ func (w *warnings) ofEndpoints() {
 				continue
 			}
 			w.warn("a bearer_auth stands before the token_endpoint", p.where(),
-				"nobody can log in without a token: write token_endpoint before bearer_auth in a route, or leave its paths out of the check",
+				"no user can log in without a token: write token_endpoint before bearer_auth in a route, or exclude its paths from the check",
 				zap.String("bearer_auth", check.DefinedAt), zap.String("path", endpoint.Path))
 		}
 	}
 }
 
-// ofUpstreams is about an app that is proxied behind a bearer_auth and somewhere else
-// as well. A bearer_auth says itself which requests it leaves alone, and one that is
-// off says that this is meant.
+// ofUpstreams is about an app that is proxied behind a bearer_auth and elsewhere as
+// well. A bearer_auth itself says which requests it leaves alone, and a bearer_auth
+// that is off says that this is intended.
 func (w *warnings) ofUpstreams() {
 	checked := make(map[string]placement)
 	for _, p := range w.placements {
@@ -70,19 +70,19 @@ func (w *warnings) ofUpstreams() {
 			}
 			advice := "put one bearer_auth before both, and say there what is open"
 			if len(p.checks) > 0 {
-				advice = "the matcher of a handle or route around the bearer_auth is Caddy's own, and others get here without it: put the bearer_auth outside, with a matcher of its own, or with open"
+				advice = "requests that the matcher of a handle or route around the bearer_auth does not match get here without it: put the bearer_auth outside, with its own matcher or with open"
 			}
 			address, _, _ := strings.Cut(upstream, "\x00")
 			w.warn(upstreamWarning, p.place,
-				advice+"; where this one is meant to be open, say so with a bearer_auth of which the block has the one line: off",
+				advice+"; if this route is meant to be open, say so with a bearer_auth whose block is the single line: off",
 				zap.String("upstream", address), zap.String("site", p.site()),
 				zap.String("bearer_auth", cmp.Or(behind.checks[slices.IndexFunc(behind.checks, (*Check).isOn)].DefinedAt, behind.place)))
 		}
 	}
 }
 
-// upstreamsOf names what a proxy sends requests to, in one way for each. What listens
-// there for PHP serves the files of a root.
+// upstreamsOf names what a proxy sends requests to, with one spelling for each. A PHP
+// upstream serves the files of a root.
 func upstreamsOf(h *reverseproxy.Handler, root string) []string {
 	suffix := ""
 	if transport, ok := h.Transport.(*fastcgi.Transport); ok {
@@ -104,8 +104,8 @@ func upstreamsOf(h *reverseproxy.Handler, root string) []string {
 	return slices.Compact(all)
 }
 
-// dialed is the address of an upstream in one spelling: all that leads to this machine
-// is one host.
+// dialed is the address of an upstream in one spelling: all addresses of this machine
+// are one host.
 func dialed(dial string) string {
 	dial = caddy.NewReplacer().ReplaceKnown(dial, "")
 	address, err := caddy.ParseNetworkAddress(dial)
@@ -128,8 +128,8 @@ func dialed(dial string) string {
 	return net.JoinHostPort(host, strconv.FormatUint(uint64(address.StartPort), 10))
 }
 
-// ofErrorRoutes is about handle_errors, to which a request goes that bearer_auth has
-// refused: what proxies or serves files there gives it what it asked for after all.
+// ofErrorRoutes is about handle_errors, which gets the requests that bearer_auth has
+// refused: a proxy or file server there answers them after all.
 func (w *warnings) ofErrorRoutes() {
 	checks := slices.DeleteFunc(slices.Clone(w.placements), func(p placement) bool {
 		return p.check == nil || p.check.Off || p.check.Shadow || p.inErrors
@@ -162,8 +162,8 @@ func (w *warnings) ofErrorRoutes() {
 	}
 }
 
-// comesTo tells whether an error of a handler gets to an error route: those of a
-// subroute are for what is below it, those of the server for everything.
+// comesTo tells whether an error of a handler gets to an error route: the error routes
+// of a subroute are for what is below it, those of the server for everything.
 func (p placement) comesTo(route placement) bool {
 	owner, _, _ := strings.Cut(route.place, "/errors/")
 	return strings.HasPrefix(p.place+"/", owner+"/") || strings.Contains(p.place, "/named_routes/")

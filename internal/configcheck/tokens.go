@@ -12,7 +12,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// What a bearer_auth asks of tokens, and no token has.
+// What a bearer_auth requires of tokens, and no token has.
 
 // ofScopes is about scopes that a bearer_auth wants and no client could ask for.
 func (w *warnings) ofScopes(c *Check, p placement, server *Server) {
@@ -33,7 +33,7 @@ func (w *warnings) ofScopes(c *Check, p placement, server *Server) {
 		return // no user can log in at all
 	}
 	w.warn("no client may ask for the scopes that bearer_auth wants", p.where(),
-		"every token is refused as things are now: add them to the scopes of a client or of the server, or correct them here",
+		"every token is refused at present: add them to the scopes of a client or of the server, or correct them here",
 		zap.String("server", c.Server), zap.Strings("scopes", c.Scopes))
 }
 
@@ -61,13 +61,13 @@ func (w *warnings) ofClaims(c *Check, p placement, server *Server) {
 	}
 	for _, claim := range slices.Sorted(maps.Keys(wanted)) {
 		if server.MoreUsers && !directory.IsReservedClaim(claim) {
-			continue // one of them may have it
+			continue // another user may have it
 		}
 		advice := "no user has it now: give it to users, or correct its name"
 		if name := cmp.Or(meantClaims[strings.ToLower(claim)], similar[claim]); name != "" && name != claim {
-			advice = "write " + name + " in its place, if that is meant"
+			advice = "write " + name + " instead, if that is what you mean"
 		} else if directory.IsReservedClaim(claim) {
-			advice = "users cannot have it: take it out, or correct its name"
+			advice = "users cannot have it: remove it, or correct its name"
 		}
 		w.warn("copy_claims names a claim that no token has", p.where()+", "+claim,
 			advice, zap.String("server", c.Server), zap.String("claim", claim), zap.String("header", wanted[claim].Header))
@@ -90,7 +90,7 @@ func (s *Server) writesClaim(name string) bool {
 	return false
 }
 
-// anyClient tells whether there is such a client, or may be.
+// anyClient tells whether there is, or may be, such a client.
 func (s *Server) anyClient(is func(Client) bool) bool {
 	for client := range s.Clients {
 		if is(client) {
@@ -108,7 +108,7 @@ func (s *Server) scopesOf(client Client) []string {
 	return s.Scopes
 }
 
-// audienceOf is what the tokens of a client name.
+// audienceOf is the audience of the tokens of a client.
 func (s *Server) audienceOf(client Client) []string {
 	if client.Audience != nil {
 		return client.Audience
@@ -116,7 +116,7 @@ func (s *Server) audienceOf(client Client) []string {
 	return s.Audience
 }
 
-// ofAudiences is about tokens for which no bearer_auth is. An app that verifies tokens
+// ofAudiences is about tokens that no bearer_auth accepts. An app that verifies tokens
 // itself, or asks about them, may want them.
 func (w *warnings) ofAudiences(server *Server) {
 	asked, checks := make(map[string]bool), 0
@@ -130,7 +130,7 @@ func (w *warnings) ofAudiences(server *Server) {
 			audience = server.Audience
 		}
 		if len(audience) == 0 {
-			return // it takes them all
+			return // it accepts them all
 		}
 		for _, a := range audience {
 			asked[a] = true
@@ -158,12 +158,12 @@ func (w *warnings) ofAudiences(server *Server) {
 			continue
 		}
 		w.warn("clients have an audience that no bearer_auth asks for", "server "+server.Name+", "+audience,
-			"write it in audience of the bearer_auth of its app, or correct it; it is right for an app that verifies tokens itself",
+			"add it to audience in the bearer_auth of its app, or correct it; it is right for an app that verifies tokens itself",
 			zap.String("server", server.Name), zap.String("audience", audience), zap.String("client_id", first[audience]))
 	}
 }
 
-// meantClaims are names that other servers have for what is here under another one.
+// meantClaims are other servers' names for claims that have another name here.
 var meantClaims = map[string]string{
 	"id": "sub", "user_id": "sub", "userid": "sub", "uid": "sub", "user": "sub", "subject": "sub",
 	"preferred_username": "username", "user_name": "username", "login": "username",

@@ -24,7 +24,7 @@ type placement struct {
 	server   string    // the name of the HTTP server
 	place    string    // its path in the config
 	hosts    []string  // that the routes match; nil for all
-	errors   []int     // of refusalStatuses, those with which it gets to an error route
+	errors   []int     // the refusalStatuses with which it gets to an error route
 	inErrors bool
 	dead     string // the path of a route on the way that matches nothing
 
@@ -35,10 +35,10 @@ type placement struct {
 type passed struct {
 	checks    []*Check // of all requests, or of some
 	always    []*Check // of all requests
-	checked   bool     // each request has passed one of them, or another that authenticates
+	checked   bool     // each request has passed a check, or another handler that authenticates
 	elsewhere bool     // another handler authenticates all requests, or some
 	root      string   // of files, as the handler vars sets it
-	fixed     bool     // its path was replaced by one that says nothing of what was asked for
+	fixed     bool     // its path was replaced by one that does not depend on the request
 }
 
 // with adds what was passed in a route next to this one.
@@ -55,8 +55,8 @@ func (p passed) with(other passed) passed {
 	return p
 }
 
-// ofSome is for what only some requests have passed: others have passed what was
-// before.
+// ofSome is for what only some requests have passed: other requests have passed what
+// was before.
 func (p passed) ofSome(before passed) passed {
 	p.fixed, p.root, p.always, p.checked = before.fixed, before.root, before.always, before.checked
 	return p
@@ -97,8 +97,8 @@ func (p placement) afterError() placement {
 	return p
 }
 
-// routes goes through a list, and returns what a request may have passed behind it. Of
-// routes of one group a request passes only one, and none behind a terminal one.
+// routes goes through a list, and returns what a request may have passed after it. A
+// request passes only one route of a group, and none after a terminal route.
 func (w *walk) routes(routes caddyhttp.RouteList, at placement) passed {
 	groups := make(map[string]passed)
 	unchecked := make(map[string]bool) // groups of which a route has no check
@@ -137,7 +137,7 @@ func (w *walk) routes(routes caddyhttp.RouteList, at placement) passed {
 	return behind
 }
 
-// match notes what the matchers of a route say of the requests that get further.
+// match notes what the matchers of a route say about the requests that get further.
 func (p *placement) match(sets caddyhttp.MatcherSets) {
 	if p.dead == "" && neverMatch(sets) {
 		p.dead = p.place
@@ -150,7 +150,7 @@ func (p *placement) match(sets caddyhttp.MatcherSets) {
 	}
 }
 
-// hostsOf are the hosts of matchers, nil where one of the sets is for all.
+// hostsOf are the hosts of matchers, nil where one of the sets matches all hosts.
 func hostsOf(sets caddyhttp.MatcherSets) []string {
 	var hosts []string
 	for _, set := range sets {
@@ -227,14 +227,14 @@ func (w *walk) responses(responses []caddyhttp.ResponseHandler, at placement) {
 	}
 }
 
-// asksElsewhere tells a forward_auth from a proxy: it asks a service about the request,
-// in a request of its own, and goes on by the answer.
+// asksElsewhere tells a forward_auth from a proxy: a forward_auth asks a service about
+// the request, in another request, and continues according to the answer.
 func asksElsewhere(h *reverseproxy.Handler) bool {
 	return h.Rewrite != nil && h.Rewrite.Method != "" && h.Rewrite.URI != "" &&
 		len(h.HandleResponse) > 0
 }
 
-// answersAll tells of a handler behind which no request comes, so that none does
+// answersAll tells whether no request gets past a handler, so that none gets past it
 // unchecked.
 func answersAll(handler caddyhttp.MiddlewareHandler) bool {
 	switch handler := handler.(type) {
@@ -248,14 +248,14 @@ func answersAll(handler caddyhttp.MiddlewareHandler) bool {
 	return false
 }
 
-// isFixedPage tells whether a rewrite leads to a page that does not depend on the path
-// that was asked for, as the name of a status does not.
+// isFixedPage tells whether a rewrite leads to a page that does not depend on the
+// requested path, such as one named after a status.
 func isFixedPage(uri string) bool {
 	path, _, _ := strings.Cut(uri, "?")
 	return strings.HasPrefix(path, "/") && strings.Count(path, "{") == strings.Count(path, "{http.error.status")
 }
 
-// where is a place that an operator finds: the line of the Caddyfile, or the path in
+// where is a place that an operator can find: the line of the Caddyfile, or the path in
 // the config.
 func (p placement) where() string {
 	switch {
@@ -289,8 +289,8 @@ func (p placement) sharesHosts(other placement) bool {
 	})
 }
 
-// hostCovers tells whether a host of a matcher, in which * is for one label, is for
-// another host too.
+// hostCovers tells whether a host of a matcher, in which * stands for one label, also
+// covers another host.
 func hostCovers(pattern, host string) bool {
 	if strings.EqualFold(pattern, host) || strings.Contains(pattern, "{") {
 		return true
@@ -310,6 +310,6 @@ func hostCovers(pattern, host string) bool {
 	return true
 }
 
-// manyPlacements are more than a config has, unless named routes invoke each other over
+// manyPlacements is more than a config has, unless named routes invoke each other over
 // and over.
 const manyPlacements = 1_000_000

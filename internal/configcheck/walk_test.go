@@ -32,7 +32,7 @@ func app(routes ...caddyhttp.Route) *caddyhttp.App {
 	return &caddyhttp.App{Servers: map[string]*caddyhttp.Server{"srv0": {Routes: routes}}}
 }
 
-// What a request has passed when it comes to the app, which is the last handler of all.
+// What a request has passed when it reaches the app, which is the last handler of all.
 func TestWhatARequestHasPassed(t *testing.T) {
 	bearer, last := &handler{"bearer_auth"}, &handler{"app"}
 	some, all := &caddyhttp.MatchPath{"/some/*"}, &caddyhttp.MatchPath{"*"}

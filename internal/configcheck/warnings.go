@@ -19,7 +19,7 @@ type warnings struct {
 	counts     map[string]int // of warnings, by message
 }
 
-// Warn warns once of each thing: the adapter copies a site to several HTTP servers.
+// Warn warns of each thing once: the adapter copies a site to several HTTP servers.
 func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 	w := &warnings{
 		config: &config, logger: logger, servers: http.Servers,
@@ -58,7 +58,7 @@ func (w *warnings) warn(message, place, advice string, fields ...zap.Field) {
 	}
 	w.said[key] = true
 	if w.counts[message]++; w.enough(message) {
-		place, fields, advice = "further places", nil, "there are more of these, which are listed when those before are gone"
+		place, fields, advice = "further places", nil, "there are more of these; they are listed once the ones before are gone"
 	}
 	w.logger.Warn(message, slices.Concat([]zap.Field{zap.String("place", place)}, fields, []zap.Field{zap.String("advice", advice)})...)
 }
@@ -71,27 +71,27 @@ func (w *warnings) ofSettings(c *Check, p placement) {
 	switch {
 	case c.Shadow:
 		w.warn("bearer_auth refuses nothing", p.where(),
-			`shadow is set: take it out when the log has no more "request would be refused"`)
+			`shadow is set: remove it once the log no longer has "request would be refused"`)
 	case c.Optional:
 		w.warn("bearer_auth lets requests without a token pass", p.where(),
-			"optional is set: take it out, unless the app is meant for visitors who are not logged in and decides by the identity header itself")
+			"optional is set: remove it, unless the app is meant for visitors who are not logged in and decides by the identity header itself")
 	}
 }
 
 func (w *warnings) ofMatchers(c *Check, p placement) {
 	const nothing = "bearer_auth checks nothing"
 	if p.dead != "" {
-		w.warn(nothing, p.where(), "the matchers of a route around it match no request: correct them, or take them out", zap.String("route", p.dead))
+		w.warn(nothing, p.where(), "the matchers of a route around it match no request: correct or remove them", zap.String("route", p.dead))
 		return
 	}
 	for i, set := range c.Matchers {
 		switch {
 		case !neverMatches(set):
 		case neverMatch(c.Matchers):
-			w.warn(nothing, p.where(), "its matcher matches no request: correct it, or take it out to check all requests")
+			w.warn(nothing, p.where(), "its matcher matches no request: correct it, or remove it to check all requests")
 			return
 		default:
-			w.warn("a matcher of bearer_auth matches no request", p.where(), "correct it, or take it out", zap.Int("match", i))
+			w.warn("a matcher of bearer_auth matches no request", p.where(), "correct it, or remove it", zap.Int("match", i))
 		}
 	}
 }
@@ -102,11 +102,11 @@ func (w *warnings) ofListeners() {
 		server := w.servers[name]
 		if w.config.ListenerHasGap(server) {
 			w.warn("identity headers are removed only where a bearer_auth stands", "http/servers/"+name,
-				"the bearer_auth of this listener is in a named route, and something answers before: put a bearer_auth into each site that proxies", zap.Strings("listen", server.Listen))
+				"the bearer_auth of this listener is in a named route, and another handler may answer before it: put a bearer_auth into each site that proxies", zap.Strings("listen", server.Listen))
 		}
 		if server.TrustedProxiesStrict == 0 && hasTrustedProxies(server) && w.hasOurs(name) {
 			w.warn("trusted_proxies is set without trusted_proxies_strict", "http/servers/"+name,
-				"a client chooses its address itself, in the left of X-Forwarded-For, and has new attempts at each password with each one: add trusted_proxies_strict",
+				"a client can choose its own address, at the left of X-Forwarded-For, and gets new attempts at each password with each address: add trusted_proxies_strict",
 				zap.Strings("listen", server.Listen))
 		}
 	}
@@ -119,9 +119,9 @@ func (w *warnings) hasOurs(server string) bool {
 	})
 }
 
-// hasTrustedProxies tells whether a server has what its option trusted_proxies says.
-// Once it is provisioned, only an unexported field has it; where Caddy has none of that
-// name, nothing is warned of.
+// hasTrustedProxies tells whether a server has the option trusted_proxies. Once it is
+// provisioned, only an unexported field has it; if Caddy has no field of that name,
+// there is no warning.
 func hasTrustedProxies(server *caddyhttp.Server) bool {
 	if server.TrustedProxiesUnix {
 		return true

@@ -27,8 +27,8 @@ func warned(http *caddyhttp.App, config Config) []string {
 	return messages
 }
 
-// From outside a request is one of the config's; here a matcher may panic at it.
-func TestAConfigIsWarnedOf(t *testing.T) {
+// From outside, a request belongs to the config; here a matcher may panic at it.
+func TestAConfigCausesWarnings(t *testing.T) {
 	bearer, endpoint := &handler{"bearer_auth"}, &handler{"token_endpoint"}
 	proxy := &reverseproxy.Handler{Upstreams: reverseproxy.UpstreamPool{{Dial: "localhost:9000"}}}
 	check := Check{Handler: bearer, DefinedAt: "Caddyfile:3", Server: "default", Applies: func(*http.Request) bool { return true }}
@@ -96,7 +96,7 @@ func TestAudiencesThatNoCheckAsksFor(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	config.Servers[0].Audience = nil // then the check takes tokens for any
+	config.Servers[0].Audience = nil // then the check accepts tokens for any
 	if got := warned(app(route(bearer)), config); got != nil {
 		t.Errorf("%q", got)
 	}

@@ -1,5 +1,5 @@
-// Package listenerguard has a function see each request of an HTTP server of Caddy
-// once, before everything that the server routes.
+// Package listenerguard lets a function see each request of a Caddy HTTP server once,
+// before all routes of the server.
 package listenerguard
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// Guards are those of the HTTP servers of one config. The value is false where
+// Guards are the guards of the HTTP servers of one config. The value is false where
 // something may answer before the guard.
 type Guards map[*caddyhttp.Server]bool
 
 // Place puts a guard before the routes of the server that is being provisioned, unless
-// it has one: it has see look at each request. A handler without a server, in a test,
-// has none to guard.
+// it has one: see is then called with each request. A handler without a server, as in a
+// test, has nothing to guard.
 func (all Guards) Place(ctx caddy.Context, see func(*http.Request)) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server == nil {
@@ -29,8 +29,8 @@ func (all Guards) Place(ctx caddy.Context, see func(*http.Request)) {
 	}
 	g := &Guard{see}
 	// Caddy provisions and compiles the routes, then those for errors, then the named
-	// ones. The handler that calls is in one of these, and its raw form is there until
-	// it is done.
+	// ones. The calling handler is in one of these, and its raw form is there until it
+	// is done.
 	if unfinished(server.Routes) {
 		g.standBefore(server.Routes)
 		if server.Errors != nil {
@@ -50,7 +50,7 @@ func (all Guards) Place(ctx caddy.Context, see func(*http.Request)) {
 	all[server] = guarded
 }
 
-// HasGap tells whether a server has a guard that some requests do not come to.
+// HasGap tells whether a server has a guard that some requests do not reach.
 func (all Guards) HasGap(server *caddyhttp.Server) bool {
 	guarded, ok := all[server]
 	return ok && !guarded
@@ -63,7 +63,7 @@ type Guard struct{ see func(*http.Request) }
 
 // Match is MatchWithError.
 func (g *Guard) Match(r *http.Request) bool {
-	// An error is handled by the same server, in a chain of routes of its own. What a
+	// An error is handled by the same server, in its own chain of routes. What a
 	// handler has set until then stays.
 	if HasSeen(r) {
 		return true
@@ -76,7 +76,7 @@ func (g *Guard) Match(r *http.Request) bool {
 // MatchWithError always matches.
 func (g *Guard) MatchWithError(r *http.Request) (bool, error) { return g.Match(r), nil }
 
-// HasSeen tells whether a request has come to the guard of its server.
+// HasSeen tells whether a request has reached the guard of its server.
 func HasSeen(r *http.Request) bool { return caddyhttp.GetVar(r.Context(), seenVar) != nil }
 
 // unfinished tells whether a handler of the routes is not provisioned yet.
@@ -84,19 +84,19 @@ func unfinished(routes caddyhttp.RouteList) bool {
 	return slices.ContainsFunc(routes, func(route caddyhttp.Route) bool { return len(route.HandlersRaw) > 0 })
 }
 
-// route is one that every request passes through.
+// route is a route that every request passes through.
 func (g *Guard) route() caddyhttp.Route {
 	return caddyhttp.Route{MatcherSets: caddyhttp.MatcherSets{{g}}}
 }
 
 // standBefore is for routes that are not compiled yet, and whose matchers are
-// provisioned. The first route must be changed in place: its list is being gone
-// through.
+// provisioned. The first route must be changed in place: its list is being iterated
+// over.
 func (g *Guard) standBefore(routes caddyhttp.RouteList) {
 	routes[0].MatcherSets = g.first(routes[0].MatcherSets)
 }
 
-// first is the same sets, of which the first one to be asked asks the guard first.
+// first returns the same sets, with the guard before the first matcher to be asked.
 func (g *Guard) first(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	if len(sets) == 0 {
 		return caddyhttp.MatcherSets{{g}}
@@ -106,10 +106,10 @@ func (g *Guard) first(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	return sets
 }
 
-// standIn is for routes that are compiled: a bearer_auth that only named routes have is
-// provisioned after them. What is compiled shares the array of its matcher sets with
-// the route, and looks at subroutes and named routes when a request comes. It returns
-// false where a handler comes before all of these.
+// standIn is for routes that are compiled: a bearer_auth that is only in named routes
+// is provisioned after them. Compiled routes share the array of matcher sets with the
+// route, and look at subroutes and named routes when a request comes. It returns false
+// where a handler comes before all of these.
 func (g *Guard) standIn(server *caddyhttp.Server, routes caddyhttp.RouteList) bool {
 	for _, route := range routes {
 		if len(route.MatcherSets) > 0 {

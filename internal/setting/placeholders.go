@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Resolve replaces the placeholders of a setting. One that is unknown or empty is an
+// Resolve replaces the placeholders of a setting. An unknown or empty placeholder is an
 // error: the operator meant something to be there.
 func Resolve(repl *caddy.Replacer, setting, value string) (string, error) {
 	if value == "" {
@@ -35,7 +35,7 @@ func Resolve(repl *caddy.Replacer, setting, value string) (string, error) {
 	return out, nil
 }
 
-// ResolveSecret is resolved for a secret: its errors name a placeholder only where the
+// ResolveSecret is Resolve for a secret: its errors name a placeholder only where the
 // whole value is one, since anything else may be a piece of the secret.
 func ResolveSecret(repl *caddy.Replacer, setting, value string) (string, error) {
 	if err := CheckLiteralSecret(setting, value); err != nil {
@@ -68,7 +68,7 @@ func ResolveList(repl *caddy.Replacer, setting string, values []string) ([]strin
 	return out, nil
 }
 
-// wholePlaceholder is a value that is nothing else.
+// wholePlaceholder is a value that is only a placeholder.
 var wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
 
 // pathShorthand is how a Caddyfile is read where a file is named without a slash.

@@ -7,12 +7,13 @@ import (
 	"unicode"
 )
 
-// A secret is taken as its file has it, so that any bytes can be one: Caddy takes away one
-// line end. What an editor or a shell leaves around it then belongs to it, and does not show
-// where the secret is typed elsewhere.
+// A secret is used as its file has it, so that any bytes can be a secret: Caddy removes
+// one line end. What an editor or a shell leaves around it is then part of it, and
+// missing where the secret is typed elsewhere.
 
-// AroundSecret says what a secret, once its placeholders are replaced, has around it that
-// is probably a mistake. It is nil for a secret that the config has in plain, which shows it.
+// AroundSecret says what a secret, once its placeholders are replaced, has around it
+// that is probably a mistake. It is nil for a secret in plain in the config, where it
+// is visible.
 func AroundSecret(setting, secret string) (found []string) {
 	if !strings.Contains(setting, "{file.") && !strings.Contains(setting, "{env.") {
 		return nil
@@ -49,7 +50,8 @@ func blanks(run []byte, where string) (found []string) {
 	return found
 }
 
-// quoted has the quotes of a shell around it, or those that an editor makes of them.
+// quoted matches a value in shell quotes, or in the typographic quotes that an editor
+// makes of them.
 var quoted = regexp.MustCompile("(?s)^(\".*\"|'.*'|`.*`|[“”„].*[“”]|[‘’‚].*[‘’]|«.*»|».*«)$")
 
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }

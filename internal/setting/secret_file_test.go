@@ -37,7 +37,7 @@ func TestWhatIsAroundASecretIsNamed(t *testing.T) {
 		{"{file./s}", "\xff\xfes\x00", []string{"it is UTF-16"}},
 		{"{env.SECRET}", `"secret"`, []string{"quotes around it"}},
 		{"prefix-{file./s}", "prefix-secret\n", []string{"a line end after it"}},
-		{"'secret' ", "'secret' ", nil}, // in the config, where it shows
+		{"'secret' ", "'secret' ", nil}, // in the config, where it is visible
 	} {
 		if got := AroundSecret(test.setting, test.secret); !slices.Equal(got, test.want) {
 			t.Errorf("%s with %q: %q, want %q", test.setting, test.secret, got, test.want)

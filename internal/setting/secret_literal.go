@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// CheckLiteralSecret refuses a secret, as the config has it, that somebody meant to be
-// read from elsewhere: who knows the config's layout would know the secret.
+// CheckLiteralSecret refuses a secret, as the config has it, that was meant to be read
+// from elsewhere: an attacker who knows the config's layout would know the secret.
 func CheckLiteralSecret(setting, value string) error {
 	return checkLiteralSecretWith(os.Stat, setting, value)
 }
@@ -43,9 +43,9 @@ func checkLiteralSecretWith(stat func(string) (fs.FileInfo, error), setting, val
 	return nil
 }
 
-// isPath tells whether a value is the path of a file that is there, or in a directory that
-// is there: a slash may be the first of a random secret, so the root directory and the one
-// in which Caddy runs do not count.
+// isPath tells whether a value is the path of an existing file, or in an existing
+// directory: a slash may be the first character of a random secret, so the root
+// directory and the one in which Caddy runs do not count.
 func isPath(stat func(string) (fs.FileInfo, error), value string) bool {
 	if !strings.HasPrefix(value, "/") && !strings.HasPrefix(value, "./") {
 		return false
@@ -65,9 +65,9 @@ func isPath(stat func(string) (fs.FileInfo, error), value string) bool {
 	return err == nil && info.IsDir()
 }
 
-// isFileHere tells whether a value is the name of a file in the directory in which Caddy
-// runs, or its path from there. Such a name may be anything, so only a file that is there
-// counts: no random secret is the name of one.
+// isFileHere tells whether a value is the name of a file in the directory in which
+// Caddy runs, or its path from there. Such a name may be anything, so only an existing
+// file counts: a random secret is not the name of one.
 func isFileHere(stat func(string) (fs.FileInfo, error), value string) bool {
 	if value == "" || len(value) > maxFilePath || value[0] == '/' || strings.ContainsAny(value, "{}\x00") {
 		return false
@@ -76,8 +76,9 @@ func isFileHere(stat func(string) (fs.FileInfo, error), value string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// errLikePlaceholder says what to write in place of a secret that is no secret. It repeats
-// what names a file or a variable; anything else may be a secret, and has no kind.
+// errLikePlaceholder says what to write in place of a value that is not a secret. It
+// repeats what names a file or a variable; anything else may be a secret, and has no
+// kind.
 func errLikePlaceholder(setting, kind, name string) error {
 	const problem = "%s: this looks like a path or a placeholder without its braces, and would be taken literally: "
 	if kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= maxFilePath && plainPath.MatchString(name) {
@@ -100,11 +101,12 @@ func errUnclosedPlaceholder(setting string) error {
 }
 
 var (
-	// unclosedPlaceholder is one of which the closing brace is missing.
+	// unclosedPlaceholder is a placeholder without its closing brace.
 	unclosedPlaceholder = regexp.MustCompile(`(^|[^\\])\{(?i:file|env)\.[^}]*$`)
 
-	// unclosedVariable is the same for a variable of the Caddyfile. Behind something else,
-	// where a random secret may well have {$, its name or its default is the end.
+	// unclosedVariable is the same for a variable of the Caddyfile. After other text,
+	// where a random secret may well have {$, its name or its default must end the
+	// value.
 	unclosedVariable = regexp.MustCompile(`^\{\$[A-Z_][A-Z0-9_]+[^}]*$|[^\\]\{\$[A-Z_][A-Z0-9_]+(:[^}]*)?$`)
 
 	// likePlaceholder is a placeholder without its opening brace, or the URL of a file.
@@ -112,12 +114,12 @@ var (
 
 	variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 
-	// pathFromElsewhere begins as only few random secrets do, and goes on as a path.
+	// pathFromElsewhere begins as few random secrets do, and continues as a path.
 	pathFromElsewhere = regexp.MustCompile(`^(@?(\.\./|~/)|@\.?/)[\pL\pN._/@+ -]*$`)
 
 	// plainPath is a path that can be in a placeholder, and in a message.
 	plainPath = regexp.MustCompile(`^\.?/[^{}\pC]*$`)
 )
 
-// maxFilePath is the longest path that a message has.
+// maxFilePath is the longest path in a message.
 const maxFilePath = 256

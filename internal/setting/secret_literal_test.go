@@ -130,7 +130,7 @@ func TestSecretsThatWereMeantToBeReadFromElsewhere(t *testing.T) {
 	}
 }
 
-// What Caddy may not look at is there, other than what is directly below the root.
+// What Caddy may not look at counts as existing, except directly below the root.
 func TestASecretThatIsAPathWithoutPermission(t *testing.T) {
 	denied := func(path string) (fs.FileInfo, error) {
 		return nil, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrPermission}
@@ -149,7 +149,7 @@ func TestASecretThatIsAPathWithoutPermission(t *testing.T) {
 	}
 }
 
-// Only a regular file counts, and what a name may be is asked for once at most.
+// Only a regular file counts, and a name is looked up once at most.
 func TestASecretThatIsTheNameOfAFileHere(t *testing.T) {
 	for _, test := range []struct {
 		mode  fs.FileMode
@@ -191,8 +191,8 @@ func (f fileInfo) Size() int64        { return 0 }
 func (f fileInfo) ModTime() time.Time { return time.Time{} }
 func (f fileInfo) Sys() any           { return nil }
 
-// Nobody has to throw a random secret away, whatever it is made of.
-func TestRandomSecretsAreTaken(t *testing.T) {
+// No random secret is refused, whatever it is made of.
+func TestRandomSecretsAreAccepted(t *testing.T) {
 	source := rand.NewChaCha8([32]byte{})
 	random := rand.New(source)
 	for range 20_000 {
