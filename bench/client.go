@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// client sends single requests, where each answer matters and not how many there are.
+// client sends single requests, where each answer matters and not their number.
 type client struct{ http.Client }
 
 // newClient keeps its connections.
@@ -20,7 +20,7 @@ func newClient() *client {
 	return &client{http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: time.Minute}}
 }
 
-// newFreshClient takes a new connection for every request.
+// newFreshClient opens a new connection for every request.
 func newFreshClient() *client {
 	return &client{http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 30 * time.Second}}
 }
@@ -33,7 +33,7 @@ type answer struct {
 	took      time.Duration
 }
 
-// expect is an error unless the answer is as it should be.
+// expect returns an error unless the answer is as expected.
 func (a answer) expect(status int, contains string) error {
 	if a.status == status && bytes.Contains(a.body, []byte(contains)) {
 		return nil
@@ -41,7 +41,7 @@ func (a answer) expect(status int, contains string) error {
 	return fmt.Errorf("expected status %d and %q, got status %d: %.300s", status, contains, a.status, a.body)
 }
 
-// tokens are those of an answer that has them.
+// tokens are the tokens of an answer that has them.
 func (a answer) tokens() (t tokens, err error) {
 	if err := a.expect(http.StatusOK, `"access_token"`); err != nil {
 		return t, err
@@ -71,7 +71,7 @@ func (c *client) logIn(ctx context.Context, address string, form url.Values) (to
 	return a.tokens()
 }
 
-// timed is how long an answer took, in milliseconds, which has to be the expected one.
+// timed is how long the expected answer took, in milliseconds.
 func (c *client) timed(ctx context.Context, address string, form url.Values, status int, contains string) (float64, error) {
 	a, err := c.post(ctx, address, form, nil)
 	if err != nil {
@@ -119,7 +119,7 @@ func login(username, password string) url.Values {
 	}
 }
 
-// publicLogin is the same of a client without a secret.
+// publicLogin is the same for a client without a secret.
 func publicLogin(client, username, password string) url.Values {
 	return url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {username}, "password": {password}}
 }

@@ -2,18 +2,20 @@ package main
 
 import "fmt"
 
-// cores are where the processes of a speed workload run: one for what serves, another for what loads it. Then neither
-// takes time from the other, and a runtime that sees one core has as many threads in every server.
+// cores are where the processes of a speed workload run: one core for the server,
+// another for its load. So neither takes time from the other, and a runtime that sees
+// one core has as many threads in every server.
 type cores struct {
 	server, load int
-	note         string // where they are, or why they are nowhere
+	note         string // where they are, or why there are none
 }
 
 // anyCore is for what is not pinned.
 const anyCore = -1
 
-// chooseCores takes the last of the cores that this process may use for the server, as the first one has the system's
-// own work, and as neighbours are often halves of one.
+// chooseCores takes the last of the cores that this process may use for the server,
+// since the first core has the system's own work, and neighbours are often halves of
+// one core.
 func chooseCores() cores {
 	may, err := allowedCores()
 	if err == nil && len(may) < 2 {

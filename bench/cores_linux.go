@@ -23,7 +23,8 @@ func allowedCores() ([]int, error) {
 	return may, nil
 }
 
-// onCore calls do on a thread that has one core. A process that do starts inherits it.
+// onCore calls do on a thread that is pinned to one core. A process that do starts
+// inherits that.
 func onCore(core int, do func() error) error {
 	if core == anyCore {
 		return do()
@@ -45,7 +46,8 @@ func onCore(core int, do func() error) error {
 	return err
 }
 
-// cpuTime is what a process has used, with all its threads: its clock has nanoseconds where /proc has ticks of 10 ms.
+// cpuTime is what a process has used, with all its threads: this clock has nanoseconds
+// where /proc has ticks of 10 ms.
 func cpuTime(pid int) (time.Duration, error) {
 	const ofProcess = 2 // CPUCLOCK_SCHED in the kernel's posix-timers.h
 	var t unix.Timespec

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// thePassword is that of every user who has a right one.
+// thePassword is the password of every user who has a right one.
 const thePassword = "correct-horse"
 
 // bcrypted is the hash of a password.
@@ -41,10 +41,11 @@ func sha512crypted() string {
 	return "$6$" + salt + "$" + string(crypt.KeySHACrypt(sha512.New, []byte(thePassword), []byte(salt), 5000))
 }
 
-// theAPR1 is the hash of thePassword, by openssl passwd -apr1: no library that is kept makes one.
+// theAPR1 is the hash of thePassword, by openssl passwd -apr1: no maintained library
+// makes one.
 const theAPR1 = "$apr1$saltsalt$hFKskmgy0iTNFL.qVaLk.0"
 
-// path is that of something in the directory of the run.
+// path is the path of something in the directory of the run.
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // writeLines writes a file of that many lines.
@@ -59,7 +60,7 @@ func writeLines(path string, n int, line func(i int) string) error {
 		w.WriteString(line(i))
 		w.WriteByte('\n')
 	}
-	if err := w.Flush(); err != nil { // of the first error too
+	if err := w.Flush(); err != nil { // returns an earlier error too
 		return err
 	}
 	return file.Close()

@@ -33,7 +33,7 @@ type expectation struct {
 	Contains string `json:"contains"`
 }
 
-// outcome is what it tells in the end, see load/attack.go.
+// outcome is what it reports in the end, see load/attack.go.
 type outcome struct {
 	Answers []uint64      `json:"answers"`
 	Seconds float64       `json:"seconds"`
@@ -45,7 +45,7 @@ type outcome struct {
 	FirstUnexpected string `json:"first_unexpected"`
 }
 
-// answers is how many fitted an expectation.
+// answers is how many met an expectation.
 func (o outcome) answers() uint64 {
 	total := uint64(0)
 	for _, n := range o.Answers {
@@ -56,7 +56,7 @@ func (o outcome) answers() uint64 {
 
 func (o outcome) perSecond() float64 { return float64(o.answers()) / o.Seconds }
 
-// fitting is the rate of the answers that fitted one expectation.
+// fitting is the rate of the answers that met one expectation.
 func (o outcome) fitting(expectation int) float64 { return float64(o.Answers[expectation]) / o.Seconds }
 
 // offer sends a load and waits until it has ended: when its time is up, or the context ends. It is an error if there

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// logInOften opens that many sessions, of one of many users after the other.
+// logInOften opens that many sessions, of many users in turn.
 func logInOften(ctx context.Context, s *server, n int) ([]tokens, error) {
 	c := newClient()
 	issued := make([]tokens, n)

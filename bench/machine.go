@@ -16,7 +16,7 @@ import (
 type machine struct {
 	CPU    string    `json:"cpu"`
 	Cores  int       `json:"cores"`
-	Pinned string    `json:"pinned"` // which of them has what, in the workloads that are about speed
+	Pinned string    `json:"pinned"` // which core has what, in the workloads that measure speed
 	OS     string    `json:"os"`
 	Kernel string    `json:"kernel"`
 	Go     string    `json:"go"`
@@ -44,7 +44,7 @@ func (m machine) String() string {
 		m.CPU, m.Cores, m.Pinned, m.OS, m.Kernel, m.Go, m.Node, m.Caddy, m.Date.Format("2006-01-02 15:04 UTC"))
 }
 
-// firstWord is that of what a program says, as programs do that are asked for their version.
+// firstWord is the first word of a program's output, such as its version.
 func firstWord(ctx context.Context, program string, args ...string) string {
 	output, _ := exec.CommandContext(ctx, program, args...).Output()
 	return strings.Fields(string(output) + " unknown")[0]
@@ -60,8 +60,8 @@ func cpuModel() string {
 	return cmp.Or(model, "unknown CPU")
 }
 
-// memory is what a process has resident, the most that it had, and what of it is not a part of its binary, of which the
-// system maps more or less as it likes.
+// memory is the resident memory of a process, its peak, and the part that is not its
+// binary, of which the system maps more or less as it likes.
 type memory struct{ now, peak, own float64 } // MiB
 
 func (p *process) memory() (memory, error) {

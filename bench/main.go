@@ -5,7 +5,7 @@
 //	go -C bench run . -run cold,flood -rounds 9
 //	go -C bench run . -run soak -soak 10m
 //
-// It is a module of its own, so that the product does not depend on what only this
+// It is a separate module, so that the product does not depend on what only this
 // program needs. Paths of -json and -svg are relative to the directory bench.
 //
 // How fast it is:
@@ -17,15 +17,18 @@
 //	idle      memory and start of a Caddy with and without it
 //	cold      logins whose password has to be hashed, beside the hash
 //
-// And whether it holds: equal (can a name be found out by the clock), users (a million), flood (of wrong logins) and
-// soak (reloads and changing files).
+// And how robust it is: equal (can a name be found out by timing), users (a million),
+// flood (of wrong logins) and soak (reloads and changing files).
 //
-// Every figure that counts is a ratio of two things measured in turns in the same run, since the speed of a machine
-// drifts. Each answer is checked; of a workload that got one that it did not expect, nothing is reported. It builds
-// the servers and the load generator (a module of its own, in load/), and starts them as processes on loopback; where
-// it is about speed, server and load have a core each. Nothing else should run on the machine meanwhile.
+// Every figure that counts is a ratio of two things measured in turns in the same run,
+// since the speed of a machine drifts. Each answer is checked; a workload with an
+// unexpected answer is not reported. It builds the servers and the load generator (a
+// separate module, in load/), and starts them as processes on loopback; where it
+// measures speed, server and load have a core each. Nothing else should run on the
+// machine meanwhile.
 //
-// The exit code is 0 if every workload could be measured, also where a figure is not what is wanted.
+// The exit code is 0 if every workload could be measured, even if a figure is not as
+// required.
 package main
 
 import (

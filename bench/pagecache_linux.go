@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// uncache makes the system read a file from the disk the next time. How much of a binary it maps into a process that
-// asks for a piece depends on how the file came into memory: by a linker, piece by piece, or by one reading.
+// uncache makes the system read a file from the disk the next time. How much of a
+// binary it maps into a process that asks for a piece depends on how the file came into
+// memory: from a linker, piece by piece, or by one read.
 func uncache(path string) error {
 	file, err := os.Open(path)
 	if err != nil {

@@ -17,14 +17,15 @@ type peer struct {
 	program string // its directory there
 	node    bool   // it is in JavaScript, and not in Go
 	flags   []string
-	alg     string // what signs its access tokens; none if they are no JWTs
-	fixed   bool   // it answers every request alike
+	alg     string // what signs its access tokens; empty if they are not JWTs
+	fixed   bool   // it answers all requests the same
 
 	command []string // what starts it, once it is built
 	dir     string   // where
 }
 
-// newPeers are all of them. Where a library has a fast way that is not what its documentation shows, both are there.
+// newPeers returns all of them. Where a library has a faster way than its documentation
+// shows, both are there.
 func newPeers() []*peer {
 	return []*peer{
 		{name: "net/http", program: "nethttp", fixed: true},
@@ -41,7 +42,7 @@ func newPeers() []*peer {
 	}
 }
 
-// peers builds those that this machine can run, each program once. It needs the
+// peers builds the peers that this machine can run, each program once. It needs the
 // network, unless their modules have been downloaded before.
 func (b *bench) peers(ctx context.Context) ([]*peer, error) {
 	source, err := sourceDir(ctx)

@@ -54,7 +54,8 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// testTokens takes the tokens of an answer, the access token of which is a JWT if there is an algorithm.
+// testTokens takes the tokens of an answer, whose access token is a JWT if there is an
+// algorithm.
 func testTokens(t *testing.T, a answer, alg string) tokens {
 	t.Helper()
 	got, err := a.tokens()

@@ -20,8 +20,8 @@ type process struct {
 	ended   chan struct{}
 }
 
-// start runs it on a core and waits until it answers and, if there is more to wait
-// for, is ready. What it says goes to a log in the directory of the run.
+// start runs it on a core and waits until it answers and, if there is more to wait for,
+// is ready. Its output goes to a log in the directory of the run.
 func (p *process) start(ctx context.Context, b *bench, core int, ready func() bool) error {
 	log, err := os.CreateTemp(b.dir, "*.log")
 	if err != nil {

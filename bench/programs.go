@@ -12,8 +12,8 @@ import (
 )
 
 // build compiles the programs that a run starts into its directory: a Caddy with the
-// module as it is in this checkout, and those of this directory. Both Caddys are built
-// by the go.mod of bench, so that they differ in caddy-grant and in nothing else.
+// module as it is in this checkout, and the programs of this directory. Both Caddys are
+// built with the go.mod of bench, so that they differ only in caddy-grant.
 func (b *bench) build(ctx context.Context, plot bool) error {
 	source, err := sourceDir(ctx)
 	if err != nil {
@@ -51,7 +51,7 @@ func compile(ctx context.Context, dir, path, binary string) error {
 	return combined(cmd, "building "+filepath.Base(binary))
 }
 
-// combined runs a command, whose output is in the error if it fails.
+// combined runs a command; if it fails, its output is in the error.
 func combined(cmd *exec.Cmd, what string) error {
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", what, err, output)

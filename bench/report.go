@@ -19,7 +19,7 @@ type figure struct {
 	Values []float64 `json:"values"`         // one a round
 	Median float64   `json:"median"`
 	Wanted string    `json:"wanted,omitempty"`
-	Met    *bool     `json:"met,omitempty"` // whether the median is what is wanted
+	Met    *bool     `json:"met,omitempty"` // whether the median is as required
 
 	meets func(median float64) bool
 }
@@ -70,7 +70,7 @@ func (f figure) verdict() string {
 	return "NO"
 }
 
-// report is what a run has to say.
+// report is the result of a run.
 type report struct {
 	Machine   machine   `json:"machine"`
 	Rounds    int       `json:"rounds"`
@@ -85,7 +85,7 @@ type section struct {
 	Refused string `json:"refused,omitempty"` // why there are none
 }
 
-// findings are what a workload has found out.
+// findings are the results of a workload.
 type findings struct {
 	Entries []entry  `json:"entries,omitempty"` // if it is about speed
 	Figures []figure `json:"figures,omitempty"`
@@ -111,7 +111,7 @@ func (r *report) add(name string, found findings, err error, took time.Duration)
 	s := section{Name: name, Seconds: math.Round(took.Seconds()), findings: found}
 	for _, f := range found.all() {
 		if err == nil && slices.ContainsFunc(f.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
-			err = fmt.Errorf("%s is no number: %v", f.Name, f.Values)
+			err = fmt.Errorf("%s is not a number: %v", f.Name, f.Values)
 		}
 	}
 	if err != nil {
@@ -144,7 +144,7 @@ func printFigures(w io.Writer, figures []figure) {
 	table.Flush()
 }
 
-// printEntries has medians only, but for the share, which is what counts.
+// printEntries prints only medians, except for the share, which is what counts.
 func printEntries(w io.Writer, entries []entry) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  \trequests/s\tp50 ms\tp99 ms\tCPU/request µs\tresident MiB\trespond's CPU / its own\tspread")

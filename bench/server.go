@@ -28,7 +28,7 @@ type setup struct {
 	hash  string // what all of them have
 }
 
-// server is a Caddy process with a directory of its own.
+// server is a Caddy process with its own directory.
 type server struct {
 	process
 	setup setup
@@ -39,7 +39,7 @@ type server struct {
 }
 
 // start runs a Caddy with one site on loopback and waits until it answers. What the run
-// leaves behind is in a directory of the name, also what was there before.
+// leaves behind is in a directory of that name, including what was there before.
 func (b *bench) start(ctx context.Context, with setup) (*server, error) {
 	s := &server{setup: with, dir: b.path(with.name), process: process{name: "the Caddy for " + with.name}}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -109,8 +109,8 @@ http://%s {
 }
 
 // reload loads another version of the config, as `caddy reload` does, and returns how
-// long it took. Caddy ignores a config that is active already, so it looks whether the
-// new one is.
+// long it took. Caddy ignores a config that is already active, so it checks that the
+// new config is.
 func (s *server) reload(ctx context.Context, version int) (time.Duration, error) {
 	begun := time.Now()
 	if _, err := s.ask(ctx, http.MethodPost, "/load", s.caddyfile(version)); err != nil {

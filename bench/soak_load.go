@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// soakLoad is what one server gets during a soak: tasks, each a few times a second, with a fresh connection for every
-// request. It is no load to measure a speed with, so vegeta is not needed; what is asked depends on earlier answers.
+// soakLoad is what one server gets during a soak: tasks, each a few times a second,
+// with a fresh connection for every request. This load is not for measuring speed, so
+// vegeta is not needed; what is asked depends on earlier answers.
 type soakLoad struct {
 	server *server
 	client *client
@@ -56,8 +57,8 @@ func newPlainLoad(s *server) *soakLoad {
 	return l
 }
 
-// run starts the tasks, and a reload about every second. They end soon after done is closed; what is under way then
-// still has its time.
+// run starts the tasks, and a reload about every second. They end soon after done is
+// closed; what is under way may still finish.
 func (l *soakLoad) run(ctx context.Context, done <-chan struct{}, running *sync.WaitGroup) {
 	for _, task := range l.tasks {
 		running.Go(func() {
@@ -75,8 +76,9 @@ func (l *soakLoad) run(ctx context.Context, done <-chan struct{}, running *sync.
 	})
 }
 
-// often calls do again and again, with pauses that are as long as the pace on average. They are random, or all tasks
-// and the reloads would have the same beat, and what is dropped would depend on how long a reload takes.
+// often calls do again and again, with pauses that are as long as the pace on average.
+// They are random, or all tasks and the reloads would be in step, and what is dropped
+// would depend on how long a reload takes.
 func often(done <-chan struct{}, pace time.Duration, do func()) {
 	for {
 		select {
@@ -88,7 +90,7 @@ func often(done <-chan struct{}, pace time.Duration, do func()) {
 	}
 }
 
-// count takes down how a request came out.
+// count records the result of a request.
 func (l *soakLoad) count(err error) {
 	l.mu.Lock()
 	l.requests++
@@ -100,7 +102,7 @@ func (l *soakLoad) count(err error) {
 	l.note(err)
 }
 
-// note takes down what may not happen at all.
+// note records what must not happen at all.
 func (l *soakLoad) note(err error) {
 	if err == nil {
 		return
@@ -169,8 +171,9 @@ type soakSession struct {
 	tokens tokens
 }
 
-// refresh takes the next pair of tokens, or the first one. Where the answer was lost, the token may be spent: the same
-// one is sent again then, which the grace period allows.
+// refresh gets the next pair of tokens, or the first one. Where the answer was lost,
+// the token may be spent: the same token is then sent again, which the grace period
+// allows.
 func (s *soakSession) refresh(ctx context.Context) error {
 	current := s.current()
 	form := login(s.username, thePassword)

@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// changingUsers is a file of users that is written again and again: for some seconds every second, by turns as a tool
-// does that renames a new file and as Apache's htpasswd does, which empties the file and writes it in pieces; then it
-// rests, so that the last version comes into force. user0, user1 … stay as they are all the time. The password of the
-// user "moving" is another one in every version.
+// changingUsers is a file of users that is written again and again: for some seconds
+// every second, in turns like a tool that renames a new file and like Apache's
+// htpasswd, which empties the file and writes it in pieces; then it rests, so that the
+// last version takes effect. user0, user1 … never change. The password of the user
+// "moving" is different in every version.
 type changingUsers struct {
 	path    string
 	stable  string
@@ -30,7 +31,7 @@ func newChangingUsers(path string) (*changingUsers, error) {
 	return u, u.write()
 }
 
-// keepChanging returns how long each version took to come into force that was left at rest.
+// keepChanging returns how long each version that was left at rest took to take effect.
 func (u *changingUsers) keepChanging(ctx context.Context, done <-chan struct{}, l *soakLoad) (took []float64) {
 	for {
 		select {
@@ -52,8 +53,9 @@ func (u *changingUsers) keepChanging(ctx context.Context, done <-chan struct{}, 
 	}
 }
 
-// awaitVersion tries the password of the last version, and then that of the one before. It tries seldom, for failures
-// are throttled, and again where the connection was dropped.
+// awaitVersion tries the password of the last version, and then that of the version
+// before. It tries seldom, since failures are throttled, and again where the connection
+// was dropped.
 func (u *changingUsers) awaitVersion(ctx context.Context, l *soakLoad) (float64, error) {
 	try := func(version int) (a answer, err error) {
 		for {
@@ -96,7 +98,7 @@ func (u *changingUsers) write() error {
 	}
 	defer file.Close()
 	for _, piece := range []string{content[:len(content)/2], content[len(content)/2:]} {
-		time.Sleep(50 * time.Millisecond) // so that a reader can come in between
+		time.Sleep(50 * time.Millisecond) // so that a reader can get in between
 		if _, err := file.WriteString(piece); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ const (
 	groupPeers  = "peers"
 )
 
-// reading is what was measured of a target in one turn.
+// reading is what was measured on a target in one turn.
 type reading struct {
 	outcome
 	cpu      float64 // microseconds of the server per answer
@@ -64,7 +64,8 @@ func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
 	return s, err
 }
 
-// speeds measures targets in turns, the first of which is `respond`, which has a turn beside each of theirs.
+// speeds measures targets in turns. The first target is `respond`, which has a turn
+// beside each turn of the others.
 func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
 	entries := make([]entry, len(targets))
 	for i := range targets {
@@ -129,8 +130,9 @@ type entry struct {
 	CPU       figure `json:"cpu"` // of the server, per answer
 	Resident  figure `json:"resident"`
 
-	// The CPU time that `respond` takes for an answer in the turn before or after, as a part of this one's. It is judged
-	// in place of requests a second, of which there are no more than the load generator sends.
+	// The CPU time that `respond` takes for an answer in the turn before or after, as a
+	// fraction of this target's. It is judged instead of requests a second, which the
+	// load generator limits.
 	Share figure `json:"share"`
 }
 
@@ -147,7 +149,7 @@ func (e *entry) add(readings []reading) {
 	}
 }
 
-// figures are those of a reading.
+// figures are the figures of a reading.
 func (e *entry) figures() []*figure {
 	return []*figure{&e.PerSecond, &e.P50, &e.P99, &e.CPU, &e.Resident, &e.Share}
 }
@@ -161,8 +163,9 @@ func named(entries []entry, name string) (e entry, ok bool) {
 	return entries[i], true
 }
 
-// times is how many times as much CPU per request one entry takes as another, round by round. It goes by their shares,
-// which have a turn of `respond` beside them each, and not by two turns that may be far apart.
+// times is how many times as much CPU per request one entry takes as another, round by
+// round. It uses their shares, each of which has a turn of `respond` beside it, and not
+// two turns that may be far apart.
 func times(more, less entry) (times []float64) {
 	for round, share := range less.Share.Values {
 		times = append(times, share/more.Share.Values[round])
@@ -170,7 +173,8 @@ func times(more, less entry) (times []float64) {
 	return times
 }
 
-// limitJSON is what `respond` answers: as long as a token response, and with a name in it that those have.
+// limitJSON is what `respond` answers: as long as a token response, and with a name
+// that token responses have.
 func limitJSON() string {
 	const before, after = `{"token_type":"Bearer","expires_in":3600,"access_token":"`, `"}`
 	return before + strings.Repeat("x", limitBytes-len(before)-len(after)) + after
@@ -188,7 +192,7 @@ const (
 	warming    = 2 * time.Second
 	speedTurn  = 250 * time.Millisecond
 
-	// Enough that the server's core has something to do nearly all the time, also with `respond`; with more of them only
-	// the latency grows.
+	// Enough to keep the server's core busy nearly all the time, even with `respond`;
+	// with more of them only the latency grows.
 	speedWorkers = 8
 )

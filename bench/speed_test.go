@@ -51,7 +51,7 @@ func TestSlotsHaveTurnsOfTwoKinds(t *testing.T) {
 	}
 }
 
-// testReading is one in which a thousand answers came within a second.
+// testReading is a reading with a thousand answers within a second.
 func testReading(cpu, share float64) reading {
 	o := outcome{Answers: []uint64{1000}, Seconds: 1, P50: time.Millisecond, P99: 2 * time.Millisecond}
 	return reading{outcome: o, cpu: cpu, resident: 50, share: share}

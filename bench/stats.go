@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// quantile returns the value below which the fraction q of the values lies, interpolated between neighbours. It is NaN
-// of none.
+// quantile returns the value below which the fraction q of the values lies,
+// interpolated between neighbours. It is NaN without values.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -28,11 +28,12 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// apart is by what fraction b differs from a.
+// apart is the fraction by which b differs from a.
 func apart(a, b float64) float64 { return math.Abs(b/a - 1) }
 
-// distance is the statistic of Kolmogorov and Smirnov: the largest difference between two distributions in the share
-// of values that are at most so large. It is 0 of equal samples and 1 where all of one are larger than all of the other.
+// distance is the statistic of Kolmogorov and Smirnov: the largest difference between
+// two distributions in the share of values up to a value. It is 0 for equal samples and
+// 1 where all values of one are larger than all of the other.
 func distance(a, b []float64) float64 {
 	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	largest := 0.0

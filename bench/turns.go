@@ -2,11 +2,11 @@ package main
 
 import "time"
 
-// passes are how often measurements that are compared have a turn in a round, where the
-// speed of the machine can change within a second: slots are cut into short turns, each
-// kind has one in every pass, and every other pass goes the other way. A round's value
-// is the median of its passes, so that a slow moment, which meets one turn, is not in
-// it. A slot is for turns of two kinds; there is more than one where the passes differ
+// passes is how often compared measurements have a turn in a round, where the speed of
+// the machine can change within a second: slots are cut into short turns, each kind has
+// one in every pass, and every other pass goes the other way. A round's value is the
+// median of its passes, so that a slow moment, which affects one turn, is not in it. A
+// slot is for turns of two kinds; there is more than one slot where the passes differ
 // much.
 func (b *bench) passes(turn time.Duration, slots int) int {
 	return slots * max(1, int(b.slot/(2*turn)))
@@ -25,8 +25,8 @@ func pass(number int, each ...func() error) error {
 	return nil
 }
 
-// inRounds measures figures in so many rounds of so many passes, each of which returns
-// all of them with one value.
+// inRounds measures figures in that many rounds of that many passes, each of which
+// returns all of them with one value.
 func inRounds(rounds, passes int, pass func(number int) ([]figure, error)) (figures []figure, err error) {
 	for round := range rounds {
 		var passed []figure
@@ -56,7 +56,7 @@ func join(figures, more []figure) []figure {
 	return figures
 }
 
-// inTurns takes n tries of each of two kinds, in passes.
+// inTurns makes n attempts of each of two kinds, in passes.
 func inTurns(n int, a, b func(i int) (float64, error)) (ofA, ofB []float64, err error) {
 	ofA, ofB = make([]float64, n), make([]float64, n)
 	for i := range n {

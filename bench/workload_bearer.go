@@ -6,8 +6,9 @@ import (
 	"net/http"
 )
 
-// measureBearer compares requests that bearer_auth checks with the same requests unchecked: with one token again and
-// again, and with so many that each was last seen a hundred thousand requests ago.
+// measureBearer compares requests that bearer_auth checks with the same requests
+// unchecked: with one token again and again, and with so many tokens that each was last
+// seen a hundred thousand requests ago.
 func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	s, err := b.start(ctx, setup{name: "bearer", pinned: true, users: manyUsers, hash: bcrypted(thePassword, cheapCost), site: fmt.Sprintf(`token_endpoint {
 		signing_key HS256
@@ -37,7 +38,8 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	if err := writeLines(tokens, rotated, func(i int) string { return issued[i].Access }); err != nil {
 		return findings{}, err
 	}
-	// All have the token in a header, so that its transport is no cost of the check.
+	// All have the token in a header, so that its transport is not part of the cost of
+	// the check.
 	hot := func(path string) plan {
 		return saturating(plan{
 			Method: http.MethodGet, URL: s.url(path), Header: map[string]string{"Authorization": "Bearer " + issued[0].Access},

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// measureCold compares logins whose password has to be hashed with the hash alone, on the same core and one at a time:
-// what is between is what the endpoint costs. Nothing is hashed twice by name, and nothing is remembered.
+// measureCold compares logins whose password has to be hashed with the hash alone, on
+// the same core and one at a time: the difference is what the endpoint costs. No name
+// is hashed twice, and nothing is remembered.
 func measureCold(ctx context.Context, b *bench) ([]figure, error) {
 	var figures []figure
 	for _, c := range []cold{
@@ -66,7 +67,8 @@ func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
 	})
 }
 
-// alone is how many hashes a second there are, one at a time, in a process on the server's core.
+// alone is the number of hashes a second, one at a time, in a process on the server's
+// core.
 func (c cold) alone(ctx context.Context, b *bench) (perSecond float64, err error) {
 	output, err := b.output(ctx, b.cores.server, nil, "hash", append([]string{coldTurn.String()}, c.bare...)...)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// measureEqual compares what an unknown name costs with what a known one costs: if one
-// took longer, a stranger could find out by the clock which names exist.
+// measureEqual compares what an unknown name costs with what a known name costs: if one
+// took longer, a stranger could find out by timing which names exist.
 func measureEqual(ctx context.Context, b *bench) ([]figure, error) {
 	figures, err := equalMedians(ctx, b)
 	if err != nil {
@@ -21,10 +21,12 @@ func measureEqual(ctx context.Context, b *bench) ([]figure, error) {
 	return append(figures, mixed...), err
 }
 
-// equalMedians is for names that all have a hash of the same cost. Tries of the two kinds take turns.
+// equalMedians is for names that all have a hash of the same cost. Attempts of the two
+// kinds take turns.
 func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
 	hash := bcrypted(thePassword, bcryptCost)
-	// The client of the logins is public and the other one has a hash, so that all secrets there are cost the same.
+	// The client of the logins is public and the other client has a hash, so that all
+	// secrets cost the same.
 	s, err := b.start(ctx, setup{name: "equal", users: equalUsers, hash: hash, site: fmt.Sprintf(`token_endpoint {
 		users htpasswd users
 		client cli {
@@ -81,8 +83,8 @@ func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
 	return figures, nil
 }
 
-// everyOther is every second value from the given one on: two halves of one kind show how far the medians of equal
-// things are apart by chance.
+// everyOther is every second value from the given one on: two halves of one kind show
+// how far the medians of equal things differ by chance.
 func everyOther(values []float64, from int) []float64 {
 	var half []float64
 	for i := from; i < len(values); i += 2 {
@@ -91,7 +93,8 @@ func everyOther(values []float64, from int) []float64 {
 	return half
 }
 
-// wrong is a password that is new with every try: equal attempts might share a hash.
+// wrong is a password that is new with every attempt: equal attempts might share a
+// hash.
 func wrong(i int) string { return fmt.Sprintf("wrong-%d-%d", time.Now().UnixNano(), i) }
 
 const equalUsers = 20

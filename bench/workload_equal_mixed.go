@@ -24,21 +24,23 @@ var schemes = []scheme{
 	{"apr1", 10, func() string { return theAPR1 }},
 }
 
-// equalDistributions is for a file that mixes schemes and costs, where no single cost can be the one of unknown names.
+// equalDistributions is for a file that mixes schemes and costs, where no single cost
+// can be that of unknown names.
 //
 // The method: every name has its cost, which a stranger can measure by trying it again
-// and again. One who has a list of names can therefore compare the cost of one with the
-// costs that occur, and learns nothing only if unknown names have the same costs in the
-// same proportions. So as many unknown names as there are known ones are tried, in
-// turns, each name once and each with a wrong password, and the two distributions of
-// the time of an answer are compared by the statistic of Kolmogorov and Smirnov, the
-// largest difference of their cumulative shares. The known names are all there are; the
-// unknown ones are a sample, so of n names a perfect drawing too is off by up to
-// 1.63/√n (with 99 % probability). That is the limit here: a single fixed decoy would
-// be off by 0.6 at least.
+// and again. A stranger with a list of names can therefore compare the cost of a name
+// with the costs that occur, and learns nothing only if unknown names have the same
+// costs in the same proportions. So as many unknown names as there are known ones are
+// tried, in turns, each name once and each with a wrong password, and the two
+// distributions of response times are compared by the statistic of Kolmogorov and
+// Smirnov, the largest difference of their cumulative shares. The known names are
+// complete; the unknown ones are a sample, so with n names even a perfect drawing is
+// off by up to 1.63/√n (with 99 % probability). That is the limit here: a single fixed
+// decoy would be off by at least 0.6.
 //
-// That a drawn cost is the same as the one it imitates is shown by the median of each scheme: a name that is unknown
-// counts to the scheme whose known median is nearest, by ratio.
+// That a drawn cost is the same as the one it imitates is shown by the median of each
+// scheme: an unknown name counts towards the scheme whose known median is nearest, by
+// ratio.
 func equalDistributions(ctx context.Context, b *bench) ([]figure, error) {
 	n := max(100, b.tries*3/2)
 	schemeOf := make([]int, n) // of the known users; the shares are spread over the file
@@ -90,7 +92,8 @@ func equalDistributions(ctx context.Context, b *bench) ([]figure, error) {
 	}, perScheme(knownOf, unknown)...), nil
 }
 
-// perScheme compares the unknown names that are taken for a scheme with the known ones that have it.
+// perScheme compares the unknown names assigned to a scheme with the known names that
+// have it.
 func perScheme(knownOf [][]float64, unknown []float64) []figure {
 	unknownOf := make([][]float64, len(schemes))
 	for _, took := range unknown {

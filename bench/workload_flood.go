@@ -7,18 +7,20 @@ import (
 	"time"
 )
 
-// measureFlood floods the endpoint with wrong logins beside other traffic of the same Caddy. Every one of the flood
-// comes from another address, with a password that was not tried before, and none is throttled: the worst case, in
-// which as much is hashed as the gate lets through. A round is
+// measureFlood floods the endpoint with wrong logins beside other traffic of the same
+// Caddy. Every login of the flood comes from another address, with a password that was
+// not tried before, and none is throttled: the worst case, in which as much is hashed
+// as the gate allows. A round is
 //
 //	saturating traffic, traffic at half of that rate, then the flood, and beside it
 //	traffic at half, saturating traffic, and logins of owners from where they have logged in before.
 //
-// The load generator has no core of its own: what it takes, it takes with and without the flood. What is wanted is for
-// a machine of two cores, of which one is for hashing.
+// The load generator does not have a core to itself: what it takes, it takes with and
+// without the flood. The required figures are for a machine of two cores, one of which
+// is for hashing.
 func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
-	// What was right is remembered for a second only, so that owners have known addresses but their passwords have to
-	// be hashed.
+	// A right password is remembered for only a second, so that owners have known
+	// addresses but their passwords have to be hashed.
 	hash := bcrypted(thePassword, bcryptCost)
 	s, err := b.start(ctx, setup{name: "flood", globals: trustLoopback, users: floodUsers, hash: hash, site: `token_endpoint {
 		users htpasswd users
@@ -43,8 +45,8 @@ func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
 	return append(figures, memory...), err
 }
 
-// flood is what an attacker sends. The client is a public one, since only of such a client an address is counted, and
-// takes a turn at hashing.
+// flood is what an attacker sends. The client is public, since only for a public client
+// an address is counted and takes its turn at hashing.
 func flood(s *server) plan {
 	p := posting(s.url("/token"), publicLogin("browser", "user{user}", "wrong-{n}"))
 	p.Users, p.Workers = floodUsers, floodWorkers
@@ -83,7 +85,7 @@ func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
 	}
 
 	stop := b.background(ctx, flood(s))
-	defer stop() // of an error before; else it has ended
+	defer stop() // after an error before; otherwise it has ended
 	if err := sleep(ctx, 2*time.Second); err != nil {
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
 	}, nil
 }
 
-// owners are users who have logged in before from addresses of their own.
+// owners are users who have logged in before, each from their own address.
 type owners struct {
 	server *server
 	client *client
@@ -155,9 +157,9 @@ func (o *owners) logIn(ctx context.Context, i int) (time.Duration, error) {
 	return a.took, err
 }
 
-// login measures how long each owner needs until it works: one who is told to come
-// again does so. It returns the longest time, that of the next logins, and the most
-// tries.
+// login measures how long each owner needs until it works: an owner that is told to
+// come again does so. It returns the longest time, that of the next logins, and the
+// most attempts.
 func (o *owners) login(ctx context.Context) (slowest, cached time.Duration, most int, err error) {
 	for i := range ownersPerRound {
 		took, tries, err := awaitLogin(ctx, time.Second, time.Minute, func() (answer, error) {
@@ -179,8 +181,9 @@ const (
 	floodUsers   = 1000
 	floodWorkers = 64
 
-	// Enough for half of the rate, also beside the flood. With many more, p99 is that of the bursts in which the load
-	// generator makes up for its own pauses, and moves between 2 and 25 ms without any flood.
+	// Enough for half of the rate, even beside the flood. With many more, p99 is that
+	// of the bursts in which the load generator makes up for its own pauses, and moves
+	// between 2 and 25 ms without any flood.
 	steadyWorkers = 32
 
 	ownersPerRound = 3

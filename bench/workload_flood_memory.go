@@ -27,7 +27,7 @@ func measureFloodMemory(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	ceiling /= 1 << 20
 
-	// 64 connections have their buffers without a flood too
+	// 64 connections have their buffers even without a flood
 	if _, err := b.offer(ctx, hello(s, time.Second)); err != nil {
 		return nil, err
 	}

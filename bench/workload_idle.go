@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// measureIdle compares a Caddy with the module, not configured and configured, with one without it, when there is
-// nothing to do: how soon it answers after its start, and what it has resident then.
+// measureIdle compares a Caddy with the module, not configured and configured, with a
+// Caddy without it, when idle: how soon it answers after its start, and its resident
+// memory then.
 func measureIdle(ctx context.Context, b *bench) ([]figure, error) {
 	const site = `respond /hello "Hello, world"`
 	kinds := []idle{
@@ -61,7 +62,7 @@ type idle struct {
 	setup setup
 }
 
-// idling is what was measured of one that was started.
+// idling is what was measured on a started Caddy.
 type idling struct {
 	ready float64 // milliseconds
 	memory

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// measureLatency compares how long logins take with how long `respond` does, each at half of the requests a second that
-// it has when it is saturated, which is measured just before. There are no more connections at half: with many, p99 is
-// that of the bursts in which the load generator makes up for its own pauses.
+// measureLatency compares how long logins take with how long `respond` takes, each at
+// half of its saturated rate, which is measured just before. There are no more
+// connections at half: with many, p99 is that of the bursts in which the load generator
+// makes up for its own pauses.
 func measureLatency(ctx context.Context, b *bench) ([]figure, error) {
 	s, names, err := startAlgorithms(ctx, b)
 	if err != nil {
@@ -40,7 +41,7 @@ func measureLatency(ctx context.Context, b *bench) ([]figure, error) {
 	})
 }
 
-// atHalf measures a target when it is saturated, and then at half of that.
+// atHalf measures a target when it is saturated, and then at half of that rate.
 func (b *bench) atHalf(ctx context.Context, t target) (saturated, half reading, err error) {
 	t.plan.Duration = latencyTurn / 2
 	if saturated, err = b.speed(ctx, &t); err != nil {
@@ -53,5 +54,5 @@ func (b *bench) atHalf(ctx context.Context, t target) (saturated, half reading, 
 
 const (
 	latencyTurn  = time.Second
-	latencySlots = 6 // p99 of one second is that of its few collections of garbage
+	latencySlots = 6 // p99 of one second is that of its few garbage collections
 )

@@ -68,8 +68,9 @@ func passwordFigures(entries []entry) []figure {
 	return figures
 }
 
-// startAlgorithms runs a Caddy with a token endpoint for each algorithm, and with `respond` of an answer that is as
-// long. Each has a path and a handle of its own, so that none passes through another. names is a file of its users'.
+// startAlgorithms runs a Caddy with a token endpoint for each algorithm, and with
+// `respond` of an answer that is as long. Each has its own path and handle, so that no
+// request passes through another. names is a file of its users' names.
 func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, err error) {
 	names = b.path("names")
 	if err := writeLines(names, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) }); err != nil {
@@ -106,7 +107,8 @@ func passwordTarget(s *server, names, algorithm string) target {
 	return target{algorithm, groupOurs, &s.process, passwordPlan(s.url(pathOf(algorithm)), names)}
 }
 
-// passwordPlan is the logins of users, one after the other, whose passwords are remembered once they were right.
+// passwordPlan is the logins of users, one after the other, whose passwords are
+// remembered after the first login.
 func passwordPlan(address, names string) plan {
 	p := saturating(posting(address, login("{line}", thePassword)), `"access_token"`)
 	p.Lines = names

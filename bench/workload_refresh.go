@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// measureRefresh compares refreshes with what a refresh needs of the storage, which are
+// measureRefresh compares refreshes with what a refresh needs of the storage, which is
 // files here: to lock a name, to read and to write an object, and to unlock. A bare
-// server does that and nothing else, since a client that refreshes has to ask a server;
-// what it takes alone is shown too. It does so in the same directories, beside the
-// records of the sessions: what it takes to make a file depends on its directory, and
-// on the files that were made and removed around there a moment ago. Every session is
-// refreshed once.
+// server does only that, since a client that refreshes has to ask a server; the time of
+// these steps alone is shown too. It does so in the same directories, beside the
+// records of the sessions: the cost of making a file depends on its directory, and on
+// the files that were made and removed there a moment ago. Every session is refreshed
+// once.
 func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
 	var figures []figure
 	for _, of := range []struct {
@@ -83,7 +83,7 @@ func bareStorage(b *bench, s *server) (*peer, error) {
 	return &peer{name: "storage", command: []string{b.path("storage"), "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
 }
 
-// refreshes are those of so many clients at a time.
+// refreshes are the refreshes of that many clients at a time.
 type refreshes struct {
 	*bench
 	server    *server
@@ -120,7 +120,7 @@ func (r *refreshes) measure(ctx context.Context) ([]figure, error) {
 			measured("  p99", "ms", milliseconds(its.P99)),
 			measured("  CPU per request", "µs", its.cpu),
 			kept)
-		if r.workers == 1 { // else they are in each other's way
+		if r.workers == 1 { // otherwise they are in each other's way
 			figures = append(figures, ratio("  refreshes / lock, load, store and unlock", its.perSecond()/alone))
 		}
 		return figures, err
@@ -168,5 +168,5 @@ func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 const (
 	refreshTurn       = 500 * time.Millisecond
 	refreshSlots      = 3    // what a file costs changes with what was made and removed a moment ago
-	sessionsPerSecond = 4000 // more than a file system writes that waits for its disk
+	sessionsPerSecond = 4000 // more than a file system can write that waits for its disk
 )

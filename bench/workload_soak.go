@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// measureSoak runs a server under a load of logins, refreshes and bearer checks while its config is reloaded and its
-// file of users rewritten, again and again. A Caddy without the module runs beside it, with as many connections and
-// reloads: what it drops and how it grows is Caddy's own.
+// measureSoak runs a server under a load of logins, refreshes and bearer checks while
+// its config is reloaded and its file of users rewritten, again and again. A Caddy
+// without the module runs beside it, with as many connections and reloads: what that
+// drops and how it grows is due to Caddy itself.
 func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 	users, err := newChangingUsers(b.path("soak.htpasswd"))
 	if err != nil {
@@ -39,7 +40,7 @@ func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 	defer plain.stop()
 
 	ours, theirs := newGrantingLoad(granting), newPlainLoad(plain)
-	// first a while in which it takes what it needs and keeps
+	// first a while in which it allocates what it needs and keeps
 	if _, err := runSoak(ctx, warmUp, ours, theirs, users); err != nil {
 		return nil, err
 	}
@@ -78,8 +79,9 @@ func runSoak(ctx context.Context, duration time.Duration, ours, theirs *soakLoad
 	return changes, ctx.Err()
 }
 
-// droppedFigures compares the connections that had no answer. Which of two equal servers drops more is chance, so the
-// difference may be up to three standard deviations of it.
+// droppedFigures compares the connections that had no answer. Which of two equal
+// servers drops more is chance, so the difference may be up to three standard
+// deviations.
 func droppedFigures(ours, theirs *soakLoad) []figure {
 	n, m := float64(ours.requests), float64(theirs.requests)
 	p, q := float64(ours.dropped)/n, float64(theirs.dropped)/m

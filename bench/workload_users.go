@@ -69,14 +69,14 @@ func startUsers(ctx context.Context, b *bench, name, source string) (*server, er
 	}`, source)})
 }
 
-// used is what was measured of a server with a million users.
+// used is what was measured on a server with a million users.
 type used struct {
 	ready float64 // seconds
 	memory
 	lastToFirst float64
 }
 
-// useMillion waits, as nothing can tell a server to give memory back, and compares
+// useMillion waits, since a server cannot be told to give memory back, and compares
 // logins of the first and the last user. Their hash is the cheapest, so that a slow
 // look-up would show.
 func useMillion(ctx context.Context, b *bench, name, source string) (u used, err error) {
@@ -104,8 +104,8 @@ func useMillion(ctx context.Context, b *bench, name, source string) (u used, err
 	return u, err
 }
 
-// changeMillion adds a user to the file, as a tool does that writes a new one and renames it, and waits until that user
-// can log in.
+// changeMillion adds a user to the file, like a tool that writes a new file and renames
+// it, and waits until that user can log in.
 func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, error) {
 	s, err := startUsers(ctx, b, "change", "htpasswd "+path)
 	if err != nil {

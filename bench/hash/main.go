@@ -1,6 +1,6 @@
-// Command hash is what limits a cold login: it makes one password hash after the other and prints how many a second
-// there were. It is a process of its own, so that it can be given the core that a server has, its garbage collector
-// included.
+// Command hash is what limits a cold login: it makes one password hash after the other
+// and prints how many there were a second. It is a separate process, so that it can be
+// given the core that a server has, including its garbage collector.
 //
 //	hash <duration> bcrypt <cost>
 //	hash <duration> argon2id <KiB> <time>

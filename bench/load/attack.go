@@ -9,9 +9,9 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// outcome is what came of a plan. bench has the same type.
+// outcome is the result of a plan. bench has the same type.
 type outcome struct {
-	Answers []uint64 `json:"answers"` // how many fitted each expectation
+	Answers []uint64 `json:"answers"` // how many met each expectation
 	Seconds float64  `json:"seconds"` // from the first request to the last answer
 
 	P50 time.Duration `json:"p50"`

@@ -10,8 +10,8 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// lined makes the requests of a plan with lines, all of them beforehand, so that many different ones cost no more than
-// one and the same.
+// lined makes the requests of a plan with lines, all of them beforehand, so that many
+// different requests cost no more than one repeated request.
 func (p plan) lined() (vegeta.Targeter, error) {
 	content, err := os.ReadFile(p.Lines)
 	if err != nil {

@@ -18,7 +18,7 @@ func linedPlan(t *testing.T) plan {
 	return plan{Header: map[string]string{"Authorization": "Bearer {line}"}, Body: "x={line}", Lines: path}
 }
 
-// sent are the lines of the requests, or nothing for one that is not made.
+// sent are the lines of the requests, or nothing for a request that is not made.
 func sent(t *testing.T, p plan, n int) string {
 	targeter, err := p.targeter()
 	if err != nil {

@@ -1,6 +1,7 @@
-// Command load is the load generator of bench: vegeta, a well-kept library, told in JSON what to send and what to
-// expect. It is a process of its own, so that its garbage collector and its CPU are not those of the program that
-// measures, and a module of its own, so that the product does not depend on it.
+// Command load is the load generator of bench: vegeta, a well-maintained library, told
+// in JSON what to send and what to expect. It is a separate process, so that its
+// garbage collector and its CPU are not those of the measuring program, and a separate
+// module, so that the product does not depend on it.
 //
 // It reads one plan from standard input, and writes one outcome to standard output when the time is up or when it is
 // interrupted.

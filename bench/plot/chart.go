@@ -35,7 +35,7 @@ func draw(out io.Writer, workloads []workload) error {
 	}
 	canvas := vgsvg.New(width, height)
 	page := vgdraw.New(canvas)
-	page.SetColor(color.White) // it is seen on dark pages too
+	page.SetColor(color.White) // it is shown on dark pages too
 	page.Fill(page.Rectangle.Path())
 	top := height
 	for _, w := range workloads {
@@ -51,7 +51,8 @@ func draw(out io.Writer, workloads []workload) error {
 	if _, err := canvas.WriteTo(&svg); err != nil {
 		return err
 	}
-	// Few have the font that the text was measured with. Arial has the same widths.
+	// Few systems have the font that the text was measured with. Arial has the same
+	// widths.
 	const family = "font-family:Liberation Sans"
 	_, err := out.Write(bytes.ReplaceAll(svg.Bytes(), []byte(family), []byte(family+",Arial,Helvetica,sans-serif")))
 	return err
@@ -108,7 +109,7 @@ func chart(w workload) (*plot.Plot, error) {
 	return p, nil
 }
 
-// addWhiskers also writes the medians, to the right of all that is drawn of an entry.
+// addWhiskers also writes the medians, to the right of an entry's bar and whisker.
 func addWhiskers(p *plot.Plot, entries []entry) error {
 	var whiskers struct {
 		plotter.XYs
@@ -147,7 +148,7 @@ func quarters(_, most float64) (ticks []plot.Tick) {
 	return ticks
 }
 
-// sorted are the entries by group; within one they stay in their order.
+// sorted are the entries by group; within a group they keep their order.
 func sorted(entries []entry) []entry {
 	rank := func(e entry) int {
 		for i, group := range groups {

@@ -1,5 +1,5 @@
-// Command plot draws how fast the entries of a report of bench are. It is a module of its own, so that the product does
-// not depend on what it draws with.
+// Command plot draws how fast the entries of a bench report are. It is a separate
+// module, so that the product does not depend on its drawing library.
 //
 // It reads a report in JSON from standard input, and writes an SVG to standard output.
 package main
@@ -35,7 +35,7 @@ func run(in io.Reader, out io.Writer) error {
 	return draw(out, charts)
 }
 
-// report is what this program needs of it. bench has the whole type.
+// report is the part of a report that this program needs. bench has the whole type.
 type report struct {
 	Workloads []workload `json:"workloads"`
 }

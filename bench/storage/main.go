@@ -3,9 +3,10 @@
 //
 //	storage -directory <directory> -prefix <key> -listen <address>
 //
-// An exchange is what is needed to keep something of a new session, in an object that is as large and has such a name,
-// below the key: to lock it, to look what is there, to write it and to unlock it. GET /took tells how long each of them
-// took since it was asked before, in nanoseconds, as JSON.
+// An exchange is what is needed to keep something of a new session, in an object that
+// is as large and has such a name, below the key: to lock it, to look at what is there,
+// to write it and to unlock it. GET /took tells how long each of these took since the
+// last request for it, in nanoseconds, as JSON.
 package main
 
 import (

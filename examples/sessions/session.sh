@@ -6,8 +6,8 @@
 #     session.sh refresh
 #     session.sh logout
 #
-# Passwords, secrets and tokens go through files and pipes, since anybody on the machine
-# can read the arguments of a command.
+# Passwords, secrets and tokens go through files and pipes, since every user of the
+# machine can read the arguments of a command.
 set -eu
 umask 077
 
@@ -16,7 +16,7 @@ secret=${SESSION_SECRET:-examples/sessions/web.secret} # without a newline at it
 tokens=${SESSION_TOKENS:-$HOME/.contacts-session}
 
 # post sends a form as the client web: a path, then options of curl. It prints the body,
-# and the status on a line of its own, which is 000 if nobody answered.
+# and the status on a separate line, which is 000 if there was no answer.
 post() {
 	path=$1
 	shift
@@ -46,8 +46,8 @@ login() {
 	keep "$answer"
 }
 
-# refresh tries again while nobody answers, or with 503: with the same token, which
-# refresh_grace makes possible if an answer was lost on its way.
+# refresh tries again while there is no answer, or a 503: with the same token, which
+# refresh_grace allows if an answer was lost on its way.
 refresh() {
 	logged_in
 	for pause in 1 2 4 0; do
@@ -69,7 +69,7 @@ refresh() {
 	give_up "no refresh: $answer"
 }
 
-# logged_in is for all that needs tokens.
+# logged_in is for every command that needs tokens.
 logged_in() {
 	[ -f "$tokens" ] || give_up 'not logged in: run "session.sh login <username>"'
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/ory/fosite"
 )
 
-// The client and the users of all peers. Their secrets are held as SHA-256, as if a slow hash of them had been checked
-// before: bench compares endpoints, and not hashes.
+// The client and the users of all peers. Their secrets are kept as SHA-256, as if a
+// slow hash of them had been checked before: bench compares endpoints, not hashes.
 const (
 	clientID, clientSecret = "bench", "bench-secret"
 	password, userCount    = "correct-horse", 1000

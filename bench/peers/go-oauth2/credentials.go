@@ -8,8 +8,8 @@ import (
 	"github.com/go-oauth2/oauth2/v4/models"
 )
 
-// The client and the users of all peers. Their secrets are held as SHA-256, as if a slow hash of them had been checked
-// before: bench compares endpoints, and not hashes.
+// The client and the users of all peers. Their secrets are kept as SHA-256, as if a
+// slow hash of them had been checked before: bench compares endpoints, not hashes.
 const (
 	clientID, clientSecret = "bench", "bench-secret"
 	password, userCount    = "correct-horse", 1000
@@ -17,7 +17,7 @@ const (
 
 type digest [sha256.Size]byte
 
-// is whether it is that of the secret.
+// is reports whether it is the digest of the secret.
 func (d digest) is(secret string) bool {
 	sum := sha256.Sum256([]byte(secret))
 	return subtle.ConstantTimeCompare(d[:], sum[:]) == 1

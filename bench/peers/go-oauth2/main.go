@@ -4,8 +4,8 @@
 // What favours it:
 //   - Tokens last for -lifetime and not for hours: its store (buntdb in memory) forgets nothing before, and so would
 //     grow for as long as it is measured.
-//   - Its generator parses the PEM of an ES256 key for every token. With -key parsed there is another one, which
-//     signs the same claims with a key that is parsed once.
+//   - Its generator parses the PEM of an ES256 key for every token. With -key parsed
+//     another generator signs the same claims with a key that is parsed once.
 //   - It does not ask for the client's secret when a token is refreshed: the library leaves that to a handler.
 package main
 

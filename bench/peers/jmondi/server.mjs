@@ -5,11 +5,11 @@
 //
 // The defaults are what its documentation does: express, a secret that is a string, refresh tokens that are JWTs. What
 // favours it:
-//   - With --http node there is no framework, and nothing but node:http around the library.
-//   - With --key keyobject the secret is a KeyObject. Of a string jsonwebtoken makes one for every token, after it
-//     has tried to read a PEM in it.
-//   - With --refresh opaque one JWT is signed for each answer, and not two.
-//   - Express adds no ETag and no X-Powered-By, and parses nothing but the form of /token.
+//   - With --http node there is no framework, only node:http around the library.
+//   - With --key keyobject the secret is a KeyObject. From a string jsonwebtoken makes
+//     a KeyObject for every token, after trying to read a PEM in it.
+//   - With --refresh opaque one JWT is signed for each answer instead of two.
+//   - Express adds no ETag and no X-Powered-By, and parses only the form of /token.
 //   - The oldest tokens are forgotten when there are too many.
 import { createSecretKey, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
@@ -50,7 +50,7 @@ const read = { name: "read" };
 const client = {
   id: clientID,
   name: "bench",
-  secret: "see isClientValid", // that there is one makes the client confidential
+  secret: "see isClientValid", // having one makes the client confidential
   redirectUris: [],
   allowedGrants: ["password", "refresh_token"],
   scopes: [read],
@@ -160,7 +160,7 @@ async function withNode(req, res) {
   }
 }
 
-// content reads a body by its events: to iterate over the stream is slower.
+// content reads a body by its events: iterating over the stream is slower.
 function content(req) {
   return new Promise((resolve, reject) => {
     let text = "";

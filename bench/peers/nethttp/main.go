@@ -1,6 +1,7 @@
-// Command nethttp is a peer of bench that knows nothing of OAuth: Go's net/http answers POST /token with the same bytes
-// every time. It reads no form, checks no password and signs nothing, and so is what the rest is measured against: no
-// server on net/http can be faster.
+// Command nethttp is a peer of bench that knows nothing of OAuth: Go's net/http answers
+// POST /token with the same bytes every time. It reads no form, checks no password and
+// signs nothing, and so is the baseline for the rest: no server on net/http can be
+// faster.
 package main
 
 import (

@@ -1,15 +1,16 @@
-// A peer of bench: a token server of @node-oauth/oauth2-server 5.3.0 on express, by its own wrapper for it
-// (@node-oauth/express-oauth-server 4.2.0), with a model in memory. The model makes access tokens that are HS256 JWTs,
-// with jsonwebtoken 9.0.3; refresh tokens are random, as the library makes them.
+// A peer of bench: a token server of @node-oauth/oauth2-server 5.3.0 on express, with
+// its own wrapper for it (@node-oauth/express-oauth-server 4.2.0) and a model in
+// memory. The model makes access tokens that are HS256 JWTs, with jsonwebtoken 9.0.3;
+// refresh tokens are random, as the library makes them.
 //
 //   node server.mjs --listen 127.0.0.1:8080 [--key string|keyobject]
 //
 // What favours it:
-//   - With --key keyobject the secret is a KeyObject. Of a string jsonwebtoken makes one for every token, after it
-//     has tried to read a PEM in it.
-//   - Express adds no ETag and no X-Powered-By, and parses nothing but the form of /token.
-//   - Access tokens are not stored, only what came with a refresh token, and of that the oldest is forgotten when there
-//     is too much.
+//   - With --key keyobject the secret is a KeyObject. From a string jsonwebtoken makes
+//     a KeyObject for every token, after trying to read a PEM in it.
+//   - Express adds no ETag and no X-Powered-By, and parses only the form of /token.
+//   - Access tokens are not stored, only what came with a refresh token; the oldest of
+//     that is forgotten when there is too much.
 import { createSecretKey, randomBytes, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 import { parseArgs } from "node:util";

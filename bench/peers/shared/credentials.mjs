@@ -1,5 +1,5 @@
-// The client and the users of all peers. Their secrets are held as SHA-256, as if a slow hash of them had been checked
-// before: bench compares endpoints, and not hashes.
+// The client and the users of all peers. Their secrets are kept as SHA-256, as if a
+// slow hash of them had been checked before: bench compares endpoints, not hashes.
 import { hash, timingSafeEqual } from "node:crypto";
 
 export const clientID = "bench";

@@ -1,5 +1,5 @@
-// Generations is a map that drops its older half when it is full. To delete the first key of a Map again and again is
-// slow: each look for it passes those that were deleted.
+// Generations is a map that drops its older half when it is full. Deleting the first
+// key of a Map again and again is slow: each search for it passes the deleted keys.
 export class Generations {
   #young = new Map();
   #old = new Map();
