@@ -57,7 +57,7 @@ func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 	figures := droppedFigures(ours, theirs)
-	figures = append(figures, measured("rewritten file in force, seconds after it came to rest", "s", changes...))
+	figures = append(figures, measured("rewritten file active, seconds after it came to rest", "s", changes...))
 	return append(figures, growthFigures(before, after)...), nil
 }
 

@@ -130,7 +130,7 @@ func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, 
 	}
 	m, err := s.memory()
 	return []figure{
-		measured("one more user: in force after", "s", took.Seconds()),
+		measured("one more user: active after", "s", took.Seconds()),
 		measured("  resident after "+settling.String(), "MiB", m.now),
 		measured("  at most", "MiB", m.peak),
 	}, err

@@ -40,7 +40,7 @@ func TestEveryEntryIsInThePlot(t *testing.T) {
 	}
 }
 
-func TestAReportWithoutEntriesIsNoPlot(t *testing.T) {
+func TestAReportWithoutEntriesIsNotPlotted(t *testing.T) {
 	if err := run(strings.NewReader(`{"workloads":[{"name":"cold"}]}`), io.Discard); err == nil {
 		t.Error("there was no error")
 	}

@@ -42,21 +42,21 @@ func TestWhatARequestHasPassed(t *testing.T) {
 		routes                  []caddyhttp.Route
 		checks, always, checked bool
 	}{
-		"nothing":                 {[]caddyhttp.Route{route(last)}, false, false, false},
-		"a check before it":       {[]caddyhttp.Route{route(bearer, last)}, true, true, true},
-		"a route before":          {[]caddyhttp.Route{route(bearer), route(last)}, true, true, true},
-		"a route for all":         {[]caddyhttp.Route{matched(all, bearer), route(last)}, true, true, true},
-		"a route for some":        {[]caddyhttp.Route{matched(some, bearer), route(last)}, true, false, false},
-		"a terminal route":        {[]caddyhttp.Route{terminal(matched(some, bearer)), route(last)}, false, false, false},
-		"a subroute":              {[]caddyhttp.Route{route(subroute(route(bearer)), last)}, true, true, true},
-		"a subroute for some":     {[]caddyhttp.Route{route(subroute(matched(some, bearer)), last)}, true, false, false},
-		"another of its group":    {[]caddyhttp.Route{inGroup(matched(some, bearer)), inGroup(route(last))}, false, false, false},
-		"a group before":          {[]caddyhttp.Route{inGroup(matched(some, bearer)), inGroup(route(bearer)), route(last)}, true, false, true},
-		"half a group before":     {[]caddyhttp.Route{inGroup(matched(some)), inGroup(route(bearer)), route(last)}, true, false, false},
-		"what answers all":        {[]caddyhttp.Route{route(caddyhttp.StaticResponse{Headers: http.Header{"Location": {"/"}}}), route(last)}, false, false, true},
-		"a named route":           {[]caddyhttp.Route{route(&caddyhttp.Invoke{Name: "named"}, last)}, true, true, true},
-		"one that is not there":   {[]caddyhttp.Route{route(&caddyhttp.Invoke{Name: "missing"}, last)}, false, false, false},
-		"one that invokes itself": {[]caddyhttp.Route{route(&caddyhttp.Invoke{Name: "circle"}, last)}, false, false, false},
+		"nothing":                     {[]caddyhttp.Route{route(last)}, false, false, false},
+		"a check before it":           {[]caddyhttp.Route{route(bearer, last)}, true, true, true},
+		"a route before":              {[]caddyhttp.Route{route(bearer), route(last)}, true, true, true},
+		"a route for all":             {[]caddyhttp.Route{matched(all, bearer), route(last)}, true, true, true},
+		"a route for some":            {[]caddyhttp.Route{matched(some, bearer), route(last)}, true, false, false},
+		"a terminal route":            {[]caddyhttp.Route{terminal(matched(some, bearer)), route(last)}, false, false, false},
+		"a subroute":                  {[]caddyhttp.Route{route(subroute(route(bearer)), last)}, true, true, true},
+		"a subroute for some":         {[]caddyhttp.Route{route(subroute(matched(some, bearer)), last)}, true, false, false},
+		"another of its group":        {[]caddyhttp.Route{inGroup(matched(some, bearer)), inGroup(route(last))}, false, false, false},
+		"a group before":              {[]caddyhttp.Route{inGroup(matched(some, bearer)), inGroup(route(bearer)), route(last)}, true, false, true},
+		"half a group before":         {[]caddyhttp.Route{inGroup(matched(some)), inGroup(route(bearer)), route(last)}, true, false, false},
+		"what answers all":            {[]caddyhttp.Route{route(caddyhttp.StaticResponse{Headers: http.Header{"Location": {"/"}}}), route(last)}, false, false, true},
+		"a named route":               {[]caddyhttp.Route{route(&caddyhttp.Invoke{Name: "named"}, last)}, true, true, true},
+		"a missing route":             {[]caddyhttp.Route{route(&caddyhttp.Invoke{Name: "missing"}, last)}, false, false, false},
+		"a route that invokes itself": {[]caddyhttp.Route{route(&caddyhttp.Invoke{Name: "circle"}, last)}, false, false, false},
 	} {
 		http := app(test.routes...)
 		named, circle := route(bearer), route(&caddyhttp.Invoke{Name: "circle"})

@@ -151,7 +151,7 @@ func TestECDSASignatureHasNoOtherForm(t *testing.T) {
 				}
 				high := form(r, new(big.Int).Sub(order, s))
 				if err := test.lax.Verify(input, high, ring.Signer().public); err != nil {
-					t.Fatal("n−s is no other form of the signature:", err)
+					t.Fatal("n−s is not another form of the signature:", err)
 				}
 				der, err := asn1.Marshal(struct{ R, S *big.Int }{r, s})
 				if err != nil {

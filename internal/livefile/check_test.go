@@ -35,7 +35,7 @@ func TestACheckTellsHowTheFileIsNow(t *testing.T) {
 				}
 			}
 			if x.file.Current() != "one" || x.file.Status() != status {
-				t.Errorf("the check has brought %q into force, %v", x.file.Current(), x.file.Status())
+				t.Errorf("the check has activated %q, %v", x.file.Current(), x.file.Status())
 			}
 			x.polls(1)
 		})

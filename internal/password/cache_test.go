@@ -98,7 +98,7 @@ func TestAFullCacheForgetsWhatWasNotUsedForLongest(t *testing.T) {
 		t.Errorf("%d entries, want %d", c.matched.Len(), maxCached)
 	}
 	if !c.has(nth(0)) {
-		t.Error("one that was just used is forgotten")
+		t.Error("an entry that was just used is forgotten")
 	}
 	for i := 1; i <= 100; i++ {
 		if c.has(nth(i)) {

@@ -177,7 +177,7 @@ func locked(encoded string) bool {
 	return hash != encoded && (hashBegins(hash) || len(hash) == 13 && only(hash, cryptAlphabet) || bsdi.MatchString(hash))
 }
 
-// blank tells whether a character shows nothing: white space, or one that is invisible.
+// blank tells whether a character shows nothing: white space, or an invisible one.
 func blank(r rune) bool {
 	return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) || unicode.IsControl(r)
 }

@@ -333,7 +333,7 @@ func TestNoMoreWaitThanThereIsRoomFor(t *testing.T) {
 			t.Error("there is room without end")
 		}
 		if !bounded.RevokeLater(last, time.Hour) {
-			t.Error("one that waits is refused")
+			t.Error("a waiting session is refused")
 		}
 	})
 }

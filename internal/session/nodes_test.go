@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// use is what the caller does with a refresh token: check, exchange, and end the session of one that was stolen.
+// use is what the caller does with a refresh token: check, exchange, and end the
+// session of a stolen token.
 func (n *node) use(t *testing.T, id ID, generation uint64, grace time.Duration) (uint64, error) {
 	err := n.check(t.Context(), id, generation, grace)
 	var got uint64

@@ -37,8 +37,9 @@
 //     system differ by more than about 5 seconds. No node begins a write later than 5 seconds after it got the lock,
 //     and each reads back what it wrote, so two holders within moments of each other are what it takes for two
 //     successes with one token. They have the same generation then, and the second one that is used ends the session.
-//   - A holder that was killed leaves its lock, and the session answers that storage is not available until it is stale.
-//     Every generation has a lock name of its own, see lockKey, so a file of a few bytes may stay for good.
+//   - A holder that was killed leaves its lock, and the session answers that storage is
+//     not available until it is stale. Every generation has its own lock name, see
+//     lockKey, so a file of a few bytes may stay for good.
 //   - A write that takes effect after its call has failed, however late, is also the
 //     answer of a retry at the same process, and does no harm until a further
 //     generation is stored. After that, or after a retry at another node, it takes a

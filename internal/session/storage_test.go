@@ -20,7 +20,7 @@ type shelf struct {
 	locks   map[string]chan struct{}
 
 	modified           func() time.Time // its clock; nil tells none
-	missingIsEmpty     bool             // List of a missing key is no error, as with Redis
+	missingIsEmpty     bool             // List of a missing key is not an error, as with Redis
 	missingDeleteFails bool
 	stopsDeletingAt    int // how many objects Delete of a folder gets through before it fails
 }

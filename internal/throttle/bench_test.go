@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// many makes an attempt of a number: one of its own user, from its own IPv6 network.
+// many makes the attempt of a number, from its own user and its own IPv6 network.
 func many(i uint64) Attempt {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:], i<<16)

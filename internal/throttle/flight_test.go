@@ -28,7 +28,7 @@ func TestTheSameGuessInFlightCountsOnce(t *testing.T) {
 	}
 	w.refused(with(from("192.0.2.1", "alice"), "another"), time.Second, LimitPair, "five guesses in flight")
 	w.allowed(right, "one of the five")
-	w.refused(from("192.0.2.1", "alice"), time.Second, LimitPair, "one that does not say what it is")
+	w.refused(from("192.0.2.1", "alice"), time.Second, LimitPair, "an attempt that does not say what it is")
 	w.allowed(with(from("192.0.2.2", "alice"), "right"), "another source")
 	w.remembers(entries{Pairs: 1, Accounts: 1, Addresses: 1, InFlight: 5})
 	for _, r := range tries {

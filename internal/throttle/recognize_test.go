@@ -22,7 +22,7 @@ func TestAWrongSecretIsRecognizedAfterItWasReserved(t *testing.T) {
 		again.Fail() // counts nothing
 	}
 	if !w.again(full) {
-		t.Error("it is not remembered as one that was reserved with its fingerprint")
+		t.Error("it is not remembered like an attempt that was reserved with its fingerprint")
 	}
 	for _, limit := range []*table{w.pairs, w.accounts, w.addresses} {
 		for _, e := range limit.entries[1:] {

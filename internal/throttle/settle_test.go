@@ -92,7 +92,7 @@ func TestAGuessInFlightIsNotMadeASecondTime(t *testing.T) {
 		t.Errorf("settlement %d, %v", settled, err)
 	}
 	if _, err := w.Settle(with(a, "another"), w.unasked); err == nil {
-		t.Error("another guess is allowed, while one that may be the last is in flight")
+		t.Error("another guess is allowed, while a guess that may be the last is in flight")
 	}
 	second := w.reserve(a)
 	first.Cancel()

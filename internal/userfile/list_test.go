@@ -115,7 +115,7 @@ func TestListRefusesWhatIsNotExactlyRight(t *testing.T) {
 		{"a section twice, escaped", `{"users":[],"\u0075sers":[]}`, `line 1: duplicate key "users"`},
 		{"a null section", `{"users":null}`, `line 1: key "users" must be a list`},
 		{"an object as section", `{"users":{}}`, `line 1: key "users" must be a list`},
-		{"another section that is no list", `{"users":[],"clients":"x"}`, `line 1: key "clients" must be a list`},
+		{"another section that is not a list", `{"users":[],"clients":"x"}`, `line 1: key "clients" must be a list`},
 		{"a broken entry in the other section", "{\"users\":[],\"clients\":[{},\n{\"a\"}]}", `clients[1] (line 2): not valid JSON: `},
 		{"a key twice in the other section", `{"clients":[{"a":1,"a":2}],"users":[]}`, `clients[0] (line 1): duplicate key "a"`},
 		{"a second object", `{"users":[]} {}`, "line 1: something follows the JSON object; remove it"},
