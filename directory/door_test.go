@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What a file could not hold does not come in through a source either, and the error names
-// the source and never holds the hash.
+// What a file could not hold does not come in through a source either, and the error
+// names the source and never holds the hash.
 func TestWhatASourceReturnsIsValidatedBeforeItIsUsed(t *testing.T) {
 	with := func(change func(*User)) *User { u := alice(); change(u); return u }
 	for _, test := range []struct {
@@ -62,8 +62,8 @@ func TestAnotherSpellingIsNoSuchUser(t *testing.T) {
 	}
 }
 
-// The contract says that a user is never changed. A source that breaks it changes nothing
-// that was admitted.
+// The contract says that a user is never changed. A source that breaks it changes
+// nothing that was admitted.
 func TestASourceCannotChangeAUserLater(t *testing.T) {
 	source := &fake{name: "users db", exact: true, users: []*User{{
 		Username: "alice", PasswordHash: someHash, Scopes: []string{"a"}, Claims: map[string]json.RawMessage{"group": json.RawMessage(`"staff"`)},

@@ -22,8 +22,8 @@ const (
 	otherHash = "$2a$04$6mQSkKvOqyCvkV7FSLVm0.fLJzS1rZHIQyKdYMlR1wXxqFbJzLlSu"
 )
 
-// fake is a source that has to be asked, and does what a test says. It returns a new copy
-// at each look-up, as one over a database does.
+// fake is a source that has to be asked, and does what a test says. It returns a new
+// copy at each look-up, as one over a database does.
 type fake struct {
 	name  string
 	ask   func(ctx context.Context) error // before each look-up; nil: at once
