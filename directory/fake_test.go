@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -162,12 +161,4 @@ func wantUnavailable(t *testing.T, user *User, err error, name, why string) {
 	if strings.Contains(err.Error(), someHash) {
 		t.Fatalf("a hash is in the error %v", err)
 	}
-}
-
-func counts(list []string) map[string]int {
-	n := make(map[string]int)
-	for _, key := range list {
-		n[key]++
-	}
-	return maps.Clone(n)
 }
