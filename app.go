@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 func init() {
@@ -25,28 +30,29 @@ type App struct {
 
 	servers map[string]*Server // by name
 
-	number   uint64 // tells the configs of this process apart
-	expected []expectation
+	number uint64 // tells the configs of this process apart
 
-	identityHeaders map[string]bool // of all bearer_auth handlers, by headerAlias
-
-	guarded map[*caddyhttp.Server]bool // with a bearer_auth; false where something comes before the guard
-
-	endpoints []*routes // of all token_endpoint handlers
+	// what the handlers of the config say of themselves
+	checks          []configcheck.Check
+	endpoints       []configcheck.Endpoint
+	identityHeaders map[string]bool // of all bearer_auth handlers, as an app may read their names
+	guards          listenerguard.Guards
 
 	started   bool
 	stopCheck func() // of the storage; nil where it was not begun
 
-	verifier         *pooledVerifier
-	verifierTaken    bool // from the pool
+	verifier      *pooledVerifier
+	verifierTaken bool // from the pool
+
+	// merged by methods in password_checks.go
 	checkLimits      checkLimits
 	checkLimitsSetBy map[string]string // setting → name of the server that set it
 }
 
-// expectation is a handler that asks for a server.
+// expectation is a bearer_auth that asks for a server, as its metrics name it.
 type expectation struct {
-	name, place string
-	shadow      bool
+	name   string
+	shadow bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -57,14 +63,15 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision prepares the registry and takes a reference to the process's verifier of passwords.
+// Provision prepares the registry and takes a reference to the process's verifier of
+// passwords.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
-	a.guarded = make(map[*caddyhttp.Server]bool)
+	a.guards = make(listenerguard.Guards)
 	a.checkLimits = defaultCheckLimits()
 	a.checkLimitsSetBy = make(map[string]string)
 
@@ -79,47 +86,35 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// expect notes that a handler asks for a server, which may be provisioned later, and
-// which identity headers it may set.
-func (a *App) expect(b *BearerAuth) {
-	if b.Off {
-		return
-	}
-	place := b.DefinedAt
-	if place == "" {
-		place = "the config"
-	}
-	a.expected = append(a.expected, expectation{b.Server, place, b.Shadow})
-	for _, c := range b.CopyClaims {
-		a.identityHeaders[headerAlias(c.Header)] = true
+// addCheck notes a bearer_auth, whose server may be provisioned later, and the names of
+// the identity headers that it may set.
+func (a *App) addCheck(check configcheck.Check, identityHeaders []string) {
+	a.checks = append(a.checks, check)
+	for _, name := range identityHeaders {
+		a.identityHeaders[name] = true
 	}
 }
 
-// checks tells whether a handler asks for the server.
-func (a *App) checks(name string) bool {
-	return slices.ContainsFunc(a.expected, func(e expectation) bool { return e.name == name })
+// addEndpoint notes a token_endpoint.
+func (a *App) addEndpoint(endpoint configcheck.Endpoint) {
+	a.endpoints = append(a.endpoints, endpoint)
 }
 
-// missing is an error for the first handler that asks for a server which is not there.
-func (a *App) missing() error {
-	for _, e := range a.expected {
-		if a.servers[e.name] != nil {
-			continue
-		}
-		if names := slices.Sorted(maps.Keys(a.servers)); len(names) > 0 {
-			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", e.place, e.name, names, e.matcherHint())
-		}
-		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site%s", e.place, e.name, e.matcherHint())
-	}
-	return nil
+// isChecked tells whether a bearer_auth asks for the server.
+func (a *App) isChecked(name string) bool {
+	return slices.ContainsFunc(a.checks, func(c configcheck.Check) bool { return !c.Off && c.Server == name })
 }
 
-// matcherHint is for a name that may be that of a matcher.
-func (e expectation) matcherHint() string {
-	if e.name == defaultName {
+// names are those of the servers, sorted.
+func (a *App) names() []string { return slices.Sorted(maps.Keys(a.servers)) }
+
+// remedyAt says what is wrong where a request without a token is refused at the path of
+// a token endpoint: it has not got so far.
+func (a *App) remedyAt(r *http.Request) string {
+	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(e configcheck.Endpoint) bool { return e.Matches(r) }) {
 		return ""
 	}
-	return fmt.Sprintf("; if %s is a matcher, write @%s: the name of a matcher begins with @", e.name, e.name)
+	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
 }
 
 // join returns the server of that name, provisioning it at its first endpoint. The
@@ -144,7 +139,7 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, app: a, verifier: a.verifier}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, verifier: a.verifier}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {
@@ -154,25 +149,27 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 }
 
 // Start puts the bounds of this config into force and generates the keys that are
-// missing. It fails where a handler asks for a server that does not exist, but not where
-// the storage is down: the servers answer 503 until a key exists.
+// missing. It fails where a handler asks for a server that does not exist, but not
+// where the storage is down: the servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
-	if err := a.missing(); err != nil {
+	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 		return err
 	}
 	a.warn()
 	a.verifier.limits.govern(a.number, a.checkLimits)
 	var memory uint64
-	for _, name := range slices.Sorted(maps.Keys(a.servers)) {
+	for _, name := range a.names() {
 		server := a.servers[name]
 		server.throttle.limits.govern(a.number, server.throttle.own)
 		server.startMetrics()
-		server.start(a.ctx, a.checks(name))
-		memory = max(memory, server.hashMemory())
+		server.start(a.ctx, a.isChecked(name))
+		memory = max(memory, server.credentials.HashMemory())
 	}
-	for _, expected := range a.expected {
-		expected.startMetrics()
+	for _, check := range a.checks {
+		if !check.Off {
+			expectation{check.Server, check.Shadow}.startMetrics()
+		}
 	}
 	if len(a.servers) > 0 {
 		a.stopCheck = checkStorage(a.ctx, a.ctx.Storage(), a.logger)
@@ -205,12 +202,12 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup releases what the servers of this config share with those of the next. It takes
-// nothing away: requests of this config may go on for a while.
+// Cleanup releases what the servers of this config share with those of the next. It
+// takes nothing away: requests of this config may go on for a while.
 func (a *App) Cleanup() error {
 	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
 		// `caddy validate` comes no further than this
-		if err := a.missing(); err != nil {
+		if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
 		a.warn()
@@ -226,8 +223,60 @@ func (a *App) Cleanup() error {
 	return err
 }
 
+// warn says what the whole config leaves open, or closes.
+func (a *App) warn() {
+	app, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return
+	}
+	http, ok := app.(*caddyhttp.App)
+	if !ok || len(a.checks)+len(a.endpoints) == 0 {
+		return
+	}
+	config := configcheck.Config{
+		Checks: a.checks, Endpoints: a.endpoints,
+		ListenerHasGap: func(s *caddyhttp.Server) bool { return len(a.identityHeaders) > 0 && a.guards.HasGap(s) },
+	}
+	for _, name := range a.names() {
+		config.Servers = append(config.Servers, describe(a.servers[name]))
+	}
+	configcheck.Warn(a.logger, http, config)
+}
+
+// describe says of a server what the check of the config needs to know.
+func describe(s *Server) configcheck.Server {
+	return configcheck.Server{
+		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
+		Clients: func(yield func(configcheck.Client) bool) {
+			for client := range s.clients.Known() {
+				if !yield(configcheck.Client{
+					ID:         client.ID,
+					MayLogIn:   s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
+					Scopes:     client.Scopes,
+					Audience:   client.Audience,
+					Introspect: client.Introspect,
+				}) {
+					return
+				}
+			}
+		},
+		MoreClients: !s.clients.AllKnown(),
+		UserClaims: func(yield func(string) bool) {
+			for user := range s.users.Known() {
+				for name := range user.Claims {
+					if !yield(name) {
+						return
+					}
+				}
+			}
+		},
+		MoreUsers: !s.users.AllKnown(),
+	}
+}
+
 // processState is what outlives a reload: the verifier of passwords, counts of failures,
-// generated keys, what is known of sessions, and followed files, each under a key that says what makes it the same thing.
+// generated keys, what is known of sessions, and followed files, each under a key that
+// says what makes it the same thing.
 var processState = caddy.NewUsagePool()
 
 // configs counts the configs that have an App.

@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
-	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/setting"
@@ -95,6 +92,7 @@ type BearerAuth struct {
 	// Default: none.
 	DefinedAt string `json:"defined_at,omitempty"`
 
+	// set by Provision, for ServeHTTP in bearer_check.go
 	app      *App
 	matchers caddyhttp.MatcherSets
 	open     pathreading.OpenPaths
@@ -125,7 +123,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.open, err = pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
-	b.warnOfPaths() // before the raw matchers are gone
+	configcheck.WarnOfHalves(b.logger, b.MatcherSetsRaw, b.DefinedAt) // before they are gone
 	if b.MatcherSetsRaw != nil {
 		loaded, err := ctx.LoadModule(b, "MatcherSetsRaw")
 		if err != nil {
@@ -141,9 +139,40 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	}
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
-	b.app.expect(b)
-	b.app.guard(ctx)
+	b.register(ctx)
 	return nil
+}
+
+// register tells the app of this check, and has the HTTP server guarded that it is in.
+func (b *BearerAuth) register(ctx caddy.Context) {
+	check := configcheck.Check{
+		Handler: b, DefinedAt: b.DefinedAt,
+		Server: b.Server, Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
+		Scopes: b.Scopes, Audience: b.Audience, Matchers: b.matchers,
+		Applies: func(r *http.Request) bool {
+			needed, _, err := b.needsCheck(r)
+			return err == nil && needed
+		},
+	}
+	var aliases []string
+	for _, c := range b.CopyClaims {
+		check.Claims = append(check.Claims, configcheck.Claim{Name: c.Claim, Header: c.Header})
+		aliases = append(aliases, headerAlias(c.Header))
+	}
+	b.app.addCheck(check, aliases)
+	names := b.app.identityHeaders // of the whole config, once that is provisioned
+	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, names) })
+}
+
+// guardRequest is for every request of an HTTP server that has a bearer_auth, on sites
+// and routes without one too: it removes the identity headers that a client sent and
+// makes {http.auth.user.*} empty.
+func guardRequest(r *http.Request, identityHeaders map[string]bool) {
+	if len(identityHeaders) > 0 {
+		removeIdentityHeaders(r, identityHeaders)
+		removeH2C(r)
+	}
+	mapUserPlaceholders(r)
 }
 
 // Validate checks the settings.
@@ -180,212 +209,6 @@ func (b *BearerAuth) Validate() error {
 func (b *BearerAuth) hasSettings() bool {
 	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Open != nil || b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil ||
 		b.ForwardToken || b.Optional || b.Shadow
-}
-
-// ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
-// are gone first, and so is an upgrade by which others would get past the check.
-func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	state := bearerStateOf(r)
-	state.removeIdentityHeaders(r, b.app.identityHeaders)
-	b.restrictUpgrade(r)
-	if b.Off {
-		return next.ServeHTTP(w, r)
-	}
-
-	needed, refusal, err := b.needsCheck(r)
-	if err != nil {
-		return err
-	}
-	if !needed {
-		return next.ServeHTTP(w, r)
-	}
-	var token *accessToken
-	if refusal == nil {
-		token, refusal = b.check(state, r)
-	}
-	bearerChecks.WithLabelValues(b.Server, strconv.FormatBool(b.Shadow), bearerOutcome(token, refusal)).Inc()
-	if refusal != nil {
-		return b.refuse(w, r, next, refusal)
-	}
-	if token == nil || b.Shadow {
-		return next.ServeHTTP(w, r)
-	}
-	state.setUserPlaceholders(r, token)
-	b.setIdentityHeaders(r, token)
-	b.forwardToken(state, r)
-	return next.ServeHTTP(w, r)
-}
-
-// needsCheck tells whether a request is to be checked. A refusal is for one of which there
-// is no telling.
-func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
-	if b.open.Have(r.URL) {
-		return false, nil, nil
-	}
-	if b.matchers == nil {
-		return true, nil, nil
-	}
-	if pathreading.IsPlainPath(r.URL) {
-		matches, err := b.matchers.AnyMatchWithError(r)
-		return matches, nil, err
-	}
-	return b.matchesAnyReading(r)
-}
-
-// matchesAnyReading asks the matchers for each reading of the path. They see it in the
-// request itself, where placeholders look for it too. The path as it is comes last, so that
-// what matchers leave behind, such as captures, is about that.
-func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, error) {
-	readings := pathreading.ReadingsOf(r.URL)
-	matches := false
-	if readings.Doubt == pathreading.NoDoubt {
-		var err error
-		if matches, err = b.matchesOneOf(r, readings.List[1:]); err != nil {
-			return false, nil, err
-		}
-	}
-	itself, err := b.matchers.AnyMatchWithError(r)
-	switch {
-	case err != nil:
-		return false, nil, err
-	case matches || itself:
-		return true, nil, nil
-	case readings.Doubt == pathreading.DotSegment:
-		return true, errBearerRequest("the path has a dot segment"), nil
-	case readings.Doubt == pathreading.Ambiguous:
-		return true, errBearerRequest("the path is ambiguous"), nil
-	}
-	return false, nil, nil
-}
-
-// matchesOneOf puts readings in the place of the path, for as long as it asks.
-func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Reading) (bool, error) {
-	path, raw, uri := r.URL.Path, r.URL.RawPath, r.RequestURI
-	defer func() { r.URL.Path, r.URL.RawPath, r.RequestURI = path, raw, uri }()
-	for _, reading := range readings {
-		r.URL.Path, r.URL.RawPath = reading.Path, reading.Raw
-		r.RequestURI = r.URL.RequestURI()
-		if matches, err := b.matchers.AnyMatchWithError(r); matches || err != nil {
-			return matches, err
-		}
-	}
-	return false, nil
-}
-
-// forwardToken leaves the client's token for the app or takes it away, as the innermost
-// check says. What the site itself set in its place stays.
-func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
-	switch {
-	case b.ForwardToken && state.stripped && r.Header["Authorization"] == nil:
-		r.Header["Authorization"] = state.authorization
-		state.stripped = false
-	case !b.ForwardToken && slices.Equal(r.Header["Authorization"], state.authorization):
-		r.Header.Del("Authorization")
-		state.stripped = true
-	}
-}
-
-// check finds the token of a request and what is wrong with it. Without an error and
-// without a token the request is anonymous.
-func (b *BearerAuth) check(state *bearerState, r *http.Request) (*accessToken, *bearerError) {
-	raw, refusal := bearerToken(r, state.authorization)
-	if refusal != nil {
-		if refusal.anonymous && b.Optional {
-			return nil, nil
-		}
-		return nil, refusal
-	}
-	server := b.app.servers[b.Server]
-	if server == nil {
-		return nil, errBearerUnavailable("there is no such server")
-	}
-	token, err := state.tokenFor(r.Context(), server, raw)
-	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
-		return nil, errBearerUnavailable(err.Error())
-	}
-	if err != nil {
-		return nil, errInvalidToken(err.Error()).of(token)
-	}
-
-	audience := b.Audience
-	if audience == nil {
-		audience = server.Audience
-	}
-	if len(audience) > 0 && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
-		return nil, errInvalidToken("aud does not name this resource").of(token)
-	}
-	for _, scope := range b.Scopes {
-		if !slices.Contains(token.scopes, scope) {
-			return nil, errInsufficientScope(b.Scopes).of(token)
-		}
-	}
-	return token, nil
-}
-
-// bearerOutcome is the result of a check in one word of a closed set.
-func bearerOutcome(token *accessToken, refusal *bearerError) string {
-	switch {
-	case refusal == nil && token == nil:
-		return outcomeAnonymous
-	case refusal == nil:
-		return outcomeSuccess
-	case refusal.code != "":
-		return refusal.code
-	case refusal.status == http.StatusServiceUnavailable:
-		return outcomeUnavailable
-	}
-	return outcomeNone
-}
-
-// refuse logs why, and answers by RFC 6750 unless it only looks on.
-func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearerError) error {
-	message := "request refused"
-	if b.Shadow {
-		message = "request would be refused"
-	}
-	b.log(r, message, refusal)
-	if b.Shadow {
-		addLogField(r, zap.String("bearer_refusal", refusal.reason))
-		return next.ServeHTTP(w, r)
-	}
-	if refusal.code != "" {
-		addLogField(r, zap.String("oauth_error", refusal.code))
-	}
-	return refusal.send(w, b.Server)
-}
-
-// log writes the one line of a refusal. Client, user and session are named if the token is
-// an access token that this server issued, whatever became of it since.
-func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) {
-	level := zapcore.InfoLevel
-	if refusal.status == http.StatusServiceUnavailable {
-		level = zapcore.ErrorLevel
-	}
-	entry := b.logger.Check(level, message)
-	if entry == nil {
-		return
-	}
-	fields := []zap.Field{
-		zap.String("server", b.Server),
-		zap.String("client_ip", clientIP(r)),
-		zap.String("method", bounded(r.Method)),
-		zap.String("host", bounded(r.Host)),
-		zap.String("path", bounded(loggedPath(r))),
-		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
-		zap.Int("status", refusal.status),
-		zap.String("oauth_error", refusal.code),
-		zap.String("reason", refusal.reason),
-	}
-	if remedy := b.app.remedyAt(r); remedy != "" && refusal.token == nil {
-		fields = append(fields, zap.String("remedy", remedy))
-	}
-	if token := refusal.token; token != nil {
-		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
-	}
-	if refusal.scope != "" {
-		fields = append(fields, zap.String("scope_needed", refusal.scope), zap.String("scope", refusal.token.Scope))
-	}
-	entry.Write(fields...)
 }
 
 // Interface guards

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -19,13 +20,13 @@ type bearerError struct {
 	scope  string // what insufficient_scope asks for
 	reason string // for the log
 
-	token *accessToken // if this server issued it, so that its claims can be believed
+	token *token.AccessToken // if this server issued it, so that its claims can be believed
 
 	anonymous bool // no Bearer credentials, rather than bad ones
 }
 
 // of says whose token it was.
-func (e *bearerError) of(token *accessToken) *bearerError {
+func (e *bearerError) of(token *token.AccessToken) *bearerError {
 	e.token = token
 	return e
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // bearerState is what the bearer checks of one request know of each other: a site may
@@ -20,8 +22,8 @@ type bearerState struct {
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
 	checks        []tokenCheck
-	checked       [1]tokenCheck // room for the checks of most requests
-	user          *accessToken  // of {http.auth.user.*}; nil if none
+	checked       [1]tokenCheck      // room for the checks of most requests
+	user          *token.AccessToken // of {http.auth.user.*}; nil if none
 }
 
 // Format keeps the token to itself: the state is a variable of the request, which
@@ -34,7 +36,7 @@ func (*bearerState) String() string { return "checked" }
 // tokenCheck is what a server says of the request's token.
 type tokenCheck struct {
 	server *Server
-	token  *accessToken
+	token  *token.AccessToken
 	err    error
 }
 
@@ -49,20 +51,20 @@ func bearerStateOf(r *http.Request) *bearerState {
 	}
 	state.checks = state.checked[:0]
 	caddyhttp.SetVar(r.Context(), bearerStateVar, state)
-	if caddyhttp.GetVar(r.Context(), listenerGuardVar) == nil { // else they are there
+	if !listenerguard.HasSeen(r) { // else they are there
 		mapUserPlaceholders(r)
 	}
 	return state
 }
 
 // tokenFor checks the request's token once for each server.
-func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) (*accessToken, error) {
+func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) (*token.AccessToken, error) {
 	for _, check := range s.checks {
 		if check.server == server {
 			return check.token, check.err
 		}
 	}
-	token, err := server.checkAccessToken(ctx, raw)
+	token, err := server.tokens.Check(ctx, raw)
 	s.checks = append(s.checks, tokenCheck{server, token, err})
 	return token, err
 }

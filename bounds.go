@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // This file bounds what somebody with a password, or with a secret of HS256, can have written
@@ -36,6 +37,11 @@ type sessionOwner struct {
 	// forgeable says that the token is an access token that was signed with a secret. Apps
 	// that have it can make those, for any user and any session, but no refresh tokens.
 	forgeable bool
+}
+
+// ownerOf is whose session a refresh token belongs to.
+func ownerOf(t *token.RefreshToken) sessionOwner {
+	return sessionOwner{client: t.ClientID, subject: t.UserID}
 }
 
 func (o sessionOwner) account() string { return throttle.Join(o.client, o.subject) }

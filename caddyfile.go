@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 func init() {
@@ -111,7 +112,7 @@ func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *inlineSources
 		return h.Err(errNoClients.Error())
 	case len(handler.UsersRaw) == 0:
 		return h.Err(errNoUsers.Error())
-	case handler.Typ == typAccessToken && handler.Issuer == "":
+	case handler.Typ == token.TypeAccessToken && handler.Issuer == "":
 		return h.WrapErr(errNeedsIssuer)
 	}
 	if err := sources.checkHashes(handler.AllowWeakHashes); err != nil {
@@ -162,7 +163,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		c.Scopes, err = scopeArgs(d)
 	case "grants":
 		if c.Grants, err = caddyargs.List(d, "all grants"); err == nil {
-			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypes))
+			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypeNames()))
 		}
 	case "access_token_ttl":
 		c.AccessTokenTTL, err = ttlArg(d)
@@ -178,8 +179,8 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		c.Leeway, err = leewayArg(d)
 	case "typ":
 		c.Typ, err = caddyargs.One(d)
-		if err == nil && c.Typ != typJWT && c.Typ != typAccessToken {
-			err = d.Errf("typ %q: it must be %s or %s", c.Typ, typJWT, typAccessToken)
+		if err == nil && c.Typ != token.TypeJWT && c.Typ != token.TypeAccessToken {
+			err = d.Errf("typ %q: it must be %s or %s", c.Typ, token.TypeJWT, token.TypeAccessToken)
 		}
 	case "signing_key":
 		err = parseSigningKey(d, c)

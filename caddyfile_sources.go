@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -115,8 +116,14 @@ func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 	return nil
 }
 
+// parseUsers reads "users <name> …": a file in a format of ours, or a source of another
+// module, which reads the rest of the line and its block.
 func parseUsers(d *caddyfile.Dispenser, sources *inlineSources) error {
-	format, path, err := fileArgs(d)
+	if source, err := guestSource(d, usersNamespace); source != nil || err != nil {
+		sources.userFiles = append(sources.userFiles, source)
+		return err
+	}
+	format, path, err := fileArgs(d, usersNamespace)
 	if err != nil {
 		return err
 	}
@@ -128,8 +135,13 @@ func parseUsers(d *caddyfile.Dispenser, sources *inlineSources) error {
 	return nil
 }
 
+// parseClients reads "clients <name> …" in the same way.
 func parseClients(d *caddyfile.Dispenser, sources *inlineSources) error {
-	format, path, err := fileArgs(d)
+	if source, err := guestSource(d, clientsNamespace); source != nil || err != nil {
+		sources.clientFiles = append(sources.clientFiles, source)
+		return err
+	}
+	format, path, err := fileArgs(d, clientsNamespace)
 	if err != nil {
 		return err
 	}
@@ -141,14 +153,51 @@ func parseClients(d *caddyfile.Dispenser, sources *inlineSources) error {
 	return nil
 }
 
-func fileArgs(d *caddyfile.Dispenser) (format, path string, err error) {
+// guestSource reads a source of another module, and is nil where the line names none.
+func guestSource(d *caddyfile.Dispenser, namespace string) (json.RawMessage, error) {
+	line := *d
+	if !line.NextArg() || !slices.Contains(guestSources(namespace), line.Val()) {
+		return nil, nil
+	}
+	d.NextArg()
+	name := d.Val()
+	source, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
+	if err != nil {
+		return nil, err
+	}
+	return module(source, name), nil
+}
+
+// guestSources are the names of the sources of other modules that are compiled in.
+func guestSources(namespace string) (names []string) {
+	for _, info := range caddy.GetModules(namespace) {
+		if name := info.ID.Name(); !slices.Contains(ownSources, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func fileArgs(d *caddyfile.Dispenser, namespace string) (format, path string, err error) {
 	setting := d.Val()
 	args := d.RemainingArgs()
 	if len(args) != 2 || args[0] != "htpasswd" && args[0] != "json" || args[1] == "" {
-		return "", "", d.Errf("%[1]s takes the format of a file and its path: \"%[1]s htpasswd <path>\" or \"%[1]s json <path>\"", setting)
+		var others string
+		for _, name := range guestSources(namespace) {
+			others += fmt.Sprintf(", or \"%s %s\"", setting, name)
+		}
+		return "", "", d.Errf("%[1]s takes the format of a file and its path: \"%[1]s htpasswd <path>\" or \"%[1]s json <path>\"%[2]s", setting, others)
 	}
 	return args[0], args[1], nil
 }
+
+// ownSources are the names of the sources of this module.
+var ownSources = []string{"inline", "htpasswd", "json"}
+
+const (
+	usersNamespace   = "grant.users"
+	clientsNamespace = "grant.clients"
+)
 
 func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	id, err := caddyargs.One(d)
@@ -200,7 +249,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 			return err
 		}
 	}
-	if err := client.Validate(directory.Options{GrantTypes: grantTypes}); err != nil {
+	if err := client.Validate(directory.Options{GrantTypes: grantTypeNames()}); err != nil {
 		return d.Errf("client %s: %v", directory.Shown(id), err)
 	}
 	sources.clients = append(sources.clients, client)

@@ -1,27 +1,43 @@
 package caddygrant
 
 import (
+	"cmp"
 	"context"
+	"net/http"
+	"net/netip"
+	"strings"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
-// authenticateClient finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
+// clientAuthenticator finds out which clients send requests.
+type clientAuthenticator struct {
+	clients       *directory.ClientDirectory
+	credentials   *credential.Checker
+	defaultClient string // the id of a public client, for requests that name none; empty if there is none
+}
+
+// authenticate finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
 // by Basic credentials, by client_id and client_secret in the body, or, for a public
 // client, by client_id alone.
-func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *tokenRequest) error {
+func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeySet, req *tokenRequest) error {
 	presented, err := wire.ReadClient(req.params, req.header)
 	req.byHeader, req.bearerIgnored = presented.ByHeader, presented.BearerIgnored
 	if err != nil {
 		return err
 	}
 	if presented.Readings[0].ID == "" {
-		return s.useDefaultClient(ctx, req, presented.Readings[0])
+		return a.useDefaultClient(ctx, req, presented.Readings[0])
 	}
 	for _, reading := range presented.All() {
-		client, err := s.clients.ByID(ctx, reading.ID)
+		if reading.Secret != "" && a.clients.IsLive() {
+			continue // that is an attempt, which is counted before it is looked up
+		}
+		client, err := a.clients.ByID(ctx, reading.ID)
 		if err != nil {
 			return oauth.SourceUnavailable(err)
 		}
@@ -36,25 +52,37 @@ func (s *Server) authenticateClient(ctx context.Context, keys *keySet, req *toke
 	if presented.Readings[0].Secret == "" {
 		return oauth.InvalidClient("no_client_secret")
 	}
-	reason, err := s.checkClientSecret(ctx, keys, req, presented)
-	if err != nil {
+	checked, err := a.checkSecret(ctx, keys, req, presented)
+	req.client, req.repeated = cmp.Or(req.client, checked.Found), checked.Repeated
+	switch {
+	case err != nil:
 		return err
+	case checked.Accepted == nil:
+		return oauth.InvalidClient(checked.Reason).OfBasic(presented.Escaped && checked.Reason == "wrong_client_secret")
 	}
-	if reason != "" {
-		return oauth.InvalidClient(reason).OfBasic(presented.Escaped && reason == "wrong_client_secret")
-	}
+	req.client = checked.Accepted
 	req.endUserIP = endUserIP(req.client, req.header)
 	return nil
 }
 
+// checkSecret has the secret of a request compared, in its one reading or in both.
+func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySet, req *tokenRequest, presented wire.PresentedClient) (credential.Client, error) {
+	readings := presented.All()
+	var or *credential.ClientSecret
+	if len(readings) == 2 {
+		or = (*credential.ClientSecret)(&readings[1])
+	}
+	return a.credentials.CheckClient(ctx, keys.Decoy, credential.ClientSecret(readings[0]), or, req.sender(addressOf(req.address)))
+}
+
 // useDefaultClient is for a request that names no client: default_client stands for it, if
 // that is a public one now and the request has no secret, which is always somebody's.
-func (s *Server) useDefaultClient(ctx context.Context, req *tokenRequest, presented wire.ClientCredentials) error {
+func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRequest, presented wire.ClientCredentials) error {
 	req.unnamed = true
-	if s.DefaultClient == "" || presented.Secret != "" || req.endpoint == endpointIntrospect {
+	if a.defaultClient == "" || presented.Secret != "" || req.endpoint == endpointIntrospect {
 		return oauth.NoClient()
 	}
-	client, err := s.clients.ByID(ctx, s.DefaultClient)
+	client, err := a.clients.ByID(ctx, a.defaultClient)
 	if err != nil {
 		return oauth.SourceUnavailable(err)
 	}
@@ -67,8 +95,12 @@ func (s *Server) useDefaultClient(ctx context.Context, req *tokenRequest, presen
 	return nil
 }
 
-// usePublicClient takes a public client, which is who it says (RFC 6749 §2.1).
-func (req *tokenRequest) usePublicClient(client *directory.Client) {
-	req.client = client
-	req.endUserIP = plainAddr(req.address) // it is its user's
+// endUserIP is the address that a client names as its user's, if it may and does.
+func endUserIP(c *directory.Client, header http.Header) netip.Addr {
+	values := header.Values(c.EndUserIP)
+	if c.EndUserIP == "" || len(values) != 1 {
+		return netip.Addr{}
+	}
+	ip, _ := netip.ParseAddr(strings.TrimSpace(values[0]))
+	return ip.Unmap().WithZone("")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/setting"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Config is the settings of one authorization server. Endpoints that have the same
@@ -151,14 +152,14 @@ func (c *Config) validateTokens() error {
 	}
 	switch c.Typ {
 	case "":
-		c.Typ = typJWT
-	case typJWT:
-	case typAccessToken:
+		c.Typ = token.TypeJWT
+	case token.TypeJWT:
+	case token.TypeAccessToken:
 		if c.Issuer == "" {
 			return errNeedsIssuer
 		}
 	default:
-		return fmt.Errorf("typ %q: it must be %s or %s", c.Typ, typJWT, typAccessToken)
+		return fmt.Errorf("typ %q: it must be %s or %s", c.Typ, token.TypeJWT, token.TypeAccessToken)
 	}
 	if c.AccessTokenTTL == 0 {
 		c.AccessTokenTTL = caddy.Duration(defaultAccessTokenTTL)
@@ -187,12 +188,12 @@ func (c *Config) validateTokens() error {
 // validateSessions checks and completes what holds for refresh tokens and sessions.
 func (c *Config) validateSessions() error {
 	if c.Grants == nil {
-		c.Grants = []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken}
+		c.Grants = grantTypeNames()
 	}
 	if len(c.Grants) == 0 {
 		return errors.New("grants: an empty list would offer nothing: leave it out for all grants")
 	}
-	if err := oauth.ValidateGrantTypes(c.Grants, grantTypes); err != nil {
+	if err := oauth.ValidateGrantTypes(c.Grants, grantTypeNames()); err != nil {
 		return err
 	}
 	if c.RefreshTokenTTL == 0 {

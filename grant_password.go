@@ -2,28 +2,51 @@ package caddygrant
 
 import (
 	"context"
+
+	"github.com/caddygrant/caddy-grant/internal/credential"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // passwordGrant is the resource owner password credentials grant (RFC 6749 §4.3).
 type passwordGrant struct {
-	server *Server
+	credentials *credential.Checker
+	policy      *token.Policy
+}
+
+func newPasswordGrant(parts grantParts) grant {
+	return &passwordGrant{credentials: parts.credentials, policy: parts.policy}
 }
 
 func (*passwordGrant) parameters() []string { return []string{"username", "password"} }
 
 // authorize checks the user's password, then narrows the scopes to the user's.
-func (g *passwordGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
-	user, err := g.server.authenticateUser(ctx, keys, req)
+func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+	checked, err := g.credentials.CheckUser(ctx, keys.Decoy, req.params.Get("username"), req.params.Get("password"), req.sender(userSource(req)))
+	req.user, req.repeated = checked.Found, checked.Repeated
 	if err != nil {
 		return nil, err
 	}
 	scopes := req.scopes
 	if scopes == nil {
-		scopes = g.server.defaultScopes(req.client)
+		scopes = g.policy.DefaultScopes(req.client)
 	}
-	granted, err := user.Narrow(scopes)
+	granted, err := req.user.Narrow(scopes)
 	if err != nil {
 		return nil, err
 	}
-	return &authorization{user: user, scopes: granted}, nil
+	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted}, nil
+}
+
+// userSource is who tries a password. The users of a client that has authenticated may all
+// have its address, so that one is not counted: the address of the user is, where the
+// client names it, or else the client itself.
+func userSource(req *tokenRequest) throttle.Source {
+	switch {
+	case req.endUserIP.IsValid():
+		return throttle.Address(req.endUserIP)
+	case req.client.Public:
+		return addressOf(req.address)
+	}
+	return throttle.Party(req.client.ID)
 }

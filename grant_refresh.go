@@ -11,12 +11,23 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // refreshGrant exchanges a refresh token for new tokens of its session (RFC 6749 §6). A
 // refresh token is good for one use; a second one ends the session (RFC 9700 §4.14.2).
 type refreshGrant struct {
-	server *Server
+	server   string // its name, for metrics
+	policy   *token.Policy
+	tokens   *token.Checker
+	sessions *serverSessions
+	grace    time.Duration
+}
+
+func newRefreshGrant(parts grantParts) grant {
+	return &refreshGrant{
+		server: parts.server, policy: parts.policy, tokens: parts.tokens, sessions: parts.sessions, grace: parts.refreshGrace,
+	}
 }
 
 func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
@@ -24,64 +35,75 @@ func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 // authorize checks the token, its user and its session, and only then the scope, so that
 // an answer about a scope is given to nobody but who holds a good token, looked at as closely
 // as for an exchange. What consumes the token is left to the end, when nothing else can fail.
-func (g *refreshGrant) authorize(ctx context.Context, keys *keySet, req *tokenRequest) (*authorization, error) {
-	token, err := openRefreshToken(keys, req.params.Get("refresh_token"))
+func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+	presented, err := token.OpenRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
 		return nil, oauth.InvalidRefreshToken("refresh_token_malformed")
 	}
-	if token.ClientID != req.client.ID {
+	if presented.ClientID != req.client.ID {
 		return nil, oauth.InvalidRefreshToken("refresh_token_of_another_client")
 	}
-	req.sessionID = token.SessionID
-	if token.expired() {
+	req.sessionID = presented.SessionID
+	if presented.Expired() {
 		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
-	user, err := g.server.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
-	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+	user, err := g.tokens.User(ctx, keys, presented.UserID, presented.CredentialVersion)
+	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
 		return nil, oauth.SourceUnavailable(err)
 	}
 	if err != nil {
-		req.formerUser = token.UserID
+		req.formerUser = presented.UserID
 		return nil, oauth.InvalidRefreshToken("user_changed")
 	}
 	req.user = user
-	grace := time.Duration(g.server.RefreshGrace)
-	current, err := g.server.sessions.Glance(ctx, token.session, token.Generation, grace)
+	current, err := g.sessions.Glance(ctx, presented.Session, presented.Generation, g.grace)
 	if err != nil {
-		return nil, g.refuse(ctx, token, err)
+		return nil, g.refuse(ctx, presented, err)
 	}
-	scopes, err := g.scopes(req, token, user)
+	scopes, err := g.scopes(req, presented, user)
 	if err != nil {
-		if _, cause := g.server.sessions.Check(ctx, token.session, token.Generation, grace); cause != nil {
-			return nil, g.refuse(ctx, token, cause)
+		if _, cause := g.sessions.Check(ctx, presented.Session, presented.Generation, g.grace); cause != nil {
+			return nil, g.refuse(ctx, presented, cause)
 		}
 		return nil, err
 	}
-	return &authorization{user: user, scopes: scopes, session: &tokenSession{
-		id:           token.session,
-		ends:         time.Unix(token.SessionExpires, 0),
-		scope:        token.Scope,
-		refusedScope: token.RefusedScope,
-		generation: func(ctx context.Context) (uint64, error) {
-			generation, err := g.server.sessions.Rotate(ctx, token.owner(), token.session, token.Generation, grace, current)
-			if err != nil {
-				return 0, g.refuse(ctx, token, err)
-			}
-			return generation, nil
-		},
+	return &token.Authorization{Client: req.client, User: user, Scopes: scopes, Session: &token.Session{
+		ID:           presented.SessionID,
+		Ends:         time.Unix(presented.SessionExpires, 0),
+		Scope:        presented.Scope,
+		RefusedScope: presented.RefusedScope,
+		Refreshes:    true,
+		Exchange:     &refreshExchange{grant: g, token: presented, current: current},
 	}}, nil
+}
+
+// refreshExchange is the exchange of a refresh token that was found good.
+type refreshExchange struct {
+	grant   *refreshGrant
+	token   *token.RefreshToken
+	current bool // whether it was seen to be the current one
+}
+
+// Consume has storage make the next generation.
+func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
+	generation, err := e.grant.sessions.Rotate(ctx, ownerOf(e.token), e.token.Session, e.token.Generation,
+		e.grant.grace, e.current)
+	if err != nil {
+		return 0, e.grant.refuse(ctx, e.token, err)
+	}
+	return generation, nil
 }
 
 // scopes are those asked for, or those of the login, as far as client and user may have
 // them now. They never go beyond the login's. What the login asked for, and did not get
 // since the user may not have it, is left out once more: many clients send the scopes of
 // their configuration with every request.
-func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *directory.User) ([]string, error) {
+func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := oauth.Intersect(granted, g.server.allowedScopes(req.client))
+		scopes := oauth.Intersect(granted, g.policy.AllowedScopes(req.client))
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.server.allowedScopes(req.client))
+			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.policy.AllowedScopes(req.client))
 		}
 		return user.Narrow(scopes)
 	}
@@ -98,26 +120,21 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *refreshToken, user *dire
 	return user.Narrow(scopes)
 }
 
-// refreshable are the scopes that a refresh without a scope grants now.
-func (s *Server) refreshable(token *refreshToken, user *directory.User, client *directory.Client) []string {
-	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), s.allowedScopes(client)))
-}
-
 // refuse answers where the session does not go on. A token that was used before was
 // stolen, from the client or by it, and nobody can tell which: the session ends.
-func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause error) error {
+func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, cause error) error {
 	var refusal *oauth.Error
 	if refused, ok := refusedWrite(cause); ok {
 		return oauth.TooManySessions(string(refused.Limit), refused.RetryAfter)
 	}
-	end := g.server.sessions.End
+	end := g.sessions.End
 	switch {
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if whoever revoked it was interrupted
-		if known, _ := g.server.sessions.memory.InView(token.session); !known {
-			err := g.server.sessions.Revoke(ctx, token.owner(), token.session)
+		if known, _ := g.sessions.memory.InView(token.Session); !known {
+			err := g.sessions.Revoke(ctx, ownerOf(token), token.Session)
 			if _, refused := refusedWrite(err); err != nil && !refused { // then it is done at the next use
 				return errStorage(ctx, err)
 			}
@@ -126,7 +143,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	case errors.Is(cause, session.ErrOver):
 		return oauth.InvalidRefreshToken("session_over")
 	case errors.Is(cause, session.ErrReused):
-		refreshReuse.WithLabelValues(g.server.Name).Inc()
+		refreshReuse.WithLabelValues(g.server).Inc()
 		refusal = oauth.InvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)
@@ -139,7 +156,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 	default:
 		return cause
 	}
-	later, err := end(ctx, token.owner(), token.session)
+	later, err := end(ctx, ownerOf(token), token.Session)
 	if err != nil {
 		return errStorage(ctx, err)
 	}
@@ -152,8 +169,8 @@ func (g *refreshGrant) refuse(ctx context.Context, token *refreshToken, cause er
 
 // endLost ends a session whose record is lost, without a bound: a token that was used
 // before would be good again.
-func (g *refreshGrant) endLost(token *refreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
+func (g *refreshGrant) endLost(token *token.RefreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
 	return func(ctx context.Context, _ sessionOwner, id session.ID) (later bool, err error) {
-		return false, g.server.sessions.RevokeLost(ctx, id, token.Generation)
+		return false, g.sessions.RevokeLost(ctx, id, token.Generation)
 	}
 }

@@ -21,11 +21,11 @@ func TestAReusedTokenIsNoticedWhereNoAccessTokenCanBeMade(t *testing.T) {
 	next := want(spent, http.StatusOK, "the first use")
 
 	server := site.endpoint.server
-	server.Audience = []string{strings.Repeat("a", 8<<10)} // makes access tokens too long
+	server.policy.Audience = []string{strings.Repeat("a", 8<<10)} // makes access tokens too long
 	want(unused, http.StatusInternalServerError, "a good token")
 	want(spent, http.StatusBadRequest, "the second use")
 
-	server.Audience = nil
+	server.policy.Audience = nil
 	want(next, http.StatusBadRequest, "what the first use gave")
 	want(unused, http.StatusOK, "the good token, which was not consumed,")
 }

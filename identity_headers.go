@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // CopyClaim gives the app one claim of a token in one identity header.
@@ -141,9 +143,9 @@ func withoutTokens(values []string, remove func(string) bool) string {
 }
 
 // setIdentityHeaders sets the headers of the claims that the token has.
-func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
+func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *token.AccessToken) {
 	for _, c := range b.CopyClaims {
-		if value, ok := headerValue(token.claim(c.Claim)); ok {
+		if value, ok := headerValue(token.Claim(c.Claim)); ok {
 			alias := headerAlias(c.Header)
 			for name := range r.Header {
 				if headerAlias(name) == alias {
@@ -159,11 +161,11 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *accessToken) {
 // a list of strings joined by commas. Anything else, and whatever could be read in two
 // ways or is not printable ASCII, is not sent at all.
 func headerValue(claim any) (string, bool) {
-	value, ok := scalar(claim)
+	value, ok := token.Scalar(claim)
 	if !ok {
 		list, ok := claim.([]string)
 		if !ok {
-			list, ok = stringList(claim)
+			list, ok = token.StringList(claim)
 		}
 		if !ok || len(list) == 0 {
 			return "", false

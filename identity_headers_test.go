@@ -1,9 +1,18 @@
 package caddygrant
 
 import (
+	"context"
+	"encoding/json"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 )
 
 // A header is taken for an identity header exactly if an app may take it for one.
@@ -39,10 +48,14 @@ func TestIsIdentityHeaderGoesByTheAlias(t *testing.T) {
 
 // A request that has no business with this module pays one small allocation on a listener that has a bearer_auth.
 func TestTheGuardOfAListenerIsCheap(t *testing.T) {
-	guard := &listenerGuard{&App{identityHeaders: map[string]bool{"x-user": true}}}
+	server := &caddyhttp.Server{Routes: caddyhttp.RouteList{{HandlersRaw: make([]json.RawMessage, 1)}}}
+	names := map[string]bool{"x-user": true}
+	ctx := caddy.Context{Context: context.WithValue(t.Context(), caddyhttp.ServerCtxKey, server)}
+	make(listenerguard.Guards).Place(ctx, func(r *http.Request) { guardRequest(r, names) })
+	guard := server.Routes[0].MatcherSets[0][0].(*listenerguard.Guard)
 	var requests []func()
 	for range 101 {
-		r := exampleRequest("GET", "/", "")
+		r := prepared(httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder())
 		r.Header.Set("Accept-Encoding", "gzip")
 		r.Header.Set("X-Forwarded-For", "192.0.2.1")
 		requests = append(requests, func() { guard.Match(r) })

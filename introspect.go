@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +11,10 @@ import (
 
 	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -25,73 +26,71 @@ func inactive() introspection { return introspection{"active": false} }
 
 // inactiveUnless is for a token that is refused, unless a source cannot tell.
 func inactiveUnless(err error) (introspection, error) {
-	if _, unchecked := errors.AsType[uncheckedError](err); unchecked {
+	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
 		return nil, oauth.SourceUnavailable(err)
 	}
 	return inactive(), nil
 }
 
 // serveIntrospect answers an introspection request (RFC 7662 §2.1).
-func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
-	if err := req.parse(w, r); err != nil {
-		return h.refuse(w, r, req, err)
-	}
-	response, err := h.server.introspect(r.Context(), req)
+func serveIntrospect(x *exchange) error {
+	response, err := introspect(x)
 	if err != nil {
-		return h.refuse(w, r, req, err)
+		return x.refuse(err)
 	}
-	return wire.WriteJSON(w, http.StatusOK, response)
+	return wire.WriteJSON(x.w, http.StatusOK, response)
 }
 
 // introspect says what a token is worth now, by what storage has and not by this node's
 // view of revocations.
-func (s *Server) introspect(ctx context.Context, req *tokenRequest) (introspection, error) {
-	keys, err := s.authenticate(ctx, req)
+func introspect(x *exchange) (introspection, error) {
+	keys, err := x.authenticate()
 	if err != nil {
 		return nil, err
 	}
-	if req.client.Public {
+	if x.client.Public {
 		return nil, oauth.InvalidClient("public_client_introspects")
 	}
-	raw := req.params.Get("token")
+	raw := x.params.Get("token")
 	if raw == "" {
 		return nil, oauth.MissingParameter("token")
 	}
-	if refresh, err := openRefreshToken(keys, raw); err == nil {
-		return s.introspectRefreshToken(ctx, keys, req, refresh)
+	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
+		return introspectRefreshToken(x, keys, refresh)
 	}
-	return s.introspectAccessToken(ctx, keys, req, raw)
+	return introspectAccessToken(x, keys, raw)
 }
 
 // introspectAccessToken shows a client its own tokens, and those for the audiences that it
 // may introspect.
-func (s *Server) introspectAccessToken(ctx context.Context, keys *keySet, req *tokenRequest, raw string) (introspection, error) {
-	token, err := s.openAccessToken(keys, raw)
-	if err != nil || s.checkTimes(token) != nil {
+func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introspection, error) {
+	ctx, s := x.r.Context(), x.server
+	token, err := s.tokens.Open(keys, raw)
+	if err != nil || s.tokens.CheckTimes(token) != nil {
 		return inactive(), nil
 	}
-	user, client, err := s.checkParties(ctx, keys, token, nil)
+	user, client, err := s.tokens.Parties(ctx, keys, token)
 	if err != nil {
 		return inactiveUnless(err)
 	}
-	token = s.narrowed(token, user, client)
-	if token.CID != req.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(req.client.Introspect, a) }) {
+	token = s.tokens.Narrowed(token, user, client)
+	if token.CID != x.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(x.client.Introspect, a) }) {
 		return inactive(), nil
 	}
-	revoked, err := s.sessions.Revoked(ctx, token.session)
+	revoked, err := s.sessions.Revoked(ctx, token.Session)
 	switch {
 	case err != nil:
 		return nil, errStorage(ctx, err)
 	case revoked:
 		return inactive(), nil
 	}
-	return token.introspection()
+	return activeAccessToken(token)
 }
 
-// introspection is the claims of an active token, apart from those that mean something to
+// activeAccessToken is the claims of an active token, apart from those that mean something to
 // this server only.
-func (t *accessToken) introspection() (introspection, error) {
-	claims := t.accessClaims
+func activeAccessToken(t *token.AccessToken) (introspection, error) {
+	claims := t.AccessClaims
 	claims.CredentialVersion, claims.Server, claims.ClientID = "", "", claims.CID
 	encoded, err := json.Marshal(claims)
 	if err != nil {
@@ -105,7 +104,7 @@ func (t *accessToken) introspection() (introspection, error) {
 	for name, claim := range members {
 		response[name] = claim
 	}
-	for name, claim := range t.others {
+	for name, claim := range t.Others {
 		if _, ours := response[name]; ours {
 			continue
 		}
@@ -120,15 +119,16 @@ func (t *accessToken) introspection() (introspection, error) {
 
 // introspectRefreshToken shows a refresh token to the client it belongs to: active means
 // that it is good for a refresh, and the scope is what one would grant now.
-func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *tokenRequest, token *refreshToken) (introspection, error) {
-	if token.ClientID != req.client.ID || token.expired() || !s.mayRefresh(req.client) {
+func introspectRefreshToken(x *exchange, keys *token.KeySet, token *token.RefreshToken) (introspection, error) {
+	ctx, s := x.r.Context(), x.server
+	if token.ClientID != x.client.ID || token.Expired() || !s.policy.MayRefresh(x.client) {
 		return inactive(), nil
 	}
-	user, err := s.tokenUser(ctx, keys, token.UserID, token.CredentialVersion)
+	user, err := s.tokens.User(ctx, keys, token.UserID, token.CredentialVersion)
 	if err != nil {
 		return inactiveUnless(err)
 	}
-	_, err = s.sessions.Check(ctx, token.session, token.Generation, time.Duration(s.RefreshGrace))
+	_, err = s.sessions.Check(ctx, token.Session, token.Generation, time.Duration(s.RefreshGrace))
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return nil, errStorage(ctx, err)
@@ -140,10 +140,15 @@ func (s *Server) introspectRefreshToken(ctx context.Context, keys *keySet, req *
 		"client_id": token.ClientID,
 		"username":  user.Username,
 		"sub":       token.UserID,
-		"scope":     strings.Join(s.refreshable(token, user, req.client), " "),
+		"scope":     strings.Join(refreshable(s.policy, token, user, x.client), " "),
 		"iat":       token.IssuedAt,
 		"exp":       token.Expires,
 		"jti":       token.RefreshTokenID,
 		"sid":       token.SessionID,
 	}, nil
+}
+
+// refreshable are the scopes that a refresh without a scope grants now.
+func refreshable(policy *token.Policy, token *token.RefreshToken, user *directory.User, client *directory.Client) []string {
+	return user.Allowed(oauth.Intersect(strings.Fields(token.Scope), policy.AllowedScopes(client)))
 }

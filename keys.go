@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // serverKeys is what a server signs with: the keys of its config, those that are
@@ -32,7 +33,7 @@ type serverKeys struct {
 	lifetime   func() time.Duration // of the longest-lived access token
 	pooled     *generatedKeys
 	poolKey    string // empty until taken
-	inForce    atomic.Pointer[keySet]
+	inForce    atomic.Pointer[token.KeySet]
 	attempted  chan struct{} // closed after the first attempt to generate what is missing
 }
 
@@ -83,7 +84,7 @@ func newServerKeys(ctx caddy.Context, s *Server) (*serverKeys, error) {
 
 // current returns the complete set of keys, or nil as long as one is missing. At a first
 // start requests may come before the keys, so it waits a moment for them.
-func (k *serverKeys) current(ctx context.Context) *keySet {
+func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	if keys := k.inForce.Load(); keys != nil {
 		return keys
 	}
@@ -278,15 +279,15 @@ func (k *serverKeys) assemble() error {
 	if err != nil {
 		return err
 	}
-	set, err := newKeySet(ring, k.pooled.secret)
+	set, err := token.NewKeySet(ring, k.pooled.secret)
 	if err != nil {
 		return err
 	}
 	before := k.inForce.Load()
-	if before != nil && before.same(set) {
+	if before != nil && before.Same(set) {
 		return nil // and keeps what it has checked
 	}
-	if before != nil && before.ring.Signer().ID() != ring.Signer().ID() {
+	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
 	}
 	k.inForce.Store(set)

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // What a config may say, though it hardly means it, is warned of at a start and a reload.
@@ -55,8 +54,8 @@ func (s *Server) warnOfClient(client *directory.Client) {
 // then. One list may be for several servers, so it is no error. To a client that
 // introspects, a grant that is not offered is a way to have none.
 func (s *Server) warnOfGrants() {
-	for _, grantType := range []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken} {
-		if s.grants[grantType] != nil {
+	for _, grantType := range grantTypeNames() {
+		if slices.Contains(s.Grants, grantType) {
 			continue
 		}
 		for source, clients := range s.clients.KnownBySource() {

@@ -1,10 +1,9 @@
 package caddygrant
 
 import (
-	"net/http"
+	"encoding/json"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -28,19 +27,19 @@ type metadata struct {
 }
 
 // serveMetadata answers with the server's metadata (RFC 8414 §3.2).
-func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
-	keys := h.server.keys.current(r.Context())
+func serveMetadata(x *exchange) error {
+	keys := x.server.keys.current(x.r.Context())
 	if keys == nil {
-		return h.refuse(w, r, req, oauth.NoKeys())
+		return x.refuse(oauth.NoKeys())
 	}
-	endpoint := issuerOrigin(h.server.Issuer) + h.Path
-	secret, none := h.server.clients.AuthMethods()
+	endpoint := issuerOrigin(x.server.Issuer) + x.routes.path
+	secret, none := x.server.clients.AuthMethods()
 	m := metadata{
-		Issuer:                h.server.Issuer,
+		Issuer:                x.server.Issuer,
 		TokenEndpoint:         endpoint,
-		ScopesSupported:       h.server.Scopes,
+		ScopesSupported:       x.server.Scopes,
 		ResponseTypes:         []string{},
-		GrantTypes:            h.server.Grants,
+		GrantTypes:            x.server.Grants,
 		ClientAuthMethods:     append(slices.Clone(secret), none...),
 		RevocationEndpoint:    endpoint + revokePath,
 		RevocationAuthMethods: append(slices.Clone(secret), none...),
@@ -48,10 +47,10 @@ func (h *Handler) serveMetadata(w http.ResponseWriter, r *http.Request, req *tok
 	if len(secret) > 0 {
 		m.IntrospectionEndpoint, m.IntrospectionAuthMethods = endpoint+introspectPath, secret
 	}
-	if keys.ring.Public() {
+	if keys.Ring.Public() {
 		m.JWKSURI = endpoint + jwksPath
 	}
-	return wire.WriteCacheable(w, "application/json", m)
+	return wire.WriteCacheable(x.w, "application/json", m)
 }
 
 // issuerOrigin is the issuer without its path.
@@ -63,19 +62,11 @@ func issuerOrigin(issuer string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// metadataPath is where the metadata of an issuer is: the well-known path inserted before
-// the issuer's own (RFC 8414 §3.1).
-func metadataPath(issuer string) string {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return wellKnownPath
+// serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
+func serveJWKS(x *exchange) error {
+	keys := x.server.keys.current(x.r.Context())
+	if keys == nil {
+		return x.refuse(oauth.NoKeys())
 	}
-	return wellKnownPath + strings.TrimSuffix(u.EscapedPath(), "/")
+	return wire.WriteCacheable(x.w, "application/jwk-set+json", json.RawMessage(keys.Ring.JWKS()))
 }
-
-const (
-	wellKnownPath  = "/.well-known/oauth-authorization-server"
-	jwksPath       = "/jwks"
-	revokePath     = "/revoke"
-	introspectPath = "/introspect"
-)

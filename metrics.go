@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
@@ -131,8 +132,8 @@ func (s *Server) startMetrics() {
 		throttled.WithLabelValues(s.Name, string(limit))
 	}
 	refreshReuse.WithLabelValues(s.Name)
-	for _, kind := range []string{kindUser, kindClient} {
-		for _, result := range []string{checkCompared, checkCached, checkRepeated, checkJoined, checkThrottled, checkShed, checkGone} {
+	for _, kind := range []string{credential.KindUser, credential.KindClient} {
+		for _, result := range credential.Results {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
@@ -152,23 +153,17 @@ func (e expectation) startMetrics() {
 	}
 }
 
-// observeCheck counts a comparison, and times the hash if this one made it.
-func observeCheck(c credential, result password.Result) {
-	how := checkCompared
-	switch {
-	case result.Cached:
-		how = checkCached
-	case result.Joined:
-		how = checkJoined
-	}
-	passwordChecks.WithLabelValues(c.kind, how).Inc()
-	if result.Hashing > 0 {
-		hashed := c.hash.Params()
-		if c.or != nil && hashed.Cheap() {
-			hashed = c.or.Hash.Params()
-		}
-		hashDuration.WithLabelValues(string(hashed.Scheme)).Observe(result.Hashing.Seconds())
-	}
+// credentialMetrics counts checks of passwords and secrets.
+type credentialMetrics struct{}
+
+// Checked counts a check.
+func (credentialMetrics) Checked(kind, result string) {
+	passwordChecks.WithLabelValues(kind, result).Inc()
+}
+
+// Hashed times a hash.
+func (credentialMetrics) Hashed(scheme string, took time.Duration) {
+	hashDuration.WithLabelValues(scheme).Observe(took.Seconds())
 }
 
 func observeFile(key fileKey, status livefile.Status) {
@@ -277,13 +272,4 @@ const (
 	outcomeAnonymous   = "anonymous"
 	outcomeNone        = "none"
 	outcomeUnavailable = "unavailable"
-
-	// results of a password check
-	checkCompared  = "compared"
-	checkCached    = "cached"
-	checkRepeated  = "repeated"
-	checkJoined    = "joined"
-	checkThrottled = "throttled"
-	checkShed      = "shed"
-	checkGone      = "client_gone"
 )

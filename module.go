@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
 )
 
 func init() {
@@ -84,7 +86,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
-	grant.endpoints = append(grant.endpoints, h.routes)
+	grant.addEndpoint(configcheck.Endpoint{
+		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
+	})
 	return nil
 }
 

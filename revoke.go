@@ -8,76 +8,76 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // serveRevoke answers a revocation request (RFC 7009 §2).
-func (h *Handler) serveRevoke(w http.ResponseWriter, r *http.Request, req *tokenRequest) error {
-	if err := req.parse(w, r); err != nil {
-		return h.refuse(w, r, req, err)
+func serveRevoke(x *exchange) error {
+	if x.page == wire.CrossSiteBlind && x.bearsSecret() {
+		return x.refuse(oauth.CrossSite())
 	}
-	if req.page == wire.CrossSiteBlind && req.bearsSecret() {
-		return h.refuse(w, r, req, oauth.CrossSite())
+	if err := revoke(x); err != nil {
+		return x.refuse(err)
 	}
-	if err := h.server.revoke(r.Context(), req); err != nil {
-		return h.refuse(w, r, req, err)
-	}
-	if req.sessionID != "" {
-		h.logger.Info("session revoked", h.facts(req)...)
+	if x.sessionID != "" {
+		x.logger.Info("session revoked", x.facts()...)
 	} else {
-		h.logger.Info("no session to revoke", append(h.facts(req), zap.String("reason", req.unknown))...)
+		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", x.unknown))...)
 	}
-	addLogField(r, zap.Bool("revoked", req.sessionID != ""))
-	return wire.WriteJSON(w, http.StatusOK, struct{}{})
+	addLogField(x.r, zap.Bool("revoked", x.sessionID != ""))
+	return wire.WriteJSON(x.w, http.StatusOK, struct{}{})
 }
 
 // revoke ends the session of the token, access or refresh, whatever token_type_hint says
 // (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and one that has
 // expired, or whose user has another password since, still ends its session: logging out
 // late is logging out. One of another server goes on there, so the client has to be told.
-func (s *Server) revoke(ctx context.Context, req *tokenRequest) error {
-	keys, err := s.authenticate(ctx, req)
+func revoke(x *exchange) error {
+	ctx, s := x.r.Context(), x.server
+	keys, err := x.authenticate()
 	if err != nil {
 		return err
 	}
-	raw := req.params.Get("token")
+	raw := x.params.Get("token")
 	if raw == "" {
 		return oauth.MissingParameter("token")
 	}
-	if refresh, err := openRefreshToken(keys, raw); err == nil {
-		return s.revokeSession(ctx, req, refresh.owner(), refresh.session)
+	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
+		return revokeSession(ctx, x, ownerOf(refresh), refresh.Session)
 	}
-	access, err := s.openAccessToken(keys, raw)
+	access, err := s.tokens.Open(keys, raw)
 	switch {
-	case err == nil && access.CID != req.client.ID:
+	case err == nil && access.CID != x.client.ID:
 		return oauth.TokenOfAnotherClient()
 	case err == nil:
-		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.ring.Shared(raw)}
+		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.Ring.Shared(raw)}
 		if of.forgeable {
-			if req.unknown, err = s.noSession(ctx, access); err != nil {
+			if x.unknown, err = noSession(ctx, s.users, access); err != nil {
 				return oauth.SourceUnavailable(err)
 			}
 		}
-		if req.unknown != "" {
+		if x.unknown != "" {
 			return nil
 		}
-		return s.revokeSession(ctx, req, of, access.session)
-	case errors.Is(err, errOfAnotherServer()), s.isOfAnotherServer(raw):
+		return revokeSession(ctx, x, of, access.Session)
+	case errors.Is(err, token.ErrOfAnotherServer()), isOfAnotherServer(s, raw):
 		return oauth.TokenOfAnotherServer()
 	}
-	req.unknown = "token_unknown"
+	x.unknown = "token_unknown"
 	return nil
 }
 
 // noSession tells why there is no session that an access token could be of, empty if there may
 // be one. It is for tokens that an app can have signed, with any claims: what is surely made
 // up must not be written. That a session has ended is no reason, since clocks differ.
-func (s *Server) noSession(ctx context.Context, token *accessToken) (string, error) {
-	day := token.session.Day()
-	user, err := s.users.BySubject(ctx, token.Subject)
+func noSession(ctx context.Context, users *directory.UserDirectory, token *token.AccessToken) (string, error) {
+	day := token.Session.Day()
+	user, err := users.BySubject(ctx, token.Subject)
 	switch {
 	case err != nil:
 		return "", err
@@ -92,8 +92,8 @@ func (s *Server) noSession(ctx context.Context, token *accessToken) (string, err
 }
 
 // isOfAnotherServer tells whether another server of this config issued the token.
-func (s *Server) isOfAnotherServer(raw string) bool {
-	for _, other := range s.app.servers {
+func isOfAnotherServer(s *Server, raw string) bool {
+	for _, other := range s.siblings {
 		if other == s {
 			continue
 		}
@@ -101,10 +101,10 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 		if keys == nil {
 			continue
 		}
-		if _, err := openRefreshToken(keys, raw); err == nil {
+		if _, err := token.OpenRefreshToken(keys, raw); err == nil {
 			return true
 		}
-		if _, err := other.openAccessToken(keys, raw); err == nil {
+		if _, err := other.tokens.Open(keys, raw); err == nil {
 			return true
 		}
 	}
@@ -112,24 +112,24 @@ func (s *Server) isOfAnotherServer(raw string) bool {
 }
 
 // revokeSession ends a session if its tokens are this client's.
-func (s *Server) revokeSession(ctx context.Context, req *tokenRequest, of sessionOwner, id session.ID) error {
-	if of.client != req.client.ID {
+func revokeSession(ctx context.Context, x *exchange, of sessionOwner, id session.ID) error {
+	if of.client != x.client.ID {
 		return oauth.TokenOfAnotherClient()
 	}
 	// one that is revoked already costs nothing, and must not keep the user from revoking another
-	if revoked, _ := s.sessions.memory.InView(id); !revoked {
-		if err := s.throttle.allowRevocation(of); err != nil {
+	if revoked, _ := x.server.sessions.memory.InView(id); !revoked {
+		if err := x.server.throttle.allowRevocation(of); err != nil {
 			return err
 		}
 	}
-	err := s.sessions.Revoke(ctx, of, id)
+	err := x.server.sessions.Revoke(ctx, of, id)
 	if refused, ok := refusedWrite(err); ok {
 		return oauth.TooManyRevocations(string(refused.Limit), refused.RetryAfter)
 	}
 	if err != nil {
 		return errStorage(ctx, err)
 	}
-	req.sessionID = id.String()
+	x.sessionID = id.String()
 	return nil
 }
 

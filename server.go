@@ -3,30 +3,37 @@ package caddygrant
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Server is one authorization server: what all endpoints of its name share.
 type Server struct {
 	Config
-	fingerprint string // of the Config as it was given
-	definedAt   string // where the config has its first endpoint
-	app         *App
+	fingerprint string             // of the Config as it was given
+	definedAt   string             // where the config has its first endpoint
+	siblings    map[string]*Server // all of the config, by name
 
-	logger   *zap.Logger
-	users    *directory.UserDirectory
-	clients  *directory.ClientDirectory
-	grants   map[string]grant // that the server offers
-	verifier *pooledVerifier
-	throttle *serverThrottle
-	keys     *serverKeys
-	sessions *serverSessions
+	logger        *zap.Logger
+	users         *directory.UserDirectory
+	clients       *directory.ClientDirectory
+	grants        map[string]grant // that the server offers
+	policy        *token.Policy
+	tokens        *token.Checker
+	credentials   *credential.Checker
+	authenticator *clientAuthenticator
+	verifier      *pooledVerifier
+	throttle      *serverThrottle
+	keys          *serverKeys
+	sessions      *serverSessions
 
 	hashKinds hashKinds
 }
@@ -56,14 +63,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 
-	all := map[string]grant{
-		oauth.GrantTypePassword:     &passwordGrant{server: s},
-		oauth.GrantTypeRefreshToken: &refreshGrant{server: s},
-	}
-	s.grants = make(map[string]grant, len(s.Grants))
-	for _, grantType := range s.Grants {
-		s.grants[grantType] = all[grantType]
-	}
+	s.policy = s.tokenPolicy()
 	s.warnOfGrants()
 	s.warnOfConfig(given)
 	s.watchHashKinds()
@@ -78,9 +78,26 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.sessions, err = newServerSessions(ctx, s); err != nil {
 		return err
 	}
+	s.join()
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
+}
+
+// join makes of the parts what answers requests.
+func (s *Server) join() {
+	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
+	s.credentials = &credential.Checker{
+		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},
+	}
+	if !s.throttle.off {
+		s.credentials.Throttle = s.throttle.Throttle
+	}
+	s.authenticator = &clientAuthenticator{clients: s.clients, credentials: s.credentials, defaultClient: s.DefaultClient}
+	s.grants = newGrants(s.Grants, grantParts{
+		server: s.Name, policy: s.policy, tokens: s.tokens, credentials: s.credentials, sessions: s.sessions,
+		refreshGrace: time.Duration(s.RefreshGrace),
+	})
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
@@ -111,48 +128,19 @@ func (s *Server) release() {
 	}
 }
 
-// token is the way of every token request, whatever its grant: who is the client, may it
-// use this grant, are the grant's parameters there, which scopes does it ask for; then
-// the grant says who the user is, and the tokens are issued. The order is that of
-// RFC 6749's security considerations: no password is looked at before the client is
-// authenticated, and no answer about a scope says anything about a password.
-func (s *Server) token(ctx context.Context, req *tokenRequest) (*tokenResponse, error) {
-	if req.grantType() == "" {
-		return nil, oauth.MissingParameter("grant_type")
+// tokenPolicy is what the settings say of tokens.
+func (s *Server) tokenPolicy() *token.Policy {
+	return &token.Policy{
+		Server:     s.Name,
+		Issuer:     s.Issuer,
+		Audience:   s.Audience,
+		Scopes:     s.Scopes,
+		AccessTTL:  time.Duration(s.AccessTokenTTL),
+		RefreshTTL: time.Duration(s.RefreshTokenTTL),
+		SessionTTL: time.Duration(s.SessionTTL),
+		Leeway:     time.Duration(*s.Leeway),
+		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
 	}
-	grant, ok := s.grants[req.grantType()]
-	if !ok {
-		return nil, oauth.UnsupportedGrantType()
-	}
-	keys, err := s.authenticate(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	if !req.client.MayUse(req.grantType()) {
-		return nil, oauth.UnauthorizedClient()
-	}
-	for _, name := range grant.parameters() {
-		if req.params.Get(name) == "" {
-			return nil, oauth.MissingParameter(name)
-		}
-	}
-	if err := s.checkScope(req); err != nil {
-		return nil, err
-	}
-	authorization, err := grant.authorize(ctx, keys, req)
-	if err != nil {
-		return nil, err
-	}
-	return s.issue(ctx, keys, req, authorization)
-}
-
-// authenticate is how every request of a client begins, at whatever endpoint.
-func (s *Server) authenticate(ctx context.Context, req *tokenRequest) (*keySet, error) {
-	keys := s.keys.current(ctx)
-	if keys == nil {
-		return nil, oauth.NoKeys()
-	}
-	return keys, s.authenticateClient(ctx, keys, req)
 }
 
 // longestTokenLife is how long after a key last signed its tokens may still be good.

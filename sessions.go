@@ -2,9 +2,9 @@ package caddygrant
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -106,9 +106,9 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 	}
 }
 
-// revoked tells whether a session is, for a check of its token: by what is in memory, or by
+// SessionRevoked tells whether a session is revoked, for a check of its token: by what is in memory, or by
 // storage where that has not been read yet.
-func (x *serverSessions) revoked(ctx context.Context, id session.ID) (bool, error) {
+func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
 }
 
@@ -199,5 +199,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // jitter is a random part of d.
 func jitter(d time.Duration) time.Duration {
-	return time.Duration(binary.BigEndian.Uint64(randomBytes(8)) % uint64(d))
+	return time.Duration(rand.Int64N(int64(d)))
 }

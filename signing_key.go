@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/setting"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // SigningKey is a key that signs or once signed access tokens.
@@ -63,7 +64,7 @@ func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
 		out = append(out, key)
 	}
 	if len(static) > 0 {
-		if _, err := keyring.NewRing(typJWT, static...); err != nil {
+		if _, err := keyring.NewRing(token.TypeJWT, static...); err != nil {
 			return nil, fmt.Errorf("signing_key: %w", err)
 		}
 	}

@@ -67,7 +67,7 @@ func (s *Server) openSource(module any) error {
 
 // sourceOptions is what the server asks of users and clients.
 func (s *Server) sourceOptions() directory.Options {
-	return directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypes}
+	return directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}
 }
 
 func (s *Server) sourceSettings() directory.Settings {

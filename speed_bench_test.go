@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/certmagic"
 
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -34,7 +36,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1"}
-		if err := site.endpoint.server.authenticateClient(b.Context(), site.keys(), req); err != nil {
+		if err := site.endpoint.server.authenticator.authenticate(b.Context(), site.keys(), req); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -52,7 +54,7 @@ func BenchmarkAuthenticateUser(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
-		if _, err := site.endpoint.server.authenticateUser(b.Context(), site.keys(), req); err != nil {
+		if _, err := site.endpoint.server.credentials.CheckUser(b.Context(), site.keys().Decoy, "alice", "alice", req.sender(userSource(req))); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -66,11 +68,12 @@ func BenchmarkIssue(b *testing.B) {
 			server := site.endpoint.server
 			user, _ := server.users.ByUsername(b.Context(), "alice")
 			client, _ := server.clients.ByID(b.Context(), "web")
-			req := &tokenRequest{client: client}
-			granted := &authorization{user: user, scopes: server.Scopes}
+			at := time.Now()
+			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := server.issue(b.Context(), site.keys(), req, granted); err != nil {
+				granted.Session = server.policy.NewSession(client, nil, granted.Scopes, at)
+				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -86,7 +89,7 @@ func BenchmarkOpenAccessToken(b *testing.B) {
 			token := site.login(b).AccessToken
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := site.endpoint.server.openAccessToken(site.keys(), token); err != nil {
+				if _, err := site.endpoint.server.tokens.Open(site.keys(), token); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -100,7 +103,7 @@ func BenchmarkCheckAccessToken(b *testing.B) {
 	token := site.login(b).AccessToken
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := site.endpoint.server.checkAccessToken(context.Background(), token); err != nil {
+		if _, err := site.endpoint.server.tokens.Check(context.Background(), token); err != nil {
 			b.Fatal(err)
 		}
 	}

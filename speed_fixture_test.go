@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
@@ -23,7 +24,7 @@ import (
 //	go test -run '^$' -bench . -count 10 . ./internal/... > new.txt
 //	go tool -modfile=tools/go.mod benchstat old.txt new.txt
 //
-// What a whole server makes of it beside others is measured by go run ./bench.
+// What a whole server makes of it beside others is measured by go -C bench run .
 
 // speedSite is an endpoint and a check of its tokens, as in the config of a site, with the keys that start would make.
 type speedSite struct {
@@ -103,18 +104,18 @@ func speedRefreshForm(token string) string {
 }
 
 // login returns the tokens of a new session.
-func (s *speedSite) login(b testing.TB) tokenResponse {
+func (s *speedSite) login(b testing.TB) token.Response {
 	return s.tokens(b, s.post(b, speedForm))
 }
 
-func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens tokenResponse) {
+func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens token.Response) {
 	if err := json.Unmarshal(w.Body.Bytes(), &tokens); err != nil {
 		b.Fatal(err)
 	}
 	return tokens
 }
 
-func (s *speedSite) keys() *keySet { return s.endpoint.server.keys.inForce.Load() }
+func (s *speedSite) keys() *token.KeySet { return s.endpoint.server.keys.inForce.Load() }
 
 func prepared(r *http.Request, w http.ResponseWriter) *http.Request {
 	r.RemoteAddr = "127.0.0.1:1"

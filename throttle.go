@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -139,70 +138,6 @@ func (t *serverThrottle) release() {
 	}
 }
 
-// reservation is an attempt that is counted until it is known how it ended.
-type reservation interface {
-	KnownGood() bool
-	Repeated() bool
-	Succeed()
-	Fail()
-	AsStranger() error // how to answer what has failed, if not as what is wrong
-	Cancel()
-}
-
-// reserve counts an attempt before it is made. A refusal is an answer to the client.
-func (t *serverThrottle) reserve(attempt throttle.Attempt) (reservation, *oauth.Error) {
-	if t.off {
-		return uncounted{}, nil
-	}
-	reserved, err := t.Reserve(attempt)
-	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
-		return nil, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
-	}
-	return reserved, nil
-}
-
-// settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
-// to be reserved. A refusal is an answer to the client, also to an attempt that was made.
-func (t *serverThrottle) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauth.Error) {
-	if t.off {
-		if outcome().Known {
-			return throttle.Settled, nil
-		}
-		return throttle.Unsettled, nil
-	}
-	settlement, err := t.Settle(attempt, outcome)
-	if settlement != throttle.Unsettled {
-		return settlement, answerAsStranger(err)
-	}
-	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
-		return settlement, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
-	}
-	return settlement, nil
-}
-
-// answerAsStranger is the answer to a wrong password or secret from a known source, where a
-// stranger has to wait: a different one would tell who exists. It is nil where no stranger
-// has to.
-func answerAsStranger(cause error) *oauth.Error {
-	refused, ok := errors.AsType[*throttle.RefusedError](cause)
-	if !ok {
-		return nil
-	}
-	e := oauth.Throttled(string(refused.Limit), refused.RetryAfter)
-	e.Remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
-	return e
-}
-
-// uncounted is the reservation where nothing is counted.
-type uncounted struct{}
-
-func (uncounted) KnownGood() bool   { return false }
-func (uncounted) Repeated() bool    { return false }
-func (uncounted) Succeed()          {}
-func (uncounted) Fail()             {}
-func (uncounted) AsStranger() error { return nil }
-func (uncounted) Cancel()           {}
-
 // allowRevocation bounds how often the clients of a user can log out in a minute; by tokens
 // that an app may have made up it counts apart, see revocation.
 func (t *serverThrottle) allowRevocation(of sessionOwner) error {
@@ -217,12 +152,6 @@ func (t *serverThrottle) allowRevocation(of sessionOwner) error {
 		return oauth.TooManyRevocations(string(refused.Limit), refused.RetryAfter)
 	}
 	return nil
-}
-
-// addressOf is an address as a source; one that cannot be read is unknown.
-func addressOf(address string) throttle.Source {
-	ip, _ := netip.ParseAddr(address)
-	return throttle.Address(ip)
 }
 
 const (

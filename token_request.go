@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
@@ -41,24 +41,25 @@ type tokenRequest struct {
 	unknown    string            // for the log: why there is no session to revoke; one of a closed set
 }
 
-func newTokenRequest(r *http.Request) *tokenRequest {
-	return &tokenRequest{received: clock.Now(), address: clientIP(r), header: r.Header, page: wire.PageOf(r.Header), endpoint: endpointNone, outcome: outcomeSuccess}
-}
-
 // grantType is empty where it is missing, and at endpoints that need none.
 func (req *tokenRequest) grantType() string { return req.params.Get("grant_type") }
+
+// usePublicClient takes a public client, which is who it says (RFC 6749 §2.1).
+func (req *tokenRequest) usePublicClient(client *directory.Client) {
+	req.client = client
+	req.endUserIP = plainAddr(req.address) // it is its user's
+}
+
+// addressOf is an address as a source; one that cannot be read is unknown.
+func addressOf(address string) throttle.Source {
+	ip, _ := netip.ParseAddr(address)
+	return throttle.Address(ip)
+}
 
 // plainAddr is an address without a zone, not mapped to IPv6, and not valid if it is none.
 func plainAddr(s string) netip.Addr {
 	ip, _ := netip.ParseAddr(s)
 	return ip.Unmap().WithZone("")
-}
-
-// parse reads and checks the form of a POST.
-func (req *tokenRequest) parse(w http.ResponseWriter, r *http.Request) error {
-	form, err := wire.ReadForm(w, r)
-	req.params, req.bodyRead = form.Params, form.BodyRead
-	return err
 }
 
 // awaitsChallenge tells whether a client that fails to authenticate gets a challenge: one
@@ -69,32 +70,17 @@ func (req *tokenRequest) awaitsChallenge() bool {
 	return (req.byHeader || req.unnamed) && (len(mode) == 0 || mode[0] == "navigate")
 }
 
-// network is whose turn it is at hashing: an IPv4 address, or the /64 of an IPv6 address,
-// within which a host can have as many addresses as it likes.
-func (req *tokenRequest) network() string {
-	ip := req.endUserIP
-	if !ip.IsValid() {
-		var err error
-		if ip, err = netip.ParseAddr(req.address); err != nil {
-			return req.address
-		}
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String()
-	}
-	prefix, err := ip.Prefix(64)
-	if err != nil {
-		return ip.String()
-	}
-	return prefix.String()
-}
-
 // source is that of an attempt on a password or secret, apart for pages of other sites.
 func (req *tokenRequest) source(s throttle.Source) throttle.Source {
 	if req.page == wire.SameSite {
 		return s
 	}
 	return s.CrossSite()
+}
+
+// sender is who presents a password or secret, of which failures are counted for a source.
+func (req *tokenRequest) sender(s throttle.Source) credential.Sender {
+	return credential.Sender{Source: req.source(s), Address: req.address, User: req.endUserIP}
 }
 
 // bearsSecret tells whether a request authenticates by more than a client_id. A public

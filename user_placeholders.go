@@ -8,11 +8,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // setUserPlaceholders makes {http.auth.user.*} tell of the token's user. What another handler has set there is gone: it
 // was of another user, or of none.
-func (s *bearerState) setUserPlaceholders(r *http.Request, token *accessToken) {
+func (s *bearerState) setUserPlaceholders(r *http.Request, token *token.AccessToken) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.DeleteByPrefix(userPlaceholders)
 	}
@@ -51,7 +52,7 @@ func (s *bearerState) userPlaceholder(name string) any {
 	default:
 		claim = name
 	}
-	value, _ := scalar(s.user.claim(claim))
+	value, _ := token.Scalar(s.user.Claim(claim))
 	return value
 }
 

@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // userOf is {http.auth.user.id} as a handler behind the checks sees it, and as the access log does.
@@ -33,7 +35,7 @@ func TestThePlaceholdersTellOfTheUserOfTheInnermostHandler(t *testing.T) {
 				t.Errorf("behind the check there is %q for %s, want what is empty", value, name)
 			}
 		}
-		bearerStateOf(r).setUserPlaceholders(r, &accessToken{accessClaims: accessClaims{Subject: "of another server"}})
+		bearerStateOf(r).setUserPlaceholders(r, &token.AccessToken{AccessClaims: token.AccessClaims{Subject: "of another server"}})
 		if id := userOf(r); id != "of another server" {
 			t.Errorf("behind a second check the user is %v", id)
 		}

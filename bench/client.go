@@ -62,12 +62,30 @@ func (c *client) post(ctx context.Context, address string, form url.Values, head
 	return c.send(ctx, http.MethodPost, address, form.Encode(), header)
 }
 
-func (c *client) send(ctx context.Context, method, address, form string, header map[string]string) (a answer, err error) {
-	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form))
+// logIn posts a form for which there are tokens.
+func (c *client) logIn(ctx context.Context, address string, form url.Values) (tokens, error) {
+	a, err := c.post(ctx, address, form, nil)
+	if err != nil {
+		return tokens{}, err
+	}
+	return a.tokens()
+}
+
+// timed is how long an answer took, in milliseconds, which has to be the expected one.
+func (c *client) timed(ctx context.Context, address string, form url.Values, status int, contains string) (float64, error) {
+	a, err := c.post(ctx, address, form, nil)
+	if err != nil {
+		return 0, err
+	}
+	return milliseconds(a.took), a.expect(status, contains)
+}
+
+func (c *client) send(ctx context.Context, method, address, body string, header map[string]string) (a answer, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
 	if err != nil {
 		return a, err
 	}
-	if form != "" {
+	if body != "" { // a form, unless the header says something else
 		r.Header.Set("Content-Type", formType)
 	}
 	for name, value := range header {
@@ -101,18 +119,36 @@ func login(username, password string) url.Values {
 	}
 }
 
+// publicLogin is the same of a client without a secret.
+func publicLogin(client, username, password string) url.Values {
+	return url.Values{"grant_type": {"password"}, "client_id": {client}, "username": {username}, "password": {password}}
+}
+
+// refreshing is the form of a refresh grant.
+func refreshing(token string) url.Values {
+	return url.Values{
+		"grant_type": {"refresh_token"}, "client_id": {clientID}, "client_secret": {clientSecret},
+		"refresh_token": {token},
+	}
+}
+
+// sleep waits unless the run ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
 // milliseconds is a duration as a figure.
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 const (
 	formType = "application/x-www-form-urlencoded"
 
-	// the client of all servers but one, see measureEqual; its secret is in plaintext, so
-	// that checking it costs no hash
+	// the client that sites import; its secret is in plaintext, so that checking it
+	// costs no hash
 	clientID, clientSecret = "bench", "bench-secret"
-
-	theClient = `client bench {
-			secret bench-secret
-			scopes read
-		}`
 )

@@ -1,12 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"context"
-	"fmt"
-	"os"
-	"os/exec"
-)
+import "fmt"
 
 // cores are where the processes of a speed workload run: one for what serves, another for what loads it. Then neither
 // takes time from the other, and a runtime that sees one core has as many threads in every server.
@@ -38,16 +32,4 @@ func chooseCores() cores {
 		}
 	}
 	return cores{anyCore, anyCore, "not pinned: " + err.Error()}
-}
-
-// limit runs a program on the server's core, all of it, and returns what it prints.
-func (b *bench) limit(ctx context.Context, program string, args ...string) (string, error) {
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Stdout, cmd.Stderr = &output, os.Stderr
-	if err := onCore(b.cores.server, cmd.Start); err != nil {
-		return "", err
-	}
-	err := cmd.Wait()
-	return output.String(), err
 }

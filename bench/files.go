@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/go-crypt/x/crypt"
 	"golang.org/x/crypto/argon2"
@@ -16,10 +17,13 @@ import (
 // thePassword is that of every user who has a right one.
 const thePassword = "correct-horse"
 
-// bcrypted is the hash of thePassword.
-func bcrypted(cost int) (string, error) {
-	hash, err := bcrypt.GenerateFromPassword([]byte(thePassword), cost)
-	return string(hash), err
+// bcrypted is the hash of a password.
+func bcrypted(password string, cost int) string {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), cost)
+	if err != nil { // the cost is out of bcrypt's range, or the password too long
+		panic(err)
+	}
+	return string(hash)
 }
 
 // argon2ided is the hash of thePassword, with a memory in KiB.
@@ -39,6 +43,9 @@ func sha512crypted() string {
 
 // theAPR1 is the hash of thePassword, by openssl passwd -apr1: no library that is kept makes one.
 const theAPR1 = "$apr1$saltsalt$hFKskmgy0iTNFL.qVaLk.0"
+
+// path is that of something in the directory of the run.
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // writeLines writes a file of that many lines.
 func writeLines(path string, n int, line func(i int) string) error {
@@ -63,18 +70,9 @@ func writeUsers(path string, n int, hash string) error {
 	return writeLines(path, n, func(i int) string { return fmt.Sprintf("user%d:%s", i, hash) })
 }
 
-// writeManyUsers writes an htpasswd file of manyUsers for a workload in which passwords are remembered: their hash is the
-// cheapest, since it is made once. Their names are in a file of lines as well.
-func (b *bench) writeManyUsers() (users, names string, err error) {
-	hash, err := bcrypted(cheapCost)
-	if err != nil {
-		return "", "", err
-	}
-	users, names = b.path("many.htpasswd"), b.path("names")
-	if err := writeUsers(users, manyUsers, hash); err != nil {
-		return "", "", err
-	}
-	return users, names, writeLines(names, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) })
-}
-
-const manyUsers = 1000
+const (
+	// Where passwords are remembered there are this many users, whose hash is the
+	// cheapest, since it is made once.
+	manyUsers = 1000
+	cheapCost = bcrypt.MinCost
+)

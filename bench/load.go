@@ -1,13 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -55,16 +54,10 @@ func (o outcome) answers() uint64 {
 	return total
 }
 
-// perSecond is the rate of all answers, or of those that fit one expectation.
-func (o outcome) perSecond(expectations ...int) float64 {
-	total := uint64(0)
-	for i, n := range o.Answers {
-		if len(expectations) == 0 || expectations[0] == i {
-			total += n
-		}
-	}
-	return float64(total) / o.Seconds
-}
+func (o outcome) perSecond() float64 { return float64(o.answers()) / o.Seconds }
+
+// fitting is the rate of the answers that fitted one expectation.
+func (o outcome) fitting(expectation int) float64 { return float64(o.Answers[expectation]) / o.Seconds }
 
 // offer sends a load and waits until it has ended: when its time is up, or the context ends. It is an error if there
 // was an unexpected answer.
@@ -78,22 +71,15 @@ func (b *bench) offer(ctx context.Context, p plan) (outcome, error) {
 	if err != nil {
 		return o, err
 	}
-	var output bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.load)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = time.Minute
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, os.Stderr
 	core := anyCore
 	if p.pinned {
 		core = b.cores.load
 	}
-	if err := onCore(core, cmd.Start); err != nil {
-		return o, fmt.Errorf("the load generator: %w", err)
+	output, err := b.output(ctx, core, input, "load")
+	if err != nil && (ctx.Err() == nil || len(output) == 0) {
+		return o, err
 	}
-	if err := cmd.Wait(); err != nil && (ctx.Err() == nil || output.Len() == 0) {
-		return o, fmt.Errorf("the load generator: %w", err)
-	}
-	if err := json.Unmarshal(output.Bytes(), &o); err != nil {
+	if err := json.Unmarshal(output, &o); err != nil {
 		return o, fmt.Errorf("the load generator: %w", err)
 	}
 	answers := o.answers()
@@ -123,19 +109,10 @@ func (b *bench) background(ctx context.Context, p plan) (stop func() (outcome, e
 	}
 }
 
-// ask is a plan that gets a path again and again.
-func ask(s *server, path, contains string, workers uint64) plan {
+// posting is a plan that sends a form, which may have placeholders.
+func posting(address string, form url.Values) plan {
 	return plan{
-		Method: http.MethodGet, URL: s.url(path), Workers: workers,
-		Expect: []expectation{{http.StatusOK, contains}},
-	}
-}
-
-// logins is a plan of password grants.
-func logins(s *server, username, password string, users, workers uint64) plan {
-	return plan{
-		Method: http.MethodPost, URL: s.url("/token"), Header: map[string]string{"Content-Type": formType},
-		Body:  "grant_type=password&client_id=" + clientID + "&client_secret=" + clientSecret + "&username=" + username + "&password=" + password,
-		Users: users, Workers: workers,
+		Method: http.MethodPost, URL: address, Header: map[string]string{"Content-Type": formType},
+		Body: strings.NewReplacer("%7B", "{", "%7D", "}").Replace(form.Encode()),
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func (b *bench) machine(ctx context.Context) machine {
 		Kernel: kernel(),
 		Go:     runtime.Version(),
 		Node:   firstWord(ctx, "node", "--version"),
-		Caddy:  firstWord(ctx, b.plain, "version"),
+		Caddy:  firstWord(ctx, b.path("plain"), "version"),
 		Date:   time.Now().UTC().Truncate(time.Second),
 	}
 }
@@ -46,37 +47,27 @@ func (m machine) String() string {
 // firstWord is that of what a program says, as programs do that are asked for their version.
 func firstWord(ctx context.Context, program string, args ...string) string {
 	output, _ := exec.CommandContext(ctx, program, args...).Output()
-	if words := strings.Fields(string(output)); len(words) > 0 {
-		return words[0]
-	}
-	return "unknown"
+	return strings.Fields(string(output) + " unknown")[0]
 }
 
 func kernel() string {
-	release, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(release))
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	return cmp.Or(strings.TrimSpace(string(release)), "unknown")
 }
 
 func cpuModel() string {
-	if model, err := procField("/proc/cpuinfo", "model name"); err == nil {
-		return model
-	}
-	return "unknown CPU"
+	model, _ := procField("/proc/cpuinfo", "model name")
+	return cmp.Or(model, "unknown CPU")
 }
 
 // memory is what a process has resident, the most that it had, and what of it is not a part of its binary, of which the
 // system maps more or less as it likes.
 type memory struct{ now, peak, own float64 } // MiB
 
-func (s *server) memory() (memory, error) { return memoryOf(s.pid()) }
-
-func memoryOf(pid int) (memory, error) {
+func (p *process) memory() (memory, error) {
 	var m memory
 	for field, into := range map[string]*float64{"VmRSS": &m.now, "VmHWM": &m.peak, "RssAnon": &m.own} {
-		value, err := procField(fmt.Sprintf("/proc/%d/status", pid), field)
+		value, err := procField(fmt.Sprintf("/proc/%d/status", p.pid()), field)
 		if err != nil {
 			return memory{}, fmt.Errorf("resident memory is read from /proc, as Linux has it: %w", err)
 		}

@@ -1,9 +1,12 @@
 // Command bench measures what caddy-grant costs and what it withstands, side by side with what limits it:
 //
-//	go run ./bench                        # everything, about 20 minutes
-//	go run ./bench -run password,bearer -json figures.json -svg speed.svg
-//	go run ./bench -run cold,flood -rounds 9
-//	go run ./bench -run soak -soak 10m
+//	go -C bench run .                        # everything, about 20 minutes
+//	go -C bench run . -run password,bearer -json figures.json -svg speed.svg
+//	go -C bench run . -run cold,flood -rounds 9
+//	go -C bench run . -run soak -soak 10m
+//
+// It is a module of its own, so that the product does not depend on what only this
+// program needs. Paths of -json and -svg are relative to the directory bench.
 //
 // How fast it is:
 //
@@ -41,9 +44,8 @@ import (
 // bench is one run of the program.
 type bench struct {
 	options
-	binaries
 	cores cores
-	dir   string // for all that the run writes
+	dir   string // for all that the run writes, and for the programs that it starts
 	calls uint64 // load plans so far, see numbers
 }
 
@@ -60,18 +62,12 @@ type workload struct {
 	measure func(context.Context, *bench) (findings, error)
 }
 
-// findings are what a workload has found out.
-type findings struct {
-	entries []entry // how fast each of several is, if it is about that
-	figures []figure
-}
-
 var workloads = []workload{
 	{"password", measurePassword},
 	{"bearer", measureBearer},
-	{"refresh", measureRefresh},
-	{"latency", measureLatency},
-	{"idle", measureIdle},
+	{"refresh", only(measureRefresh)},
+	{"latency", only(measureLatency)},
+	{"idle", only(measureIdle)},
 	{"cold", only(measureCold)},
 	{"equal", only(measureEqual)},
 	{"users", only(measureUsers)},
@@ -83,7 +79,7 @@ var workloads = []workload{
 func only(measure func(context.Context, *bench) ([]figure, error)) func(context.Context, *bench) (findings, error) {
 	return func(ctx context.Context, b *bench) (findings, error) {
 		figures, err := measure(ctx, b)
-		return findings{figures: figures}, err
+		return findings{Figures: figures}, err
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,7 @@ import (
 type peer struct {
 	name    string
 	program string // its directory there
+	node    bool   // it is in JavaScript, and not in Go
 	flags   []string
 	alg     string // what signs its access tokens; none if they are no JWTs
 	fixed   bool   // it answers every request alike
@@ -31,44 +33,46 @@ func newPeers() []*peer {
 		{name: "go-oauth2 ES256, fast", program: "go-oauth2", flags: []string{"-alg", "ES256", "-key", "parsed"}, alg: "ES256"},
 		{name: "fosite opaque", program: "fosite", flags: []string{"-alg", "HMAC"}},
 		{name: "fosite ES256", program: "fosite", flags: []string{"-alg", "ES256"}, alg: "ES256"},
-		{name: "jmondi HS256", program: "jmondi", alg: "HS256"},
-		{name: "jmondi HS256, key object", program: "jmondi", flags: []string{"--key", "keyobject"}, alg: "HS256"},
-		{name: "jmondi HS256, fast", program: "jmondi", flags: []string{"--http", "node", "--key", "keyobject"}, alg: "HS256"},
-		{name: "node-oauth HS256", program: "node-oauth", alg: "HS256"},
-		{name: "node-oauth HS256, fast", program: "node-oauth", flags: []string{"--key", "keyobject"}, alg: "HS256"},
+		{name: "jmondi HS256", program: "jmondi", node: true, alg: "HS256"},
+		{name: "jmondi HS256, key object", program: "jmondi", node: true, flags: []string{"--key", "keyobject"}, alg: "HS256"},
+		{name: "jmondi HS256, fast", program: "jmondi", node: true, flags: []string{"--http", "node", "--key", "keyobject"}, alg: "HS256"},
+		{name: "node-oauth HS256", program: "node-oauth", node: true, alg: "HS256"},
+		{name: "node-oauth HS256, fast", program: "node-oauth", node: true, flags: []string{"--key", "keyobject"}, alg: "HS256"},
 	}
 }
 
-// peers builds those that this machine can run. It needs the network, unless their modules have been downloaded before.
+// peers builds those that this machine can run, each program once. It needs the
+// network, unless their modules have been downloaded before.
 func (b *bench) peers(ctx context.Context) ([]*peer, error) {
-	source, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", modulePath+"/bench/peers/nethttp").Output()
+	source, err := sourceDir(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("looking for the peers: run it in the checkout as `go run ./bench`: %w", err)
+		return nil, err
 	}
-	builds := peerBuilds{
-		source: filepath.Dir(strings.TrimSpace(string(source))),
-		target: b.path("peers"),
-		done:   make(map[string]bool),
+	source, copied := filepath.Join(source, "peers"), b.path("peers")
+	// npm works on a copy, so that the checkout stays as it is
+	if err := os.CopyFS(copied, os.DirFS(source)); err != nil {
+		return nil, err
 	}
-	node, npm := find("node"), find("npm")
+	node, _ := exec.LookPath("node") // nothing, if there is none
+	npm, _ := exec.LookPath("npm")
 	var built []*peer
 	var left []string
+	done := make(map[string]bool)
 	for _, p := range newPeers() {
-		switch _, err := os.Stat(filepath.Join(builds.source, p.program, "package.json")); {
-		case err != nil: // it is in Go
-			binary, err := builds.compile(ctx, p.program)
-			if err != nil {
-				return nil, err
-			}
-			p.command, p.dir = []string{binary, "-listen"}, b.dir
-		case node == "" || npm == "":
+		if p.node && (node == "" || npm == "") {
 			left = append(left, p.name)
 			continue
-		default:
-			if p.dir, err = builds.install(ctx, npm, p.program); err != nil {
+		}
+		p.dir = filepath.Join(copied, p.program)
+		p.command = []string{filepath.Join(p.dir, p.program), "-listen"}
+		if p.node {
+			p.command = []string{node, "server.mjs", "--listen"}
+		}
+		if !done[p.program] {
+			done[p.program] = true
+			if err := p.build(ctx, npm, filepath.Join(source, p.program)); err != nil {
 				return nil, err
 			}
-			p.command = []string{node, "server.mjs", "--listen"}
 		}
 		built = append(built, p)
 	}
@@ -78,77 +82,25 @@ func (b *bench) peers(ctx context.Context) ([]*peer, error) {
 	return built, nil
 }
 
-// find is the path of a program, or nothing.
-func find(program string) string {
-	path, err := exec.LookPath(program)
-	if err != nil {
-		return ""
-	}
-	return path
-}
-
-// peerBuilds builds each program once, in the directory of the run.
-type peerBuilds struct {
-	source, target string
-	done           map[string]bool
-}
-
-// compile is for a program in Go, which may be a module of its own.
-func (p peerBuilds) compile(ctx context.Context, program string) (binary string, err error) {
-	binary = filepath.Join(p.target, program+".bin")
-	if p.done[program] {
-		return binary, nil
-	}
-	p.done[program] = true
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", binary, ".")
-	build.Dir = filepath.Join(p.source, program)
-	return binary, p.run(build, program)
-}
-
-// install is for a program in JavaScript. It works on a copy, so that the checkout stays as it is.
-func (p peerBuilds) install(ctx context.Context, npm, program string) (dir string, err error) {
-	dir = filepath.Join(p.target, program)
-	if p.done[program] {
-		return dir, nil
-	}
-	p.done[program] = true
-	for _, name := range []string{program, "shared"} {
-		if err := p.copy(name); err != nil {
-			return "", err
-		}
+func (p *peer) build(ctx context.Context, npm, source string) error {
+	if !p.node {
+		return compile(ctx, source, ".", p.command[0])
 	}
 	ci := exec.CommandContext(ctx, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	ci.Dir = dir
-	return dir, p.run(ci, program)
+	ci.Dir = p.dir
+	return combined(ci, "installing the peer "+p.program)
 }
 
-// copy leaves out what npm has installed there.
-func (p peerBuilds) copy(name string) error {
-	if err := os.MkdirAll(filepath.Join(p.target, name), 0o700); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(filepath.Join(p.source, name))
+// start runs a peer on loopback, on the core that is for servers, and waits until it
+// answers.
+func (p *peer) start(ctx context.Context, b *bench) (*process, error) {
+	address, err := freeAddress()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, entry := range entries {
-		if !entry.Type().IsRegular() {
-			continue
-		}
-		content, err := os.ReadFile(filepath.Join(p.source, name, entry.Name()))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(p.target, name, entry.Name()), content, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p peerBuilds) run(cmd *exec.Cmd, program string) error {
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the peer %s: %w\n%s", program, err, output)
-	}
-	return nil
+	args := slices.Concat(p.command[1:], []string{address}, p.flags)
+	running := &process{name: "the peer " + p.name, address: address, cmd: exec.Command(p.command[0], args...)}
+	running.cmd.Dir = p.dir
+	running.cmd.Env = append(os.Environ(), "NODE_ENV=production")
+	return running, running.start(ctx, b, b.cores.server, nil)
 }

@@ -54,13 +54,6 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-func refreshing(token string) url.Values {
-	return url.Values{
-		"grant_type": {"refresh_token"}, "client_id": {clientID}, "client_secret": {clientSecret},
-		"refresh_token": {token},
-	}
-}
-
 // testTokens takes the tokens of an answer, the access token of which is a JWT if there is an algorithm.
 func testTokens(t *testing.T, a answer, alg string) tokens {
 	t.Helper()

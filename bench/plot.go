@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 )
 
 // draw writes a plot of the entries as SVG, see plot/main.go.
@@ -15,11 +13,9 @@ func (b *bench) draw(ctx context.Context, r *report, path string) error {
 	if err != nil {
 		return err
 	}
-	var output, errors bytes.Buffer
-	cmd := exec.CommandContext(ctx, b.plot)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, &errors
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("drawing %s: %w\n%s", path, err, &errors)
+	svg, err := b.output(ctx, anyCore, input, "plot")
+	if err != nil {
+		return fmt.Errorf("drawing %s: %w", path, err)
 	}
-	return os.WriteFile(path, output.Bytes(), 0o644)
+	return os.WriteFile(path, svg, 0o644)
 }

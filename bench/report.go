@@ -20,24 +20,36 @@ type figure struct {
 	Median float64   `json:"median"`
 	Wanted string    `json:"wanted,omitempty"`
 	Met    *bool     `json:"met,omitempty"` // whether the median is what is wanted
+
+	meets func(median float64) bool
 }
 
 func measured(name, unit string, values ...float64) figure {
-	return figure{Name: name, Unit: unit, Values: values, Median: median(values)}
+	return figure{Name: name, Unit: unit}.of(values...)
 }
 
 func ratio(name string, values ...float64) figure { return measured(name, "", values...) }
 
 func (f figure) atLeast(limit float64) figure {
-	return f.judged(fmt.Sprintf("≥ %g", limit), f.Median >= limit)
+	return f.judged(fmt.Sprintf("≥ %g", limit), func(median float64) bool { return median >= limit })
 }
 
 func (f figure) atMost(limit float64) figure {
-	return f.judged(fmt.Sprintf("≤ %.3g", limit), f.Median <= limit)
+	return f.judged(fmt.Sprintf("≤ %.3g", limit), func(median float64) bool { return median <= limit })
 }
 
-func (f figure) judged(wanted string, met bool) figure {
-	f.Wanted, f.Met = wanted, &met
+func (f figure) judged(wanted string, meets func(median float64) bool) figure {
+	f.Wanted, f.meets = wanted, meets
+	return f.of(f.Values...)
+}
+
+// of is the same figure of other values.
+func (f figure) of(values ...float64) figure {
+	f.Values, f.Median = values, median(values)
+	if f.meets != nil {
+		met := f.meets(f.Median)
+		f.Met = &met
+	}
 	return f
 }
 
@@ -67,18 +79,25 @@ type report struct {
 }
 
 type section struct {
-	Name    string   `json:"name"`
-	Seconds float64  `json:"seconds"`
-	Entries []entry  `json:"entries,omitempty"`
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	findings
+	Refused string `json:"refused,omitempty"` // why there are none
+}
+
+// findings are what a workload has found out.
+type findings struct {
+	Entries []entry  `json:"entries,omitempty"` // if it is about speed
 	Figures []figure `json:"figures,omitempty"`
-	Refused string   `json:"refused,omitempty"` // why there are none
 }
 
 // all are the figures, those of the entries too.
 func (f findings) all() []figure {
-	all := slices.Clone(f.figures)
-	for _, e := range f.entries {
-		all = append(all, e.figures()...)
+	all := slices.Clone(f.Figures)
+	for _, e := range f.Entries {
+		for _, figure := range e.figures() {
+			all = append(all, *figure)
+		}
 	}
 	return all
 }
@@ -89,14 +108,14 @@ func newReport(o options, m machine) *report {
 
 // add takes the figures of a workload, or none if anything went wrong: then they would be figures of something else.
 func (r *report) add(name string, found findings, err error, took time.Duration) {
-	s := section{Name: name, Seconds: math.Round(took.Seconds()), Entries: found.entries, Figures: found.figures}
+	s := section{Name: name, Seconds: math.Round(took.Seconds()), findings: found}
 	for _, f := range found.all() {
 		if err == nil && slices.ContainsFunc(f.Values, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
 			err = fmt.Errorf("%s is no number: %v", f.Name, f.Values)
 		}
 	}
 	if err != nil {
-		s.Entries, s.Figures, s.Refused = nil, nil, err.Error()
+		s.findings, s.Refused = findings{}, err.Error()
 	}
 	r.Workloads = append(r.Workloads, s)
 }

@@ -14,8 +14,8 @@ func TestNothingIsReportedOfAWorkloadThatWentWrong(t *testing.T) {
 		err   error
 	}{
 		"an error":                 {good, errors.New("1 of 9 answers was unexpected")},
-		"a figure of no number":    {findings{good.entries, []figure{ratio("x", math.NaN())}}, nil},
-		"an entry without answers": {findings{[]entry{testEntry("HS256", 0)}, good.figures}, nil},
+		"a figure of no number":    {findings{good.Entries, []figure{ratio("x", math.NaN())}}, nil},
+		"an entry without answers": {findings{[]entry{testEntry("HS256", 0)}, good.Figures}, nil},
 	} {
 		r := newReport(options{rounds: 1}, machine{})
 		r.add("broken", c.found, c.err, 0)

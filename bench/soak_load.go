@@ -49,16 +49,9 @@ func newGrantingLoad(s *server) *soakLoad {
 
 // newPlainLoad asks as often as newGrantingLoad.
 func newPlainLoad(s *server) *soakLoad {
-	l := &soakLoad{server: s, client: newFreshClient()}
-	get := func(ctx context.Context) error {
-		a, err := l.client.get(ctx, s.url("/app"), nil)
-		if err != nil {
-			return err
-		}
-		return a.expect(http.StatusOK, "hello")
-	}
-	for _, task := range newGrantingLoad(s).tasks {
-		l.tasks = append(l.tasks, soakTask{task.perSecond, get})
+	l := newGrantingLoad(s)
+	for i := range l.tasks {
+		l.tasks[i].do = func(ctx context.Context) error { return l.app(ctx, nil, "hello") }
 	}
 	return l
 }
@@ -75,8 +68,8 @@ func (l *soakLoad) run(ctx context.Context, done <-chan struct{}, running *sync.
 		often(done, time.Second, func() {
 			took, err := l.server.reload(ctx, len(l.reloads)+1)
 			l.mu.Lock()
-			defer l.mu.Unlock()
 			l.reloads = append(l.reloads, milliseconds(took))
+			l.mu.Unlock()
 			l.note(err)
 		})
 	})
@@ -98,12 +91,12 @@ func often(done <-chan struct{}, pace time.Duration, do func()) {
 // count takes down how a request came out.
 func (l *soakLoad) count(err error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.requests++
 	if _, dropped := errors.AsType[*connectionError](err); dropped {
 		l.dropped++
-		return
+		err = nil
 	}
+	l.mu.Unlock()
 	l.note(err)
 }
 
@@ -112,6 +105,8 @@ func (l *soakLoad) note(err error) {
 	if err == nil {
 		return
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.wrong++; l.first == nil {
 		l.first = err
 	}
@@ -126,29 +121,32 @@ func (l *soakLoad) wrongAnswers() error {
 	return fmt.Errorf("%d answers of %s were wrong, the first: %w", l.wrong, l.server.name, l.first)
 }
 
-func (l *soakLoad) token(ctx context.Context, form url.Values) (answer, error) {
-	return l.client.post(ctx, l.server.url("/token"), form, nil)
+func (l *soakLoad) logIn(ctx context.Context, form url.Values) (tokens, error) {
+	return l.client.logIn(ctx, l.server.url("/token"), form)
 }
 
-func (l *soakLoad) loginRight(ctx context.Context) error {
-	a, err := l.token(ctx, login(fmt.Sprintf("user%d", time.Now().UnixNano()%soakUsers), thePassword))
+// app gets what is behind bearer_auth, or at that path of a plain Caddy.
+func (l *soakLoad) app(ctx context.Context, header map[string]string, contains string) error {
+	a, err := l.client.get(ctx, l.server.url("/app"), header)
 	if err != nil {
 		return err
 	}
-	_, err = a.tokens()
+	return a.expect(http.StatusOK, contains)
+}
+
+func (l *soakLoad) loginRight(ctx context.Context) error {
+	_, err := l.logIn(ctx, login(fmt.Sprintf("user%d", time.Now().UnixNano()%soakUsers), thePassword))
 	return wrongly("a right login", err)
 }
 
 // loginWrong has a new name each time, so that no failures add up.
 func (l *soakLoad) loginWrong(ctx context.Context) error {
-	a, err := l.token(ctx, login(fmt.Sprintf("nobody%d", time.Now().UnixNano()), thePassword))
-	if err != nil {
-		return err
-	}
-	return wrongly("a wrong login", a.expect(http.StatusBadRequest, `"invalid_grant"`))
+	form := login(fmt.Sprintf("nobody%d", time.Now().UnixNano()), thePassword)
+	_, err := l.client.timed(ctx, l.server.url("/token"), form, http.StatusBadRequest, `"invalid_grant"`)
+	return wrongly("a wrong login", err)
 }
 
-// forged has a token that nobody issued.
+// forged has a token that no server issued.
 func (l *soakLoad) forged(ctx context.Context) error {
 	a, err := l.client.get(ctx, l.server.url("/app"), map[string]string{
 		"Authorization": "Bearer eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJ1c2VyMCJ9." + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0U1v2W3x4Y5z6a7b8c9d0e1f2g3h4i5j6k7l8m9n0o1p2qA",
@@ -177,15 +175,9 @@ func (s *soakSession) refresh(ctx context.Context) error {
 	current := s.current()
 	form := login(s.username, thePassword)
 	if current.Refresh != "" {
-		form = url.Values{
-			"grant_type": {"refresh_token"}, "client_id": {clientID}, "client_secret": {clientSecret}, "refresh_token": {current.Refresh},
-		}
+		form = refreshing(current.Refresh)
 	}
-	a, err := s.load.token(ctx, form)
-	if err != nil {
-		return err
-	}
-	next, err := a.tokens()
+	next, err := s.load.logIn(ctx, form)
 	if err != nil {
 		return wrongly("a "+form.Get("grant_type")+" grant", err)
 	}
@@ -204,11 +196,8 @@ func (s *soakSession) check(ctx context.Context) error {
 	if token == "" { // no login has worked yet
 		return s.refresh(ctx)
 	}
-	a, err := s.load.client.get(ctx, s.load.server.url("/app"), map[string]string{"Authorization": "Bearer " + token})
-	if err != nil {
-		return err
-	}
-	return wrongly("a good token", a.expect(http.StatusOK, "hello "+s.username))
+	header := map[string]string{"Authorization": "Bearer " + token}
+	return wrongly("a good token", s.load.app(ctx, header, "hello "+s.username))
 }
 
 func (s *soakSession) current() tokens {

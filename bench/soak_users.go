@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/crypto/bcrypt"
 )
 
 // changingUsers is a file of users that is written again and again: for some seconds every second, by turns as a tool
@@ -23,10 +21,7 @@ type changingUsers struct {
 }
 
 func newChangingUsers(path string) (*changingUsers, error) {
-	hash, err := bcrypted(cheapCost)
-	if err != nil {
-		return nil, err
-	}
+	hash := bcrypted(thePassword, cheapCost)
 	var stable strings.Builder
 	for i := range soakUsers {
 		fmt.Fprintf(&stable, "user%d:%s\n", i, hash)
@@ -37,21 +32,14 @@ func newChangingUsers(path string) (*changingUsers, error) {
 
 // keepChanging returns how long each version took to come into force that was left at rest.
 func (u *changingUsers) keepChanging(ctx context.Context, done <-chan struct{}, l *soakLoad) (took []float64) {
-	ended := func() bool {
+	for {
 		select {
 		case <-done:
-			return true
+			return took
 		default:
-			return false
 		}
-	}
-	for !ended() {
 		for range changesInARow {
-			if err := u.write(); err != nil {
-				l.mu.Lock()
-				l.note(err)
-				l.mu.Unlock()
-			}
+			l.note(u.write())
 			if sleep(ctx, time.Second) != nil {
 				return took
 			}
@@ -62,54 +50,40 @@ func (u *changingUsers) keepChanging(ctx context.Context, done <-chan struct{}, 
 			took = append(took, t)
 		}
 	}
-	return took
 }
 
 // awaitVersion tries the password of the last version, and then that of the one before. It tries seldom, for failures
 // are throttled, and again where the connection was dropped.
 func (u *changingUsers) awaitVersion(ctx context.Context, l *soakLoad) (float64, error) {
-	begun := time.Now().Add(-time.Second) // keepChanging has slept since it was written
 	try := func(version int) (a answer, err error) {
 		for {
-			a, err = l.token(ctx, login("moving", movingPassword(version)))
+			a, err = l.client.post(ctx, l.server.url("/token"), login("moving", movingPassword(version)), nil)
 			if _, dropped := errors.AsType[*connectionError](err); !dropped || ctx.Err() != nil {
 				return a, err
 			}
 		}
 	}
-	for n := 0; ; n++ {
-		if err := sleep(ctx, 2*time.Second); err != nil {
-			return 0, err
-		}
-		a, err := try(u.version)
-		if err != nil {
-			return 0, err
-		}
-		if _, err := a.tokens(); err == nil {
-			break
-		}
-		if err := a.expect(http.StatusBadRequest, `"invalid_grant"`); err != nil {
-			return 0, wrongly("a new password that may not be in force yet", err)
-		}
-		if n == 4 {
-			return 0, errors.New("a new password is not in force after 10 seconds of rest")
-		}
+	const pause = 2 * time.Second
+	if err := sleep(ctx, pause); err != nil {
+		return 0, err
 	}
-	took := time.Since(begun).Seconds()
+	took, _, err := awaitLogin(ctx, pause, 7*time.Second, func() (answer, error) {
+		return try(u.version)
+	}, http.StatusBadRequest, `"invalid_grant"`)
+	if err != nil {
+		return 0, wrongly("a new password that is at rest for longer than that", err)
+	}
+	took += time.Second + pause // keepChanging has slept since it was written
 	a, err := try(u.version - 1)
 	if err != nil {
 		return 0, err
 	}
-	return took, wrongly("an old password", a.expect(http.StatusBadRequest, `"invalid_grant"`))
+	return took.Seconds(), wrongly("an old password", a.expect(http.StatusBadRequest, `"invalid_grant"`))
 }
 
 func (u *changingUsers) write() error {
 	u.version++
-	hash, err := bcrypt.GenerateFromPassword([]byte(movingPassword(u.version)), cheapCost)
-	if err != nil {
-		return err
-	}
-	content := u.stable + "moving:" + string(hash) + "\n"
+	content := u.stable + "moving:" + bcrypted(movingPassword(u.version), cheapCost) + "\n"
 	if u.version%2 == 1 {
 		if err := os.WriteFile(u.path+".new", []byte(content), 0o600); err != nil {
 			return err

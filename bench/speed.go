@@ -11,10 +11,10 @@ import (
 
 // target is a server with what to send to it.
 type target struct {
-	name  string
-	group string // limits, ours or peers
-	pid   int
-	plan  plan
+	name   string
+	group  string // limits, ours or peers
+	server *process
+	plan   plan
 }
 
 const (
@@ -31,16 +31,27 @@ type reading struct {
 	share    float64 // see entry
 }
 
+func (s reading) figures() []figure {
+	return []figure{
+		measured("requests", "/s", s.perSecond()),
+		measured("p50", "ms", milliseconds(s.P50)),
+		measured("p99", "ms", milliseconds(s.P99)),
+		measured("CPU per request", "µs", s.cpu),
+		measured("resident memory", "MiB", s.resident),
+		ratio("CPU per request of respond / of this", s.share),
+	}
+}
+
 // speed loads a target for as long as its plan says.
 func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
-	begun, err := cpuTime(t.pid)
+	begun, err := cpuTime(t.server.pid())
 	if err != nil {
 		return s, err
 	}
 	if s.outcome, err = b.offer(ctx, t.plan); err != nil {
 		return s, fmt.Errorf("%s: %w", t.name, err)
 	}
-	ended, err := cpuTime(t.pid)
+	ended, err := cpuTime(t.server.pid())
 	if err != nil {
 		return s, err
 	}
@@ -48,31 +59,27 @@ func (b *bench) speed(ctx context.Context, t *target) (s reading, err error) {
 		t.plan.First += s.answers()
 	}
 	s.cpu = microseconds(ended-begun) / float64(s.answers())
-	m, err := memoryOf(t.pid)
+	m, err := t.server.memory()
 	s.resident = m.now
 	return s, err
 }
 
 // speeds measures targets in turns, the first of which is `respond`, which has a turn beside each of theirs.
 func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
+	entries := make([]entry, len(targets))
 	for i := range targets {
-		t := &targets[i]
-		t.plan.Duration = warming
-		if _, err := b.speed(ctx, t); err != nil {
-			return nil, fmt.Errorf("warming up: %w", err)
+		if err := b.warmUp(ctx, &targets[i]); err != nil {
+			return nil, err
 		}
-		t.plan.Duration = speedTurn
+		targets[i].plan.Duration = speedTurn
+		entries[i] = newEntry(targets[i])
 	}
 	respond, others := &targets[0], targets[1:]
-	entries := make([]entry, len(targets))
-	for i, t := range targets {
-		entries[i] = newEntry(t)
-	}
-	turns := b.turnsOf(speedTurn, 1)
-	number := 0
-	for range b.rounds {
+	passes := b.passes(speedTurn, 1)
+	for round := range b.rounds {
 		readings := make([][]reading, len(targets))
-		for range turns.passes {
+		for i := range passes {
+			number := round*passes + i
 			var each []func() error
 			for i := range others {
 				each = append(each, func() error {
@@ -88,13 +95,21 @@ func (b *bench) speeds(ctx context.Context, targets []target) ([]entry, error) {
 			if err := pass(number, each...); err != nil {
 				return nil, err
 			}
-			number++
 		}
 		for i := range entries {
 			entries[i].add(readings[i])
 		}
 	}
 	return entries, nil
+}
+
+// warmUp loads a target for a while that is not measured.
+func (b *bench) warmUp(ctx context.Context, t *target) error {
+	t.plan.Duration = warming
+	if _, err := b.speed(ctx, t); err != nil {
+		return fmt.Errorf("warming up: %w", err)
+	}
+	return nil
 }
 
 // saturating completes a plan in which each worker sends as soon as it has an answer.
@@ -119,42 +134,22 @@ type entry struct {
 	Share figure `json:"share"`
 }
 
-func newEntry(t target) entry {
-	return entry{
-		Name: t.name, Group: t.group,
-		PerSecond: measured("requests", "/s"),
-		P50:       measured("p50", "ms"),
-		P99:       measured("p99", "ms"),
-		CPU:       measured("CPU per request", "µs"),
-		Resident:  measured("resident memory", "MiB"),
-		Share:     ratio("CPU per request of respond / of this"),
-	}
-}
+func newEntry(t target) entry { return entry{Name: t.name, Group: t.group} }
 
 // add takes the readings of a round.
 func (e *entry) add(readings []reading) {
-	for _, column := range []struct {
-		figure *figure
-		of     func(s reading) float64
-	}{
-		{&e.PerSecond, func(s reading) float64 { return s.perSecond() }},
-		{&e.P50, func(s reading) float64 { return milliseconds(s.P50) }},
-		{&e.P99, func(s reading) float64 { return milliseconds(s.P99) }},
-		{&e.CPU, func(s reading) float64 { return s.cpu }},
-		{&e.Resident, func(s reading) float64 { return s.resident }},
-		{&e.Share, func(s reading) float64 { return s.share }},
-	} {
-		var values []float64
-		for _, s := range readings {
-			values = append(values, column.of(s))
-		}
-		f := column.figure
-		*f = measured(f.Name, f.Unit, append(f.Values, median(values))...)
+	var round []figure
+	for _, s := range readings {
+		round = join(round, s.figures())
+	}
+	for i, f := range e.figures() {
+		*f = round[i].of(append(f.Values, round[i].Median)...)
 	}
 }
 
-func (e entry) figures() []figure {
-	return []figure{e.PerSecond, e.P50, e.P99, e.CPU, e.Resident, e.Share}
+// figures are those of a reading.
+func (e *entry) figures() []*figure {
+	return []*figure{&e.PerSecond, &e.P50, &e.P99, &e.CPU, &e.Resident, &e.Share}
 }
 
 // named returns the entry of that name, if there is one.

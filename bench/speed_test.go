@@ -45,7 +45,7 @@ func TestSlotsHaveTurnsOfTwoKinds(t *testing.T) {
 		{time.Second, time.Second, 3, 3},
 	} {
 		b := &bench{options: options{slot: c.slot}}
-		if got := b.turnsOf(c.length, c.slots).passes; got != c.passes {
+		if got := b.passes(c.length, c.slots); got != c.passes {
 			t.Errorf("%d slots of %s have %d passes in turns of %s, want %d", c.slots, c.slot, got, c.length, c.passes)
 		}
 	}

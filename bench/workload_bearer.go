@@ -9,14 +9,10 @@ import (
 // measureBearer compares requests that bearer_auth checks with the same requests unchecked: with one token again and
 // again, and with so many that each was last seen a hundred thousand requests ago.
 func measureBearer(ctx context.Context, b *bench) (findings, error) {
-	users, _, err := b.writeManyUsers()
-	if err != nil {
-		return findings{}, err
-	}
-	s, err := b.startPinned(ctx, "bearer", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	s, err := b.start(ctx, setup{name: "bearer", pinned: true, users: manyUsers, hash: bcrypted(thePassword, cheapCost), site: fmt.Sprintf(`token_endpoint {
 		signing_key HS256
-		users htpasswd %s
-		%s
+		users htpasswd users
+		import client
 		password_checks {
 			cache 1h
 		}
@@ -27,7 +23,7 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	handle /app {
 		bearer_auth
 		%s
-	}`, users, theClient, respondJSON(), respondJSON()))
+	}`, respondJSON(), respondJSON())})
 	if err != nil {
 		return findings{}, err
 	}
@@ -54,14 +50,24 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 		return p
 	}
 
-	grown, err := growth(ctx, b, s, rotation("/plain"), rotation("/app"))
-	if err != nil {
-		return findings{}, err
+	// after all requests of the one path, all of the other
+	var resident []float64
+	for _, path := range []string{"/plain", "/app"} {
+		load := rotation(path)
+		load.Once = true
+		if _, err := b.offer(ctx, load); err != nil {
+			return findings{}, err
+		}
+		m, err := s.memory()
+		if err != nil {
+			return findings{}, err
+		}
+		resident = append(resident, m.now)
 	}
 	entries, err := b.speeds(ctx, []target{
-		{"respond", groupLimits, s.pid(), hot("/plain")},
-		{"bearer_auth, one token", groupOurs, s.pid(), hot("/app")},
-		{fmt.Sprintf("bearer_auth, %d tokens", rotated), groupOurs, s.pid(), rotation("/app")},
+		{"respond", groupLimits, &s.process, hot("/plain")},
+		{"bearer_auth, one token", groupOurs, &s.process, hot("/app")},
+		{fmt.Sprintf("bearer_auth, %d tokens", rotated), groupOurs, &s.process, rotation("/app")},
 	})
 	if err != nil {
 		return findings{}, err
@@ -69,25 +75,8 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	return findings{entries, []figure{
 		ratio("CPU per request: respond's / with one token", entries[1].Share.Values...).atLeast(0.90),
 		ratio(fmt.Sprintf("CPU per request: respond's / with %d tokens in rotation", rotated), entries[2].Share.Values...).atLeast(0.70),
-		measured("  growth of the resident memory", "MiB", grown).atMost(64),
+		measured("  growth of the resident memory", "MiB", resident[1]-resident[0]).atMost(64),
 	}}, nil
-}
-
-// growth is by how much a load of all its lines makes the resident memory grow after another one, in MiB.
-func growth(ctx context.Context, b *bench, s *server, loads ...plan) (float64, error) {
-	var resident []float64
-	for _, load := range loads {
-		load.Once = true
-		if _, err := b.offer(ctx, load); err != nil {
-			return 0, err
-		}
-		m, err := s.memory()
-		if err != nil {
-			return 0, err
-		}
-		resident = append(resident, m.now)
-	}
-	return resident[len(resident)-1] - resident[0], nil
 }
 
 const rotated = 100_000

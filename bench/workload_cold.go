@@ -12,13 +12,9 @@ import (
 // measureCold compares logins whose password has to be hashed with the hash alone, on the same core and one at a time:
 // what is between is what the endpoint costs. Nothing is hashed twice by name, and nothing is remembered.
 func measureCold(ctx context.Context, b *bench) ([]figure, error) {
-	bcryptHash, err := bcrypted(bcryptCost)
-	if err != nil {
-		return nil, err
-	}
 	var figures []figure
 	for _, c := range []cold{
-		{"bcrypt 10", bcryptHash, []string{"bcrypt", strconv.Itoa(bcryptCost)}},
+		{"bcrypt 10", bcrypted(thePassword, bcryptCost), []string{"bcrypt", strconv.Itoa(bcryptCost)}},
 		{fmt.Sprintf("argon2id m=%d,t=%d", argonKiB, argonTime), argon2ided(argonKiB, argonTime),
 			[]string{"argon2id", strconv.Itoa(argonKiB), strconv.Itoa(argonTime)}},
 	} {
@@ -39,60 +35,44 @@ type cold struct {
 }
 
 func (c cold) measure(ctx context.Context, b *bench) ([]figure, error) {
-	users := b.path("cold.htpasswd")
-	if err := writeUsers(users, coldUsers, c.hash); err != nil {
-		return nil, err
-	}
-	s, err := b.startPinned(ctx, "cold", b.caddy, "", fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
-		%s
+	s, err := b.start(ctx, setup{name: "cold", pinned: true, users: coldUsers, hash: c.hash, site: `token_endpoint {
+		users htpasswd users
+		import client
 		password_checks {
 			concurrency 1
 			cache off
 		}
 		throttle off
-	}`, users, theClient))
+	}`})
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
 
-	p := logins(s, "user{user}", thePassword, coldUsers, 1)
-	p.Duration, p.pinned = coldTurn, true
+	p := posting(s.url("/token"), login("user{user}", thePassword))
+	p.Users, p.Workers, p.Duration, p.pinned = coldUsers, 1, coldTurn, true
 	p.Expect = []expectation{{http.StatusOK, `"access_token"`}}
-	var bare, logged, ratios []float64
-	turns, number := b.turnsOf(coldTurn, 1), 0
-	for range b.rounds {
-		var bareOf, loggedOf, ratiosOf []float64
-		for range turns.passes {
-			var alone float64
-			var o outcome
-			err := pass(number,
-				func() (err error) { alone, err = c.alone(ctx, b); return err },
-				func() (err error) { o, err = b.offer(ctx, p); return err })
-			if err != nil {
-				return nil, err
-			}
-			bareOf, loggedOf = append(bareOf, alone), append(loggedOf, o.perSecond())
-			ratiosOf = append(ratiosOf, o.perSecond()/alone)
-			number++
-		}
-		bare, logged, ratios = append(bare, median(bareOf)), append(logged, median(loggedOf)), append(ratios, median(ratiosOf))
-	}
-	return []figure{
-		measured(c.name+" alone, one at a time", "/s", bare...),
-		measured("  cold logins, one at a time", "/s", logged...),
-		ratio("  cold logins / alone", ratios...).atLeast(0.97),
-	}, nil
+	return inRounds(b.rounds, b.passes(coldTurn, 1), func(number int) ([]figure, error) {
+		var alone float64
+		var o outcome
+		err := pass(number,
+			func() (err error) { alone, err = c.alone(ctx, b); return err },
+			func() (err error) { o, err = b.offer(ctx, p); return err })
+		return []figure{
+			measured(c.name+" alone, one at a time", "/s", alone),
+			measured("  cold logins, one at a time", "/s", o.perSecond()),
+			ratio("  cold logins / alone", o.perSecond()/alone).atLeast(0.97),
+		}, err
+	})
 }
 
 // alone is how many hashes a second there are, one at a time, in a process on the server's core.
 func (c cold) alone(ctx context.Context, b *bench) (perSecond float64, err error) {
-	output, err := b.limit(ctx, b.hash, append([]string{coldTurn.String()}, c.bare...)...)
+	output, err := b.output(ctx, b.cores.server, nil, "hash", append([]string{coldTurn.String()}, c.bare...)...)
 	if err != nil {
-		return 0, fmt.Errorf("the bare hash: %w", err)
+		return 0, err
 	}
-	return strconv.ParseFloat(strings.TrimSpace(output), 64)
+	return strconv.ParseFloat(strings.TrimSpace(string(output)), 64)
 }
 
 const (

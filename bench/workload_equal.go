@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// measureEqual compares what an unknown name costs with what a known one costs: if one took longer, anybody could find
-// out by the clock which names exist.
+// measureEqual compares what an unknown name costs with what a known one costs: if one
+// took longer, a stranger could find out by the clock which names exist.
 func measureEqual(ctx context.Context, b *bench) ([]figure, error) {
 	figures, err := equalMedians(ctx, b)
 	if err != nil {
@@ -21,17 +23,10 @@ func measureEqual(ctx context.Context, b *bench) ([]figure, error) {
 
 // equalMedians is for names that all have a hash of the same cost. Tries of the two kinds take turns.
 func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
-	hash, err := bcrypted(bcryptCost)
-	if err != nil {
-		return nil, err
-	}
-	users := b.path("equal.htpasswd")
-	if err := writeUsers(users, equalUsers, hash); err != nil {
-		return nil, err
-	}
+	hash := bcrypted(thePassword, bcryptCost)
 	// The client of the logins is public and the other one has a hash, so that all secrets there are cost the same.
-	s, err := b.start(ctx, "equal", b.caddy, "", fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
+	s, err := b.start(ctx, setup{name: "equal", users: equalUsers, hash: hash, site: fmt.Sprintf(`token_endpoint {
+		users htpasswd users
 		client cli {
 			public
 		}
@@ -39,60 +34,40 @@ func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
 			secret_hash %s
 		}
 		throttle off
-	}`, users, hash))
+	}`, hash)})
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
 
 	c := newClient()
-	user := func(username, password string) url.Values {
-		return url.Values{"grant_type": {"password"}, "client_id": {"cli"}, "username": {username}, "password": {password}}
-	}
+	user := func(username, password string) url.Values { return publicLogin("cli", username, password) }
 	app := func(id, secret string) url.Values {
 		return url.Values{"grant_type": {"password"}, "client_id": {id}, "client_secret": {secret}, "username": {"user0"}, "password": {thePassword}}
 	}
 	for _, right := range []url.Values{user("user0", thePassword), app("app", thePassword)} {
-		a, err := c.post(ctx, s.url("/token"), right, nil)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := a.tokens(); err != nil {
+		if _, err := c.logIn(ctx, s.url("/token"), right); err != nil {
 			return nil, err
 		}
 	}
 
 	var figures []figure
 	for _, kind := range []struct {
-		name    string
-		known   func(i int) url.Values
-		unknown func(i int) url.Values
-		status  int
-		code    string
+		name           string
+		form           func(name, secret string) url.Values
+		known, unknown string // # is a number
+		code           string
 	}{
-		{
-			"user",
-			func(i int) url.Values { return user(fmt.Sprintf("user%d", i%equalUsers), wrong(i)) },
-			func(i int) url.Values { return user(fmt.Sprintf("nobody%d", i%equalUsers), wrong(i)) },
-			http.StatusBadRequest, `"invalid_grant"`,
-		},
-		{
-			"client",
-			func(i int) url.Values { return app("app", wrong(i)) },
-			func(i int) url.Values { return app(fmt.Sprintf("app%d", i%equalUsers), wrong(i)) },
-			http.StatusUnauthorized, `"invalid_client"`,
-		},
+		{"user", user, "user#", "nobody#", `"invalid_grant"`},
+		{"client", app, "app", "app#", `"invalid_client"`},
 	} {
-		try := func(form url.Values) (float64, error) {
-			a, err := c.post(ctx, s.url("/token"), form, nil)
-			if err != nil {
-				return 0, err
+		try := func(name string) func(i int) (float64, error) {
+			return func(i int) (float64, error) {
+				form := kind.form(strings.Replace(name, "#", strconv.Itoa(i%equalUsers), 1), wrong(i))
+				return c.timed(ctx, s.url("/token"), form, http.StatusBadRequest, kind.code)
 			}
-			return milliseconds(a.took), a.expect(kind.status, kind.code)
 		}
-		known, unknown, err := inTurns(b.tries,
-			func(i int) (float64, error) { return try(kind.known(i)) },
-			func(i int) (float64, error) { return try(kind.unknown(i)) })
+		known, unknown, err := inTurns(b.tries, try(kind.known), try(kind.unknown))
 		if err != nil {
 			return nil, err
 		}
@@ -104,24 +79,6 @@ func equalMedians(ctx context.Context, b *bench) ([]figure, error) {
 		)
 	}
 	return figures, nil
-}
-
-// inTurns takes n tries of each of two kinds, and each kind is the first one in every other pair.
-func inTurns(n int, a, b func(i int) (float64, error)) (ofA, ofB []float64, err error) {
-	ofA, ofB = make([]float64, n), make([]float64, n)
-	for i := range n {
-		first, second := func() (err error) { ofA[i], err = a(i); return err }, func() (err error) { ofB[i], err = b(i); return err }
-		if i%2 == 1 {
-			first, second = second, first
-		}
-		if err := first(); err != nil {
-			return nil, nil, err
-		}
-		if err := second(); err != nil {
-			return nil, nil, err
-		}
-	}
-	return ofA, ofB, nil
 }
 
 // everyOther is every second value from the given one on: two halves of one kind show how far the medians of equal

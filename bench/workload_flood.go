@@ -17,36 +17,12 @@ import (
 // The load generator has no core of its own: what it takes, it takes with and without the flood. What is wanted is for
 // a machine of two cores, of which one is for hashing.
 func measureFlood(ctx context.Context, b *bench) ([]figure, error) {
-	s, err := startFlooded(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-
-	var f floodFigures
-	for round := range b.rounds {
-		if err := f.round(ctx, b, s, round); err != nil {
-			return nil, err
-		}
-	}
-	memory, err := measureFloodMemory(ctx, b)
-	return append(f.figures(), memory...), err
-}
-
-func startFlooded(ctx context.Context, b *bench) (*server, error) {
-	hash, err := bcrypted(bcryptCost)
-	if err != nil {
-		return nil, err
-	}
-	users := b.path("flood.htpasswd")
-	if err := writeUsers(users, floodUsers, hash); err != nil {
-		return nil, err
-	}
 	// What was right is remembered for a second only, so that owners have known addresses but their passwords have to
 	// be hashed.
-	return b.start(ctx, "flood", b.caddy, trustLoopback, fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
-		%s
+	hash := bcrypted(thePassword, bcryptCost)
+	s, err := b.start(ctx, setup{name: "flood", globals: trustLoopback, users: floodUsers, hash: hash, site: `token_endpoint {
+		users htpasswd users
+		import client
 		client browser {
 			public
 		}
@@ -54,14 +30,24 @@ func startFlooded(ctx context.Context, b *bench) (*server, error) {
 			cache 1s
 		}
 	}
-	respond /hello "Hello, world"`, users, theClient))
+	respond /hello "Hello, world"`})
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	figures, err := inRounds(b.rounds, 1, func(int) ([]figure, error) { return floodRound(ctx, b, s) })
+	if err != nil {
+		return nil, err
+	}
+	memory, err := measureFloodMemory(ctx, b)
+	return append(figures, memory...), err
 }
 
 // flood is what an attacker sends. The client is a public one, since only of such a client an address is counted, and
 // takes a turn at hashing.
-func flood(s *server, users uint64) plan {
-	p := logins(s, "user{user}", "wrong-{n}", users, floodWorkers)
-	p.Body = "grant_type=password&client_id=browser&username=user{user}&password=wrong-{n}"
+func flood(s *server) plan {
+	p := posting(s.url("/token"), publicLogin("browser", "user{user}", "wrong-{n}"))
+	p.Users, p.Workers = floodUsers, floodWorkers
 	p.Header["X-Forwarded-For"] = "{ip}"
 	p.Duration = 10 * time.Minute // it is stopped before
 	p.Expect = []expectation{
@@ -71,109 +57,83 @@ func flood(s *server, users uint64) plan {
 	return p
 }
 
-// floodFigures has one value a round.
-type floodFigures struct {
-	saturated, saturatedP99         []float64
-	half, halfAsked, halfP99        []float64
-	floodedHalf, floodedHalfP99     []float64
-	floodedSaturated                []float64
-	keptHalf, slowedHalf, keptAll   []float64
-	hashes, shed                    []float64
-	ownerHashed, ownerCached, tries []float64
+// hello is the other traffic.
+func hello(s *server, duration time.Duration) plan {
+	return plan{
+		Method: http.MethodGet, URL: s.url("/hello"), Workers: floodWorkers, Duration: duration,
+		Expect: []expectation{{http.StatusOK, "Hello, world"}},
+	}
 }
 
-func (f *floodFigures) round(ctx context.Context, b *bench, s *server, round int) error {
-	saturating := ask(s, "/hello", "Hello, world", floodWorkers)
-	saturating.Duration = b.slot
+func floodRound(ctx context.Context, b *bench, s *server) ([]figure, error) {
+	saturating := hello(s, b.slot)
 	all, err := b.offer(ctx, saturating)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	steady := saturating
 	steady.Rate, steady.Workers = int(all.perSecond()/2), steadyWorkers
 	half, err := b.offer(ctx, steady)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	owners, err := newOwners(ctx, s, round)
+	owners, err := newOwners(ctx, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	stop := b.background(ctx, flood(s, floodUsers))
+	stop := b.background(ctx, flood(s))
 	defer stop() // of an error before; else it has ended
 	if err := sleep(ctx, 2*time.Second); err != nil {
-		return err
+		return nil, err
 	}
 	floodedHalf, err := b.offer(ctx, steady)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	floodedAll, err := b.offer(ctx, saturating)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := owners.login(ctx, f); err != nil {
-		return err
+	hashed, cached, tries, err := owners.login(ctx)
+	if err != nil {
+		return nil, err
 	}
 	flooding, err := stop()
 	if err != nil {
-		return err
+		return nil, err
 	}
 
-	add := func(to *[]float64, value float64) { *to = append(*to, value) }
-	add(&f.saturated, all.perSecond())
-	add(&f.saturatedP99, milliseconds(all.P99))
-	add(&f.half, half.perSecond())
-	add(&f.halfAsked, half.perSecond()/float64(steady.Rate))
-	add(&f.halfP99, milliseconds(half.P99))
-	add(&f.floodedHalf, floodedHalf.perSecond())
-	add(&f.floodedHalfP99, milliseconds(floodedHalf.P99))
-	add(&f.floodedSaturated, floodedAll.perSecond())
-	add(&f.keptHalf, floodedHalf.perSecond()/half.perSecond())
-	add(&f.slowedHalf, float64(floodedHalf.P99)/float64(half.P99))
-	add(&f.keptAll, floodedAll.perSecond()/all.perSecond())
-	add(&f.hashes, flooding.perSecond(0))
-	add(&f.shed, flooding.perSecond(1))
-	return nil
-}
-
-func (f *floodFigures) figures() []figure {
 	return []figure{
-		measured("respond, saturated", "/s", f.saturated...),
-		measured("  p99", "ms", f.saturatedP99...),
-		measured("respond at half of that", "/s", f.half...),
-		ratio("  of the rate that was asked for", f.halfAsked...),
-		measured("  p99", "ms", f.halfP99...),
-		measured("flood: wrong passwords answered 400", "/s", f.hashes...),
-		measured("  answered 503", "/s", f.shed...),
-		measured("respond at half beside the flood", "/s", f.floodedHalf...),
-		measured("  p99", "ms", f.floodedHalfP99...),
-		ratio("  throughput with / without the flood", f.keptHalf...).atLeast(0.99),
-		ratio("  p99 with / without", f.slowedHalf...).atMost(5),
-		measured("respond, saturated, beside the flood", "/s", f.floodedSaturated...),
-		ratio("  throughput with / without", f.keptAll...).atLeast(0.45),
-		measured("an owner's login beside the flood, slowest of a round", "s", f.ownerHashed...).atMost(3),
-		measured("  the same once more, remembered", "s", f.ownerCached...),
-		measured("  tries it took", "", f.tries...),
-	}
+		measured("respond, saturated", "/s", all.perSecond()),
+		measured("  p99", "ms", milliseconds(all.P99)),
+		measured("respond at half of that", "/s", half.perSecond()),
+		ratio("  of the rate that was asked for", half.perSecond()/float64(steady.Rate)),
+		measured("  p99", "ms", milliseconds(half.P99)),
+		measured("flood: wrong passwords answered 400", "/s", flooding.fitting(0)),
+		measured("  answered 503", "/s", flooding.fitting(1)),
+		measured("respond at half beside the flood", "/s", floodedHalf.perSecond()),
+		measured("  p99", "ms", milliseconds(floodedHalf.P99)),
+		ratio("  throughput with / without the flood", floodedHalf.perSecond()/half.perSecond()).atLeast(0.99),
+		ratio("  p99 with / without", float64(floodedHalf.P99)/float64(half.P99)).atMost(5),
+		measured("respond, saturated, beside the flood", "/s", floodedAll.perSecond()),
+		ratio("  throughput with / without", floodedAll.perSecond()/all.perSecond()).atLeast(0.45),
+		measured("an owner's login beside the flood, slowest of a round", "s", hashed.Seconds()).atMost(3),
+		measured("  the same once more, remembered", "s", cached.Seconds()),
+		measured("  tries it took", "", float64(tries)),
+	}, nil
 }
 
 // owners are users who have logged in before from addresses of their own.
 type owners struct {
 	server *server
 	client *client
-	round  int
 }
 
-func newOwners(ctx context.Context, s *server, round int) (*owners, error) {
-	o := &owners{server: s, client: newClient(), round: round}
+func newOwners(ctx context.Context, s *server) (*owners, error) {
+	o := &owners{server: s, client: newClient()}
 	for i := range ownersPerRound {
-		a, err := o.try(ctx, i)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := a.tokens(); err != nil {
+		if _, err := o.logIn(ctx, i); err != nil {
 			return nil, err
 		}
 	}
@@ -182,52 +142,37 @@ func newOwners(ctx context.Context, s *server, round int) (*owners, error) {
 
 func (o *owners) try(ctx context.Context, i int) (answer, error) {
 	// their names come last in the file, where the flood has names as well
-	form := login(fmt.Sprintf("user%d", floodUsers-1-i), thePassword)
-	form.Set("client_id", "browser")
-	form.Del("client_secret")
+	form := publicLogin("browser", fmt.Sprintf("user%d", floodUsers-1-i), thePassword)
 	return o.client.post(ctx, o.server.url("/token"), form,
 		map[string]string{"X-Forwarded-For": fmt.Sprintf("192.0.2.%d", 1+i)})
 }
 
-// login measures how long each owner needs until it works: one who is told to come again does so.
-func (o *owners) login(ctx context.Context, f *floodFigures) error {
-	var slowest, cached time.Duration
-	most := 0
-	for i := range ownersPerRound {
-		begun := time.Now()
-		for n := 1; ; n++ {
-			a, err := o.try(ctx, i)
-			if err != nil {
-				return err
-			}
-			most = max(most, n)
-			if _, err = a.tokens(); err == nil {
-				break
-			}
-			if a.expect(http.StatusServiceUnavailable, `"temporarily_unavailable"`) != nil {
-				return err
-			}
-			if time.Since(begun) > time.Minute {
-				return fmt.Errorf("an owner could not log in within a minute: %w", err)
-			}
-			if err := sleep(ctx, time.Second); err != nil {
-				return err
-			}
-		}
-		slowest = max(slowest, time.Since(begun))
-		a, err := o.try(ctx, i)
-		if err != nil {
-			return err
-		}
-		if _, err := a.tokens(); err != nil {
-			return err
-		}
-		cached = max(cached, a.took)
+func (o *owners) logIn(ctx context.Context, i int) (time.Duration, error) {
+	a, err := o.try(ctx, i)
+	if err == nil {
+		_, err = a.tokens()
 	}
-	f.ownerHashed = append(f.ownerHashed, slowest.Seconds())
-	f.ownerCached = append(f.ownerCached, cached.Seconds())
-	f.tries = append(f.tries, float64(most))
-	return nil
+	return a.took, err
+}
+
+// login measures how long each owner needs until it works: one who is told to come
+// again does so. It returns the longest time, that of the next logins, and the most
+// tries.
+func (o *owners) login(ctx context.Context) (slowest, cached time.Duration, most int, err error) {
+	for i := range ownersPerRound {
+		took, tries, err := awaitLogin(ctx, time.Second, time.Minute, func() (answer, error) {
+			return o.try(ctx, i)
+		}, http.StatusServiceUnavailable, `"temporarily_unavailable"`)
+		if err != nil {
+			return 0, 0, 0, fmt.Errorf("an owner: %w", err)
+		}
+		again, err := o.logIn(ctx, i)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		slowest, cached, most = max(slowest, took), max(cached, again), max(most, tries)
+	}
+	return slowest, cached, most, nil
 }
 
 const (

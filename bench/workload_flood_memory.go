@@ -9,17 +9,14 @@ import (
 // measureFloodMemory floods a server whose passwords have a hash that needs much memory, and compares the growth with
 // the ceiling that Caddy states in its log when it starts.
 func measureFloodMemory(ctx context.Context, b *bench) ([]figure, error) {
-	users := b.path("memory.htpasswd")
-	if err := writeUsers(users, floodUsers, argon2ided(hungryKiB, 1)); err != nil {
-		return nil, err
-	}
-	s, err := b.start(ctx, "memory", b.caddy, trustLoopback, fmt.Sprintf(`token_endpoint {
-		users htpasswd %s
+	hash := argon2ided(hungryKiB, 1)
+	s, err := b.start(ctx, setup{name: "memory", globals: trustLoopback, users: floodUsers, hash: hash, site: `token_endpoint {
+		users htpasswd users
 		client browser {
 			public
 		}
 	}
-	respond /hello "Hello, world"`, users))
+	respond /hello "Hello, world"`})
 	if err != nil {
 		return nil, err
 	}
@@ -31,16 +28,14 @@ func measureFloodMemory(ctx context.Context, b *bench) ([]figure, error) {
 	ceiling /= 1 << 20
 
 	// 64 connections have their buffers without a flood too
-	warm := ask(s, "/hello", "Hello, world", floodWorkers)
-	warm.Duration = time.Second
-	if _, err := b.offer(ctx, warm); err != nil {
+	if _, err := b.offer(ctx, hello(s, time.Second)); err != nil {
 		return nil, err
 	}
 	before, err := s.memory()
 	if err != nil {
 		return nil, err
 	}
-	p := flood(s, floodUsers)
+	p := flood(s)
 	p.Duration = 2 * b.slot
 	flooding, err := b.offer(ctx, p)
 	if err != nil {
@@ -52,7 +47,7 @@ func measureFloodMemory(ctx context.Context, b *bench) ([]figure, error) {
 	}
 	growth := after.peak - before.now
 	return []figure{
-		measured(fmt.Sprintf("flood of argon2id m=%d, answered 400", hungryKiB), "/s", flooding.perSecond(0)),
+		measured(fmt.Sprintf("flood of argon2id m=%d, answered 400", hungryKiB), "/s", flooding.fitting(0)),
 		measured("  stated ceiling", "MiB", ceiling),
 		measured("  growth of the resident memory at most", "MiB", growth),
 		ratio("  growth / ceiling", growth/ceiling).atMost(1),

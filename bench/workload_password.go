@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 )
 
@@ -29,7 +28,7 @@ func measurePassword(ctx context.Context, b *bench) (findings, error) {
 			return findings{}, err
 		}
 		defer running.stop()
-		t := target{other.name, groupPeers, running.pid(), passwordPlan(running.url("/token"), names)}
+		t := target{other.name, groupPeers, running, passwordPlan(running.url("/token"), names)}
 		if other.fixed {
 			t.group = groupLimits
 		}
@@ -72,8 +71,8 @@ func passwordFigures(entries []entry) []figure {
 // startAlgorithms runs a Caddy with a token endpoint for each algorithm, and with `respond` of an answer that is as
 // long. Each has a path and a handle of its own, so that none passes through another. names is a file of its users'.
 func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, err error) {
-	users, names, err := b.writeManyUsers()
-	if err != nil {
+	names = b.path("names")
+	if err := writeLines(names, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) }); err != nil {
 		return nil, "", err
 	}
 	var site strings.Builder
@@ -84,35 +83,34 @@ func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, er
 		token_endpoint %s {
 			name %s
 			signing_key %s
-			users htpasswd %s
-			%s
+			users htpasswd users
+			import client
 			password_checks {
 				cache 1h
 			}
 		}
 	}
-`, path, path, strings.ToLower(algorithm), algorithm, users, theClient)
+`, path, path, strings.ToLower(algorithm), algorithm)
 	}
-	s, err = b.startPinned(ctx, "algorithms", b.caddy, "", site.String())
+	hash := bcrypted(thePassword, cheapCost)
+	s, err = b.start(ctx, setup{name: "algorithms", pinned: true, users: manyUsers, hash: hash, site: site.String()})
 	return s, names, err
 }
 
 // respondTarget is what limits a login: the same request, and an answer that is as long, without any work.
 func respondTarget(s *server, names string) target {
-	return target{"respond", groupLimits, s.pid(), passwordPlan(s.url("/json"), names)}
+	return target{"respond", groupLimits, &s.process, passwordPlan(s.url("/json"), names)}
 }
 
 func passwordTarget(s *server, names, algorithm string) target {
-	return target{algorithm, groupOurs, s.pid(), passwordPlan(s.url(pathOf(algorithm)), names)}
+	return target{algorithm, groupOurs, &s.process, passwordPlan(s.url(pathOf(algorithm)), names)}
 }
 
 // passwordPlan is the logins of users, one after the other, whose passwords are remembered once they were right.
 func passwordPlan(address, names string) plan {
-	return saturating(plan{
-		Method: http.MethodPost, URL: address, Header: map[string]string{"Content-Type": formType},
-		Body:  strings.Replace(login("NAME", thePassword).Encode(), "NAME", "{line}", 1),
-		Lines: names,
-	}, `"access_token"`)
+	p := saturating(posting(address, login("{line}", thePassword)), `"access_token"`)
+	p.Lines = names
+	return p
 }
 
 func pathOf(algorithm string) string { return "/" + strings.ToLower(algorithm) }

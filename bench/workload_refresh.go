@@ -2,47 +2,46 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// measureRefresh compares refreshes with what a refresh needs of the storage, which are files here: to lock a name, to
-// read and to write an object, and to unlock. A bare server does that and nothing else, since who refreshes has to ask
-// somebody; what it takes alone is shown too. It does so in the same directories, beside the records of the sessions:
-// what it takes to make a file depends on its directory, and on the files that were made and removed around there a
-// moment ago. Every session is refreshed once.
-func measureRefresh(ctx context.Context, b *bench) (findings, error) {
-	users, _, err := b.writeManyUsers()
-	if err != nil {
-		return findings{}, err
-	}
-	var f findings
+// measureRefresh compares refreshes with what a refresh needs of the storage, which are
+// files here: to lock a name, to read and to write an object, and to unlock. A bare
+// server does that and nothing else, since a client that refreshes has to ask a server;
+// what it takes alone is shown too. It does so in the same directories, beside the
+// records of the sessions: what it takes to make a file depends on its directory, and
+// on the files that were made and removed around there a moment ago. Every session is
+// refreshed once.
+func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
+	var figures []figure
 	for _, of := range []struct {
 		algorithm string
 		workers   []uint64
 	}{{"HS256", []uint64{1, 8}}, {"ES256", []uint64{1}}} { // ES256 for what its signature adds
-		figures, err := measureRefreshOf(ctx, b, users, of.algorithm, of.workers)
+		found, err := measureRefreshOf(ctx, b, of.algorithm, of.workers)
 		if err != nil {
-			return findings{}, err
+			return nil, err
 		}
-		f.figures = append(f.figures, figures...)
+		figures = append(figures, found...)
 	}
-	return f, nil
+	return figures, nil
 }
 
-func measureRefreshOf(ctx context.Context, b *bench, users, algorithm string, workers []uint64) ([]figure, error) {
-	s, err := b.startPinned(ctx, "refresh-"+algorithm, b.caddy, "", fmt.Sprintf(`token_endpoint {
+func measureRefreshOf(ctx context.Context, b *bench, algorithm string, workers []uint64) ([]figure, error) {
+	hash := bcrypted(thePassword, cheapCost)
+	s, err := b.start(ctx, setup{name: "refresh-" + algorithm, pinned: true, users: manyUsers, hash: hash, site: fmt.Sprintf(`token_endpoint {
 		signing_key %s
-		users htpasswd %s
-		%s
+		users htpasswd users
+		import client
 		password_checks {
 			cache 1h
 		}
-	}`, algorithm, users, theClient))
+	}`, algorithm)})
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +63,11 @@ func measureRefreshOf(ctx context.Context, b *bench, users, algorithm string, wo
 	for _, n := range workers {
 		r := all
 		r.workers = n
-		if err := r.measure(ctx); err != nil {
+		found, err := r.measure(ctx)
+		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, r.figures()...)
+		figures = append(figures, found...)
 	}
 	return figures, nil
 }
@@ -80,66 +80,70 @@ func bareStorage(b *bench, s *server) (*peer, error) {
 		return nil, fmt.Errorf("there are no sessions in %s", root)
 	}
 	prefix := strings.TrimPrefix(days[len(days)-1], root+"/")
-	return &peer{name: "storage", command: []string{b.storage, "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
+	return &peer{name: "storage", command: []string{b.path("storage"), "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
 }
 
-// refreshes are those of so many clients at a time, with one value a round.
+// refreshes are those of so many clients at a time.
 type refreshes struct {
 	*bench
 	server    *server
 	storage   *process
 	algorithm string // of the access tokens
 	workers   uint64
-
-	alone, aloneP99, limit, of, ofAlone []float64
-	entry                               entry
 }
 
-func (r *refreshes) measure(ctx context.Context) error {
-	turns, number := r.turnsOf(refreshTurn, refreshSlots), 0
-	for range r.rounds {
-		var alone, aloneP99, limits, of, ofAlone []float64
-		var refreshed []reading
-		for range turns.passes {
-			var took []float64
-			var limit, its reading
-			err := pass(number,
-				func() (err error) { limit, took, err = r.exchange(ctx); return err },
-				func() (err error) { its, err = r.refresh(ctx); return err })
-			if err != nil {
-				return err
-			}
-			number++
-			perSecond := 1000 / mean(took)
-			alone, aloneP99 = append(alone, perSecond), append(aloneP99, quantile(took, 0.99))
-			limits, refreshed = append(limits, limit.perSecond()), append(refreshed, its)
-			of, ofAlone = append(of, its.perSecond()/limit.perSecond()), append(ofAlone, its.perSecond()/perSecond)
-		}
-		r.alone, r.aloneP99 = append(r.alone, median(alone)), append(r.aloneP99, median(aloneP99))
-		r.limit = append(r.limit, median(limits))
-		r.of, r.ofAlone = append(r.of, median(of)), append(r.ofAlone, median(ofAlone))
-		r.entry.add(refreshed)
+func (r *refreshes) measure(ctx context.Context) ([]figure, error) {
+	at := "one at a time"
+	if r.workers > 1 {
+		at = fmt.Sprint(r.workers, " at a time")
 	}
-	return nil
+	return inRounds(r.rounds, r.passes(refreshTurn, refreshSlots), func(number int) ([]figure, error) {
+		var took []float64
+		var limit, its reading
+		err := pass(number,
+			func() (err error) { limit, took, err = r.exchange(ctx); return err },
+			func() (err error) { its, err = r.refresh(ctx); return err })
+		alone := 1000 / mean(took)
+		bare, kept := "a bare server, ", ratio("  refreshes / bare server's", its.perSecond()/limit.perSecond())
+		var figures []figure
+		if r.workers == 1 && r.algorithm == "HS256" {
+			bare, kept = "a bare server that does that, ", kept.atLeast(0.8)
+			figures = []figure{
+				measured("lock, load, store and unlock", "/s", alone),
+				measured("  p99", "ms", quantile(took, 0.99)),
+			}
+		}
+		figures = append(figures,
+			measured(bare+at, "/s", limit.perSecond()),
+			measured("refreshes with "+r.algorithm+", "+at, "/s", its.perSecond()),
+			measured("  p50", "ms", milliseconds(its.P50)),
+			measured("  p99", "ms", milliseconds(its.P99)),
+			measured("  CPU per request", "µs", its.cpu),
+			kept)
+		if r.workers == 1 { // else they are in each other's way
+			figures = append(figures, ratio("  refreshes / lock, load, store and unlock", its.perSecond()/alone))
+		}
+		return figures, err
+	})
 }
 
 // exchange has the bare server exchange objects, and returns how long each took there, in milliseconds.
 func (r *refreshes) exchange(ctx context.Context) (limit reading, took []float64, err error) {
 	p := saturating(plan{Method: http.MethodPost, URL: r.storage.url("/exchange")}, "exchanged")
 	p.Workers, p.Duration = r.workers, refreshTurn
-	if limit, err = r.speed(ctx, &target{"storage", groupLimits, r.storage.pid(), p}); err != nil {
+	if limit, err = r.speed(ctx, &target{"storage", groupLimits, r.storage, p}); err != nil {
 		return limit, nil, err
 	}
 	told, err := newClient().get(ctx, r.storage.url("/took"), nil)
 	if err != nil {
 		return limit, nil, err
 	}
-	for line := range strings.Lines(string(told.body)) {
-		nanoseconds, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
-		if err != nil {
-			return limit, nil, fmt.Errorf("the storage: %w", err)
-		}
-		took = append(took, milliseconds(time.Duration(nanoseconds)))
+	var exchanges []time.Duration
+	if err := json.Unmarshal(told.body, &exchanges); err != nil {
+		return limit, nil, fmt.Errorf("the storage: %w", err)
+	}
+	for _, d := range exchanges {
+		took = append(took, milliseconds(d))
 	}
 	return limit, took, nil
 }
@@ -155,42 +159,10 @@ func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 	if err := writeLines(lines, n, func(i int) string { return opened[i].Refresh }); err != nil {
 		return reading{}, err
 	}
-	p := saturating(plan{
-		Method: http.MethodPost, URL: r.server.url("/token"), Header: map[string]string{"Content-Type": formType},
-		Body:  "grant_type=refresh_token&client_id=" + clientID + "&client_secret=" + clientSecret + "&refresh_token={line}",
-		Lines: lines, Once: true,
-	}, `"refresh_token"`)
+	p := saturating(posting(r.server.url("/token"), refreshing("{line}")), `"refresh_token"`)
+	p.Lines, p.Once = lines, true
 	p.Workers, p.Duration = r.workers, refreshTurn
-	return r.speed(ctx, &target{"refresh", groupOurs, r.server.pid(), p})
-}
-
-func (r *refreshes) figures() []figure {
-	alone := r.workers == 1 // else they are in each other's way in the storage, and how long one took says nothing
-	at := "one at a time"
-	if !alone {
-		at = fmt.Sprint(r.workers, " at a time")
-	}
-	bare, kept := "a bare server, "+at, ratio("  refreshes / bare server's", r.of...)
-	var figures []figure
-	if alone && r.algorithm == "HS256" {
-		bare = "a bare server that does that, " + at
-		figures = []figure{
-			measured("lock, load, store and unlock", "/s", r.alone...),
-			measured("  p99", "ms", r.aloneP99...),
-		}
-		kept = kept.atLeast(0.8)
-	}
-	figures = append(figures,
-		measured(bare, "/s", r.limit...),
-		measured("refreshes with "+r.algorithm+", "+at, "/s", r.entry.PerSecond.Values...),
-		measured("  p50", "ms", r.entry.P50.Values...),
-		measured("  p99", "ms", r.entry.P99.Values...),
-		measured("  CPU per request", "µs", r.entry.CPU.Values...),
-		kept)
-	if alone {
-		figures = append(figures, ratio("  refreshes / lock, load, store and unlock", r.ofAlone...))
-	}
-	return figures
+	return r.speed(ctx, &target{"refresh", groupOurs, &r.server.process, p})
 }
 
 const (

@@ -18,21 +18,21 @@ func measureSoak(ctx context.Context, b *bench) ([]figure, error) {
 		return nil, err
 	}
 	defer os.Remove(users.path)
-	granting, err := b.start(ctx, "granting", b.caddy, "", fmt.Sprintf(`token_endpoint {
+	granting, err := b.start(ctx, setup{name: "granting", site: fmt.Sprintf(`token_endpoint {
 		refresh_grace 1m
 		users htpasswd %s
-		%s
+		import client
 	}
 	bearer_auth /app {
 		scopes read
 		copy_claims sub>X-User
 	}
-	respond /app "hello {http.request.header.X-User}"`, users.path, theClient))
+	respond /app "hello {http.request.header.X-User}"`, users.path)})
 	if err != nil {
 		return nil, err
 	}
 	defer granting.stop()
-	plain, err := b.start(ctx, "plain-caddy", b.plain, "", `respond /app "hello"`)
+	plain, err := b.start(ctx, setup{name: "plain-caddy", program: "plain", site: `respond /app "hello"`})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func droppedFigures(ours, theirs *soakLoad) []figure {
 		measured("fresh connections without an answer", "%", 100*p),
 		measured("  of plain Caddy", "%", 100*q),
 		measured("  more than plain Caddy", "%", 100*(p-q)).
-			judged(fmt.Sprintf("≤ %.2g, three sigma", 100*chance), p-q <= chance),
+			judged(fmt.Sprintf("≤ %.2g, three sigma", 100*chance), func(more float64) bool { return more <= 100*chance }),
 	}
 }
 
@@ -107,24 +107,25 @@ func takeSamples(ctx context.Context, granting, plain *server) (s samples, err e
 	if err := sleep(ctx, 5*time.Second); err != nil {
 		return s, err
 	}
-	if s.ours, err = takeSample(ctx, granting); err != nil {
-		return s, err
+	if s.ours, err = granting.sample(ctx); err == nil {
+		s.plain, err = plain.sample(ctx)
 	}
-	s.plain, err = takeSample(ctx, plain)
 	return s, err
 }
 
-func takeSample(ctx context.Context, s *server) (sample, error) {
+func (s *server) sample(ctx context.Context) (taken sample, err error) {
 	m, err := s.memory() // before the profiles, which collect garbage and take memory themselves
 	if err != nil {
-		return sample{}, err
+		return taken, err
 	}
-	goroutines, err := s.goroutines(ctx)
-	if err != nil {
-		return sample{}, err
+	taken.resident = m.now
+	if taken.goroutines, err = s.profile(ctx, "goroutine?debug=1", goroutineTotal); err != nil {
+		return taken, err
 	}
-	heap, err := s.liveHeap(ctx)
-	return sample{goroutines, heap, m.now}, err
+	// what a garbage collection leaves
+	bytes, err := s.profile(ctx, "heap?debug=1&gc=1", heapAlloc)
+	taken.heap = bytes / (1 << 20)
+	return taken, err
 }
 
 func growthFigures(before, after samples) []figure {

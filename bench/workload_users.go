@@ -2,117 +2,106 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
 // measureUsers loads a million users.
 func measureUsers(ctx context.Context, b *bench) ([]figure, error) {
-	hash, err := bcrypted(cheapCost)
-	if err != nil {
-		return nil, err
-	}
+	hash := bcrypted(thePassword, cheapCost)
 	one, htpasswd, list := b.path("one.htpasswd"), b.path("million.htpasswd"), b.path("million.json")
-	if err := writeUsers(one, 1, hash); err != nil {
-		return nil, err
-	}
-	if err := writeUsers(htpasswd, million, hash); err != nil {
+	if err := errors.Join(writeUsers(one, 1, hash), writeUsers(htpasswd, million, hash)); err != nil {
 		return nil, err
 	}
 	defer os.Remove(htpasswd)
-
-	var alone, loaded, took, resident, peak, lastToFirst []float64
-	for range min(b.rounds, 3) {
+	figures, err := inRounds(min(b.rounds, 3), 1, func(int) ([]figure, error) {
 		s, err := startUsers(ctx, b, "one", "htpasswd "+one)
 		if err != nil {
 			return nil, err
 		}
 		s.stop()
-		alone = append(alone, s.ready.Seconds())
-
-		if s, err = startUsers(ctx, b, "million", "htpasswd "+htpasswd); err != nil {
-			return nil, err
-		}
-		m, lastFirst, err := useMillion(ctx, s)
-		s.stop()
-		if err != nil {
-			return nil, err
-		}
-		loaded, took = append(loaded, s.ready.Seconds()), append(took, s.ready.Seconds()-alone[len(alone)-1])
-		resident, peak = append(resident, m.now), append(peak, m.peak)
-		lastToFirst = append(lastToFirst, lastFirst)
-	}
-	figures := []figure{
-		measured("start with 1 user", "s", alone...),
-		measured("start with 1,000,000 htpasswd users", "s", loaded...).atMost(4),
-		measured("  of which for the file", "s", took...),
-		measured("  resident after "+settling.String(), "MiB", resident...).atMost(450),
-		measured("  at most", "MiB", peak...),
-		ratio("  the last user's login / the first's", lastToFirst...).atMost(1.05),
+		alone := s.ready.Seconds()
+		u, err := useMillion(ctx, b, "million", "htpasswd "+htpasswd)
+		return []figure{
+			measured("start with 1 user", "s", alone),
+			measured("start with 1,000,000 htpasswd users", "s", u.ready).atMost(4),
+			measured("  of which for the file", "s", u.ready-alone),
+			measured("  resident after "+settling.String(), "MiB", u.now).atMost(450),
+			measured("  at most", "MiB", u.peak),
+			ratio("  the last user's login / the first's", u.lastToFirst).atMost(1.05),
+		}, err
+	})
+	if err != nil {
+		return nil, err
 	}
 
 	changed, err := changeMillion(ctx, b, htpasswd, hash)
 	if err != nil {
 		return nil, err
 	}
-	figures = append(figures, changed...)
 
 	if err := writeJSONUsers(list, million, hash); err != nil {
 		return nil, err
 	}
 	defer os.Remove(list)
-	s, err := startUsers(ctx, b, "list", "json "+list)
-	if err != nil {
-		return nil, err
-	}
-	defer s.stop()
-	m, lastFirst, err := useMillion(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	return append(figures,
-		measured("start with 1,000,000 JSON users", "s", s.ready.Seconds()),
-		measured("  resident after "+settling.String(), "MiB", m.now),
-		measured("  at most", "MiB", m.peak),
-		ratio("  the last user's login / the first's", lastFirst),
-	), nil
+	u, err := useMillion(ctx, b, "list", "json "+list)
+	return slices.Concat(figures, changed, []figure{
+		measured("start with 1,000,000 JSON users", "s", u.ready),
+		measured("  resident after "+settling.String(), "MiB", u.now),
+		measured("  at most", "MiB", u.peak),
+		ratio("  the last user's login / the first's", u.lastToFirst),
+	}), err
 }
 
 func startUsers(ctx context.Context, b *bench, name, source string) (*server, error) {
-	return b.start(ctx, "users-"+name, b.caddy, "", fmt.Sprintf(`token_endpoint {
+	return b.start(ctx, setup{name: "users-" + name, site: fmt.Sprintf(`token_endpoint {
 		users %s
-		%s
+		import client
 		password_checks {
 			cache off
 		}
 		throttle off
-	}`, source, theClient))
+	}`, source)})
 }
 
-// useMillion waits, as nobody can tell a server to give memory back, and compares logins of the first and the last
-// user. Their hash is the cheapest, so that a slow look-up would show.
-func useMillion(ctx context.Context, s *server) (m memory, lastToFirst float64, err error) {
-	if err := sleep(ctx, settling); err != nil {
-		return m, 0, err
+// used is what was measured of a server with a million users.
+type used struct {
+	ready float64 // seconds
+	memory
+	lastToFirst float64
+}
+
+// useMillion waits, as nothing can tell a server to give memory back, and compares
+// logins of the first and the last user. Their hash is the cheapest, so that a slow
+// look-up would show.
+func useMillion(ctx context.Context, b *bench, name, source string) (u used, err error) {
+	s, err := startUsers(ctx, b, name, source)
+	if err != nil {
+		return u, err
 	}
-	if m, err = s.memory(); err != nil {
-		return m, 0, err
+	defer s.stop()
+	u.ready = s.ready.Seconds()
+	if err := sleep(ctx, settling); err != nil {
+		return u, err
+	}
+	if u.memory, err = s.memory(); err != nil {
+		return u, err
 	}
 	c := newClient()
 	try := func(user int) (float64, error) {
-		a, err := c.post(ctx, s.url("/token"), login(fmt.Sprintf("user%d", user), thePassword), nil)
-		if err != nil {
-			return 0, err
-		}
-		_, err = a.tokens()
-		return milliseconds(a.took), err
+		form := login(fmt.Sprintf("user%d", user), thePassword)
+		return c.timed(ctx, s.url("/token"), form, http.StatusOK, `"access_token"`)
 	}
 	first, last, err := inTurns(100,
 		func(int) (float64, error) { return try(0) },
 		func(int) (float64, error) { return try(million - 1) })
-	return m, median(last) / median(first), err
+	u.lastToFirst = median(last) / median(first)
+	return u, err
 }
 
 // changeMillion adds a user to the file, as a tool does that writes a new one and renames it, and waits until that user
@@ -129,33 +118,19 @@ func changeMillion(ctx context.Context, b *bench, path, hash string) ([]figure, 
 	if err := os.Rename(path+".new", path); err != nil {
 		return nil, err
 	}
-	begun := time.Now()
-	c := newClient()
-	for {
-		a, err := c.post(ctx, s.url("/token"), login(fmt.Sprintf("user%d", million), thePassword), nil)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := a.tokens(); err == nil {
-			break
-		}
-		if err := a.expect(400, `"invalid_grant"`); err != nil {
-			return nil, err
-		}
-		if time.Since(begun) > time.Minute {
-			return nil, fmt.Errorf("a user who was added to %d could not log in within a minute", million)
-		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return nil, err
-		}
+	c, form := newClient(), login(fmt.Sprintf("user%d", million), thePassword)
+	took, _, err := awaitLogin(ctx, 50*time.Millisecond, time.Minute, func() (answer, error) {
+		return c.post(ctx, s.url("/token"), form, nil)
+	}, http.StatusBadRequest, `"invalid_grant"`)
+	if err != nil {
+		return nil, fmt.Errorf("a user who was added to %d: %w", million, err)
 	}
-	inForce := time.Since(begun)
 	if err := sleep(ctx, settling); err != nil {
 		return nil, err
 	}
 	m, err := s.memory()
 	return []figure{
-		measured("one more user: in force after", "s", inForce.Seconds()),
+		measured("one more user: in force after", "s", took.Seconds()),
 		measured("  resident after "+settling.String(), "MiB", m.now),
 		measured("  at most", "MiB", m.peak),
 	}, err
@@ -179,7 +154,6 @@ func writeJSONUsers(path string, n int, hash string) error {
 }
 
 const (
-	million   = 1_000_000
-	cheapCost = 4 // the lowest that bcrypt has
-	settling  = 10 * time.Second
+	million  = 1_000_000
+	settling = 10 * time.Second
 )

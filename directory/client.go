@@ -181,6 +181,35 @@ func (c *Client) prepare(options Options) error {
 	return nil
 }
 
+// clone is a copy that shares nothing with the client.
+func (c *Client) clone() *Client {
+	clone := *c
+	for _, list := range clone.lists() {
+		*list = slices.Clone(*list)
+	}
+	return &clone
+}
+
+// equal tells whether a client that a source returned is still the one that was admitted.
+func (c *Client) equal(raw *Client) bool {
+	if c.ID != raw.ID || c.Secret != raw.Secret || c.SecretHash != raw.SecretHash || c.Public != raw.Public ||
+		c.AccessTokenTTL != raw.AccessTokenTTL || c.RefreshTokenTTL != raw.RefreshTokenTTL || c.EndUserIP != raw.EndUserIP {
+		return false
+	}
+	lists := raw.lists()
+	for i, list := range c.lists() {
+		if !equalLists(*list, *lists[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// lists are the settings of a client that are lists.
+func (c *Client) lists() [5]*[]string {
+	return [...]*[]string{&c.Scopes, &c.DefaultScopes, &c.Grants, &c.Audience, &c.Introspect}
+}
+
 // secretDigestKey is the key under which plaintext client secrets are compared. It is new
 // in every process, so the digests in its memory are of no use elsewhere.
 var secretDigestKey = mac.NewKey(sha256.New, newKey())

@@ -25,7 +25,7 @@ func NewClientDirectory(sources []Clients, settings Settings) (*ClientDirectory,
 		d.sources = append(d.sources, s)
 		d.live = d.live || s.memory == nil
 	}
-	return d, d.survey(context.Background())
+	return d, surveyClients(context.Background(), d)
 }
 
 // All are the sources in their order.

@@ -63,9 +63,9 @@ func (s survey[T]) log(logger *zap.Logger, source, what string) {
 	}
 }
 
-// survey looks at the sources that have to be asked, as far as they tell of themselves. It
-// is an error if the hashes for decoys cannot be parsed.
-func (d *UserDirectory) survey(ctx context.Context) error {
+// surveyUsers looks at the sources that have to be asked, as far as they tell of themselves.
+// It is an error if the hashes for decoys cannot be parsed.
+func surveyUsers(ctx context.Context, d *UserDirectory) error {
 	owners := make(map[string]int) // of the subjects that were listed
 	for i, source := range d.sources {
 		if source.live == nil {
@@ -101,12 +101,12 @@ func (d *UserDirectory) survey(ctx context.Context) error {
 		}
 		advice.Log(d.settings.Logger.With(zap.String("source", source.name)), "entries")
 	}
-	d.surveyMemory(owners)
+	surveyMemory(d, owners)
 	return nil
 }
 
 // surveyMemory finds users in memory whose subject was listed by an earlier source.
-func (d *UserDirectory) surveyMemory(owners map[string]int) {
+func surveyMemory(d *UserDirectory, owners map[string]int) {
 	if len(owners) == 0 {
 		return
 	}
@@ -122,8 +122,8 @@ func (d *UserDirectory) surveyMemory(owners map[string]int) {
 	}
 }
 
-// survey is the same for clients.
-func (d *ClientDirectory) survey(ctx context.Context) error {
+// surveyClients is the same for clients.
+func surveyClients(ctx context.Context, d *ClientDirectory) error {
 	for _, source := range d.sources {
 		if source.live == nil {
 			continue

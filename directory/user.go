@@ -1,9 +1,11 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 
@@ -131,6 +133,25 @@ func (u *User) prepare(options Options) (password.Hash, error) {
 	}
 	u.PasswordHash = password.Unprefixed(u.PasswordHash)
 	return hash, nil
+}
+
+// clone is a copy that shares nothing with the user.
+func (u *User) clone() *User {
+	clone := *u
+	clone.Scopes = slices.Clone(u.Scopes)
+	clone.Claims = maps.Clone(u.Claims)
+	for name, value := range clone.Claims {
+		clone.Claims[name] = bytes.Clone(value)
+	}
+	return &clone
+}
+
+// equal tells whether a user that a source returned is still the one that was admitted.
+func (u *User) equal(raw *User) bool {
+	return u.Username == raw.Username && u.ID == raw.ID && u.Disabled == raw.Disabled &&
+		u.PasswordHash == password.Unprefixed(raw.PasswordHash) && u.CredentialVersion == raw.CredentialVersion &&
+		equalLists(u.Scopes, raw.Scopes) &&
+		maps.EqualFunc(u.Claims, raw.Claims, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) })
 }
 
 // IsReservedClaim tells whether users may not have a claim of that name.

@@ -36,7 +36,7 @@ func NewUserDirectory(sources []Users, settings Settings) (*UserDirectory, error
 	if err := d.Validate(); err != nil {
 		return nil, err
 	}
-	return d, d.survey(context.Background())
+	return d, surveyUsers(context.Background(), d)
 }
 
 // All are the sources in their order.

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// speedFigure is a figure in what `go run ./bench -json` writes.
+// speedFigure is a figure in what `go -C bench run . -json` writes.
 type speedFigure struct {
 	Name   string    `json:"name"`
 	Unit   string    `json:"unit"`
@@ -106,11 +106,11 @@ func TestReadmeSpeed(t *testing.T) {
 // The benchmark takes twenty minutes, so that its command is only read.
 func readmeBench(t *testing.T, blocks map[string]block) {
 	words := strings.Fields(blocks["bench"].text)
-	if len(words) < 4 || strings.Join(words[:3], " ") != "go run ./bench" {
+	if len(words) < 6 || strings.Join(words[:5], " ") != "go -C bench run ." {
 		t.Fatalf("the command is %q", words)
 	}
 	program := readRepo(t, "bench/main.go")
-	for _, word := range words[3:] {
+	for _, word := range words[5:] {
 		if name, isFlag := strings.CutPrefix(word, "-"); isFlag && !strings.Contains(program, `"`+name+`"`) {
 			t.Errorf("bench has no flag %s", word)
 		}

@@ -5,12 +5,13 @@
 //
 // An exchange is what is needed to keep something of a new session, in an object that is as large and has such a name,
 // below the key: to lock it, to look what is there, to write it and to unlock it. GET /took tells how long each of them
-// took since it was asked before, in nanoseconds.
+// took since it was asked before, in nanoseconds, as JSON.
 package main
 
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -38,7 +39,7 @@ func main() {
 	log.Fatal(http.ListenAndServe(*listen, nil))
 }
 
-// server has the storage, and how long the exchanges took that nobody was told of.
+// server has the storage, and how long the exchanges took since it was last asked.
 type server struct {
 	storage certmagic.Storage
 	prefix  string
@@ -64,9 +65,7 @@ func (s *server) tell(w http.ResponseWriter, _ *http.Request) {
 	took := s.took
 	s.took = nil
 	s.mu.Unlock()
-	for _, d := range took {
-		fmt.Fprintln(w, int64(d))
-	}
+	_ = json.NewEncoder(w).Encode(took)
 }
 
 func exchange(ctx context.Context, storage certmagic.Storage, prefix string) error {

@@ -14,6 +14,26 @@ type Reservation struct {
 // Repeated says that the same was wrong a moment ago. The attempt was not counted and need not be made: its end is Fail.
 func (r *Reservation) Repeated() bool { return r.repeated }
 
+// Recognize is for an attempt that was reserved before it was known what its secret is compared with: it brings the
+// fingerprints of Attempt. It says whether the same was wrong a moment ago: then the reservation is Repeated and has ended.
+func (r *Reservation) Recognize(fingerprint, also Fingerprint) bool {
+	t := r.throttle
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.advance()
+	if r.ended {
+		return r.repeated
+	}
+	r.fingerprint, r.also = fingerprint, also
+	if !t.repeats.has(r.flight.keys.pair, fingerprint, now) {
+		return false
+	}
+	r.repeated, r.ended = true, true
+	r.flight.reservations--
+	r.flight.cancel()
+	return true
+}
+
 // KnownGood says whether somebody had succeeded from this source before, so that the attempt may go before those of
 // strangers.
 func (r *Reservation) KnownGood() bool { return r.flight.known }

@@ -1,0 +1,166 @@
+package caddygrant
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
+	"github.com/caddygrant/caddy-grant/internal/wire"
+)
+
+// exchange is one request at an endpoint: what is found out about it on the way, the one
+// line in the log, and the answer.
+type exchange struct {
+	tokenRequest
+
+	w      http.ResponseWriter
+	r      *http.Request
+	server *Server
+	routes *routes
+	logger *zap.Logger
+}
+
+func newExchange(w http.ResponseWriter, r *http.Request, server *Server, routes *routes, logger *zap.Logger) *exchange {
+	return &exchange{
+		tokenRequest: tokenRequest{
+			received: clock.Now(), address: clientIP(r), header: r.Header, page: wire.PageOf(r.Header),
+			endpoint: endpointNone, outcome: outcomeSuccess,
+		},
+		w: w, r: r, server: server, routes: routes, logger: logger,
+	}
+}
+
+// parse reads and checks the form of a POST.
+func (x *exchange) parse() error {
+	form, err := wire.ReadForm(x.w, x.r)
+	x.params, x.bodyRead = form.Params, form.BodyRead
+	return err
+}
+
+// authenticate finds out which client sends the request, at whatever endpoint, and returns
+// the keys of the server.
+func (x *exchange) authenticate() (*token.KeySet, error) {
+	keys := x.server.keys.current(x.r.Context())
+	if keys == nil {
+		return nil, oauth.NoKeys()
+	}
+	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.tokenRequest)
+}
+
+// refuse answers with an error and writes the one log line of a refusal: info where the
+// client caused it, warn where that may be a theft, error where the server did.
+func (x *exchange) refuse(err error) error {
+	refusal, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
+		refusal = oauth.ServerError(err)
+	}
+	if refusal.Code == oauth.CodeInvalidClient && x.awaitsChallenge() {
+		refusal = refusal.Challenged()
+	}
+	x.outcome = refusal.Code
+	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
+		throttled.WithLabelValues(x.server.Name, refusal.Limit).Inc()
+	}
+	addLogField(x.r, zap.String("oauth_error", refusal.Code))
+	if grantType := x.knownGrantType(); grantType != "" {
+		addLogField(x.r, zap.String("grant_type", grantType))
+	}
+
+	level := zapcore.InfoLevel
+	switch {
+	case refusal.Ours:
+		level = zapcore.ErrorLevel
+	case refusal.Alarm:
+		level = zapcore.WarnLevel
+	}
+	line := func() func(...zap.Field) {
+		entry := x.logger.Check(level, "request refused")
+		if entry == nil {
+			return func(...zap.Field) {}
+		}
+		fields := append(x.facts(),
+			zap.Int("status", refusal.Status),
+			zap.String("oauth_error", refusal.Code),
+			zap.String("reason", refusal.Reason))
+		if refusal.ScopeAllowed != nil {
+			fields = append(fields, zap.String("scope_allowed", strings.Join(refusal.ScopeAllowed, " ")))
+		}
+		if refusal.Limit != "" {
+			fields = append(fields, zap.String("limit", refusal.Limit))
+		}
+		if x.repeated {
+			fields = append(fields, zap.Bool("repeated", true))
+		}
+		if x.page != wire.SameSite {
+			fields = append(fields, zap.Bool("cross_site", true))
+		}
+		if refusal.Remedy != "" {
+			fields = append(fields, zap.String("remedy", refusal.Remedy))
+		}
+		if refusal.Cause != nil {
+			fields = append(fields, zap.Error(refusal.Cause))
+		}
+		if username := x.params.Get("username"); username != "" && x.server.LogUsernames {
+			fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
+		}
+		return func(more ...zap.Field) { entry.Write(append(fields, more...)...) }
+	}
+	if refusal.Seldom {
+		x.server.throttle.seldom.write(refusal.Limit, line)
+	} else {
+		line()()
+	}
+	if !x.bodyRead && x.r.ContentLength != 0 && x.r.ProtoMajor == 1 {
+		// else the server would wait for the body before it sends the answer
+		x.w.Header().Set("Connection", "close")
+	}
+	return wire.WriteError(x.w, x.server.Name, refusal)
+}
+
+// facts are the log fields that success and refusal share. A client or user appears only
+// once it is known to exist: what a stranger types may be a password.
+func (x *exchange) facts() []zap.Field {
+	fields := make([]zap.Field, 0, 13)
+	fields = append(fields,
+		zap.String("server", x.server.Name),
+		zap.String("endpoint", x.endpoint),
+		zap.String("client_ip", x.address),
+		zap.Duration("duration", clock.Now().Sub(x.received)))
+	if grantType := x.knownGrantType(); grantType != "" {
+		fields = append(fields, zap.String("grant_type", grantType))
+	}
+	if x.client != nil {
+		fields = append(fields, zap.String("client_id", x.client.ID))
+	}
+	if x.user != nil {
+		fields = append(fields, zap.String("user_id", x.user.Subject()))
+	} else if x.formerUser != "" {
+		fields = append(fields, zap.String("user_id", x.formerUser))
+	}
+	if x.endUserIP.IsValid() {
+		fields = append(fields, zap.String("end_user_ip", x.endUserIP.String()))
+	}
+	if x.sessionID != "" {
+		fields = append(fields, zap.String("session_id", x.sessionID))
+	}
+	if x.bearerIgnored {
+		fields = append(fields, zap.Bool("bearer_ignored", true))
+	}
+	return fields
+}
+
+// knownGrantType is the grant type of a token request if it is one, since others are
+// whatever a stranger sent.
+func (x *exchange) knownGrantType() string {
+	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == endpointToken {
+		return x.grantType()
+	}
+	return ""
+}

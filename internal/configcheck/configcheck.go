@@ -1,0 +1,153 @@
+// Package configcheck warns of what an HTTP config leaves open, or closes, though its
+// operator hardly means it. That takes the whole config, so it is done once all is
+// provisioned: at a start, a reload and `caddy validate`. It knows of the bearer_auth
+// and token_endpoint handlers only what they say of themselves.
+package configcheck
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Config is what the handlers and the authorization servers of a config say of
+// themselves.
+type Config struct {
+	Checks    []Check
+	Endpoints []Endpoint
+	Servers   []Server // by name
+
+	// ListenerHasGap tells whether clients' identity headers get past the guard of an
+	// HTTP server that has a bearer_auth.
+	ListenerHasGap func(*caddyhttp.Server) bool
+}
+
+// Check is a bearer_auth.
+type Check struct {
+	Handler   caddyhttp.MiddlewareHandler // a pointer, by which routes have it
+	DefinedAt string                      // the line of the Caddyfile; empty if it has none
+
+	Server                string // the name of the authorization server
+	Off, Shadow, Optional bool
+	Scopes                []string
+	Audience              []string // nil for the server's
+	Claims                []Claim
+	Matchers              caddyhttp.MatcherSets
+
+	// Applies tells whether a request is checked.
+	Applies func(*http.Request) bool
+}
+
+// Claim is a claim that a bearer_auth gives the app in a header.
+type Claim struct{ Name, Header string }
+
+// Endpoint is a token_endpoint.
+type Endpoint struct {
+	Handler   caddyhttp.MiddlewareHandler // a pointer, by which routes have it
+	DefinedAt string                      // the line of the Caddyfile; empty if it has none
+	Path      string
+
+	// Matches tells whether a request is for the endpoint.
+	Matches func(*http.Request) bool
+}
+
+// Server is an authorization server.
+type Server struct {
+	Name     string
+	Issuer   string // empty if tokens have none
+	Scopes   []string
+	Audience []string
+
+	Clients    iter.Seq[Client]
+	UserClaims iter.Seq[string] // names of the users' own claims, as often as users have them
+
+	// MoreClients and MoreUsers say that there may be others, in a source that has to be
+	// asked.
+	MoreClients, MoreUsers bool
+}
+
+// Client is a client of an authorization server.
+type Client struct {
+	ID         string
+	MayLogIn   bool     // and so get a first token
+	Scopes     []string // nil for the server's
+	Audience   []string // nil for the server's
+	Introspect []string // the audiences of which it may ask about tokens
+}
+
+func (c *Check) isOn() bool { return !c.Off }
+
+// refusesAnonymous tells whether a request without a token is refused, if it is
+// checked.
+func (c *Check) refusesAnonymous() bool { return !c.Off && !c.Shadow && !c.Optional }
+
+// appliesTo tells whether a request that is made up has to be checked.
+func (c *Check) appliesTo(r *http.Request) (applies bool) {
+	defer func() {
+		if recover() != nil { // a matcher that wants more of a request than there is
+			applies = false
+		}
+	}()
+	return c.Applies(r)
+}
+
+// MissingServer is an error for the first check of a server that does not exist.
+func MissingServer(checks []Check, names []string) error {
+	for _, c := range checks {
+		if c.Off || slices.Contains(names, c.Server) {
+			continue
+		}
+		if len(names) > 0 {
+			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", place(c.DefinedAt), c.Server, names, matcherHint(c.Server))
+		}
+		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site%s", place(c.DefinedAt), c.Server, matcherHint(c.Server))
+	}
+	return nil
+}
+
+// matcherHint is for a name that may be that of a matcher.
+func matcherHint(server string) string {
+	if server == defaultServer {
+		return ""
+	}
+	return fmt.Sprintf("; if %s is a matcher, write @%s: the name of a matcher begins with @", server, server)
+}
+
+// place is where a handler is, for an error or a warning before there are routes.
+func place(definedAt string) string { return cmp.Or(definedAt, "the config") }
+
+// handlers finds what a handler in a route has said of itself.
+type handlers struct {
+	checks    map[caddyhttp.MiddlewareHandler]*Check
+	endpoints map[caddyhttp.MiddlewareHandler]*Endpoint
+}
+
+func newHandlers(config *Config) *handlers {
+	h := &handlers{
+		checks:    make(map[caddyhttp.MiddlewareHandler]*Check, len(config.Checks)),
+		endpoints: make(map[caddyhttp.MiddlewareHandler]*Endpoint, len(config.Endpoints)),
+	}
+	for i := range config.Checks {
+		h.checks[config.Checks[i].Handler] = &config.Checks[i]
+	}
+	for i := range config.Endpoints {
+		h.endpoints[config.Endpoints[i].Handler] = &config.Endpoints[i]
+	}
+	return h
+}
+
+func (h *handlers) find(handler caddyhttp.MiddlewareHandler) (*Check, *Endpoint) {
+	// what redirects to HTTPS is a value, and one of a type that cannot be a key
+	if reflect.TypeOf(handler).Kind() != reflect.Pointer {
+		return nil, nil
+	}
+	return h.checks[handler], h.endpoints[handler]
+}
+
+// defaultServer is the server of a bearer_auth that names none.
+const defaultServer = "default"

@@ -1,0 +1,98 @@
+package credential
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/throttle"
+)
+
+// reservation is an attempt that is counted until it is known how it ended.
+type reservation interface {
+	KnownGood() bool
+	Repeated() bool
+	Recognize(fingerprint, also throttle.Fingerprint) bool
+	Succeed()
+	Fail()
+	AsStranger() error // how to answer what has failed, if not as what is wrong
+	Cancel()
+}
+
+// reserve counts an attempt before it is made. A refusal is an answer to the client.
+func (c *Checker) reserve(attempt throttle.Attempt) (reservation, *oauth.Error) {
+	if c.Throttle == nil {
+		return uncounted{}, nil
+	}
+	reserved, err := c.Throttle.Reserve(attempt)
+	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
+		return nil, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
+	}
+	return reserved, nil
+}
+
+// reserveFirst counts an attempt before the name is looked up, where that costs something:
+// else a stranger who may not try a password could have a database asked. It is nil where
+// there is no need.
+func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt) (reservation, error) {
+	if !live {
+		return nil, nil
+	}
+	reserved, refused := c.reserve(attempt)
+	if refused != nil {
+		c.Observer.Checked(kind, Throttled)
+		return nil, refused
+	}
+	return reserved, nil
+}
+
+// unavailable is the answer where a source cannot tell.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return oauth.Gone()
+	}
+	return oauth.SourceUnavailable(err)
+}
+
+// settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
+// to be reserved. A refusal is an answer to the client, also to an attempt that was made.
+func (c *Checker) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauth.Error) {
+	if c.Throttle == nil {
+		if outcome().Known {
+			return throttle.Settled, nil
+		}
+		return throttle.Unsettled, nil
+	}
+	settlement, err := c.Throttle.Settle(attempt, outcome)
+	if settlement != throttle.Unsettled {
+		return settlement, asStranger(err)
+	}
+	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {
+		return settlement, oauth.Throttled(string(refused.Limit), refused.RetryAfter)
+	}
+	return settlement, nil
+}
+
+// asStranger is the answer to a wrong password or secret from a known source, where a
+// stranger has to wait: a different one would tell who exists. It is nil where no stranger
+// has to.
+func asStranger(cause error) *oauth.Error {
+	refused, ok := errors.AsType[*throttle.RefusedError](cause)
+	if !ok {
+		return nil
+	}
+	e := oauth.Throttled(string(refused.Limit), refused.RetryAfter)
+	e.Remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
+	return e
+}
+
+// uncounted is the reservation where nothing is counted.
+type uncounted struct{}
+
+func (uncounted) KnownGood() bool                          { return false }
+func (uncounted) Repeated() bool                           { return false }
+func (uncounted) Recognize(_, _ throttle.Fingerprint) bool { return false }
+func (uncounted) Succeed()                                 {}
+func (uncounted) Fail()                                    {}
+func (uncounted) AsStranger() error                        { return nil }
+func (uncounted) Cancel()                                  {}

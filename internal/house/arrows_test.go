@@ -1,0 +1,40 @@
+package house
+
+// arrows says which packages of the module each package may import. An arrow points down:
+// what is below knows nothing of what is above.
+var arrows = map[string][]string{
+	"cmd/caddy": {"."},
+
+	// who exists
+	"directory": {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
+
+	// what a request asks for, and what becomes of it
+	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
+	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
+	"internal/token": {
+		"directory", "internal/buffer", "internal/clock", "internal/keyring", "internal/mac", "internal/oauth",
+		"internal/password", "internal/session",
+	},
+	"internal/wire":        {"internal/buffer", "internal/oauth"},
+	"internal/oauth":       {},
+	"internal/pathreading": {},
+
+	// what a config says
+	"internal/caddyargs":     {},
+	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
+	"internal/listenerguard": {},
+	"internal/setting":       {},
+
+	// what is kept, and where
+	"internal/keyring":      {"internal/mac", "internal/storagecheck"},
+	"internal/livefile":     {},
+	"internal/password":     {"internal/mac"},
+	"internal/session":      {"internal/storagecheck"},
+	"internal/storagecheck": {},
+	"internal/throttle":     {},
+	"internal/userfile":     {},
+
+	"internal/buffer": {},
+	"internal/clock":  {},
+	"internal/mac":    {},
+}

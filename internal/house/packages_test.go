@@ -1,0 +1,105 @@
+// Package house holds the code to its layout: which package may import which, and how the
+// files of the root package need each other. Its figures are shown by
+//
+//	go test -v ./internal/house
+package house
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/caddygrant/caddy-grant"
+
+// listed is what the go command says of a package.
+type listed struct {
+	ImportPath string
+	Dir        string
+	Export     string // the file with its export data
+	GoFiles    []string
+	Imports    []string
+}
+
+// list runs the go command from the root of the module.
+func list(t *testing.T, args ...string) (packages []listed) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Export,GoFiles,Imports"}, args...)...)
+	cmd.Dir = "../.."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderr.String())
+	}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		switch err := decoder.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return packages
+		case err != nil:
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// local is the path of a package below the module, "." for the root, or no package of ours.
+func local(path string) (name string, ours bool) {
+	if path == module {
+		return ".", true
+	}
+	return strings.CutPrefix(path, module+"/")
+}
+
+func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		name, _ := local(p.ImportPath)
+		if len(p.GoFiles) == 0 || isForTests(name) || name == "." {
+			continue // the root may import everything
+		}
+		may, listed := arrows[name]
+		if !listed {
+			t.Errorf("%s has no line in the table of packages", name)
+		}
+		for _, path := range p.Imports {
+			if imported, ours := local(path); ours && !slices.Contains(may, imported) {
+				t.Errorf("%s imports %s, which it must not know", name, imported)
+			}
+		}
+	}
+	for name, may := range arrows {
+		if slices.Contains(may, ".") && name != "cmd/caddy" {
+			t.Errorf("%s may import the root package, which imports it", name)
+		}
+	}
+}
+
+// What the core needs to know of HTTP, of Caddy and of metrics, each package says itself.
+func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		name, _ := local(p.ImportPath)
+		if isForTests(name) {
+			continue
+		}
+		for what, allowed := range map[string][]string{
+			"github.com/prometheus/client_golang/prometheus":              {"."},
+			"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile":       {".", "internal/caddyargs"},
+			"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile":   {"."},
+			"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth": {"internal/configcheck"},
+		} {
+			if slices.Contains(p.Imports, what) && !slices.Contains(allowed, name) {
+				t.Errorf("%s imports %s", name, what)
+			}
+		}
+	}
+}
+
+func isForTests(name string) bool {
+	return name == "integration" || strings.HasPrefix(name, "integration/")
+}

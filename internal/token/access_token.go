@@ -1,0 +1,267 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	// Unlike encoding/json it refuses a claim that is there twice, at any depth, and tells "sub" from "SUB".
+	strictjson "github.com/go-jose/go-jose/v4/json"
+
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// AccessToken is a verified access token: its claims as they were signed. It is shared by
+// requests, and never changed once it was read.
+type AccessToken struct {
+	AccessClaims
+	Session session.ID // of SessionID
+	Scopes  []string   // of Scope
+
+	Others map[string]any // claims that are none of ours, numbers as strictjson.Number
+}
+
+// memory is about how much a token of that length takes in memory, in bytes. What it has of
+// other claims can be many times as large as it was encoded.
+func (t *AccessToken) memory(length int) int { return 200 + length + memoryOf(t.Others) }
+
+func memoryOf(claim any) int {
+	switch claim := claim.(type) {
+	case map[string]any:
+		if len(claim) == 0 {
+			return 50
+		}
+		size := 350
+		for name, member := range claim {
+			size += 50 + len(name) + memoryOf(member)
+		}
+		return size
+	case []any:
+		size := 50
+		for _, element := range claim {
+			size += 20 + memoryOf(element)
+		}
+		return size
+	}
+	return 50 // a string or a number, which is as long as it was encoded
+}
+
+// Claim returns a claim by its name, nil or empty if there is none.
+func (t *AccessToken) Claim(name string) any {
+	switch name {
+	case "iss":
+		return t.Issuer
+	case "sub":
+		return t.Subject
+	case "aud":
+		return t.Audience
+	case "exp":
+		return t.Expires
+	case "nbf":
+		return t.NotBefore
+	case "iat":
+		return t.IssuedAt
+	case "jti":
+		return t.ID
+	case "cid":
+		return t.CID
+	case "client_id":
+		return t.ClientID
+	case "scope":
+		return t.Scope
+	case "username":
+		return t.Username
+	case "sid":
+		return t.SessionID
+	case "cver":
+		return t.CredentialVersion
+	case "srv":
+		return t.Server
+	}
+	return t.Others[name]
+}
+
+// ParseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All that an
+// access token of ours has must be there and of its type: somebody who shares an HMAC
+// secret with us may have signed anything.
+func ParseAccessToken(payload []byte) (*AccessToken, error) {
+	t := new(AccessToken)
+	// What is encoded as it was signed has every claim once, by its exact name, and no other.
+	// It takes a third of the time of reading strictly what may have others.
+	encoded := buffer.Borrow()
+	defer buffer.Return(encoded)
+	err := json.Unmarshal(payload, &t.AccessClaims)
+	if err == nil {
+		err = t.encode(encoded)
+	}
+	if err != nil || !bytes.Equal(encoded.Bytes(), payload) {
+		*t = AccessToken{}
+		if err := t.readStrictly(payload); err != nil {
+			return nil, err
+		}
+	}
+	for _, required := range []struct{ name, value string }{
+		{"sub", t.Subject},
+		{"cid", t.CID},
+		{"jti", t.ID},
+		{"sid", t.SessionID},
+		{"cver", t.CredentialVersion},
+		{"username", t.Username},
+	} {
+		if required.value == "" {
+			return nil, Error(required.name + " is missing or malformed")
+		}
+	}
+	if t.Expires == 0 || !validDate(t.Expires) {
+		return nil, Error("exp is missing or malformed")
+	}
+	for _, date := range []struct {
+		name    string
+		seconds int64
+	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
+		if !validDate(date.seconds) {
+			return nil, Error(date.name + " is missing or malformed")
+		}
+	}
+	var ok bool
+	if t.Session, ok = session.ParseID(t.SessionID); !ok {
+		return nil, Error("sid is missing or malformed")
+	}
+	if t.Scope != "" {
+		t.Scopes = strings.Split(t.Scope, " ")
+	}
+	if t.ClientID == t.CID { // one string is enough for a token that is remembered
+		t.ClientID = t.CID
+	}
+	if t.Username == t.Subject {
+		t.Username = t.Subject
+	}
+	return t, nil
+}
+
+// readStrictly reads claims of which some may not be ours.
+func (t *AccessToken) readStrictly(payload []byte) error {
+	var claims map[string]any
+	if !utf8.Valid(payload) || decodeStrictly(payload, &claims) != nil || claims == nil {
+		return Error("its claims are no JSON object, or one is there twice")
+	}
+	for _, text := range []struct {
+		name     string
+		into     *string
+		required bool // then parseAccessToken says so
+	}{
+		{"iss", &t.Issuer, false},
+		{"sub", &t.Subject, true},
+		{"jti", &t.ID, true},
+		{"cid", &t.CID, true},
+		{"client_id", &t.ClientID, false},
+		{"scope", &t.Scope, false},
+		{"username", &t.Username, true},
+		{"sid", &t.SessionID, true},
+		{"cver", &t.CredentialVersion, true},
+		{"srv", &t.Server, false},
+	} {
+		claim, there := claims[text.name]
+		var ok bool
+		if *text.into, ok = claim.(string); there && !ok && !text.required {
+			return Error(text.name + " is malformed")
+		}
+		delete(claims, text.name)
+	}
+	for _, date := range []struct {
+		name string
+		into *int64
+	}{
+		{"exp", &t.Expires},
+		{"nbf", &t.NotBefore},
+		{"iat", &t.IssuedAt},
+	} {
+		if claim, there := claims[date.name]; there {
+			var ok bool
+			if *date.into, ok = numericDate(claim); !ok {
+				return Error(date.name + " is missing or malformed")
+			}
+		}
+		delete(claims, date.name)
+	}
+	if claim, there := claims["aud"]; there {
+		var ok bool
+		if t.Audience, ok = audienceClaim(claim); !ok {
+			return Error("aud is malformed")
+		}
+		delete(claims, "aud")
+	}
+	t.Others = claims
+	return nil
+}
+
+// decodeStrictly decodes one JSON value, with its numbers as they are written.
+func decodeStrictly(encoded []byte, into any) error {
+	decoder := strictjson.NewDecoder(bytes.NewReader(encoded))
+	decoder.SetNumberType(strictjson.UnmarshalJSONNumber)
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("there is more than one value")
+	}
+	return nil
+}
+
+// numericDate reads a date. Ours are whole seconds.
+func numericDate(claim any) (seconds int64, ok bool) {
+	number, ok := claim.(strictjson.Number)
+	if !ok {
+		return 0, false
+	}
+	seconds, err := strconv.ParseInt(string(number), 10, 64)
+	return seconds, err == nil && validDate(seconds)
+}
+
+// validDate refuses what is beyond the year 9999 before it can overflow.
+func validDate(seconds int64) bool { return seconds >= 0 && seconds <= maxNumericDate }
+
+// audienceClaim reads a list, or a single audience, which may be a string (RFC 7519 §4.1.3).
+func audienceClaim(claim any) ([]string, bool) {
+	if one, ok := claim.(string); ok {
+		return []string{one}, true
+	}
+	return StringList(claim)
+}
+
+// StringList reads an array of strings.
+func StringList(claim any) ([]string, bool) {
+	values, ok := claim.([]any)
+	if !ok {
+		return nil, false
+	}
+	list := make([]string, len(values))
+	for i, value := range values {
+		if list[i], ok = value.(string); !ok {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// Scalar is the text of a claim that is a string, a number or a boolean.
+func Scalar(claim any) (string, bool) {
+	switch claim := claim.(type) {
+	case string:
+		return claim, true
+	case strictjson.Number:
+		return string(claim), true
+	case int64:
+		return strconv.FormatInt(claim, 10), claim != 0
+	case bool:
+		return strconv.FormatBool(claim), true
+	}
+	return "", false
+}
+
+const maxNumericDate = 253402300799

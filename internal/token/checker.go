@@ -1,0 +1,204 @@
+package token
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// Checker checks tokens against the users, clients and sessions as they are now.
+type Checker struct {
+	*Policy
+	Keys     func(context.Context) *KeySet // nil as long as there are none
+	Users    *directory.UserDirectory
+	Clients  *directory.ClientDirectory
+	Sessions Revocations
+}
+
+// Revocations knows the revoked sessions.
+type Revocations interface {
+	// SessionRevoked is asked for every request. An error says that it cannot be told now.
+	SessionRevoked(context.Context, session.ID) (bool, error)
+}
+
+// Check verifies a token and returns what is left of it now, by what is in
+// memory: see narrowed. Only a process that has not read the revocations yet asks storage,
+// for the token's session. What never changes about a token is checked once. An error is
+// the reason for the log, and the token beside it says whose it was, if this server issued
+// it; an uncheckedError is no fault of the token.
+func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
+	keys := c.Keys(ctx)
+	if keys == nil {
+		return nil, UncheckedError{reason: "no key to verify tokens with yet"}
+	}
+	if len(raw) > keyring.MaxTokenLength {
+		return nil, keyring.ErrMalformed
+	}
+	digest := digestToken(raw)
+	before, remembered := keys.checked.get(digest)
+	token := before.token
+	if !remembered {
+		var err error
+		if token, err = c.Open(keys, raw); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.CheckTimes(token); err != nil {
+		return token, err
+	}
+	user, client, err := c.recentParties(ctx, keys, token, before.user)
+	if err != nil {
+		return token, err
+	}
+	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.Session); {
+	case err != nil:
+		return nil, UncheckedError{"the revoked sessions were not read yet", err}
+	case revoked:
+		return token, Error("its session was revoked")
+	}
+	if remembered && before.user == user && before.client == client {
+		return before.narrowed, nil
+	}
+	narrowed := c.Narrowed(token, user, client)
+	size := token.memory(len(raw))
+	if narrowed != token {
+		size += narrowed.memory(len(raw))
+	}
+	keys.checked.add(digest, checkedToken{token: token, user: user, client: client, narrowed: narrowed, size: size})
+	return narrowed, nil
+}
+
+// Open checks what never changes about a token: that this server issued it.
+func (c *Checker) Open(keys *KeySet, raw string) (*AccessToken, error) {
+	typ, payload, err := keys.Ring.Verify(raw)
+	if err != nil {
+		if unknown, ok := errors.AsType[*keyring.UnknownKeyError](err); ok && unknown.Type == typRefreshToken {
+			return nil, Error("it is a refresh token; send the access token")
+		}
+		return nil, err
+	}
+	if !slices.Contains(accessTokenTypes, strings.ToLower(typ)) {
+		return nil, Error("typ is not that of an access token")
+	}
+	token, err := ParseAccessToken(payload)
+	if err != nil {
+		return nil, err
+	}
+	switch token.Server {
+	case "": // a token of before
+	case keys.server:
+		token.Server = keys.server // one string is enough for all that are remembered
+	default:
+		return nil, ErrOfAnotherServer()
+	}
+	if c.Issuer != "" && token.Issuer != c.Issuer {
+		return nil, Error("iss is not this server's issuer")
+	}
+	return token, nil
+}
+
+// CheckTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
+func (c *Checker) CheckTimes(token *AccessToken) error {
+	at, leeway := clock.Now(), c.Leeway
+	if !at.Before(time.Unix(token.Expires, 0).Add(leeway)) {
+		return Error("expired")
+	}
+	if at.Add(leeway).Before(time.Unix(token.NotBefore, 0)) {
+		return Error("not yet valid")
+	}
+	return nil
+}
+
+// Parties checks a token against the users and clients as they are now, and returns its
+// own.
+func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken) (*directory.User, *directory.Client, error) {
+	user, err := c.User(ctx, keys, token.Subject, token.CredentialVersion)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := c.Clients.ByID(ctx, token.CID)
+	return user, client, checkClient(client, err)
+}
+
+// recentParties is Parties by what sources that have to be asked said a moment ago. A user
+// who is the very same as when the token was checked before, nil if it was not, has not
+// changed: users are immutable.
+func (c *Checker) recentParties(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
+	user, err := c.Users.RecentBySubject(ctx, token.Subject)
+	if user == nil || user != before {
+		if err := c.checkUser(keys, user, err, token.CredentialVersion); err != nil {
+			return nil, nil, err
+		}
+	}
+	client, err := c.Clients.RecentByID(ctx, token.CID)
+	return user, client, checkClient(client, err)
+}
+
+// User returns the user to whom a token belongs, who must be there, enabled, and have
+// the password with which the session began.
+func (c *Checker) User(ctx context.Context, keys *KeySet, subject, version string) (*directory.User, error) {
+	user, err := c.Users.BySubject(ctx, subject)
+	if err := c.checkUser(keys, user, err, version); err != nil {
+		return nil, err
+	}
+	return user, nil
+}
+
+// checkUser checks the user whom a look-up found.
+func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, version string) error {
+	switch {
+	case err != nil:
+		return UncheckedError{"the users cannot be asked", err}
+	case user == nil:
+		return Error("its user is gone")
+	case user.Disabled:
+		return Error("its user is disabled")
+	}
+	current := credentialVersion(keys.credentialVersion, c.Server, user)
+	if subtle.ConstantTimeCompare([]byte(current), []byte(version)) != 1 {
+		return Error("its user has another password now")
+	}
+	return nil
+}
+
+// checkClient checks the client that a look-up found.
+func checkClient(client *directory.Client, err error) error {
+	if err != nil {
+		return UncheckedError{"the clients cannot be asked", err}
+	}
+	if client == nil {
+		return Error("its client is gone")
+	}
+	return nil
+}
+
+// Error is why a token is refused. It is for the log; outside, all defects are one.
+type Error string
+
+func (e Error) Error() string { return string(e) }
+
+// ErrOfAnotherServer is said of a token of a server that has a signing key in common with this
+// one, but not its storage, name and issuer.
+func ErrOfAnotherServer() error { return Error("it is of another server") }
+
+// UncheckedError is why tokens cannot be checked now, which is no fault of theirs.
+type UncheckedError struct {
+	reason string // one of a closed set
+	cause  error  // nil if the reason says all
+}
+
+func (e UncheckedError) Error() string { return e.reason }
+
+func (e UncheckedError) Unwrap() error { return e.cause }
+
+// accessTokenTypes are the media types of access tokens, in lower case (RFC 7515 §4.1.9:
+// they have no case, and "application/" may be left out).
+var accessTokenTypes = []string{"jwt", "at+jwt", "application/at+jwt"}

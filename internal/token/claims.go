@@ -1,0 +1,91 @@
+// Package token makes and checks the tokens of a server: access tokens (RFC 9068),
+// which apps and edges verify, and refresh tokens, which are for this server alone. It
+// knows no HTTP, no grants and no configuration.
+package token
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/internal/password"
+)
+
+// AccessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge needs).
+type AccessClaims struct {
+	Issuer            string   `json:"iss,omitempty"`
+	Subject           string   `json:"sub"`
+	Audience          []string `json:"aud,omitempty"`
+	Expires           int64    `json:"exp"` // unix seconds, as are the next two
+	NotBefore         int64    `json:"nbf,omitempty"`
+	IssuedAt          int64    `json:"iat,omitempty"`
+	ID                string   `json:"jti"` // 160 random bits
+	CID               string   `json:"cid"`
+	ClientID          string   `json:"client_id"` // RFC 9068's name of the same
+	Scope             string   `json:"scope,omitempty"`
+	Username          string   `json:"username"`
+	SessionID         string   `json:"sid"`
+	CredentialVersion string   `json:"cver,omitempty"`
+	Server            string   `json:"srv,omitempty"` // tokens of before lack it
+
+	own map[string]json.RawMessage // the user's own; none is named like those above
+}
+
+// encode writes the claims, with the user's own beside the others. As a MarshalJSON it would
+// have encoding/json check and copy everything once more.
+func (c *AccessClaims) encode(into *bytes.Buffer) error {
+	if err := buffer.AppendJSON(into, c); err != nil || len(c.own) == 0 {
+		return err
+	}
+	end := into.Len() - 1 // of ours
+	if err := buffer.AppendJSON(into, c.own); err != nil {
+		return err
+	}
+	both := into.Bytes() // with two braces between them, where a comma belongs
+	both[end] = ','
+	copy(both[end+1:], both[end+2:])
+	into.Truncate(len(both) - 1)
+	return nil
+}
+
+// newTokenID is a `jti`: 160 random bits, base64url.
+func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomBytes(idBytes)) }
+
+// credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on. A
+// new password or another server gives another value, and without the key it tells
+// nothing about the hash. Lengths precede the parts, so that none can run into the next.
+// A scheme in braces before the hash makes no other. For a user without a hash, whose
+// source checks passwords, the version that the source gives takes its place; that is one
+// part more, so it is never the value of a hash.
+func credentialVersion(key mac.Key, server string, user *directory.User) string {
+	data := buffer.Borrow()
+	defer buffer.ReturnSecret(data)
+	for _, part := range [...]string{server, user.Subject(), password.Unprefixed(user.PasswordHash)} {
+		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
+		data.WriteString(part)
+	}
+	if user.PasswordHash == "" {
+		data.WriteString(user.CredentialVersion)
+	}
+	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
+}
+
+// randomBytes never fails: crypto/rand ends the process instead.
+func randomBytes(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+// Media types of access tokens (RFC 7519 §5.1, RFC 9068 §2.1).
+const (
+	TypeJWT         = "JWT"
+	TypeAccessToken = "at+jwt"
+)
+
+const idBytes = 20

@@ -1,0 +1,92 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+)
+
+// Response is the body of a successful answer (RFC 6749 §5.1).
+type Response struct {
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+	Scope        string `json:"scope"`
+
+	TokenID string `json:"-"` // `jti` of the access token, for the log
+}
+
+// Authorization is what a grant found: for whom to make tokens, and for which scopes.
+type Authorization struct {
+	Client  *directory.Client
+	User    *directory.User
+	Scopes  []string // of the access token
+	Session *Session
+}
+
+// Issue makes the tokens of an authorization. The access token comes first: if it cannot
+// be made, no refresh token is consumed.
+func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at time.Time) (*Response, error) {
+	claims := p.accessClaims(keys, a, at)
+	payload := buffer.Borrow()
+	defer buffer.Return(payload)
+	if err := claims.encode(payload); err != nil {
+		return nil, fmt.Errorf("encoding an access token: %w", err)
+	}
+	access, err := keys.Ring.Sign(payload.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("signing an access token: %w", err)
+	}
+	if len(access) > keyring.MaxTokenLength {
+		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(access), keyring.MaxTokenLength)
+	}
+	response := &Response{
+		TokenType:   "Bearer",
+		ExpiresIn:   claims.Expires - claims.IssuedAt,
+		AccessToken: access,
+		Scope:       claims.Scope,
+		TokenID:     claims.ID,
+	}
+	if !a.Session.Refreshes {
+		return response, nil
+	}
+	generation, err := a.Session.next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response.RefreshToken, err = p.mintRefreshToken(keys, a, claims, generation)
+	return response, err
+}
+
+func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) *AccessClaims {
+	return &AccessClaims{
+		Issuer:            p.Issuer,
+		Subject:           a.User.Subject(),
+		Audience:          p.audienceOf(a.Client),
+		Expires:           earlier(issued.Add(p.accessTokenTTL(a.Client)), a.Session.Ends).Unix(),
+		NotBefore:         issued.Unix(),
+		IssuedAt:          issued.Unix(),
+		ID:                newTokenID(),
+		CID:               a.Client.ID,
+		ClientID:          a.Client.ID,
+		Scope:             strings.Join(a.Scopes, " "),
+		Username:          a.User.Username,
+		SessionID:         a.Session.ID,
+		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, a.User),
+		Server:            keys.server,
+		own:               a.User.Claims,
+	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

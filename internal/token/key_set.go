@@ -1,0 +1,61 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/mac"
+)
+
+// KeySet is a complete set of keys; requests hold one from beginning to end.
+type KeySet struct {
+	Ring              *keyring.Ring
+	refresh           *keyring.Ring // for refresh tokens alone
+	credentialVersion mac.Key       // of `cver`
+	Decoy             mac.Key       // of the choice of decoys
+	server            string        // `srv`: stands for the server and its storage
+
+	checked *checkedTokens // by these keys
+}
+
+// Same tells whether it has the same keys.
+func (k *KeySet) Same(other *KeySet) bool {
+	return k.Ring.Equal(other.Ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
+}
+
+// Remembered is how many access tokens were checked by these keys and are remembered, and
+// about how many bytes they take.
+func (k *KeySet) Remembered() (tokens, bytes int) { return k.checked.len() }
+
+// NewKeySet derives from the server secret what is not in the ring.
+func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
+	refresh, err := refreshRing(secret)
+	if err != nil {
+		return nil, err
+	}
+	derived := func(label string) mac.Key { return mac.NewKey(sha256.New, secret.Derive(label, sha256.Size)) }
+	return &KeySet{
+		Ring:              ring,
+		refresh:           refresh,
+		credentialVersion: derived("credential version"),
+		Decoy:             derived("decoy"),
+		server:            base64.RawURLEncoding.EncodeToString(secret.Derive("server", serverIDBytes)),
+		checked:           newCheckedTokens(),
+	}, nil
+}
+
+// refreshRing is the key of refresh tokens. It comes from the server secret and from
+// nothing else, so that nobody who has a signing key can make one.
+func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
+	key, err := keyring.NewHMACKey("HS256", secret.Derive("refresh token", sha256.Size))
+	if err != nil {
+		return nil, fmt.Errorf("deriving the key of refresh tokens: %w", err)
+	}
+	return keyring.NewRing(typRefreshToken, key)
+}
+
+// serverIDBytes are enough to tell servers apart that have a signing key in common. It is in
+// every token, so whoever forges one may have it too.
+const serverIDBytes = 6

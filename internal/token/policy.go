@@ -1,0 +1,68 @@
+package token
+
+import (
+	"time"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+)
+
+// Policy is what a server's tokens are made of, and checked by.
+type Policy struct {
+	Server     string // its name
+	Issuer     string // empty if none is configured
+	Audience   []string
+	Scopes     []string // that clients without a list may ask for
+	AccessTTL  time.Duration
+	RefreshTTL time.Duration
+	SessionTTL time.Duration
+	Leeway     time.Duration // for clocks that differ
+	Refreshes  bool          // whether the refresh grant is offered
+}
+
+// AllowedScopes are the client's own, or the server's where the client has no list.
+func (p *Policy) AllowedScopes(c *directory.Client) []string {
+	if c.Scopes != nil {
+		return c.Scopes
+	}
+	return p.Scopes
+}
+
+// DefaultScopes are granted when a request names none: default_scopes as far as they are
+// allowed, or all that are allowed.
+func (p *Policy) DefaultScopes(c *directory.Client) []string {
+	allowed := p.AllowedScopes(c)
+	if c.DefaultScopes == nil {
+		return allowed
+	}
+	return oauth.Intersect(c.DefaultScopes, allowed)
+}
+
+// audienceOf is what the client's access tokens name.
+func (p *Policy) audienceOf(client *directory.Client) []string {
+	if client.Audience != nil {
+		return client.Audience
+	}
+	return p.Audience
+}
+
+// MayRefresh tells whether the client's sessions have refresh tokens.
+func (p *Policy) MayRefresh(client *directory.Client) bool {
+	return p.Refreshes && client.MayUse(oauth.GrantTypeRefreshToken)
+}
+
+// accessTokenTTL is how long the client's access tokens are valid.
+func (p *Policy) accessTokenTTL(client *directory.Client) time.Duration {
+	if own := time.Duration(client.AccessTokenTTL); own != 0 {
+		return own
+	}
+	return p.AccessTTL
+}
+
+// refreshTokenTTL is how long the client's refresh tokens are valid.
+func (p *Policy) refreshTokenTTL(client *directory.Client) time.Duration {
+	if own := time.Duration(client.RefreshTokenTTL); own != 0 {
+		return own
+	}
+	return p.RefreshTTL
+}

@@ -1,0 +1,104 @@
+package token
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	// Unlike encoding/json it refuses a claim that is there twice and tells "sid" from "SID".
+	strictjson "github.com/go-jose/go-jose/v4/json"
+
+	"github.com/caddygrant/caddy-grant/internal/buffer"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// RefreshToken is the claims of a refresh token. It is for this server alone: its key is
+// used for nothing else, so no verifier of access tokens takes it, nor the reverse.
+type RefreshToken struct {
+	ClientID          string `json:"client_id"`
+	AccessTokenID     string `json:"access_token_id"`         // `jti` of the access token that came with it
+	RefreshTokenID    string `json:"refresh_token_id"`        // 160 random bits
+	Scope             string `json:"scope"`                   // of the login
+	RefusedScope      string `json:"refused_scope,omitempty"` // what the login asked for beyond it
+	UserID            string `json:"user_id"`                 // the subject
+	ExpireTime        int64  `json:"expire_time"`             // unix seconds, as are the next three
+	IssuedAt          int64  `json:"iat"`
+	Expires           int64  `json:"exp"` // the same as expire_time
+	SessionExpires    int64  `json:"session_exp"`
+	SessionID         string `json:"sid"`
+	Generation        uint64 `json:"gen"` // 0 at login, one more at every refresh
+	CredentialVersion string `json:"cver"`
+
+	Session session.ID `json:"-"` // of SessionID
+}
+
+// mintRefreshToken makes the refresh token of a generation.
+func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64) (string, error) {
+	current := a.Session
+	expires := earlier(time.Unix(access.IssuedAt, 0).Add(p.refreshTokenTTL(a.Client)), current.Ends).Unix()
+	payload := buffer.Borrow()
+	defer buffer.Return(payload)
+	err := buffer.AppendJSON(payload, &RefreshToken{
+		ClientID:          access.ClientID,
+		AccessTokenID:     access.ID,
+		RefreshTokenID:    newTokenID(),
+		Scope:             current.Scope,
+		RefusedScope:      current.RefusedScope,
+		UserID:            access.Subject,
+		ExpireTime:        expires,
+		IssuedAt:          access.IssuedAt,
+		Expires:           expires,
+		SessionExpires:    current.Ends.Unix(),
+		SessionID:         access.SessionID,
+		Generation:        generation,
+		CredentialVersion: access.CredentialVersion,
+	})
+	if err != nil {
+		return "", fmt.Errorf("encoding a refresh token: %w", err)
+	}
+	token, err := keys.refresh.Sign(payload.Bytes())
+	if err != nil {
+		return "", fmt.Errorf("signing a refresh token: %w", err)
+	}
+	limit := keyring.MaxTokenLength
+	if generation == 0 {
+		limit -= generationRoom // so that no later one is too long
+	}
+	if len(token) > limit {
+		return "", fmt.Errorf("the refresh token would have %d bytes, at most %d are possible: shorten the scopes", len(token), limit)
+	}
+	return token, nil
+}
+
+// OpenRefreshToken verifies that a token is a refresh token of this server. Whether it is
+// still good is another question.
+func OpenRefreshToken(keys *KeySet, raw string) (*RefreshToken, error) {
+	typ, claims, err := keys.refresh.Verify(raw)
+	if err != nil {
+		return nil, err
+	}
+	token := new(RefreshToken)
+	if typ != typRefreshToken || !utf8.Valid(claims) || strictjson.Unmarshal(claims, token) != nil {
+		return nil, Error("it is not a refresh token")
+	}
+	var ok bool
+	if token.Session, ok = session.ParseID(token.SessionID); !ok || token.ClientID == "" || token.UserID == "" ||
+		token.CredentialVersion == "" || token.Expires <= 0 || token.SessionExpires <= 0 {
+		return nil, Error("a claim of the refresh token is missing")
+	}
+	return token, nil
+}
+
+// Expired goes without leeway: one server issues and takes refresh tokens.
+func (t *RefreshToken) Expired() bool {
+	return clock.Now().Unix() >= min(t.Expires, t.SessionExpires)
+}
+
+const (
+	typRefreshToken = "refresh+jwt"
+
+	// generationRoom is what a generation may make a token longer, in base64.
+	generationRoom = 32
+)

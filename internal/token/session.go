@@ -1,0 +1,83 @@
+package token
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
+)
+
+// Session is the session that tokens belong to.
+type Session struct {
+	ID    string    // as in its tokens (`sid`)
+	Ends  time.Time // no token outlives it
+	Scope string    // of the login: refresh tokens keep it (RFC 6749 §6)
+
+	// RefusedScope is what the login asked for and the user may not have.
+	RefusedScope string
+
+	Refreshes bool     // whether it has refresh tokens
+	Exchange  Exchange // of the refresh token with which it goes on; nil where it begins
+}
+
+// Exchange is a refresh token that is about to be exchanged for the next one.
+type Exchange interface {
+	// Consume makes the token worth nothing and returns the generation of the next one.
+	Consume(context.Context) (generation uint64, err error)
+}
+
+// next returns the generation of the refresh token to hand out.
+func (s *Session) next(ctx context.Context) (generation uint64, err error) {
+	if s.Exchange == nil {
+		return 0, nil
+	}
+	return s.Exchange.Consume(ctx)
+}
+
+// NewSession begins a session at a login that asked for some scopes and was granted others.
+// Nothing is written anywhere. Without refresh tokens it ends with its access token.
+func (p *Policy) NewSession(client *directory.Client, asked, granted []string, begins time.Time) *Session {
+	if !p.MayRefresh(client) {
+		ends := begins.Add(p.accessTokenTTL(client))
+		return &Session{ID: session.NewID(ends).String(), Ends: ends}
+	}
+	ends := begins.Add(p.SessionTTL)
+	return &Session{
+		ID:           session.NewID(ends).String(),
+		Ends:         ends,
+		Scope:        strings.Join(granted, " "),
+		RefusedScope: refusedScope(asked, granted),
+		Refreshes:    true,
+	}
+}
+
+// RefusedScope is what was asked for and not granted. So much that it could make a refresh
+// token too long is not remembered: it is an error then to ask for it again.
+func refusedScope(asked, granted []string) string {
+	if len(asked) == len(granted) { // granted is some of what was asked for
+		return ""
+	}
+	var refused []string
+	size := 0
+	for _, scope := range granted {
+		size += len(scope) + 1
+	}
+	for _, scope := range asked {
+		if !slices.Contains(granted, scope) {
+			refused = append(refused, scope)
+			size += len(scope) + 1
+		}
+	}
+	if size > maxRememberedScope {
+		return ""
+	}
+	return strings.Join(refused, " ")
+}
+
+// maxRememberedScope is how many bytes all scopes that a login asked for may have to be
+// Remembered: half of what a token has room for, in base64.
+const maxRememberedScope = keyring.MaxTokenLength * 3 / 8

@@ -1,0 +1,96 @@
+package caddygrant
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
+	"github.com/caddygrant/caddy-grant/internal/wire"
+)
+
+// serveToken answers a token request (RFC 6749 §3.2).
+func serveToken(x *exchange) error {
+	response, err := issueTokens(x)
+	if err != nil {
+		return x.refuse(err)
+	}
+	setUser(x.r, x.user)
+	addLogField(x.r, zap.String("grant_type", x.grantType()))
+	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
+		entry.Write(append(x.facts(),
+			zap.String("scope", response.Scope),
+			zap.String("token_id", response.TokenID))...)
+	}
+	return wire.WriteJSON(x.w, http.StatusOK, response)
+}
+
+// issueTokens handles every token request, whatever its grant: who is the client, may it
+// use this grant, are the grant's parameters there, which scopes does it ask for; then
+// the grant says who the user is, and the tokens are issued. The order is that of
+// RFC 6749's security considerations: no password is looked at before the client is
+// authenticated, and no answer about a scope says anything about a password.
+func issueTokens(x *exchange) (*token.Response, error) {
+	ctx, s := x.r.Context(), x.server
+	if x.grantType() == "" {
+		return nil, oauth.MissingParameter("grant_type")
+	}
+	grant, ok := s.grants[x.grantType()]
+	if !ok {
+		return nil, oauth.UnsupportedGrantType()
+	}
+	keys, err := x.authenticate()
+	if err != nil {
+		return nil, err
+	}
+	if !x.client.MayUse(x.grantType()) {
+		return nil, oauth.UnauthorizedClient()
+	}
+	for _, name := range grant.parameters() {
+		if x.params.Get(name) == "" {
+			return nil, oauth.MissingParameter(name)
+		}
+	}
+	if err := checkScope(x); err != nil {
+		return nil, err
+	}
+	authorization, err := grant.authorize(ctx, keys, &x.tokenRequest)
+	if err != nil {
+		return nil, err
+	}
+	at := clock.Now().Truncate(time.Second)
+	if authorization.Session == nil {
+		authorization.Session = s.policy.NewSession(x.client, x.scopes, authorization.Scopes, at)
+	}
+	x.sessionID = authorization.Session.ID
+	return s.policy.Issue(ctx, keys, authorization, at)
+}
+
+// checkScope reads the scope parameter (RFC 6749 §3.3) and holds it against what the
+// client may ask for. Omitted, x.scopes stays nil: the grant knows the default.
+func checkScope(x *exchange) error {
+	value := x.params.Get("scope")
+	if value == "" {
+		return nil
+	}
+	scopes, ok := oauth.ParseScope(value)
+	if !ok {
+		return oauth.InvalidScope("scope_malformed", "the scope must be a list of names with spaces between them")
+	}
+	if len(scopes) == 0 {
+		return nil
+	}
+	allowed := x.server.policy.AllowedScopes(x.client)
+	for _, scope := range scopes {
+		if !slices.Contains(allowed, scope) {
+			return oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(allowed)
+		}
+	}
+	x.scopes = scopes
+	return nil
+}
