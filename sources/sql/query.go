@@ -40,7 +40,7 @@ func one[T any](ctx context.Context, d *Database, name, query, asked string, col
 		switch {
 		case failed.noRow:
 			return nil, nil
-		case failed.again && attempt < maxAttempts:
+		case failed.again && attempt <= d.MaxConnections: // all that are idle may be dead
 			continue
 		case failed.mistake:
 			return nil, &mistake{name + ": " + failed.text}
@@ -159,6 +159,3 @@ var (
 	errSeveral = &rowError{text: "it returned several rows: what it looks for must be unique"}
 	errClosed  = errors.New("its config is no longer active")
 )
-
-// maxAttempts is how often a query is made if connections turn out to be lost.
-const maxAttempts = 3

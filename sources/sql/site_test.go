@@ -108,6 +108,9 @@ func (s *site) mustLoad(lines string) {
 	}
 }
 
+// client makes a connection for each request, since a reload closes those that are idle.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // answer is what there is to see of one.
 type answer struct {
 	status         int
@@ -136,7 +139,7 @@ func (s *site) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d
 
 func (s *site) do(request *http.Request) answer {
 	s.t.Helper()
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		s.t.Errorf("%s %s: %v", request.Method, request.URL, err)
 		return answer{}
