@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,6 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
 func init() {
@@ -41,18 +41,8 @@ type App struct {
 	started   bool
 	stopCheck func() // of the storage; nil where it was not begun
 
-	verifier      *pooledVerifier
-	verifierTaken bool // from the pool
-
-	// merged by methods in password_checks.go
-	checkLimits      checkLimits
-	checkLimitsSetBy map[string]string // setting → name of the server that set it
-}
-
-// expectation is a bearer_auth that asks for a server, as its metrics name it.
-type expectation struct {
-	name   string
-	shadow bool
+	verifier    share[*pooledVerifier]
+	checkLimits *mergedLimits
 }
 
 // CaddyModule returns the Caddy module information.
@@ -72,17 +62,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.servers = make(map[string]*Server)
 	a.identityHeaders = make(map[string]bool)
 	a.guards = make(listenerguard.Guards)
-	a.checkLimits = defaultCheckLimits()
-	a.checkLimitsSetBy = make(map[string]string)
+	a.checkLimits = newMergedLimits()
 
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
-	verifier, _, err := processState.LoadOrNew(verifierKey, func() (caddy.Destructor, error) { return newPooledVerifier(), nil })
-	if err != nil {
-		return fmt.Errorf("creating the verifier of passwords: %w", err)
-	}
-	a.verifier, a.verifierTaken = verifier.(*pooledVerifier), true
+	a.verifier = join(verifierKey{}, newPooledVerifier)
 	return nil
 }
 
@@ -136,10 +121,10 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 		return server, nil
 	}
 
-	if err := a.mergeLimits(config.Name, config.PasswordChecks); err != nil {
+	if err := a.checkLimits.merge(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, verifier: a.verifier}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, verifier: a.verifier.value}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	if err := server.provision(ctx); err != nil {
@@ -148,31 +133,31 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	return server, nil
 }
 
-// Start puts the bounds of this config into force and generates the keys that are
-// missing. It fails where a handler asks for a server that does not exist, but not
-// where the storage is down: the servers answer 503 until a key exists.
+// Start applies the bounds of this config and generates the keys that are missing. It
+// fails where a handler asks for a server that does not exist, but not where the
+// storage is down: the servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
 	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 		return err
 	}
 	a.warn()
-	a.verifier.limits.govern(a.number, a.checkLimits)
+	a.verifier.value.limits.Govern(a.number, a.checkLimits.checkLimits)
 	var memory uint64
 	for _, name := range a.names() {
 		server := a.servers[name]
-		server.throttle.limits.govern(a.number, server.throttle.own)
-		server.startMetrics()
+		server.throttle.limits.Govern(a.number, server.throttle.own)
+		startServer(name, server.Issuer != "", server.Grants, server.credentials.SlowSchemes())
 		server.start(a.ctx, a.isChecked(name))
 		memory = max(memory, server.credentials.HashMemory())
 	}
 	for _, check := range a.checks {
 		if !check.Off {
-			expectation{check.Server, check.Shadow}.startMetrics()
+			startBearerChecks(check.Server, check.Shadow)
 		}
 	}
 	if len(a.servers) > 0 {
-		a.stopCheck = checkStorage(a.ctx, a.ctx.Storage(), a.logger)
+		a.stopCheck = storagecheck.Start(a.ctx, a.ctx.Storage(), storageIdentity(a.ctx.Storage()), a.logger)
 	}
 	// a moment for the first attempts, so that tokens can be issued when Start returns
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
@@ -195,9 +180,9 @@ func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
 	}
-	a.verifier.limits.yield(a.number)
+	a.verifier.value.limits.Yield(a.number)
 	for _, server := range a.servers {
-		server.throttle.limits.yield(a.number)
+		server.throttle.limits.Yield(a.number)
 	}
 	return nil
 }
@@ -215,11 +200,7 @@ func (a *App) Cleanup() error {
 	for _, server := range a.servers {
 		server.release()
 	}
-	if !a.verifierTaken {
-		return nil
-	}
-	a.verifierTaken = false
-	_, err := processState.Delete(verifierKey)
+	_, err := a.verifier.leave()
 	return err
 }
 
@@ -273,14 +254,6 @@ func describe(s *Server) configcheck.Server {
 		MoreUsers: !s.users.AllKnown(),
 	}
 }
-
-// processState is what outlives a reload: the verifier of passwords, counts of failures,
-// generated keys, what is known of sessions, and followed files, each under a key that
-// says what makes it the same thing.
-var processState = caddy.NewUsagePool()
-
-// configs counts the configs that have an App.
-var configs atomic.Uint64
 
 const (
 	// uncollected is how many times the memory of a comparison the heap may grow by: Go

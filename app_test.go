@@ -132,13 +132,13 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "users")
 	writeUsers(t, path)
-	before, _ := processState.References(verifierKey)
+	before, _ := processState.References(verifierKey{})
 
 	running, ctx := newTestApp(t, dir)
 	server := mustJoin(t, running, ctx, testConfig("a", htpasswd(path)))
 	source := followed(t, server, 0)
-	pooled := map[string]string{"the keys": server.keys.poolKey, "the sessions": server.sessions.poolKey, "the counts of failures": server.throttle.poolKey}
-	wantReferences(t, "the verifier", verifierKey, before+1)
+	pooled := map[string]any{"the keys": server.keys.pooled.key, "the sessions": server.sessions.pooled.key, "the counts of failures": server.throttle.pooled.key}
+	wantReferences(t, "the verifier", verifierKey{}, before+1)
 	wantPooled := func(t *testing.T, want int) {
 		t.Helper()
 		for what, key := range pooled {
@@ -180,7 +180,7 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			wantReferences(t, "the verifier", verifierKey, before+1)
+			wantReferences(t, "the verifier", verifierKey{}, before+1)
 			wantPooled(t, 1)
 			wantReferences(t, "the file", source.key, 1)
 		})
@@ -195,7 +195,7 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		wantReferences(t, "the verifier", verifierKey, before)
+		wantReferences(t, "the verifier", verifierKey{}, before)
 		wantPooled(t, 0)
 		wantReferences(t, "the file", source.key, 0)
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
@@ -26,26 +27,28 @@ func init() {
 // request has credentials in two places, 503 while tokens cannot be checked. Errors go
 // to `handle_errors`; the `WWW-Authenticate` header is set by then.
 //
-// A token is checked against the users, clients and sessions as they are now: it is refused
-// as soon as its user is gone, disabled or has another password, its client is gone, or its
-// session was revoked. Scopes, audiences and claims that user or client no longer have are
-// no longer the token's either, and a claim of the user's own has its value of now.
+// A token is checked against the users, clients and sessions as they are now: it is
+// refused as soon as its user is gone, disabled or has another password, its client is
+// gone, or its session was revoked. Scopes, audiences and claims that user or client no
+// longer have are no longer the token's either, and a claim of the user's own has its
+// value of now.
 //
-// It sets the placeholders `{http.auth.user.id}` (the subject), `{http.auth.user.username}`,
-// `{http.auth.user.client_id}`, `{http.auth.user.scope}`, `{http.auth.user.token_id}`,
-// `{http.auth.user.session_id}`, and `{http.auth.user.<claim>}` for claims of the user's
-// own that are a string, a number or a boolean. What other handlers have set under
-// `http.auth.user` before is removed: it is of somebody else. Where there is no user, and
-// for claims that the user lacks, these placeholders are empty, on all sites and routes of
-// the HTTP server that has this handler.
+// It sets the placeholders `{http.auth.user.id}` (the subject),
+// `{http.auth.user.username}`, `{http.auth.user.client_id}`, `{http.auth.user.scope}`,
+// `{http.auth.user.token_id}`, `{http.auth.user.session_id}`, and
+// `{http.auth.user.<claim>}` for claims of the user's own that are a string, a number
+// or a boolean. What other handlers have set under `http.auth.user` before is removed:
+// it is another user's. Where there is no user, and for claims that the user lacks,
+// these placeholders are empty, on all sites and routes of the HTTP server that has
+// this handler.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
 
 	// Which requests to check. A path counts in each way in which an app may read it: a
-	// request is left unchecked only if none of these matches, and a path with a dot segment
-	// is then answered 400. The identity headers of `copy_claims` are removed from all
-	// requests that come here. Default: all requests.
+	// request is left unchecked only if none of these matches, and a path with a dot
+	// segment is then answered 400. The identity headers of `copy_claims` are removed from
+	// all requests that come here. Default: all requests.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
 	// The paths that need no token: exact ones, and such that end in `/*` with all below
@@ -53,8 +56,8 @@ type BearerAuth struct {
 	// whatever apps can read in more ways than one is not open. Default: none.
 	Open []string `json:"open,omitempty"`
 
-	// The protocols besides `websocket` to which a request may upgrade its connection, such
-	// as `tcp`. Any other Upgrade header is removed from all requests that come here.
+	// The protocols besides `websocket` to which a request may upgrade its connection,
+	// such as `tcp`. Any other Upgrade header is removed from all requests that come here.
 	// Default: none.
 	Upgrade []string `json:"upgrade,omitempty"`
 
@@ -80,12 +83,12 @@ type BearerAuth struct {
 	Optional bool `json:"optional,omitempty"`
 
 	// Check and log, but let every request pass unchanged except for the identity headers
-	// that the client sent. For trying out a config before it is in force. Default: `false`.
+	// that the client sent: to try out a config before it takes effect. Default: `false`.
 	Shadow bool `json:"shadow,omitempty"`
 
-	// Check nothing, set nothing and refuse nothing: this part of the config is meant to be
-	// open, and is not warned of. The identity headers that clients send are removed. It
-	// excludes all other settings but `upgrade`. Default: `false`.
+	// Check nothing, set nothing and refuse nothing: this part of the config is meant to
+	// be open, and is not warned of. The identity headers that clients send are removed.
+	// It excludes all other settings but `upgrade`. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
 	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
@@ -97,6 +100,15 @@ type BearerAuth struct {
 	matchers caddyhttp.MatcherSets
 	open     pathreading.OpenPaths
 	logger   *zap.Logger
+}
+
+// CopyClaim gives the app one claim of a token in one identity header.
+type CopyClaim struct {
+	// The name of the claim.
+	Claim string `json:"claim"`
+
+	// The name of the header. It may not be one that HTTP or a proxy gives a meaning.
+	Header string `json:"header"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -157,7 +169,7 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 	var aliases []string
 	for _, c := range b.CopyClaims {
 		check.Claims = append(check.Claims, configcheck.Claim{Name: c.Claim, Header: c.Header})
-		aliases = append(aliases, headerAlias(c.Header))
+		aliases = append(aliases, bearer.HeaderAlias(c.Header))
 	}
 	b.app.addCheck(check, aliases)
 	names := b.app.identityHeaders // of the whole config, once that is provisioned
@@ -169,8 +181,8 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 // makes {http.auth.user.*} empty.
 func guardRequest(r *http.Request, identityHeaders map[string]bool) {
 	if len(identityHeaders) > 0 {
-		removeIdentityHeaders(r, identityHeaders)
-		removeH2C(r)
+		bearer.RemoveIdentityHeaders(r, identityHeaders)
+		bearer.RemoveH2C(r)
 	}
 	mapUserPlaceholders(r)
 }
@@ -189,15 +201,15 @@ func (b *BearerAuth) Validate() error {
 	if _, err := pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
-	if err := validateUpgrades(b.Upgrade); err != nil {
+	if err := bearer.ValidateUpgrades(b.Upgrade); err != nil {
 		return err
 	}
 	for i, c := range b.CopyClaims {
-		if err := c.validate(); err != nil {
+		if err := bearer.ValidateCopyClaim(c.Claim, c.Header); err != nil {
 			return err
 		}
 		for _, other := range b.CopyClaims[:i] {
-			if headerAlias(other.Header) == headerAlias(c.Header) {
+			if bearer.HeaderAlias(other.Header) == bearer.HeaderAlias(c.Header) {
 				return fmt.Errorf("copy_claims: header %s is there twice", c.Header)
 			}
 		}
@@ -207,7 +219,8 @@ func (b *BearerAuth) Validate() error {
 
 // hasSettings tells whether there is anything to check by.
 func (b *BearerAuth) hasSettings() bool {
-	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Open != nil || b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil ||
+	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Open != nil ||
+		b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil ||
 		b.ForwardToken || b.Optional || b.Shadow
 }
 

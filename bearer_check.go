@@ -4,12 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -22,7 +23,7 @@ import (
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
 	state.removeIdentityHeaders(r, b.app.identityHeaders)
-	b.restrictUpgrade(r)
+	bearer.RestrictUpgrade(r, b.Upgrade)
 	if b.Off {
 		return next.ServeHTTP(w, r)
 	}
@@ -38,7 +39,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if refusal == nil {
 		token, refusal = b.check(state, r)
 	}
-	bearerChecks.WithLabelValues(b.Server, strconv.FormatBool(b.Shadow), bearerOutcome(token, refusal)).Inc()
+	countBearerCheck(b.Server, b.Shadow, bearerOutcome(token, refusal))
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)
 	}
@@ -53,7 +54,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 
 // needsCheck tells whether a request is to be checked. A refusal is for one of which
 // there is no telling.
-func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
+func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearer.Error, error) {
 	if b.open.Have(r.URL) {
 		return false, nil, nil
 	}
@@ -70,7 +71,7 @@ func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearerError, error) {
 // matchesAnyReading asks the matchers for each reading of the path. They see it in the
 // request itself, where placeholders look for it too. The path as it is comes last, so
 // that what matchers leave behind, such as captures, is about that.
-func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, error) {
+func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearer.Error, error) {
 	readings := pathreading.ReadingsOf(r.URL)
 	matches := false
 	if readings.Doubt == pathreading.NoDoubt {
@@ -86,9 +87,9 @@ func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearerError, err
 	case matches || itself:
 		return true, nil, nil
 	case readings.Doubt == pathreading.DotSegment:
-		return true, errBearerRequest("the path has a dot segment"), nil
+		return true, bearer.InvalidRequest("the path has a dot segment"), nil
 	case readings.Doubt == pathreading.Ambiguous:
-		return true, errBearerRequest("the path is ambiguous"), nil
+		return true, bearer.InvalidRequest("the path is ambiguous"), nil
 	}
 	return false, nil, nil
 }
@@ -107,6 +108,117 @@ func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Readin
 	return false, nil
 }
 
+// check finds the token of a request and what is wrong with it. Without an error and
+// without a token the request is anonymous.
+func (b *BearerAuth) check(state *bearerState, r *http.Request) (*token.AccessToken, *bearer.Error) {
+	raw, refusal := bearer.TokenOf(r, state.authorization)
+	if refusal != nil {
+		if refusal.Anonymous && b.Optional {
+			return nil, nil
+		}
+		return nil, refusal
+	}
+	server := b.app.servers[b.Server]
+	if server == nil {
+		return nil, bearer.Unavailable("there is no such server")
+	}
+	checked, err := state.tokenFor(r.Context(), server, raw)
+	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
+		return nil, bearer.Unavailable(err.Error())
+	}
+	if err != nil {
+		return nil, bearer.InvalidToken(err.Error()).Of(checked)
+	}
+
+	audience := b.Audience
+	if audience == nil {
+		audience = server.Audience
+	}
+	if len(audience) > 0 && !slices.ContainsFunc(checked.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
+		return nil, bearer.InvalidToken("aud does not name this resource").Of(checked)
+	}
+	for _, scope := range b.Scopes {
+		if !slices.Contains(checked.Scopes, scope) {
+			return nil, bearer.InsufficientScope(b.Scopes).Of(checked)
+		}
+	}
+	return checked, nil
+}
+
+// bearerOutcome is the result of a check in one word of a closed set.
+func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
+	switch {
+	case refusal == nil && token == nil:
+		return outcomeAnonymous
+	case refusal == nil:
+		return outcomeSuccess
+	case refusal.Code != "":
+		return refusal.Code
+	case refusal.Status == http.StatusServiceUnavailable:
+		return outcomeUnavailable
+	}
+	return outcomeNone
+}
+
+// refuse logs why, and answers by RFC 6750 unless it only looks on.
+func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
+	message := "request refused"
+	if b.Shadow {
+		message = "request would be refused"
+	}
+	b.log(r, message, refusal)
+	if b.Shadow {
+		caddyrequest.AddLogField(r, zap.String("bearer_refusal", refusal.Reason))
+		return next.ServeHTTP(w, r)
+	}
+	if refusal.Code != "" {
+		caddyrequest.AddLogField(r, zap.String("oauth_error", refusal.Code))
+	}
+	refusal.SetHeaders(w.Header(), b.Server)
+	return caddyhttp.Error(refusal.Status, refusal)
+}
+
+// log writes the one line of a refusal. Client, user and session are named if the token
+// is an access token that this server issued, whatever became of it since.
+func (b *BearerAuth) log(r *http.Request, message string, refusal *bearer.Error) {
+	level := zapcore.InfoLevel
+	if refusal.Status == http.StatusServiceUnavailable {
+		level = zapcore.ErrorLevel
+	}
+	entry := b.logger.Check(level, message)
+	if entry == nil {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("server", b.Server),
+		zap.String("client_ip", caddyrequest.ClientIP(r)),
+		zap.String("method", caddyrequest.Bounded(r.Method)),
+		zap.String("host", caddyrequest.Bounded(r.Host)),
+		zap.String("path", caddyrequest.Bounded(caddyrequest.LoggedPath(r))),
+		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
+		zap.Int("status", refusal.Status),
+		zap.String("oauth_error", refusal.Code),
+		zap.String("reason", refusal.Reason),
+	}
+	if remedy := b.app.remedyAt(r); remedy != "" && refusal.Token == nil {
+		fields = append(fields, zap.String("remedy", remedy))
+	}
+	if token := refusal.Token; token != nil {
+		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
+	}
+	if refusal.Scope != "" {
+		fields = append(fields, zap.String("scope_needed", refusal.Scope), zap.String("scope", refusal.Token.Scope))
+	}
+	entry.Write(fields...)
+}
+
+// setIdentityHeaders sets the headers of the claims that the token has.
+func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *token.AccessToken) {
+	for _, c := range b.CopyClaims {
+		bearer.SetIdentityHeader(r.Header, c.Header, token.Claim(c.Claim))
+	}
+}
+
 // forwardToken leaves the client's token for the app or takes it away, as the innermost
 // check says. What the site itself set in its place stays.
 func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
@@ -118,107 +230,4 @@ func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
 		r.Header.Del("Authorization")
 		state.stripped = true
 	}
-}
-
-// check finds the token of a request and what is wrong with it. Without an error and
-// without a token the request is anonymous.
-func (b *BearerAuth) check(state *bearerState, r *http.Request) (*token.AccessToken, *bearerError) {
-	raw, refusal := bearerToken(r, state.authorization)
-	if refusal != nil {
-		if refusal.anonymous && b.Optional {
-			return nil, nil
-		}
-		return nil, refusal
-	}
-	server := b.app.servers[b.Server]
-	if server == nil {
-		return nil, errBearerUnavailable("there is no such server")
-	}
-	checked, err := state.tokenFor(r.Context(), server, raw)
-	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
-		return nil, errBearerUnavailable(err.Error())
-	}
-	if err != nil {
-		return nil, errInvalidToken(err.Error()).of(checked)
-	}
-
-	audience := b.Audience
-	if audience == nil {
-		audience = server.Audience
-	}
-	if len(audience) > 0 && !slices.ContainsFunc(checked.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
-		return nil, errInvalidToken("aud does not name this resource").of(checked)
-	}
-	for _, scope := range b.Scopes {
-		if !slices.Contains(checked.Scopes, scope) {
-			return nil, errInsufficientScope(b.Scopes).of(checked)
-		}
-	}
-	return checked, nil
-}
-
-// bearerOutcome is the result of a check in one word of a closed set.
-func bearerOutcome(token *token.AccessToken, refusal *bearerError) string {
-	switch {
-	case refusal == nil && token == nil:
-		return outcomeAnonymous
-	case refusal == nil:
-		return outcomeSuccess
-	case refusal.code != "":
-		return refusal.code
-	case refusal.status == http.StatusServiceUnavailable:
-		return outcomeUnavailable
-	}
-	return outcomeNone
-}
-
-// refuse logs why, and answers by RFC 6750 unless it only looks on.
-func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearerError) error {
-	message := "request refused"
-	if b.Shadow {
-		message = "request would be refused"
-	}
-	b.log(r, message, refusal)
-	if b.Shadow {
-		addLogField(r, zap.String("bearer_refusal", refusal.reason))
-		return next.ServeHTTP(w, r)
-	}
-	if refusal.code != "" {
-		addLogField(r, zap.String("oauth_error", refusal.code))
-	}
-	return refusal.send(w, b.Server)
-}
-
-// log writes the one line of a refusal. Client, user and session are named if the token
-// is an access token that this server issued, whatever became of it since.
-func (b *BearerAuth) log(r *http.Request, message string, refusal *bearerError) {
-	level := zapcore.InfoLevel
-	if refusal.status == http.StatusServiceUnavailable {
-		level = zapcore.ErrorLevel
-	}
-	entry := b.logger.Check(level, message)
-	if entry == nil {
-		return
-	}
-	fields := []zap.Field{
-		zap.String("server", b.Server),
-		zap.String("client_ip", clientIP(r)),
-		zap.String("method", bounded(r.Method)),
-		zap.String("host", bounded(r.Host)),
-		zap.String("path", bounded(loggedPath(r))),
-		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
-		zap.Int("status", refusal.status),
-		zap.String("oauth_error", refusal.code),
-		zap.String("reason", refusal.reason),
-	}
-	if remedy := b.app.remedyAt(r); remedy != "" && refusal.token == nil {
-		fields = append(fields, zap.String("remedy", remedy))
-	}
-	if token := refusal.token; token != nil {
-		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
-	}
-	if refusal.scope != "" {
-		fields = append(fields, zap.String("scope_needed", refusal.scope), zap.String("scope", refusal.token.Scope))
-	}
-	entry.Write(fields...)
 }

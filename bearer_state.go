@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -67,6 +71,53 @@ func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) 
 	token, err := server.tokens.Check(ctx, raw)
 	s.checks = append(s.checks, tokenCheck{server, token, err})
 	return token, err
+}
+
+// removeIdentityHeaders is for a request that comes to a check, once in the request, so
+// that no check removes what another one has set.
+func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bool) {
+	if s.removed {
+		return
+	}
+	s.removed = true
+	bearer.RemoveIdentityHeaders(r, names)
+}
+
+// setUserPlaceholders makes {http.auth.user.*} tell of the token's user. What another
+// handler has set there is gone: it was of another user, or of none.
+func (s *bearerState) setUserPlaceholders(r *http.Request, token *token.AccessToken) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.DeleteByPrefix(caddyrequest.UserPlaceholders)
+	}
+	s.user = token
+}
+
+// userPlaceholder is empty where there is no user, or the user has no such claim.
+func (s *bearerState) userPlaceholder(name string) any {
+	if s == nil || s.user == nil {
+		return ""
+	}
+	return bearer.PlaceholderValue(s.user, name)
+}
+
+// mapUserPlaceholders makes {http.auth.user.*} tell of the user of a check, or be
+// empty: without it Caddy would leave the placeholder as it is written, and an app take
+// that for the name of a user. What a handler sets comes first. Most requests ask for
+// few of them, so they are made when they are asked for.
+func mapUserPlaceholders(r *http.Request) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	repl.Map(func(key string) (any, bool) {
+		name, ok := strings.CutPrefix(key, caddyrequest.UserPlaceholders)
+		if !ok {
+			return nil, false
+		}
+		state, _ := vars[bearerStateVar].(*bearerState)
+		return state.userPlaceholder(name), true
+	})
 }
 
 const bearerStateVar = "caddy_grant.bearer"

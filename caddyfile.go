@@ -36,6 +36,7 @@ func init() {
 //		session_ttl       <duration>
 //		refresh_grace     <duration>
 //		revocation_poll   <duration>
+//		source_max_age    <duration>
 //		typ               JWT|at+jwt
 //		leeway            <duration>
 //		signing_key       <algorithm> [<secret> | file <path>]
@@ -46,7 +47,7 @@ func init() {
 //			claim    <name> <value>
 //			disabled
 //		}
-//		users   htpasswd|json <path>
+//		users   htpasswd|json <path>   (or the name of a source of another module)
 //		client <id> {
 //			secret            <secret>
 //			secret_hash       <hash>
@@ -175,6 +176,8 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 		c.RefreshGrace, err = caddyargs.Duration{Like: "such as 10s, or 0s"}.Arg(d, validateGrace)
 	case "revocation_poll":
 		c.RevocationPoll, err = caddyargs.Duration{Like: "such as 2s"}.Arg(d, validateRevocationPoll)
+	case "source_max_age":
+		c.SourceMaxAge, err = caddyargs.Duration{Like: "such as 10s"}.Arg(d, validateSourceMaxAge)
 	case "leeway":
 		c.Leeway, err = leewayArg(d)
 	case "typ":
@@ -275,7 +278,7 @@ func module(source any, name string) json.RawMessage {
 var subdirectives = map[string][]string{
 	"token_endpoint": {
 		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl", "refresh_token_ttl", "session_ttl",
-		"refresh_grace", "revocation_poll", "typ", "leeway", "signing_key", "rotate_every", "user", "users", "client",
+		"refresh_grace", "revocation_poll", "source_max_age", "typ", "leeway", "signing_key", "rotate_every", "user", "users", "client",
 		"clients", "default_client", "password_checks", "throttle", "allow_weak_hashes", "allow_http", "log_usernames",
 	},
 	"user": {"id", "scopes", "claim", "disabled"},

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
 )
@@ -97,7 +98,7 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 		err = parseOpen(d, b)
 	case "upgrade":
 		if b.Upgrade, err = caddyargs.List(d, "WebSocket alone"); err == nil {
-			err = caddyargs.Wrap(d, validateUpgrades(b.Upgrade))
+			err = caddyargs.Wrap(d, bearer.ValidateUpgrades(b.Upgrade))
 		}
 	case "copy_claims":
 		err = parseCopyClaims(d, b)
@@ -135,11 +136,10 @@ func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {
 		if !found {
 			return d.Errf("copy_claims %s: write claim>Header, such as sub>X-User", arg)
 		}
-		c := CopyClaim{Claim: claim, Header: header}
-		if err := c.validate(); err != nil {
+		if err := bearer.ValidateCopyClaim(claim, header); err != nil {
 			return d.WrapErr(err)
 		}
-		b.CopyClaims = append(b.CopyClaims, c)
+		b.CopyClaims = append(b.CopyClaims, CopyClaim{Claim: claim, Header: header})
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySe
 // that is a public one now and the request has no secret, which is always somebody's.
 func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRequest, presented wire.ClientCredentials) error {
 	req.unnamed = true
-	if a.defaultClient == "" || presented.Secret != "" || req.endpoint == endpointIntrospect {
+	if a.defaultClient == "" || presented.Secret != "" || req.endpoint == oauth.EndpointIntrospect {
 		return oauth.NoClient()
 	}
 	client, err := a.clients.ByID(ctx, a.defaultClient)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -59,6 +60,12 @@ type Config struct {
 	// How often to look in storage for sessions that other nodes revoked, `100ms` to `5m`.
 	// Only a config with a `bearer_auth` for this server does so. Default: `2s`.
 	RevocationPoll caddy.Duration `json:"revocation_poll,omitempty"`
+
+	// How old what a source of users or clients said may be for a request with an access
+	// token, `100ms` to `5m`: how late someone is cut off who was removed there. Only for
+	// sources that have to be asked, such as a database; a file is always in memory, and a
+	// login or a refresh always asks. Default: `10s`.
+	SourceMaxAge caddy.Duration `json:"source_max_age,omitempty"`
 
 	// The `typ` header of access tokens, `JWT` or `at+jwt`; the latter (RFC 9068) needs
 	// an issuer. Default: `JWT`.
@@ -214,7 +221,20 @@ func (c *Config) validateSessions() error {
 	if c.RevocationPoll == 0 {
 		c.RevocationPoll = caddy.Duration(defaultRevocationPoll)
 	}
+	if c.SourceMaxAge == 0 {
+		c.SourceMaxAge = caddy.Duration(directory.DefaultMaxAge)
+	}
+	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
+		return err
+	}
 	return validateRevocationPoll(c.RevocationPoll)
+}
+
+func validateSourceMaxAge(age caddy.Duration) error {
+	if d := time.Duration(age); d < minSourceMaxAge || d > maxSourceMaxAge {
+		return errors.New("source_max_age: it must be 100ms to 5m")
+	}
+	return nil
 }
 
 // validateGrace keeps the grace short: for as long as it lasts, a stolen refresh token may
@@ -291,6 +311,8 @@ const (
 	defaultRevocationPoll  = 2 * time.Second
 	minRevocationPoll      = 100 * time.Millisecond
 	maxRevocationPoll      = 5 * time.Minute
+	minSourceMaxAge        = 100 * time.Millisecond
+	maxSourceMaxAge        = 5 * time.Minute
 	minRotation            = time.Hour
 	defaultLeeway          = 30 * time.Second
 	maxLeeway              = 5 * time.Minute

@@ -8,11 +8,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // routes tells the endpoints of a server by their paths, the way the path matcher does.
 type routes struct {
-	path    string              // of the token endpoint
 	all     caddyhttp.MatchPath // the token endpoint and everything below it, and the metadata
 	slashed caddyhttp.MatchPath // the metadata with a slash at its end, which few requests have
 	each    []route
@@ -33,19 +34,18 @@ func (r *route) takesCredentials() bool { return slices.Contains(r.methods, http
 func newRoutes(path, issuer string) *routes {
 	posting, reading := []string{http.MethodPost}, []string{http.MethodGet, http.MethodHead}
 	r := &routes{
-		path: path,
-		all:  caddyhttp.MatchPath{path, path + "/*"},
+		all: caddyhttp.MatchPath{path, path + "/*"},
 		each: []route{
-			{endpointToken, withSlash(path), posting, serveToken},
-			{endpointRevoke, withSlash(path + revokePath), posting, serveRevoke},
-			{endpointIntrospect, withSlash(path + introspectPath), posting, serveIntrospect},
-			{endpointJWKS, withSlash(path + jwksPath), reading, serveJWKS},
+			{oauth.EndpointToken, withSlash(path), posting, serveToken},
+			{oauth.EndpointRevoke, withSlash(path + revokePath), posting, serveRevoke},
+			{oauth.EndpointIntrospect, withSlash(path + introspectPath), posting, serveIntrospect},
+			{oauth.EndpointJWKS, withSlash(path + jwksPath), reading, serveJWKS},
 		},
 	}
 	if issuer != "" {
 		at := withSlash(metadataPath(issuer))
 		r.all, r.slashed = append(r.all, at[0]), at[1:]
-		r.each = append(r.each, route{endpointMetadata, at, reading, serveMetadata})
+		r.each = append(r.each, route{oauth.EndpointMetadata, at, reading, serveMetadata})
 	}
 	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
 	_ = r.slashed.Provision(caddy.Context{})
@@ -82,16 +82,6 @@ func metadataPath(issuer string) string {
 	}
 	return wellKnownPath + strings.TrimSuffix(u.EscapedPath(), "/")
 }
-
-// The names of endpoints, for metrics and the log.
-const (
-	endpointToken      = "token"
-	endpointRevoke     = "revoke"
-	endpointIntrospect = "introspect"
-	endpointJWKS       = "jwks"
-	endpointMetadata   = "metadata"
-	endpointNone       = "none" // there is none at this path
-)
 
 // The paths of endpoints, below that of the token endpoint, and of the metadata.
 const (

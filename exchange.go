@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -23,17 +24,17 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	server *Server
-	routes *routes
+	path   string // of the token endpoint
 	logger *zap.Logger
 }
 
-func newExchange(w http.ResponseWriter, r *http.Request, server *Server, routes *routes, logger *zap.Logger) *exchange {
+func newExchange(w http.ResponseWriter, r *http.Request, server *Server, path string, logger *zap.Logger) *exchange {
 	return &exchange{
 		tokenRequest: tokenRequest{
-			received: clock.Now(), address: clientIP(r), header: r.Header, page: wire.PageOf(r.Header),
-			endpoint: endpointNone, outcome: outcomeSuccess,
+			received: clock.Now(), address: caddyrequest.ClientIP(r), header: r.Header, page: wire.PageOf(r.Header),
+			endpoint: oauth.EndpointNone, outcome: outcomeSuccess,
 		},
-		w: w, r: r, server: server, routes: routes, logger: logger,
+		w: w, r: r, server: server, path: path, logger: logger,
 	}
 }
 
@@ -68,9 +69,9 @@ func (x *exchange) refuse(err error) error {
 	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
 		throttled.WithLabelValues(x.server.Name, refusal.Limit).Inc()
 	}
-	addLogField(x.r, zap.String("oauth_error", refusal.Code))
+	caddyrequest.AddLogField(x.r, zap.String("oauth_error", refusal.Code))
 	if grantType := x.knownGrantType(); grantType != "" {
-		addLogField(x.r, zap.String("grant_type", grantType))
+		caddyrequest.AddLogField(x.r, zap.String("grant_type", grantType))
 	}
 
 	level := zapcore.InfoLevel
@@ -159,7 +160,7 @@ func (x *exchange) facts() []zap.Field {
 // knownGrantType is the grant type of a token request if it is one, since others are
 // whatever a stranger sent.
 func (x *exchange) knownGrantType() string {
-	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == endpointToken {
+	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == oauth.EndpointToken {
 		return x.grantType()
 	}
 	return ""

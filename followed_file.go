@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -17,12 +18,12 @@ import (
 )
 
 // followedFile is a source's share of a file that is followed without a reload. All
-// sources that read the same file in the same way share one copy, across reloads too, so
-// that the last good version of a file that broke stays in force.
+// sources that read the same file in the same way share one copy, across reloads too,
+// so that the last good version of a file that broke stays active.
 type followedFile[T fileContent] struct {
 	file   *livefile.File[T]
 	key    fileKey
-	joined bool
+	pooled share[pooledFile[T]]
 }
 
 // fileContent is what a source makes of a file.
@@ -32,21 +33,13 @@ type fileContent interface {
 	Advice() directory.HashAdvice
 }
 
-// fileKey is what makes a followed file the same.
-type fileKey struct {
-	path   string // absolute
-	reads  string // what is read from it, for messages: "users", "clients"
-	format string
-	weak   bool
-}
-
 // pooledFile is a followed file as a value of the pool.
 type pooledFile[T any] struct{ *livefile.File[T] }
 
 // Destruct ends the polling.
 func (f pooledFile[T]) Destruct() error { return f.Close() }
 
-// open joins the file, reading it if nobody follows it yet.
+// open joins the file, reading it if no source follows it yet.
 func (f *followedFile[T]) open(path, reads, format string, options directory.Options, parse func([]byte) (T, error)) error {
 	path, err := setting.Resolve(caddy.NewReplacer(), reads+" "+format+": path", path)
 	if err != nil {
@@ -59,7 +52,7 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 		return fmt.Errorf("%s %s: finding the working directory: %w", reads, format, err)
 	}
 	key := fileKey{path: path, reads: reads, format: format, weak: options.AllowWeakHashes}
-	value, followed, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) {
+	pooled, followed, err := tryJoin(key, func() (pooledFile[T], error) {
 		file, err := livefile.Open(livefile.Options[T]{
 			Path: path,
 			Parse: func(data []byte) (T, error) {
@@ -68,29 +61,30 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 			},
 			Loaded: func(content T) {
 				logLoaded(key, content)
-				lookAtHashKinds()
+				tellFileWatchers()
 				if content.Len() > largeFile {
 					debug.FreeOSMemory() // what was read and parsed is twice what is kept
 				}
 			},
 			Logger:  fileLogger,
-			Observe: func(status livefile.Status) { observeFile(key, status) },
+			Observe: func(status livefile.Status) { observeFile(key.path, key.reads, status.Err == nil, status.LoadedAt) },
 		})
 		return pooledFile[T]{file}, err
 	})
 	if err != nil {
 		return fmt.Errorf("%s file %w", reads, err)
 	}
-	f.file, f.key, f.joined = value.(pooledFile[T]).File, key, true
+	f.file, f.key, f.pooled = pooled.value.File, key, pooled
 	if followed {
 		f.checkAtReload()
 	}
 	return nil
 }
 
-// checkAtReload says that a config is loaded with an old version of the file. That is no
-// reason to refuse the config: an urgent change of something else must not wait until the
-// file is mended. A start would fail, and the operator is to know that before.
+// checkAtReload says that a config is loaded with an old version of the file. That is
+// no reason to refuse the config: an urgent change of something else must not wait
+// until the file is mended. A start would fail, and the operator is to know that
+// before.
 func (f *followedFile[T]) checkAtReload() {
 	if err := f.file.Check(); err != nil {
 		fileLogger().Error("file is not usable: this config is loaded with its last good version, but Caddy would not start with it",
@@ -113,26 +107,32 @@ func ofAnotherFormat(err error, key fileKey) error {
 // Snapshot returns the active version.
 func (f *followedFile[T]) Snapshot() T { return f.file.Current() }
 
-// Cleanup leaves the file, which is followed as long as anybody else does. Its last
-// version stays readable, since requests of this config may go on for a while.
+// Cleanup leaves the file, which is followed as long as another source follows it. Its
+// last version stays readable, since requests of this config may go on for a while.
 func (f *followedFile[T]) Cleanup() error {
-	if !f.joined {
-		return nil
-	}
-	f.joined = false
-	last, err := processState.Delete(f.key)
-	if last {
-		forgetFile(f.key)
+	last, err := f.pooled.leave()
+	if last && !isFollowed(f.key.path, f.key.reads) {
+		forgetFile(f.key.path, f.key.reads)
 	}
 	return err
+}
+
+// isFollowed tells whether a file is, in whatever format.
+func isFollowed(path, reads string) (followed bool) {
+	processState.Range(func(key, _ any) bool {
+		k, ok := key.(fileKey)
+		followed = ok && k.path == path && k.reads == reads
+		return !followed
+	})
+	return followed
 }
 
 // String names the file for errors and logs.
 func (f *followedFile[T]) String() string { return f.key.reads + " file " + f.key.path }
 
-// logLoaded says what came into force, and once per version what should be replaced.
+// logLoaded says what became active, and once per version what should be replaced.
 func logLoaded(key fileKey, content fileContent) {
-	observeEntries(key, content.Len())
+	observeEntries(key.path, key.reads, content.Len())
 	logger := fileLogger().With(zap.String("path", key.path))
 	logger.Info(key.reads+" loaded", zap.Int("count", content.Len()))
 	if content.Len() == 0 { // which only a list can be; an empty file is refused
@@ -147,7 +147,35 @@ var withoutEntries = map[string]string{
 	"clients": "no client of this file can ask for tokens now",
 }
 
-// largeFile is how many users or clients make it worth a collection to give memory back.
+// fileWatchers are called when a version of a followed file takes effect.
+var fileWatchers = struct {
+	sync.Mutex
+	calls map[*func()]struct{}
+}{calls: make(map[*func()]struct{})}
+
+// watchFiles has f called whenever a file changes, whichever it is, until stop is
+// called.
+func watchFiles(f func()) (stop func()) {
+	fileWatchers.Lock()
+	defer fileWatchers.Unlock()
+	fileWatchers.calls[&f] = struct{}{}
+	return func() {
+		fileWatchers.Lock()
+		defer fileWatchers.Unlock()
+		delete(fileWatchers.calls, &f)
+	}
+}
+
+func tellFileWatchers() {
+	fileWatchers.Lock()
+	defer fileWatchers.Unlock()
+	for f := range fileWatchers.calls {
+		(*f)()
+	}
+}
+
+// largeFile is how many users or clients make it worth a collection to give memory
+// back.
 const largeFile = 100_000
 
 // fileLogger is Caddy's own, since a followed file outlives the config that opened it.

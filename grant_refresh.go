@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
@@ -86,7 +87,7 @@ type refreshExchange struct {
 
 // Consume has storage make the next generation.
 func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
-	generation, err := e.grant.sessions.Rotate(ctx, ownerOf(e.token), e.token.Session, e.token.Generation,
+	generation, err := e.grant.sessions.Rotate(ctx, allowance.OwnerOf(e.token), e.token.Session, e.token.Generation,
 		e.grant.grace, e.current)
 	if err != nil {
 		return 0, e.grant.refuse(ctx, e.token, err)
@@ -124,7 +125,7 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user
 // stolen, from the client or by it, and nobody can tell which: the session ends.
 func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, cause error) error {
 	var refusal *oauth.Error
-	if refused, ok := refusedWrite(cause); ok {
+	if refused, ok := allowance.Refused(cause); ok {
 		return oauth.TooManySessions(string(refused.Limit), refused.RetryAfter)
 	}
 	end := g.sessions.End
@@ -134,8 +135,8 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if whoever revoked it was interrupted
 		if known, _ := g.sessions.memory.InView(token.Session); !known {
-			err := g.sessions.Revoke(ctx, ownerOf(token), token.Session)
-			if _, refused := refusedWrite(err); err != nil && !refused { // then it is done at the next use
+			err := g.sessions.Revoke(ctx, allowance.OwnerOf(token), token.Session)
+			if _, refused := allowance.Refused(err); err != nil && !refused { // then it is done at the next use
 				return errStorage(ctx, err)
 			}
 		}
@@ -156,7 +157,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	default:
 		return cause
 	}
-	later, err := end(ctx, ownerOf(token), token.Session)
+	later, err := end(ctx, allowance.OwnerOf(token), token.Session)
 	if err != nil {
 		return errStorage(ctx, err)
 	}
@@ -169,8 +170,8 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 
 // endLost ends a session whose record is lost, without a bound: a token that was used
 // before would be good again.
-func (g *refreshGrant) endLost(token *token.RefreshToken) func(context.Context, sessionOwner, session.ID) (bool, error) {
-	return func(ctx context.Context, _ sessionOwner, id session.ID) (later bool, err error) {
+func (g *refreshGrant) endLost(token *token.RefreshToken) func(context.Context, allowance.Owner, session.ID) (bool, error) {
+	return func(ctx context.Context, _ allowance.Owner, id session.ID) (later bool, err error) {
 		return false, g.sessions.RevokeLost(ctx, id, token.Generation)
 	}
 }

@@ -63,7 +63,7 @@ func TestANewGrantIsALineInTheTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	site := &speedSite{endpoint: loaded.(*Handler)}
-	if err := site.endpoint.server.keys.attempt(ctx); err != nil {
+	if err := site.endpoint.server.keys.generated.Attempt(ctx); err != nil {
 		t.Fatal(err)
 	}
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
@@ -16,7 +17,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !h.routes.match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
 	}
-	x := newExchange(w, r, h.server, h.routes, h.logger)
+	x := newExchange(w, r, h.server, h.Path, h.logger)
 	err := h.answer(x)
 	requests.WithLabelValues(h.server.Name, x.endpoint, x.knownGrantType(), x.outcome).Inc()
 	return err
@@ -28,7 +29,7 @@ func (h *Handler) answer(x *exchange) error {
 	if route != nil {
 		x.endpoint = route.endpoint
 	}
-	if !h.AllowHTTP && !wire.IsSecure(x.r, fromTrustedProxy(x.r)) {
+	if !h.AllowHTTP && !wire.IsSecure(x.r, caddyrequest.FromTrustedProxy(x.r)) {
 		return x.refuse(oauth.NotSecure())
 	}
 	if route == nil {
@@ -46,7 +47,7 @@ func (h *Handler) answer(x *exchange) error {
 		return x.refuse(oauth.CredentialsInQuery())
 	case flooded:
 		return x.refuse(oauth.TooManyParameters())
-	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != endpointRevoke: // which looks itself
+	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != oauth.EndpointRevoke: // which looks itself
 		return x.refuse(oauth.CrossSite())
 	}
 	if route.takesCredentials() {

@@ -32,7 +32,7 @@ func serveMetadata(x *exchange) error {
 	if keys == nil {
 		return x.refuse(oauth.NoKeys())
 	}
-	endpoint := issuerOrigin(x.server.Issuer) + x.routes.path
+	endpoint := issuerOrigin(x.server.Issuer) + x.path
 	secret, none := x.server.clients.AuthMethods()
 	m := metadata{
 		Issuer:                x.server.Issuer,

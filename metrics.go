@@ -11,14 +11,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddygrant/caddy-grant/internal/credential"
-	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
-	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// The collectors are made once, so what they count survives a reload. Labels have values
-// of closed sets only: what the config says, or what the code says, never a request.
+// The collectors are made once, so what they count survives a reload. Labels have
+// values of closed sets only: what the config says, or what the code says, never a
+// request.
 var (
 	requests = counter("requests_total",
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
@@ -84,18 +83,22 @@ func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	}, labels)
 }
 
-// observedGate is the gate of the process, for gauges that are read when somebody asks.
-var observedGate atomic.Pointer[password.Gate]
+// observedGate tells of the gate of the process, for gauges that are read when a scrape
+// asks.
+var observedGate atomic.Pointer[func() (running, waiting int)]
+
+// observeGate makes the gauges of the gate read it.
+func observeGate(load func() (running, waiting int)) { observedGate.Store(&load) }
 
 func gaugeOfGate(name, help string, of func(running, waiting int) int) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
 	}, func() float64 {
-		gate := observedGate.Load()
-		if gate == nil {
+		load := observedGate.Load()
+		if load == nil {
 			return 0
 		}
-		return float64(of(gate.Load()))
+		return float64(of((*load)()))
 	})
 }
 
@@ -113,44 +116,63 @@ func registerMetrics(registry *prometheus.Registry) error {
 	return nil
 }
 
-// startMetrics makes the series of a server, so that they are there before the first event.
-func (s *Server) startMetrics() {
+// The start functions make series, so that they are there before the first event.
+
+func startRequests(server, endpoint, grantType string, outcomes []string) {
+	for _, outcome := range outcomes {
+		requests.WithLabelValues(server, endpoint, grantType, outcome)
+	}
+}
+
+// startServer makes the series of a server that offers these grants and has hashes of
+// these schemes.
+func startServer(server string, hasMetadata bool, grantTypes, schemes []string) {
 	for endpoint, outcomes := range endpointOutcomes {
-		if endpoint == endpointMetadata && s.Issuer == "" {
-			continue
-		}
-		for _, outcome := range outcomes {
-			requests.WithLabelValues(s.Name, endpoint, "", outcome)
+		if endpoint != oauth.EndpointMetadata || hasMetadata {
+			startRequests(server, endpoint, "", outcomes)
 		}
 	}
-	for grantType := range s.grants {
-		for _, outcome := range grantOutcomes {
-			requests.WithLabelValues(s.Name, endpointToken, grantType, outcome)
-		}
+	for _, grantType := range grantTypes {
+		startRequests(server, oauth.EndpointToken, grantType, grantOutcomes)
 	}
+	for _, scheme := range schemes {
+		hashDuration.WithLabelValues(scheme)
+	}
+	startThrottled(server)
+	refreshReuse.WithLabelValues(server)
+	startPasswordChecks()
+}
+
+func startThrottled(server string) {
 	for _, limit := range throttleLimits {
-		throttled.WithLabelValues(s.Name, string(limit))
+		throttled.WithLabelValues(server, string(limit))
 	}
-	refreshReuse.WithLabelValues(s.Name)
+}
+
+func startBearerChecks(server string, shadow bool) {
+	for _, outcome := range bearerOutcomes {
+		bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome)
+	}
+}
+
+func startPasswordChecks() {
 	for _, kind := range []string{credential.KindUser, credential.KindClient} {
 		for _, result := range credential.Results {
 			passwordChecks.WithLabelValues(kind, result)
 		}
 	}
-	for _, mix := range append(s.users.Hashes(), s.clients.Hashes()...) {
-		for params := range mix.All() {
-			if !params.Cheap() {
-				hashDuration.WithLabelValues(string(params.Scheme))
-			}
-		}
-	}
 }
 
-// startMetrics makes the series of a check.
-func (e expectation) startMetrics() {
-	for _, outcome := range bearerOutcomes {
-		bearerChecks.WithLabelValues(e.name, strconv.FormatBool(e.shadow), outcome)
-	}
+func countRequest(server, endpoint, grantType, outcome string) {
+	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
+}
+
+func countThrottled(server, limit string) { throttled.WithLabelValues(server, limit).Inc() }
+
+func countRefreshReuse(server string) { refreshReuse.WithLabelValues(server).Inc() }
+
+func countBearerCheck(server string, shadow bool, outcome string) {
+	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
 }
 
 // credentialMetrics counts checks of passwords and secrets.
@@ -166,21 +188,31 @@ func (credentialMetrics) Hashed(scheme string, took time.Duration) {
 	hashDuration.WithLabelValues(scheme).Observe(took.Seconds())
 }
 
-func observeFile(key fileKey, status livefile.Status) {
-	successful := 1.0
-	if status.Err != nil {
-		successful = 0
+// observeEntries is for a version of a file that takes effect.
+func observeEntries(path, reads string, n int) {
+	fileEntries.WithLabelValues(path, reads).Set(float64(n))
+}
+
+// observeFile tells whether a file is active as it is now, and when the active version
+// of it was read.
+func observeFile(path, reads string, successful bool, loadedAt time.Time) {
+	value := 0.0
+	if successful {
+		value = 1
 	}
-	fileReloadSuccessful.WithLabelValues(key.path, key.reads).Set(successful)
-	fileReloadSuccess.WithLabelValues(key.path, key.reads).Set(unixSeconds(status.LoadedAt))
+	fileReloadSuccessful.WithLabelValues(path, reads).Set(value)
+	fileReloadSuccess.WithLabelValues(path, reads).Set(unixSeconds(loadedAt))
 }
 
-func observeEntries(key fileKey, n int) {
-	fileEntries.WithLabelValues(key.path, key.reads).Set(float64(n))
+// forgetFile removes the series of a file that is no longer followed.
+func forgetFile(path, reads string) {
+	for _, of := range []*prometheus.GaugeVec{fileEntries, fileReloadSuccessful, fileReloadSuccess} {
+		of.DeleteLabelValues(path, reads)
+	}
 }
 
-// observedViews counts the configs that keep up with the revocations of a server: what
-// nobody keeps up with would look as if it got older and older.
+// observedViews counts the configs that keep up with the revocations of a server: a
+// view with which none keeps up would look as if it got older and older.
 var observedViews = struct {
 	sync.Mutex
 	of map[string]int
@@ -211,7 +243,7 @@ func setView(server string, readAt time.Time) {
 	revocationsRead.WithLabelValues(server).Set(seconds)
 }
 
-// unfollowView removes the series once nobody keeps up with it any more.
+// unfollowView removes the series once no config keeps up with the view.
 func unfollowView(server string) {
 	observedViews.Lock()
 	defer observedViews.Unlock()
@@ -223,30 +255,15 @@ func unfollowView(server string) {
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-// forgetFile removes the series of a file that nobody follows any more.
-func forgetFile(key fileKey) {
-	followed := false
-	processState.Range(func(other, _ any) bool {
-		k, ok := other.(fileKey)
-		followed = ok && k.path == key.path && k.reads == key.reads
-		return !followed
-	})
-	if followed {
-		return
-	}
-	for _, of := range []*prometheus.GaugeVec{fileEntries, fileReloadSuccessful, fileReloadSuccess} {
-		of.DeleteLabelValues(key.path, key.reads)
-	}
-}
-
+// bearerOutcomes are how checks of requests end.
 // endpointOutcomes are how requests usually end, apart from grants.
 var endpointOutcomes = map[string][]string{
-	endpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
-	endpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
-	endpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
-	endpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
-	endpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
-	endpointNone:       {oauth.CodeInvalidRequest},
+	oauth.EndpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
+	oauth.EndpointRevoke:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
+	oauth.EndpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
+	oauth.EndpointNone:       {oauth.CodeInvalidRequest},
 }
 
 // grantOutcomes are how token requests of a grant end.

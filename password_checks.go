@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddygrant/caddy-grant/internal/governed"
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
@@ -27,9 +28,9 @@ type PasswordChecks struct {
 	// Default: `5s`.
 	Wait caddy.Duration `json:"wait,omitempty"`
 
-	// How long a password or secret that was right is not hashed again, at most 1 hour; `0`
-	// is off. What is kept are keyed digests in memory, of at most 10,000. A change of the
-	// file counts all the same. Default: `5m`.
+	// How long a password or secret that was right is not hashed again, at most 1 hour;
+	// `0` is off. What is kept are keyed digests in memory, of at most 10,000. A change of
+	// the file counts all the same. Default: `5m`.
 	Cache *caddy.Duration `json:"cache,omitempty"`
 }
 
@@ -57,64 +58,67 @@ func defaultCheckLimits() checkLimits {
 	return checkLimits{Limits: password.DefaultLimits(), cache: defaultCache}
 }
 
-// mergeLimits takes over the bounds that one server sets; servers may not disagree.
-func (a *App) mergeLimits(name string, checks *PasswordChecks) error {
+// mergedLimits are the bounds of a whole config, to which each server may add.
+type mergedLimits struct {
+	checkLimits
+	setBy map[string]string // setting → name of the server that set it
+}
+
+func newMergedLimits() *mergedLimits {
+	return &mergedLimits{checkLimits: defaultCheckLimits(), setBy: make(map[string]string)}
+}
+
+// merge takes over the bounds that one server sets; servers may not disagree.
+func (m *mergedLimits) merge(server string, checks *PasswordChecks) error {
 	if checks == nil {
 		return nil
 	}
 	if err := checks.validate(); err != nil {
 		return err
 	}
-	into := &a.checkLimits
-	if n := checks.Concurrency; n != 0 {
-		if err := a.mergeLimit(name, "concurrency", into.Concurrency != n); err != nil {
+	if checks.Concurrency != 0 {
+		if err := mergeLimit(m, server, "concurrency", &m.Concurrency, checks.Concurrency); err != nil {
 			return err
 		}
-		into.Concurrency = n
 	}
-	if n := checks.Queue; n != 0 {
-		if err := a.mergeLimit(name, "queue", into.Queue != n); err != nil {
+	if checks.Queue != 0 {
+		if err := mergeLimit(m, server, "queue", &m.Queue, checks.Queue); err != nil {
 			return err
 		}
-		into.Queue = n
 	}
-	if d := time.Duration(checks.Wait); d != 0 {
-		if err := a.mergeLimit(name, "wait", into.Wait != d); err != nil {
+	if checks.Wait != 0 {
+		if err := mergeLimit(m, server, "wait", &m.Wait, time.Duration(checks.Wait)); err != nil {
 			return err
 		}
-		into.Wait = d
 	}
 	if checks.Cache != nil {
-		d := time.Duration(*checks.Cache)
-		if err := a.mergeLimit(name, "cache", into.cache != d); err != nil {
-			return err
-		}
-		into.cache = d
+		return mergeLimit(m, server, "cache", &m.cache, time.Duration(*checks.Cache))
 	}
 	return nil
 }
 
-func (a *App) mergeLimit(name, setting string, differs bool) error {
-	if other, set := a.checkLimitsSetBy[setting]; set && differs {
-		return fmt.Errorf("password_checks: %s of server %q differs from that of server %q, but all servers share one budget: set it in one of them", setting, name, other)
+func mergeLimit[T comparable](m *mergedLimits, server, setting string, into *T, value T) error {
+	if other, set := m.setBy[setting]; set && *into != value {
+		return fmt.Errorf("password_checks: %s of server %q differs from that of server %q, but all servers share one budget: set it in one of them", setting, server, other)
 	}
-	a.checkLimitsSetBy[setting] = name
+	m.setBy[setting] = server
+	*into = value
 	return nil
 }
 
-// pooledVerifier is what compares passwords in this process, under the bounds of the config
-// that governs it.
+// pooledVerifier is what compares passwords in this process, under the bounds of the
+// config that governs it.
 type pooledVerifier struct {
 	*password.Verifier
-	limits governed[checkLimits]
+	limits *governed.Setting[checkLimits]
 }
 
 func newPooledVerifier() *pooledVerifier {
 	limits := defaultCheckLimits()
 	gate := password.NewGate(limits.Limits)
-	observedGate.Store(gate)
+	observeGate(gate.Load)
 	v := &pooledVerifier{Verifier: password.NewVerifier(gate)}
-	v.limits = newGoverned(limits, func(l checkLimits) {
+	v.limits = governed.New(limits, func(l checkLimits) {
 		gate.SetLimits(l.Limits)
 		v.SetCacheTTL(l.cache)
 	})
@@ -124,10 +128,6 @@ func newPooledVerifier() *pooledVerifier {
 
 // Destruct has nothing to end.
 func (*pooledVerifier) Destruct() error { return nil }
-
-type verifierPoolKey struct{}
-
-var verifierKey verifierPoolKey
 
 const (
 	maxConcurrency = 1024

@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/allowance"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
@@ -29,7 +31,7 @@ func serveRevoke(x *exchange) error {
 	} else {
 		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", x.unknown))...)
 	}
-	addLogField(x.r, zap.Bool("revoked", x.sessionID != ""))
+	caddyrequest.AddLogField(x.r, zap.Bool("revoked", x.sessionID != ""))
 	return wire.WriteJSON(x.w, http.StatusOK, struct{}{})
 }
 
@@ -48,15 +50,15 @@ func revoke(x *exchange) error {
 		return oauth.MissingParameter("token")
 	}
 	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
-		return revokeSession(ctx, x, ownerOf(refresh), refresh.Session)
+		return revokeSession(ctx, x, allowance.OwnerOf(refresh), refresh.Session)
 	}
 	access, err := s.tokens.Open(keys, raw)
 	switch {
 	case err == nil && access.CID != x.client.ID:
 		return oauth.TokenOfAnotherClient()
 	case err == nil:
-		of := sessionOwner{client: access.CID, subject: access.Subject, forgeable: keys.Ring.Shared(raw)}
-		if of.forgeable {
+		of := allowance.Owner{Client: access.CID, Subject: access.Subject, Forgeable: keys.Ring.Shared(raw)}
+		if of.Forgeable {
 			if x.unknown, err = noSession(ctx, s.users, access); err != nil {
 				return oauth.SourceUnavailable(err)
 			}
@@ -112,8 +114,8 @@ func isOfAnotherServer(s *Server, raw string) bool {
 }
 
 // revokeSession ends a session if its tokens are this client's.
-func revokeSession(ctx context.Context, x *exchange, of sessionOwner, id session.ID) error {
-	if of.client != x.client.ID {
+func revokeSession(ctx context.Context, x *exchange, of allowance.Owner, id session.ID) error {
+	if of.Client != x.client.ID {
 		return oauth.TokenOfAnotherClient()
 	}
 	// one that is revoked already costs nothing, and must not keep the user from revoking another
@@ -123,7 +125,7 @@ func revokeSession(ctx context.Context, x *exchange, of sessionOwner, id session
 		}
 	}
 	err := x.server.sessions.Revoke(ctx, of, id)
-	if refused, ok := refusedWrite(err); ok {
+	if refused, ok := allowance.Refused(err); ok {
 		return oauth.TooManyRevocations(string(refused.Limit), refused.RetryAfter)
 	}
 	if err != nil {

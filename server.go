@@ -35,7 +35,7 @@ type Server struct {
 	keys          *serverKeys
 	sessions      *serverSessions
 
-	hashKinds hashKinds
+	hashKinds *hashKinds
 }
 
 // provision resolves placeholders, loads the sources and reads the keys that exist. It
@@ -66,18 +66,34 @@ func (s *Server) provision(ctx caddy.Context) error {
 	s.policy = s.tokenPolicy()
 	s.warnOfGrants()
 	s.warnOfConfig(given)
-	s.watchHashKinds()
+	s.hashKinds = watchHashKinds(s.logger, s.users.Hashes, s.clients.Hashes)
 
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
 		return err
 	}
-	if s.keys, err = newServerKeys(ctx, s); err != nil {
+	storage := ctx.Storage()
+	place := placeOf(storage, s.Name, s.Issuer)
+	s.keys, err = newServerKeys(s.logger, keysOptions{
+		signingKeys: s.SigningKeys,
+		typ:         s.Typ,
+		rotateEvery: time.Duration(s.RotateEvery),
+		lifetime:    s.longestTokenLife,
+		storage:     storage,
+		place:       place,
+	})
+	if err != nil {
 		return err
 	}
 	s.warnOfSecrets()
-	if s.sessions, err = newServerSessions(ctx, s); err != nil {
-		return err
-	}
+	s.sessions = newServerSessions(s.logger, sessionsOptions{
+		server:   s.Name,
+		storage:  storage,
+		place:    place,
+		witness:  s.keys.store.SecretName(),
+		keysRead: s.keys.generated.Attempted(),
+		bounds:   s.throttle.bounds,
+		poll:     time.Duration(s.RevocationPoll),
+	})
 	s.join()
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
@@ -101,22 +117,18 @@ func (s *Server) join() {
 }
 
 // start generates what is missing of the keys, in the background and for as long as the
-// config lives if the storage does not answer, and keeps up with the sessions there. Only
-// where tokens are checked is there a need to know what other nodes revoke.
+// config lives if the storage does not answer, and keeps up with the sessions there.
+// checked tells whether the server's tokens are checked here.
 func (s *Server) start(ctx context.Context, checked bool) {
-	s.sessions.memory.Serve(s.sessions.Store)
 	go s.keys.follow(ctx)
-	go s.sessions.sweep(ctx)
-	if checked {
-		s.sessions.followed = true
-		followView(s.Name, s.sessions.memory.ViewReadAt())
-		go s.sessions.followRevocations(ctx)
-	}
+	s.sessions.start(ctx, checked)
 }
 
 // release gives back what this server took of the process's state.
 func (s *Server) release() {
-	s.unwatchHashKinds()
+	if s.hashKinds != nil {
+		s.hashKinds.close()
+	}
 	if s.keys != nil {
 		s.keys.release()
 	}

@@ -60,7 +60,7 @@ func (n *modelNode) load(disk string, broken bool) error {
 		before()
 	}
 	// what Start does, without what goes on
-	return handler.server.keys.attempt(ctx)
+	return handler.server.keys.generated.Attempt(ctx)
 }
 
 // stop unloads the config.

@@ -154,7 +154,7 @@ func (m *modelRun) finish(t *rapid.T) {
 		}
 	}
 	for _, n := range m.nodes {
-		memory := n.sessions().poolKey
+		memory := n.sessions().pooled.key
 		n.stop()
 		if references, there := processState.References(memory); there {
 			t.Fatalf("%s has ended, and its memory has %d references", n.letter(), references)

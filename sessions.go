@@ -3,15 +3,14 @@ package caddygrant
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/clock"
-	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -19,17 +18,25 @@ import (
 // knows of them.
 type serverSessions struct {
 	*session.Store
-	memory  *session.Memory
-	bounds  *storageBounds
-	poolKey string // empty until taken
+	memory *session.Memory
+	pooled share[pooledMemory]
 
-	followed bool            // whether it keeps up with revocations
-	unsure   bool            // whether they were read before the storage was known to answer
-	keysRead <-chan struct{} // closed when it does, or does not
-
+	sessionsOptions
 	logger *zap.Logger
-	server string
-	poll   time.Duration
+
+	followed bool // whether it keeps up with revocations
+	unsure   bool // whether they were read before the storage was known to answer
+}
+
+// sessionsOptions are what a server's sessions depend on.
+type sessionsOptions struct {
+	server   string
+	storage  certmagic.Storage
+	place    storagePlace
+	witness  string          // an object that is there as long as the storage is
+	keysRead <-chan struct{} // closed when the storage is known to answer, or not to
+	bounds   *allowance.Bounds
+	poll     time.Duration // how often revocations are read
 }
 
 // pooledMemory is a memory as a value of the pool.
@@ -42,34 +49,36 @@ func (m pooledMemory) Destruct() error {
 }
 
 // newServerSessions joins what this process knows of the server's sessions.
-func newServerSessions(ctx caddy.Context, s *Server) (*serverSessions, error) {
-	storage := ctx.Storage()
-	prefix := storagePrefix(s.Name, s.Issuer)
-	poolKey := "sessions|" + prefix + "|" + storageIdentity(storage)
-	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
-		return pooledMemory{session.NewMemory()}, nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("joining the memory of sessions: %w", err)
-	}
-	memory := pooled.(pooledMemory).Memory
+func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
+	pooled := join(sessionsKey{o.place}, func() pooledMemory { return pooledMemory{session.NewMemory()} })
+	memory := pooled.value.Memory
 	return &serverSessions{
-		Store: session.NewStore(storage, prefix, memory, func() time.Time { return clock.Now() }).
-			WithWitness(s.keys.store.SecretName()),
-		memory:   memory,
-		bounds:   s.throttle.bounds,
-		keysRead: s.keys.attempted,
-		poolKey:  poolKey,
-		logger:   s.logger,
-		server:   s.Name,
-		poll:     time.Duration(s.RevocationPoll),
-	}, nil
+		Store: session.NewStore(o.storage, o.place.prefix, memory, func() time.Time { return clock.Now() }).
+			WithWitness(o.witness),
+		memory:          memory,
+		pooled:          pooled,
+		sessionsOptions: o,
+		logger:          logger,
+	}
 }
 
-// readRevocations takes over what storage has, so that a new process need not ask for one
-// session after the other. What does not go quickly goes on later, see followRevocations.
+// start keeps up with what is in storage until ctx ends. Only where tokens are checked
+// is there a need to know what other nodes revoke.
+func (x *serverSessions) start(ctx context.Context, checked bool) {
+	x.memory.Serve(x.Store)
+	go x.sweep(ctx)
+	if checked {
+		x.followed = true
+		followView(x.server, x.memory.ViewReadAt())
+		go x.followRevocations(ctx)
+	}
+}
+
+// readRevocations takes over what storage has, so that a new process need not ask for
+// one session after the other. What does not go quickly goes on later, see
+// followRevocations.
 func (x *serverSessions) readRevocations(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, revocationsTimeout)
 	defer cancel()
 	switch err := x.Poll(ctx); {
 	case errors.Is(err, session.ErrReading):
@@ -106,14 +115,50 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 	}
 }
 
-// SessionRevoked tells whether a session is revoked, for a check of its token: by what is in memory, or by
-// storage where that has not been read yet.
+// SessionRevoked tells whether a session is revoked, for a check of its token: by what
+// is in memory, or by storage where that has not been read yet.
 func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
 }
 
-// awaitPoll waits until it is time to read, or returns false when ctx ends. What was read as empty before
-// the server's secret was there is read again when it is.
+// Rotate is that of the store, within the bounds.
+func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
+	return x.Within(x.bounds.FirstRefreshBy(of)).Rotate(ctx, id, generation, grace, current)
+}
+
+// Revoke is that of the store, within the bounds.
+func (x *serverSessions) Revoke(ctx context.Context, of allowance.Owner, id session.ID) error {
+	err := x.revocable(of).Revoke(ctx, id)
+	if _, refused := allowance.Refused(err); refused {
+		if revoked, _ := x.memory.InView(id); revoked { // which waits to be written, or was written meanwhile
+			return nil // it gives no token any longer
+		}
+	}
+	return err
+}
+
+// End revokes a session that must not go on, whatever the bounds say: beyond them it is
+// over in this process at once, and in storage as soon as they allow. later says that
+// it is so.
+func (x *serverSessions) End(ctx context.Context, of allowance.Owner, id session.ID) (later bool, err error) {
+	bounded := x.revocable(of)
+	err = bounded.Revoke(ctx, id)
+	refused, ok := allowance.Refused(err)
+	switch {
+	case !ok:
+		return false, err
+	case bounded.RevokeLater(id, refused.RetryAfter):
+		return true, nil
+	}
+	return false, x.Store.Revoke(ctx, id) // too many wait: rather too much in storage than a thief let in
+}
+
+func (x *serverSessions) revocable(of allowance.Owner) *session.Store {
+	return x.Within(x.bounds.RevocationBy(of))
+}
+
+// awaitPoll waits until it is time to read, or returns false when ctx ends. What was
+// read as empty before the server's secret was there is read again when it is.
 func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	if !x.unsure {
 		return sleep(ctx, x.untilPoll())
@@ -127,8 +172,8 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	}
 }
 
-// untilPoll is not long before the first reading, without which storage is asked for each
-// session.
+// untilPoll is not long before the first reading, without which storage is asked for
+// each session.
 func (x *serverSessions) untilPoll() time.Duration {
 	if x.memory.ViewReadAt().IsZero() {
 		return min(x.poll, time.Second)
@@ -140,9 +185,9 @@ func (x *serverSessions) untilPoll() time.Duration {
 // ctx ends. Nodes start and sweep at times of their own.
 func (x *serverSessions) sweep(ctx context.Context) {
 	warned := false
-	wait := jitter(time.Hour)
+	wait := rand.N(time.Hour)
 	for sleep(ctx, wait) {
-		wait = time.Hour + jitter(time.Hour)
+		wait = time.Hour + rand.N(time.Hour)
 		swept, err := x.Sweep(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -168,21 +213,7 @@ func (x *serverSessions) release() {
 		unfollowView(x.server)
 	}
 	x.memory.Leave(x.Store)
-	if x.poolKey == "" {
-		return
-	}
-	if _, err := processState.Delete(x.poolKey); err != nil {
-		x.logger.Error("releasing the memory of sessions", zap.Error(err))
-	}
-	x.poolKey = ""
-}
-
-// errStorage answers where storage failed: nothing is known then, and nothing granted.
-func errStorage(ctx context.Context, cause error) error {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return oauth.Gone()
-	}
-	return oauth.StorageUnavailable(cause, storageRemedy(cause))
+	_, _ = x.pooled.leave() // Destruct does not fail
 }
 
 // sleep waits, or returns false when ctx ends.
@@ -197,7 +228,5 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// jitter is a random part of d.
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(rand.Int64N(int64(d)))
-}
+// revocationsTimeout is how long the first reading of revocations may hold up a config.
+const revocationsTimeout = 5 * time.Second

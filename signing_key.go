@@ -71,6 +71,17 @@ func loadSigningKeys(lines []SigningKey) ([]configuredKey, error) {
 	return out, nil
 }
 
+// generatedAlgorithms are those of the keys that are to be generated.
+func generatedAlgorithms(keys []configuredKey) []keyring.Algorithm {
+	var out []keyring.Algorithm
+	for _, c := range keys {
+		if c.key == nil {
+			out = append(out, c.algorithm)
+		}
+	}
+	return out
+}
+
 func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {
 	algorithm, err := keyring.ParseAlgorithm(line.Algorithm)
 	if err != nil {

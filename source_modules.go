@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -71,7 +72,7 @@ func (s *Server) sourceOptions() directory.Options {
 }
 
 func (s *Server) sourceSettings() directory.Settings {
-	return directory.Settings{Options: s.sourceOptions(), Logger: s.logger}
+	return directory.Settings{Options: s.sourceOptions(), MaxAge: time.Duration(s.SourceMaxAge), Logger: s.logger}
 }
 
 // checkDefaultClient finds a default_client that is none now. Files change later, so every

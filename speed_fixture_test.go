@@ -71,7 +71,7 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
 	}}).(*Handler)
 	site.bearer = load("http.handlers.bearer_auth", BearerAuth{Scopes: []string{"contacts.read"}}).(*BearerAuth)
-	if err := site.endpoint.server.keys.attempt(ctx); err != nil {
+	if err := site.endpoint.server.keys.generated.Attempt(ctx); err != nil {
 		b.Fatal(err)
 	}
 	if err := site.endpoint.server.sessions.Poll(ctx); err != nil {

@@ -7,24 +7,30 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/allowance"
+	"github.com/caddygrant/caddy-grant/internal/governed"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/seldomlog"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// Throttle bounds failed logins (RFC 6749 §4.3.2). Failures are counted for each account
-// and source together, for each source alone, and for each account alone. A source is the
-// client's address, or an authenticated client, whose users may all have one address.
-// Whoever has logged in from a source before is counted there for that account and source
-// alone, so that nobody elsewhere can lock the owner out. The same wrong password again
-// within minutes is not another failure. The counts are kept in memory:
-// they survive a reload of the config, not a restart, and every node has its own.
+// Throttle bounds failed logins (RFC 6749 §4.3.2). Failures are counted for each
+// account and source together, for each source alone, and for each account alone. A
+// source is the client's address, or an authenticated client, whose users may all have
+// one address. Whoever has logged in from a source before is counted there for that
+// account and source alone, so that nobody elsewhere can lock the owner out. The same
+// wrong password again within minutes is not another failure. The counts are kept in
+// memory: they survive a reload of the config, not a restart, and every node has its
+// own.
 type Throttle struct {
 	// Count no failures. What bounds the writes to storage stays. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
 	// How many times in a row a login to an account may fail from one source before it has
-	// to wait. An address alone may have 10 times as many, an IPv6 /48 100 times. Default: `5`.
+	// to wait. An address alone may have 10 times as many, an IPv6 /48 100 times. Default:
+	// `5`.
 	Failures int `json:"failures,omitempty"`
 
 	// The first wait. It doubles with every further failure. Default: `30s`.
@@ -34,8 +40,8 @@ type Throttle struct {
 	MaxDelay caddy.Duration `json:"max_delay,omitempty"`
 
 	// How many times in a row logins to an account may fail from all sources together from
-	// which nobody has logged in to it before. After that these have one try per `max_delay`
-	// (NIST SP 800-63B-4 §3.2.2). Default: `100`.
+	// which nobody has logged in to it before. After that these have one try per
+	// `max_delay` (NIST SP 800-63B-4 §3.2.2). Default: `100`.
 	AccountCeiling int `json:"account_ceiling,omitempty"`
 
 	// How many bits of an IPv4 address make a source, 8 to 32. Default: `32`.
@@ -88,23 +94,28 @@ func (t *Throttle) limits() throttle.Limits {
 type pooledThrottle struct {
 	*throttle.Throttle
 	revocations *throttle.Rate // of users
-	bounds      *storageBounds
-	seldom      seldomLogged
-	limits      governed[throttle.Limits]
+	bounds      *allowance.Bounds
+	seldom      seldomLog
+	limits      *governed.Setting[throttle.Limits]
 }
+
+// seldomLog is the log of refusals that a client can cause at will.
+type seldomLog struct{ seldomlog.Log }
+
+func (l *seldomLog) write(limit string, line func() func(...zap.Field)) { l.Write(limit, line) }
 
 // Destruct ends what would be logged later.
 func (p *pooledThrottle) Destruct() error {
-	p.seldom.end()
+	p.seldom.End()
 	return nil
 }
 
 // serverThrottle is a server's share in it.
 type serverThrottle struct {
 	*pooledThrottle
-	off     bool
-	poolKey string // empty until taken
-	own     throttle.Limits
+	pooled share[*pooledThrottle]
+	off    bool
+	own    throttle.Limits
 }
 
 func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error) {
@@ -114,38 +125,31 @@ func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error)
 	if err := settings.validate(); err != nil {
 		return nil, err
 	}
-	poolKey := "throttle|" + name
-	pooled, _, err := processState.LoadOrNew(poolKey, func() (caddy.Destructor, error) {
+	pooled := join(throttleKey{name}, func() *pooledThrottle {
 		p := &pooledThrottle{
 			Throttle:    throttle.New(settings.limits()),
 			revocations: throttle.NewRate(maxRevocationsPerMinute),
-			bounds:      newStorageBounds(),
+			bounds:      allowance.NewBounds(),
 		}
-		p.limits = newGoverned(settings.limits(), p.SetLimits)
-		return p, nil
+		p.limits = governed.New(settings.limits(), p.SetLimits)
+		return p
 	})
-	if err != nil {
-		return nil, fmt.Errorf("joining the counts of failures: %w", err)
-	}
-	return &serverThrottle{pooledThrottle: pooled.(*pooledThrottle), off: settings.Off, poolKey: poolKey, own: settings.limits()}, nil
+	return &serverThrottle{pooledThrottle: pooled.value, pooled: pooled, off: settings.Off, own: settings.limits()}, nil
 }
 
 // release gives back the reference to the counts.
 func (t *serverThrottle) release() {
-	if t.poolKey != "" {
-		_, _ = processState.Delete(t.poolKey) // Destruct does not fail
-		t.poolKey = ""
-	}
+	_, _ = t.pooled.leave() // Destruct does not fail
 }
 
-// allowRevocation bounds how often the clients of a user can log out in a minute; by tokens
-// that an app may have made up it counts apart, see revocation.
-func (t *serverThrottle) allowRevocation(of sessionOwner) error {
+// allowRevocation bounds how often the clients of a user can log out in a minute; by
+// tokens that an app may have made up it counts apart, see revocation.
+func (t *serverThrottle) allowRevocation(of allowance.Owner) error {
 	if t.off {
 		return nil
 	}
-	account := of.subject
-	if of.forgeable {
+	account := of.Subject
+	if of.Forgeable {
 		account = throttle.Join(account, "forgeable")
 	}
 	if refused, ok := errors.AsType[*throttle.RefusedError](t.revocations.Allow(account)); ok {

@@ -51,15 +51,12 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 			setClock(t, time.Unix(token.NotBefore, 0).Add(-time.Duration(*s.Leeway)-time.Second))
 		}, "not yet valid"},
 		{"its key is retired", func(t *testing.T, s *Server, _ *token.AccessToken) {
-			k := s.keys
-			k.pooled.mu.Lock()
-			defer k.pooled.mu.Unlock()
 			key, err := keyring.GenerateKey("HS256")
 			if err != nil {
 				t.Fatal(err)
 			}
-			k.configured = []configuredKey{{algorithm: "HS256", key: key}}
-			if err := k.assemble(); err != nil {
+			s.keys.configured = []configuredKey{{algorithm: "HS256", key: key}}
+			if err := s.keys.generated.Attempt(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}, keyring.ErrUnknownKey.Error()},
@@ -136,7 +133,7 @@ func TestATokenThatIsRefusedIsNotRemembered(t *testing.T) {
 func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	before := site.keys()
-	if err := site.endpoint.server.keys.attempt(context.Background()); err != nil {
+	if err := site.endpoint.server.keys.generated.Attempt(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	if site.keys() != before {
@@ -163,29 +160,39 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 		{"one long string", `"` + strings.Repeat("x", 2000) + `"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			site := newSpeedSite(t, "HS256")
-			sites = append(sites, site)
-			server := site.endpoint.server
 			alice := directory.User{Username: "alice", PasswordHash: speedHash}
 			if test.own != "" {
 				alice.Claims = map[string]json.RawMessage{"own": json.RawMessage(test.own)}
 			}
-			setUsers(t, server, alice)
-			raws := make([]string, 100)
-			for i := range raws {
-				raws[i] = site.login(t).AccessToken
+			measure := func() (taken, counted float64) {
+				site := newSpeedSite(t, "HS256")
+				sites = append(sites, site)
+				setUsers(t, site.endpoint.server, alice)
+				raws := make([]string, 100)
+				for i := range raws {
+					raws[i] = site.login(t).AccessToken
+				}
+				before := heap()
+				for _, raw := range raws {
+					if _, err := site.endpoint.server.tokens.Check(t.Context(), raw); err != nil {
+						t.Fatal(err)
+					}
+				}
+				taken = float64(heap()) - float64(before)
+				runtime.KeepAlive(raws)
+				n, size := site.keys().Remembered()
+				if n != len(raws) {
+					t.Fatalf("%d tokens are remembered", n)
+				}
+				return taken, float64(size)
 			}
-			before := heap()
-			for _, raw := range raws {
-				if _, err := server.tokens.Check(t.Context(), raw); err != nil {
-					t.Fatal(err)
+			var taken, counted float64
+			for range 5 { // what else goes on in the process takes and gives memory too
+				if taken, counted = measure(); taken <= 1.5*counted && taken >= counted/4 {
+					return
 				}
 			}
-			taken := float64(heap()) - float64(before)
-			n, size := site.keys().Remembered()
-			if counted := float64(size); n != len(raws) || taken > 1.5*counted || taken < counted/4 {
-				t.Errorf("%d tokens of %d bytes take %.0f bytes each, %.0f are counted", n, len(raws[0]), taken/100, counted/100)
-			}
+			t.Errorf("100 tokens take %.0f bytes each, %.0f are counted", taken/100, counted/100)
 		})
 	}
 }

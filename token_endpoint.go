@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -20,8 +21,8 @@ func serveToken(x *exchange) error {
 	if err != nil {
 		return x.refuse(err)
 	}
-	setUser(x.r, x.user)
-	addLogField(x.r, zap.String("grant_type", x.grantType()))
+	caddyrequest.SetUserID(x.r, x.user.Subject())
+	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
 	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(x.facts(),
 			zap.String("scope", response.Scope),

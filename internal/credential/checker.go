@@ -7,6 +7,7 @@ package credential
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -153,4 +154,16 @@ func (c *Checker) failed(ctx context.Context, presented credential, err error) e
 // HashMemory is the most memory that one comparison takes, in bytes.
 func (c *Checker) HashMemory() uint64 {
 	return max(c.Users.HashMemory(), c.Clients.HashMemory())
+}
+
+// SlowSchemes are the schemes of the hashes that take long.
+func (c *Checker) SlowSchemes() (schemes []string) {
+	for _, mix := range append(c.Users.Hashes(), c.Clients.Hashes()...) {
+		for params := range mix.All() {
+			if scheme := string(params.Scheme); !params.Cheap() && !slices.Contains(schemes, scheme) {
+				schemes = append(schemes, scheme)
+			}
+		}
+	}
+	return schemes
 }

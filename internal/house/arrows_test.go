@@ -21,11 +21,13 @@ var arrows = map[string][]string{
 
 	// what a config says
 	"internal/caddyargs":     {},
+	"internal/caddyrequest":  {},
 	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
 	"internal/listenerguard": {},
 	"internal/setting":       {},
 
 	// what is kept, and where
+	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
 	"internal/keyring":      {"internal/mac", "internal/storagecheck"},
 	"internal/livefile":     {},
 	"internal/password":     {"internal/mac"},
@@ -34,7 +36,9 @@ var arrows = map[string][]string{
 	"internal/throttle":     {},
 	"internal/userfile":     {},
 
-	"internal/buffer": {},
-	"internal/clock":  {},
-	"internal/mac":    {},
+	"internal/buffer":    {},
+	"internal/clock":     {},
+	"internal/governed":  {},
+	"internal/mac":       {},
+	"internal/seldomlog": {},
 }

@@ -12,6 +12,7 @@ import (
 	// Unlike encoding/json it refuses a claim that is there twice, at any depth, and tells "sub" from "SUB".
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -82,6 +83,15 @@ func (t *AccessToken) Claim(name string) any {
 		return t.CredentialVersion
 	case "srv":
 		return t.Server
+	}
+	return t.Others[name]
+}
+
+// OwnClaim returns a claim of the user's own, nil if there is none. What somebody who
+// shares an HMAC secret with us signed under a reserved name is not the user's.
+func (t *AccessToken) OwnClaim(name string) any {
+	if directory.IsReservedClaim(name) {
+		return nil
 	}
 	return t.Others[name]
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// userOf is {http.auth.user.id} as a handler behind the checks sees it, and as the access log does.
+// userOf is {http.auth.user.id} as a handler behind the checks sees it, and as the
+// access log does.
 func userOf(r *http.Request) any {
 	id, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer).Get("http.auth.user.id")
 	return id

@@ -1,23 +1,18 @@
-package caddygrant
+package allowance
 
 import (
 	"errors"
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
 // smallBounds are 3 writes of a user by a client, and 5 revocations of a client.
-func smallBounds() *storageBounds {
-	return &storageBounds{
+func smallBounds() *Bounds {
+	return &Bounds{
 		sessions:    throttle.NewBucket(throttle.LimitSessions, 3, time.Hour),
 		revocations: throttle.NewBucket(throttle.LimitRevocations, 3, time.Hour),
 		clients:     throttle.NewBucket(throttle.LimitClient, 5, time.Hour),
@@ -29,7 +24,7 @@ func limitOf(t *testing.T, err error) throttle.Limit {
 	if err == nil {
 		return ""
 	}
-	refused, ok := refusedWrite(err)
+	refused, ok := Refused(err)
 	if notYet, is := errors.AsType[*session.NotYetError](err); !ok || !is || notYet.After != refused.RetryAfter || notYet.After <= 0 {
 		t.Fatalf("error %v", err)
 	}
@@ -37,13 +32,13 @@ func limitOf(t *testing.T, err error) throttle.Limit {
 }
 
 func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
-	x := &serverSessions{bounds: smallBounds()}
+	bounds := smallBounds()
 	take := func(client, subject string, forgeable bool) error {
-		account := sessionOwner{client, subject, forgeable}.account()
+		account := Owner{client, subject, forgeable}.Account()
 		if !forgeable {
 			client = ""
 		}
-		return revocation{x.bounds, account, client}.Take()
+		return revocation{bounds, account, client}.Take()
 	}
 	for range 3 {
 		if err := take("web", "alice", true); err != nil {
@@ -87,63 +82,13 @@ func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
 }
 
 func TestAnAccountIsAClientAndAUser(t *testing.T) {
-	seen := make(map[string]sessionOwner)
-	for _, of := range []sessionOwner{
-		{client: "a", subject: "bc"}, {client: "ab", subject: "c"}, {client: "bc", subject: "a"}, {client: "a"}, {subject: "a"},
+	seen := make(map[string]Owner)
+	for _, of := range []Owner{
+		{Client: "a", Subject: "bc"}, {Client: "ab", Subject: "c"}, {Client: "bc", Subject: "a"}, {Client: "a"}, {Subject: "a"},
 	} {
-		if other, there := seen[of.account()]; there {
+		if other, there := seen[of.Account()]; there {
 			t.Errorf("%v and %v are one", of, other)
 		}
-		seen[of.account()] = of
+		seen[of.Account()] = of
 	}
-}
-
-func TestABoundIsLoggedOnceAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		core, logs := observer.New(zapcore.InfoLevel)
-		logger := zap.New(core)
-		var seldom seldomLogged
-		n := 0
-		refuse := func(kind string, times int) {
-			for range times {
-				n++
-				number := n
-				seldom.write(kind, func() func(...zap.Field) {
-					return func(more ...zap.Field) { logger.Info(kind, append(more, zap.Int("number", number))...) }
-				})
-			}
-		}
-		want := func(lines ...string) {
-			t.Helper()
-			synctest.Wait()
-			var got []string
-			for _, entry := range logs.TakeAll() {
-				fields := entry.ContextMap()
-				got = append(got, fmt.Sprint(entry.Message, " ", fields["number"], " ", fields["suppressed"]))
-			}
-			if fmt.Sprint(got) != fmt.Sprint(lines) {
-				t.Fatalf("logged %q, want %q", got, lines)
-			}
-		}
-		refuse("a", 1000)
-		want("a 1 <nil>")
-		refuse("b", 1) // another kind has its own
-		want("b 1001 <nil>")
-		time.Sleep(59 * time.Second)
-		refuse("a", 1)
-		want()
-		time.Sleep(time.Second)
-		want("a 2 999") // with how many others there were
-		refuse("a", 5)
-		want()
-		time.Sleep(time.Minute)
-		want("a 1003 4")
-		time.Sleep(time.Minute)
-		want() // nothing happened
-		refuse("a", 2)
-		want("a 1008 <nil>")
-		seldom.end()
-		time.Sleep(time.Hour)
-		want()
-	})
 }

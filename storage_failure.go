@@ -1,11 +1,14 @@
 package caddygrant
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"strings"
 
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // storageRemedy says what to do about a storage that cannot be written, or nothing. The
@@ -24,4 +27,12 @@ func storageFailure(err error) []zap.Field {
 		fields = append(fields, zap.String("remedy", remedy))
 	}
 	return fields
+}
+
+// errStorage answers where storage failed: nothing is known then, and nothing granted.
+func errStorage(ctx context.Context, cause error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return oauth.Gone()
+	}
+	return oauth.StorageUnavailable(cause, storageRemedy(cause))
 }

@@ -1,4 +1,4 @@
-package caddygrant
+package bearer
 
 import (
 	"net/http"
@@ -9,19 +9,19 @@ import (
 
 // HTTP/2 and HTTP/3 have the protocol elsewhere.
 func TestExtendedConnect(t *testing.T) {
-	b := &BearerAuth{Upgrade: []string{"tcp"}}
+	protocols := []string{"tcp"}
 	for protocol, kept := range map[string]bool{"websocket": true, "tcp": true, "connect-udp": false, "h2c": false} {
 		r := httptest.NewRequest(http.MethodConnect, "/x", nil)
 		r.ProtoMajor, r.Proto = 2, "HTTP/2.0"
 		r.Header = http.Header{":protocol": {protocol}}
-		b.restrictUpgrade(r)
+		RestrictUpgrade(r, protocols)
 		if got := r.Header[":protocol"] != nil; got != kept {
 			t.Errorf("%s is kept by HTTP/2: %v", protocol, got)
 		}
 
 		r = httptest.NewRequest(http.MethodConnect, "/x", nil)
 		r.ProtoMajor, r.Proto = 3, protocol
-		b.restrictUpgrade(r)
+		RestrictUpgrade(r, protocols)
 		if got := r.Proto == protocol; got != kept {
 			t.Errorf("%s is kept by HTTP/3: %v", protocol, got)
 		}
@@ -33,12 +33,12 @@ func TestProtocolsOfAConfig(t *testing.T) {
 		"tcp": "", "SPDY/3.1": "", "websocket": "", "h2c": "requests that nobody checks", "H2C": "requests that nobody checks", "h2c/1": "requests that nobody checks", "HTTP/2.0": "requests that nobody checks", "h2": "requests that nobody checks",
 		"": "not a protocol", "*": "not a protocol", "a b": "not a protocol", "tcp,h2c": "not a protocol", "tcp/": "not a protocol", "a/b/c": "not a protocol", "tcp\n": "not a protocol",
 	} {
-		err := validateUpgrades([]string{protocol})
+		err := ValidateUpgrades([]string{protocol})
 		if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", protocol, err, want)
 		}
 	}
-	if err := validateUpgrades([]string{"tcp", "TCP"}); err == nil {
+	if err := ValidateUpgrades([]string{"tcp", "TCP"}); err == nil {
 		t.Error("one protocol may be there twice")
 	}
 }

@@ -1,12 +1,12 @@
-package caddygrant
+package allowance
 
 import "testing"
 
 // What an app with a secret of HS256 signs uses up nothing of what the server's own tokens have.
 func TestForgeableRevocationsAreAnAccountOfTheirOwn(t *testing.T) {
-	x := &serverSessions{bounds: newStorageBounds()}
-	forgeable := x.allowance(sessionOwner{client: "web", subject: "alice", forgeable: true})
-	own := x.allowance(sessionOwner{client: "web", subject: "alice"})
+	bounds := NewBounds()
+	forgeable := bounds.RevocationBy(Owner{Client: "web", Subject: "alice", Forgeable: true})
+	own := bounds.RevocationBy(Owner{Client: "web", Subject: "alice"})
 	taken := 0
 	for forgeable.Take() == nil {
 		taken++
@@ -17,7 +17,7 @@ func TestForgeableRevocationsAreAnAccountOfTheirOwn(t *testing.T) {
 	if err := own.Take(); err != nil {
 		t.Error(err)
 	}
-	if err := x.allowance(sessionOwner{client: "web", subject: "bob", forgeable: true}).Take(); err != nil {
+	if err := bounds.RevocationBy(Owner{Client: "web", Subject: "bob", Forgeable: true}).Take(); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,0 +1,82 @@
+// Package bearer enforces RFC 6750 on a request to a protected resource: it finds the
+// token, refuses with the challenge, and keeps clients from naming a user themselves,
+// by identity headers or on a connection that is upgraded. It knows net/http and
+// nothing of servers and settings.
+package bearer
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// Error is the refusal of a request to a protected resource (RFC 6750 §3.1).
+type Error struct {
+	Status int
+	Code   string // empty for a request without credentials, which gets no code
+	Scope  string // what insufficient_scope asks for
+	Reason string // for the log
+
+	Token *token.AccessToken // if this server issued it, so that its claims can be believed
+
+	Anonymous bool // no Bearer credentials, rather than bad ones
+}
+
+// Of says whose token it was.
+func (e *Error) Of(token *token.AccessToken) *Error {
+	e.Token = token
+	return e
+}
+
+// noCredentials is for a request that does not try to authenticate with a token.
+func noCredentials(reason string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Reason: reason, Anonymous: true}
+}
+
+// InvalidRequest is for a request that can be read in more than one way.
+func InvalidRequest(reason string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: oauth.CodeInvalidRequest, Reason: reason}
+}
+
+// InvalidToken is one answer for every defect, so that it does not tell how far a
+// forged token came.
+func InvalidToken(reason string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Code: oauth.CodeInvalidToken, Reason: reason}
+}
+
+// InsufficientScope is for a valid token that lacks one of the scopes.
+func InsufficientScope(scopes []string) *Error {
+	return &Error{
+		Status: http.StatusForbidden, Code: oauth.CodeInsufficientScope, Reason: "the token lacks a scope",
+		Scope: strings.Join(scopes, " "),
+	}
+}
+
+// Unavailable is for as long as tokens cannot be checked.
+func Unavailable(reason string) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Reason: reason}
+}
+
+// Error describes the refusal for Caddy's own log, without anything the client sent.
+func (e *Error) Error() string { return e.Reason }
+
+// SetHeaders sets the challenge, or when to try again.
+func (e *Error) SetHeaders(h http.Header, realm string) {
+	if e.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "5")
+		return
+	}
+	challenge := `Bearer realm="` + realm + `"`
+	if e.Code != "" {
+		challenge += `, error="` + e.Code + `"`
+	}
+	if e.Scope != "" {
+		challenge += `, scope="` + e.Scope + `"`
+	}
+	h.Set("WWW-Authenticate", challenge)
+}
+
+// Interface guard
+var _ error = (*Error)(nil)

@@ -1,0 +1,233 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Follower keeps up with what a server generates in storage: Read takes over what is
+// there, Follow generates what is missing, rotates keys, and learns of what other nodes
+// rotate.
+type Follower struct {
+	options   FollowerOptions
+	complete  atomic.Bool   // Use has accepted a set
+	attempted chan struct{} // closed after the first attempt to generate what is missing
+}
+
+// FollowerOptions say what is followed, and what becomes of it. All but RotateEvery and
+// Algorithms are required.
+type FollowerOptions struct {
+	Store      *Store
+	Memory     *Memory
+	Algorithms []Algorithm // of the keys that are generated; without any, a secret alone is
+
+	RotateEvery time.Duration        // 0: never
+	Lifetime    func() time.Duration // of the longest-lived token that the keys sign
+
+	// Use is called with a complete set whenever it was read, changed or not, and never
+	// twice at once for one Memory. An error is one of following.
+	Use func(Generated) error
+
+	// Failed is called with an error of Follow, which tries again: with the first of
+	// several in a row, and with each of them as long as there has been no complete set.
+	Failed func(error)
+}
+
+// Generated is a complete set of what a server generates: its secret and, of each
+// algorithm that is followed, the key that signs and then those that verify.
+type Generated struct {
+	Secret *Secret
+	Keys   map[Algorithm][]*Key
+}
+
+// Memory is what a process has read from storage of one server. Followers share it, so
+// that a storage that is down does not take the keys away from a server that had them.
+type Memory struct {
+	mu     sync.Mutex
+	secret *Secret
+	keys   map[Algorithm][]GeneratedKey
+}
+
+// NewMemory returns a memory of nothing.
+func NewMemory() *Memory {
+	return &Memory{keys: make(map[Algorithm][]GeneratedKey)}
+}
+
+// NewFollower returns a follower that has not read anything.
+func NewFollower(options FollowerOptions) *Follower {
+	return &Follower{options: options, attempted: make(chan struct{})}
+}
+
+// Attempted is closed when Follow has tried once to generate what is missing.
+func (f *Follower) Attempted() <-chan struct{} { return f.attempted }
+
+// Read takes over what storage has, without leaving a trace there. Nothing there yet is
+// not an error. A storage that hangs, which not every storage lets a context end, does
+// not hold up the caller.
+func (f *Follower) Read(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	result := make(chan error, 1)
+	go func() {
+		defer cancel()
+		result <- f.update(ctx, f.options.Store.LoadSecret, f.options.Store.LoadKeys)
+	}()
+	var err error
+	select {
+	case err = <-result:
+	case <-ctx.Done():
+		select {
+		case err = <-result: // which ended the context
+		default:
+			err = ctx.Err()
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// Follow generates what storage does not have, trying again until it succeeds, and then
+// keeps up with keys that are rotated, here or by another node. It ends with ctx, or
+// when there is nothing more to follow. It is called once.
+func (f *Follower) Follow(ctx context.Context) {
+	attempted := sync.OnceFunc(func() { close(f.attempted) })
+	defer attempted()
+	wait, failing := time.Duration(0), false
+	for {
+		err := f.Attempt(ctx)
+		attempted()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && len(f.options.Algorithms) == 0:
+			return // a secret does not change
+		case err == nil:
+			wait, failing = followEvery, false
+		default:
+			if !failing || !f.complete.Load() {
+				f.options.Failed(err)
+			}
+			wait, failing = min(max(2*wait, time.Second), followEvery), true
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// Attempt is one step of Follow: it generates what was never there, and reads what
+// changed. What this process knows and storage has lost is an error: storage that is
+// away for a moment must not end every session and make nodes sign with different keys.
+// A restart generates anew.
+func (f *Follower) Attempt(ctx context.Context) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("[PANIC] following the server's keys: %v", r)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+
+	store := f.options.Store
+	hasSecret, known := f.options.Memory.known()
+	getSecret := store.EnsureSecret
+	if hasSecret {
+		getSecret = store.LoadSecret
+	}
+	err = f.update(ctx, getSecret, func(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
+		found, err := store.LoadKeysBesides(ctx, a, known[a])
+		switch {
+		case err != nil:
+			return nil, err
+		case len(found) == 0 && len(known[a]) > 0:
+			return nil, fmt.Errorf("the signing keys for %s that were in storage are gone; restore them, or restart to make new ones", a)
+		case len(found) > 0 && f.options.RotateEvery == 0:
+			return found, nil
+		}
+		return store.EnsureKey(ctx, a, f.options.RotateEvery)
+	})
+	if err != nil {
+		return err
+	}
+	return f.deleteRetired(ctx)
+}
+
+func (f *Follower) deleteRetired(ctx context.Context) error {
+	if f.options.RotateEvery == 0 {
+		return nil
+	}
+	_, known := f.options.Memory.known()
+	for algorithm, keys := range known {
+		if err := f.options.Store.DeleteRetired(ctx, algorithm, keys, f.options.Lifetime()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// update gets the secret and the keys by the given calls and hands on a complete set.
+// What the process knows from before stands in for what fails.
+func (f *Follower) update(ctx context.Context,
+	getSecret func(context.Context) (*Secret, error),
+	getKeys func(context.Context, Algorithm) ([]GeneratedKey, error),
+) error {
+	secret, failed := getSecret(ctx)
+	read := make(map[Algorithm][]GeneratedKey)
+	for _, a := range f.options.Algorithms {
+		keys, err := getKeys(ctx, a)
+		if err == nil && len(keys) > 0 {
+			read[a] = keys
+		}
+		failed = errors.Join(failed, err)
+	}
+
+	m := f.options.Memory
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if secret != nil {
+		m.secret = secret
+	}
+	maps.Copy(m.keys, read)
+	return errors.Join(failed, f.use(m))
+}
+
+// use hands on what is in memory, if nothing is missing there.
+func (f *Follower) use(m *Memory) error {
+	if m.secret == nil {
+		return nil
+	}
+	set := Generated{Secret: m.secret, Keys: make(map[Algorithm][]*Key, len(f.options.Algorithms))}
+	for _, a := range f.options.Algorithms {
+		if len(m.keys[a]) == 0 {
+			return nil
+		}
+		set.Keys[a] = InUse(m.keys[a], f.options.Lifetime())
+	}
+	if err := f.options.Use(set); err != nil {
+		return err
+	}
+	f.complete.Store(true)
+	return nil
+}
+
+// known is what was read so far.
+func (m *Memory) known() (secret bool, keys map[Algorithm][]GeneratedKey) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.secret != nil, maps.Clone(m.keys)
+}
+
+const (
+	readLimit    = 5 * time.Second
+	attemptLimit = 15 * time.Second
+	followEvery  = 20 * time.Second
+)

@@ -1,0 +1,11 @@
+package oauth
+
+// Endpoints of a server, as metrics and the log name them.
+const (
+	EndpointToken      = "token"
+	EndpointRevoke     = "revoke"
+	EndpointIntrospect = "introspect"
+	EndpointJWKS       = "jwks"
+	EndpointMetadata   = "metadata"
+	EndpointNone       = "none" // there is none at this path
+)

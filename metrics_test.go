@@ -1,0 +1,127 @@
+package caddygrant
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddygrant/caddy-grant/internal/credential"
+)
+
+// seriesOf gathers the series with a label of that value, by name and labels.
+func seriesOf(t *testing.T, value string) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	for range 2 { // as after a reload into the same registry
+		if err := registerMetrics(registry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string]float64)
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			var labels []string
+			found := false
+			for _, label := range metric.GetLabel() {
+				found = found || label.GetValue() == value
+				labels = append(labels, label.GetValue())
+			}
+			if found {
+				name := strings.TrimPrefix(family.GetName(), "caddy_grant_") + " " + strings.Join(labels, " ")
+				out[name] = metric.GetCounter().GetValue() + metric.GetGauge().GetValue() + float64(metric.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return out
+}
+
+func TestEveryMetricTakesPlainValues(t *testing.T) {
+	const of = "of-this-test"
+	at := time.Unix(1790000000, 0)
+	for _, test := range []struct {
+		name string
+		do   func()
+		want map[string]float64
+	}{
+		{"requests", func() { countRequest(of, "token", "password", "success") },
+			map[string]float64{"requests_total token password success " + of: 1}},
+		{"throttled", func() { countThrottled(of, "pair") }, map[string]float64{"throttled_total pair " + of: 1}},
+		{"refresh reuse", func() { countRefreshReuse(of) }, map[string]float64{"refresh_reuse_total " + of: 1}},
+		{"bearer checks", func() { countBearerCheck(of, true, "none") }, map[string]float64{"bearer_checks_total none " + of + " true": 1}},
+		{"password checks", func() { credentialMetrics{}.Checked(of, "cached") }, map[string]float64{"password_checks_total " + of + " cached": 1}},
+		{"hashes", func() { credentialMetrics{}.Hashed(of, time.Second) }, map[string]float64{"hash_duration_seconds " + of: 1}},
+		{"files", func() { observeEntries(of, "users", 3); observeFile(of, "users", false, at) }, map[string]float64{
+			"file_entries " + of + " users": 3, "file_last_reload_successful " + of + " users": 0,
+			"file_last_reload_success_timestamp_seconds " + of + " users": 1790000000,
+		}},
+		{"a file that works", func() { observeFile(of, "users", true, at) }, map[string]float64{"file_last_reload_successful " + of + " users": 1}},
+		{"a file that is no longer followed", func() { forgetFile(of, "users") }, map[string]float64{
+			"file_entries " + of + " users": -1, "file_last_reload_successful " + of + " users": -1,
+			"file_last_reload_success_timestamp_seconds " + of + " users": -1,
+		}},
+		{"a view", func() { followView(of, time.Time{}) }, map[string]float64{"revocations_last_read_timestamp_seconds " + of: 0}},
+		{"another config with it", func() { followView(of, at); unfollowView(of) }, map[string]float64{"revocations_last_read_timestamp_seconds " + of: 1790000000}},
+		{"a view that no config keeps up with", func() { unfollowView(of); observeView(of, at) }, map[string]float64{"revocations_last_read_timestamp_seconds " + of: -1}},
+	} {
+		want := seriesOf(t, of)
+		test.do()
+		for name, value := range test.want {
+			if want[name] = value; value < 0 {
+				delete(want, name)
+			}
+		}
+		if got := seriesOf(t, of); !maps.Equal(got, want) {
+			t.Errorf("%s:\n%v\nwant\n%v", test.name, got, want)
+		}
+	}
+}
+
+func TestASeriesIsThereBeforeItsFirstEvent(t *testing.T) {
+	const of = "of-that-test"
+	startServer(of, true, []string{"password"}, []string{of})
+	startBearerChecks(of, false)
+	got := seriesOf(t, of)
+	counts := make(map[string]int)
+	for name, value := range got {
+		if value != 0 {
+			t.Errorf("%s is %v", name, value)
+		}
+		counts[strings.Fields(name)[0]]++
+	}
+	for name := range seriesOf(t, credential.KindUser) {
+		counts[strings.Fields(name)[0]]++
+	}
+	want := map[string]int{"requests_total": 27, "throttled_total": 8, "refresh_reuse_total": 1, "bearer_checks_total": 7, "password_checks_total": 7, "hash_duration_seconds": 1}
+	if fmt.Sprint(counts) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", counts, want)
+	}
+}
+
+func TestTheGaugesOfTheGateReadItWhenAsked(t *testing.T) {
+	before := observedGate.Load()
+	t.Cleanup(func() { observedGate.Store(before) })
+	running := 2
+	observeGate(func() (int, int) { return running, running + 1 })
+	for range 2 {
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(hashesRunning, hashesWaiting)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, family := range families { // running, then waiting
+			if got := int(family.GetMetric()[0].GetGauge().GetValue()); got != running+i {
+				t.Errorf("%s is %d with %d running", family.GetName(), got, running)
+			}
+		}
+		running++
+	}
+}
