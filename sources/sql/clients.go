@@ -42,7 +42,7 @@ func (Clients) CaddyModule() caddy.ModuleInfo {
 
 // Provision opens the pool of connections. It connects to nothing.
 func (c *Clients) Provision(ctx caddy.Context) error {
-	err := checkQuery("by_id", c.ByIDQuery, "id")
+	err := c.byID().check("id")
 	if err == nil {
 		err = c.provision(ctx, c.String())
 	}
@@ -54,7 +54,7 @@ func (c *Clients) Provision(ctx caddy.Context) error {
 
 // Open tries the query, if the database is there.
 func (c *Clients) Open(directory.Options) error {
-	if err := probe(&c.Database, "by_id", c.ByIDQuery, clientColumns); err != nil {
+	if err := probe(&c.Database, clientColumns, c.byID()); err != nil {
 		return fmt.Errorf("clients sql: %w", err)
 	}
 	return nil
@@ -65,12 +65,14 @@ func (c *Clients) ByID(ctx context.Context, id string) (*directory.Client, error
 	if !canBe(id) {
 		return nil, nil
 	}
-	client, err := one(ctx, &c.Database, "by_id", c.ByIDQuery, id, clientColumns)
+	client, err := one(ctx, &c.Database, c.byID(), id, clientColumns)
 	if client == nil || client.ID != id {
 		return nil, err
 	}
 	return client, nil
 }
+
+func (c *Clients) byID() query { return query{"by_id", c.ByIDQuery} }
 
 // String names the source in errors and logs.
 func (c *Clients) String() string { return "clients sql " + c.Driver }

@@ -35,12 +35,14 @@ type Database struct {
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
 	// How long a connection is used before another takes its place, so that a new server
-	// behind the same name is found. Default: `30m`.
+	// behind the same name is found, or a new file at the same path. Default: `30m`, or
+	// `10s` for `sqlite`.
 	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
 
 	driver driver
 	key    poolKey
-	pool   *pool // nil unless this instance took its share
+	pool   *pool
+	shares bool // in the pool, until Cleanup
 	logger *zap.Logger
 	source string // the name in errors and logs
 }
@@ -52,11 +54,13 @@ type driver struct {
 	// failure tells what an error of a query means. It holds nothing of the DSN, nor of
 	// what was asked for.
 	failure func(error) failure
+
+	lifetime time.Duration // of a connection, by default
 }
 
 var drivers = map[string]driver{
-	"pgx":    {openPostgres, postgresFailure},
-	"sqlite": {openSQLite, sqliteFailure},
+	"pgx":    {openPostgres, postgresFailure, 30 * time.Minute},
+	"sqlite": {openSQLite, sqliteFailure, 10 * time.Second},
 }
 
 // provision checks the settings and opens the pool, which connects to nothing yet.
@@ -75,6 +79,7 @@ func (d *Database) provision(ctx caddy.Context, source string) error {
 	}
 	d.key = poolKey{d.Driver, dsn, d.MaxConnections, d.QueryTimeout, d.IdleTimeout, d.MaxLifetime}
 	d.pool, err = takePool(d.key, func() (*sql.DB, error) { return d.driver.open(dsn, d) })
+	d.shares = err == nil
 	return err
 }
 
@@ -88,7 +93,7 @@ func (d *Database) setDefaults() error {
 	}{
 		{"query_timeout", &d.QueryTimeout, 3 * time.Second, 10 * time.Millisecond, 5 * time.Second},
 		{"idle_timeout", &d.IdleTimeout, 5 * time.Minute, time.Second, 24 * time.Hour},
-		{"max_lifetime", &d.MaxLifetime, 30 * time.Minute, time.Second, 24 * time.Hour},
+		{"max_lifetime", &d.MaxLifetime, d.driver.lifetime, time.Second, 24 * time.Hour},
 	} {
 		if *setting.value == 0 {
 			*setting.value = caddy.Duration(setting.standard)
@@ -108,10 +113,10 @@ func (d *Database) setDefaults() error {
 
 // Cleanup leaves the pool, which is closed unless another config has it too.
 func (d *Database) Cleanup() error {
-	if d.pool == nil {
+	if !d.shares {
 		return nil
 	}
-	d.pool = nil
+	d.shares = false
 	return leavePool(d.key)
 }
 
@@ -131,34 +136,40 @@ func resolveDSN(text string) (string, error) {
 
 var placeholders = regexp.MustCompile(`\{(env\.[A-Za-z0-9_]+|file\.[^{}]+)\}`)
 
-// checkQuery finds what no query may be.
-func checkQuery(name, query, column string) error {
+// query is one of the operator's, by the name of its setting.
+type query struct{ name, text string }
+
+// check finds what no query may be. The column is what it looks for.
+func (q query) check(column string) error {
 	switch {
-	case strings.TrimSpace(query) == "":
-		return fmt.Errorf("%s: it is missing: write a query such as SELECT ... WHERE %s = $1", name, column)
-	case !strings.Contains(query, "$1"):
-		return fmt.Errorf("%s: it has no parameter: write WHERE %s = $1", name, column)
-	case otherParameter.MatchString(query):
-		return fmt.Errorf("%s: the only parameter is $1, which may be there several times", name)
+	case strings.TrimSpace(q.text) == "":
+		return fmt.Errorf("%s: it is missing: write a query such as SELECT ... WHERE %s = $1", q.name, column)
+	case !strings.Contains(q.text, "$1"):
+		return fmt.Errorf("%s: it has no parameter: write WHERE %s = $1", q.name, column)
+	case otherParameter.MatchString(q.text):
+		return fmt.Errorf("%s: the only parameter is $1, which may be used several times", q.name)
 	}
 	return nil
 }
 
 var otherParameter = regexp.MustCompile(`\$([02-9]|1[0-9])`)
 
-// probe asks a query for what no row has. An error is a mistake in the query; a database
+// probe asks each query for what no row has. An error is a mistake in a query; a database
 // that cannot be asked is only logged.
-func probe[T any](d *Database, name, query string, columns columns[T]) error {
+func probe[T any](d *Database, columns columns[T], queries ...query) error {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
-	_, err := one(ctx, d, name, query, "", columns)
-	var wrong *mistake
-	if errors.As(err, &wrong) {
-		return err
-	}
-	if err != nil {
-		d.logger.Error("the database cannot be asked now: requests that need it are answered with 503 until it can",
-			zap.String("source", d.source), zap.Error(err))
+	for _, query := range queries {
+		_, err := one(ctx, d, query, "", columns)
+		var wrong *mistake
+		if errors.As(err, &wrong) {
+			return err
+		}
+		if err != nil {
+			d.logger.Error("the database cannot be asked now: requests that need it are answered with 503 until it can",
+				zap.String("source", d.source), zap.Error(err))
+			return nil
+		}
 	}
 	return nil
 }

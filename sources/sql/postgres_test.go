@@ -124,10 +124,13 @@ func TestPostgresChangedPasswordIsCutOff(t *testing.T) {
 func TestPostgresDownForAccessTokens(t *testing.T) {
 	s, p, _ := startOnPostgres(t)
 	token := s.enter("alice").access
+	asked := time.Now()
 	want(t, "before", s.app(token), "200")
 	p.stop()
-	want(t, "at once", s.app(token), "200")
-	becomes(t, "after max_age", directory.DefaultMaxAge+time.Second, "503", func() answer { a := s.app(token); a.code = ""; return a })
+	if a := s.app(token); time.Since(asked) < maxAge {
+		want(t, "at once", a, "200")
+	}
+	becomes(t, "after max_age", maxAge+time.Second, "503", func() answer { a := s.app(token); a.code = ""; return a })
 	p.start()
 	becomes(t, "when it is back", 3*time.Second, "200", func() answer { return s.app(token) })
 }
@@ -299,9 +302,7 @@ func TestPostgresSecretsAreKept(t *testing.T) {
 		if !strings.Contains(err.Error(), "users sql: dsn: ") {
 			t.Errorf("%s: %v", dsn, err)
 		}
-		// Caddy itself shows the config that it does not load, so only the end of the text is ours
-		text := err.Error()
-		keeps(t, dsn, text[strings.LastIndex(text, "users sql: "):], "hunter2secret")
+		keeps(t, dsn, err.Error(), "hunter2secret")
 	}
 	keeps(t, "the log", s.log(), "hunter2secret", postgresPassword, plainPassword)
 }

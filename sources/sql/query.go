@@ -3,7 +3,6 @@ package sql
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,24 +16,20 @@ import (
 
 // one returns the only row of a query, or nil if there is none. The errors hold nothing
 // of the DSN, of what was asked for, or of the row.
-func one[T any](ctx context.Context, d *Database, name, query, asked string, columns columns[T]) (*T, error) {
+func one[T any](ctx context.Context, d *Database, query query, asked string, columns columns[T]) (*T, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.QueryTimeout))
 	defer cancel()
-	pool := d.pool
-	if pool == nil {
-		return nil, errClosed
-	}
 	for attempt := 1; ; attempt++ {
-		found, err := attemptOne(ctx, pool.DB, query, asked, columns)
+		found, err := attemptOne(ctx, d.pool.DB, query.text, asked, columns)
 		if err == nil {
 			return found, nil
 		}
 		var problem *rowError
 		if asRowError(err, &problem) {
-			return nil, problem.in(name)
+			return nil, problem.in(query.name)
 		}
 		if ended := contextFailure(ctx, err); ended != nil {
-			return nil, fmt.Errorf("%s: %w", name, ended)
+			return nil, fmt.Errorf("%s: %w", query.name, ended)
 		}
 		failed := d.driver.failure(err)
 		switch {
@@ -43,9 +38,9 @@ func one[T any](ctx context.Context, d *Database, name, query, asked string, col
 		case failed.again && attempt <= d.MaxConnections: // all that are idle may be dead
 			continue
 		case failed.mistake:
-			return nil, &mistake{name + ": " + failed.text}
+			return nil, &mistake{query.name + ": " + failed.text}
 		}
-		return nil, fmt.Errorf("%s: %s", name, failed.text)
+		return nil, fmt.Errorf("%s: %s", query.name, failed.text)
 	}
 }
 
@@ -155,7 +150,4 @@ func asRowError(err error, target **rowError) bool {
 	return ok
 }
 
-var (
-	errSeveral = &rowError{text: "it returned several rows: what it looks for must be unique"}
-	errClosed  = errors.New("its config is no longer active")
-)
+var errSeveral = &rowError{text: "it returned several rows: what it looks for must be unique"}

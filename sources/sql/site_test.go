@@ -68,6 +68,9 @@ func (s *site) options() string {
 `, s.dir)
 }
 
+// maxAge is short here, so that tests do not wait for it.
+const maxAge = time.Second
+
 // adapt makes a config of the lines of a token_endpoint. Those for the client may be left
 // out.
 func (s *site) adapt(lines string) ([]byte, error) {
@@ -79,6 +82,7 @@ func (s *site) adapt(lines string) ([]byte, error) {
 http://127.0.0.1:%d {
 	token_endpoint {
 		%s
+		source_max_age %v
 		throttle off
 		password_checks {
 			cache off
@@ -87,7 +91,7 @@ http://127.0.0.1:%d {
 	bearer_auth
 	respond "{http.auth.user.id} {http.auth.user.scope}"
 }
-`, s.options(), s.port, lines), map[string]any{"filename": "Caddyfile"})
+`, s.options(), s.port, lines, maxAge), map[string]any{"filename": "Caddyfile"})
 	return config, err
 }
 

@@ -45,9 +45,9 @@ func (Users) CaddyModule() caddy.ModuleInfo {
 
 // Provision opens the pool of connections. It connects to nothing.
 func (u *Users) Provision(ctx caddy.Context) error {
-	err := checkQuery("by_username", u.ByUsernameQuery, "username")
+	err := u.byUsername().check("username")
 	if err == nil {
-		err = checkQuery("by_subject", u.BySubjectQuery, "id")
+		err = u.bySubject().check("id")
 	}
 	if err == nil {
 		err = u.provision(ctx, u.String())
@@ -60,11 +60,7 @@ func (u *Users) Provision(ctx caddy.Context) error {
 
 // Open tries the queries, if the database is there.
 func (u *Users) Open(directory.Options) error {
-	err := probe(&u.Database, "by_username", u.ByUsernameQuery, userColumns)
-	if err == nil {
-		err = probe(&u.Database, "by_subject", u.BySubjectQuery, userColumns)
-	}
-	if err != nil {
+	if err := probe(&u.Database, userColumns, u.byUsername(), u.bySubject()); err != nil {
 		return fmt.Errorf("users sql: %w", err)
 	}
 	return nil
@@ -72,7 +68,7 @@ func (u *Users) Open(directory.Options) error {
 
 // ByUsername asks the database for the user of that name.
 func (u *Users) ByUsername(ctx context.Context, name string) (*directory.User, error) {
-	user, err := u.find(ctx, "by_username", u.ByUsernameQuery, name)
+	user, err := u.find(ctx, u.byUsername(), name)
 	if user == nil || user.Username != name {
 		return nil, err
 	}
@@ -81,23 +77,27 @@ func (u *Users) ByUsername(ctx context.Context, name string) (*directory.User, e
 
 // BySubject asks the database for the user with that subject.
 func (u *Users) BySubject(ctx context.Context, sub string) (*directory.User, error) {
-	user, err := u.find(ctx, "by_subject", u.BySubjectQuery, sub)
+	user, err := u.find(ctx, u.bySubject(), sub)
 	if user == nil || user.Subject() != sub {
 		return nil, err
 	}
 	return user, nil
 }
 
-func (u *Users) find(ctx context.Context, name, query, asked string) (*directory.User, error) {
+func (u *Users) find(ctx context.Context, query query, asked string) (*directory.User, error) {
 	if !canBe(asked) {
 		return nil, nil
 	}
-	row, err := one(ctx, &u.Database, name, query, asked, userColumns)
+	row, err := one(ctx, &u.Database, query, asked, userColumns)
 	if err != nil || row == nil || row.noPassword {
 		return nil, err
 	}
 	return &row.User, nil
 }
+
+func (u *Users) byUsername() query { return query{"by_username", u.ByUsernameQuery} }
+
+func (u *Users) bySubject() query { return query{"by_subject", u.BySubjectQuery} }
 
 // String names the source in errors and logs.
 func (u *Users) String() string { return "users sql " + u.Driver }
