@@ -17,10 +17,11 @@ func init() { caddy.RegisterModule(Clients{}) }
 //   - `id`. Required.
 //   - `secret_hash`: NULL for a public client. Required.
 //   - `public`, a boolean, or 0 or 1. NULL: false.
-//   - `scopes`, `default_scopes`, `grants`, `audience` and `introspect`: words with spaces
-//     between them, a PostgreSQL array, or a JSON array. NULL: the default of the member.
-//   - `access_token_ttl` and `refresh_token_ttl`: a duration such as `15m`, or seconds as a
-//     whole number. NULL: as the server says.
+//   - `scopes`, `default_scopes`, `grants`, `audience` and `introspect`: words with
+//     spaces between them, a PostgreSQL array, or a JSON array. NULL: the default of
+//     the member.
+//   - `access_token_ttl` and `refresh_token_ttl`: a duration such as `15m`, or seconds
+//     as a whole number. NULL: as the server says.
 //   - `end_user_ip`. NULL: none.
 //
 // Any other column is an error, so that a misspelled one is not overlooked.

@@ -70,7 +70,8 @@ func TestConfigErrors(t *testing.T) {
 	want(t, "a login after a reload that failed", s.login("alice", "correct horse"), "200")
 }
 
-// The Caddyfile and JSON say the same, and placeholders stay what they are until the start.
+// The Caddyfile and JSON say the same, and placeholders stay what they are until the
+// start.
 func TestCaddyfileIsJSON(t *testing.T) {
 	s := newSite(t)
 	config, err := s.adapt(usersOf("pgx", "{env.DSN}", "query_timeout 1s", "max_connections 4", "idle_timeout 1m", "max_lifetime 10m") + clientsOf("sqlite", "/apps.db"))

@@ -19,13 +19,15 @@ type Database struct {
 	Driver string `json:"driver,omitempty"`
 
 	// Where the database is. For `pgx` a connection string of PostgreSQL, such as
-	// `postgres://user:password@host:5432/database?sslmode=verify-full`; what it leaves out
-	// comes from the environment, as with psql. For `sqlite` the path of the file, or a
-	// `file:` URI; it is opened for reading only. Placeholders are replaced at start; use
-	// `{env.*}` or `{file.*}`, which keep a password out of the config. Required.
+	// `postgres://user:password@host:5432/database?sslmode=verify-full`; what it leaves
+	// out comes from the environment, as with psql. For `sqlite` the path of the file,
+	// or a `file:` URI; it is opened for reading only. Placeholders are replaced at
+	// start; use `{env.*}` or `{file.*}`, which keep a password out of the config.
+	// Required.
 	DSN string `json:"dsn,omitempty"`
 
-	// How long a query may take, including the time to connect, at most 5s. Default: `3s`.
+	// How long a query may take, including the time to connect, at most 5s. Default:
+	// `3s`.
 	QueryTimeout caddy.Duration `json:"query_timeout,omitempty"`
 
 	// How many connections may be open at a time, at most 100. Default: `10`.
@@ -34,9 +36,9 @@ type Database struct {
 	// How long a connection without a query stays open. Default: `5m`.
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
-	// How long a connection is used before another takes its place, so that a new server
-	// behind the same name is found, or a new file at the same path. Default: `30m`, or
-	// `10s` for `sqlite`.
+	// How long a connection is used before another takes its place, so that a new
+	// server behind the same name is found, or a new file at the same path. Default:
+	// `30m`, or `10s` for `sqlite`.
 	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
 
 	driver driver
@@ -120,8 +122,8 @@ func (d *Database) Cleanup() error {
 	return leavePool(d.key)
 }
 
-// resolveDSN replaces the placeholders of a DSN. Its errors hold nothing of it but those
-// that are meant to be replaced.
+// resolveDSN replaces the placeholders of a DSN. Its errors hold nothing of it but
+// those that are meant to be replaced.
 func resolveDSN(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("dsn: it is missing: write \"dsn {env.DSN}\" and set DSN in the environment, or \"dsn {file./path/to/dsn}\"")
@@ -154,8 +156,8 @@ func (q query) check(column string) error {
 
 var otherParameter = regexp.MustCompile(`\$([02-9]|1[0-9])`)
 
-// probe asks each query for what no row has. An error is a mistake in a query; a database
-// that cannot be asked is only logged.
+// probe asks each query for what no row has. An error is a mistake in a query; a
+// database that cannot be asked is only logged.
 func probe[T any](d *Database, columns columns[T], queries ...query) error {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()

@@ -29,7 +29,8 @@ func openPostgres(dsn string, settings *Database) (*sql.DB, error) {
 	if limit := time.Duration(settings.QueryTimeout); config.ConnectTimeout == 0 || config.ConnectTimeout > limit {
 		config.ConnectTimeout = limit
 	}
-	// A look-up that no one waits for is ended in the server too, and its connection stays.
+	// A look-up that no one waits for is ended in the server too, and its connection
+	// stays.
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
 	}
@@ -49,8 +50,8 @@ func postgresFailure(err error) failure {
 	return failure{text: "the connection to PostgreSQL was lost: " + postgresReason(err), again: true}
 }
 
-// postgresAnswer is what an error of the server means. Appendix A of PostgreSQL's manual
-// lists the codes, whose first two characters are the class.
+// postgresAnswer is what an error of the server means. Appendix A of PostgreSQL's
+// manual lists the codes, whose first two characters are the class.
 func postgresAnswer(e *pgconn.PgError, connects bool) failure {
 	code := " (SQLSTATE " + e.Code + ")"
 	class := e.Code[:min(2, len(e.Code))]

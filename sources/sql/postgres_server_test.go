@@ -33,8 +33,8 @@ const (
 	plainPassword    = "p@ss/w0rd%"
 )
 
-// needPostgres skips what is no part of what a checkout needs, so the variable says that
-// PostgreSQL is there; then it must be.
+// needPostgres skips what is no part of what a checkout needs, so the variable says
+// that PostgreSQL is there; then it must be.
 func needPostgres(t *testing.T) (bin string) {
 	t.Helper()
 	if os.Getenv("CADDY_GRANT_POSTGRES") == "" {

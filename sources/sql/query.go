@@ -85,14 +85,15 @@ func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, col
 	return found, nil
 }
 
-// canBe tells whether a row may have that name or id. What no user and no client is called
-// is not sent, since databases refuse some of it: a NUL, or what is not UTF-8.
+// canBe tells whether a row may have that name or id. What no user and no client is
+// called is not sent, since databases refuse some of it: a NUL, or what is not UTF-8.
 func canBe(name string) bool {
 	return name != "" && len(name) <= directory.MaxNameLength && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, unicode.IsControl)
 }
 
-// columns are those that a query may return, by name, with what becomes of their values.
+// columns are those that a query may return, by name, with what becomes of their
+// values.
 type columns[T any] struct {
 	set      map[string]func(*T, any) error
 	required []string

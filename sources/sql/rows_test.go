@@ -12,7 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 )
 
-// The tables of these tests, in what both databases understand, and the queries for them.
+// The tables of these tests, in what both databases understand, and the queries for
+// them.
 const (
 	schema = `
 CREATE TABLE people (

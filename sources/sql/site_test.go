@@ -71,8 +71,8 @@ func (s *site) options() string {
 // maxAge is short here, so that tests do not wait for it.
 const maxAge = time.Second
 
-// adapt makes a config of the lines of a token_endpoint. Those for the client may be left
-// out.
+// adapt makes a config of the lines of a token_endpoint. Those for the client may be
+// left out.
 func (s *site) adapt(lines string) ([]byte, error) {
 	s.t.Helper()
 	if !strings.Contains(lines, "clients sql") {
@@ -112,7 +112,8 @@ func (s *site) mustLoad(lines string) {
 	}
 }
 
-// client makes a connection for each request, since a reload closes those that are idle.
+// client makes a connection for each request, since a reload closes those that are
+// idle.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // answer is what there is to see of one.

@@ -110,7 +110,8 @@ func TestSQLiteDuplicateRows(t *testing.T) {
 	s.logged("users sql sqlite: by_username: it returned several rows")
 }
 
-// A change counts for a login and a refresh at once, and for access tokens within max_age.
+// A change counts for a login and a refresh at once, and for access tokens within
+// max_age.
 func TestSQLiteChangedPasswordIsCutOff(t *testing.T) {
 	path, db := newSQLite(t)
 	insertUsers(t, db, alice, bob)
@@ -135,7 +136,8 @@ func cutOff(t *testing.T, s *site, db *sql.DB) {
 	want(t, "a session of a user who is disabled", s.refresh(b.fresh), "400 invalid_grant")
 }
 
-// A file that is not there refuses no config and is not made, and is found once it is there.
+// A file that is not there refuses no config and is not made, and is found once it is
+// there.
 func TestSQLiteFileComesLater(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret-folder.db")
 	s := newSite(t)

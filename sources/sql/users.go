@@ -14,11 +14,12 @@ func init() { caddy.RegisterModule(Users{}) }
 // Users are the users in a database. The columns of its queries, by name:
 //
 //   - `username`: the name to log in with. Required.
-//   - `password_hash`: the hash of the password. A user whose hash is NULL cannot log in
-//     and counts as none. Required.
-//   - `id`: the subject of the user's tokens, text or a whole number. NULL: the username.
-//   - `scopes`: those that the user may have: words with spaces between them, a PostgreSQL
-//     array, or a JSON array. NULL: whatever the client may ask for.
+//   - `password_hash`: the hash of the password. A user whose hash is NULL cannot log
+//     in and counts as none. Required.
+//   - `id`: the subject of the user's tokens, text or a whole number. NULL: the
+//     username.
+//   - `scopes`: those that the user may have: words with spaces between them, a
+//     PostgreSQL array, or a JSON array. NULL: whatever the client may ask for.
 //   - `claims`: a JSON object. NULL: none.
 //   - `disabled`: a boolean, or 0 or 1. NULL: false.
 //

@@ -57,8 +57,8 @@ func flag(value any) (bool, error) {
 	return false, fmt.Errorf("it must be a boolean, or 0 or 1, and is %s: write a condition, such as disabled_at IS NOT NULL AS disabled", kindOf(value))
 }
 
-// list takes words with spaces between them, the text of a PostgreSQL array or of a JSON
-// array. NULL is no list, which is not the same as an empty one.
+// list takes words with spaces between them, the text of a PostgreSQL array or of a
+// JSON array. NULL is no list, which is not the same as an empty one.
 func list(value any) ([]string, error) {
 	if value == nil {
 		return nil, nil
@@ -116,7 +116,8 @@ func object(value any) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// duration takes what Caddy does, such as 15m, or seconds as a whole number. NULL is none.
+// duration takes what Caddy does, such as 15m, or seconds as a whole number. NULL is
+// none.
 func duration(value any) (caddy.Duration, error) {
 	if seconds, ok := value.(int64); ok {
 		const most = int64(1<<63-1) / int64(time.Second)
