@@ -49,8 +49,8 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *t
 		return nil, oauth.InvalidRefreshToken("refresh_token_expired")
 	}
 	user, err := g.tokens.User(ctx, keys, presented.UserID, presented.CredentialVersion)
-	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
-		return nil, oauth.SourceUnavailable(err)
+	if unchecked, ok := errors.AsType[token.UncheckedError](err); ok {
+		return nil, oauth.SourceUnavailable(unchecked.Cause())
 	}
 	if err != nil {
 		req.formerUser = presented.UserID

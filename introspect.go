@@ -26,8 +26,8 @@ func inactive() introspection { return introspection{"active": false} }
 
 // inactiveUnless is for a token that is refused, unless a source cannot tell.
 func inactiveUnless(err error) (introspection, error) {
-	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
-		return nil, oauth.SourceUnavailable(err)
+	if unchecked, ok := errors.AsType[token.UncheckedError](err); ok {
+		return nil, oauth.SourceUnavailable(unchecked.Cause())
 	}
 	return inactive(), nil
 }

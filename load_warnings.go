@@ -12,53 +12,60 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 )
 
-// What a config may say, though it hardly means it, is warned of at a start and a reload.
+// loadWarnings is what a config may say, though it hardly means it: it is warned of at a
+// start and a reload.
+type loadWarnings struct {
+	logger  *zap.Logger
+	config  *Config // with defaults in place of what it leaves out
+	users   *directory.UserDirectory
+	clients *directory.ClientDirectory
+}
 
 // warnOfConfig looks at the server's own settings and at the users and clients in the
 // config. Those in files are followed, and warned of whenever they change.
-func (s *Server) warnOfConfig(given Config) {
-	warnOfCommas(s.logger, s.Scopes, zap.String("of", "server"))
-	s.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
-	s.warnOfLifetime("access_token_ttl", given.AccessTokenTTL)
-	for _, source := range s.users.All() {
+func (w *loadWarnings) warnOfConfig(given Config) {
+	warnOfCommas(w.logger, w.config.Scopes, zap.String("of", "server"))
+	w.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
+	w.warnOfLifetime("access_token_ttl", given.AccessTokenTTL)
+	for _, source := range w.users.All() {
 		if inline, ok := source.(*InlineUsers); ok {
-			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
+			inline.Advice().Log(w.logger.With(zap.String("source", inline.String())), "entries")
 			for user := range inline.Known() {
-				warnOfCommas(s.logger, user.Scopes, zap.String("user_id", user.Subject()))
+				warnOfCommas(w.logger, user.Scopes, zap.String("user_id", user.Subject()))
 			}
 		}
 	}
-	for _, source := range s.clients.All() {
+	for _, source := range w.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
-			inline.Advice().Log(s.logger.With(zap.String("source", inline.String())), "entries")
+			inline.Advice().Log(w.logger.With(zap.String("source", inline.String())), "entries")
 			for client := range inline.Known() {
-				s.warnOfClient(client)
+				w.warnOfClient(client)
 			}
 		}
 	}
 }
 
-func (s *Server) warnOfClient(client *directory.Client) {
+func (w *loadWarnings) warnOfClient(client *directory.Client) {
 	id := zap.String("client_id", client.ID)
 	if client.Secret != "" && len(client.Secret) < shortSecret {
-		s.logger.Warn("a client's secret is short", id, zap.String("advice",
+		w.logger.Warn("a client's secret is short", id, zap.String("advice",
 			fmt.Sprintf("it has %d bytes, quick to guess: make one with \"openssl rand -hex 32\"", len(client.Secret))))
 	}
-	warnOfCommas(s.logger, slices.Concat(client.Scopes, client.DefaultScopes), id)
-	s.warnOfLifetime("refresh_token_ttl", client.RefreshTokenTTL, id)
-	s.warnOfLifetime("access_token_ttl", client.AccessTokenTTL, id)
+	warnOfCommas(w.logger, slices.Concat(client.Scopes, client.DefaultScopes), id)
+	w.warnOfLifetime("refresh_token_ttl", client.RefreshTokenTTL, id)
+	w.warnOfLifetime("access_token_ttl", client.AccessTokenTTL, id)
 }
 
 // warnOfGrants says which clients list a grant that the server does not offer: they never
 // get it, and no request tells why. It is said once per config, of what the files have
 // then. One list may be for several servers, so it is no error. To a client that
 // introspects, a grant that is not offered is a way to have none.
-func (s *Server) warnOfGrants() {
+func (w *loadWarnings) warnOfGrants() {
 	for _, grantType := range grantTypeNames() {
-		if slices.Contains(s.Grants, grantType) {
+		if slices.Contains(w.config.Grants, grantType) {
 			continue
 		}
-		for source, clients := range s.clients.KnownBySource() {
+		for source, clients := range w.clients.KnownBySource() {
 			count, first := 0, ""
 			for client := range clients {
 				if client.Introspect == nil && slices.Contains(client.Grants, grantType) {
@@ -67,7 +74,7 @@ func (s *Server) warnOfGrants() {
 				}
 			}
 			if count > 0 {
-				s.logger.Warn("clients list a grant that the server does not offer",
+				w.logger.Warn("clients list a grant that the server does not offer",
 					zap.String("grant_type", grantType), zap.String("source", source),
 					zap.Int("count", count), zap.String("client_id", first),
 					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
@@ -78,30 +85,30 @@ func (s *Server) warnOfGrants() {
 
 // warnOfSecrets names the secrets of the config that have something around them, and what,
 // never a piece of one.
-func (s *Server) warnOfSecrets() {
+func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 	warn := func(setting string, found []string, of zap.Field) {
 		if len(found) > 0 {
-			s.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
+			w.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
 				zap.Strings("found", found), zap.String("advice",
 					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
 		}
 	}
-	for _, source := range s.clients.All() {
+	for _, source := range w.clients.All() {
 		if inline, ok := source.(*InlineClients); ok {
 			for client := range inline.Known() {
 				warn("secret", inline.aroundSecrets[client.ID], zap.String("client_id", client.ID))
 			}
 		}
 	}
-	for i, key := range s.keys.configured {
+	for i, key := range keys {
 		warn("signing_key", key.aroundSecret, zap.Int("signing_key", i+1))
 	}
 }
 
 // warnOfLifetime is for a lifetime that the config gives, rather than for a default.
-func (s *Server) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
-	if ttl > s.SessionTTL {
-		s.logger.Warn(setting+" is longer than session_ttl, which ends the token before", append(of,
+func (w *loadWarnings) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
+	if ttl > w.config.SessionTTL {
+		w.logger.Warn(setting+" is longer than session_ttl, which ends the token before", append(of,
 			zap.String("advice", "raise session_ttl, or lower "+setting))...)
 	}
 }

@@ -35,7 +35,7 @@ type Server struct {
 	keys          *serverKeys
 	sessions      *serverSessions
 
-	hashKinds *hashKinds
+	unwatch func() // the files, for the kinds of hashes; nil as long as they are not watched
 }
 
 // provision resolves placeholders, loads the sources and reads the keys that exist. It
@@ -53,20 +53,28 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 	var err error
-	if s.users, err = s.loadUsers(ctx); err != nil {
+	settings := directory.Settings{
+		Options: directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()},
+		MaxAge:  time.Duration(s.SourceMaxAge),
+		Logger:  s.logger,
+	}
+	if s.users, err = loadUsers(ctx, &s.Config, settings); err != nil {
 		return err
 	}
-	if s.clients, err = s.loadClients(ctx); err != nil {
+	if s.clients, err = loadClients(ctx, &s.Config, settings); err != nil {
 		return err
 	}
-	if err := s.checkDefaultClient(ctx); err != nil {
+	if err := checkDefaultClient(ctx, s.logger, s.clients, s.DefaultClient); err != nil {
 		return err
 	}
 
 	s.policy = s.tokenPolicy()
-	s.warnOfGrants()
-	s.warnOfConfig(given)
-	s.hashKinds = watchHashKinds(s.logger, s.users.Hashes, s.clients.Hashes)
+	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
+	warnings.warnOfGrants()
+	warnings.warnOfConfig(given)
+	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)
+	s.unwatch = watchFiles(hashKinds.Warn) // whichever file: one of another server has nothing new to say
+	hashKinds.Warn()
 
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
 		return err
@@ -84,7 +92,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	s.warnOfSecrets()
+	warnings.warnOfSecrets(s.keys.configured)
 	s.sessions = newServerSessions(s.logger, sessionsOptions{
 		server:   s.Name,
 		storage:  storage,
@@ -126,8 +134,8 @@ func (s *Server) start(ctx context.Context, checked bool) {
 
 // release gives back what this server took of the process's state.
 func (s *Server) release() {
-	if s.hashKinds != nil {
-		s.hashKinds.close()
+	if s.unwatch != nil {
+		s.unwatch()
 	}
 	if s.keys != nil {
 		s.keys.release()

@@ -34,8 +34,8 @@ func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, er
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	answers := make(chan answer[T], 1)
+	defer cancel()
 	go func() {
-		defer cancel()
 		a := recovered(limited, b, ask)
 		<-b.places
 		answers <- a

@@ -33,7 +33,7 @@ func (c Check) Remembered() []string {
 	if c.user == nil {
 		return nil
 	}
-	return []string{c.source.name, c.user.Subject(), c.user.CredentialVersion}
+	return []string{c.source.identity, c.user.Subject(), c.user.CredentialVersion}
 }
 
 // Password asks the source whether that is the password. An error says that it cannot
@@ -123,13 +123,13 @@ func (d *UserDirectory) login(ctx context.Context, username string) (*User, *use
 	})
 	owner, other, err := firstOf(ctx, subjects)
 	switch {
-	case err != nil && (user == nil || owner <= found):
+	case err != nil && owner <= found: // or there is no user
 		return nil, nil, err
 	case user == nil:
 		return nil, nil, nil
 	case other == nil || owner > found:
 		return nil, nil, fmt.Errorf("%s: user %s: %w", d.sources[found].name, Shown(user.Username), errNoSubject)
-	case owner < found || other.Username != user.Username:
+	case other.Username != user.Username:
 		err := duplicate(user, d.sources[found], d.sources[owner])
 		d.logClash(err)
 		return nil, nil, err

@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -10,7 +12,12 @@ import (
 // be asked.
 type userSource struct {
 	Users
-	name    string
+	name string
+
+	// identity is another in each config: what a source of this name accepted says nothing
+	// of one that asks another server.
+	identity string
+
 	memory  UserSnapshot // nil for a source that has to be asked
 	checker PasswordChecker
 	checks  *bound     // of passwords, apart from look-ups
@@ -26,6 +33,7 @@ type liveUsers struct {
 
 func newUserSource(source Users, settings Settings) *userSource {
 	s := &userSource{Users: source, name: nameOf(source)}
+	s.identity = fmt.Sprintf("%s %d", s.name, identities.Add(1))
 	s.memory, _ = source.(UserSnapshot)
 	if s.checker, _ = source.(PasswordChecker); s.checker != nil {
 		s.checks = newBound(s.name, settings.Logger)
@@ -51,6 +59,9 @@ func newUserSource(source Users, settings Settings) *userSource {
 	s.live = live
 	return s
 }
+
+// identities counts the sources of this process.
+var identities atomic.Uint64
 
 // manner is how a source is asked.
 type manner int

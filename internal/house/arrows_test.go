@@ -6,7 +6,8 @@ var arrows = map[string][]string{
 	"cmd/caddy": {"."},
 
 	// who exists
-	"directory": {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
+	"directory":               {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
+	"directory/directorytest": {"directory"},
 
 	// what a request asks for, and what becomes of it
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},

@@ -199,6 +199,14 @@ func (e UncheckedError) Error() string { return e.reason }
 
 func (e UncheckedError) Unwrap() error { return e.cause }
 
+// Cause is what the log has to say: which source failed and how, or the reason.
+func (e UncheckedError) Cause() error {
+	if e.cause == nil {
+		return e
+	}
+	return e.cause
+}
+
 // accessTokenTypes are the media types of access tokens, in lower case (RFC 7515 §4.1.9:
 // they have no case, and "application/" may be left out).
 var accessTokenTypes = []string{"jwt", "at+jwt", "application/at+jwt"}

@@ -211,6 +211,14 @@ func TestASourceThatIsDown(t *testing.T) {
 	clients.SetFault(down)
 	s.login("early", password).want(t, 503, "temporarily_unavailable")
 	s.login("early", password, "client_id", "own", "client_secret", "").want(t, 200, "")
+	for _, endpoint := range []string{`"endpoint":"token"`, `"endpoint":"introspect"`} {
+		if len(s.logged(`"level":"error"`, endpoint, `"reason":"source_unavailable"`, "grant.users.table: "+errDown.Error())) == 0 {
+			t.Errorf("no error names the source: %s", endpoint)
+		}
+	}
+	if n := len(s.logged(`"level":"error"`, "a source cannot tell", "grant.users.table: "+errDown.Error())); n != 1 {
+		t.Errorf("%d errors name the source for requests with tokens", n)
+	}
 	users.SetFault(nil)
 	clients.SetFault(nil)
 	s.refresh(refresh).want(t, 200, "")

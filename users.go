@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -17,6 +18,41 @@ func init() {
 	caddy.RegisterModule(InlineUsers{})
 	caddy.RegisterModule(HtpasswdUsers{})
 	caddy.RegisterModule(JSONUsers{})
+}
+
+// loadUsers opens the sources of a config in order.
+func loadUsers(ctx caddy.Context, c *Config, settings directory.Settings) (*directory.UserDirectory, error) {
+	if len(c.UsersRaw) == 0 {
+		return nil, errNoUsers
+	}
+	sources, err := openSources[directory.Users](ctx, c, "UsersRaw", "users", settings.Options)
+	if err != nil {
+		return nil, err
+	}
+	return directory.NewUserDirectory(sources, settings)
+}
+
+// openSources loads the sources of a config, of users or of clients, and gets those ready
+// that want to know what the server asks of them.
+func openSources[T any](ctx caddy.Context, c *Config, field, what string, options directory.Options) ([]T, error) {
+	modules, err := ctx.LoadModule(c, field)
+	if err != nil {
+		return nil, fmt.Errorf("loading %s: %w", what, err)
+	}
+	var sources []T
+	for _, module := range modules.([]any) {
+		source, ok := module.(T)
+		if !ok {
+			return nil, fmt.Errorf("module %T in namespace grant.%s is not a %s source", module, what, strings.TrimSuffix(what, "s"))
+		}
+		if opener, ok := module.(directory.Opener); ok {
+			if err := opener.Open(options); err != nil {
+				return nil, err
+			}
+		}
+		sources = append(sources, source)
+	}
+	return sources, nil
 }
 
 // InlineUsers are users in the config itself.
@@ -157,6 +193,8 @@ func (f *userFile) ByUsername(ctx context.Context, name string) (*directory.User
 func (f *userFile) BySubject(ctx context.Context, sub string) (*directory.User, error) {
 	return f.Snapshot().BySubject(ctx, sub)
 }
+
+var errNoUsers = errors.New("no users: add \"users htpasswd <path>\", \"users json <path>\" or \"user <username> <hash>\"")
 
 // Interface guards
 var (

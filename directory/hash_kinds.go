@@ -1,4 +1,4 @@
-package caddygrant
+package directory
 
 import (
 	"cmp"
@@ -17,37 +17,38 @@ import (
 // there is. But where few have a kind, so do few of all the names that a stranger can
 // think of: a name that takes that long is most likely one of the few.
 
-// hashKinds warns of them for a server. Its sources may all be of one kind, and differ.
-type hashKinds struct {
-	logger         *zap.Logger
-	users, clients func() []*password.Mix
-	unwatch        func()
+// HashKinds warns of the kinds of hashes that a server has. Its sources may all be of one
+// kind, and differ.
+type HashKinds struct {
+	logger  *zap.Logger
+	users   *UserDirectory
+	clients *ClientDirectory
 
 	mu     sync.Mutex
 	warned map[string]string // who → the kinds
 }
 
-// watchHashKinds warns now, and whenever a file changes until it is closed.
-func watchHashKinds(logger *zap.Logger, users, clients func() []*password.Mix) *hashKinds {
-	k := &hashKinds{logger: logger, users: users, clients: clients, warned: make(map[string]string)}
-	k.unwatch = watchFiles(k.warn) // whichever file: one of another server has nothing new to say
-	k.warn()
-	return k
+// NewHashKinds returns what has not warned yet.
+func NewHashKinds(logger *zap.Logger, users *UserDirectory, clients *ClientDirectory) *HashKinds {
+	return &HashKinds{logger: logger, users: users, clients: clients, warned: make(map[string]string)}
 }
 
-func (k *hashKinds) close() { k.unwatch() }
-
-// warn says which kinds of hashes there are if there are several, unless it has said
-// the same before.
-func (k *hashKinds) warn() {
+// Warn says which kinds of hashes there are if there are several, unless it has said the
+// same before.
+func (k *HashKinds) Warn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.warnOf("users", "passwords", k.users())
-	k.warnOf("clients", "secrets", k.clients())
+	users := countKinds(k.users.Hashes())
+	for _, source := range k.users.sources {
+		if n := source.checked(); n > 0 {
+			users["checked by "+source.name] += n
+		}
+	}
+	k.warnOf("users", "passwords", listKinds(users))
+	k.warnOf("clients", "secrets", listKinds(countKinds(k.clients.Hashes())))
 }
 
-func (k *hashKinds) warnOf(who, what string, mixes []*password.Mix) {
-	kinds := countKinds(mixes)
+func (k *HashKinds) warnOf(who, what, kinds string) {
 	if kinds == k.warned[who] {
 		return
 	}
@@ -59,15 +60,19 @@ func (k *hashKinds) warnOf(who, what string, mixes []*password.Mix) {
 	}
 }
 
-// countKinds is how many hashes there are of each kind, the most frequent first, or ""
-// if there is one kind only.
-func countKinds(mixes []*password.Mix) string {
+// countKinds is how many hashes there are of each kind.
+func countKinds(mixes []*password.Mix) map[string]int {
 	counts := make(map[string]int)
 	for _, mix := range mixes {
 		for params, n := range mix.All() {
 			counts[params.Kind()] += n
 		}
 	}
+	return counts
+}
+
+// listKinds names the kinds, the most frequent first, or is "" if there is one kind only.
+func listKinds(counts map[string]int) string {
 	if len(counts) < 2 {
 		return ""
 	}

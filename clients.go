@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/setting"
@@ -16,6 +17,35 @@ func init() {
 	caddy.RegisterModule(InlineClients{})
 	caddy.RegisterModule(HtpasswdClients{})
 	caddy.RegisterModule(JSONClients{})
+}
+
+// loadClients opens the sources of a config in order.
+func loadClients(ctx caddy.Context, c *Config, settings directory.Settings) (*directory.ClientDirectory, error) {
+	if len(c.ClientsRaw) == 0 {
+		return nil, errNoClients
+	}
+	sources, err := openSources[directory.Clients](ctx, c, "ClientsRaw", "clients", settings.Options)
+	if err != nil {
+		return nil, err
+	}
+	return directory.NewClientDirectory(sources, settings)
+}
+
+// checkDefaultClient finds a default_client that is none now. Files change later, so every
+// request asks again.
+func checkDefaultClient(ctx context.Context, logger *zap.Logger, clients *directory.ClientDirectory, id string) error {
+	if id == "" {
+		return nil
+	}
+	switch client, err := clients.ByID(ctx, id); {
+	case err != nil: // a database that is down now refuses no config
+		logger.Warn("default_client could not be looked up", zap.String("client_id", id), zap.Error(err))
+	case client == nil:
+		return fmt.Errorf("default_client %q: there is no such client: add one, with \"client %s\" and \"public\" in its block, or correct the id", id, id)
+	case !client.Public:
+		return fmt.Errorf("default_client %q: this client has a secret, which requests without a client cannot know: name a public client", id)
+	}
+	return nil
 }
 
 // InlineClients are clients in the config itself.
@@ -152,6 +182,8 @@ type clientFile struct {
 func (f *clientFile) ByID(ctx context.Context, id string) (*directory.Client, error) {
 	return f.Snapshot().ByID(ctx, id)
 }
+
+var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client")
 
 var errPlainSecret = errors.New("secret: a file holds no secrets in plaintext, write secret_hash with the output of \"caddy hash-password\"")
 
