@@ -26,7 +26,8 @@ type Clients interface {
 // it signed for a client with a long access_token_ttl.
 type ClientLister interface {
 	// All goes through all clients in any order. It is called when a config is loaded and
-	// ends early when the context ends. An error ends it half way.
+	// ends early when the context ends. An error ends it half way; [errors.ErrUnsupported]
+	// says that this source cannot list.
 	All(ctx context.Context) iter.Seq2[*Client, error]
 }
 
