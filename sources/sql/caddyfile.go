@@ -15,13 +15,14 @@ import (
 //		dsn             <dsn>
 //		by_username     <query>
 //		by_subject      <query>
+//		all             <query>
 //		query_timeout   <duration>
 //		max_connections <n>
 //		idle_timeout    <duration>
 //		max_lifetime    <duration>
 //	}
 func (u *Users) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return u.unmarshal(d, map[string]*string{"by_username": &u.ByUsernameQuery, "by_subject": &u.BySubjectQuery})
+	return u.unmarshal(d, map[string]*string{"by_username": &u.ByUsernameQuery, "by_subject": &u.BySubjectQuery, "all": &u.AllQuery})
 }
 
 // UnmarshalCaddyfile sets up clients from Caddyfile tokens. Syntax:
@@ -30,13 +31,14 @@ func (u *Users) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 //		driver          pgx|sqlite
 //		dsn             <dsn>
 //		by_id           <query>
+//		all             <query>
 //		query_timeout   <duration>
 //		max_connections <n>
 //		idle_timeout    <duration>
 //		max_lifetime    <duration>
 //	}
 func (c *Clients) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return c.unmarshal(d, map[string]*string{"by_id": &c.ByIDQuery})
+	return c.unmarshal(d, map[string]*string{"by_id": &c.ByIDQuery, "all": &c.AllQuery})
 }
 
 // unmarshal takes the settings of a database and the queries beside them.

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -31,6 +32,11 @@ type Clients struct {
 	// The query for the client with an id, `$1`. It returns one row or none; an id of
 	// another spelling counts as none. Required.
 	ByIDQuery string `json:"by_id,omitempty"`
+
+	// A query for all clients, with the same columns and without a parameter. It is made
+	// once for each config, in at most 5 seconds, and tells from the start what hashes and
+	// lifetimes there are. Default: none, then this is learned from look-ups.
+	AllQuery string `json:"all,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -44,6 +50,9 @@ func (Clients) CaddyModule() caddy.ModuleInfo {
 // Provision opens the pool of connections. It connects to nothing.
 func (c *Clients) Provision(ctx caddy.Context) error {
 	err := c.byID().check("id")
+	if err == nil {
+		err = c.all().checkAll()
+	}
 	if err == nil {
 		err = c.provision(ctx, c.String())
 	}
@@ -73,7 +82,14 @@ func (c *Clients) ByID(ctx context.Context, id string) (*directory.Client, error
 	return client, nil
 }
 
+// All lists the clients, if there is a query for it.
+func (c *Clients) All(ctx context.Context) iter.Seq2[*directory.Client, error] {
+	return each(ctx, &c.Database, c.all(), clientColumns)
+}
+
 func (c *Clients) byID() query { return query{"by_id", c.ByIDQuery} }
+
+func (c *Clients) all() query { return query{"all", c.AllQuery} }
 
 // String names the source in errors and logs.
 func (c *Clients) String() string { return "clients sql " + c.Driver }
@@ -100,10 +116,11 @@ var clientColumns = columns[directory.Client]{
 
 // Interface guards
 var (
-	_ caddy.Module       = (*Clients)(nil)
-	_ caddy.Provisioner  = (*Clients)(nil)
-	_ caddy.CleanerUpper = (*Clients)(nil)
-	_ directory.Clients  = (*Clients)(nil)
-	_ directory.Opener   = (*Clients)(nil)
-	_ fmt.Stringer       = (*Clients)(nil)
+	_ caddy.Module           = (*Clients)(nil)
+	_ caddy.Provisioner      = (*Clients)(nil)
+	_ caddy.CleanerUpper     = (*Clients)(nil)
+	_ directory.Clients      = (*Clients)(nil)
+	_ directory.Opener       = (*Clients)(nil)
+	_ directory.ClientLister = (*Clients)(nil)
+	_ fmt.Stringer           = (*Clients)(nil)
 )

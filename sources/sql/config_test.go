@@ -15,14 +15,14 @@ func TestCaddyfileErrors(t *testing.T) {
 	s := newSite(t)
 	for lines, says := range map[string]string{
 		"users sql /users.db":                                       "sql takes a block with driver, dsn and queries, and no argument",
-		block + "tiemout 3s\n}":                                     "unrecognized subdirective tiemout: those of sql are driver, dsn, by_subject, by_username, query_timeout",
+		block + "tiemout 3s\n}":                                     "unrecognized subdirective tiemout: those of sql are driver, dsn, all, by_subject, by_username, query_timeout",
 		block + "driver sqlite\n}":                                  "duplicate driver",
 		block + "query_timeout\n}":                                  "query_timeout takes one argument",
 		block + "query_timeout soon\n}":                             "query_timeout takes a duration such as 3s",
 		block + "max_connections many\n}":                           "max_connections takes a whole number from 1 to 100",
 		strings.Replace(block, "`SELECT $1`", "SELECT $1", 1) + "}": "by_username takes one argument: put a query in double quotes or backticks",
 		"users sqlite {\n}":                                         "users",
-		strings.Replace(clientsOf("sqlite", "/x.db"), "by_id", "by_username", 1): "unrecognized subdirective by_username: those of sql are driver, dsn, by_id, query_timeout",
+		strings.Replace(clientsOf("sqlite", "/x.db"), "by_id", "by_username", 1): "unrecognized subdirective by_username: those of sql are driver, dsn, all, by_id, query_timeout",
 	} {
 		_, err := s.adapt(lines)
 		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "Caddyfile:") {
@@ -45,6 +45,7 @@ func TestConfigErrors(t *testing.T) {
 		usersOf("postgres", path): `users sql: driver "postgres": write pgx for PostgreSQL, or sqlite`,
 		usersOf("sqlite", ""):     `users sql: dsn: it is missing: write "dsn {env.DSN}"`,
 		usersOf("sqlite", "{env.CADDY_GRANT_TEST_UNSET}"):                                                "({env.CADDY_GRANT_TEST_UNSET})",
+		usersOf("sqlite", path, "all `"+byUsername+"`"):                                                  "all: it is for all and has no parameter",
 		usersOf("sqlite", path, "query_timeout 6s"):                                                      "query_timeout 6s: it must be between 10ms and 5s",
 		usersOf("sqlite", path, "max_connections 101"):                                                   "max_connections 101: it must be between 1 and 100",
 		queriesOf("sqlite", path, "SELECT 1", bySubject):                                                 "by_username: it has no parameter: write WHERE username = $1",

@@ -154,6 +154,14 @@ func (q query) check(column string) error {
 	return nil
 }
 
+// checkAll finds what a query for all must not be.
+func (q query) checkAll() error {
+	if strings.Contains(q.text, "$1") {
+		return fmt.Errorf("%s: it is for all and has no parameter: leave $1 out", q.name)
+	}
+	return nil
+}
+
 var otherParameter = regexp.MustCompile(`\$([02-9]|1[0-9])`)
 
 // probe asks each query for what no row has. An error is a mistake in a query; a
@@ -163,8 +171,7 @@ func probe[T any](d *Database, columns columns[T], queries ...query) error {
 	defer cancel()
 	for _, query := range queries {
 		_, err := one(ctx, d, query, "", columns)
-		var wrong *mistake
-		if errors.As(err, &wrong) {
+		if _, wrong := errors.AsType[*mistake](err); wrong {
 			return err
 		}
 		if err != nil {

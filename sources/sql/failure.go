@@ -31,3 +31,36 @@ func contextFailure(ctx context.Context, err error) error {
 	}
 	return nil
 }
+
+// meaning is the error of a query in our words.
+func (d *Database) meaning(ctx context.Context, query query, err error) error {
+	if problem, ok := errors.AsType[*rowError](err); ok {
+		return problem.in(query.name)
+	}
+	if ended := contextFailure(ctx, err); ended != nil {
+		return fmt.Errorf("%s: %w", query.name, ended)
+	}
+	failed := d.driver.failure(err)
+	if failed.mistake {
+		return &mistake{query.name + ": " + failed.text}
+	}
+	return fmt.Errorf("%s: %s", query.name, failed.text)
+}
+
+// rowError is what is wrong with a result.
+type rowError struct {
+	text    string
+	mistake bool // whatever the rows are
+}
+
+func (e *rowError) Error() string { return e.text }
+
+// in names the query.
+func (e *rowError) in(query string) error {
+	if e.mistake {
+		return &mistake{query + ": " + e.text}
+	}
+	return fmt.Errorf("%s: %w", query, e)
+}
+
+var errSeveral = &rowError{text: "it returned several rows: what it looks for must be unique"}

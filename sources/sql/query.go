@@ -3,9 +3,8 @@ package sql
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"maps"
-	"slices"
+	"errors"
+	"iter"
 	"strings"
 	"time"
 	"unicode"
@@ -24,23 +23,14 @@ func one[T any](ctx context.Context, d *Database, query query, asked string, col
 		if err == nil {
 			return found, nil
 		}
-		var problem *rowError
-		if asRowError(err, &problem) {
-			return nil, problem.in(query.name)
-		}
-		if ended := contextFailure(ctx, err); ended != nil {
-			return nil, fmt.Errorf("%s: %w", query.name, ended)
-		}
 		failed := d.driver.failure(err)
-		switch {
-		case failed.noRow:
+		if failed.noRow {
 			return nil, nil
-		case failed.again && attempt <= d.MaxConnections: // all that are idle may be dead
-			continue
-		case failed.mistake:
-			return nil, &mistake{query.name + ": " + failed.text}
 		}
-		return nil, fmt.Errorf("%s: %s", query.name, failed.text)
+		// all connections that are idle may be dead
+		if !failed.again || attempt > d.MaxConnections || ctx.Err() != nil {
+			return nil, d.meaning(ctx, query, err)
+		}
 	}
 }
 
@@ -51,38 +41,59 @@ func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, col
 		return nil, err
 	}
 	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	setters, err := columns.of(names)
+	reader, err := columns.reader(rows)
 	if err != nil {
 		return nil, err
 	}
 	if !rows.Next() {
 		return nil, rows.Err()
 	}
-	values := make([]any, len(names))
-	into := make([]any, len(names))
-	for i := range values {
-		into[i] = &values[i]
-	}
-	if err := rows.Scan(into...); err != nil {
-		return nil, err
-	}
+	found, failed := reader.read(rows)
 	if rows.Next() {
 		return nil, errSeveral
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	found := new(T)
-	for i, set := range setters {
-		if err := set(found, values[i]); err != nil {
-			return nil, &rowError{text: fmt.Sprintf("column %s: %v", names[i], err)}
+	return found, failed
+}
+
+// each goes through all rows of a query. It is as one in what its errors hold.
+func each[T any](ctx context.Context, d *Database, query query, columns columns[T]) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		if query.text == "" {
+			yield(nil, errors.ErrUnsupported)
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		fail := func(err error) { yield(nil, d.meaning(ctx, query, err)) }
+		rows, err := d.pool.QueryContext(ctx, query.text)
+		if err != nil {
+			fail(err)
+			cancel()
+			return
+		}
+		defer rows.Close()
+		defer cancel() // before it: no one waits for the rest
+		reader, err := columns.reader(rows)
+		if err != nil {
+			fail(err)
+			return
+		}
+		for rows.Next() {
+			found, err := reader.read(rows)
+			if err != nil {
+				fail(err)
+				return
+			}
+			if !yield(found, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			fail(err)
 		}
 	}
-	return found, nil
 }
 
 // canBe tells whether a row may have that name or id. What no user and no client is
@@ -91,64 +102,3 @@ func canBe(name string) bool {
 	return name != "" && len(name) <= directory.MaxNameLength && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, unicode.IsControl)
 }
-
-// columns are those that a query may return, by name, with what becomes of their
-// values.
-type columns[T any] struct {
-	set      map[string]func(*T, any) error
-	required []string
-	hints    map[string]string // what to do about columns that are refused
-}
-
-// of returns the setters for the columns of a result in their order.
-func (c columns[T]) of(names []string) ([]func(*T, any) error, error) {
-	var setters []func(*T, any) error
-	var seen []string
-	for _, name := range names {
-		name = strings.ToLower(name)
-		set, known := c.set[name]
-		switch hint := c.hints[name]; {
-		case hint != "":
-			return nil, &rowError{text: fmt.Sprintf("column %s: %s", name, hint), mistake: true}
-		case !known:
-			return nil, &rowError{text: fmt.Sprintf("column %q is unknown: select what is needed, renamed with AS to one of %s", name, strings.Join(sortedKeys(c.set), ", ")), mistake: true}
-		case slices.Contains(seen, name):
-			return nil, &rowError{text: fmt.Sprintf("duplicate column %s: select it once", name), mistake: true}
-		}
-		seen = append(seen, name)
-		setters = append(setters, set)
-	}
-	for _, name := range c.required {
-		if !slices.Contains(seen, name) {
-			return nil, &rowError{text: fmt.Sprintf("column %s is missing: select it, or rename one with AS %s", name, name), mistake: true}
-		}
-	}
-	return setters, nil
-}
-
-// sortedKeys is for lists in messages.
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// rowError is what is wrong with a result.
-type rowError struct {
-	text    string
-	mistake bool // whatever the rows are
-}
-
-func (e *rowError) Error() string { return e.text }
-
-// in names the query.
-func (e *rowError) in(query string) error {
-	if e.mistake {
-		return &mistake{query + ": " + e.text}
-	}
-	return fmt.Errorf("%s: %w", query, e)
-}
-
-func asRowError(err error, target **rowError) bool {
-	e, ok := err.(*rowError) // made here, never wrapped
-	*target = e
-	return ok
-}
-
-var errSeveral = &rowError{text: "it returned several rows: what it looks for must be unique"}

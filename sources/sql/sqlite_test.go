@@ -97,6 +97,21 @@ func TestSQLiteColumnThatIgnoresCase(t *testing.T) {
 	}
 }
 
+// With a query for all, what is wrong with a table is known when a config is loaded.
+func TestSQLiteIsListed(t *testing.T) {
+	path, db := newSQLite(t)
+	insertUsers(t, db, alice, bob, directory.User{Username: "broken", PasswordHash: "$2a$04$cut"})
+	run(t, db, `INSERT INTO people (login) VALUES ('no-password')`)
+	s := newSite(t)
+	s.mustLoad(usersOf("sqlite", path, "all `"+userColumns+"`"))
+	s.logged("hashes that should be replaced", "users sql sqlite", `"count":2`)
+	s.logged("users of a source are refused with 503", `"count":1`, `\"broken\"`)
+	want(t, "a login", s.login("alice", directorytest.Password), "200")
+	s.mustLoad(usersOf("sqlite", path, "all `SELECT * FROM people`"))
+	s.logged("a source could not be listed to its end", "users sql sqlite", `all: column \"login\" is unknown`)
+	want(t, "a login", s.login("alice", directorytest.Password), "200")
+}
+
 func TestSQLiteDuplicateRows(t *testing.T) {
 	path, db := newSQLite(t)
 	run(t, db, `CREATE TABLE twice (username text, password_hash text)`)

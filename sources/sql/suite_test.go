@@ -31,7 +31,7 @@ func suite(t *testing.T, b backing) {
 			Source: func(t *testing.T, users ...directory.User) directory.Users {
 				b.back()
 				replace(t, users...)
-				return provisioned(t, &source.Users{Database: b.settings(), ByUsernameQuery: byUsername, BySubjectQuery: bySubject})
+				return provisioned(t, &source.Users{Database: b.settings(), ByUsernameQuery: byUsername, BySubjectQuery: bySubject, AllQuery: userColumns})
 			},
 			Change: replace,
 			Break:  func(*testing.T) { b.gone() },
@@ -46,7 +46,7 @@ func suite(t *testing.T, b backing) {
 			Source: func(t *testing.T, clients ...directory.Client) directory.Clients {
 				b.back()
 				replace(t, clients...)
-				return provisioned(t, &source.Clients{Database: b.settings(), ByIDQuery: byID})
+				return provisioned(t, &source.Clients{Database: b.settings(), ByIDQuery: byID, AllQuery: `SELECT * FROM apps`})
 			},
 			Change: replace,
 			Break:  func(*testing.T) { b.gone() },

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -34,6 +35,13 @@ type Users struct {
 	// The query for the user with a subject, `$1`: the id, or the username of a user
 	// without one. It returns the same columns as by_username. Required.
 	BySubjectQuery string `json:"by_subject,omitempty"`
+
+	// A query for all users, or enough of them to be a sample, with the same columns and
+	// without a parameter. It is made once for each config, in at most 5 seconds, and
+	// tells from the start what hashes there are: an unknown name has to take as long as
+	// a known one. It also finds hashes that should be replaced, and ids that users of
+	// another source have. Default: none, then this is learned from look-ups.
+	AllQuery string `json:"all,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -49,6 +57,9 @@ func (u *Users) Provision(ctx caddy.Context) error {
 	err := u.byUsername().check("username")
 	if err == nil {
 		err = u.bySubject().check("id")
+	}
+	if err == nil {
+		err = u.all().checkAll()
 	}
 	if err == nil {
 		err = u.provision(ctx, u.String())
@@ -85,6 +96,21 @@ func (u *Users) BySubject(ctx context.Context, sub string) (*directory.User, err
 	return user, nil
 }
 
+// All lists the users, if there is a query for it.
+func (u *Users) All(ctx context.Context) iter.Seq2[*directory.User, error] {
+	return func(yield func(*directory.User, error) bool) {
+		for row, err := range each(ctx, &u.Database, u.all(), userColumns) {
+			switch {
+			case err != nil:
+				yield(nil, err)
+				return
+			case !row.noPassword && !yield(&row.User, nil):
+				return
+			}
+		}
+	}
+}
+
 func (u *Users) find(ctx context.Context, query query, asked string) (*directory.User, error) {
 	if !canBe(asked) {
 		return nil, nil
@@ -99,6 +125,8 @@ func (u *Users) find(ctx context.Context, query query, asked string) (*directory
 func (u *Users) byUsername() query { return query{"by_username", u.ByUsernameQuery} }
 
 func (u *Users) bySubject() query { return query{"by_subject", u.BySubjectQuery} }
+
+func (u *Users) all() query { return query{"all", u.AllQuery} }
 
 // String names the source in errors and logs.
 func (u *Users) String() string { return "users sql " + u.Driver }
@@ -135,5 +163,6 @@ var (
 	_ caddy.CleanerUpper = (*Users)(nil)
 	_ directory.Users    = (*Users)(nil)
 	_ directory.Opener   = (*Users)(nil)
+	_ directory.Lister   = (*Users)(nil)
 	_ fmt.Stringer       = (*Users)(nil)
 )
