@@ -233,6 +233,7 @@ func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
 		{"all is well", []Users{listing{&fake{name: "users db", users: []*User{alice(), bob()}}, nil}}, nil, 0},
 		{"it fails half way", []Users{listing{&fake{name: "users db", users: []*User{alice()}}, errDown}}, []string{unlisted}, largestHash},
 		{"it is no Lister", []Users{&fake{name: "users db", users: []*User{alice()}}}, nil, largestHash},
+		{"it cannot list", []Users{listing{&fake{name: "users db"}, errors.ErrUnsupported}}, nil, largestHash},
 		{"a broken user", []Users{listing{&fake{name: "users db", users: []*User{alice(), broken}}, nil}}, []string{refused}, 0},
 		{"a weak hash", []Users{listing{&fake{name: "users db", users: []*User{weak}}, nil}}, []string{advice}, 0},
 		{"an id twice", []Users{listing{&fake{name: "users db", users: []*User{alice(), also}}, nil}}, []string{clash}, 0},

@@ -26,8 +26,9 @@ type Clients interface {
 // its users. Without it a generated key may be dropped before the last token is expired
 // that it signed for a client with a long access_token_ttl.
 type ClientLister interface {
-	// All goes through all clients in any order. It is called when a config is loaded
-	// and ends early when the context ends. An error ends it half way.
+	// All goes through all clients in any order. It is called when a config is loaded and
+	// ends early when the context ends. An error ends it half way; [errors.ErrUnsupported]
+	// says that this source cannot list.
 	All(ctx context.Context) iter.Seq2[*Client, error]
 }
 

@@ -67,7 +67,9 @@ type Opener interface {
 type Lister interface {
 	// All goes through all users in any order. It is called once for each config, and
 	// ends early when the context ends. An error ends it half way: what came before
-	// counts, and the error is logged.
+	// counts, and the error is logged. With [errors.ErrUnsupported] it says that this
+	// source cannot list, such as one that was given no query for it: then it counts as
+	// one that is no Lister.
 	All(ctx context.Context) iter.Seq2[*User, error]
 }
 
