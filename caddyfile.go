@@ -1,16 +1,12 @@
 package caddygrant
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -89,7 +85,13 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		}
 	}
 	var sources inlineSources
-	settings := caddyargs.NewBlock("token_endpoint", subdirectives["token_endpoint"])
+	settings := caddyargs.NewBlock("token_endpoint",
+		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl",
+		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll", "source_max_age",
+		"typ", "leeway", "signing_key", "rotate_every", "user", "users", "client", "clients",
+		"default_client", "password_checks", "throttle", "allow_weak_hashes", "allow_http",
+		"log_usernames",
+	)
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseEndpointSetting(h.Dispenser, handler, &sources, settings); err != nil {
 			return nil, err
@@ -161,17 +163,17 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "audience":
 		c.Audience, err = caddyargs.Some(d)
 	case "scopes":
-		c.Scopes, err = scopeArgs(d)
+		c.Scopes, err = caddyargs.Scopes(d)
 	case "grants":
 		if c.Grants, err = caddyargs.List(d, "all grants"); err == nil {
 			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypeNames()))
 		}
 	case "access_token_ttl":
-		c.AccessTokenTTL, err = ttlArg(d)
+		c.AccessTokenTTL, err = caddyargs.Lifetime(d)
 	case "refresh_token_ttl":
-		c.RefreshTokenTTL, err = ttlArg(d)
+		c.RefreshTokenTTL, err = caddyargs.Lifetime(d)
 	case "session_ttl":
-		c.SessionTTL, err = ttlArg(d)
+		c.SessionTTL, err = caddyargs.Lifetime(d)
 	case "refresh_grace":
 		c.RefreshGrace, err = caddyargs.Duration{Like: "such as 10s, or 0s"}.Arg(d, validateGrace)
 	case "revocation_poll":
@@ -260,54 +262,75 @@ func checkName(h httpcaddyfile.Helper, handler *Handler) error {
 	return nil
 }
 
-// namedRouteMatcher is a matcher that matches everything, for named routes: the adapter
-// keeps only the first handler of a named route whose handlers have no matcher.
-func namedRouteMatcher(h httpcaddyfile.Helper) caddy.ModuleMap {
-	if !h.IsNamedRoute() {
-		return nil
+func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {
+	if d.NextArg() {
+		return nil, d.Err("password_checks takes no argument, only a block with concurrency, queue, wait or cache")
 	}
-	return caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})}
-}
-
-// module encodes a guest module of a list.
-func module(source any, name string) json.RawMessage {
-	return caddyconfig.JSONModuleObject(source, "source", name, nil)
-}
-
-// subdirectives are those of each block, for suggestions.
-var subdirectives = map[string][]string{
-	"token_endpoint": {
-		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl", "refresh_token_ttl", "session_ttl",
-		"refresh_grace", "revocation_poll", "source_max_age", "typ", "leeway", "signing_key", "rotate_every", "user", "users", "client",
-		"clients", "default_client", "password_checks", "throttle", "allow_weak_hashes", "allow_http", "log_usernames",
-	},
-	"user": {"id", "scopes", "claim", "disabled"},
-	"client": {
-		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience", "access_token_ttl",
-		"refresh_token_ttl", "introspect", "end_user_ip",
-	},
-	"password_checks": {"concurrency", "queue", "wait", "cache"},
-	"throttle":        {"failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix"},
-	"bearer_auth":     {"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional", "shadow", "off"},
-}
-
-// durations are arguments that must be more than zero.
-var durations = caddyargs.Duration{Like: "with a unit, more than zero, such as 5s, 15m, 1h or 14d", Positive: true}
-
-// scopeArgs takes scopes.
-func scopeArgs(d *caddyfile.Dispenser) ([]string, error) {
-	setting := d.Val()
-	scopes, err := caddyargs.Some(d)
-	if err != nil {
-		return nil, err
+	checks := new(PasswordChecks)
+	settings := caddyargs.NewBlock("password_checks", "concurrency", "queue", "wait", "cache")
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := settings.Enter(d); err != nil {
+			return nil, err
+		}
+		var err error
+		switch d.Val() {
+		case "concurrency":
+			checks.Concurrency, err = caddyargs.Count(d)
+		case "queue":
+			checks.Queue, err = caddyargs.Count(d)
+		case "wait":
+			checks.Wait, err = caddyargs.Positive.Arg(d, nil)
+		case "cache":
+			checks.Cache, err = cacheArg(d)
+		default:
+			err = settings.Unrecognized(d)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return scopes, caddyargs.Wrap(d, oauth.ValidateScopes(setting, scopes))
+	if *checks == (PasswordChecks{}) {
+		return nil, d.Err("password_checks needs a block with concurrency, queue, wait or cache")
+	}
+	return checks, caddyargs.Wrap(d, checks.validate())
 }
 
-// ttlArg takes the lifetime of a token or session.
-func ttlArg(d *caddyfile.Dispenser) (caddy.Duration, error) {
-	setting := d.Val()
-	return durations.Arg(d, func(ttl caddy.Duration) error { return oauth.ValidateLifetime(setting, time.Duration(ttl)) })
+func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
+	limits := new(Throttle)
+	if args := d.RemainingArgs(); len(args) > 0 {
+		if len(args) != 1 || args[0] != "off" {
+			return nil, d.Err(throttleUsage)
+		}
+		limits.Off = true
+	}
+	settings := caddyargs.NewBlock("throttle", "failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix")
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := settings.Enter(d); err != nil {
+			return nil, err
+		}
+		var err error
+		switch d.Val() {
+		case "failures":
+			limits.Failures, err = caddyargs.Count(d)
+		case "delay":
+			limits.MinDelay, limits.MaxDelay, err = delays.Two(d, "delay takes the first wait and the longest: \"delay 30s 1h\"")
+		case "account_ceiling":
+			limits.AccountCeiling, err = caddyargs.Count(d)
+		case "ipv4_prefix":
+			limits.IPv4Prefix, err = caddyargs.Count(d)
+		case "ipv6_prefix":
+			limits.IPv6Prefix, err = caddyargs.Count(d)
+		default:
+			err = settings.Unrecognized(d)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if *limits == (Throttle{}) {
+		return nil, d.Err(throttleUsage)
+	}
+	return limits, caddyargs.Wrap(d, limits.validate())
 }
 
 // leewayArg takes a duration that may be zero, which is not the default.
@@ -315,3 +338,13 @@ func leewayArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
 	leeway, err := caddyargs.Duration{Like: "such as 30s"}.Arg(d, validateLeeway)
 	return &leeway, err
 }
+
+// cacheArg takes a duration, or "off" for none at all.
+func cacheArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
+	cache, err := caddyargs.Duration{Like: "such as 5m, or off", Positive: true, Off: true}.Arg(d, nil)
+	return &cache, err
+}
+
+var delays = caddyargs.Duration{Like: "with a unit, such as 30s or 1h", Positive: true}
+
+const throttleUsage = "throttle is \"off\", or takes a block with failures, delay, account_ceiling, ipv4_prefix or ipv6_prefix; it is on without this line"

@@ -57,7 +57,10 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many%s", h.Val(), matcherHint(h, h.Val(), b.Server))
 	}
-	settings := caddyargs.NewBlock("bearer_auth", subdirectives["bearer_auth"])
+	settings := caddyargs.NewBlock("bearer_auth",
+		"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional",
+		"shadow", "off",
+	)
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseBearerSetting(h.Dispenser, b, settings); err != nil {
 			return nil, err
@@ -91,7 +94,7 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 	var err error
 	switch d.Val() {
 	case "scopes":
-		b.Scopes, err = scopeArgs(d)
+		b.Scopes, err = caddyargs.Scopes(d)
 	case "audience":
 		b.Audience, err = caddyargs.Some(d)
 	case "open":
@@ -142,4 +145,13 @@ func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {
 		b.CopyClaims = append(b.CopyClaims, CopyClaim{Claim: claim, Header: header})
 	}
 	return nil
+}
+
+// namedRouteMatcher is a matcher that matches everything, for named routes: the adapter
+// keeps only the first handler of a named route whose handlers have no matcher.
+func namedRouteMatcher(h httpcaddyfile.Helper) caddy.ModuleMap {
+	if !h.IsNamedRoute() {
+		return nil
+	}
+	return caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -65,7 +66,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return d.Errf("user %s is there twice", directory.Shown(user.Username))
 	}
 	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash)
-	settings := caddyargs.NewBlock("user", subdirectives["user"])
+	settings := caddyargs.NewBlock("user", "id", "scopes", "claim", "disabled")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d, "claim"); err != nil {
 			return err
@@ -75,7 +76,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "id":
 			user.ID, err = caddyargs.One(d)
 		case "scopes":
-			user.Scopes, err = scopeArgs(d)
+			user.Scopes, err = caddyargs.Scopes(d)
 		case "claim":
 			err = parseClaim(d, &user)
 		case "disabled":
@@ -208,7 +209,10 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	if slices.ContainsFunc(sources.clients, func(c directory.Client) bool { return c.ID == id }) {
 		return d.Errf("client %s is there twice", directory.Shown(id))
 	}
-	settings := caddyargs.NewBlock("client", subdirectives["client"])
+	settings := caddyargs.NewBlock("client",
+		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",
+		"access_token_ttl", "refresh_token_ttl", "introspect", "end_user_ip",
+	)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d); err != nil {
 			return err
@@ -227,17 +231,17 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "public":
 			client.Public, err = caddyargs.Flag(d)
 		case "scopes":
-			client.Scopes, err = scopeArgs(d)
+			client.Scopes, err = caddyargs.Scopes(d)
 		case "default_scopes":
-			client.DefaultScopes, err = scopeArgs(d)
+			client.DefaultScopes, err = caddyargs.Scopes(d)
 		case "grants":
 			client.Grants, err = caddyargs.List(d, "all grants that the server offers")
 		case "audience":
 			client.Audience, err = caddyargs.Some(d)
 		case "access_token_ttl":
-			client.AccessTokenTTL, err = ttlArg(d)
+			client.AccessTokenTTL, err = caddyargs.Lifetime(d)
 		case "refresh_token_ttl":
-			client.RefreshTokenTTL, err = ttlArg(d)
+			client.RefreshTokenTTL, err = caddyargs.Lifetime(d)
 		case "introspect":
 			client.Introspect, err = caddyargs.List(d, "the client's own tokens only")
 		case "end_user_ip":
@@ -254,4 +258,9 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	}
 	sources.clients = append(sources.clients, client)
 	return nil
+}
+
+// module encodes a guest module of a list.
+func module(source any, name string) json.RawMessage {
+	return caddyconfig.JSONModuleObject(source, "source", name, nil)
 }

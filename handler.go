@@ -3,7 +3,9 @@ package caddygrant
 import (
 	"net/http"
 	"slices"
+	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
@@ -56,4 +58,65 @@ func (h *Handler) answer(x *exchange) error {
 		}
 	}
 	return route.serve(x)
+}
+
+// routes tells the endpoints of a server by their paths, the way the path matcher does.
+type routes struct {
+	all     caddyhttp.MatchPath // the token endpoint and everything below it, and the metadata
+	slashed caddyhttp.MatchPath // the metadata with a slash at its end, which few requests have
+	each    []route
+}
+
+type route struct {
+	endpoint string // its name, for metrics
+	path     caddyhttp.MatchPath
+	methods  []string
+	serve    func(*exchange) error
+}
+
+// takesCredentials tells whether clients send secrets to the endpoint. One in the query is
+// told of whatever the method, since it is in logs now.
+func (r *route) takesCredentials() bool { return slices.Contains(r.methods, http.MethodPost) }
+
+// newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
+func newRoutes(path, issuer string) *routes {
+	posting, reading := []string{http.MethodPost}, []string{http.MethodGet, http.MethodHead}
+	r := &routes{
+		all: caddyhttp.MatchPath{path, path + "/*"},
+		each: []route{
+			{oauth.EndpointToken, withSlash(path), posting, serveToken},
+			{oauth.EndpointRevoke, withSlash(path + revokePath), posting, serveRevoke},
+			{oauth.EndpointIntrospect, withSlash(path + introspectPath), posting, serveIntrospect},
+			{oauth.EndpointJWKS, withSlash(path + jwksPath), reading, serveJWKS},
+		},
+	}
+	if issuer != "" {
+		at := withSlash(metadataPath(issuer))
+		r.all, r.slashed = append(r.all, at[0]), at[1:]
+		r.each = append(r.each, route{oauth.EndpointMetadata, at, reading, serveMetadata})
+	}
+	_ = r.all.Provision(caddy.Context{}) // lowers the case, cannot fail
+	_ = r.slashed.Provision(caddy.Context{})
+	for _, route := range r.each {
+		_ = route.path.Provision(caddy.Context{})
+	}
+	return r
+}
+
+// withSlash matches a path with and without a slash at its end.
+func withSlash(path string) caddyhttp.MatchPath { return caddyhttp.MatchPath{path, path + "/"} }
+
+// match tells whether a request is for the server. Every request of the site asks that.
+func (r *routes) match(request *http.Request) bool {
+	return r.all.Match(request) || strings.HasSuffix(request.URL.Path, "/") && r.slashed.Match(request)
+}
+
+// of returns the endpoint of a request, or nil if there is none at its path.
+func (r *routes) of(request *http.Request) *route {
+	for i := range r.each {
+		if r.each[i].path.Match(request) {
+			return &r.each[i]
+		}
+	}
+	return nil
 }

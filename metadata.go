@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -70,3 +71,21 @@ func serveJWKS(x *exchange) error {
 	}
 	return wire.WriteCacheable(x.w, "application/jwk-set+json", json.RawMessage(keys.Ring.JWKS()))
 }
+
+// metadataPath is where the metadata of an issuer is: the well-known path inserted before
+// the issuer's own (RFC 8414 §3.1).
+func metadataPath(issuer string) string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return wellKnownPath
+	}
+	return wellKnownPath + strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// The paths of endpoints, below that of the token endpoint, and of the metadata.
+const (
+	wellKnownPath  = "/.well-known/oauth-authorization-server"
+	jwksPath       = "/jwks"
+	revokePath     = "/revoke"
+	introspectPath = "/introspect"
+)

@@ -11,7 +11,9 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
 // serverSessions is the sessions of a server in Caddy's storage, and what this process
@@ -84,7 +86,7 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 	case errors.Is(err, session.ErrReading):
 		x.logger.Info("revocations are still being read; until that is done, storage is asked for each session")
 	case err != nil:
-		x.logger.Error("reading revocations from storage; trying again at start", storageFailure(err)...)
+		x.logger.Error("reading revocations from storage; trying again at start", storagecheck.Failure(err)...)
 	}
 	x.unsure = !x.memory.Witnessed()
 }
@@ -102,7 +104,7 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 		}
 		switch {
 		case err != nil && !failing:
-			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", storageFailure(err)...)
+			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
 		case err == nil && failing:
 			x.logger.Info("revocations are read from storage again")
 		}
@@ -193,7 +195,7 @@ func (x *serverSessions) sweep(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			x.logger.Error("removing old sessions from storage", storageFailure(err)...)
+			x.logger.Error("removing old sessions from storage", storagecheck.Failure(err)...)
 		case swept.AllPast && !warned:
 			warned = true
 			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed, since either the clock is wrong or nobody has refreshed a token for long")
@@ -230,3 +232,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // revocationsTimeout is how long the first reading of revocations may hold up a config.
 const revocationsTimeout = 5 * time.Second
+
+// errStorage answers where storage failed: nothing is known then, and nothing granted.
+func errStorage(ctx context.Context, cause error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return oauth.Gone()
+	}
+	return oauth.StorageUnavailable(cause, storagecheck.Remedy(cause))
+}

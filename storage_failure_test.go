@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
 func TestAStorageThatCannotBeWrittenGetsARemedy(t *testing.T) {
@@ -23,7 +24,7 @@ func TestAStorageThatCannotBeWrittenGetsARemedy(t *testing.T) {
 		{"another error", errors.New("connection refused"), false},
 		{"none", nil, false},
 	} {
-		if got := storageRemedy(test.cause); (got != "") != test.remedy {
+		if got := storagecheck.Remedy(test.cause); (got != "") != test.remedy {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}

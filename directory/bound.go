@@ -23,8 +23,8 @@ func newBound(name string, logger *zap.Logger) *bound {
 	return &bound{name: name, places: make(chan struct{}, maxCalls), logger: logger}
 }
 
-// call asks the source, and waits for its answer no longer than the context and patience
-// allow. The errors name the source.
+// call asks the source, and waits for its answer no longer than the context and
+// patience allow. The errors name the source.
 func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, error)) (T, error) {
 	select {
 	case b.places <- struct{}{}:

@@ -64,8 +64,8 @@ func (s survey[T]) log(logger *zap.Logger, source, what string) {
 	}
 }
 
-// surveyUsers looks at the sources that have to be asked, as far as they tell of themselves.
-// It is an error if the hashes for decoys cannot be parsed.
+// surveyUsers looks at the sources that have to be asked, as far as they tell of
+// themselves. It is an error if the hashes for decoys cannot be parsed.
 func surveyUsers(ctx context.Context, d *UserDirectory) error {
 	owners := make(map[string]int) // of the subjects that were listed
 	for i, source := range d.sources {

@@ -8,14 +8,14 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// userSource is a source of users as the directory has it: in memory, or one that has to
-// be asked.
+// userSource is a source of users as the directory has it: in memory, or one that has
+// to be asked.
 type userSource struct {
 	Users
 	name string
 
-	// identity is another in each config: what a source of this name accepted says nothing
-	// of one that asks another server.
+	// identity is another in each config: what a source of this name accepted says
+	// nothing of one that asks another server.
 	identity string
 
 	memory  UserSnapshot // nil for a source that has to be asked
@@ -71,8 +71,8 @@ const (
 	recently               // at most max_age ago
 )
 
-// withSubject returns the user with the subject of a verified token. A source that fails
-// has none if it said so a moment ago.
+// withSubject returns the user with the subject of a verified token. A source that
+// fails has none if it said so a moment ago.
 func (s *userSource) withSubject(ctx context.Context, subject string, how manner) (*User, error) {
 	if s.memory != nil {
 		return s.memory.Snapshot().withSubject(subject), nil
@@ -130,8 +130,8 @@ func (s *userSource) hashes() *password.Mix {
 	return s.live.costs.hashes()
 }
 
-// checked is how many users there are whose passwords the source checks itself, as far as
-// is known.
+// checked is how many users there are whose passwords the source checks itself, as far
+// as is known.
 func (s *userSource) checked() int {
 	switch {
 	case s.checker == nil:

@@ -16,8 +16,9 @@ import (
 
 // Clients is how the suite makes a source of clients.
 type Clients struct {
-	// Source returns a source that is ready for look-ups, with exactly these clients. The
-	// confidential ones have a SecretHash. What has to be ended is left to t.Cleanup.
+	// Source returns a source that is ready for look-ups, with exactly these clients.
+	// The confidential ones have a SecretHash. What has to be ended is left to
+	// t.Cleanup.
 	Source func(t *testing.T, clients ...directory.Client) directory.Clients
 
 	// Change replaces the clients of the source that was made last. When it returns,
@@ -32,8 +33,8 @@ type Clients struct {
 	Plain bool
 }
 
-// TestClients tests all that the contract of [directory.Clients] says, and of the optional
-// interfaces that the source has.
+// TestClients tests all that the contract of [directory.Clients] says, and of the
+// optional interfaces that the source has.
 func TestClients(t *testing.T, s Clients) {
 	clients := s.clients()
 	t.Run("finds each client", func(t *testing.T) { s.finds(t, clients) })

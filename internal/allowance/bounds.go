@@ -25,11 +25,15 @@ type Bounds struct {
 // NewBounds returns bounds of which nothing is used up.
 func NewBounds() *Bounds {
 	return &Bounds{
-		sessions:    throttle.NewBucket(throttle.LimitSessions, maxWritesAtOnce, writeInterval),
-		revocations: throttle.NewBucket(throttle.LimitRevocations, maxWritesAtOnce, writeInterval),
+		sessions:    throttle.NewBucket(throttle.LimitSessions, maxWritesAtOnce, WriteInterval),
+		revocations: throttle.NewBucket(throttle.LimitRevocations, maxWritesAtOnce, WriteInterval),
 		clients:     throttle.NewBucket(throttle.LimitClient, maxClientRevocationsAtOnce, clientRevocationInterval),
 	}
 }
+
+// WriteInterval is how long a user who has used up a bound waits for another write. It
+// is a variable for tests, which change it before they make bounds.
+var WriteInterval = 10 * time.Second
 
 // Owner is whose a session is, by a token of it.
 type Owner struct {
@@ -116,8 +120,7 @@ func Refused(err error) (*throttle.RefusedError, bool) {
 // The bounds of users are for an account that several hundred devices share, all of
 // which refresh after a restart. What they let through for good is 6 writes a minute.
 const (
-	maxWritesAtOnce = 1000
-	writeInterval   = 10 * time.Second
+	maxWritesAtOnce = 1000 // then one each WriteInterval
 
 	maxClientRevocationsAtOnce = 10_000
 	clientRevocationInterval   = time.Minute / 100

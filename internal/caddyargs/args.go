@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // One takes exactly one argument, which is not empty.
@@ -43,6 +45,16 @@ func List(d *caddyfile.Dispenser, without string) ([]string, error) {
 		return nil, d.Errf("%s takes one argument or more%s; leave the line out for %s", setting, ofNone(args), without)
 	}
 	return args, nil
+}
+
+// Scopes takes one scope or more.
+func Scopes(d *caddyfile.Dispenser) ([]string, error) {
+	setting := d.Val()
+	scopes, err := Some(d)
+	if err != nil {
+		return nil, err
+	}
+	return scopes, Wrap(d, oauth.ValidateScopes(setting, scopes))
 }
 
 // Flag takes no argument, and is true.

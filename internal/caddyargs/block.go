@@ -16,7 +16,7 @@ type Block struct {
 
 // NewBlock begins the block of a directive or subdirective, with the names of what can be
 // in it.
-func NewBlock(of string, known []string) *Block {
+func NewBlock(of string, known ...string) *Block {
 	return &Block{of: of, known: known, seen: make(map[string]bool)}
 }
 

@@ -1,8 +1,12 @@
 package caddyargs
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // Duration is the form of an argument that is a duration.
@@ -10,6 +14,17 @@ type Duration struct {
 	Like     string // examples, for the error: "such as 10s, or 0s"
 	Positive bool   // zero and less are refused
 	Off      bool   // the word off stands for zero
+}
+
+// Positive are durations of more than zero.
+var Positive = Duration{Like: "with a unit, more than zero, such as 5s, 15m, 1h or 14d", Positive: true}
+
+// Lifetime takes that of a token or session.
+func Lifetime(d *caddyfile.Dispenser) (caddy.Duration, error) {
+	setting := d.Val()
+	return Positive.Arg(d, func(lifetime caddy.Duration) error {
+		return oauth.ValidateLifetime(setting, time.Duration(lifetime))
+	})
 }
 
 // Arg takes the one argument and has it checked, unless check is nil or the argument is off.

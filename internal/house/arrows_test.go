@@ -21,7 +21,7 @@ var arrows = map[string][]string{
 	"internal/pathreading": {},
 
 	// what a config says
-	"internal/caddyargs":     {},
+	"internal/caddyargs":     {"internal/oauth"},
 	"internal/caddyrequest":  {},
 	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
 	"internal/listenerguard": {},

@@ -111,7 +111,7 @@ func TestAGapInARenameIsNotReported(t *testing.T) {
 
 func TestEachErrorIsLoggedOnceAndAgainEveryHour(t *testing.T) {
 	x := newFixture(t, "one")
-	hour := int(time.Hour / interval)
+	hour := int(time.Hour / Interval)
 
 	x.write("bad")
 	x.polls(2)

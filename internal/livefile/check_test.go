@@ -46,7 +46,7 @@ func TestACheckTellsHowTheFileIsNow(t *testing.T) {
 func TestACheckIsAnsweredByTheGoroutineThatPolls(t *testing.T) {
 	x := prepare(t)
 	x.write("one")
-	x.clock = x.clock.Add(rest * 5)
+	x.clock = x.clock.Add(Rest * 5)
 	file, err := Open(x.options())
 	x.must(err)
 	if err := file.Check(); err != nil {

@@ -120,7 +120,7 @@ func (x *fixture) must(err error) {
 // polls lets the interval pass and polls, n times.
 func (x *fixture) polls(n int) {
 	for range n {
-		x.clock = x.clock.Add(interval)
+		x.clock = x.clock.Add(Interval)
 		x.file.poll()
 	}
 }

@@ -21,7 +21,7 @@ func TestAFileThatIsRewrittenInStepsIsTakenWhenItIsWhole(t *testing.T) {
 		for _, content := range steps {
 			x.write(content)
 			for range polls {
-				x.clock = x.clock.Add(rest / 10)
+				x.clock = x.clock.Add(Rest / 10)
 				x.file.poll()
 				x.want(before, "")
 			}

@@ -15,9 +15,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// interval is the time between two polls. A change is in force after two to
-// three of them.
-const interval = 2 * time.Second
+// Interval is the time between two polls. A change is in force after two to
+// three of them. It and Rest are variables for tests, which change them before
+// they open a file.
+var Interval = 2 * time.Second
 
 // now is the clock.
 var now = time.Now
@@ -111,7 +112,7 @@ func (f *File[T]) Close() error {
 
 func (f *File[T]) run() {
 	defer close(f.done)
-	ticker := time.NewTicker(interval)
+	ticker := time.NewTicker(Interval)
 	defer ticker.Stop()
 	for {
 		select {

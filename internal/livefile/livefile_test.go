@@ -93,11 +93,11 @@ func TestAFileThatWasJustWrittenIsNotRead(t *testing.T) {
 	x := newFixture(t, "one")
 	x.write("two")
 	for range 5 { // however many polls agree
-		x.clock = x.clock.Add(rest / 10)
+		x.clock = x.clock.Add(Rest / 10)
 		x.file.poll()
 	}
 	x.want("one", "")
-	x.clock = x.clock.Add(rest)
+	x.clock = x.clock.Add(Rest)
 	x.file.poll()
 	x.want("two", "")
 }
@@ -108,7 +108,7 @@ func TestAnEditOfTheSameSizeInTheSecondOfTheLoadIsPickedUp(t *testing.T) {
 	x := prepare(t)
 	x.write("one")
 	written := x.clock
-	x.clock = x.clock.Add(rest / 2)
+	x.clock = x.clock.Add(Rest / 2)
 	x.open()
 	x.want("one", "")
 
@@ -168,7 +168,7 @@ func TestOpenFollowsTheFileUntilClose(t *testing.T) {
 			t.Fatal(err)
 		}
 		write("number two")
-		time.Sleep(2*interval + time.Millisecond)
+		time.Sleep(2*Interval + time.Millisecond)
 		synctest.Wait()
 		if got := file.Current(); got != "number two" {
 			t.Errorf("%q is in force after two polls", got)
@@ -180,7 +180,7 @@ func TestOpenFollowsTheFileUntilClose(t *testing.T) {
 			}
 		}
 		write("the third")
-		time.Sleep(10 * interval)
+		time.Sleep(10 * Interval)
 		if got := file.Current(); got != "number two" {
 			t.Errorf("%q is in force after Close", got)
 		}
@@ -234,7 +234,7 @@ func TestAPanicOfACallbackDoesNotEndTheFollowing(t *testing.T) {
 
 	x.write("two")
 	for range 2 {
-		x.clock = x.clock.Add(interval)
+		x.clock = x.clock.Add(Interval)
 		x.file.guardedPoll()
 	}
 	if x.logs.FilterMessage("[PANIC] following a file").Len() != 1 {

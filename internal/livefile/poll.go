@@ -61,7 +61,7 @@ func (f *File[T]) first(s sight) error {
 		return err
 	}
 	f.seen = s
-	if !s.young(rest) { // else a write may follow that does not show: the first polls read it again
+	if !s.young(Rest) { // else a write may follow that does not show: the first polls read it again
 		f.judged = s
 	}
 	f.install(value, sha256.Sum256(data))
@@ -109,7 +109,7 @@ func (f *File[T]) step() {
 	if steady && s.same(f.judged) && f.Status().Err == nil {
 		f.warnOfWriters(s) // a chmod changes nothing else
 	}
-	if !steady || s.same(f.judged) || s.young(rest) {
+	if !steady || s.same(f.judged) || s.young(Rest) {
 		return
 	}
 

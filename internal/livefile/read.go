@@ -9,14 +9,12 @@ import (
 	"time"
 )
 
-const (
-	// maxSize of a file, in bytes.
-	maxSize = 1 << 30
+// maxSize of a file, in bytes.
+const maxSize = 1 << 30
 
-	// rest is how long ago a file must have been written: more than the tick of
-	// the coarsest common time stamps, so that a write after the read shows.
-	rest = time.Second
-)
+// Rest is how long ago a file must have been written: more than the tick of the
+// coarsest common time stamps, so that a write after the read shows.
+var Rest = time.Second
 
 // errMoved says that the file changed while it was being looked at.
 var errMoved = errors.New("it is being rewritten; write it beside and rename it over the old one")

@@ -3,6 +3,7 @@ package storagecheck
 import (
 	"context"
 	"errors"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -96,7 +97,17 @@ func wantNothingLeft(t *testing.T, o *odd) {
 	}
 }
 
+// TestMain lets all tests run side by side: what they do is to wait for locks.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
 func TestAFileStorageLacksNothing(t *testing.T) {
+	t.Parallel()
 	o := newOdd(t)
 	lacks, err := Lacks(t.Context(), o, "grant/check")
 	if err != nil || len(lacks) > 0 {

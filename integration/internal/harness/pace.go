@@ -1,0 +1,17 @@
+package harness
+
+import (
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/allowance"
+	"github.com/caddygrant/caddy-grant/internal/livefile"
+)
+
+// This process looks more often at the files that it follows than the product does, and
+// allows the writes of a session sooner, since tests only wait for these. A [Process]
+// is as slow as the product.
+func init() {
+	livefile.Interval = 100 * time.Millisecond
+	livefile.Rest = 50 * time.Millisecond
+	allowance.WriteInterval = time.Second
+}

@@ -1,0 +1,121 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+)
+
+// Process is a Caddy of its own, for what one process cannot show: restarts, a second
+// node, being killed, and the examples as they are.
+type Process struct {
+	t      *testing.T
+	Cmd    *exec.Cmd
+	output string // path of what it printed
+	ended  chan struct{}
+}
+
+// CaddyBinary builds cmd/caddy and returns its path. It is in the go command's cache,
+// where the tests of all packages find it; "go run" says where.
+var CaddyBinary = sync.OnceValues(func() (string, error) {
+	for range 3 { // what was just linked is in a directory that goes away
+		run := exec.Command("go", "run", "-exec=echo", "./cmd/caddy")
+		run.Dir = repo.Path(".")
+		// without the flags of the tests, such as -race: the users' binary has none
+		run.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		var printed strings.Builder
+		run.Stderr = &printed
+		output, err := run.Output()
+		if err != nil {
+			return "", fmt.Errorf("building cmd/caddy: %w\n%s", err, printed.String())
+		}
+		binary := strings.TrimSpace(string(output))
+		if _, err := os.Stat(binary); err == nil {
+			return binary, nil
+		}
+	}
+	return "", errors.New("building cmd/caddy: it is not in the cache")
+})
+
+// CaddyCommand is the binary with arguments, in a directory and with a home of its own.
+func CaddyCommand(ctx context.Context, t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	binary, err := CaddyBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_DATA_HOME=", "XDG_CONFIG_HOME=")
+	return cmd
+}
+
+// StartProcess runs `caddy run --config <config>` in dir until the test ends, and waits
+// until it accepts connections at address.
+func StartProcess(t *testing.T, dir, config, address string) *Process {
+	t.Helper()
+	output, err := os.CreateTemp(t.TempDir(), "output-*.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	cmd := CaddyCommand(context.Background(), t, dir, "run", "--config", config, "--adapter", "caddyfile")
+	cmd.Stdout, cmd.Stderr = output, output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{t: t, Cmd: cmd, output: output.Name(), ended: make(chan struct{})}
+	go func() {
+		defer close(p.ended)
+		_ = cmd.Wait()
+	}()
+	t.Cleanup(p.Kill)
+
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			conn.Close()
+			return p
+		}
+		select {
+		case <-p.ended:
+			t.Fatalf("Caddy ended at once:\n%s", p.Printed())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("Caddy does not listen at %s:\n%s", address, p.Printed())
+		}
+	}
+}
+
+// Stop ends the process as an operator does.
+func (p *Process) Stop() {
+	p.t.Helper()
+	_ = p.Cmd.Process.Signal(os.Interrupt)
+	select {
+	case <-p.ended:
+	case <-time.After(30 * time.Second):
+		p.t.Fatalf("Caddy does not stop:\n%s", p.Printed())
+	}
+}
+
+// Kill ends the process without a chance to tidy up.
+func (p *Process) Kill() {
+	_ = p.Cmd.Process.Kill()
+	<-p.ended
+}
+
+// Printed is the output so far, of both kinds.
+func (p *Process) Printed() string {
+	content, _ := os.ReadFile(p.output)
+	return strings.TrimSpace(string(content))
+}

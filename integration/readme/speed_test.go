@@ -1,0 +1,120 @@
+package readme
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+)
+
+// speedFigure is a figure in what `go -C bench run . -json` writes.
+type speedFigure struct {
+	Name   string    `json:"name"`
+	Unit   string    `json:"unit"`
+	Values []float64 `json:"values"`
+	Median float64   `json:"median"`
+	Wanted string    `json:"wanted"`
+	Met    *bool     `json:"met"`
+}
+
+func (f speedFigure) spread() string {
+	if len(f.Values) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%.3g … %.3g", slices.Min(f.Values), slices.Max(f.Values))
+}
+
+// The README's tables of speed are those of one run, which the repository has.
+func TestReadmeSpeed(t *testing.T) {
+	var run struct {
+		Machine struct {
+			CPU, Go, Caddy, Date string
+			Cores                int
+		}
+		Rounds    int
+		Workloads []struct {
+			Name    string
+			Entries []struct {
+				Name     string
+				PerSec   speedFigure `json:"per_second"`
+				P50, P99 speedFigure
+				CPU      speedFigure
+				Share    speedFigure
+			}
+			Figures []speedFigure
+		}
+	}
+	if err := json.Unmarshal([]byte(repo.Read(t, "bench/results.json")), &run); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, w := range run.Workloads {
+		for _, e := range w.Entries {
+			want = append(want, fmt.Sprintf("| %s | %s | %.0f | %.2f | %.2f | %.0f | %.3g | %s |",
+				w.Name, e.Name, e.PerSec.Median, e.P50.Median, e.P99.Median, e.CPU.Median, e.Share.Median, e.Share.spread()))
+		}
+	}
+	for _, w := range run.Workloads {
+		above := "" // the figure to which those with spaces before their names belong
+		for _, f := range w.Figures {
+			name := strings.TrimSpace(f.Name)
+			if name == f.Name {
+				above = name
+			} else {
+				name = above + ": " + name
+			}
+			if f.Wanted == "" {
+				continue
+			}
+			met := "no"
+			if *f.Met {
+				met = "yes"
+			}
+			want = append(want, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |",
+				w.Name, name, strings.TrimSpace(fmt.Sprintf("%.3g %s", f.Median, f.Unit)), f.spread(), f.Wanted, met))
+		}
+	}
+	if len(run.Workloads) < 10 || len(want) < 30 {
+		t.Fatalf("%d workloads and %d rows: the run was not of everything", len(run.Workloads), len(want))
+	}
+	day, _, _ := strings.Cut(run.Machine.Date, "T")
+	machine := fmt.Sprintf("%s, %d cores, %s, Caddy %s, %s, %d rounds", run.Machine.CPU, run.Machine.Cores, run.Machine.Go, run.Machine.Caddy, day, run.Rounds)
+	readme := repo.Read(t, "README.md")
+	missing := 0
+	for _, text := range append([]string{machine}, want...) {
+		if !strings.Contains(readme, text) {
+			missing++
+		}
+	}
+	if missing > 0 {
+		t.Errorf("the README lacks %d of these:\n%s\n%s", missing, machine, strings.Join(want, "\n"))
+	}
+	_, section, _ := strings.Cut(readme, "\n## Speed\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	rows := 0
+	for line := range strings.Lines(section) {
+		if cells := row(line); len(cells) > 4 && cells[0] != "" && !strings.HasPrefix(cells[0], "-") {
+			rows++
+		}
+	}
+	if rows != len(want) {
+		t.Errorf("the README's tables of speed have %d rows, the run %d", rows, len(want))
+	}
+}
+
+// The benchmark takes twenty minutes, so that its command is only read.
+func readmeBench(t *testing.T, blocks map[string]block) {
+	words := strings.Fields(blocks["bench"].text)
+	if len(words) < 6 || strings.Join(words[:5], " ") != "go -C bench run ." {
+		t.Fatalf("the command is %q", words)
+	}
+	program := repo.Read(t, "bench/main.go")
+	for _, word := range words[5:] {
+		if name, isFlag := strings.CutPrefix(word, "-"); isFlag && !strings.Contains(program, `"`+name+`"`) {
+			t.Errorf("bench has no flag %s", word)
+		}
+	}
+}
