@@ -120,11 +120,11 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*token.AccessTo
 	}
 	server := b.app.servers[b.Server]
 	if server == nil {
-		return nil, bearer.Unavailable("there is no such server")
+		return nil, bearer.Unavailable("there is no such server", nil)
 	}
 	checked, err := state.tokenFor(r.Context(), server, raw)
-	if _, unchecked := errors.AsType[token.UncheckedError](err); unchecked {
-		return nil, bearer.Unavailable(err.Error())
+	if unchecked, ok := errors.AsType[token.UncheckedError](err); ok {
+		return nil, bearer.Unavailable(unchecked.Error(), unchecked.Unwrap())
 	}
 	if err != nil {
 		return nil, bearer.InvalidToken(err.Error()).Of(checked)
@@ -178,38 +178,41 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	return caddyhttp.Error(refusal.Status, refusal)
 }
 
-// log writes the one line of a refusal. Client, user and session are named if the token
-// is an access token that this server issued, whatever became of it since.
+// log writes the one line in the log. Only what this server is to blame for is an error.
 func (b *BearerAuth) log(r *http.Request, message string, refusal *bearer.Error) {
-	level := zapcore.InfoLevel
+	line := caddyrequest.Refusal{
+		Level: zapcore.InfoLevel, Message: message, Status: refusal.Status, Code: refusal.Code, Reason: refusal.Reason, Cause: refusal.Cause,
+	}
 	if refusal.Status == http.StatusServiceUnavailable {
-		level = zapcore.ErrorLevel
+		line.Level = zapcore.ErrorLevel
 	}
-	entry := b.logger.Check(level, message)
-	if entry == nil {
-		return
+	if refusal.Token == nil {
+		line.Remedy = b.app.remedyAt(r)
 	}
-	fields := []zap.Field{
+	line.Line(b.logger, func() []zap.Field { return b.facts(r) }, func() []zap.Field { return detailsOf(refusal) })()
+}
+
+// facts are the log fields of every refusal.
+func (b *BearerAuth) facts(r *http.Request) []zap.Field {
+	return append(make([]zap.Field, 0, 16),
 		zap.String("server", b.Server),
 		zap.String("client_ip", caddyrequest.ClientIP(r)),
 		zap.String("method", caddyrequest.Bounded(r.Method)),
 		zap.String("host", caddyrequest.Bounded(r.Host)),
 		zap.String("path", caddyrequest.Bounded(caddyrequest.LoggedPath(r))),
-		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)),
-		zap.Int("status", refusal.Status),
-		zap.String("oauth_error", refusal.Code),
-		zap.String("reason", refusal.Reason),
-	}
-	if remedy := b.app.remedyAt(r); remedy != "" && refusal.Token == nil {
-		fields = append(fields, zap.String("remedy", remedy))
-	}
+		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)))
+}
+
+// detailsOf are the log fields that only some refusals have. Client, user and session are
+// named if the token is an access token that this server issued, whatever became of it since.
+func detailsOf(refusal *bearer.Error) (fields []zap.Field) {
 	if token := refusal.Token; token != nil {
 		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
 	}
 	if refusal.Scope != "" {
 		fields = append(fields, zap.String("scope_needed", refusal.Scope), zap.String("scope", refusal.Token.Scope))
 	}
-	entry.Write(fields...)
+	return fields
 }
 
 // setIdentityHeaders sets the headers of the claims that the token has.

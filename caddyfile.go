@@ -1,15 +1,12 @@
 package caddygrant
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -263,20 +260,6 @@ func checkName(h httpcaddyfile.Helper, handler *Handler) error {
 		return h.WrapErr(errDifferentSettings(config.Name, handler.DefinedAt, other.definedAt))
 	}
 	return nil
-}
-
-// namedRouteMatcher is a matcher that matches everything, for named routes: the adapter
-// keeps only the first handler of a named route whose handlers have no matcher.
-func namedRouteMatcher(h httpcaddyfile.Helper) caddy.ModuleMap {
-	if !h.IsNamedRoute() {
-		return nil
-	}
-	return caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})}
-}
-
-// module encodes a guest module of a list.
-func module(source any, name string) json.RawMessage {
-	return caddyconfig.JSONModuleObject(source, "source", name, nil)
 }
 
 func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {

@@ -146,3 +146,12 @@ func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {
 	}
 	return nil
 }
+
+// namedRouteMatcher is a matcher that matches everything, for named routes: the adapter
+// keeps only the first handler of a named route whose handlers have no matcher.
+func namedRouteMatcher(h httpcaddyfile.Helper) caddy.ModuleMap {
+	if !h.IsNamedRoute() {
+		return nil
+	}
+	return caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})}
+}

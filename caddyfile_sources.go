@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -257,4 +258,9 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	}
 	sources.clients = append(sources.clients, client)
 	return nil
+}
+
+// module encodes a guest module of a list.
+func module(source any, name string) json.RawMessage {
+	return caddyconfig.JSONModuleObject(source, "source", name, nil)
 }

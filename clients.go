@@ -31,8 +31,8 @@ func loadClients(ctx caddy.Context, c *Config, settings directory.Settings) (*di
 	return directory.NewClientDirectory(sources, settings)
 }
 
-// checkDefaultClient finds a default_client that is none now. Files change later, so every
-// request asks again.
+// checkDefaultClient finds a default_client that is none now. Files change later, so
+// every request asks again.
 func checkDefaultClient(ctx context.Context, logger *zap.Logger, clients *directory.ClientDirectory, id string) error {
 	if id == "" {
 		return nil
@@ -141,9 +141,9 @@ func (s *HtpasswdClients) Open(options directory.Options) error {
 	})
 }
 
-// JSONClients are clients in a JSON file: `{"clients":[{"id":…,"secret_hash":…}]}`, with
-// the members of a client in the config except `secret`. The file may also hold `users`.
-// It is followed without a reload.
+// JSONClients are clients in a JSON file: `{"clients":[{"id":…,"secret_hash":…}]}`,
+// with the members of a client in the config except `secret`. The file may also hold
+// `users`. It is followed without a reload.
 type JSONClients struct {
 	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`

@@ -55,8 +55,7 @@ func (x *exchange) authenticate() (*token.KeySet, error) {
 	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.tokenRequest)
 }
 
-// refuse answers with an error and writes the one log line of a refusal: info where the
-// client caused it, warn where that may be a theft, error where the server did.
+// refuse answers with an error, and writes the one line in the log.
 func (x *exchange) refuse(err error) error {
 	refusal, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
@@ -74,44 +73,11 @@ func (x *exchange) refuse(err error) error {
 		caddyrequest.AddLogField(x.r, zap.String("grant_type", grantType))
 	}
 
-	level := zapcore.InfoLevel
-	switch {
-	case refusal.Ours:
-		level = zapcore.ErrorLevel
-	case refusal.Alarm:
-		level = zapcore.WarnLevel
-	}
 	line := func() func(...zap.Field) {
-		entry := x.logger.Check(level, "request refused")
-		if entry == nil {
-			return func(...zap.Field) {}
-		}
-		fields := append(x.facts(),
-			zap.Int("status", refusal.Status),
-			zap.String("oauth_error", refusal.Code),
-			zap.String("reason", refusal.Reason))
-		if refusal.ScopeAllowed != nil {
-			fields = append(fields, zap.String("scope_allowed", strings.Join(refusal.ScopeAllowed, " ")))
-		}
-		if refusal.Limit != "" {
-			fields = append(fields, zap.String("limit", refusal.Limit))
-		}
-		if x.repeated {
-			fields = append(fields, zap.Bool("repeated", true))
-		}
-		if x.page != wire.SameSite {
-			fields = append(fields, zap.Bool("cross_site", true))
-		}
-		if refusal.Remedy != "" {
-			fields = append(fields, zap.String("remedy", refusal.Remedy))
-		}
-		if refusal.Cause != nil {
-			fields = append(fields, zap.Error(refusal.Cause))
-		}
-		if username := x.params.Get("username"); username != "" && x.server.LogUsernames {
-			fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
-		}
-		return func(more ...zap.Field) { entry.Write(append(fields, more...)...) }
+		return caddyrequest.Refusal{
+			Level: levelOf(refusal), Message: "request refused", Status: refusal.Status, Code: refusal.Code,
+			Reason: refusal.Reason, Remedy: refusal.Remedy, Cause: refusal.Cause,
+		}.Line(x.logger, x.facts, func() []zap.Field { return x.details(refusal) })
 	}
 	if refusal.Seldom {
 		x.server.throttle.seldom.write(refusal.Limit, line)
@@ -123,6 +89,38 @@ func (x *exchange) refuse(err error) error {
 		x.w.Header().Set("Connection", "close")
 	}
 	return wire.WriteError(x.w, x.server.Name, refusal)
+}
+
+// levelOf is info for what the client caused, warn where that may be a theft, and error for
+// what the server did.
+func levelOf(refusal *oauth.Error) zapcore.Level {
+	switch {
+	case refusal.Ours:
+		return zapcore.ErrorLevel
+	case refusal.Alarm:
+		return zapcore.WarnLevel
+	}
+	return zapcore.InfoLevel
+}
+
+// details are the log fields that only some refusals have.
+func (x *exchange) details(refusal *oauth.Error) (fields []zap.Field) {
+	if refusal.ScopeAllowed != nil {
+		fields = append(fields, zap.String("scope_allowed", strings.Join(refusal.ScopeAllowed, " ")))
+	}
+	if refusal.Limit != "" {
+		fields = append(fields, zap.String("limit", refusal.Limit))
+	}
+	if x.repeated {
+		fields = append(fields, zap.Bool("repeated", true))
+	}
+	if x.page != wire.SameSite {
+		fields = append(fields, zap.Bool("cross_site", true))
+	}
+	if username := x.params.Get("username"); username != "" && x.server.LogUsernames {
+		fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
+	}
+	return fields
 }
 
 // facts are the log fields that success and refusal share. A client or user appears only

@@ -12,8 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 )
 
-// loadWarnings is what a config may say, though it hardly means it: it is warned of at a
-// start and a reload.
+// loadWarnings is what a config may say, though it hardly means it: it is warned of at
+// a start and a reload.
 type loadWarnings struct {
 	logger  *zap.Logger
 	config  *Config // with defaults in place of what it leaves out
@@ -56,9 +56,9 @@ func (w *loadWarnings) warnOfClient(client *directory.Client) {
 	w.warnOfLifetime("access_token_ttl", client.AccessTokenTTL, id)
 }
 
-// warnOfGrants says which clients list a grant that the server does not offer: they never
-// get it, and no request tells why. It is said once per config, of what the files have
-// then. One list may be for several servers, so it is no error. To a client that
+// warnOfGrants says which clients list a grant that the server does not offer: they
+// never get it, and no request tells why. It is said once per config, of what the files
+// have then. One list may be for several servers, so it is no error. To a client that
 // introspects, a grant that is not offered is a way to have none.
 func (w *loadWarnings) warnOfGrants() {
 	for _, grantType := range grantTypeNames() {
@@ -83,8 +83,8 @@ func (w *loadWarnings) warnOfGrants() {
 	}
 }
 
-// warnOfSecrets names the secrets of the config that have something around them, and what,
-// never a piece of one.
+// warnOfSecrets names the secrets of the config that have something around them, and
+// what, never a piece of one.
 func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 	warn := func(setting string, found []string, of zap.Field) {
 		if len(found) > 0 {
@@ -113,7 +113,8 @@ func (w *loadWarnings) warnOfLifetime(setting string, ttl caddy.Duration, of ...
 	}
 }
 
-// warnOfCommas is for a list that was written with commas: it is one scope of an odd name.
+// warnOfCommas is for a list that was written with commas: it is one scope of an odd
+// name.
 func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 	for _, scope := range scopes {
 		if strings.Contains(scope, ",") {
@@ -124,6 +125,7 @@ func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 	}
 }
 
-// shortSecret is how many bytes a client's secret should have at least: as random letters
-// and digits they are some 50 bits, out of reach for guesses that are throttled.
+// shortSecret is how many bytes a client's secret should have at least: as random
+// letters and digits they are some 50 bits, out of reach for guesses that are
+// throttled.
 const shortSecret = 10

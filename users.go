@@ -32,8 +32,8 @@ func loadUsers(ctx caddy.Context, c *Config, settings directory.Settings) (*dire
 	return directory.NewUserDirectory(sources, settings)
 }
 
-// openSources loads the sources of a config, of users or of clients, and gets those ready
-// that want to know what the server asks of them.
+// openSources loads the sources of a config, of users or of clients, and gets those
+// ready that want to know what the server asks of them.
 func openSources[T any](ctx caddy.Context, c *Config, field, what string, options directory.Options) ([]T, error) {
 	modules, err := ctx.LoadModule(c, field)
 	if err != nil {
@@ -57,8 +57,8 @@ func openSources[T any](ctx caddy.Context, c *Config, field, what string, option
 
 // InlineUsers are users in the config itself.
 type InlineUsers struct {
-	// The users. Placeholders in usernames, ids, scopes and claims are replaced at start,
-	// never in hashes. Required.
+	// The users. Placeholders in usernames, ids, scopes and claims are replaced at
+	// start, never in hashes. Required.
 	Users []directory.User `json:"users,omitempty"`
 
 	*directory.UserSet
@@ -152,9 +152,9 @@ func (s *HtpasswdUsers) Open(options directory.Options) error {
 	})
 }
 
-// JSONUsers are users in a JSON file: `{"users":[{"username":…,"password_hash":…}]}`, with
-// the members of a user in the config. The file may also hold `clients`. It is followed
-// without a reload.
+// JSONUsers are users in a JSON file: `{"users":[{"username":…,"password_hash":…}]}`,
+// with the members of a user in the config. The file may also hold `clients`. It is
+// followed without a reload.
 type JSONUsers struct {
 	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`

@@ -23,8 +23,8 @@ func newBound(name string, logger *zap.Logger) *bound {
 	return &bound{name: name, places: make(chan struct{}, maxCalls), logger: logger}
 }
 
-// call asks the source, and waits for its answer no longer than the context and patience
-// allow. The errors name the source.
+// call asks the source, and waits for its answer no longer than the context and
+// patience allow. The errors name the source.
 func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, error)) (T, error) {
 	select {
 	case b.places <- struct{}{}:
@@ -34,8 +34,8 @@ func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, er
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	answers := make(chan answer[T], 1)
+	defer cancel()
 	go func() {
-		defer cancel()
 		a := recovered(limited, b, ask)
 		<-b.places
 		answers <- a

@@ -108,3 +108,16 @@ func TestAPanicInASourceIsAnError(t *testing.T) {
 		t.Errorf("log: %v", logs.All())
 	}
 }
+
+// The end of a call must not look like the end of its time.
+func TestAQuickAnswerIsNeverTakenForASlowOne(t *testing.T) {
+	b := newBound("users db", zap.NewNop())
+	for range 5000 {
+		if _, err := call(t.Context(), b, func(context.Context) (*User, error) { return nil, nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.places) != 0 {
+		t.Errorf("%d places are taken", len(b.places))
+	}
+}

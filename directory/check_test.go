@@ -38,8 +38,13 @@ func TestASourceChecksThePasswordsOfItsUsers(t *testing.T) {
 	d, _ := userDirectory(t, source)
 	user, check, err := d.ForLogin(t.Context(), "alice", testDecoys)
 	wantUser(t, user, err, "alice")
-	if !check.BySource() || !slices.Equal(check.Remembered(), []string{"users ldap", "alice", "20261128120000Z"}) {
-		t.Errorf("check %+v", check)
+	under := check.Remembered()
+	if !check.BySource() || len(under) != 3 || !strings.HasPrefix(under[0], "users ldap ") || !slices.Equal(under[1:], []string{"alice", "20261128120000Z"}) {
+		t.Errorf("check %+v, remembered under %q", check, under)
+	}
+	next, _ := userDirectory(t, source) // it may ask another server now
+	if _, check, _ := next.ForLogin(t.Context(), "alice", testDecoys); check.Remembered()[0] == under[0] {
+		t.Error("the source of another config has the same identity")
 	}
 	for _, test := range []struct {
 		password string
@@ -186,7 +191,8 @@ func TestUnknownNamesCostWhatTheHashesOfASourceCost(t *testing.T) {
 		about(t, drawn(d), map[string]int{"bcrypt cost 10": 500, "bind": 500})
 		for i := range 100 { // each is always the same
 			name := fmt.Sprint("name", i)
-			if d.decoy(name, testDecoys).BySource() != d.decoy(name, testDecoys).BySource() {
+			first, second := d.decoy(name, testDecoys), d.decoy(name, testDecoys)
+			if first.BySource() != second.BySource() {
 				t.Fatal(name)
 			}
 		}
@@ -227,6 +233,7 @@ func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
 		{"all is well", []Users{listing{&fake{name: "users db", users: []*User{alice(), bob()}}, nil}}, nil, 0},
 		{"it fails half way", []Users{listing{&fake{name: "users db", users: []*User{alice()}}, errDown}}, []string{unlisted}, largestHash},
 		{"it is no Lister", []Users{&fake{name: "users db", users: []*User{alice()}}}, nil, largestHash},
+		{"it cannot list", []Users{listing{&fake{name: "users db"}, errors.ErrUnsupported}}, nil, largestHash},
 		{"a broken user", []Users{listing{&fake{name: "users db", users: []*User{alice(), broken}}, nil}}, []string{refused}, 0},
 		{"a weak hash", []Users{listing{&fake{name: "users db", users: []*User{weak}}, nil}}, []string{advice}, 0},
 		{"an id twice", []Users{listing{&fake{name: "users db", users: []*User{alice(), also}}, nil}}, []string{clash}, 0},

@@ -25,15 +25,15 @@ type Client struct {
 	ID string `json:"id"`
 
 	// The client secret in plaintext, for clients in the config only. Placeholders are
-	// replaced at start; use `{env.*}` or `{file.*}`, which keep it out of the config. What
-	// looks like one without its braces, or like the path of a file, is refused.
+	// replaced at start; use `{env.*}` or `{file.*}`, which keep it out of the config.
+	// What looks like one without its braces, or like the path of a file, is refused.
 	// Default: none, then secret_hash or public is needed.
 	Secret string `json:"secret,omitempty"`
 
 	// The hash of the client secret, of a kind that users may have. It is computed at a
-	// token request unless it was a few minutes ago, so a plaintext secret or a cheap hash
-	// of a long random secret is the better choice. Default: none, then secret or public is
-	// needed.
+	// token request unless it was a few minutes ago, so a plaintext secret or a cheap
+	// hash of a long random secret is the better choice. Default: none, then secret or
+	// public is needed.
 	SecretHash string `json:"secret_hash,omitempty"`
 
 	// Whether the client is public (RFC 6749 §2.1): it has no secret, and anybody may
@@ -44,31 +44,34 @@ type Client struct {
 	// of the server.
 	Scopes []string `json:"scopes,omitzero"`
 
-	// The scopes of a request that names none. Default: all that the client may ask for.
+	// The scopes of a request that names none. Default: all that the client may ask
+	// for.
 	DefaultScopes []string `json:"default_scopes,omitzero"`
 
-	// The grant types that the client may use, as far as the server offers them. An empty
-	// list means none. Default: all that the server offers.
+	// The grant types that the client may use, as far as the server offers them. An
+	// empty list means none. Default: all that the server offers.
 	Grants []string `json:"grants,omitzero"`
 
-	// The audiences of the client's access tokens (`aud`). Default: those of the server.
+	// The audiences of the client's access tokens (`aud`). Default: those of the
+	// server.
 	Audience []string `json:"audience,omitempty"`
 
 	// How long the client's access tokens are valid. Default: as the server says.
 	AccessTokenTTL caddy.Duration `json:"access_token_ttl,omitempty"`
 
-	// How long the client's refresh tokens are valid if they are not used. Default: as the
-	// server says.
+	// How long the client's refresh tokens are valid if they are not used. Default: as
+	// the server says.
 	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
 
 	// The audiences whose access tokens the client may introspect besides its own (RFC
 	// 7662). Default: none.
 	Introspect []string `json:"introspect,omitempty"`
 
-	// The header in which the client, a trusted back end, sends its user's address with a
-	// login, such as `X-End-User-IP`. Failed logins are then counted for that address
-	// instead of for all users of the client together. Only what an authenticated client
-	// sends is believed, and an address that cannot be read counts as none. Default: none.
+	// The header in which the client, a trusted back end, sends its user's address with
+	// a login, such as `X-End-User-IP`. Failed logins are then counted for that address
+	// instead of for all users of the client together. Only what an authenticated
+	// client sends is believed, and an address that cannot be read counts as none.
+	// Default: none.
 	EndUserIP string `json:"end_user_ip,omitempty"`
 
 	hash password.Hash // of a confidential client
@@ -82,8 +85,8 @@ func (c *Client) MayUse(grantType string) bool {
 	return c.Grants == nil || slices.Contains(c.Grants, grantType)
 }
 
-// Validate checks all but the bounds of the hash. Its errors never hold the secret or its
-// hash.
+// Validate checks all but the bounds of the hash. Its errors never hold the secret or
+// its hash.
 func (c *Client) Validate(options Options) error {
 	if err := validateEntryName("client id", c.ID); err != nil {
 		return err
@@ -156,9 +159,9 @@ func (c *Client) Validate(options Options) error {
 	return nil
 }
 
-// Prepare checks a client and makes of its secret what is compared with. It is called once
-// on whatever a source returns, before it is used. Its errors never hold the secret or its
-// hash.
+// Prepare checks a client and makes of its secret what is compared with. It is called
+// once on whatever a source returns, before it is used. Its errors never hold the
+// secret or its hash.
 func (c *Client) Prepare(options Options) error {
 	if err := c.Validate(options); err != nil {
 		return err
@@ -190,7 +193,8 @@ func (c *Client) clone() *Client {
 	return &clone
 }
 
-// equal tells whether a client that a source returned is still the one that was admitted.
+// equal tells whether a client that a source returned is still the one that was
+// admitted.
 func (c *Client) equal(raw *Client) bool {
 	if c.ID != raw.ID || c.Secret != raw.Secret || c.SecretHash != raw.SecretHash || c.Public != raw.Public ||
 		c.AccessTokenTTL != raw.AccessTokenTTL || c.RefreshTokenTTL != raw.RefreshTokenTTL || c.EndUserIP != raw.EndUserIP {
@@ -210,8 +214,8 @@ func (c *Client) lists() [5]*[]string {
 	return [...]*[]string{&c.Scopes, &c.DefaultScopes, &c.Grants, &c.Audience, &c.Introspect}
 }
 
-// secretDigestKey is the key under which plaintext client secrets are compared. It is new
-// in every process, so the digests in its memory are of no use elsewhere.
+// secretDigestKey is the key under which plaintext client secrets are compared. It is
+// new in every process, so the digests in its memory are of no use elsewhere.
 var secretDigestKey = mac.NewKey(sha256.New, newKey())
 
 // newKey never fails: crypto/rand ends the process instead.

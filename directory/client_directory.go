@@ -57,8 +57,8 @@ func (d *ClientDirectory) Known() iter.Seq[*Client] {
 	}
 }
 
-// KnownBySource goes through the sources that have their clients in memory: their names,
-// and their clients.
+// KnownBySource goes through the sources that have their clients in memory: their
+// names, and their clients.
 func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 	return func(yield func(string, iter.Seq[*Client]) bool) {
 		for _, source := range d.sources {
@@ -69,8 +69,8 @@ func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 	}
 }
 
-// ByID returns the client with that id, or nil. It asks the sources now, all at the same
-// time. The error says that one cannot tell.
+// ByID returns the client with that id, or nil. It asks the sources now, all at the
+// same time. The error says that one cannot tell.
 func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) {
 	if d.live {
 		ctx, cancel := context.WithCancel(ctx)
@@ -97,8 +97,8 @@ func (d *ClientDirectory) RecentByID(ctx context.Context, id string) (*Client, e
 	return nil, nil
 }
 
-// LongestAccessTokenTTL is the longest access_token_ttl of a client that is known: of all
-// in memory or listed, and of those that were looked up.
+// LongestAccessTokenTTL is the longest access_token_ttl of a client that is known: of
+// all in memory or listed, and of those that were looked up.
 func (d *ClientDirectory) LongestAccessTokenTTL() caddy.Duration {
 	var longest caddy.Duration
 	for client := range d.Known() {
@@ -114,8 +114,8 @@ func (d *ClientDirectory) LongestAccessTokenTTL() caddy.Duration {
 	return longest
 }
 
-// AuthMethods are the ways in which the clients that there are can authenticate, by their
-// names in RFC 8414 §2: those with a secret, and "none" of public clients.
+// AuthMethods are the ways in which the clients that there are can authenticate, by
+// their names in RFC 8414 §2: those with a secret, and "none" of public clients.
 func (d *ClientDirectory) AuthMethods() (secret, none []string) {
 	confidential, public := d.kinds()
 	if confidential {

@@ -9,9 +9,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
-// ClientSet is clients in memory. A source that embeds one has all methods of a source but
-// Open, in which it makes the set and adds to it. Once it is looked up in, a set must
-// not be added to: a source whose clients change makes a new one, and is a
+// ClientSet is clients in memory. A source that embeds one has all methods of a source
+// but Open, in which it makes the set and adds to it. Once it is looked up in, a set
+// must not be added to: a source whose clients change makes a new one, and is a
 // [ClientSnapshot].
 type ClientSet struct {
 	clients []*Client

@@ -9,8 +9,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// clientSource is a source of clients as the directory has it: in memory, or one that has
-// to be asked.
+// clientSource is a source of clients as the directory has it: in memory, or one that
+// has to be asked.
 type clientSource struct {
 	Clients
 	name   string

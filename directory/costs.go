@@ -97,8 +97,8 @@ func (c *costs) hashes() *password.Mix {
 	return c.mix
 }
 
-// checked is how many the source checks itself: at least one, if all that is known is that
-// it does.
+// checked is how many the source checks itself: at least one, if all that is known is
+// that it does.
 func (c *costs) checked() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

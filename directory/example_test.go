@@ -88,7 +88,8 @@ func (l *list) Open(options directory.Options) error {
 	return nil
 }
 
-// A source that opens learns what the server asks of its users, and can refuse the config.
+// A source that opens learns what the server asks of its users, and can refuse the
+// config.
 func ExampleOpener() {
 	source := &list{lines: []directory.User{
 		{Username: "alice", PasswordHash: aliceHash},
@@ -201,7 +202,8 @@ func (r rows) DecoyHashes() iter.Seq[string] {
 	}
 }
 
-// A source says what kinds of hashes its users have, so that unknown names take as long.
+// A source says what kinds of hashes its users have, so that unknown names take as
+// long.
 func ExampleHashed() {
 	var source directory.Hashed = rows{"alice": {Username: "alice", PasswordHash: aliceHash}}
 

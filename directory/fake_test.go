@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,8 +21,8 @@ const (
 	otherHash = "$2a$04$6mQSkKvOqyCvkV7FSLVm0.fLJzS1rZHIQyKdYMlR1wXxqFbJzLlSu"
 )
 
-// fake is a source that has to be asked, and does what a test says. It returns a new copy
-// at each look-up, as one over a database does.
+// fake is a source that has to be asked, and does what a test says. It returns a new
+// copy at each look-up, as one over a database does.
 type fake struct {
 	name  string
 	ask   func(ctx context.Context) error // before each look-up; nil: at once
@@ -162,12 +161,4 @@ func wantUnavailable(t *testing.T, user *User, err error, name, why string) {
 	if strings.Contains(err.Error(), someHash) {
 		t.Fatalf("a hash is in the error %v", err)
 	}
-}
-
-func counts(list []string) map[string]int {
-	n := make(map[string]int)
-	for _, key := range list {
-		n[key]++
-	}
-	return maps.Clone(n)
 }

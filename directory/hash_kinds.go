@@ -17,8 +17,8 @@ import (
 // there is. But where few have a kind, so do few of all the names that a stranger can
 // think of: a name that takes that long is most likely one of the few.
 
-// HashKinds warns of the kinds of hashes that a server has. Its sources may all be of one
-// kind, and differ.
+// HashKinds warns of the kinds of hashes that a server has. Its sources may all be of
+// one kind, and differ.
 type HashKinds struct {
 	logger  *zap.Logger
 	users   *UserDirectory
@@ -33,8 +33,8 @@ func NewHashKinds(logger *zap.Logger, users *UserDirectory, clients *ClientDirec
 	return &HashKinds{logger: logger, users: users, clients: clients, warned: make(map[string]string)}
 }
 
-// Warn says which kinds of hashes there are if there are several, unless it has said the
-// same before.
+// Warn says which kinds of hashes there are if there are several, unless it has said
+// the same before.
 func (k *HashKinds) Warn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -71,7 +71,8 @@ func countKinds(mixes []*password.Mix) map[string]int {
 	return counts
 }
 
-// listKinds names the kinds, the most frequent first, or is "" if there is one kind only.
+// listKinds names the kinds, the most frequent first, or is "" if there is one kind
+// only.
 func listKinds(counts map[string]int) string {
 	if len(counts) < 2 {
 		return ""

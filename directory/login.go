@@ -13,8 +13,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// Check is what the password of a name is checked with: a hash, or the source itself. For
-// an unknown name it takes as long and never matches.
+// Check is what the password of a name is checked with: a hash, or the source itself.
+// For an unknown name it takes as long and never matches.
 type Check struct {
 	// Hash is compared with, unless BySource.
 	Hash password.Hash
@@ -26,14 +26,14 @@ type Check struct {
 // BySource tells whether the source checks the password: see Password and Remembered.
 func (c Check) BySource() bool { return c.source != nil }
 
-// Remembered is what an accepted password is remembered under, beside the server and the
-// password itself: the source, the subject and the credential version. It is nil for an
-// unknown name, of which nothing is accepted.
+// Remembered is what an accepted password is remembered under, beside the server and
+// the password itself: the source, the subject and the credential version. It is nil
+// for an unknown name, of which nothing is accepted.
 func (c Check) Remembered() []string {
 	if c.user == nil {
 		return nil
 	}
-	return []string{c.source.name, c.user.Subject(), c.user.CredentialVersion}
+	return []string{c.source.identity, c.user.Subject(), c.user.CredentialVersion}
 }
 
 // Password asks the source whether that is the password. An error says that it cannot
@@ -49,9 +49,10 @@ func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	return right && c.user != nil && err == nil, err
 }
 
-// ForLogin returns the user of a name that somebody typed, or nil, and what the password is
-// checked with in either case. The key is for decoys, see [password.Decoy]. The error is a
-// DuplicateSubject, with a Check as for an unknown name, or says that a source cannot tell.
+// ForLogin returns the user of a name that somebody typed, or nil, and what the
+// password is checked with in either case. The key is for decoys, see [password.Decoy].
+// The error is a DuplicateSubject, with a Check as for an unknown name, or says that a
+// source cannot tell.
 func (d *UserDirectory) ForLogin(ctx context.Context, username string, decoys mac.Key) (*User, Check, error) {
 	user, source, err := d.login(ctx, username)
 	if _, clash := errors.AsType[DuplicateSubject](err); err != nil && !clash {
@@ -73,8 +74,8 @@ func (d *UserDirectory) ForLogin(ctx context.Context, username string, decoys ma
 	return user, Check{Hash: hash}, nil
 }
 
-// decoy draws what the password of an unknown name is checked with, in the proportions of
-// the users that there are.
+// decoy draws what the password of an unknown name is checked with, in the proportions
+// of the users that there are.
 func (d *UserDirectory) decoy(username string, key mac.Key) Check {
 	mixes, hashed, own := d.Hashes(), 0, 0
 	for i, source := range d.sources {
@@ -95,10 +96,10 @@ func (d *UserDirectory) decoy(username string, key mac.Key) Check {
 	return Check{Hash: password.Decoy(key, "user:"+username, mixes...)}
 }
 
-// login finds the user of a name and the source that has it. All sources that have to be
-// asked are asked at the same time, twice: for the name, and for the subject of the user,
-// which may belong to another. For an unknown name the name stands for the subject, and so
-// it takes as long.
+// login finds the user of a name and the source that has it. All sources that have to
+// be asked are asked at the same time, twice: for the name, and for the subject of the
+// user, which may belong to another. For an unknown name the name stands for the
+// subject, and so it takes as long.
 func (d *UserDirectory) login(ctx context.Context, username string) (*User, *userSource, error) {
 	if !d.live {
 		return d.fromMemory(username)
@@ -123,13 +124,13 @@ func (d *UserDirectory) login(ctx context.Context, username string) (*User, *use
 	})
 	owner, other, err := firstOf(ctx, subjects)
 	switch {
-	case err != nil && (user == nil || owner <= found):
+	case err != nil && owner <= found: // or there is no user
 		return nil, nil, err
 	case user == nil:
 		return nil, nil, nil
 	case other == nil || owner > found:
 		return nil, nil, fmt.Errorf("%s: user %s: %w", d.sources[found].name, Shown(user.Username), errNoSubject)
-	case owner < found || other.Username != user.Username:
+	case other.Username != user.Username:
 		err := duplicate(user, d.sources[found], d.sources[owner])
 		d.logClash(err)
 		return nil, nil, err
@@ -175,9 +176,9 @@ func askAll[S, T any](ctx context.Context, sources []S, ask func(context.Context
 	return all
 }
 
-// firstOf returns the first source that has something, in their order, or the error of one
-// that may have it. It waits for those after it too, or a name in an early source would be
-// answered sooner than an unknown one, unless they fail or are slow.
+// firstOf returns the first source that has something, in their order, or the error of
+// one that may have it. It waits for those after it too, or a name in an early source
+// would be answered sooner than an unknown one, unless they fail or are slow.
 func firstOf[T any](ctx context.Context, all []*asking[T]) (int, *T, error) {
 	begun := time.Now()
 	for i, a := range all {

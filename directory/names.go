@@ -24,8 +24,8 @@ func validateName(what, name string) error {
 	return nil
 }
 
-// validateEntryName is validateName for what a user or client is found by. It also refuses
-// what is clearly a mistake, since no client would send it.
+// validateEntryName is validateName for what a user or client is found by. It also
+// refuses what is clearly a mistake, since no client would send it.
 func validateEntryName(what, name string) error {
 	if err := validateName(what, name); err != nil {
 		return err

@@ -9,10 +9,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// recent is what a source that has to be asked said a moment ago, by subject or client id.
-// An entry that is equal to what was there keeps its pointer, on which remembered tokens
-// depend. "No such" is an entry only for keys of verified tokens, of which a stranger
-// cannot make any number.
+// recent is what a source that has to be asked said a moment ago, by subject or client
+// id. An entry that is equal to what was there keeps its pointer, on which remembered
+// tokens depend. "No such" is an entry only for keys of verified tokens, of which a
+// stranger cannot make any number.
 type recent[T any] struct {
 	question[T]
 
@@ -63,7 +63,8 @@ func (r *recent[T]) now(ctx context.Context, key string, verified bool) (*T, err
 	return r.take(key, raw, began, verified)
 }
 
-// take admits what a source returned, and keeps it unless a later look-up has ended before.
+// take admits what a source returned, and keeps it unless a later look-up has ended
+// before.
 func (r *recent[T]) take(key string, raw *T, began time.Time, verified bool) (*T, error) {
 	if value, same := r.same(key, raw, began); same {
 		return value, nil

@@ -105,8 +105,8 @@ func TestManyRequestsOfASubjectAreOneLookUp(t *testing.T) {
 	})
 }
 
-// While a source is down, it is asked now and then only, and what it said counts until it
-// is too old. The log says so once.
+// While a source is down, it is asked now and then only, and what it said counts until
+// it is too old. The log says so once.
 func TestASourceThatIsDownIsAnsweredWith503WhenWhatItSaidIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &fake{name: "users db", users: []*User{alice()}}
@@ -144,7 +144,8 @@ func TestASourceThatIsDownIsAnsweredWith503WhenWhatItSaidIsTooOld(t *testing.T) 
 	})
 }
 
-// A refresh and an introspection are answered by what is now, and so are requests after it.
+// A refresh and an introspection are answered by what is now, and so are requests after
+// it.
 func TestALookUpNowIsWhatRequestsGoBy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := &fake{name: "users db", users: []*User{alice()}}

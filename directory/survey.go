@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -63,8 +64,8 @@ func (s survey[T]) log(logger *zap.Logger, source, what string) {
 	}
 }
 
-// surveyUsers looks at the sources that have to be asked, as far as they tell of themselves.
-// It is an error if the hashes for decoys cannot be parsed.
+// surveyUsers looks at the sources that have to be asked, as far as they tell of
+// themselves. It is an error if the hashes for decoys cannot be parsed.
 func surveyUsers(ctx context.Context, d *UserDirectory) error {
 	owners := make(map[string]int) // of the subjects that were listed
 	for i, source := range d.sources {
@@ -83,6 +84,9 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.bySubject.admit, func(u *User) *User {
 			return &User{Username: u.Username, ID: u.ID, PasswordHash: u.PasswordHash}
 		})
+		if errors.Is(listed.end, errors.ErrUnsupported) {
+			continue
+		}
 		listed.log(d.settings.Logger, source.name, "users")
 		source.live.costs.setComplete(listed.end == nil)
 		advice := make(HashAdvice)
@@ -140,6 +144,9 @@ func surveyClients(ctx context.Context, d *ClientDirectory) error {
 		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.byID.admit, func(c *Client) *Client {
 			return &Client{Public: c.Public, hash: c.hash}
 		})
+		if errors.Is(listed.end, errors.ErrUnsupported) {
+			continue
+		}
 		listed.log(d.settings.Logger, source.name, "clients")
 		source.live.costs.setComplete(listed.end == nil)
 		advice := make(HashAdvice)

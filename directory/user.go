@@ -16,25 +16,26 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// User is a resource owner. It has a PasswordHash or a CredentialVersion. It is immutable
-// once a source has it.
+// User is a resource owner. It has a PasswordHash or a CredentialVersion. It is
+// immutable once a source has it.
 type User struct {
-	// The name to log in with, 1 to 255 bytes of UTF-8 without control characters. It is
-	// compared byte by byte, without Unicode normalization.
+	// The name to log in with, 1 to 255 bytes of UTF-8 without control characters. It
+	// is compared byte by byte, without Unicode normalization.
 	Username string `json:"username"`
 
-	// The hash of the password: bcrypt, argon2id, yescrypt, sha512-crypt, sha256-crypt, apr1
-	// or md5-crypt, also with a scheme in braces before it, as Dovecot, OpenLDAP and Spring
-	// write it.
+	// The hash of the password: bcrypt, argon2id, yescrypt, sha512-crypt, sha256-crypt,
+	// apr1 or md5-crypt, also with a scheme in braces before it, as Dovecot, OpenLDAP
+	// and Spring write it.
 	PasswordHash string `json:"password_hash"`
 
-	// What changes with the password, such as LDAP's pwdChangedTime or Active Directory's
-	// pwdLastSet: tokens of before the change end. It is for a source that checks
-	// passwords itself, see [PasswordChecker], and cannot be set in a file or a config.
+	// What changes with the password, such as LDAP's pwdChangedTime or Active
+	// Directory's pwdLastSet: tokens of before the change end. It is for a source that
+	// checks passwords itself, see [PasswordChecker], and cannot be set in a file or a
+	// config.
 	CredentialVersion string `json:"-"`
 
-	// The subject: the `sub` claim of the user's tokens, unique over all sources. Tokens
-	// belong to it, so a renamed user keeps theirs. Default: the username.
+	// The subject: the `sub` claim of the user's tokens, unique over all sources.
+	// Tokens belong to it, so a renamed user keeps theirs. Default: the username.
 	ID string `json:"id,omitempty"`
 
 	// The scopes that the user may have: what is granted is narrowed to them. An empty
@@ -67,8 +68,8 @@ func (u *User) Narrow(scopes []string) ([]string, error) {
 	return granted, nil
 }
 
-// Allowed are those of the scopes that the user may have: all of them for a user without a
-// list, none for one with an empty list.
+// Allowed are those of the scopes that the user may have: all of them for a user
+// without a list, none for one with an empty list.
 func (u *User) Allowed(scopes []string) []string {
 	if u.Scopes == nil {
 		return scopes
@@ -158,8 +159,8 @@ func (u *User) equal(raw *User) bool {
 func IsReservedClaim(name string) bool { return slices.Contains(reservedClaims, name) }
 
 // reservedClaims are the registered claims of RFC 7519 §4.1, the claims of our tokens,
-// the names under {http.auth.user.*}, members of introspection responses, and claims that
-// bind or delegate a token.
+// the names under {http.auth.user.*}, members of introspection responses, and claims
+// that bind or delegate a token.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
 	"cid", "client_id", "scope", "username", "sid", "cver", "srv",

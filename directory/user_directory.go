@@ -11,10 +11,11 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// UserDirectory is all user sources of a server in their order. A username belongs to the
-// first source that has it, and so does a subject; a user counts only where both belong
-// to the user's own source. So a name in an earlier source hides a later one, and no user
-// gets a subject that belongs to another. Its methods for a login are in login.go.
+// UserDirectory is all user sources of a server in their order. A username belongs to
+// the first source that has it, and so does a subject; a user counts only where both
+// belong to the user's own source. So a name in an earlier source hides a later one,
+// and no user gets a subject that belongs to another. Its methods for a login are in
+// login.go.
 type UserDirectory struct {
 	sources  []*userSource
 	live     bool // a source has to be asked
@@ -24,8 +25,8 @@ type UserDirectory struct {
 	clashes map[DuplicateSubject]bool // that were logged
 }
 
-// NewUserDirectory joins sources that are open. It is an error if users in memory have one
-// subject in two sources.
+// NewUserDirectory joins sources that are open. It is an error if users in memory have
+// one subject in two sources.
 func NewUserDirectory(sources []Users, settings Settings) (*UserDirectory, error) {
 	d := &UserDirectory{settings: settings.withDefaults(), clashes: make(map[DuplicateSubject]bool)}
 	for _, source := range sources {
@@ -86,8 +87,8 @@ func (d *UserDirectory) Validate() error {
 	return nil
 }
 
-// ownerInMemory returns the source in memory before index i that has the user's subject,
-// unless the user is hidden by another of that name.
+// ownerInMemory returns the source in memory before index i that has the user's
+// subject, unless the user is hidden by another of that name.
 func (d *UserDirectory) ownerInMemory(user *User, i int) (owner *userSource) {
 	for _, source := range d.sources[:i] {
 		if source.memory == nil {
@@ -112,8 +113,8 @@ func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User,
 	return user, err
 }
 
-// BySubject returns the user to whom tokens with that subject belong, or nil. It asks the
-// sources now. The subject is that of a token that was verified.
+// BySubject returns the user to whom tokens with that subject belong, or nil. It asks
+// the sources now. The subject is that of a token that was verified.
 func (d *UserDirectory) BySubject(ctx context.Context, subject string) (*User, error) {
 	return d.bySubject(ctx, subject, asIs)
 }

@@ -12,7 +12,8 @@ import (
 
 // UserSet is users in memory. A source that embeds one has all methods of a source but
 // Open, in which it makes the set and adds to it. Once it is looked up in, a set must
-// not be added to: a source whose users change makes a new one, and is a [UserSnapshot].
+// not be added to: a source whose users change makes a new one, and is a
+// [UserSnapshot].
 type UserSet struct {
 	users      []*User
 	byUsername map[string]*User
@@ -32,8 +33,8 @@ func NewUserSet(options Options) *UserSet {
 	}
 }
 
-// Add checks a user and takes it in; at is where it was found, such as a line. Its errors
-// never hold the hash.
+// Add checks a user and takes it in; at is where it was found, such as a line. Its
+// errors never hold the hash.
 func (s *UserSet) Add(u *User, at int) error {
 	if err := u.Validate(); err != nil {
 		return err

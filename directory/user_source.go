@@ -2,15 +2,22 @@ package directory
 
 import (
 	"context"
+	"fmt"
+	"sync/atomic"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// userSource is a source of users as the directory has it: in memory, or one that has to
-// be asked.
+// userSource is a source of users as the directory has it: in memory, or one that has
+// to be asked.
 type userSource struct {
 	Users
-	name    string
+	name string
+
+	// identity is another in each config: what a source of this name accepted says
+	// nothing of one that asks another server.
+	identity string
+
 	memory  UserSnapshot // nil for a source that has to be asked
 	checker PasswordChecker
 	checks  *bound     // of passwords, apart from look-ups
@@ -26,6 +33,7 @@ type liveUsers struct {
 
 func newUserSource(source Users, settings Settings) *userSource {
 	s := &userSource{Users: source, name: nameOf(source)}
+	s.identity = fmt.Sprintf("%s %d", s.name, identities.Add(1))
 	s.memory, _ = source.(UserSnapshot)
 	if s.checker, _ = source.(PasswordChecker); s.checker != nil {
 		s.checks = newBound(s.name, settings.Logger)
@@ -52,6 +60,9 @@ func newUserSource(source Users, settings Settings) *userSource {
 	return s
 }
 
+// identities counts the sources of this process.
+var identities atomic.Uint64
+
 // manner is how a source is asked.
 type manner int
 
@@ -60,8 +71,8 @@ const (
 	recently               // at most max_age ago
 )
 
-// withSubject returns the user with the subject of a verified token. A source that fails
-// has none if it said so a moment ago.
+// withSubject returns the user with the subject of a verified token. A source that
+// fails has none if it said so a moment ago.
 func (s *userSource) withSubject(ctx context.Context, subject string, how manner) (*User, error) {
 	if s.memory != nil {
 		return s.memory.Snapshot().withSubject(subject), nil
@@ -119,8 +130,8 @@ func (s *userSource) hashes() *password.Mix {
 	return s.live.costs.hashes()
 }
 
-// checked is how many users there are whose passwords the source checks itself, as far as
-// is known.
+// checked is how many users there are whose passwords the source checks itself, as far
+// as is known.
 func (s *userSource) checked() int {
 	switch {
 	case s.checker == nil:

@@ -6,7 +6,8 @@ import (
 )
 
 // Users is a source of users: a Caddy module in the namespace grant.users. It is
-// provisioned and cleaned up as every module is. A server asks its sources in their order.
+// provisioned and cleaned up as every module is. A server asks its sources in their
+// order.
 //
 // Both methods return
 //   - a user and nil: this is the user
@@ -19,14 +20,14 @@ import (
 //
 // Who calls: a login calls both methods once, each for all sources at the same time; a
 // refresh and an introspection call BySubject. For a request with an access token
-// BySubject is called at most once in 5 seconds for each subject (half of max_age), in the
-// background as long as what it said before is fresh enough. Nothing else that a method
-// returned is used again: there is no need for a cache in a source.
+// BySubject is called at most once in 5 seconds for each subject (half of max_age), in
+// the background as long as what it said before is fresh enough. Nothing else that a
+// method returned is used again: there is no need for a cache in a source.
 //
 // Both methods are called from many goroutines. They should return when their context
-// ends, which it does after 5 seconds at the latest; a call that does not holds one of the
-// 100 that a source may have at a time, and when all are held, requests are answered with
-// 503. A panic is an error.
+// ends, which it does after 5 seconds at the latest; a call that does not holds one of
+// the 100 that a source may have at a time, and when all are held, requests are
+// answered with 503. A panic is an error.
 //
 // A user that was returned must never be changed, nor may its scopes and claims. Return
 // the same pointer or an equal user while nothing has changed: tokens that were checked
@@ -42,31 +43,33 @@ type Users interface {
 	// any bytes.
 	ByUsername(ctx context.Context, name string) (*User, error)
 
-	// BySubject returns the user with that [User.Subject], byte for byte: that is the ID,
-	// or the Username of a user without one. It is the same user, in all fields, that
-	// ByUsername returns for the user's name.
+	// BySubject returns the user with that [User.Subject], byte for byte: that is the
+	// ID, or the Username of a user without one. It is the same user, in all fields,
+	// that ByUsername returns for the user's name.
 	BySubject(ctx context.Context, sub string) (*User, error)
 }
 
 // Opener is a source that wants to know what its server asks of users and clients. All
 // built-in sources are.
 type Opener interface {
-	// Open gets the source ready. It is called once for each config, after Provision and
-	// before anything else. An error refuses the config; so a database that is down is
-	// better reported by look-ups, which are asked again.
+	// Open gets the source ready. It is called once for each config, after Provision
+	// and before anything else. An error refuses the config; so a database that is down
+	// is better reported by look-ups, which are asked again.
 	//
 	// `caddy validate` opens sources as well, so Open must leave no trace.
 	Open(Options) error
 }
 
-// Lister is a source that can go through its users. They are then looked at when a config
-// is loaded: for ids that users of several sources have, for hashes that should be
-// replaced, and for what checking a password costs. Without it these are found at
+// Lister is a source that can go through its users. They are then looked at when a
+// config is loaded: for ids that users of several sources have, for hashes that should
+// be replaced, and for what checking a password costs. Without it these are found at
 // look-ups, and memory is reckoned for the largest hash that is allowed.
 type Lister interface {
 	// All goes through all users in any order. It is called once for each config, and
 	// ends early when the context ends. An error ends it half way: what came before
-	// counts, and the error is logged.
+	// counts, and the error is logged. With [errors.ErrUnsupported] it says that this
+	// source cannot list, such as one that was given no query for it: then it counts as
+	// one that is no Lister.
 	All(ctx context.Context) iter.Seq2[*User, error]
 }
 
@@ -91,17 +94,17 @@ type PasswordChecker interface {
 	// The user is nil for a name that does not exist: then do the same work as for a
 	// user, and return false. Known and unknown names must take equally long.
 	//
-	// The password is never empty, has at most 1024 bytes and no NUL. What was accepted is
-	// remembered for some minutes, for this user, CredentialVersion and password; what was
-	// refused is not.
+	// The password is never empty, has at most 1024 bytes and no NUL. What was accepted
+	// is remembered for some minutes, for this user, CredentialVersion and password;
+	// what was refused is not.
 	//
 	// It is called from many goroutines, with the same bounds as look-ups.
 	CheckPassword(ctx context.Context, u *User, password string) (bool, error)
 }
 
 // UserSnapshot is a source that has all its users in memory, such as one that reads a
-// file. A [UserSet] that is embedded is one. It is the Users of its Snapshot in all: the
-// other methods are not called by a server.
+// file. A [UserSet] that is embedded is one. It is the Users of its Snapshot in all:
+// the other methods are not called by a server.
 type UserSnapshot interface {
 	Users
 

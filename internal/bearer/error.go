@@ -18,6 +18,7 @@ type Error struct {
 	Code   string // empty for a request without credentials, which gets no code
 	Scope  string // what insufficient_scope asks for
 	Reason string // for the log
+	Cause  error  // for the log: why tokens cannot be checked; nil if the reason says all
 
 	Token *token.AccessToken // if this server issued it, so that its claims can be believed
 
@@ -54,9 +55,9 @@ func InsufficientScope(scopes []string) *Error {
 	}
 }
 
-// Unavailable is for as long as tokens cannot be checked.
-func Unavailable(reason string) *Error {
-	return &Error{Status: http.StatusServiceUnavailable, Reason: reason}
+// Unavailable is for as long as tokens cannot be checked. cause may be nil.
+func Unavailable(reason string, cause error) *Error {
+	return &Error{Status: http.StatusServiceUnavailable, Reason: reason, Cause: cause}
 }
 
 // Error describes the refusal for Caddy's own log, without anything the client sent.

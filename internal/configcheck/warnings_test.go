@@ -145,3 +145,30 @@ func TestAMissingServer(t *testing.T) {
 		}
 	}
 }
+
+// A source that has to be asked may have a client or a user for whom all is well.
+func TestNothingIsWarnedOfThatAnUnknownClientOrUserMayHave(t *testing.T) {
+	bearer, endpoint := &handler{"bearer_auth"}, &handler{"token_endpoint"}
+	check := Check{
+		Handler: bearer, DefinedAt: "Caddyfile:3", Server: "default", Applies: func(*http.Request) bool { return true },
+		Scopes: []string{"b"}, Claims: []Claim{{"email", "X-Email"}, {"aud", "X-Audience"}},
+	}
+	server := Server{
+		Name: "default", Clients: slices.Values([]Client{{ID: "web", MayLogIn: true, Scopes: []string{"a"}}}), UserClaims: slices.Values([]string{"Email"}),
+		MoreClients: true, MoreUsers: true,
+	}
+	config := Config{Checks: []Check{check}, Endpoints: []Endpoint{{Handler: endpoint, Path: "/token"}}, Servers: []Server{server}}
+	http := app(route(endpoint), route(bearer))
+	if got := warned(http, config); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	config.Checks[0].Claims = []Claim{{"id", "X-User"}} // which no user can have
+	if got := warned(http, config); len(got) != 1 || !strings.Contains(got[0], "copy_claims names a claim that no token has") {
+		t.Errorf("%q", got)
+	}
+	config.Checks[0].Claims = nil
+	config.Servers[0].MoreClients = false
+	if got := warned(http, config); len(got) != 1 || !strings.Contains(got[0], "no client may ask for the scopes") {
+		t.Errorf("%q", got)
+	}
+}

@@ -181,7 +181,8 @@ func TestAUserIsCutOff(t *testing.T) {
 
 const otherHash = "$2a$04$qgxHIUzuiP.yppgJjmVMNeTLLTr9tRLXmlP6fZUC1j.FjrR9QsSEa"
 
-// A source that is down or hangs costs those whom it may own, for as long as that lasts.
+// A source that is down or hangs costs those whom it may own, for as long as that
+// lasts.
 func TestASourceThatIsDown(t *testing.T) {
 	users, clients := tablesOf()
 	s := newSite(t, "user early "+hash+"\n\t\tclient own {\n\t\t\tpublic\n\t\t}\n\t\t"+sources)

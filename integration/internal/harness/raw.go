@@ -71,6 +71,19 @@ func (w *Conn) Receive() Answer {
 	if err != nil {
 		w.T.Fatalf("no answer: %v", err)
 	}
+	return w.read(response)
+}
+
+// closedUnanswered tells whether the server has closed the connection without a byte, as it
+// does with one that is new while a reload ends the config before.
+func (w *Conn) closedUnanswered() bool {
+	_, err := w.Reader.Peek(1)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+func (w *Conn) read(response *http.Response) Answer {
+	w.T.Helper()
+	var err error
 	defer response.Body.Close()
 	a := Answer{Status: response.StatusCode, Header: response.Header}
 	if response.StatusCode < 200 {

@@ -63,10 +63,16 @@ func (s *Site) From(peer, form string, headers ...string) Answer {
 // FromTo does it to another endpoint.
 func (s *Site) FromTo(peer, path, form string, headers ...string) Answer {
 	s.T.Helper()
-	w := s.DialFrom(peer)
-	defer w.Close()
-	w.Send(s.RawPost(path, form, headers...))
-	return w.Receive()
+	for try := 0; ; try++ {
+		w := s.DialFrom(peer)
+		w.Send(s.RawPost(path, form, headers...))
+		if try < 3 && w.closedUnanswered() {
+			w.Close()
+			continue
+		}
+		defer w.Close()
+		return w.Receive()
+	}
 }
 
 // AppLogin logs in by the public client from an address.

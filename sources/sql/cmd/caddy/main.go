@@ -1,0 +1,15 @@
+// Command caddy is Caddy with caddy-grant and its sources in databases built in, for trying
+// it out. Production binaries come from xcaddy, as the README says.
+package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddygrant/caddy-grant"
+	_ "github.com/caddygrant/caddy-grant/sources/sql"
+)
+
+func main() {
+	caddycmd.Main()
+}

@@ -1,0 +1,104 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"iter"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/caddygrant/caddy-grant/directory"
+)
+
+// one returns the only row of a query, or nil if there is none. The errors hold nothing
+// of the DSN, of what was asked for, or of the row.
+func one[T any](ctx context.Context, d *Database, query query, asked string, columns columns[T]) (*T, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.QueryTimeout))
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		found, err := attemptOne(ctx, d.pool.DB, query.text, asked, columns)
+		if err == nil {
+			return found, nil
+		}
+		failed := d.driver.failure(err)
+		if failed.noRow {
+			return nil, nil
+		}
+		// all connections that are idle may be dead
+		if !failed.again || attempt > d.MaxConnections || ctx.Err() != nil {
+			return nil, d.meaning(ctx, query, err)
+		}
+	}
+}
+
+// attemptOne is one without what its errors mean.
+func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, columns columns[T]) (*T, error) {
+	rows, err := db.QueryContext(ctx, query, asked)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	reader, err := columns.reader(rows)
+	if err != nil {
+		return nil, err
+	}
+	if !rows.Next() {
+		return nil, rows.Err()
+	}
+	found, failed := reader.read(rows)
+	if rows.Next() {
+		return nil, errSeveral
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return found, failed
+}
+
+// each goes through all rows of a query. It is as one in what its errors hold.
+func each[T any](ctx context.Context, d *Database, query query, columns columns[T]) iter.Seq2[*T, error] {
+	return func(yield func(*T, error) bool) {
+		if query.text == "" {
+			yield(nil, errors.ErrUnsupported)
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		fail := func(err error) { yield(nil, d.meaning(ctx, query, err)) }
+		rows, err := d.pool.QueryContext(ctx, query.text)
+		if err != nil {
+			fail(err)
+			cancel()
+			return
+		}
+		defer rows.Close()
+		defer cancel() // before it: no one waits for the rest
+		reader, err := columns.reader(rows)
+		if err != nil {
+			fail(err)
+			return
+		}
+		for rows.Next() {
+			found, err := reader.read(rows)
+			if err != nil {
+				fail(err)
+				return
+			}
+			if !yield(found, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			fail(err)
+		}
+	}
+}
+
+// canBe tells whether a row may have that name or id. What no user and no client is
+// called is not sent, since databases refuse some of it: a NUL, or what is not UTF-8.
+func canBe(name string) bool {
+	return name != "" && len(name) <= directory.MaxNameLength && utf8.ValidString(name) &&
+		!strings.ContainsFunc(name, unicode.IsControl)
+}
