@@ -45,8 +45,8 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 }
 
 // exchange is Rotate in the goroutine that has the session's mutex. The lock is empty,
-// or one that it left to be released. The context is the caller's: it is asked just
-// before the write whether the caller is still there, and bounds nothing.
+// or one that it left to be released. The context is the caller's: just before the
+// write it tells whether the caller is still there, but it bounds nothing.
 func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (e record, lock string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
