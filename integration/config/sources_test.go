@@ -189,7 +189,7 @@ func TestClientsInAFile(t *testing.T) {
 		{"a public client with a hash", `{"id":"a","public":true,"secret_hash":"` + hash + `"}`, "exclude each other"},
 		{"an unknown key", `{"id":"a","public":true,"colour":"red"}`, `unknown key "colour"`},
 		{"a key in another case", `{"id":"a","Public":true}`, `it is written "public"`},
-		{"a key twice", `{"id":"a","public":true,"id":"b"}`, "there twice"},
+		{"a key twice", `{"id":"a","public":true,"id":"b"}`, "duplicate key"},
 		{"a grant that is not offered", `{"id":"a","public":true,"grants":["implicit"]}`, "grants"},
 		{"a duration that is none", `{"id":"a","public":true,"access_token_ttl":"soon"}`, "soon"},
 		{"a refresh token's duration that is none", `{"id":"a","public":true,"refresh_token_ttl":"soon"}`, "soon"},

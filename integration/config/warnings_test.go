@@ -67,7 +67,7 @@ var warnedConfigs = []warned{
 	{"claims of every token", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims sub>X-User username>X-Name cid>X-Client scope>X-Scope sid>X-Sid exp>X-Exp\n}\n}", "", "", ""},
 
 	// audiences
-	{"an audience of a client only", "", ":%PORT% {\n%E%\nclient files {\npublic\naudience files\n}\n%U%\nbearer_auth {\naudience contacts\n}\n}", audienceWarning, "audience of the bearer_auth", "files"},
+	{"an audience of a client only", "", ":%PORT% {\n%E%\nclient files {\npublic\naudience files\n}\n%U%\nbearer_auth {\naudience contacts\n}\n}", audienceWarning, "audience in the bearer_auth", "files"},
 	{"an audience of the server that no check asks for", "", ":%PORT% {\n%E%\naudience files\n%U%\nbearer_auth {\naudience contacts\n}\n}", audienceWarning, "", "files"},
 	{"an audience of a client beside that of the server", "", ":%PORT% {\n%E%\naudience contacts\nclient files {\npublic\naudience files\n}\n%U%\nbearer_auth\n}", audienceWarning, "", "files"},
 	{"an audience for which there is a check", "", ":%PORT% {\n%E%\naudience contacts\nclient files {\npublic\naudience files\n}\n%U%\nbearer_auth\nbearer_auth /files* {\naudience files\n}\n}", "", "", ""},
@@ -95,7 +95,7 @@ var warnedConfigs = []warned{
 	{"two handles beside each other", "", ":%PORT% {\nhandle /a* {\nbearer_auth\n}\nhandle {\n%E%\n}\n}", "", "", ""},
 
 	// apps
-	{"one app in two handles", "", ":%PORT% {\n%E%\nhandle /healthz {\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", upstreamWarning, "the one line: off", "http/servers/srv0/routes"},
+	{"one app in two handles", "", ":%PORT% {\n%E%\nhandle /healthz {\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", upstreamWarning, "the single line: off", "http/servers/srv0/routes"},
 	{"one app on two sites", "", "http://a.localhost:%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://b.localhost:%PORT% {\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
 	{"one app on two listeners", "", ":%PORT% {\n%E%\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhttp://:%OTHER% {\nbind 127.0.0.1\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
 	{"one app under two names", "", ":%PORT% {\n%E%\nbearer_auth\nreverse_proxy localhost:9000\n}\nhttp://:%OTHER% {\nbind 127.0.0.1\nreverse_proxy 127.0.0.1:9000 127.0.0.1:9001\n}", upstreamWarning, "", ""},
@@ -108,7 +108,7 @@ var warnedConfigs = []warned{
 	{"one app behind a check with a matcher", "", ":%PORT% {\n%E%\n@closed not path /healthz /assets/*\nbearer_auth @closed\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},
 	{"one app behind two checks", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\nbearer_auth\nreverse_proxy 127.0.0.1:9000\n}\n}", "", "", ""},
 	{"one app behind a check that is in a handle before it", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "put the bearer_auth outside", ""},
-	{"one app behind a check that is in a route before it", "", ":%PORT% {\n%E%\nroute /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "the one line: off", ""},
+	{"one app behind a check that is in a route before it", "", ":%PORT% {\n%E%\nroute /a* {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "the single line: off", ""},
 	{"one app behind a check that is in a named route before it", "", "&(check) {\nbearer_auth\n}\n:%PORT% {\n%E%\n@a path /a*\ninvoke @a check\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
 	{"one app behind handles of which one has no check", "", ":%PORT% {\n%E%\nhandle /a* {\nbearer_auth\n}\nhandle {\nheader X a\n}\nreverse_proxy 127.0.0.1:9000\n}", upstreamWarning, "", ""},
 	{"one app behind handles that all check, or answer", "", ":%PORT% {\n%E%\nhandle /b {\nrespond b\n}\nhandle /a* {\nbearer_auth\n}\nhandle {\nbearer_auth\n}\nreverse_proxy 127.0.0.1:9000\n}", "", "", ""},

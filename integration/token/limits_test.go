@@ -38,10 +38,10 @@ func TestReservedClaims(t *testing.T) {
 		harness.WantLoadError(t, s.TryReload("", harness.WebSite("users json %DIR%/users.json")), append(texts, file)...)
 	})
 	for _, test := range []struct{ name, claims, text string }{
-		{"H9: a claim twice", `{"role":"a","role":"b"}`, "there twice"},
-		{"H9: a claim twice, once in escapes", `{"role":"a","r\u006fle":"b"}`, "there twice"},
+		{"H9: a claim twice", `{"role":"a","role":"b"}`, "duplicate key"},
+		{"H9: a claim twice, once in escapes", `{"role":"a","r\u006fle":"b"}`, "duplicate key"},
 		{"H9: a reserved claim in escapes", `{"\u0073ub":"x"}`, `"sub" has a meaning`},
-		{"H9: a member twice inside a claim", `{"role":{"a":1,"a":2}}`, "there twice"},
+		{"H9: a member twice inside a claim", `{"role":{"a":1,"a":2}}`, "duplicate key"},
 		{"a claim without a name", `{"":"x"}`, "claims"},
 		{"claims that are a list", `["x"]`, "must be an object"},
 	} {
