@@ -99,7 +99,7 @@ func (a *App) remedyAt(r *http.Request) string {
 	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(e configcheck.Endpoint) bool { return e.Matches(r) }) {
 		return ""
 	}
-	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
+	return "this is the path of a token_endpoint, but no token_endpoint comes before this bearer_auth: put token_endpoint before it in a route, or leave the path out of the check"
 }
 
 // join returns the server of that name, provisioning it at its first endpoint. The

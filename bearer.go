@@ -210,7 +210,7 @@ func (b *BearerAuth) Validate() error {
 		}
 		for _, other := range b.CopyClaims[:i] {
 			if bearer.HeaderAlias(other.Header) == bearer.HeaderAlias(c.Header) {
-				return fmt.Errorf("copy_claims: header %s is there twice", c.Header)
+				return fmt.Errorf("copy_claims: duplicate header %s", c.Header)
 			}
 		}
 	}

@@ -51,7 +51,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		b.Server = h.Val()
 		if !validName.MatchString(b.Server) {
-			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is no name: it must be 1 to 32 of the characters a-z, 0-9, _ and -%s", b.Server, matcherHint(h, b.Server))
+			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is not a valid server name: it must be 1 to 32 of the characters a-z, 0-9, _ and -%s", b.Server, matcherHint(h, b.Server))
 		}
 	}
 	if h.NextArg() {

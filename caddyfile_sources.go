@@ -63,7 +63,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 	}
 	user := directory.User{Username: args[0], PasswordHash: args[1]}
 	if slices.ContainsFunc(sources.users, func(u directory.User) bool { return u.Username == user.Username }) {
-		return d.Errf("user %s is there twice", directory.Shown(user.Username))
+		return d.Errf("duplicate user %s", directory.Shown(user.Username))
 	}
 	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash)
 	settings := caddyargs.NewBlock("user", "id", "scopes", "claim", "disabled")
@@ -92,7 +92,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return d.Errf("user %s: %v", directory.Shown(user.Username), err)
 	}
 	if i := slices.IndexFunc(sources.users, func(u directory.User) bool { return u.Subject() == user.Subject() }); i >= 0 {
-		return d.Errf("user %s has the id of user %s; where there is none, the username is the id", directory.Shown(user.Username), directory.Shown(sources.users[i].Username))
+		return d.Errf("user %s has the id of user %s; a user without an id has the username as id", directory.Shown(user.Username), directory.Shown(sources.users[i].Username))
 	}
 	sources.users = append(sources.users, user)
 	return nil
@@ -104,7 +104,7 @@ func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 		return d.Err("claim takes a name and one value; lists and numbers go into a users file: \"users json <path>\"")
 	}
 	if _, there := user.Claims[args[0]]; there {
-		return d.Errf("claim %q is there twice", args[0])
+		return d.Errf("duplicate claim %q", args[0])
 	}
 	value, err := json.Marshal(args[1])
 	if err != nil {
@@ -207,7 +207,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	}
 	client := directory.Client{ID: id}
 	if slices.ContainsFunc(sources.clients, func(c directory.Client) bool { return c.ID == id }) {
-		return d.Errf("client %s is there twice", directory.Shown(id))
+		return d.Errf("duplicate client %s", directory.Shown(id))
 	}
 	settings := caddyargs.NewBlock("client",
 		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",

@@ -88,7 +88,7 @@ func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRe
 	}
 	if client == nil || !client.Public {
 		refusal := oauth.NoClient()
-		refusal.Remedy = "default_client names no public client any more: correct it, or the file of clients"
+		refusal.Remedy = "default_client no longer names a public client: correct it, or the clients file"
 		return refusal
 	}
 	req.usePublicClient(client)

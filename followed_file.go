@@ -87,9 +87,9 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 // before.
 func (f *followedFile[T]) checkAtReload() {
 	if err := f.file.Check(); err != nil {
-		fileLogger().Error("file is not usable: this config is loaded with its last good version, but Caddy would not start with it",
+		fileLogger().Error("file cannot be used: this config is loaded with the last good version of the file, but Caddy would not start with it",
 			zap.String("path", f.key.path), zap.Error(err), zap.Time("in_force_since", f.file.Status().LoadedAt),
-			zap.String("remedy", "mend the file; \"caddy validate\" tells whether it is good"))
+			zap.String("remedy", "correct the file, and check it with \"caddy validate\""))
 	}
 }
 
@@ -143,8 +143,8 @@ func logLoaded(key fileKey, content fileContent) {
 
 // withoutEntries is what it means that a file has none of what is read from it.
 var withoutEntries = map[string]string{
-	"users":   "nobody of this file can log in now",
-	"clients": "no client of this file can ask for tokens now",
+	"users":   "no user in this file can log in",
+	"clients": "no client in this file can ask for tokens",
 }
 
 // fileWatchers are called when a version of a followed file takes effect.

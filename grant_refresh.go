@@ -149,11 +149,11 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)
 		refusal = oauth.InvalidRefreshToken("session_rolled_back")
-		refusal.Remedy = "the storage has lost the latest state of this session; its user logs in again"
+		refusal.Remedy = "the storage has lost the latest state of this session; its user has to log in again"
 	case errors.Is(cause, session.ErrDamaged):
 		end = g.endLost(token)
 		refusal = oauth.InvalidRefreshToken("session_damaged")
-		refusal.Remedy = "the storage has damaged the record of this session; its user logs in again"
+		refusal.Remedy = "the storage has damaged the record of this session; its user has to log in again"
 	default:
 		return cause
 	}

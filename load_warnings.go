@@ -77,7 +77,7 @@ func (w *loadWarnings) warnOfGrants() {
 				w.logger.Warn("clients list a grant that the server does not offer",
 					zap.String("grant_type", grantType), zap.String("source", source),
 					zap.Int("count", count), zap.String("client_id", first),
-					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
+					zap.String("advice", "add "+grantType+" to the grants of the server, or remove it from those of the clients"))
 			}
 		}
 	}
@@ -88,9 +88,9 @@ func (w *loadWarnings) warnOfGrants() {
 func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 	warn := func(setting string, found []string, of zap.Field) {
 		if len(found) > 0 {
-			w.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
+			w.logger.Warn("a secret is surrounded by something that counts as part of it", zap.String("setting", setting), of,
 				zap.Strings("found", found), zap.String("advice",
-					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
+					"if it does not belong to the secret, write the file or the variable without it; Caddy itself removes one line ending from a file"))
 		}
 	}
 	for _, source := range w.clients.All() {
@@ -108,7 +108,7 @@ func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 // warnOfLifetime is for a lifetime that the config gives, rather than for a default.
 func (w *loadWarnings) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
 	if ttl > w.config.SessionTTL {
-		w.logger.Warn(setting+" is longer than session_ttl, which ends the token before", append(of,
+		w.logger.Warn(setting+" is longer than session_ttl, which ends the token earlier", append(of,
 			zap.String("advice", "raise session_ttl, or lower "+setting))...)
 	}
 }

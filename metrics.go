@@ -32,7 +32,7 @@ var (
 		"server")
 
 	bearerChecks = counter("bearer_checks_total",
-		"Checks of requests by bearer_auth, by whether they only look on (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
+		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
 		"server", "shadow", "outcome")
 
 	passwordChecks = counter("password_checks_total",
@@ -53,11 +53,11 @@ var (
 		func(_, waiting int) int { return waiting })
 
 	fileEntries = gauge("file_entries",
-		"How many users or clients the version of the file that is in force has.", fileLabels...)
+		"How many users or clients the active version of the file has.", fileLabels...)
 	fileReloadSuccessful = gauge("file_last_reload_successful",
-		"Whether the users or clients file as it is now is in force (1), or an earlier version since it is missing or broken (0).", fileLabels...)
+		"Whether the users or clients file is active as it is now (1), or an earlier version because the file is missing or broken (0).", fileLabels...)
 	fileReloadSuccess = gauge("file_last_reload_success_timestamp_seconds",
-		"When the version of the users or clients file that is in force was read.", fileLabels...)
+		"When the active version of the users or clients file was read.", fileLabels...)
 
 	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
 		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",

@@ -84,7 +84,7 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 	defer cancel()
 	switch err := x.Poll(ctx); {
 	case errors.Is(err, session.ErrReading):
-		x.logger.Info("revocations are still being read; until that is done, storage is asked for each session")
+		x.logger.Info("revocations are still being read; until then, storage is asked about each session")
 	case err != nil:
 		x.logger.Error("reading revocations from storage; trying again at start", storagecheck.Failure(err)...)
 	}
@@ -198,7 +198,7 @@ func (x *serverSessions) sweep(ctx context.Context) {
 			x.logger.Error("removing old sessions from storage", storagecheck.Failure(err)...)
 		case swept.AllPast && !warned:
 			warned = true
-			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed, since either the clock is wrong or nobody has refreshed a token for long")
+			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed: either the clock is wrong, or no token has been refreshed for a long time")
 		case swept.More:
 			wait = time.Minute
 		}

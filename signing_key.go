@@ -191,7 +191,7 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 	}
 	algorithms := generatedAlgorithms(configured)
 	if o.rotateEvery != 0 && len(algorithms) == 0 {
-		return nil, errors.New("rotate_every: it is for generated keys, and every signing_key here is given; these rotate by listing the next one too, then first, then alone")
+		return nil, errors.New("rotate_every: it is for generated keys, but every signing_key here is given; to rotate a given key, list the next one too, then first, then alone")
 	}
 	if o.rotateEvery != 0 && o.lifetime() > maxKeysAtOnce*o.rotateEvery {
 		return nil, fmt.Errorf("rotate_every: an access token lives more than %d times as long, and a key is kept for as long as its tokens: rotate less often, or lower access_token_ttl", maxKeysAtOnce)
@@ -264,7 +264,7 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 		return nil // and keeps what it has checked
 	}
 	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
-		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
+		k.logger.Info("signing key changed", zap.String("kid", ring.Signer().ID()))
 	}
 	k.inForce.Store(set)
 	return nil
@@ -279,7 +279,7 @@ func (k *serverKeys) logGenerated(key *keyring.Key, first bool) {
 	}
 	if first {
 		fields = append(fields, zap.String("remedy",
-			"if this is not a first start, Caddy has another storage than before; its earlier tokens and sessions are void"))
+			"if this is not a first start, Caddy uses a different storage than before; all earlier tokens and sessions are void"))
 	}
 	k.logger.Info(message, fields...)
 }

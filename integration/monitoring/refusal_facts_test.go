@@ -90,7 +90,7 @@ func TestShadowPutsTheReasonIntoTheAccessLog(t *testing.T) {
 }
 
 func TestARefusalAtTheEndpointSaysWhatToDo(t *testing.T) {
-	const remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
+	const remedy = "the Basic header was read as it is and form-decoded: for the latter, + must be sent as %2B and % as %25, in both halves"
 	s := startLog(t, "throttle off")
 	for _, test := range []struct {
 		name, path, form string

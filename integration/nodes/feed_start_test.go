@@ -133,7 +133,7 @@ func TestAFeedThatTakesLongToReadKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("a token that was revoked since gets %d", status)
 	}
 	gate.fails.Store(true)
-	if status := edge(another); status != http.StatusServiceUnavailable || s.LastReason() != "the revoked sessions were not read yet" {
+	if status := edge(another); status != http.StatusServiceUnavailable || s.LastReason() != "the revoked sessions have not been read yet" {
 		t.Errorf("while storage fails a token gets %d, %q", status, s.LastReason())
 	}
 	gate.fails.Store(false)

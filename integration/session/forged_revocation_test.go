@@ -207,7 +207,7 @@ func TestRevokeAtTheWrongServer(t *testing.T) {
 					if got := edge(test.otherApp, session.Access); got != 401 {
 						t.Errorf("the edge answers %d", got)
 					}
-					if got := s.LastReason(); got != "it is of another server" {
+					if got := s.LastReason(); got != "it belongs to another server" {
 						t.Errorf("the log says %q", got)
 					}
 					wantInactive(t, other.Introspect(session.Access))
@@ -262,7 +262,7 @@ func TestAccessTokensSayOfWhichServerTheyAre(t *testing.T) {
 				f.Claims["srv"], f.Claims["sub"] = json.RawMessage(`"AAAAAAAA"`), json.RawMessage(`"nobody"`)
 			}),
 		} {
-			if got := s.Edge(token); got != 401 || s.LastReason() != "it is of another server" {
+			if got := s.Edge(token); got != 401 || s.LastReason() != "it belongs to another server" {
 				t.Errorf("the edge answers %d, for %q", got, s.LastReason())
 			}
 			wantInactive(t, web.Introspect(token))

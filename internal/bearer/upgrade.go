@@ -21,9 +21,9 @@ func ValidateUpgrades(protocols []string) error {
 		case protocol == "*" || !httpguts.ValidHeaderFieldName(name) || versioned && !httpguts.ValidHeaderFieldName(version):
 			return fmt.Errorf("upgrade: %q is not a protocol: name each one, as clients do in the Upgrade header, such as tcp or SPDY/3.1", protocol)
 		case slices.ContainsFunc([]string{"h2c", "h2", "h3", "http"}, func(s string) bool { return strings.EqualFold(s, name) }):
-			return fmt.Errorf("upgrade: with %s a client would send the app requests that nobody checks: to speak HTTP/2 with the app, set the versions of reverse_proxy's transport", protocol)
+			return fmt.Errorf("upgrade: with %s a client would send the app requests that are not checked: to speak HTTP/2 with the app, set the versions of reverse_proxy's transport", protocol)
 		case slices.ContainsFunc(protocols[:i], func(s string) bool { return strings.EqualFold(s, protocol) }):
-			return fmt.Errorf("upgrade: %s is there twice", protocol)
+			return fmt.Errorf("upgrade: duplicate protocol %s", protocol)
 		}
 	}
 	return nil

@@ -82,7 +82,7 @@ func asStranger(cause error) *oauth.Error {
 		return nil
 	}
 	e := oauth.Throttled(string(refused.Limit), refused.RetryAfter)
-	e.Remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
+	e.Remedy = "it was compared and is wrong; from this source, which is known, the right one is still accepted"
 	return e
 }
 

@@ -76,7 +76,7 @@ func InvalidRequest(reason, description string) *Error {
 
 func NotSecure() *Error {
 	e := InvalidRequest("not_secure", "this endpoint needs HTTPS")
-	e.Remedy = "serve the site by HTTPS; behind a proxy that ends TLS, name it in the global option trusted_proxies (with trusted_proxies_strict) and have it send X-Forwarded-Proto; or allow_http, if the network between is safe"
+	e.Remedy = "serve the site over HTTPS; behind a proxy that terminates TLS, name it in the global option trusted_proxies (with trusted_proxies_strict) and have it send X-Forwarded-Proto; or set allow_http, if the network in between is safe"
 	return e
 }
 
@@ -179,7 +179,7 @@ func (e *Error) Challenged() *Error {
 // OfBasic reminds of an encoding that many programs leave out, where it makes a difference.
 func (e *Error) OfBasic(escaped bool) *Error {
 	if escaped {
-		e.Remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
+		e.Remedy = "the Basic header was read as it is and form-decoded: for the latter, + must be sent as %2B and % as %25, in both halves"
 	}
 	return e
 }
@@ -216,7 +216,7 @@ func InvalidGrant(reason string) *Error {
 // InvalidRefreshToken is one answer for every way in which a refresh token is no good.
 func InvalidRefreshToken(reason string) *Error {
 	e := InvalidGrant(reason)
-	e.Description = "the refresh token is not valid, or not any more: log in again"
+	e.Description = "the refresh token is invalid, expired or revoked; log in again"
 	return e
 }
 

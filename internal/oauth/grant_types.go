@@ -20,7 +20,7 @@ func ValidateGrantTypes(grants, offered []string) error {
 			return fmt.Errorf("grants: %q is not offered here, only %s are", grantType, strings.Join(offered, " and "))
 		}
 		if slices.Contains(grants[:i], grantType) {
-			return fmt.Errorf("grants: %s is there twice", grantType)
+			return fmt.Errorf("grants: duplicate grant type %s", grantType)
 		}
 	}
 	return nil

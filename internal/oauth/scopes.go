@@ -53,17 +53,17 @@ func validScope(scope string) bool {
 // ValidateScopes checks a list of the config or of a file.
 func ValidateScopes(setting string, scopes []string) error {
 	if len(scopes) > MaxScopes {
-		return fmt.Errorf("%s: there are %d, at most %d are possible", setting, len(scopes), MaxScopes)
+		return fmt.Errorf("%s: there are %d, the maximum is %d", setting, len(scopes), MaxScopes)
 	}
 	for i, scope := range scopes {
 		if strings.Contains(scope, " ") {
-			return fmt.Errorf("%s: %q holds a space: write each scope as one of its own, without quotes around several", setting, scope)
+			return fmt.Errorf("%s: %q contains a space: write each scope separately, without quotes around several", setting, scope)
 		}
 		if !validScope(scope) {
 			return fmt.Errorf("%s: %q is not a scope: it must be 1 to %d printable ASCII characters other than space, \" and \\", setting, scope, MaxScopeLength)
 		}
 		if slices.Contains(scopes[:i], scope) {
-			return fmt.Errorf("%s: %q is there twice", setting, scope)
+			return fmt.Errorf("%s: duplicate scope %q", setting, scope)
 		}
 	}
 	return nil

@@ -158,7 +158,7 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 func (t *AccessToken) readStrictly(payload []byte) error {
 	var claims map[string]any
 	if !utf8.Valid(payload) || decodeStrictly(payload, &claims) != nil || claims == nil {
-		return Error("its claims are no JSON object, or one is there twice")
+		return Error("its claims are not a JSON object, or a claim is duplicated")
 	}
 	for _, text := range []struct {
 		name     string

@@ -60,7 +60,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	}
 	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.Session); {
 	case err != nil:
-		return nil, UncheckedError{"the revoked sessions were not read yet", err}
+		return nil, UncheckedError{"the revoked sessions have not been read yet", err}
 	case revoked:
 		return token, Error("its session was revoked")
 	}
@@ -156,7 +156,7 @@ func (c *Checker) User(ctx context.Context, keys *KeySet, subject, version strin
 func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, version string) error {
 	switch {
 	case err != nil:
-		return UncheckedError{"the users cannot be asked", err}
+		return UncheckedError{"the users cannot be looked up", err}
 	case user == nil:
 		return Error("its user is gone")
 	case user.Disabled:
@@ -172,7 +172,7 @@ func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, versi
 // checkClient checks the client that a look-up found.
 func checkClient(client *directory.Client, err error) error {
 	if err != nil {
-		return UncheckedError{"the clients cannot be asked", err}
+		return UncheckedError{"the clients cannot be looked up", err}
 	}
 	if client == nil {
 		return Error("its client is gone")
@@ -187,7 +187,7 @@ func (e Error) Error() string { return string(e) }
 
 // ErrOfAnotherServer is said of a token of a server that has a signing key in common with this
 // one, but not its storage, name and issuer.
-func ErrOfAnotherServer() error { return Error("it is of another server") }
+func ErrOfAnotherServer() error { return Error("it belongs to another server") }
 
 // UncheckedError is why tokens cannot be checked now, which is no fault of theirs.
 type UncheckedError struct {

@@ -67,7 +67,7 @@ func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *Access
 		limit -= generationRoom // so that no later one is too long
 	}
 	if len(token) > limit {
-		return "", fmt.Errorf("the refresh token would have %d bytes, at most %d are possible: shorten the scopes", len(token), limit)
+		return "", fmt.Errorf("the refresh token would have %d bytes, the maximum is %d: shorten the scopes", len(token), limit)
 	}
 	return token, nil
 }

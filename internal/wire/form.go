@@ -100,7 +100,7 @@ func ParseForm(body string) (url.Values, error) {
 	}
 	for name, list := range params {
 		if len(list) > 1 && name != "resource" {
-			return nil, oauth.InvalidRequest("parameter_repeated", "a parameter is there more than once")
+			return nil, oauth.InvalidRequest("parameter_repeated", "a parameter is repeated")
 		}
 		if !validText(name) || slices.ContainsFunc(list, func(value string) bool { return !validText(value) }) {
 			return nil, oauth.InvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
