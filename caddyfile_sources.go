@@ -15,8 +15,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
-// inlineSources gathers the users and clients of one token_endpoint: those in the config
-// itself come first, then the files as they are written.
+// inlineSources gathers the users and clients of one token_endpoint: those in the
+// config itself come first, then the files as they are written.
 type inlineSources struct {
 	users       []directory.User
 	clients     []directory.Client
@@ -25,7 +25,8 @@ type inlineSources struct {
 	hashes      []inlineHash
 }
 
-// inlineHash is a hash to check once the whole block is read: allow_weak_hashes may come last.
+// inlineHash is a hash to check once the whole block is read: allow_weak_hashes may
+// come last.
 type inlineHash struct{ owner, hash, definedAt string }
 
 func (s *inlineSources) checkHashes(allowWeak bool) error {
@@ -37,7 +38,7 @@ func (s *inlineSources) checkHashes(allowWeak bool) error {
 	return nil
 }
 
-// addHash notes the hash of the subdirective in whose line d is.
+// addHash notes the hash of the subdirective at the current line of d.
 func (s *inlineSources) addHash(d *caddyfile.Dispenser, owner, hash string) {
 	s.hashes = append(s.hashes, inlineHash{owner, hash, fmt.Sprintf("%s:%d", d.File(), d.Line())})
 }
@@ -117,8 +118,8 @@ func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 	return nil
 }
 
-// parseUsers reads "users <name> …": a file in a format of ours, or a source of another
-// module, which reads the rest of the line and its block.
+// parseUsers reads "users <name> …": a file in one of the built-in formats, or a source
+// of another module, which reads the rest of the line and its block.
 func parseUsers(d *caddyfile.Dispenser, sources *inlineSources) error {
 	if source, err := guestSource(d, usersNamespace); source != nil || err != nil {
 		sources.userFiles = append(sources.userFiles, source)
@@ -154,7 +155,7 @@ func parseClients(d *caddyfile.Dispenser, sources *inlineSources) error {
 	return nil
 }
 
-// guestSource reads a source of another module, and is nil where the line names none.
+// guestSource reads a source of another module. It is nil if the line names none.
 func guestSource(d *caddyfile.Dispenser, namespace string) (json.RawMessage, error) {
 	line := *d
 	if !line.NextArg() || !slices.Contains(guestSources(namespace), line.Val()) {

@@ -72,11 +72,11 @@ func TestDefectiveTokensGetOneAnswer(t *testing.T) {
 		{"H9: two of a claim of no meaning", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"x":1,"x":1` }), "a claim is duplicated"},
 		{"SUB in place of sub", harness.Forge(t, token, func(f *harness.Forgery) { delete(f.Claims, "sub"); f.More = `,"SUB":"alice"` }), "sub is missing"},
 		{"Cver in place of cver", harness.Forge(t, token, func(f *harness.Forgery) { f.Claims["Cver"] = f.Claims["cver"]; delete(f.Claims, "cver") }), "cver is missing"},
-		{"a list as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `[]` }), "no JSON object"},
-		{"null as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `null` }), "no JSON object"},
+		{"a list as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `[]` }), "not a JSON object"},
+		{"null as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `null` }), "not a JSON object"},
 		{"no claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{}` }), "sub is missing"},
-		{"claims that are cut off", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{"sub":"alice"` }), "no JSON object"},
-		{"claims with more after them", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `}{"sub":"bob"` }), "no JSON object"},
+		{"claims that are cut off", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{"sub":"alice"` }), "not a JSON object"},
+		{"claims with more after them", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `}{"sub":"bob"` }), "not a JSON object"},
 	}
 	// DESIGN §6: what every token of ours has, and an app might leave out
 	for _, claim := range []string{"cver", "sid", "jti", "cid", "sub", "username", "exp"} {
