@@ -30,8 +30,8 @@ func init() {
 // A token is checked against the users, clients and sessions as they are now: it is
 // refused as soon as its user is gone, disabled or has another password, its client is
 // gone, or its session was revoked. Scopes, audiences and claims that the user or
-// client no longer has no longer count as the token's either, and a claim of the user's
-// own has its current value.
+// client has lost no longer count as the token's either, and a claim of the user's own
+// has its current value.
 //
 // It sets the placeholders `{http.auth.user.id}` (the subject),
 // `{http.auth.user.username}`, `{http.auth.user.client_id}`, `{http.auth.user.scope}`,

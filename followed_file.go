@@ -173,8 +173,8 @@ func tellFileWatchers() {
 	}
 }
 
-// largeFile is from how many users or clients on it is worth a garbage collection to
-// give memory back.
+// largeFile is the number of users or clients from which a garbage collection is
+// worthwhile, to give memory back.
 const largeFile = 100_000
 
 // fileLogger is Caddy's own, since a followed file outlives the config that opened it.

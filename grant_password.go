@@ -38,7 +38,7 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *
 	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted}, nil
 }
 
-// userSource is the source to which a password attempt is counted. All users of an
+// userSource is the source for which a password attempt is counted. All users of an
 // authenticated client may have its address, so that address is not counted: the user's
 // address is, if the client gives it, or else the client itself.
 func userSource(req *tokenRequest) throttle.Source {

@@ -36,7 +36,7 @@ type PasswordChecks struct {
 
 	// How long a correct password or secret is not hashed again, at most 1 hour; `0` is
 	// off. Only keyed digests are kept, in memory, at most 10,000. A change of the file
-	// still takes effect at once. Default: `5m`.
+	// still counts. Default: `5m`.
 	Cache *caddy.Duration `json:"cache,omitempty"`
 }
 

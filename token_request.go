@@ -23,7 +23,7 @@ type tokenRequest struct {
 	endpoint string      // its name, for metrics and the log
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
-	page     wire.Page   // what page sent it
+	page     wire.Page   // the page that sent it, if of another site
 	repeated bool        // its password or secret was wrong a moment ago
 
 	byHeader      bool // the client is named in the Authorization header

@@ -12,8 +12,8 @@ const (
 	GrantTypeRefreshToken = "refresh_token"
 )
 
-// ValidateGrantTypes checks a list of the setting grants against what is offered. An empty
-// one means none.
+// ValidateGrantTypes checks a list of the setting grants against what is offered. An
+// empty list means none.
 func ValidateGrantTypes(grants, offered []string) error {
 	for i, grantType := range grants {
 		if !slices.Contains(offered, grantType) {
