@@ -132,7 +132,7 @@ func TestBearerCredentials(t *testing.T) {
 func TestTokensThatCannotBeCheckedAreAnswered503(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.NewSite(t)
-	// a file where a directory should be: nothing of ours can be read or written
+	// a file where a directory should be: none of our objects can be read or written
 	if err := os.Mkdir(harness.StorageOf(s), 0o700); err != nil {
 		t.Fatal(err)
 	}

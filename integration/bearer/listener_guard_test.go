@@ -257,7 +257,7 @@ func TestTrailersOfAListener(t *testing.T) {
 	}
 }
 
-// A config that has no bearer_auth any more leaves the headers alone, and one that has
+// A config that no longer has a bearer_auth leaves the headers alone, and one that has
 // it again removes them.
 func TestAReloadChangesWhatIsRemoved(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)

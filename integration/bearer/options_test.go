@@ -256,7 +256,7 @@ http://127.0.0.1:`+strconv.Itoa(otherPort)+` {
 	}
 }
 
-// The endpoint comes before a check without a matcher, or nobody could get a first
+// The endpoint comes before a check without a matcher, or no client could get a first
 // token.
 func TestASiteWideCheckDoesNotLockTheEndpointOut(t *testing.T) {
 	for name, handlers := range map[string]string{
@@ -271,7 +271,8 @@ func TestASiteWideCheckDoesNotLockTheEndpointOut(t *testing.T) {
 			s.Do(s.Request("GET", "/token/nothing", "")).Want(t, 404, "invalid_request")
 			s.Do(s.Request("GET", "/", "")).Want(t, 401, "")
 			s.Do(s.Request("GET", "/", "", harness.Bearer(token))).Want(t, 200, "")
-			// no endpoint answers OPTIONS, so the check does (I23; the README has the recipe)
+			// no endpoint answers OPTIONS, so the check does (I23; the README has the
+			// recipe)
 			s.Do(s.Request(http.MethodOptions, "/token", "")).Want(t, 401, "")
 			if seen := app.Take(); len(seen) != 1 {
 				t.Errorf("the app received %d requests, want 1", len(seen))

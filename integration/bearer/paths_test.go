@@ -166,7 +166,8 @@ func TestReadingsLeaveTheRestOfAMatcherAlone(t *testing.T) {
 	}
 }
 
-// A dot segment is no bad request where the path has no say, and shadow only tells.
+// A dot segment is not a bad request where the path does not matter, and shadow only
+// reports it.
 func TestDotSegments(t *testing.T) {
 	app, s := newRawApp(t), harness.NewSite(t)
 	const dots = "GET /a/../b"

@@ -78,7 +78,7 @@ func TestDefectiveTokensGetOneAnswer(t *testing.T) {
 		{"claims that are cut off", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{"sub":"alice"` }), "not a JSON object"},
 		{"claims with more after them", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `}{"sub":"bob"` }), "not a JSON object"},
 	}
-	// DESIGN §6: what every token of ours has, and an app might leave out
+	// DESIGN §6: what all our tokens have, and an app might leave out
 	for _, claim := range []string{"cver", "sid", "jti", "cid", "sub", "username", "exp"} {
 		defects = append(defects, defect{"no " + claim, harness.Forge(t, token, harness.WithoutClaims(claim)), claim + " is missing"})
 		for name, value := range map[string]string{"null": `null`, "an empty string": `""`, "a list": `["alice"]`, "an object": `{}`, "true": `true`} {

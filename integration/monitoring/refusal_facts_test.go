@@ -42,7 +42,7 @@ func TestARefusalAtTheEdgeSaysWhichRequestItWas(t *testing.T) {
 		t.Error("the query is in the log")
 	}
 
-	// what is wrong with a token that this server signed does not hide whose it is
+	// a defect of a token that this server signed does not hide whose it is
 	whose := map[string]any{"client_id": "web", "user_id": "u-2", "session_id": harness.TextClaim(t, token, "sid")}
 	with := func(reason string) map[string]any {
 		whose["reason"] = reason

@@ -80,7 +80,7 @@ const (
 	successfulAt = "last_reload_success_timestamp_seconds"
 )
 
-// What a file has, whether it is in force, and since when.
+// What a file has, whether it is active, and since when.
 func TestMetricsOfFiles(t *testing.T) {
 	s := harness.NewSite(t)
 	line := func(name string) string { return name + ":" + harness.CheapHash(t, "correct horse") + "\n" }
@@ -171,7 +171,7 @@ func TestMetricsOfFiles(t *testing.T) {
 }
 
 // How old the view of revocations is can be seen wherever tokens are checked, and
-// nowhere else: what nobody keeps up with gets no older.
+// nowhere else: a view that no config follows does not age.
 func TestMetricsOfTheRevocationView(t *testing.T) {
 	const view = `revocations_last_read_timestamp_seconds{server="counted"}`
 	s := harness.NewSite(t)

@@ -43,7 +43,7 @@ func newCluster(t *testing.T) *cluster {
 }
 
 // node prepares a node whose token endpoint has the given lines too. It has a port, and
-// nobody listens there yet.
+// nothing listens there yet.
 func (c *cluster) node(lines string) *clusterNode {
 	c.t.Helper()
 	n := &clusterNode{Site: harness.NewSite(c.t), cluster: c}

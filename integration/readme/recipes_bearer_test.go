@@ -32,7 +32,7 @@ func recipeOpenPaths(t *testing.T, blocks map[string]block) {
 	r.wantStatus("/page", 401)
 	for _, line := range harness.WaysAroundAnOpenPath {
 		if strings.Contains(line, "other.example") {
-			continue // which is no site here
+			continue // not a site here
 		}
 		a := r.Exchange(line + " HTTP/1.1\r\nHost: " + r.Address() + "\r\nConnection: close\r\n\r\n")
 		if a.Status != 401 && a.Status != 400 {
@@ -92,7 +92,7 @@ func recipeErrorPages(t *testing.T, blocks map[string]block) {
 	const app = "\thandle_errors {\n\t\treverse_proxy localhost:9000\n\t}\n"
 	toApp := text[:strings.Index(text, "\thandle_errors {")] + app + "}\n"
 	r.serve(toApp)
-	r.wantBackend("/page") // refused, and with the app all the same
+	r.wantBackend("/page") // refused, and still with the app
 	r.wantUser("/page", "")
 	r.wantUser("/page", "alice", r.bearer())
 

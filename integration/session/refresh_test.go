@@ -70,7 +70,7 @@ func TestRefreshGivesNewTokens(t *testing.T) {
 }
 
 // A refusal that is not for reuse leaves the token as good as it was. Some servers
-// refreshed for anybody who had the token: without the client's secret (G4), or for
+// refreshed for anyone who had the token: without the client's secret (G4), or for
 // another client (G3).
 func TestRefreshRequestsThatConsumeNothing(t *testing.T) {
 	s := harness.StartSessions(t, "")

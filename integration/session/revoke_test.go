@@ -231,7 +231,7 @@ func TestRevokeTooOften(t *testing.T) {
 	web.WantOver(t, other)
 	next := web.WantGoing(t, refused) // the refusal had no effect
 	web.Refresh(refused.Refresh).Want(t, 400, "invalid_grant")
-	web.WantOver(t, next) // G9: that a session ends by reuse is no matter of how often
+	web.WantOver(t, next) // G9: whether a session ends by reuse does not depend on how often
 }
 
 // Logging out late is logging out: a token that has expired ends the rest of its

@@ -105,9 +105,8 @@ func TestRefreshWithoutStorage(t *testing.T) {
 	})
 }
 
-// A volume that is not mounted any more is an empty directory: no token was spent
-// there, and no session revoked. A process that still knows its keys must not believe
-// it.
+// A volume that is no longer mounted is an empty directory: no token was spent there,
+// and no session revoked. A process that still knows its keys must not believe it.
 func TestRefreshWhileTheStorageIsEmpty(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()
@@ -177,7 +176,8 @@ func TestRefreshWithHalfAStorage(t *testing.T) {
 		plug := unplug(s, server, "revocations")
 		session = web.Refreshed(t, session.Refresh)
 		web.Revoke(session.Access).Want(t, 503, "temporarily_unavailable")
-		// the marker may be there already: that is for whoever asks the storage
+		// the marker may be there already: that is for the next process that asks the
+		// storage
 		for _, token := range []string{session.Access, session.Refresh} {
 			if a := web.Introspect(token); a.JSON["active"] != false {
 				t.Errorf("introspection says %s", a.Body)

@@ -55,7 +55,7 @@ func TestABurstGetsNoMoreTriesThanTheLimit(t *testing.T) {
 }
 
 // A back end that logs one user in many times at the same time does not get in its own
-// way: equal tries in flight are one.
+// way: equal attempts in flight count as one.
 func TestParallelRightLoginsOfOneUserAreNotThrottled(t *testing.T) {
 	for _, setting := range []string{"", "password_checks {\ncache off\n}"} {
 		s := harness.StartThrottle(t, "throttle {\nfailures 1\n}\n"+setting)

@@ -182,7 +182,7 @@ func TestAUserWhoIsEnabledAgainLogsIn(t *testing.T) {
 	harness.Eventually(t, "the file is read once more", func() bool { return s.Login("alice", "correct horse").Status == 200 })
 }
 
-// C17: equal tries that come together share a hash.
+// C17: equal attempts that come together share a hash.
 func TestParallelEqualLoginsShareAHash(t *testing.T) {
 	s := harness.NewSite(t)
 	s.Reload("", strings.NewReplacer(

@@ -8,8 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A body in a coding would have to be decoded before it can be read. What is no coding
-// is not refused for its header.
+// A body in a coding would have to be decoded before it can be read. What is not a
+// coding is not refused for its header.
 func TestContentEncodings(t *testing.T) {
 	s := harness.StartCheap(t, harness.BasicSite)
 	const supported = "identity"

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// HTTP/2 and HTTP/3 have the protocol elsewhere.
+// HTTP/2 and HTTP/3 carry the protocol elsewhere.
 func TestExtendedConnect(t *testing.T) {
 	protocols := []string{"tcp"}
 	for protocol, kept := range map[string]bool{"websocket": true, "tcp": true, "connect-udp": false, "h2c": false} {

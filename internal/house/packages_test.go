@@ -17,7 +17,7 @@ import (
 
 const module = "github.com/caddygrant/caddy-grant"
 
-// listed is what the go command says of a package.
+// listed is what the go command says about a package.
 type listed struct {
 	ImportPath string
 	Dir        string
@@ -49,8 +49,8 @@ func list(t *testing.T, args ...string) (packages []listed) {
 	}
 }
 
-// local is the path of a package below the module, "." for the root, or no package of
-// ours.
+// local is the path of a package below the module, "." for the root, or not a package
+// of ours.
 func local(path string) (name string, ours bool) {
 	if path == module {
 		return ".", true
