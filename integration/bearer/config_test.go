@@ -220,15 +220,15 @@ func TestErrorsOfBearerAuthInJSON(t *testing.T) {
 		"an empty audience":         {`"audience": [""]`, "audience"},
 		"a claim without a name":    {`"copy_claims": [{"header": "X-User"}]`, "a claim has no name"},
 		"a header that is none":     {`"copy_claims": [{"claim": "sub", "header": "X User"}]`, "is not the name of a header"},
-		"a header there twice":      {`"copy_claims": [{"claim": "sub", "header": "X-User"}, {"claim": "a", "header": "x_user"}]`, "duplicate header"},
+		"a duplicate header":        {`"copy_claims": [{"claim": "sub", "header": "X-User"}, {"claim": "a", "header": "x_user"}]`, "duplicate header"},
 		"an open path that is none": {`"open": ["healthz"]`, "open healthz: a path begins with a slash"},
 		"everything open":           {`"open": ["/*"]`, "it would leave nothing to check"},
 		"an upgrade to h2c":         {`"upgrade": ["h2c"]`, "requests that are not checked"},
 		"off beside scopes":         {`"off": true, "scopes": ["a"]`, "off: it checks nothing"},
 		"off with a matcher":        {`"off": true, "match": [{"path": ["/a"]}]`, "off: it checks nothing"},
 		"off with open paths":       {`"off": true, "open": ["/a"]`, "off: it checks nothing"},
-		"a matcher nobody knows":    {`"match": [{"nobody": {}}]`, "nobody"},
-		"a member nobody knows":     {`"scope": ["read"]`, "scope"},
+		"an unknown matcher":        {`"match": [{"nobody": {}}]`, "nobody"},
+		"an unknown member":         {`"scope": ["read"]`, "scope"},
 		"a header with a line end":  {`"copy_claims": [{"claim": "sub", "header": "X-User\r\nX-Role"}]`, "is not the name of a header"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -337,7 +337,7 @@ func TestRoutesOfAJSONConfigMatchAsBefore(t *testing.T) {
 
 // I21: a placeholder of a user is never taken for a name, whatever becomes of the
 // request.
-func TestPlaceholdersOfNobodyAreEmpty(t *testing.T) {
+func TestPlaceholdersWithoutAUserAreEmpty(t *testing.T) {
 	for name, handlers := range map[string]string{
 		"optional":  "bearer_auth {\noptional\n}\n",
 		"shadow":    "bearer_auth {\nshadow\n}\n",

@@ -200,7 +200,7 @@ func TestDotSegments(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a path with more readings than anybody means is a bad request", func(t *testing.T) {
+	t.Run("a path with more readings than anyone means is a bad request", func(t *testing.T) {
 		s := s.For(t)
 		serveFresh(s, pathsSite(app, "\tbearer_auth /c*\n"))
 		wantEach(t, s, app, []pathCase{

@@ -131,8 +131,8 @@ func TestUnusualTokensThatAreGood(t *testing.T) {
 		{"I13: no nbf", harness.WithoutClaims("nbf")},
 		{"I13: an exp in the year 9999", harness.SetClaim("exp", "253402300799")},
 		{"SUB beside sub is another claim", func(f *harness.Forgery) { f.More = `,"SUB":"bob","Exp":1` }},
-		{"a claim nobody knows", harness.SetClaim("https://example.com/x", `{"a":[1,{"a":null}]}`)},
-		{"a header nobody knows", func(f *harness.Forgery) { f.Header["x"] = json.RawMessage(`{"y":1}`) }},
+		{"an unknown claim", harness.SetClaim("https://example.com/x", `{"a":[1,{"a":null}]}`)},
+		{"an unknown header", func(f *harness.Forgery) { f.Header["x"] = json.RawMessage(`{"y":1}`) }},
 		{"I15: a jku, x5u and jwk mean nothing", func(f *harness.Forgery) {
 			f.Header["jku"], f.Header["x5u"] = json.RawMessage(`"`+s.URL("/jku")+`"`), json.RawMessage(`"`+s.URL("/x5u")+`"`)
 			f.Header["jwk"] = json.RawMessage(`{"kty":"oct","k":"AAAA"}`)

@@ -138,7 +138,7 @@ func TestMetricsOfFiles(t *testing.T) {
 	must(load(config("one", "users.htpasswd"), config("two", "users.htpasswd")))
 	want("broken, after a reload", all)
 	if now := s.Metrics()[ofFile(successfulAt, users, "users")]; now != at {
-		t.Errorf("the version in force was read at %f and not at %f", at, now)
+		t.Errorf("the active version was read at %f and not at %f", at, now)
 	}
 	s.WriteOld("users.htpasswd", line("alice")+line("bob")+line("dora"))
 	harness.Eventually(t, "the file is good again", func() bool { return s.Metrics()[broken] == 1 })
@@ -159,7 +159,7 @@ func TestMetricsOfFiles(t *testing.T) {
 	must(load(config("two", "other.htpasswd")))
 	delete(all, ofFile(entries, users, "users"))
 	delete(all, ofFile(successful, users, "users"))
-	want("a file that nobody follows any more", all)
+	want("a file that is no longer followed", all)
 	if _, there := s.Metrics()[ofFile(successfulAt, users, "users")]; there {
 		t.Error("its time is left")
 	}

@@ -77,7 +77,7 @@ func (g *gatedFeed) Load(ctx context.Context, key string) ([]byte, error) {
 
 // I22: a new process that has not read the feed yet lets good tokens pass and revoked
 // ones not, from its first answer on: it asks storage for their sessions.
-func TestAFeedThatTakesLongToReadKeepsNobodyWaiting(t *testing.T) {
+func TestAFeedThatTakesLongToReadKeepsNoRequestWaiting(t *testing.T) {
 	site := harness.WebSite("user alice " + harness.CheapHash(t, "password"))
 	site = strings.Replace(site, "respond", "bearer_auth /app\n\trespond", 1)
 	s := harness.NewSite(t)

@@ -232,7 +232,7 @@ func TestAccessTokensSayOfWhichServerTheyAre(t *testing.T) {
 	if len(server) != 8 {
 		t.Errorf("srv is %q", server)
 	}
-	t.Run("all of them the same, whoever they are for", func(t *testing.T) {
+	t.Run("all of them the same, whatever user they are for", func(t *testing.T) {
 		for _, token := range []string{web.Refreshed(t, session.Refresh).Access, web.Login(t, "bob").Access, s.Public("cli").Login(t, "alice").Access, post(s.As("logins"), t)} {
 			if got := harness.TextClaim(t, token, "srv"); got != server {
 				t.Errorf("srv is %q, and was %q", got, server)

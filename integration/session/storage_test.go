@@ -29,8 +29,8 @@ func TestRefreshWithoutStorage(t *testing.T) {
 	}{
 		{"refresh with the token of a login", func() harness.Answer { return web.Refresh(login.Refresh) }},
 		{"refresh with a later token", func() harness.Answer { return web.Refresh(going.Refresh) }},
-		{"refresh with a spent token: nobody knows that it is", func() harness.Answer { return web.Refresh(spent.Refresh) }},
-		{"refresh with a token that was revoked: nobody can tell", func() harness.Answer { return web.Refresh(revoked.Refresh) }},
+		{"refresh with a spent token: this cannot be known", func() harness.Answer { return web.Refresh(spent.Refresh) }},
+		{"refresh with a revoked token: this cannot be known", func() harness.Answer { return web.Refresh(revoked.Refresh) }},
 		{"refresh for a wider scope: the state is judged first", func() harness.Answer { return web.Refresh(login.Refresh, "scope", "write") }},
 		{"J10: revocation by a refresh token", func() harness.Answer { return web.Revoke(login.Refresh) }},
 		{"J10: revocation by an access token", func() harness.Answer { return web.Revoke(going.Access) }},
@@ -228,7 +228,7 @@ func TestRefreshAfterTheStorageLostSomething(t *testing.T) {
 		reason string
 	}{
 		{"the record of a backup", func(_ *testing.T, record string, earlier []byte) error { return os.WriteFile(record, earlier, 0o600) }, "session_rolled_back"},
-		{"no record any more", func(_ *testing.T, record string, _ []byte) error { return os.Remove(record) }, "session_rolled_back"},
+		{"the record is gone", func(_ *testing.T, record string, _ []byte) error { return os.Remove(record) }, "session_rolled_back"},
 		{"a record that is empty", func(_ *testing.T, record string, _ []byte) error { return os.WriteFile(record, nil, 0o600) }, "session_damaged"},
 		{"a record that is cut", func(_ *testing.T, record string, earlier []byte) error {
 			return os.WriteFile(record, earlier[:len(earlier)/2], 0o600)

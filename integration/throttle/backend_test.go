@@ -48,7 +48,7 @@ func TestAnAttackerInTheLoginFormOfAnAppDelaysTheOwnerThereOnly(t *testing.T) {
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")
 }
 
-func TestAnAttackerInTheLoginFormOfAnAppThatNamesAddressesDelaysNobody(t *testing.T) {
+func TestAnAttackerInTheLoginFormOfAnAppThatNamesAddressesDelaysNoUser(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 6\n}")
 	portalLogin(s, "alice", "correct horse", harness.HomeAddress).Want(t, 200, "")
 	for n := range 3 {

@@ -157,7 +157,7 @@ func TestThrottleOff(t *testing.T) {
 }
 
 // C16
-func TestTheLogSaysThatAndWhySomebodyIsThrottled(t *testing.T) {
+func TestTheLogSaysThatAndWhyAUserIsThrottled(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 1\n}")
 	before := len(s.RawLog())
 	const secret = "hunter2-in-clear"

@@ -33,7 +33,7 @@ func TestContentEncodings(t *testing.T) {
 		{"A3: deflate", []string{"deflate"}, 415},
 		{"A3: zstd", []string{"zstd"}, 415},
 		{"A3: compress", []string{"compress"}, 415},
-		{"A3: one that nobody knows", []string{"x-mine"}, 415},
+		{"A3: an unknown coding", []string{"x-mine"}, 415},
 		{"A3: another charset", []string{"utf-16"}, 415},
 		{"A3: a list", []string{"gzip, br"}, 415},
 		{"A3: a list that begins with none", []string{"identity,gzip"}, 415},
