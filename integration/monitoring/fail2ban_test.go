@@ -280,7 +280,7 @@ func TestFail2banBansWhoGuesses(t *testing.T) {
 		return string(output), err
 	}
 	if output, err := client("-t"); err != nil {
-		t.Fatalf("the jail is no good: %v\n%s", err, output)
+		t.Fatalf("the jail is invalid: %v\n%s", err, output)
 	}
 	if output, err := client("start"); err != nil {
 		t.Fatalf("starting it: %v\n%s", err, output)

@@ -209,7 +209,7 @@ func TestMetricsOfTheRevocationView(t *testing.T) {
 	fresh("after a config that does not start")
 	s.Reload("", config("", false))
 	if at := read(); at != -1 {
-		t.Errorf("nobody asks for it, and it was read at %f", at)
+		t.Errorf("no config follows it, and it was read at %f", at)
 	}
 	s.Reload("", config("", true))
 	fresh("when tokens are checked again")

@@ -342,7 +342,7 @@ func fromEnvironment(t *testing.T, variable string, normally int) int {
 	}
 	number, err := strconv.Atoi(text)
 	if err != nil || number < 1 {
-		t.Fatalf("%s=%s is no number of rounds", variable, text)
+		t.Fatalf("%s=%s is not a number of rounds", variable, text)
 	}
 	return number
 }

@@ -113,14 +113,14 @@ func recipeOpenApp(t *testing.T, blocks map[string]block) {
 		}
 	}
 	if got := r.lastReceived(); got["X-User"] != nil || got["X_user"] != nil {
-		t.Errorf("the app takes the client for somebody: %v", got)
+		t.Errorf("the app takes the client for a user: %v", got)
 	}
 
 	// it needs no endpoint, and names none
 	r.serve("internal.example.com {\n\tbearer_auth {\n\t\toff\n\t}\n\treverse_proxy localhost:9000\n}\n")
 	r.wantBackend("/page", "Authorization: Bearer x")
 	if r.lastReceived().Get("Authorization") == "" {
-		t.Error("the token of somebody else is gone")
+		t.Error("the token of another user is gone")
 	}
 }
 

@@ -98,7 +98,7 @@ func TestIntrospectShowsATokenToItsClient(t *testing.T) {
 			t.Errorf("got %s, want %v", a.Body, want)
 		}
 		if a.JSON["token_type"] != nil {
-			t.Errorf("token_type is %v, and it is no bearer token", a.JSON["token_type"])
+			t.Errorf("token_type is %v, and it is not a bearer token", a.JSON["token_type"])
 		}
 	})
 	t.Run("K2: the hint does not matter", func(t *testing.T) {

@@ -98,7 +98,7 @@ func TestATryThatIsShedDoesNotCount(t *testing.T) {
 		s.Login(fmt.Sprint("nobody", i), "wrong").Throttled(t, 30)
 		return
 	}
-	t.Fatal("nobody was turned away")
+	t.Fatal("no request was turned away")
 }
 
 // A guess that costs a hash counts, whether or not its maker waits for the answer.

@@ -62,7 +62,7 @@ func FuzzParseForm(f *testing.F) {
 		// no repeated parameter, empty or not, has been accepted
 		raw, err := url.ParseQuery(body)
 		if err != nil {
-			t.Fatalf("accepted what is no form: %v", err)
+			t.Fatalf("accepted what is not a form: %v", err)
 		}
 		for name, list := range raw {
 			if len(list) != 1 && name != "resource" {
