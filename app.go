@@ -32,14 +32,14 @@ type App struct {
 
 	number uint64 // tells the configs of this process apart
 
-	// what the handlers of the config say of themselves
+	// what the handlers of the config register
 	checks          []configcheck.Check
 	endpoints       []configcheck.Endpoint
-	identityHeaders map[string]bool // of all bearer_auth handlers, as an app may read their names
+	identityHeaders map[string]bool // of all bearer_auth handlers, by the names as an app may read them
 	guards          listenerguard.Guards
 
 	started   bool
-	stopCheck func() // of the storage; nil where it was not begun
+	stopCheck func() // of the storage; nil if it was not started
 
 	verifier    share[*pooledVerifier]
 	checkLimits *mergedLimits
@@ -93,13 +93,13 @@ func (a *App) isChecked(name string) bool {
 // names are those of the servers, sorted.
 func (a *App) names() []string { return slices.Sorted(maps.Keys(a.servers)) }
 
-// remedyAt says what is wrong where a request without a token is refused at the path of
-// a token endpoint: it has not got so far.
+// remedyAt says what to correct where a request without a token is refused at the path
+// of a token endpoint, which it did not reach.
 func (a *App) remedyAt(r *http.Request) string {
 	if r.Method == http.MethodOptions || !slices.ContainsFunc(a.endpoints, func(e configcheck.Endpoint) bool { return e.Matches(r) }) {
 		return ""
 	}
-	return "this is the path of a token_endpoint, but none is before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
+	return "this is the path of a token_endpoint, but no token_endpoint comes before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
 }
 
 // join returns the server of that name, provisioning it at its first endpoint. The
@@ -133,9 +133,9 @@ func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server,
 	return server, nil
 }
 
-// Start applies the bounds of this config and generates the keys that are missing. It
-// fails where a handler asks for a server that does not exist, but not where the
-// storage is down: the servers answer 503 until a key exists.
+// Start applies the bounds of this config and generates the missing keys. It fails if a
+// handler names a server that does not exist, but not if the storage is down: the
+// servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
 	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
@@ -173,9 +173,9 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop gives the bounds of the config before back, if none has come after: that is so
-// where another app of this config did not start. What runs in the background ends with
-// the config's context.
+// Stop restores the bounds of the previous config, unless a later one has set its own:
+// that is the case if another app of this config did not start. Background work ends
+// with the config's context.
 func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
@@ -188,10 +188,10 @@ func (a *App) Stop() error {
 }
 
 // Cleanup releases what the servers of this config share with those of the next. It
-// takes nothing away: requests of this config may go on for a while.
+// takes nothing away from them: requests of this config may go on for a while.
 func (a *App) Cleanup() error {
 	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
-		// `caddy validate` comes no further than this
+		// `caddy validate` gets no further than this
 		if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
@@ -204,7 +204,7 @@ func (a *App) Cleanup() error {
 	return err
 }
 
-// warn says what the whole config leaves open, or closes.
+// warn reports what the config as a whole leaves open, or closes.
 func (a *App) warn() {
 	app, err := a.ctx.AppIfConfigured("http")
 	if err != nil {
@@ -224,7 +224,7 @@ func (a *App) warn() {
 	configcheck.Warn(a.logger, http, config)
 }
 
-// describe says of a server what the check of the config needs to know.
+// describe is what the check of the config needs to know of a server.
 func describe(s *Server) configcheck.Server {
 	return configcheck.Server{
 		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
@@ -256,15 +256,15 @@ func describe(s *Server) configcheck.Server {
 }
 
 const (
-	// uncollected is how many times the memory of a comparison the heap may grow by: Go
-	// collects garbage when it has doubled, and hashes leave theirs behind.
+	// uncollected is by how many times the memory of a comparison the heap may grow: Go
+	// collects garbage when the heap has doubled, and hashes leave garbage behind.
 	uncollected = 4
 
 	appID       = "grant"
 	defaultName = "default"
 
-	// how the cause begins for which Caddy ends a config that it could not load; a server
-	// that is missing then may just not have had its turn
+	// how the cause begins with which Caddy ends a config that it could not load; a
+	// server that is missing then may just not have been provisioned yet
 	configurationError = "configuration error"
 )
 

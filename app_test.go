@@ -77,7 +77,7 @@ func wantReferences(t *testing.T, what string, key any, want int) {
 	}
 }
 
-// From outside, two copies of a file look like one: only memory tells.
+// From outside, two copies of a file look like one: only memory use tells them apart.
 func TestServersShareOneCopyOfAFile(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -127,7 +127,7 @@ func TestServersShareOneCopyOfAFile(t *testing.T) {
 	}
 }
 
-// What was not taken is not given back: it may be another config's.
+// What was not taken is not given back: it may belong to another config.
 func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "users")
@@ -166,8 +166,8 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 			if _, err := failing.join(ctx, test.config, "here"); err == nil {
 				t.Fatal("it joins")
 			}
-			unload() // as Caddy does, which cleans up the sources
-			// Open failed: this one was never taken
+			unload() // as Caddy does, to clean up the sources
+			// Open failed: this share was never taken
 			never := &HtpasswdUsers{Path: path + ".missing"}
 			if err := never.Open(directory.Options{}); err == nil {
 				t.Fatal("it opens")
@@ -201,7 +201,7 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 	})
 }
 
-// One config has one server of a name, also where the endpoints do not know each other.
+// One config has one server of a name, even if the endpoints do not know each other.
 func TestEndpointsOfOneNameAreOneServer(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "users")

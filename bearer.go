@@ -29,36 +29,37 @@ func init() {
 //
 // A token is checked against the users, clients and sessions as they are now: it is
 // refused as soon as its user is gone, disabled or has another password, its client is
-// gone, or its session was revoked. Scopes, audiences and claims that user or client no
-// longer have are no longer the token's either, and a claim of the user's own has its
-// value of now.
+// gone, or its session was revoked. Scopes, audiences and claims that the user or
+// client has lost no longer count as the token's either, and a claim of the user's own
+// has its current value.
 //
 // It sets the placeholders `{http.auth.user.id}` (the subject),
 // `{http.auth.user.username}`, `{http.auth.user.client_id}`, `{http.auth.user.scope}`,
 // `{http.auth.user.token_id}`, `{http.auth.user.session_id}`, and
 // `{http.auth.user.<claim>}` for claims of the user's own that are a string, a number
-// or a boolean. What other handlers have set under `http.auth.user` before is removed:
-// it is another user's. Where there is no user, and for claims that the user lacks,
+// or a boolean. What other handlers set under `http.auth.user` before is removed: it
+// belongs to another user. Where there is no user, and for claims that the user lacks,
 // these placeholders are empty, on all sites and routes of the HTTP server that has
 // this handler.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
 
-	// Which requests to check. A path counts in each way in which an app may read it: a
-	// request is left unchecked only if none of these matches, and a path with a dot
-	// segment is then answered 400. The identity headers of `copy_claims` are removed from
-	// all requests that come here. Default: all requests.
+	// Which requests to check. A path is matched in each way in which an app may read
+	// it: a request is left unchecked only if none of these matches, and a path with a
+	// dot segment is then answered 400. The identity headers of `copy_claims` are
+	// removed from all requests that reach this handler. Default: all requests.
 	MatcherSetsRaw caddyhttp.RawMatcherSets `json:"match,omitempty" caddy:"namespace=http.matchers"`
 
-	// The paths that need no token: exact ones, and such that end in `/*` with all below
-	// them and the path itself. They are compared byte for byte with the escaped path, and
-	// whatever apps can read in more ways than one is not open. Default: none.
+	// The paths that need no token: exact ones, and ones that end in `/*`, which cover
+	// the path itself and all below it. They are compared byte for byte with the
+	// escaped path, and a path that apps can read in more than one way is not open.
+	// Default: none.
 	Open []string `json:"open,omitempty"`
 
-	// The protocols besides `websocket` to which a request may upgrade its connection,
-	// such as `tcp`. Any other Upgrade header is removed from all requests that come here.
-	// Default: none.
+	// The protocols, apart from `websocket`, to which a request may upgrade its
+	// connection, such as `tcp`. Any other Upgrade header is removed from all requests
+	// that reach this handler. Default: none.
 	Upgrade []string `json:"upgrade,omitempty"`
 
 	// The scopes that a token needs, all of them. Placeholders are replaced at start.
@@ -82,16 +83,17 @@ type BearerAuth struct {
 	// Default: `false`.
 	Optional bool `json:"optional,omitempty"`
 
-	// Check and log, but let every request pass unchanged except for the identity headers
-	// that the client sent: to try out a config before it takes effect. Default: `false`.
+	// Check and log, but let every request pass unchanged except for the identity
+	// headers that the client sent: to try out a config before it takes effect.
+	// Default: `false`.
 	Shadow bool `json:"shadow,omitempty"`
 
-	// Check nothing, set nothing and refuse nothing: this part of the config is meant to
-	// be open, and is not warned of. The identity headers that clients send are removed.
-	// It excludes all other settings but `upgrade`. Default: `false`.
+	// Check nothing, set nothing and refuse nothing: this part of the config is meant
+	// to be open, and no warning is logged for it. The identity headers that clients
+	// send are removed. It excludes all other settings but `upgrade`. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
-	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
+	// Where in the config this handler is, such as `Caddyfile:12`, for error messages.
 	// Default: none.
 	DefinedAt string `json:"defined_at,omitempty"`
 
@@ -102,12 +104,12 @@ type BearerAuth struct {
 	logger   *zap.Logger
 }
 
-// CopyClaim gives the app one claim of a token in one identity header.
+// CopyClaim passes one claim of a token to the app in one identity header.
 type CopyClaim struct {
 	// The name of the claim.
 	Claim string `json:"claim"`
 
-	// The name of the header. It may not be one that HTTP or a proxy gives a meaning.
+	// The name of the header. It may not be one that has a meaning to HTTP or a proxy.
 	Header string `json:"header"`
 }
 
@@ -119,7 +121,7 @@ func (BearerAuth) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision notes which server is asked for; the server itself may come later.
+// Provision notes the name of the server; the server itself may be provisioned later.
 func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	b.logger = ctx.Logger()
 	if b.Server == "" {
@@ -155,7 +157,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// register tells the app of this check, and has the HTTP server guarded that it is in.
+// register tells the app of this check, and guards the HTTP server that it is in.
 func (b *BearerAuth) register(ctx caddy.Context) {
 	check := configcheck.Check{
 		Handler: b, DefinedAt: b.DefinedAt,
@@ -176,8 +178,8 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, names) })
 }
 
-// guardRequest is for every request of an HTTP server that has a bearer_auth, on sites
-// and routes without one too: it removes the identity headers that a client sent and
+// guardRequest handles every request of an HTTP server that has a bearer_auth, also on
+// sites and routes without one: it removes the identity headers that a client sent and
 // makes {http.auth.user.*} empty.
 func guardRequest(r *http.Request, identityHeaders map[string]bool) {
 	if len(identityHeaders) > 0 {
@@ -210,7 +212,7 @@ func (b *BearerAuth) Validate() error {
 		}
 		for _, other := range b.CopyClaims[:i] {
 			if bearer.HeaderAlias(other.Header) == bearer.HeaderAlias(c.Header) {
-				return fmt.Errorf("copy_claims: header %s is there twice", c.Header)
+				return fmt.Errorf("copy_claims: duplicate header %s", c.Header)
 			}
 		}
 	}

@@ -18,8 +18,9 @@ import (
 
 // What a BearerAuth does with a request.
 
-// ServeHTTP checks a request. Whatever becomes of it, the client's own identity headers
-// are gone first, and so is an upgrade by which others would get past the check.
+// ServeHTTP checks a request. Whatever the result, the client's own identity headers
+// are removed first, and so is an upgrade by which further requests would get past the
+// check.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
 	state.removeIdentityHeaders(r, b.app.identityHeaders)
@@ -52,8 +53,8 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	return next.ServeHTTP(w, r)
 }
 
-// needsCheck tells whether a request is to be checked. A refusal is for one of which
-// there is no telling.
+// needsCheck tells whether a request is to be checked. A refusal means that this cannot
+// be told.
 func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearer.Error, error) {
 	if b.open.Have(r.URL) {
 		return false, nil, nil
@@ -160,7 +161,8 @@ func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
 	return outcomeNone
 }
 
-// refuse logs why, and answers by RFC 6750 unless it only looks on.
+// refuse logs the reason, and answers as RFC 6750 requires unless the check is in
+// shadow mode.
 func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
 	message := "request refused"
 	if b.Shadow {
@@ -178,7 +180,7 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	return caddyhttp.Error(refusal.Status, refusal)
 }
 
-// log writes the one line in the log. Only what this server is to blame for is an error.
+// log writes the one log line. Only what is the fault of this server is an error.
 func (b *BearerAuth) log(r *http.Request, message string, refusal *bearer.Error) {
 	line := caddyrequest.Refusal{
 		Level: zapcore.InfoLevel, Message: message, Status: refusal.Status, Code: refusal.Code, Reason: refusal.Reason, Cause: refusal.Cause,
@@ -203,8 +205,9 @@ func (b *BearerAuth) facts(r *http.Request) []zap.Field {
 		zap.Duration("duration", clock.Now().Sub(bearerStateOf(r).received)))
 }
 
-// detailsOf are the log fields that only some refusals have. Client, user and session are
-// named if the token is an access token that this server issued, whatever became of it since.
+// detailsOf are the log fields that only some refusals have. Client, user and session
+// are named if the token is an access token that this server issued, whatever happened
+// to it since.
 func detailsOf(refusal *bearer.Error) (fields []zap.Field) {
 	if token := refusal.Token; token != nil {
 		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
@@ -222,8 +225,8 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *token.AccessToke
 	}
 }
 
-// forwardToken leaves the client's token for the app or takes it away, as the innermost
-// check says. What the site itself set in its place stays.
+// forwardToken leaves the client's token for the app or removes it, as the innermost
+// check says. What the site itself put in its place stays.
 func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
 	switch {
 	case b.ForwardToken && state.stripped && r.Header["Authorization"] == nil:

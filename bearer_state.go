@@ -18,8 +18,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// bearerState is what the bearer checks of one request know of each other: a site may
-// have several, and one must not undo what another did.
+// bearerState is what the bearer checks of one request share: a site may have several,
+// and one must not undo what another did.
 type bearerState struct {
 	received      time.Time
 	authorization []string // as the client sent it
@@ -30,7 +30,7 @@ type bearerState struct {
 	user          *token.AccessToken // of {http.auth.user.*}; nil if none
 }
 
-// Format keeps the token to itself: the state is a variable of the request, which
+// Format does not print the token: the state is a variable of the request, which
 // {http.vars.*} can print.
 func (*bearerState) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "checked") }
 
@@ -73,8 +73,8 @@ func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) 
 	return token, err
 }
 
-// removeIdentityHeaders is for a request that comes to a check, once in the request, so
-// that no check removes what another one has set.
+// removeIdentityHeaders removes the identity headers once per request, so that no check
+// removes what another check has set.
 func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bool) {
 	if s.removed {
 		return
@@ -83,8 +83,8 @@ func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bo
 	bearer.RemoveIdentityHeaders(r, names)
 }
 
-// setUserPlaceholders makes {http.auth.user.*} tell of the token's user. What another
-// handler has set there is gone: it was of another user, or of none.
+// setUserPlaceholders makes {http.auth.user.*} describe the token's user. What another
+// handler has set there is removed: it was of another user, or of none.
 func (s *bearerState) setUserPlaceholders(r *http.Request, token *token.AccessToken) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.DeleteByPrefix(caddyrequest.UserPlaceholders)
@@ -100,10 +100,10 @@ func (s *bearerState) userPlaceholder(name string) any {
 	return bearer.PlaceholderValue(s.user, name)
 }
 
-// mapUserPlaceholders makes {http.auth.user.*} tell of the user of a check, or be
-// empty: without it Caddy would leave the placeholder as it is written, and an app take
-// that for the name of a user. What a handler sets comes first. Most requests ask for
-// few of them, so they are made when they are asked for.
+// mapUserPlaceholders makes {http.auth.user.*} describe the user of a check, or be
+// empty: otherwise Caddy would leave the placeholder as it is written, and an app would
+// take that for the name of a user. What a handler sets takes precedence. Most requests
+// use few of them, so they are made on demand.
 func mapUserPlaceholders(r *http.Request) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {

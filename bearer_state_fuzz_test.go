@@ -9,7 +9,7 @@ import (
 )
 
 // Whatever a client sends, a second check on the same request leaves the identity
-// header that the first one has set.
+// header that the first check has set.
 func FuzzIdentityHeadersOfTwoChecks(f *testing.F) {
 	f.Add("X-User", "X-User", "admin", "X-User")
 	f.Add("X-User", "x_user", "admin", "close, x-user")

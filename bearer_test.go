@@ -13,8 +13,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 )
 
-// A request that has no business with this module pays one small allocation on a
-// listener that has a bearer_auth.
+// A request that this module does not handle costs one small allocation on a listener
+// that has a bearer_auth.
 func TestTheGuardOfAListenerIsCheap(t *testing.T) {
 	server := &caddyhttp.Server{Routes: caddyhttp.RouteList{{HandlersRaw: make([]json.RawMessage, 1)}}}
 	names := map[string]bool{"x-user": true}

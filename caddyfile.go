@@ -99,7 +99,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	}
 	sources.addTo(&handler.Config)
 
-	// back to the directive, whose line the errors should name
+	// back to the directive: the errors should name its line
 	h.Reset()
 	h.Next()
 	if err := checkWhole(h, handler, &sources); err != nil {
@@ -108,7 +108,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	return h.NewRoute(namedRouteMatcher(h), handler), nil
 }
 
-// checkWhole finds what no single line of the block is to blame for.
+// checkWhole finds errors that are not those of a single line of the block.
 func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *inlineSources) error {
 	switch {
 	case len(handler.ClientsRaw) == 0:
@@ -124,8 +124,8 @@ func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *inlineSources
 	return checkName(h, handler)
 }
 
-// parsePath takes the directive's argument. Matchers are refused, since the endpoint goes
-// by its own paths and a matcher would only hide some of them.
+// parsePath takes the directive's argument. Matchers are refused, since the endpoint
+// matches its own paths and a matcher would only hide some of them.
 func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 	path := d.Val()
 	if path == "*" {
@@ -237,9 +237,9 @@ func parseSigningKey(d *caddyfile.Dispenser, c *Config) error {
 	return nil
 }
 
-// checkName finds two servers of one name with different settings. State is that of the
-// Caddyfile, so the first one may be in another site; named routes have their own, and a
-// server in one of these meets the others when the config is provisioned.
+// checkName finds two servers of one name with different settings. State is shared by
+// the whole Caddyfile, so the first server may be in another site. Named routes have a
+// state of their own; their servers are compared when the config is provisioned.
 func checkName(h httpcaddyfile.Helper, handler *Handler) error {
 	config := handler.Config
 	if config.Name == "" {

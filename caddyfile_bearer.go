@@ -34,8 +34,8 @@ func init() {
 //		off
 //	}
 //
-// The matcher is the handler's and not the route's: the handler stands in the way of all
-// requests of its site, to remove the identity headers that clients send.
+// The matcher is the handler's and not the route's: the handler gets all requests of
+// its site, to remove the identity headers that clients send.
 func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive
 	b := &BearerAuth{DefinedAt: fmt.Sprintf("%s:%d", h.File(), h.Line())}
@@ -51,7 +51,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		b.Server = h.Val()
 		if !validName.MatchString(b.Server) {
-			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is no name: it must be 1 to 32 of the characters a-z, 0-9, _ and -%s", b.Server, matcherHint(h, b.Server))
+			return nil, h.Errf("bearer_auth takes a matcher and then the name of a token_endpoint, and %q is not a valid server name: it must be 1 to 32 of the characters a-z, 0-9, _ and -%s", b.Server, matcherHint(h, b.Server))
 		}
 	}
 	if h.NextArg() {
@@ -72,8 +72,8 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	return h.NewRoute(namedRouteMatcher(h), b), nil
 }
 
-// matcherHint says how a matcher is written, where one of the words is the name of one
-// that the site has, or where it cannot be a name of anything else.
+// matcherHint says how a matcher is written: one that the site has, if one of the words
+// is its name, or else any.
 func matcherHint(h httpcaddyfile.Helper, words ...string) string {
 	for _, word := range words {
 		name := "@" + strings.TrimPrefix(word, "@")

@@ -15,8 +15,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
-// inlineSources gathers the users and clients of one token_endpoint: those in the config
-// itself come first, then the files as they are written.
+// inlineSources gathers the users and clients of one token_endpoint: those in the
+// config itself come first, then the files as they are written.
 type inlineSources struct {
 	users       []directory.User
 	clients     []directory.Client
@@ -25,7 +25,8 @@ type inlineSources struct {
 	hashes      []inlineHash
 }
 
-// inlineHash is a hash to check once the whole block is read: allow_weak_hashes may come last.
+// inlineHash is a hash to check once the whole block is read: allow_weak_hashes may
+// come last.
 type inlineHash struct{ owner, hash, definedAt string }
 
 func (s *inlineSources) checkHashes(allowWeak bool) error {
@@ -37,7 +38,7 @@ func (s *inlineSources) checkHashes(allowWeak bool) error {
 	return nil
 }
 
-// addHash notes the hash of the subdirective in whose line d is.
+// addHash notes the hash of the subdirective at the current line of d.
 func (s *inlineSources) addHash(d *caddyfile.Dispenser, owner, hash string) {
 	s.hashes = append(s.hashes, inlineHash{owner, hash, fmt.Sprintf("%s:%d", d.File(), d.Line())})
 }
@@ -63,7 +64,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 	}
 	user := directory.User{Username: args[0], PasswordHash: args[1]}
 	if slices.ContainsFunc(sources.users, func(u directory.User) bool { return u.Username == user.Username }) {
-		return d.Errf("user %s is there twice", directory.Shown(user.Username))
+		return d.Errf("duplicate user %s", directory.Shown(user.Username))
 	}
 	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash)
 	settings := caddyargs.NewBlock("user", "id", "scopes", "claim", "disabled")
@@ -92,7 +93,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return d.Errf("user %s: %v", directory.Shown(user.Username), err)
 	}
 	if i := slices.IndexFunc(sources.users, func(u directory.User) bool { return u.Subject() == user.Subject() }); i >= 0 {
-		return d.Errf("user %s has the id of user %s; where there is none, the username is the id", directory.Shown(user.Username), directory.Shown(sources.users[i].Username))
+		return d.Errf("user %s has the id of user %s; a user without an id has the username as id", directory.Shown(user.Username), directory.Shown(sources.users[i].Username))
 	}
 	sources.users = append(sources.users, user)
 	return nil
@@ -104,7 +105,7 @@ func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 		return d.Err("claim takes a name and one value; lists and numbers go into a users file: \"users json <path>\"")
 	}
 	if _, there := user.Claims[args[0]]; there {
-		return d.Errf("claim %q is there twice", args[0])
+		return d.Errf("duplicate claim %q", args[0])
 	}
 	value, err := json.Marshal(args[1])
 	if err != nil {
@@ -117,8 +118,8 @@ func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 	return nil
 }
 
-// parseUsers reads "users <name> …": a file in a format of ours, or a source of another
-// module, which reads the rest of the line and its block.
+// parseUsers reads "users <name> …": a file in one of the built-in formats, or a source
+// of another module, which reads the rest of the line and its block.
 func parseUsers(d *caddyfile.Dispenser, sources *inlineSources) error {
 	if source, err := guestSource(d, usersNamespace); source != nil || err != nil {
 		sources.userFiles = append(sources.userFiles, source)
@@ -154,7 +155,7 @@ func parseClients(d *caddyfile.Dispenser, sources *inlineSources) error {
 	return nil
 }
 
-// guestSource reads a source of another module, and is nil where the line names none.
+// guestSource reads a source of another module. It is nil if the line names none.
 func guestSource(d *caddyfile.Dispenser, namespace string) (json.RawMessage, error) {
 	line := *d
 	if !line.NextArg() || !slices.Contains(guestSources(namespace), line.Val()) {
@@ -207,7 +208,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	}
 	client := directory.Client{ID: id}
 	if slices.ContainsFunc(sources.clients, func(c directory.Client) bool { return c.ID == id }) {
-		return d.Errf("client %s is there twice", directory.Shown(id))
+		return d.Errf("duplicate client %s", directory.Shown(id))
 	}
 	settings := caddyargs.NewBlock("client",
 		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",

@@ -35,7 +35,7 @@ func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeyS
 	}
 	for _, reading := range presented.All() {
 		if reading.Secret != "" && a.clients.IsLive() {
-			continue // that is an attempt, which is counted before it is looked up
+			continue // an attempt, which is counted before the client is looked up
 		}
 		client, err := a.clients.ByID(ctx, reading.ID)
 		if err != nil {
@@ -65,7 +65,7 @@ func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeyS
 	return nil
 }
 
-// checkSecret has the secret of a request compared, in its one reading or in both.
+// checkSecret checks the secret of a request, in its one reading or in both.
 func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySet, req *tokenRequest, presented wire.PresentedClient) (credential.Client, error) {
 	readings := presented.All()
 	var or *credential.ClientSecret
@@ -75,8 +75,9 @@ func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySe
 	return a.credentials.CheckClient(ctx, keys.Decoy, credential.ClientSecret(readings[0]), or, req.sender(addressOf(req.address)))
 }
 
-// useDefaultClient is for a request that names no client: default_client stands for it, if
-// that is a public one now and the request has no secret, which is always somebody's.
+// useDefaultClient handles a request that names no client: it uses default_client, if
+// that is a public client now and the request has no secret. A secret always belongs to
+// a particular client.
 func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRequest, presented wire.ClientCredentials) error {
 	req.unnamed = true
 	if a.defaultClient == "" || presented.Secret != "" || req.endpoint == oauth.EndpointIntrospect {
@@ -88,14 +89,14 @@ func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRe
 	}
 	if client == nil || !client.Public {
 		refusal := oauth.NoClient()
-		refusal.Remedy = "default_client names no public client any more: correct it, or the file of clients"
+		refusal.Remedy = "default_client no longer names a public client: correct it, or the clients file"
 		return refusal
 	}
 	req.usePublicClient(client)
 	return nil
 }
 
-// endUserIP is the address that a client names as its user's, if it may and does.
+// endUserIP is the address that a client gives as that of its user, if it may and does.
 func endUserIP(c *directory.Client, header http.Header) netip.Addr {
 	values := header.Values(c.EndUserIP)
 	if c.EndUserIP == "" || len(values) != 1 {

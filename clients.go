@@ -31,14 +31,14 @@ func loadClients(ctx caddy.Context, c *Config, settings directory.Settings) (*di
 	return directory.NewClientDirectory(sources, settings)
 }
 
-// checkDefaultClient finds a default_client that is none now. Files change later, so
-// every request asks again.
+// checkDefaultClient refuses a default_client that is not a public client now. Files
+// change later, so every request looks again.
 func checkDefaultClient(ctx context.Context, logger *zap.Logger, clients *directory.ClientDirectory, id string) error {
 	if id == "" {
 		return nil
 	}
 	switch client, err := clients.ByID(ctx, id); {
-	case err != nil: // a database that is down now refuses no config
+	case err != nil: // a database that is down is no reason to refuse a config
 		logger.Warn("default_client could not be looked up", zap.String("client_id", id), zap.Error(err))
 	case client == nil:
 		return fmt.Errorf("default_client %q: there is no such client: add one, with \"client %s\" and \"public\" in its block, or correct the id", id, id)
@@ -55,7 +55,7 @@ type InlineClients struct {
 	Clients []directory.Client `json:"clients,omitempty"`
 
 	*directory.ClientSet
-	aroundSecrets map[string][]string // by client id: what is warned of
+	aroundSecrets map[string][]string // by client id: what to warn about
 }
 
 // CaddyModule returns the Caddy module information.
@@ -113,8 +113,8 @@ func resolveClient(c *directory.Client, repl *caddy.Replacer) error {
 	return err
 }
 
-// HtpasswdClients are clients in a file of Apache's htpasswd format: a line
-// `id:hash of the secret` each. The file is followed without a reload.
+// HtpasswdClients are clients in a file of Apache's htpasswd format: one `id:hash of
+// the secret` per line. The file is followed without a reload.
 type HtpasswdClients struct {
 	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`
@@ -130,7 +130,7 @@ func (HtpasswdClients) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Open reads the file, or joins those that follow it already.
+// Open reads the file, or shares it with the sources that already follow it.
 func (s *HtpasswdClients) Open(options directory.Options) error {
 	return s.open(s.Path, "clients", "htpasswd", options, func(data []byte) (*directory.ClientSet, error) {
 		set := directory.NewClientSet(options)
@@ -159,7 +159,7 @@ func (JSONClients) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Open reads the file, or joins those that follow it already.
+// Open reads the file, or shares it with the sources that already follow it.
 func (s *JSONClients) Open(options directory.Options) error {
 	return s.open(s.Path, "clients", "json", options, func(data []byte) (*directory.ClientSet, error) {
 		set := directory.NewClientSet(options)

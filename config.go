@@ -27,7 +27,8 @@ type Config struct {
 	Name string `json:"name,omitempty"`
 
 	// The issuer: the `iss` claim of access tokens, an https URL without query and
-	// fragment (http on a loopback host). Placeholders are replaced at start. Default: none.
+	// fragment (http on a loopback host). Placeholders are replaced at start. Default:
+	// none.
 	Issuer string `json:"issuer,omitempty"`
 
 	// The audiences: the `aud` claim of access tokens. Placeholders are replaced at
@@ -37,8 +38,8 @@ type Config struct {
 	// The scopes that clients without a list of their own may ask for. Default: none.
 	Scopes []string `json:"scopes,omitzero"`
 
-	// The grant types that the server offers: `password`, `refresh_token` or both. Without
-	// `refresh_token` nobody gets a refresh token. Default: both.
+	// The grant types that the server offers: `password`, `refresh_token` or both.
+	// Without `refresh_token` no client gets a refresh token. Default: both.
 	Grants []string `json:"grants,omitzero"`
 
 	// How long an access token is valid, at least one second. Default: `1h`.
@@ -48,31 +49,33 @@ type Config struct {
 	// Default: `14d`.
 	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
 
-	// How long after the login a session ends, however often it is refreshed. No token of
-	// a session outlives it. Default: `30d`.
+	// How long after the login a session ends, however often it is refreshed. No token
+	// of a session outlives it. Default: `30d`.
 	SessionTTL caddy.Duration `json:"session_ttl,omitempty"`
 
-	// How long after its use a refresh token may be sent again, by a client that did not get
-	// the answer, at most 10 minutes. It gets the token that replaced it once more; a later
-	// use ends the session. Default: `0s`, no use but the first.
+	// How long after its use a refresh token may be sent again by a client that did not
+	// get the answer, at most 10 minutes. The client then gets the token that replaced
+	// it once more; a later use ends the session. Default: `0s`, a refresh token can be
+	// used only once.
 	RefreshGrace caddy.Duration `json:"refresh_grace,omitempty"`
 
-	// How often to look in storage for sessions that other nodes revoked, `100ms` to `5m`.
-	// Only a config with a `bearer_auth` for this server does so. Default: `2s`.
+	// How often to look in storage for sessions that other nodes revoked, `100ms` to
+	// `5m`. Only a config with a `bearer_auth` for this server does so. Default: `2s`.
 	RevocationPoll caddy.Duration `json:"revocation_poll,omitempty"`
 
-	// How old what a source of users or clients said may be for a request with an access
-	// token, `100ms` to `5m`: how late someone is cut off who was removed there. Only for
-	// sources that have to be asked, such as a database; a file is always in memory, and a
-	// login or a refresh always asks. Default: `10s`.
+	// How old an answer of a source of users or clients may be for a request with an
+	// access token, `100ms` to `5m`: how late a user who was removed there is cut off.
+	// Only for sources that have to be queried, such as a database; a file is always in
+	// memory, and a login or a refresh always queries the source. Default: `10s`.
 	SourceMaxAge caddy.Duration `json:"source_max_age,omitempty"`
 
 	// The `typ` header of access tokens, `JWT` or `at+jwt`; the latter (RFC 9068) needs
 	// an issuer. Default: `JWT`.
 	Typ string `json:"typ,omitempty"`
 
-	// How far the clocks of this server and of the one that issued a token may differ:
-	// access tokens are taken that much longer and earlier, at most 5 minutes. Default: `30s`.
+	// How far the clocks of this server and of the server that issued a token may
+	// differ: access tokens are accepted that much earlier and longer, at most 5
+	// minutes. Default: `30s`.
 	Leeway *caddy.Duration `json:"leeway,omitempty"`
 
 	// The keys: the first signs access tokens, all of them are published if they are
@@ -85,16 +88,18 @@ type Config struct {
 	// expired. Default: `0`, off.
 	RotateEvery caddy.Duration `json:"rotate_every,omitempty"`
 
-	// Where the users are. The first source that has a username decides. At least one. Required.
+	// Where the users are. The first source that has a username decides. At least one.
+	// Required.
 	UsersRaw []json.RawMessage `json:"users,omitempty" caddy:"namespace=grant.users inline_key=source"`
 
-	// Where the clients are. The first source that has a client id decides. At least one. Required.
+	// Where the clients are. The first source that has a client id decides. At least
+	// one. Required.
 	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
 
-	// The id of a public client that stands for requests that name no client: that have
-	// neither a client_id nor a secret, in the header or in the body. Anyone who can reach
-	// the endpoint can then try passwords without knowing a client. Placeholders are replaced at
-	// start. Default: none, such requests are refused.
+	// The id of a public client that stands for requests that name no client: requests
+	// that have neither a client_id nor a secret, in the header or in the body. Anyone
+	// who can reach the endpoint can then try passwords without knowing a client.
+	// Placeholders are replaced at start. Default: none, such requests are refused.
 	DefaultClient string `json:"default_client,omitempty"`
 
 	// Bounds on password hashing. All servers of a Caddy process share one budget, so
@@ -108,8 +113,8 @@ type Config struct {
 	// of billions a second. Default: `false`.
 	AllowWeakHashes bool `json:"allow_weak_hashes,omitempty"`
 
-	// Write the username of refused requests to the log, also one that does not exist
-	// and may be a password typed into the wrong field. Default: `false`.
+	// Write the username of refused requests to the log, even if it does not exist and
+	// may be a password typed into the wrong field. Default: `false`.
 	LogUsernames bool `json:"log_usernames,omitempty"`
 }
 
@@ -147,7 +152,7 @@ func (c *Config) resolve(repl *caddy.Replacer) error {
 	return err
 }
 
-// validateTokens checks and completes what tokens are made of.
+// validateTokens checks and completes the settings of tokens.
 func (c *Config) validateTokens() error {
 	if c.Issuer != "" {
 		if err := validateIssuer(c.Issuer); err != nil {
@@ -192,7 +197,7 @@ func (c *Config) validateTokens() error {
 	return oauth.ValidateScopes("scopes", c.Scopes)
 }
 
-// validateSessions checks and completes what holds for refresh tokens and sessions.
+// validateSessions checks and completes the settings of refresh tokens and sessions.
 func (c *Config) validateSessions() error {
 	if c.Grants == nil {
 		c.Grants = grantTypeNames()
@@ -237,8 +242,8 @@ func validateSourceMaxAge(age caddy.Duration) error {
 	return nil
 }
 
-// validateGrace keeps the grace short: for as long as it lasts, a stolen refresh token may
-// be used beside its owner's.
+// validateGrace keeps the grace short: while it lasts, a stolen refresh token may be
+// used alongside its owner's.
 func validateGrace(grace caddy.Duration) error {
 	if d := time.Duration(grace); d < 0 || d > maxRefreshGrace {
 		return errors.New("refresh_grace: it must be 0s to 10m")
@@ -260,7 +265,7 @@ func validateLeeway(leeway caddy.Duration) error {
 	return nil
 }
 
-// validateRotation leaves a new key the time to be published before the next one comes.
+// validateRotation leaves time to publish a new key before the next one is made.
 func validateRotation(every caddy.Duration) error {
 	if d := time.Duration(every); d < minRotation {
 		return errors.New("rotate_every: it must be at least 1h, or off")
@@ -268,12 +273,12 @@ func validateRotation(every caddy.Duration) error {
 	return nil
 }
 
-// validateIssuer holds RFC 8414 §2: an https URL without query and fragment. Plain http
-// is for trying things out on a loopback host.
+// validateIssuer enforces RFC 8414 §2: an https URL without query and fragment. Plain
+// http is for trying things out on a loopback host.
 func validateIssuer(issuer string) error {
 	u, err := url.Parse(issuer)
 	switch {
-	case strings.Contains(issuer, "@"): // what is before it may be a password
+	case strings.Contains(issuer, "@"): // what comes before it may contain a password
 		return errors.New("issuer: it must be a URL without a user name and password, such as https://api.example.com")
 	case err != nil, u.Host == "", u.Opaque != "":
 		return fmt.Errorf("issuer %q: it must be a URL such as https://api.example.com", issuer)

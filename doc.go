@@ -1,15 +1,15 @@
-// Package caddygrant turns Caddy into an authorization server and an auth edge in front of
-// existing apps, for users and clients from a file.
+// Package caddygrant turns Caddy into an authorization server and an auth edge in front
+// of existing apps, for users and clients from a file.
 //
-// The Caddyfile directive token_endpoint ([Handler]) answers the OAuth 2.0 password grant
-// (RFC 6749 §4.3) and the refresh grant (§6), revokes tokens (RFC 7009), tells what they are
-// worth (RFC 7662) and publishes its keys (RFC 7517) and metadata (RFC 8414). The directive
-// bearer_auth ([BearerAuth]) lets requests pass that have a good access token (RFC 6750), and
-// hands its claims to the app. Both find each other by the name of a server in the app
-// "grant" ([App]).
+// The Caddyfile directive token_endpoint ([Handler]) answers the OAuth 2.0 password
+// grant (RFC 6749 §4.3) and the refresh grant (§6), revokes tokens (RFC 7009),
+// introspects them (RFC 7662), and publishes its keys (RFC 7517) and metadata (RFC
+// 8414). The directive bearer_auth ([BearerAuth]) lets requests with a valid access
+// token pass (RFC 6750), and hands the claims to the app. The two find each other by
+// the name of a server in the app "grant" ([App]).
 //
-// Users and clients come from modules in the namespaces grant.users and grant.clients: from
-// the config ([InlineUsers], [InlineClients]), from followed files ([HtpasswdUsers],
-// [JSONUsers], [HtpasswdClients], [JSONClients]), or from a module of your own, which
-// implements the interfaces of package directory.
+// Users and clients come from modules in the namespaces grant.users and grant.clients:
+// from the config ([InlineUsers], [InlineClients]), from followed files
+// ([HtpasswdUsers], [JSONUsers], [HtpasswdClients], [JSONClients]), or from a module of
+// your own, which implements the interfaces of package directory.
 package caddygrant

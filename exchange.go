@@ -16,8 +16,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
-// exchange is one request at an endpoint: what is found out about it on the way, the one
-// line in the log, and the answer.
+// exchange is one request at an endpoint: what is found out about it on the way, its
+// one log line, and the answer.
 type exchange struct {
 	tokenRequest
 
@@ -45,7 +45,7 @@ func (x *exchange) parse() error {
 	return err
 }
 
-// authenticate finds out which client sends the request, at whatever endpoint, and returns
+// authenticate finds out which client sends the request, at any endpoint, and returns
 // the keys of the server.
 func (x *exchange) authenticate() (*token.KeySet, error) {
 	keys := x.server.keys.current(x.r.Context())
@@ -55,7 +55,7 @@ func (x *exchange) authenticate() (*token.KeySet, error) {
 	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.tokenRequest)
 }
 
-// refuse answers with an error, and writes the one line in the log.
+// refuse answers with an error, and writes the one log line.
 func (x *exchange) refuse(err error) error {
 	refusal, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
@@ -85,14 +85,14 @@ func (x *exchange) refuse(err error) error {
 		line()()
 	}
 	if !x.bodyRead && x.r.ContentLength != 0 && x.r.ProtoMajor == 1 {
-		// else the server would wait for the body before it sends the answer
+		// otherwise the server would wait for the body before it sends the answer
 		x.w.Header().Set("Connection", "close")
 	}
 	return wire.WriteError(x.w, x.server.Name, refusal)
 }
 
-// levelOf is info for what the client caused, warn where that may be a theft, and error for
-// what the server did.
+// levelOf is info for what the client caused, warn if that may be a theft, and error
+// for a fault of the server.
 func levelOf(refusal *oauth.Error) zapcore.Level {
 	switch {
 	case refusal.Ours:
@@ -123,8 +123,8 @@ func (x *exchange) details(refusal *oauth.Error) (fields []zap.Field) {
 	return fields
 }
 
-// facts are the log fields that success and refusal share. A client or user appears only
-// once it is known to exist: what a stranger types may be a password.
+// facts are the log fields that success and refusal share. A client or user is logged
+// only once it is known to exist: what a stranger types may be a password.
 func (x *exchange) facts() []zap.Field {
 	fields := make([]zap.Field, 0, 13)
 	fields = append(fields,
@@ -155,8 +155,8 @@ func (x *exchange) facts() []zap.Field {
 	return fields
 }
 
-// knownGrantType is the grant type of a token request if it is one, since others are
-// whatever a stranger sent.
+// knownGrantType is the grant type of a token request if the server offers it. Any
+// other is whatever a stranger sent.
 func (x *exchange) knownGrantType() string {
 	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == oauth.EndpointToken {
 		return x.grantType()

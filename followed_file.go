@@ -26,7 +26,7 @@ type followedFile[T fileContent] struct {
 	pooled share[pooledFile[T]]
 }
 
-// fileContent is what a source makes of a file.
+// fileContent is a parsed file.
 type fileContent interface {
 	Len() int
 	Hashes() *password.Mix
@@ -63,7 +63,7 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 				logLoaded(key, content)
 				tellFileWatchers()
 				if content.Len() > largeFile {
-					debug.FreeOSMemory() // what was read and parsed is twice what is kept
+					debug.FreeOSMemory() // reading and parsing took twice the memory that is kept
 				}
 			},
 			Logger:  fileLogger,
@@ -81,19 +81,19 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 	return nil
 }
 
-// checkAtReload says that a config is loaded with an old version of the file. That is
-// no reason to refuse the config: an urgent change of something else must not wait
-// until the file is mended. A start would fail, and the operator is to know that
-// before.
+// checkAtReload logs that a config is loaded with an old version of the file. That is
+// not a reason to refuse the config: an urgent change of something else must not wait
+// until the file is corrected. A start would fail, and the operator should know that
+// beforehand.
 func (f *followedFile[T]) checkAtReload() {
 	if err := f.file.Check(); err != nil {
-		fileLogger().Error("file is not usable: this config is loaded with its last good version, but Caddy would not start with it",
+		fileLogger().Error("file cannot be used: this config is loaded with the last good version of the file, but Caddy would not start with it",
 			zap.String("path", f.key.path), zap.Error(err), zap.Time("in_force_since", f.file.Status().LoadedAt),
-			zap.String("remedy", "mend the file; \"caddy validate\" tells whether it is good"))
+			zap.String("remedy", "correct the file, and check it with \"caddy validate\""))
 	}
 }
 
-// ofAnotherFormat adds to an error for a file of the other format what to write.
+// ofAnotherFormat adds what to write to an error about a file of the other format.
 func ofAnotherFormat(err error, key fileKey) error {
 	switch {
 	case errors.Is(err, userfile.ErrJSON):
@@ -117,7 +117,7 @@ func (f *followedFile[T]) Cleanup() error {
 	return err
 }
 
-// isFollowed tells whether a file is, in whatever format.
+// isFollowed tells whether a file is followed, in any format.
 func isFollowed(path, reads string) (followed bool) {
 	processState.Range(func(key, _ any) bool {
 		k, ok := key.(fileKey)
@@ -130,21 +130,21 @@ func isFollowed(path, reads string) (followed bool) {
 // String names the file for errors and logs.
 func (f *followedFile[T]) String() string { return f.key.reads + " file " + f.key.path }
 
-// logLoaded says what became active, and once per version what should be replaced.
+// logLoaded logs what became active and, once per version, what should be replaced.
 func logLoaded(key fileKey, content fileContent) {
 	observeEntries(key.path, key.reads, content.Len())
 	logger := fileLogger().With(zap.String("path", key.path))
 	logger.Info(key.reads+" loaded", zap.Int("count", content.Len()))
-	if content.Len() == 0 { // which only a list can be; an empty file is refused
+	if content.Len() == 0 { // possible for a JSON list only; an empty file is refused
 		logger.Warn("it has no " + key.reads + ": " + withoutEntries[key.reads])
 	}
 	content.Advice().Log(logger, "lines")
 }
 
-// withoutEntries is what it means that a file has none of what is read from it.
+// withoutEntries is what it means if a file has no users, or no clients.
 var withoutEntries = map[string]string{
-	"users":   "nobody of this file can log in now",
-	"clients": "no client of this file can ask for tokens now",
+	"users":   "no user in this file can log in",
+	"clients": "no client in this file can ask for tokens",
 }
 
 // fileWatchers are called when a version of a followed file takes effect.
@@ -153,8 +153,7 @@ var fileWatchers = struct {
 	calls map[*func()]struct{}
 }{calls: make(map[*func()]struct{})}
 
-// watchFiles has f called whenever a file changes, whichever it is, until stop is
-// called.
+// watchFiles calls f whenever any followed file changes, until stop is called.
 func watchFiles(f func()) (stop func()) {
 	fileWatchers.Lock()
 	defer fileWatchers.Unlock()
@@ -174,8 +173,8 @@ func tellFileWatchers() {
 	}
 }
 
-// largeFile is how many users or clients make it worth a collection to give memory
-// back.
+// largeFile is the number of users or clients from which a garbage collection is
+// worthwhile, to give memory back.
 const largeFile = 100_000
 
 // fileLogger is Caddy's own, since a followed file outlives the config that opened it.

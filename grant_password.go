@@ -38,9 +38,9 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *
 	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted}, nil
 }
 
-// userSource is who tries a password. The users of a client that has authenticated may all
-// have its address, so that one is not counted: the address of the user is, where the
-// client names it, or else the client itself.
+// userSource is the source for which a password attempt is counted. All users of an
+// authenticated client may have its address, so that address is not counted: the user's
+// address is, if the client gives it, or else the client itself.
 func userSource(req *tokenRequest) throttle.Source {
 	switch {
 	case req.endUserIP.IsValid():

@@ -33,9 +33,10 @@ func newRefreshGrant(parts grantParts) grant {
 
 func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 
-// authorize checks the token, its user and its session, and only then the scope, so that
-// an answer about a scope is given to nobody but who holds a good token, looked at as closely
-// as for an exchange. What consumes the token is left to the end, when nothing else can fail.
+// authorize checks the token, its user and its session, and only then the scope, so
+// that only the holder of a valid token gets an answer about a scope, after the same
+// checks as for an exchange. The token is consumed at the end, when nothing else can
+// fail.
 func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
 	presented, err := token.OpenRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
@@ -78,14 +79,14 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *t
 	}}, nil
 }
 
-// refreshExchange is the exchange of a refresh token that was found good.
+// refreshExchange is the exchange of a refresh token that was found valid.
 type refreshExchange struct {
 	grant   *refreshGrant
 	token   *token.RefreshToken
 	current bool // whether it was seen to be the current one
 }
 
-// Consume has storage make the next generation.
+// Consume makes the next generation in storage.
 func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 	generation, err := e.grant.sessions.Rotate(ctx, allowance.OwnerOf(e.token), e.token.Session, e.token.Generation,
 		e.grant.grace, e.current)
@@ -95,10 +96,10 @@ func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 	return generation, nil
 }
 
-// scopes are those asked for, or those of the login, as far as client and user may have
-// them now. They never go beyond the login's. What the login asked for, and did not get
-// since the user may not have it, is left out once more: many clients send the scopes of
-// their configuration with every request.
+// scopes are the requested scopes, or those of the login, as far as the client and the
+// user may have them now. They never go beyond the login's. A scope that the login
+// requested, but did not get because the user may not have it, is left out again: many
+// clients send the scopes of their configuration with every request.
 func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
@@ -121,8 +122,9 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user
 	return user.Narrow(scopes)
 }
 
-// refuse answers where the session does not go on. A token that was used before was
-// stolen, from the client or by it, and nobody can tell which: the session ends.
+// refuse answers when the session does not go on. A token that was used before was
+// stolen, from the client or by it, and there is no way to tell which: the session
+// ends.
 func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, cause error) error {
 	var refusal *oauth.Error
 	if refused, ok := allowance.Refused(cause); ok {
@@ -133,10 +135,10 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	case errors.Is(cause, session.ErrUnavailable):
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
-		// the feed may lack it, if whoever revoked it was interrupted
+		// the feed may lack it, if the process that revoked it was interrupted
 		if known, _ := g.sessions.memory.InView(token.Session); !known {
 			err := g.sessions.Revoke(ctx, allowance.OwnerOf(token), token.Session)
-			if _, refused := allowance.Refused(err); err != nil && !refused { // then it is done at the next use
+			if _, refused := allowance.Refused(err); err != nil && !refused { // if refused, it is done at the next use
 				return errStorage(ctx, err)
 			}
 		}
@@ -149,11 +151,11 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)
 		refusal = oauth.InvalidRefreshToken("session_rolled_back")
-		refusal.Remedy = "the storage has lost the latest state of this session; its user logs in again"
+		refusal.Remedy = "the storage has lost the latest state of this session; its user has to log in again"
 	case errors.Is(cause, session.ErrDamaged):
 		end = g.endLost(token)
 		refusal = oauth.InvalidRefreshToken("session_damaged")
-		refusal.Remedy = "the storage has damaged the record of this session; its user logs in again"
+		refusal.Remedy = "the storage has damaged the record of this session; its user has to log in again"
 	default:
 		return cause
 	}
@@ -168,8 +170,8 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	return refusal
 }
 
-// endLost ends a session whose record is lost, without a bound: a token that was used
-// before would be good again.
+// endLost ends a session whose record is lost, without a bound: otherwise a token that
+// was used before would be valid again.
 func (g *refreshGrant) endLost(token *token.RefreshToken) func(context.Context, allowance.Owner, session.ID) (bool, error) {
 	return func(ctx context.Context, _ allowance.Owner, id session.ID) (later bool, err error) {
 		return false, g.sessions.RevokeLost(ctx, id, token.Generation)

@@ -8,11 +8,12 @@ import (
 
 // grantType is a grant by its name.
 type grantType struct {
-	name string // as grant_type has it
+	name string // the value of the grant_type parameter
 	new  func(grantParts) grant
 }
 
-// grantTypes are all that a server can offer. A new one is a line here, and a file.
+// grantTypes are all grants that a server can offer. A new grant is a line here, and a
+// file.
 var grantTypes = []grantType{
 	{oauth.GrantTypePassword, newPasswordGrant},
 	{oauth.GrantTypeRefreshToken, newRefreshGrant},

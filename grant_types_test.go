@@ -15,7 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// ticketGrant logs in who has a ticket.
+// ticketGrant logs in a user with a ticket.
 type ticketGrant struct{ users *directory.UserDirectory }
 
 const ticketGrantType = "urn:example:ticket"
@@ -31,8 +31,8 @@ func (g ticketGrant) authorize(ctx context.Context, _ *token.KeySet, req *tokenR
 	return &token.Authorization{Client: req.client, User: user, Scopes: req.scopes}, nil
 }
 
-// A line in the table is all that it takes: servers offer the grant, configs and clients may
-// name it, its parameters are asked for, and its logins have sessions.
+// A line in the table is enough: servers offer the grant, configs and clients may name
+// it, its parameters are required, and its logins have sessions.
 func TestANewGrantIsALineInTheTable(t *testing.T) {
 	before := grantTypes
 	defer func() { grantTypes = before }()

@@ -13,8 +13,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
-// ServeHTTP answers requests to the server's endpoints and passes on all others. OPTIONS
-// goes on too, so that what the site does about CORS answers it.
+// ServeHTTP answers requests to the server's endpoints and passes on all others.
+// OPTIONS is passed on too, so that the CORS handling of the site answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !h.routes.match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
@@ -25,7 +25,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return err
 }
 
-// answer finds the endpoint of a request and has it answered.
+// answer finds the endpoint of a request, which answers it.
 func (h *Handler) answer(x *exchange) error {
 	route := h.routes.of(x.r)
 	if route != nil {
@@ -49,7 +49,7 @@ func (h *Handler) answer(x *exchange) error {
 		return x.refuse(oauth.CredentialsInQuery())
 	case flooded:
 		return x.refuse(oauth.TooManyParameters())
-	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != oauth.EndpointRevoke: // which looks itself
+	case x.page == wire.CrossSiteBlind && route.takesCredentials() && route.endpoint != oauth.EndpointRevoke: // which checks this itself
 		return x.refuse(oauth.CrossSite())
 	}
 	if route.takesCredentials() {
@@ -74,11 +74,12 @@ type route struct {
 	serve    func(*exchange) error
 }
 
-// takesCredentials tells whether clients send secrets to the endpoint. One in the query is
-// told of whatever the method, since it is in logs now.
+// takesCredentials tells whether clients send secrets to the endpoint. A secret in the
+// query is reported whatever the method, since it is in logs now.
 func (r *route) takesCredentials() bool { return slices.Contains(r.methods, http.MethodPost) }
 
-// newRoutes lays out the endpoints below path and, for a server with an issuer, its metadata.
+// newRoutes lays out the endpoints below path and, for a server with an issuer, its
+// metadata.
 func newRoutes(path, issuer string) *routes {
 	posting, reading := []string{http.MethodPost}, []string{http.MethodGet, http.MethodHead}
 	r := &routes{
@@ -106,7 +107,8 @@ func newRoutes(path, issuer string) *routes {
 // withSlash matches a path with and without a slash at its end.
 func withSlash(path string) caddyhttp.MatchPath { return caddyhttp.MatchPath{path, path + "/"} }
 
-// match tells whether a request is for the server. Every request of the site asks that.
+// match tells whether a request is for the server. It is called for every request of
+// the site.
 func (r *routes) match(request *http.Request) bool {
 	return r.all.Match(request) || strings.HasSuffix(request.URL.Path, "/") && r.slashed.Match(request)
 }

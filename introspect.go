@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	strictjson "github.com/go-jose/go-jose/v4/json" // of whose numbers the claims are
+	strictjson "github.com/go-jose/go-jose/v4/json" // claims have its numbers
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -21,10 +21,12 @@ import (
 // introspection is the body of an introspection response (RFC 7662 §2.2).
 type introspection map[string]any
 
-// inactive is all that is said of a token that is not good, or not for this client to see.
+// inactive is all that is said of a token that is not valid, or that this client may
+// not see.
 func inactive() introspection { return introspection{"active": false} }
 
-// inactiveUnless is for a token that is refused, unless a source cannot tell.
+// inactiveUnless is the answer for a token that is refused, unless a source could not
+// be asked.
 func inactiveUnless(err error) (introspection, error) {
 	if unchecked, ok := errors.AsType[token.UncheckedError](err); ok {
 		return nil, oauth.SourceUnavailable(unchecked.Cause())
@@ -41,8 +43,8 @@ func serveIntrospect(x *exchange) error {
 	return wire.WriteJSON(x.w, http.StatusOK, response)
 }
 
-// introspect says what a token is worth now, by what storage has and not by this node's
-// view of revocations.
+// introspect says whether a token is valid now, by what storage has and not by this
+// node's view of revocations.
 func introspect(x *exchange) (introspection, error) {
 	keys, err := x.authenticate()
 	if err != nil {
@@ -61,8 +63,8 @@ func introspect(x *exchange) (introspection, error) {
 	return introspectAccessToken(x, keys, raw)
 }
 
-// introspectAccessToken shows a client its own tokens, and those for the audiences that it
-// may introspect.
+// introspectAccessToken shows a client its own tokens, and those for the audiences that
+// it may introspect.
 func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introspection, error) {
 	ctx, s := x.r.Context(), x.server
 	token, err := s.tokens.Open(keys, raw)
@@ -87,8 +89,8 @@ func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introsp
 	return activeAccessToken(token)
 }
 
-// activeAccessToken is the claims of an active token, apart from those that mean something to
-// this server only.
+// activeAccessToken is the claims of an active token, without those that have a meaning
+// to this server only.
 func activeAccessToken(t *token.AccessToken) (introspection, error) {
 	claims := t.AccessClaims
 	claims.CredentialVersion, claims.Server, claims.ClientID = "", "", claims.CID
@@ -117,8 +119,9 @@ func activeAccessToken(t *token.AccessToken) (introspection, error) {
 	return response, nil
 }
 
-// introspectRefreshToken shows a refresh token to the client it belongs to: active means
-// that it is good for a refresh, and the scope is what one would grant now.
+// introspectRefreshToken shows a refresh token to the client it belongs to: active
+// means that it can be used for a refresh, and the scope is what a refresh would grant
+// now.
 func introspectRefreshToken(x *exchange, keys *token.KeySet, token *token.RefreshToken) (introspection, error) {
 	ctx, s := x.r.Context(), x.server
 	if token.ClientID != x.client.ID || token.Expired() || !s.policy.MayRefresh(x.client) {

@@ -17,26 +17,26 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// PasswordChecks bounds how much of the machine password hashing may take. The bounds
+// PasswordChecks bounds how much of the machine password hashing may use. The bounds
 // are those of the process: all servers share one budget, also across a reload.
 type PasswordChecks struct {
-	// How many passwords are hashed at the same time. Default: the number of cores less
-	// one, at least 1.
+	// How many passwords are hashed at the same time. Default: the number of cores
+	// minus one, at least 1.
 	Concurrency int `json:"concurrency,omitempty"`
 
-	// How many requests may wait for their turn, half of them from one address (of IPv6,
-	// one /64) at most. Addresses take turns. When it is full, the address that has the
-	// most places gives one to an address with fewer; else the next request is answered
-	// 503 at once. Default: 64.
+	// How many requests may wait for their turn, half of them from one address (of
+	// IPv6, one /64) at most. Addresses take turns. When it is full, the address that
+	// has the most places gives one to an address with fewer; else the next request is
+	// answered 503 at once. Default: 64.
 	Queue int `json:"queue,omitempty"`
 
-	// How long a request waits for its turn before it is answered 503, at most 50 seconds.
-	// Default: `5s`.
+	// How long a request waits for its turn before it is answered 503, at most 50
+	// seconds. Default: `5s`.
 	Wait caddy.Duration `json:"wait,omitempty"`
 
-	// How long a password or secret that was right is not hashed again, at most 1 hour;
-	// `0` is off. What is kept are keyed digests in memory, of at most 10,000. A change of
-	// the file counts all the same. Default: `5m`.
+	// How long a correct password or secret is not hashed again, at most 1 hour; `0` is
+	// off. Only keyed digests are kept, in memory, at most 10,000. A change of the file
+	// still counts. Default: `5m`.
 	Cache *caddy.Duration `json:"cache,omitempty"`
 }
 
@@ -64,7 +64,7 @@ func defaultCheckLimits() checkLimits {
 	return checkLimits{Limits: password.DefaultLimits(), cache: defaultCache}
 }
 
-// mergedLimits are the bounds of a whole config, to which each server may add.
+// mergedLimits are the bounds of a whole config, of which each server may set some.
 type mergedLimits struct {
 	checkLimits
 	setBy map[string]string // setting → name of the server that set it
@@ -74,7 +74,7 @@ func newMergedLimits() *mergedLimits {
 	return &mergedLimits{checkLimits: defaultCheckLimits(), setBy: make(map[string]string)}
 }
 
-// merge takes over the bounds that one server sets; servers may not disagree.
+// merge adds the bounds that one server sets; servers must not disagree.
 func (m *mergedLimits) merge(server string, checks *PasswordChecks) error {
 	if checks == nil {
 		return nil
@@ -112,8 +112,8 @@ func mergeLimit[T comparable](m *mergedLimits, server, setting string, into *T, 
 	return nil
 }
 
-// pooledVerifier is what compares passwords in this process, under the bounds of the
-// config that governs it.
+// pooledVerifier compares the passwords of this process, under the bounds of the config
+// that governs it.
 type pooledVerifier struct {
 	*password.Verifier
 	limits *governed.Setting[checkLimits]
@@ -140,7 +140,7 @@ const (
 	maxQueue       = 1 << 16
 
 	// maxWait leaves some of the minute after which the throttle takes an attempt for a
-	// failed one, see throttle.Reservation, to the hash itself.
+	// failed one, see throttle.Reservation, for the hash itself.
 	maxWait = 50 * time.Second
 
 	defaultCache = 5 * time.Minute
@@ -150,18 +150,18 @@ const (
 // Throttle bounds failed logins (RFC 6749 §4.3.2). Failures are counted for each
 // account and source together, for each source alone, and for each account alone. A
 // source is the client's address, or an authenticated client, whose users may all have
-// one address. Whoever has logged in from a source before is counted there for that
-// account and source alone, so that nobody elsewhere can lock the owner out. The same
-// wrong password again within minutes is not another failure. The counts are kept in
-// memory: they survive a reload of the config, not a restart, and every node has its
-// own.
+// one address. A user who has logged in from a source before is counted there for that
+// account and source alone, so that an attacker elsewhere cannot lock the owner out.
+// The same wrong password again within minutes does not count as another failure. The
+// counts are kept in memory: they survive a reload of the config, not a restart, and
+// every node has its own.
 type Throttle struct {
-	// Count no failures. What bounds the writes to storage stays. Default: `false`.
+	// Count no failures. The bounds on writes to storage stay. Default: `false`.
 	Off bool `json:"off,omitempty"`
 
-	// How many times in a row a login to an account may fail from one source before it has
-	// to wait. An address alone may have 10 times as many, an IPv6 /48 100 times. Default:
-	// `5`.
+	// How many times in a row a login to an account may fail from one source before it
+	// has to wait. An address alone may have 10 times as many, an IPv6 /48 100 times.
+	// Default: `5`.
 	Failures int `json:"failures,omitempty"`
 
 	// The first wait. It doubles with every further failure. Default: `30s`.
@@ -170,9 +170,9 @@ type Throttle struct {
 	// The longest wait. Default: `1h`.
 	MaxDelay caddy.Duration `json:"max_delay,omitempty"`
 
-	// How many times in a row logins to an account may fail from all sources together from
-	// which nobody has logged in to it before. After that these have one try per
-	// `max_delay` (NIST SP 800-63B-4 §3.2.2). Default: `100`.
+	// How many times in a row logins to an account may fail from all sources together
+	// from which the account has never been logged in to. After that these sources have
+	// one attempt per `max_delay` (NIST SP 800-63B-4 §3.2.2). Default: `100`.
 	AccountCeiling int `json:"account_ceiling,omitempty"`
 
 	// How many bits of an IPv4 address make a source, 8 to 32. Default: `32`.
@@ -221,7 +221,7 @@ func (t *Throttle) limits() throttle.Limits {
 	}
 }
 
-// pooledThrottle is what a process has counted for the servers of one name.
+// pooledThrottle is what the process has counted for the servers of one name.
 type pooledThrottle struct {
 	*throttle.Throttle
 	revocations *throttle.Rate // of users
@@ -235,13 +235,13 @@ type seldomLog struct{ seldomlog.Log }
 
 func (l *seldomLog) write(limit string, line func() func(...zap.Field)) { l.Write(limit, line) }
 
-// Destruct ends what would be logged later.
+// Destruct drops what would be logged later.
 func (p *pooledThrottle) Destruct() error {
 	p.seldom.End()
 	return nil
 }
 
-// serverThrottle is a server's share in it.
+// serverThrottle is a server's share of a pooledThrottle.
 type serverThrottle struct {
 	*pooledThrottle
 	pooled share[*pooledThrottle]
@@ -273,8 +273,9 @@ func (t *serverThrottle) release() {
 	_, _ = t.pooled.leave() // Destruct does not fail
 }
 
-// allowRevocation bounds how often the clients of a user can log out in a minute; by
-// tokens that an app may have made up it counts apart, see revocation.
+// allowRevocation bounds how often the clients of a user can log out in a minute.
+// Revocations by tokens that an app may have made up are counted apart, see
+// [allowance.Owner].
 func (t *serverThrottle) allowRevocation(of allowance.Owner) error {
 	if t.off {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 )
 
-// loadWarnings is what a config may say, though it hardly means it: it is warned of at
-// a start and a reload.
+// loadWarnings warns, at a start and at a reload, of what a config may say but hardly
+// means.
 type loadWarnings struct {
 	logger  *zap.Logger
 	config  *Config // with defaults in place of what it leaves out
@@ -22,7 +22,7 @@ type loadWarnings struct {
 }
 
 // warnOfConfig looks at the server's own settings and at the users and clients in the
-// config. Those in files are followed, and warned of whenever they change.
+// config. Those in files are followed, and checked whenever they change.
 func (w *loadWarnings) warnOfConfig(given Config) {
 	warnOfCommas(w.logger, w.config.Scopes, zap.String("of", "server"))
 	w.warnOfLifetime("refresh_token_ttl", given.RefreshTokenTTL)
@@ -57,9 +57,9 @@ func (w *loadWarnings) warnOfClient(client *directory.Client) {
 }
 
 // warnOfGrants says which clients list a grant that the server does not offer: they
-// never get it, and no request tells why. It is said once per config, of what the files
-// have then. One list may be for several servers, so it is no error. To a client that
-// introspects, a grant that is not offered is a way to have none.
+// never get it, and no answer says why. This is logged once per config, for what the
+// files contain then. One list may be for several servers, so it is not an error. For a
+// client that introspects, a grant that is not offered is a way to have none.
 func (w *loadWarnings) warnOfGrants() {
 	for _, grantType := range grantTypeNames() {
 		if slices.Contains(w.config.Grants, grantType) {
@@ -77,20 +77,20 @@ func (w *loadWarnings) warnOfGrants() {
 				w.logger.Warn("clients list a grant that the server does not offer",
 					zap.String("grant_type", grantType), zap.String("source", source),
 					zap.Int("count", count), zap.String("client_id", first),
-					zap.String("advice", "add "+grantType+" to the grants of the server, or take it out of those of the clients"))
+					zap.String("advice", "add "+grantType+" to the grants of the server, or remove it from those of the clients"))
 			}
 		}
 	}
 }
 
-// warnOfSecrets names the secrets of the config that have something around them, and
-// what, never a piece of one.
+// warnOfSecrets names the secrets of the config that are surrounded by something, and
+// by what, but never a part of the secret.
 func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 	warn := func(setting string, found []string, of zap.Field) {
 		if len(found) > 0 {
-			w.logger.Warn("a secret has something around it that is taken as a part of it", zap.String("setting", setting), of,
+			w.logger.Warn("a secret is surrounded by something that counts as part of it", zap.String("setting", setting), of,
 				zap.Strings("found", found), zap.String("advice",
-					"if it does not belong to the secret, write the file or the variable without it; of a file, Caddy itself takes away one line end"))
+					"if it does not belong to the secret, write the file or the variable without it; Caddy itself removes one line ending from a file"))
 		}
 	}
 	for _, source := range w.clients.All() {
@@ -105,16 +105,16 @@ func (w *loadWarnings) warnOfSecrets(keys []configuredKey) {
 	}
 }
 
-// warnOfLifetime is for a lifetime that the config gives, rather than for a default.
+// warnOfLifetime warns of a lifetime that the config sets, not of a default.
 func (w *loadWarnings) warnOfLifetime(setting string, ttl caddy.Duration, of ...zap.Field) {
 	if ttl > w.config.SessionTTL {
-		w.logger.Warn(setting+" is longer than session_ttl, which ends the token before", append(of,
+		w.logger.Warn(setting+" is longer than session_ttl, which ends the token earlier", append(of,
 			zap.String("advice", "raise session_ttl, or lower "+setting))...)
 	}
 }
 
-// warnOfCommas is for a list that was written with commas: it is one scope of an odd
-// name.
+// warnOfCommas warns of a list that was written with commas: it is one scope with an
+// odd name.
 func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 	for _, scope := range scopes {
 		if strings.Contains(scope, ",") {
@@ -126,6 +126,5 @@ func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 }
 
 // shortSecret is how many bytes a client's secret should have at least: as random
-// letters and digits they are some 50 bits, out of reach for guesses that are
-// throttled.
+// letters and digits they have about 50 bits, out of reach of throttled guesses.
 const shortSecret = 10

@@ -22,7 +22,8 @@ type metadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint"`
 	RevocationAuthMethods []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 
-	// without public clients, which may not introspect; absent where there are no others
+	// without public clients, which may not introspect; absent if all clients are
+	// public
 	IntrospectionEndpoint    string   `json:"introspection_endpoint,omitempty"`
 	IntrospectionAuthMethods []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
 }
@@ -63,7 +64,8 @@ func issuerOrigin(issuer string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// serveJWKS answers with the public keys (RFC 7517 §5), which anybody may keep for a while.
+// serveJWKS answers with the public keys (RFC 7517 §5), which anyone may cache for a
+// while.
 func serveJWKS(x *exchange) error {
 	keys := x.server.keys.current(x.r.Context())
 	if keys == nil {
@@ -72,8 +74,8 @@ func serveJWKS(x *exchange) error {
 	return wire.WriteCacheable(x.w, "application/jwk-set+json", json.RawMessage(keys.Ring.JWKS()))
 }
 
-// metadataPath is where the metadata of an issuer is: the well-known path inserted before
-// the issuer's own (RFC 8414 §3.1).
+// metadataPath is where the metadata of an issuer is: the well-known path inserted
+// before the issuer's own (RFC 8414 §3.1).
 func metadataPath(issuer string) string {
 	u, err := url.Parse(issuer)
 	if err != nil {

@@ -15,9 +15,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// The collectors are made once, so what they count survives a reload. Labels have
-// values of closed sets only: what the config says, or what the code says, never a
-// request.
+// The collectors are made once, so their counts survive a reload. Labels only have
+// values of closed sets: from the config or from the code, never from a request.
 var (
 	requests = counter("requests_total",
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
@@ -32,7 +31,7 @@ var (
 		"server")
 
 	bearerChecks = counter("bearer_checks_total",
-		"Checks of requests by bearer_auth, by whether they only look on (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
+		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
 		"server", "shadow", "outcome")
 
 	passwordChecks = counter("password_checks_total",
@@ -53,11 +52,11 @@ var (
 		func(_, waiting int) int { return waiting })
 
 	fileEntries = gauge("file_entries",
-		"How many users or clients the version of the file that is in force has.", fileLabels...)
+		"How many users or clients the active version of the file has.", fileLabels...)
 	fileReloadSuccessful = gauge("file_last_reload_successful",
-		"Whether the users or clients file as it is now is in force (1), or an earlier version since it is missing or broken (0).", fileLabels...)
+		"Whether the users or clients file is active as it is now (1), or an earlier version because the file is missing or broken (0).", fileLabels...)
 	fileReloadSuccess = gauge("file_last_reload_success_timestamp_seconds",
-		"When the version of the users or clients file that is in force was read.", fileLabels...)
+		"When the active version of the users or clients file was read.", fileLabels...)
 
 	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
 		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
@@ -83,8 +82,7 @@ func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 	}, labels)
 }
 
-// observedGate tells of the gate of the process, for gauges that are read when a scrape
-// asks.
+// observedGate reads the gate of the process, for gauges that are read at a scrape.
 var observedGate atomic.Pointer[func() (running, waiting int)]
 
 // observeGate makes the gauges of the gate read it.
@@ -116,7 +114,7 @@ func registerMetrics(registry *prometheus.Registry) error {
 	return nil
 }
 
-// The start functions make series, so that they are there before the first event.
+// The start functions create series, so that they exist before the first event.
 
 func startRequests(server, endpoint, grantType string, outcomes []string) {
 	for _, outcome := range outcomes {
@@ -124,7 +122,7 @@ func startRequests(server, endpoint, grantType string, outcomes []string) {
 	}
 }
 
-// startServer makes the series of a server that offers these grants and has hashes of
+// startServer creates the series of a server that offers these grants and has hashes of
 // these schemes.
 func startServer(server string, hasMetadata bool, grantTypes, schemes []string) {
 	for endpoint, outcomes := range endpointOutcomes {
@@ -188,7 +186,7 @@ func (credentialMetrics) Hashed(scheme string, took time.Duration) {
 	hashDuration.WithLabelValues(scheme).Observe(took.Seconds())
 }
 
-// observeEntries is for a version of a file that takes effect.
+// observeEntries is called for a version of a file that takes effect.
 func observeEntries(path, reads string, n int) {
 	fileEntries.WithLabelValues(path, reads).Set(float64(n))
 }
@@ -211,14 +209,14 @@ func forgetFile(path, reads string) {
 	}
 }
 
-// observedViews counts the configs that keep up with the revocations of a server: a
-// view with which none keeps up would look as if it got older and older.
+// observedViews counts the configs that follow the revocations of a server: a view that
+// no config follows would look as if it got older and older.
 var observedViews = struct {
 	sync.Mutex
 	of map[string]int
 }{of: make(map[string]int)}
 
-// followView makes the series of a server's revocations.
+// followView creates the series of a server's revocations.
 func followView(server string, readAt time.Time) {
 	observedViews.Lock()
 	defer observedViews.Unlock()
@@ -226,7 +224,7 @@ func followView(server string, readAt time.Time) {
 	setView(server, readAt)
 }
 
-// observeView is for a reading that was made, which may end after unfollowView.
+// observeView is called after a reading, which may end after unfollowView.
 func observeView(server string, readAt time.Time) {
 	observedViews.Lock()
 	defer observedViews.Unlock()
@@ -243,7 +241,7 @@ func setView(server string, readAt time.Time) {
 	revocationsRead.WithLabelValues(server).Set(seconds)
 }
 
-// unfollowView removes the series once no config keeps up with the view.
+// unfollowView removes the series once no config follows the view.
 func unfollowView(server string) {
 	observedViews.Lock()
 	defer observedViews.Unlock()
@@ -255,7 +253,6 @@ func unfollowView(server string) {
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
-// bearerOutcomes are how checks of requests end.
 // endpointOutcomes are how requests usually end, apart from grants.
 var endpointOutcomes = map[string][]string{
 	oauth.EndpointToken:      {oauth.CodeInvalidRequest, oauth.CodeUnsupportedGrantType},
@@ -272,6 +269,7 @@ var grantOutcomes = []string{
 	oauth.CodeUnauthorizedClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError,
 }
 
+// bearerOutcomes are how checks of requests end.
 var bearerOutcomes = []string{
 	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
 }

@@ -16,30 +16,31 @@ func init() {
 }
 
 // Handler is an OAuth 2.0 authorization server: it answers `POST <path>` with the
-// resource owner password grant (RFC 6749 §4.3) and the refresh grant (§6), for clients and
-// users from a file or from the config itself, `POST <path>/revoke` (RFC 7009) and
+// resource owner password grant (RFC 6749 §4.3) and the refresh grant (§6), for clients
+// and users from a file or from the config itself, `POST <path>/revoke` (RFC 7009) and
 // `POST <path>/introspect` (RFC 7662), and `GET <path>/jwks` with the public keys (RFC
-// 7517) that verify the access tokens it issues. Where an issuer is set, it also answers
-// `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every other
-// path below `<path>` is 404, OPTIONS and every other request go to the next handler.
+// 7517) that verify the access tokens it issues. Where an issuer is set, it also
+// answers `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414).
+// Every other path below `<path>` is 404. OPTIONS and all other requests go to the next
+// handler.
 //
-// Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 403, 405, 413 or
-// 415 with an error of §5.2 for whatever the client did wrong; 425 for what comes in TLS
-// early data (RFC 8470); 429 with `Retry-After` after too many failures or writes; 503 with
-// `Retry-After` while too many passwords are being checked, the storage does not answer or
-// the signing key is not available; 500 for a fault of the server. Requests over plain HTTP
-// are refused unless they come over loopback, from a trusted proxy that received them over
-// HTTPS, or `allow_http` is set.
+// Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 403, 405,
+// 413 or 415 with an error of §5.2 for a mistake of the client; 425 for a request in
+// TLS early data (RFC 8470); 429 with `Retry-After` after too many failures or writes;
+// 503 with `Retry-After` while too many passwords are being checked, the storage does
+// not answer or the signing key is not available; 500 for a fault of the server.
+// Requests over plain HTTP are refused unless they come over loopback, from a trusted
+// proxy that received them over HTTPS, or `allow_http` is set.
 //
-// A login is a session, and writes nothing. Its first refresh or revocation does, to
-// Caddy's storage, which all nodes of a server share.
+// A login begins a session, and writes nothing. The first refresh or revocation of the
+// session writes to Caddy's storage, which all nodes of a server share.
 //
 // When a token is issued, the placeholder `{http.auth.user.id}` is set to the subject,
 // so the access log names the user. The access log also gets the fields `grant_type`,
 // `oauth_error` and `revoked`.
 //
 // The password grant is deprecated (RFC 9700 §2.4): it is for first-party clients that
-// hold a secret, and for apps on their way to something better.
+// hold a secret, and for apps that are migrating to something better.
 type Handler struct {
 	// The path of the token endpoint, matched without regard to case as the `path`
 	// matcher does. Default: `/token`.
@@ -49,7 +50,7 @@ type Handler struct {
 	// secrets and tokens then cross the network in the clear. Default: `false`.
 	AllowHTTP bool `json:"allow_http,omitempty"`
 
-	// Where the config has this handler, such as `Caddyfile:12`, for error messages.
+	// Where in the config this handler is, such as `Caddyfile:12`, for error messages.
 	// Default: none.
 	DefinedAt string `json:"defined_at,omitempty"`
 

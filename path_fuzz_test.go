@@ -24,9 +24,9 @@ func (a *asked) MatchWithError(r *http.Request) (bool, error) {
 	return a.matches(r.URL.Path), nil
 }
 
-// Whatever the target of a request: what is open is so in all its readings, the short way
-// for plain paths says what the long one does, no step leads out of the readings, and a
-// request is as it was when the matchers have been asked.
+// Whatever the target of a request: an open path is open in all its readings, the short
+// way for plain paths agrees with the long way, no step leads out of the readings, and
+// a request is unchanged after the matchers have run.
 func FuzzPathReadings(f *testing.F) {
 	for _, target := range []string{
 		"/", "/assets/x", "/assets/a..b.js", "/assets/x;v=1", "/admin;v=1/7", "/%2561dmin/7", "/admin%20/7", "/contacts/..%2fhealthz", "/assets/..;/admin/x", "/assets/%2e%2e;/admin",

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// processState is what outlives a reload, when the next config joins it before the one
-// before leaves. A key says what makes a value the same thing:
+// processState is what outlives a reload, since the next config joins it before the
+// previous config leaves. A key says what makes two values the same:
 //
 //	key          value              what it is
 //	verifierKey  *pooledVerifier    what compares passwords, and its bounds
@@ -48,7 +48,7 @@ func join[T caddy.Destructor](key any, create func() T) share[T] {
 }
 
 // tryJoin is join for a value whose creation can fail. existed tells whether a config,
-// which may be the same, had it before.
+// perhaps the same one, had it before.
 func tryJoin[T caddy.Destructor](key any, create func() (T, error)) (_ share[T], existed bool, err error) {
 	value, existed, err := processState.LoadOrNew(key, func() (caddy.Destructor, error) { return create() })
 	if err != nil {
@@ -57,9 +57,9 @@ func tryJoin[T caddy.Destructor](key any, create func() (T, error)) (_ share[T],
 	return share[T]{value.(T), key}, existed, nil
 }
 
-// leave gives the reference back, if it was taken and not given back yet. The value can
-// be used on, since requests of the config may go on for a while. last tells that no
-// config has it now, and an error is that of its end.
+// leave gives the reference back, if it was taken and not given back yet. The value
+// stays usable, since requests of the config may go on for a while. last tells whether
+// no config has it now; an error is that of its Destruct.
 func (s *share[T]) leave() (last bool, err error) {
 	if s.key == nil {
 		return false, nil
@@ -70,7 +70,7 @@ func (s *share[T]) leave() (last bool, err error) {
 }
 
 // storagePlace is where a server keeps what it generates, and its sessions: two configs
-// that have one place for a server share what is there.
+// with the same place for a server share what is there.
 type storagePlace struct {
 	prefix  string
 	storage string // its identity
@@ -91,7 +91,7 @@ func placeOf(storage certmagic.Storage, server, issuer string) storagePlace {
 func storageIdentity(storage certmagic.Storage) string {
 	settings, err := json.Marshal(storage)
 	if err != nil {
-		settings = nil // not a storage that can be told apart by its settings
+		settings = nil // the settings of this storage cannot tell it apart
 	}
 	sum := sha256.Sum256(settings)
 	return fmt.Sprintf("%T-%x", storage, sum[:8])

@@ -35,10 +35,11 @@ func serveRevoke(x *exchange) error {
 	return wire.WriteJSON(x.w, http.StatusOK, struct{}{})
 }
 
-// revoke ends the session of the token, access or refresh, whatever token_type_hint says
-// (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and one that has
-// expired, or whose user has another password since, still ends its session: logging out
-// late is logging out. One of another server goes on there, so the client has to be told.
+// revoke ends the session of the token, access or refresh, whatever token_type_hint
+// says (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and a
+// token that has expired, or whose user has a new password since, still ends its
+// session: logging out late is logging out. A token of another server stays valid
+// there, so the client has to be told.
 func revoke(x *exchange) error {
 	ctx, s := x.r.Context(), x.server
 	keys, err := x.authenticate()
@@ -74,9 +75,10 @@ func revoke(x *exchange) error {
 	return nil
 }
 
-// noSession tells why there is no session that an access token could be of, empty if there may
-// be one. It is for tokens that an app can have signed, with any claims: what is surely made
-// up must not be written. That a session has ended is no reason, since clocks differ.
+// noSession tells why no session can exist to which an access token belongs; it is
+// empty if there may be one. It is for tokens that an app can have signed, with any
+// claims: nothing must be written for a session that is certainly made up. That a
+// session has ended is not a reason, since clocks differ.
 func noSession(ctx context.Context, users *directory.UserDirectory, token *token.AccessToken) (string, error) {
 	day := token.Session.Day()
 	user, err := users.BySubject(ctx, token.Subject)
@@ -86,7 +88,7 @@ func noSession(ctx context.Context, users *directory.UserDirectory, token *token
 	case user == nil:
 		return "user_unknown", nil
 	case day.After(clock.Now().Add(oauth.MaxLifetime + clocksApart)):
-		return "session_impossible", nil // no config lets one live that long
+		return "session_impossible", nil // no config lets a session live that long
 	case !time.Unix(token.Expires, 0).Before(day.AddDate(0, 0, 1)):
 		return "session_impossible", nil // no token outlives its session
 	}
@@ -118,7 +120,8 @@ func revokeSession(ctx context.Context, x *exchange, of allowance.Owner, id sess
 	if of.Client != x.client.ID {
 		return oauth.TokenOfAnotherClient()
 	}
-	// one that is revoked already costs nothing, and must not keep the user from revoking another
+	// a session that is already revoked costs nothing, and must not keep the user from
+	// revoking another
 	if revoked, _ := x.server.sessions.memory.InView(id); !revoked {
 		if err := x.server.throttle.allowRevocation(of); err != nil {
 			return err
@@ -135,5 +138,6 @@ func revokeSession(ctx context.Context, x *exchange, of allowance.Owner, id sess
 	return nil
 }
 
-// clocksApart is how much the clocks of nodes may differ for the longest session to be one.
+// clocksApart is how much the clocks of nodes may differ when the longest possible
+// session is recognized.
 const clocksApart = 24 * time.Hour

@@ -18,7 +18,7 @@ import (
 // Server is one authorization server: what all endpoints of its name share.
 type Server struct {
 	Config
-	fingerprint string             // of the Config as it was given
+	fingerprint string             // of the Config as given
 	definedAt   string             // where the config has its first endpoint
 	siblings    map[string]*Server // all of the config, by name
 
@@ -48,7 +48,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if err := s.resolve(caddy.NewReplacer()); err != nil {
 		return err
 	}
-	given := s.Config // before defaults take the place of what it leaves out
+	given := s.Config // before the defaults are filled in
 	if err := s.validateTokens(); err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	warnings.warnOfGrants()
 	warnings.warnOfConfig(given)
 	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)
-	s.unwatch = watchFiles(hashKinds.Warn) // whichever file: one of another server has nothing new to say
+	s.unwatch = watchFiles(hashKinds.Warn) // any file: a file of another server has nothing new to report
 	hashKinds.Warn()
 
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
@@ -108,7 +108,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	return nil
 }
 
-// join makes of the parts what answers requests.
+// join connects the parts that answer requests.
 func (s *Server) join() {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
@@ -124,15 +124,15 @@ func (s *Server) join() {
 	})
 }
 
-// start generates what is missing of the keys, in the background and for as long as the
-// config lives if the storage does not answer, and keeps up with the sessions there.
-// checked tells whether the server's tokens are checked here.
+// start generates the missing keys, in the background and for as long as the config
+// lives if the storage does not answer, and keeps up with the sessions there. checked
+// tells whether the server's tokens are checked here.
 func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
 }
 
-// release gives back what this server took of the process's state.
+// release gives back the server's shares of the process's state.
 func (s *Server) release() {
 	if s.unwatch != nil {
 		s.unwatch()
@@ -148,7 +148,7 @@ func (s *Server) release() {
 	}
 }
 
-// tokenPolicy is what the settings say of tokens.
+// tokenPolicy is what the settings say about tokens.
 func (s *Server) tokenPolicy() *token.Policy {
 	return &token.Policy{
 		Server:     s.Name,
@@ -163,7 +163,7 @@ func (s *Server) tokenPolicy() *token.Policy {
 	}
 }
 
-// longestTokenLife is how long after a key last signed its tokens may still be good.
+// longestTokenLife is how long after a key last signed a token that token may be valid.
 func (s *Server) longestTokenLife() time.Duration {
 	return time.Duration(max(s.AccessTokenTTL, s.clients.LongestAccessTokenTTL()) + *s.Leeway)
 }

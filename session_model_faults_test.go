@@ -9,7 +9,7 @@ import (
 
 // How the storage of TestModelOfSessions fails.
 
-// modelFault is what goes wrong with the calls after the next few.
+// modelFault is how calls fail after the next few.
 type modelFault struct {
 	kind         modelFaultKind
 	after, times int
@@ -19,17 +19,17 @@ type modelFaultKind int
 
 const (
 	modelRefused  modelFaultKind = iota // fails
-	modelDone                           // is done, and reported as failed
+	modelDone                           // succeeds, and is reported as failed
 	modelTorn                           // half of it is written
-	modelSlow                           // hangs until its context ends, and is not done
-	modelSlowDone                       // hangs until its context ends, and is done
-	modelStuck                          // hangs whatever its context says, and is done when it is released
+	modelSlow                           // hangs until its context ends, and does nothing
+	modelSlowDone                       // hangs until its context ends, and succeeds
+	modelStuck                          // hangs whatever its context says, and succeeds when it is released
 	modelHangUp                         // the client hangs up; the call itself succeeds
 	modelCrash                          // the process ends before the call
 	modelFaultKinds
 )
 
-// arm says what goes wrong next.
+// arm sets what fails next.
 func (d *modelDisk) arm(fault modelFault) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -55,7 +55,7 @@ func (d *modelDisk) count(n int) {
 	d.calls += n
 }
 
-// failing returns what is to go wrong with a call.
+// failing returns how a call is to fail.
 func (d *modelDisk) failing(p *modelProcess, key string) (modelFaultKind, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,7 +73,7 @@ func (d *modelDisk) failing(p *modelProcess, key string) (modelFaultKind, bool) 
 	return d.fault.kind, true
 }
 
-// call does something, or fails to. tear does half of it.
+// call does something, or fails to do it. tear does half of it.
 func (s *modelStorage) call(ctx context.Context, key string, do func() error, tear func()) error {
 	d := s.disk
 	d.count(1)
@@ -115,7 +115,7 @@ func (s *modelStorage) call(ctx context.Context, key string, do func() error, te
 	case modelHangUp:
 		if d.hangUp != nil {
 			d.hangUp()
-			time.Sleep(time.Millisecond) // the one who waits for this leaves first
+			time.Sleep(time.Millisecond) // the caller that waits for this returns first
 		}
 		return alive(do)
 	case modelCrash:

@@ -15,7 +15,7 @@ import (
 
 // These are the steps of TestModelOfSessions that operators, clocks and storage take.
 
-// polled takes in that a node has read the revocations, or may have.
+// polled records that a node has read the revocations, or may have.
 func (m *modelRun) polled(t *rapid.T, n *modelNode, r modelReply, did, may bool) {
 	for _, s := range m.sessions {
 		s.become(func(w modelWorld) []modelWorld {
@@ -31,7 +31,7 @@ func (m *modelRun) polled(t *rapid.T, n *modelNode, r modelReply, did, may bool)
 	m.restartTheDead(t)
 }
 
-// pass lets time go by, for all nodes.
+// pass lets time pass, for all nodes.
 func (m *modelRun) pass(t *rapid.T) {
 	time.Sleep(rapid.SampledFrom([]time.Duration{
 		time.Second, 100 * time.Millisecond, 10 * time.Second, 29 * time.Second, 31 * time.Second, 2 * time.Minute, 6 * time.Minute,
@@ -54,7 +54,7 @@ func (m *modelRun) stepClock(t *rapid.T) {
 func (m *modelRun) changeUser(t *rapid.T) {
 	user := &m.users[rapid.IntRange(0, len(m.users)-1).Draw(t, "user")]
 	switch change := rapid.IntRange(0, 3).Draw(t, "change"); {
-	case user.disabled || user.gone: // not for long, or nothing else happens
+	case user.disabled || user.gone: // not for long, or little else happens
 		user.disabled, user.gone = false, false
 	case change == 0:
 		user.password = rapid.IntRange(0, 1).Draw(t, "password")
@@ -88,7 +88,7 @@ func (m *modelRun) hand(t *rapid.T, i int) {
 	t.Logf("%d: %s has the users %+v", m.op, m.nodes[i].letter(), m.users)
 }
 
-// reload loads the config of a node anew, sometimes one that fails.
+// reload loads the config of a node again, sometimes a config that fails.
 func (m *modelRun) reload(t *rapid.T) {
 	n, broken := m.node(t), rapid.IntRange(0, 2).Draw(t, "broken") == 2
 	var err error
@@ -102,7 +102,8 @@ func (m *modelRun) reload(t *rapid.T) {
 
 func (m *modelRun) restart(t *rapid.T) { m.restartNode(t, m.node(t)) }
 
-// restartNode ends the process of a node, whatever it was about to do, and starts another.
+// restartNode ends the process of a node, whatever it was about to do, and starts
+// another.
 func (m *modelRun) restartNode(t *rapid.T, n *modelNode) {
 	process := m.disk.processes[n.number]
 	m.disk.crash(process)
@@ -125,8 +126,8 @@ func (m *modelRun) restartNode(t *rapid.T, n *modelNode) {
 	m.polled(t, n, r, r.faults == 0, true)
 }
 
-// sweepByWrongClock removes what is old for a node whose clock is far ahead or behind, while
-// there are sessions by both clocks.
+// sweepByWrongClock removes what is old for a node whose clock is far ahead or behind,
+// while there are sessions by both clocks.
 func (m *modelRun) sweepByWrongClock(t *rapid.T) {
 	n := m.node(t)
 	n.offset = rapid.SampledFrom([]time.Duration{20, -14}).Draw(t, "offset in days") * 24 * time.Hour
@@ -182,7 +183,8 @@ func (m *modelRun) sweep(t *rapid.T) {
 	m.restartTheDead(t)
 }
 
-// removeDay takes in that a day is swept, for sure or maybe, if anything was stored of it.
+// removeDay records that a day is swept, for sure or maybe, if anything was stored for
+// it.
 func (m *modelRun) removeDay(day string, sessions []*modelSession, sure bool) {
 	must, may := false, false
 	for _, s := range sessions {
@@ -208,7 +210,7 @@ func (m *modelRun) removeDay(day string, sessions []*modelSession, sure bool) {
 	}
 }
 
-// removeEntries takes in that the feed may not have sessions any more that were over long ago.
+// removeEntries records that the feed may no longer have sessions that ended long ago.
 func (m *modelRun) removeEntries(at modelMoment) {
 	for _, s := range m.sessions {
 		if begins, _ := time.Parse("20060102", s.day); at.wall.Before(begins.Add(modelSweepWait)) {
@@ -223,7 +225,7 @@ func (m *modelRun) removeEntries(at modelMoment) {
 	}
 }
 
-// breakStorage has some of the next calls to storage fail.
+// breakStorage makes some of the next calls to storage fail.
 func (m *modelRun) breakStorage(t *rapid.T) {
 	fault := modelFault{
 		kind: modelFaultKind(rapid.IntRange(0, int(modelFaultKinds)-1).Draw(t, "fault")),
@@ -235,8 +237,8 @@ func (m *modelRun) breakStorage(t *rapid.T) {
 	t.Logf("%d: storage will fail: %+v", m.op, fault)
 }
 
-// refreshAndRetry is what a good client does while storage fails: it tries again with the
-// same token.
+// refreshAndRetry is what a well-behaved client does while storage fails: it tries
+// again with the same token.
 func (m *modelRun) refreshAndRetry(t *rapid.T) {
 	if rapid.Bool().Draw(t, "the first of a session") {
 		m.logIn(t)
@@ -256,7 +258,7 @@ func (m *modelRun) refreshAndRetry(t *rapid.T) {
 	m.exchange(t, n, token.session.client, token, "")
 }
 
-// release lets what is stuck in storage go on.
+// release lets calls that are stuck in storage go on.
 func (m *modelRun) release(*rapid.T) { m.releaseAll() }
 
 func (n *modelNode) letter() string { return string(rune('A' + n.number)) }

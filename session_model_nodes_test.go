@@ -19,8 +19,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// modelNode is a node of TestModelOfSessions: the handlers of a config that is loaded and
-// never started. What would go on in the background are steps of the test.
+// modelNode is a node of TestModelOfSessions: the handlers of a config that is loaded
+// and never started. Background work is done by steps of the test.
 type modelNode struct {
 	number int
 	copy   string // of the users
@@ -32,11 +32,11 @@ type modelNode struct {
 	unload  func()
 }
 
-// modelDemands are the scopes that the edges of a node want.
+// modelDemands are the scopes that the edges of a node require.
 var modelDemands = [][]string{nil, {"b"}}
 
-// load brings a config up, as Caddy does at a reload: before the old one is unloaded. A
-// broken one fails after all of it that touches sessions was loaded.
+// load loads a config, as Caddy does at a reload: before the old config is unloaded. A
+// broken config fails after all of it that touches sessions was loaded.
 func (n *modelNode) load(disk string, broken bool) error {
 	root, err := caddy.ProvisionContext(&caddy.Config{
 		Admin: &caddy.AdminConfig{Disabled: true},
@@ -59,7 +59,7 @@ func (n *modelNode) load(disk string, broken bool) error {
 	if before != nil {
 		before()
 	}
-	// what Start does, without what goes on
+	// what Start does, without its background work
 	return handler.server.keys.generated.Attempt(ctx)
 }
 
@@ -117,12 +117,13 @@ type modelReply struct {
 	body   map[string]any
 	began  time.Time
 	took   time.Duration
-	faults int // that there were in storage meanwhile
+	faults int // in storage meanwhile
 	torn   int
 	writes int
 }
 
-// watch runs something on a node, by that node's clock, and waits until nothing moves any more.
+// watch runs something on a node, by that node's clock, and waits until everything is
+// at rest.
 func (m *modelRun) watch(n *modelNode, do func(ctx context.Context)) (r modelReply) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -142,7 +143,7 @@ func (m *modelRun) watch(n *modelNode, do func(ctx context.Context)) (r modelRep
 	return r
 }
 
-// settle waits until nothing goes on in storage but what is stuck.
+// settle waits until nothing but stuck calls goes on in storage.
 func (m *modelRun) settle() {
 	for synctest.Wait(); m.disk.busy(); synctest.Wait() {
 		time.Sleep(100 * time.Millisecond)
@@ -200,7 +201,7 @@ func modelRequest(r *http.Request, w http.ResponseWriter) *http.Request {
 	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, &caddyhttp.Server{})
 }
 
-// answer is what the model can have an opinion on.
+// answer is the part of an answer that the model can judge.
 func (r modelReply) answer() modelAnswer {
 	a := modelAnswer{status: r.status}
 	a.code, _ = r.body["error"].(string)

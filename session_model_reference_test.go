@@ -10,17 +10,17 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// This file says what is right, for TestModelOfSessions. It knows sessions one by one, and of
-// each what may be true of it: after a fault that can be several things, of which every
-// answer leaves those that agree with it.
+// This file says what is right, for TestModelOfSessions. It knows each session, and
+// what may be true of it: after a fault that can be several things, and every answer
+// leaves those that agree with it.
 
 // modelWorld is what can be true of a session.
 type modelWorld struct {
 	generation uint64
 	answer     int      // which exchange made the generation, 0 if none
 	exchanged  [2]int64 // between when and when that was, unix milliseconds of the node that did it
-	damaged    bool     // what is stored of it
-	over       bool     // what was stored of it has been removed
+	damaged    bool     // its record
+	over       bool     // its record has been removed
 	revoked    bool
 	feed       modelFeed
 	knows      [2]bool
@@ -32,12 +32,12 @@ type modelFeed int
 
 const (
 	feedWithout modelFeed = iota
-	feedMayHave           // nobody was told that it is there
+	feedMayHave           // no client was told that it is there
 	feedHas
-	feedHad // no demands any more: it was removed
+	feedHad // required of no node now: it was removed
 )
 
-// modelLost is an answer of which a node knows that nobody got it.
+// modelLost is an answer of which a node knows that it did not arrive.
 type modelLost struct {
 	answer int
 	until  int64 // unix nanoseconds, not by the nodes' clocks
@@ -52,7 +52,7 @@ type modelMoment struct {
 	op    int
 }
 
-// modelAnswer is what there is to see of an answer.
+// modelAnswer is what can be seen of an answer.
 type modelAnswer struct {
 	status     int
 	code       string
@@ -107,7 +107,7 @@ func (w modelWorld) judge(generation uint64, grace time.Duration, at modelMoment
 		lost.answer == w.answer && left > time.Minute:
 		return []modelVerdict{worthAgain}
 	case grace > 0 && since <= width && until >= -width,
-		lost.answer == w.answer && left > 0: // until is the latest that it can be
+		lost.answer == w.answer && left > 0: // until is the latest possible time
 		return []modelVerdict{worthAgain, worthTheEnd}
 	}
 	return []modelVerdict{worthTheEnd}
@@ -121,7 +121,7 @@ func (w modelWorld) exchange(at modelMoment) modelWorld {
 	return w
 }
 
-// lose has the node remember that nobody got an answer; 0 is none.
+// lose makes the node remember that an answer did not arrive; 0 is none.
 func (w modelWorld) lose(answer int, at modelMoment) modelWorld {
 	w.lost[at.node] = modelLost{}
 	if answer != 0 {
@@ -156,13 +156,13 @@ func (w modelWorld) remove() modelWorld {
 	return w
 }
 
-// forget is what a node that ends no longer knows.
+// forget is what a node no longer knows once it ends.
 func (w modelWorld) forget(node int) modelWorld {
 	w.knows[node], w.lost[node] = false, modelLost{}
 	return w
 }
 
-// learn is what a node knows that has read the feed, for as long as it runs.
+// learn is what a node that has read the feed knows, for as long as it runs.
 func (w modelWorld) learn(node int) modelWorld {
 	w.knows[node] = w.knows[node] || w.feed == feedHas
 	return w
@@ -179,12 +179,12 @@ type modelSession struct {
 	password int
 	client   modelClient
 	scopes   []string
-	refused  []string // what the login asked for beyond them
+	refused  []string // what the login requested beyond them
 	ends     int64
 	worlds   map[modelWorld]bool
 }
 
-// become replaces every world by those that follow from it.
+// become replaces every world with those that follow from it.
 func (s *modelSession) become(next func(modelWorld) []modelWorld) {
 	worlds := make(map[modelWorld]bool)
 	for w := range s.worlds {
@@ -195,8 +195,8 @@ func (s *modelSession) become(next func(modelWorld) []modelWorld) {
 	s.worlds = worlds
 }
 
-// observe leaves the worlds that an answer agrees with. Without one the answer is wrong, and
-// it returns those that would be right.
+// observe keeps the worlds that an answer agrees with. If there is none, the answer is
+// wrong, and it returns the answers that would be right.
 func (s *modelSession) observe(got modelAnswer, outcomes func(modelWorld) []modelOutcome) []modelAnswer {
 	worlds, wanted := make(map[modelWorld]bool), make(map[modelAnswer]bool)
 	for w := range s.worlds {
@@ -214,7 +214,8 @@ func (s *modelSession) observe(got modelAnswer, outcomes func(modelWorld) []mode
 	return nil
 }
 
-// modelRefresh is a use of a refresh token that is good as far as everything but its session goes.
+// modelRefresh is a use of a refresh token that is valid in everything but perhaps its
+// session.
 type modelRefresh struct {
 	generation uint64
 	grace      time.Duration
@@ -223,8 +224,8 @@ type modelRefresh struct {
 	torn       bool   // half of the record is in storage
 }
 
-// outcomes are those of a refresh. slips are what can be true as well after it failed for
-// the storage's sake.
+// outcomes are those of a refresh. slips are what can also be true after it failed
+// because of the storage.
 func (q modelRefresh) outcomes(w modelWorld, at modelMoment) (right []modelOutcome, slips []modelWorld) {
 	for _, verdict := range w.judge(q.generation, q.grace, at) {
 		switch {

@@ -16,7 +16,7 @@ import (
 
 // These are the steps of TestModelOfSessions that clients take.
 
-// someModelScope draws the scope that a client asks for. None asks for the default.
+// someModelScope draws the scope that a client requests. No scope requests the default.
 func someModelScope(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"", "", "", "", "", "", "", "", "", "a", "b", "a b", "c", "a b c", "x"}).Draw(t, "scope")
 }
@@ -146,7 +146,7 @@ func (m *modelRun) userIsSame(n *modelNode, s *modelSession) bool {
 	return !user.gone && !user.disabled && user.password == s.password
 }
 
-// accepts tells whether an access token is good at the node, apart from its session.
+// accepts tells whether an access token is valid at the node, apart from its session.
 func (m *modelRun) accepts(n *modelNode, token *modelToken) bool {
 	at := m.at(n).wall
 	return !token.refresh && m.userIsSame(n, token.session) &&
@@ -222,16 +222,17 @@ func (m *modelRun) bearer(t *rapid.T) {
 	m.logIn(t)
 }
 
-// present shows a token to an edge. A session that was revoked is refused for sure where the
-// node must know of it, and one that was not is never refused. A node that has not read the
-// revocations yet goes by what storage has, and by what it was told of the session lately.
+// present shows a token to an edge. A revoked session is always refused where the node
+// must know of the revocation, and a session that was not revoked is never refused. A
+// node that has not read the revocations yet goes by what storage has, and by what it
+// was last told about the session.
 func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken) {
 	what := "bearer check at " + n.letter() + " of " + token.String()
 	id, _ := session.ParseID(token.session.sid)
 	known, complete := n.sessions().memory.InView(id)
 	asks := !known && !complete
 	r := m.get(n, edge, token.raw)
-	left, _ := m.copies[n.number][token.session.user].narrowed(token.scopes) // of today
+	left, _ := m.copies[n.number][token.session.user].narrowed(token.scopes) // as of now
 	pass, refused := modelAnswer{status: http.StatusOK}, modelAnswer{status: http.StatusUnauthorized}
 	if !modelWithin(modelDemands[edge], left) {
 		pass.status = http.StatusForbidden
@@ -247,8 +248,8 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	lately := time.Since(m.asked[passed]) < time.Duration(n.sessions().poll)
 	m.judge(t, n, what, token.session, r, got, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
-		over := w.over || asks && w.damaged // of a record that cannot be read, storage says so
-		if w.revoked || over {              // a node that has read nothing yet may have revoked it itself
+		over := w.over || asks && w.damaged // storage reports a record that cannot be read
+		if w.revoked || over {              // a node that has not read yet may have revoked it itself
 			right = append(right, modelOutcome{refused, w})
 		}
 		if !w.knows[at.node] && (!asks || !w.revoked && !over || lately) {

@@ -17,9 +17,9 @@ func init() {
 	caddy.RegisterModule(modelStorage{})
 }
 
-// modelStorage is one process's way to a modelDisk, as a storage module: what the nodes of
-// TestModelOfSessions have in common. The letter of the node is in its settings, or two nodes
-// would count as one process that uses one storage.
+// modelStorage is one process's access to a modelDisk, as a storage module: what the
+// nodes of TestModelOfSessions share. The letter of the node is in its settings, or two
+// nodes would count as one process that uses one storage.
 type modelStorage struct {
 	Disk string `json:"disk"`
 	Node int    `json:"node"`
@@ -44,7 +44,8 @@ func (s *modelStorage) CertMagicStorage() (certmagic.Storage, error) {
 
 var modelDisks sync.Map // name → *modelDisk
 
-// modelDisk has what is stored, and fails as it is told to, for what belongs to sessions.
+// modelDisk has what is stored, and fails as it is told to, for what belongs to
+// sessions.
 type modelDisk struct {
 	mu        sync.Mutex
 	objects   map[string]modelObject
@@ -54,7 +55,7 @@ type modelDisk struct {
 	fired     int // how often it failed, so far
 	written   int // how often something was changed
 	torn      int // how often half of a session's record was written
-	calls     int // that go on
+	calls     int // that are under way
 	stuck     []*modelStuckCall
 	hangUp    func() // the client of the request that is being answered
 	obeys     bool   // contexts
@@ -67,10 +68,10 @@ type modelObject struct {
 
 type modelLock struct {
 	process *modelProcess
-	stale   time.Time // zero while somebody has it
+	stale   time.Time // zero while it is held
 }
 
-// modelProcess is a life of a node. After a crash nothing that it still does counts.
+// modelProcess is one life of a node. After a crash, nothing that it still does counts.
 type modelProcess struct{ dead bool }
 
 type modelStuckCall struct {
@@ -102,7 +103,7 @@ func (s *modelStorage) Lock(ctx context.Context, name string) error {
 	err := s.call(ctx, name, try, nil)
 	s.disk.count(1)
 	defer s.disk.count(-1)
-	for errors.Is(err, taken) { // certmagic's own looks once a second
+	for errors.Is(err, taken) { // certmagic's own storage polls once a second
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -120,7 +121,8 @@ func (s *modelStorage) Lock(ctx context.Context, name string) error {
 	return err
 }
 
-// leave is what becomes of a lock that its holder does not know of or could not give back.
+// leave is what happens to a lock that its holder does not know of or could not give
+// back.
 func (s *modelStorage) leave(name string, lock *modelLock) {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
@@ -137,7 +139,8 @@ func (s *modelStorage) Unlock(ctx context.Context, name string) error {
 	return err
 }
 
-// wrote counts what was changed, but for what is there for a moment to tell whether the storage answers.
+// wrote counts changes, except for the short-lived object that tells whether the
+// storage answers.
 func (d *modelDisk) wrote(key string) {
 	if !strings.Contains(key, "/probe/") {
 		d.written++
@@ -236,5 +239,6 @@ func (s *modelStorage) Stat(ctx context.Context, key string) (info certmagic.Key
 	return info, err
 }
 
-// modelLockStale is when a lock of the file system that nobody refreshes counts as left behind.
+// modelLockStale is when a lock of the file system that is not refreshed counts as left
+// behind.
 const modelLockStale = 10 * time.Second

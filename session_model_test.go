@@ -14,13 +14,15 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
-// Two nodes on one storage do what a small model says, whatever is done to them: clients use
-// tokens of every age at either node, users change on one node before they do on the other,
-// clocks are stepped, configs are reloaded, processes end and storage fails in every way it
-// can. Neither does a token work that must not, nor is one refused that must work.
+// Two nodes on one storage do what a small model says, whatever happens: clients use
+// tokens of every age at either node, users change on one node before they do on the
+// other, clocks are stepped, configs are reloaded, processes end and storage fails in
+// every way it can. No token works that must not, and no token is refused that must
+// work.
 //
-// RAPID_CHECKS and RAPID_STEPS in the environment have it look longer: 100 and 30 are the
-// defaults. What fails is shrunk, and kept below testdata/rapid to be tried first next time.
+// RAPID_CHECKS and RAPID_STEPS in the environment make it search longer: 100 and 30 are
+// the defaults. A failure is shrunk, and kept below testdata/rapid to be tried first
+// next time.
 func TestModelOfSessions(t *testing.T) {
 	offset := new(atomic.Int64)
 	before := clock.Now
@@ -44,7 +46,7 @@ func TestModelOfSessions(t *testing.T) {
 
 // modelRun is one sequence of steps.
 type modelRun struct {
-	clock  *atomic.Int64 // offset of the node that has its turn
+	clock  *atomic.Int64 // offset of the node whose turn it is
 	name   string
 	grace  time.Duration
 	faulty bool
@@ -64,7 +66,8 @@ type modelRun struct {
 	locks    time.Time    // until when locks may be left behind
 }
 
-// modelAsked is a node that was told by storage of a session, by their numbers, that it is good.
+// modelAsked is a node that was told by storage that a session is valid, by their
+// numbers.
 type modelAsked struct{ node, session int }
 
 type modelLater struct {
@@ -134,7 +137,7 @@ type modelStep struct {
 	do    func(*rapid.T)
 }
 
-// finish looks at everything once more, when nothing fails any more.
+// finish checks everything once more, when nothing fails.
 func (m *modelRun) finish(t *rapid.T) {
 	m.op++
 	m.releaseAll()
@@ -162,12 +165,13 @@ func (m *modelRun) finish(t *rapid.T) {
 	}
 }
 
-// node draws the node that has its turn.
+// node draws the node whose turn it is.
 func (m *modelRun) node(t *rapid.T) *modelNode {
 	return m.nodes[rapid.IntRange(0, 1).Draw(t, "node")]
 }
 
-// token draws one of the tokens, the latest rather than an old one. Without any it returns nil.
+// token draws one of the tokens, preferably a recent one. Without tokens it returns
+// nil.
 func (m *modelRun) token(t *rapid.T, fits func(*modelToken) bool) *modelToken {
 	var tokens []*modelToken
 	for _, token := range slices.Backward(m.tokens) {
@@ -188,13 +192,13 @@ func (m *modelRun) at(n *modelNode) modelMoment {
 	return modelMoment{node: n.number, began: at.Add(n.offset), wall: at.Add(n.offset), time: at, op: m.op}
 }
 
-// shaky tells whether an answer may be 503: storage failed, or still suffers from it.
+// shaky tells whether an answer may be 503: storage failed, or has not recovered yet.
 func (m *modelRun) shaky(r modelReply) bool {
 	return r.faults > 0 || len(m.later) > 0 || m.disk.stuckCalls() > 0 || r.began.Before(m.locks)
 }
 
-// judge compares an answer with what the model has for a session. outcomes has the right
-// ones, and what else can be true after a failure.
+// judge compares an answer with what the model knows of a session. outcomes are the
+// right answers, and what else can be true after a failure.
 func (m *modelRun) judge(t *rapid.T, n *modelNode, what string, s *modelSession, r modelReply, got modelAnswer,
 	outcomes func(modelWorld, modelMoment) ([]modelOutcome, []modelWorld),
 ) {
@@ -216,7 +220,7 @@ func (m *modelRun) judge(t *rapid.T, n *modelNode, what string, s *modelSession,
 			m.later = append(m.later, modelLater{n.number, func() {
 				at := m.at(n)
 				at.began = m.released.Add(n.offset)
-				since := at // the record is of then, and what the node knows of it of now
+				since := at // the record is from then, what the node knows about it is from now
 				since.began = after.began
 				s.become(func(w modelWorld) []modelWorld {
 					all := []modelWorld{w}
@@ -257,7 +261,7 @@ func (m *modelRun) wantExactly(t *rapid.T, what string, r modelReply, want model
 	t.Logf("%d: %s: %s", m.op, what, want)
 }
 
-// issue takes in the tokens of an answer.
+// issue records the tokens of an answer.
 func (m *modelRun) issue(t *rapid.T, n *modelNode, r modelReply, s *modelSession) {
 	began := r.began.Add(n.offset)
 	at := began.Add(r.took)
@@ -293,7 +297,7 @@ func (m *modelRun) issue(t *rapid.T, n *modelNode, r modelReply, s *modelSession
 	}
 }
 
-// restartTheDead starts a node again that has crashed.
+// restartTheDead starts a crashed node again.
 func (m *modelRun) restartTheDead(t *rapid.T) {
 	for _, n := range m.nodes {
 		if m.disk.processes[n.number].dead {
@@ -302,7 +306,8 @@ func (m *modelRun) restartTheDead(t *rapid.T) {
 	}
 }
 
-// releaseAll lets stuck calls go on, and takes in what they may have done. Nothing else fails then.
+// releaseAll lets stuck calls go on, and records what they may have done. Nothing else
+// fails then.
 func (m *modelRun) releaseAll() {
 	m.released = time.Now()
 	m.disk.arm(modelFault{})
@@ -322,5 +327,6 @@ func (m *modelRun) releaseAll() {
 	m.later = nil
 }
 
-// modelPatience is more than a request may take: two looks at storage, an exchange and a revocation.
+// modelPatience is more than a request may take: two looks at storage, an exchange and
+// a revocation.
 const modelPatience = 25 * time.Second

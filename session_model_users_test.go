@@ -20,8 +20,8 @@ func init() {
 	caddy.RegisterModule(modelUsers{})
 }
 
-// modelUsers is a node's copy of the users of TestModelOfSessions, as a source. The test
-// changes it, as an operator does who copies a file from node to node.
+// modelUsers is a node's copy of the users of TestModelOfSessions, as a source. The
+// test changes it, as an operator does who copies a file from node to node.
 type modelUsers struct {
 	Copy string `json:"copy"`
 
@@ -64,8 +64,8 @@ type modelUser struct {
 
 func modelPassword(i int) string { return fmt.Sprintf("password-%d", i) }
 
-// modelUserSet makes of the users what a source would have read. The hash is a weak one, to
-// be quick; it changes with the password and comes back with it.
+// modelUserSet turns the users into what a source would have read. The hash is weak, to
+// be fast; it changes with the password and changes back with it.
 func modelUserSet(users []modelUser) (*directory.UserSet, error) {
 	set := directory.NewUserSet(directory.Options{AllowWeakHashes: true})
 	for _, u := range users {
@@ -87,7 +87,7 @@ func modelUserSet(users []modelUser) (*directory.UserSet, error) {
 	return set, nil
 }
 
-// narrowed is what is left of scopes for a user, and whether that is something.
+// narrowed is what is left of scopes for a user, and whether anything is left.
 func (u modelUser) narrowed(scopes []string) ([]string, bool) {
 	if u.scopes == nil {
 		return scopes, true
@@ -96,7 +96,7 @@ func (u modelUser) narrowed(scopes []string) ([]string, bool) {
 	return left, len(left) > 0
 }
 
-// modelClient is a client as the model knows it. All of them may ask for their scopes.
+// modelClient is a client as the model knows it. All of them may request their scopes.
 type modelClient struct {
 	id, secret string
 	scopes     []string

@@ -36,7 +36,7 @@ type sessionsOptions struct {
 	storage  certmagic.Storage
 	place    storagePlace
 	witness  string          // an object that is there as long as the storage is
-	keysRead <-chan struct{} // closed when the storage is known to answer, or not to
+	keysRead <-chan struct{} // closed once it is known whether the storage answers
 	bounds   *allowance.Bounds
 	poll     time.Duration // how often revocations are read
 }
@@ -44,7 +44,7 @@ type sessionsOptions struct {
 // pooledMemory is a memory as a value of the pool.
 type pooledMemory struct{ *session.Memory }
 
-// Destruct ends the writing of what waits.
+// Destruct stops the writing of what is waiting.
 func (m pooledMemory) Destruct() error {
 	m.Close()
 	return nil
@@ -64,8 +64,8 @@ func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 	}
 }
 
-// start keeps up with what is in storage until ctx ends. Only where tokens are checked
-// is there a need to know what other nodes revoke.
+// start keeps up with what is in storage until ctx ends. What other nodes revoke
+// matters only where tokens are checked.
 func (x *serverSessions) start(ctx context.Context, checked bool) {
 	x.memory.Serve(x.Store)
 	go x.sweep(ctx)
@@ -76,22 +76,21 @@ func (x *serverSessions) start(ctx context.Context, checked bool) {
 	}
 }
 
-// readRevocations takes over what storage has, so that a new process need not ask for
-// one session after the other. What does not go quickly goes on later, see
-// followRevocations.
+// readRevocations reads the revocations in storage, so that a new process need not ask
+// about each session. What takes too long is continued later, see followRevocations.
 func (x *serverSessions) readRevocations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, revocationsTimeout)
 	defer cancel()
 	switch err := x.Poll(ctx); {
 	case errors.Is(err, session.ErrReading):
-		x.logger.Info("revocations are still being read; until that is done, storage is asked for each session")
+		x.logger.Info("revocations are still being read; until then, storage is asked about each session")
 	case err != nil:
 		x.logger.Error("reading revocations from storage; trying again at start", storagecheck.Failure(err)...)
 	}
 	x.unsure = !x.memory.Witnessed()
 }
 
-// followRevocations learns of sessions that other nodes revoke, until ctx ends.
+// followRevocations keeps up with the sessions that other nodes revoke, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context) {
 	failing, reading := false, x.memory.ViewReadAt().IsZero()
 	for x.awaitPoll(ctx) {
@@ -118,7 +117,7 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 }
 
 // SessionRevoked tells whether a session is revoked, for a check of its token: by what
-// is in memory, or by storage where that has not been read yet.
+// is in memory, or by storage if that has not been read yet.
 func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
 	return x.IsRevoked(ctx, id, x.poll)
 }
@@ -132,16 +131,16 @@ func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, id sess
 func (x *serverSessions) Revoke(ctx context.Context, of allowance.Owner, id session.ID) error {
 	err := x.revocable(of).Revoke(ctx, id)
 	if _, refused := allowance.Refused(err); refused {
-		if revoked, _ := x.memory.InView(id); revoked { // which waits to be written, or was written meanwhile
-			return nil // it gives no token any longer
+		if revoked, _ := x.memory.InView(id); revoked { // it is waiting to be written, or was written meanwhile
+			return nil // it no longer gives a token
 		}
 	}
 	return err
 }
 
-// End revokes a session that must not go on, whatever the bounds say: beyond them it is
-// over in this process at once, and in storage as soon as they allow. later says that
-// it is so.
+// End revokes a session that must not go on, whatever the bounds say: beyond them it
+// ends in this process at once, and in storage as soon as they allow; later tells
+// whether that is the case.
 func (x *serverSessions) End(ctx context.Context, of allowance.Owner, id session.ID) (later bool, err error) {
 	bounded := x.revocable(of)
 	err = bounded.Revoke(ctx, id)
@@ -152,7 +151,7 @@ func (x *serverSessions) End(ctx context.Context, of allowance.Owner, id session
 	case bounded.RevokeLater(id, refused.RetryAfter):
 		return true, nil
 	}
-	return false, x.Store.Revoke(ctx, id) // too many wait: rather too much in storage than a thief let in
+	return false, x.Store.Revoke(ctx, id) // too many are waiting: better to write too much than to let a thief in
 }
 
 func (x *serverSessions) revocable(of allowance.Owner) *session.Store {
@@ -160,7 +159,7 @@ func (x *serverSessions) revocable(of allowance.Owner) *session.Store {
 }
 
 // awaitPoll waits until it is time to read, or returns false when ctx ends. What was
-// read as empty before the server's secret was there is read again when it is.
+// read as empty before the server's secret existed is read again once it does.
 func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	if !x.unsure {
 		return sleep(ctx, x.untilPoll())
@@ -174,7 +173,7 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	}
 }
 
-// untilPoll is not long before the first reading, without which storage is asked for
+// untilPoll is short before the first reading, without which storage is asked about
 // each session.
 func (x *serverSessions) untilPoll() time.Duration {
 	if x.memory.ViewReadAt().IsZero() {
@@ -183,8 +182,8 @@ func (x *serverSessions) untilPoll() time.Duration {
 	return x.poll
 }
 
-// sweep removes what is left of sessions that ended, about every hour and a half, until
-// ctx ends. Nodes start and sweep at times of their own.
+// sweep removes what is left of ended sessions, about every hour and a half, until ctx
+// ends. The times are random, so that nodes do not sweep together.
 func (x *serverSessions) sweep(ctx context.Context) {
 	warned := false
 	wait := rand.N(time.Hour)
@@ -198,7 +197,7 @@ func (x *serverSessions) sweep(ctx context.Context) {
 			x.logger.Error("removing old sessions from storage", storagecheck.Failure(err)...)
 		case swept.AllPast && !warned:
 			warned = true
-			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed, since either the clock is wrong or nobody has refreshed a token for long")
+			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed: either the clock is wrong, or no token has been refreshed for a long time")
 		case swept.More:
 			wait = time.Minute
 		}
@@ -233,7 +232,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // revocationsTimeout is how long the first reading of revocations may hold up a config.
 const revocationsTimeout = 5 * time.Second
 
-// errStorage answers where storage failed: nothing is known then, and nothing granted.
+// errStorage is the answer when storage failed: nothing is known then, and nothing is
+// granted.
 func errStorage(ctx context.Context, cause error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return oauth.Gone()

@@ -22,24 +22,25 @@ import (
 // SigningKey is a key that signs or once signed access tokens.
 type SigningKey struct {
 	// The algorithm (RFC 7518 §3.1, RFC 8037): `HS256`, `HS384`, `HS512`, `RS256`,
-	// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512` or `EdDSA`.
+	// `RS384`, `RS512`, `PS256`, `PS384`, `PS512`, `ES256`, `ES384`, `ES512` or
+	// `EdDSA`.
 	Algorithm string `json:"algorithm"`
 
-	// The secret of an HMAC key, at least as long as the hash: 32, 48 or 64 bytes, taken
-	// literally. Placeholders are replaced at start; use `{env.*}` or `{file.*}`, which
-	// keep the secret out of the config. Default: generated in Caddy's storage.
+	// The secret of an HMAC key, at least as long as the hash: 32, 48 or 64 bytes,
+	// taken literally. Placeholders are replaced at start; use `{env.*}` or `{file.*}`,
+	// which keep the secret out of the config. Default: generated in Caddy's storage.
 	Secret string `json:"secret,omitempty"`
 
-	// The PEM file of a private key (PKCS#1, PKCS#8 or SEC 1). Placeholders are replaced
-	// at start. Default: generated in Caddy's storage.
+	// The PEM file of a private key (PKCS#1, PKCS#8 or SEC 1). Placeholders are
+	// replaced at start. Default: generated in Caddy's storage.
 	File string `json:"file,omitempty"`
 }
 
-// configuredKey is one signing_key line; key is nil where it is to be generated.
+// configuredKey is one signing_key line; key is nil if it is to be generated.
 type configuredKey struct {
 	algorithm    keyring.Algorithm
 	key          *keyring.Key
-	aroundSecret []string // what is warned of
+	aroundSecret []string // what to warn about
 }
 
 // loadSigningKeys loads the keys that the config gives. Without any line, one ES256 key
@@ -122,7 +123,8 @@ func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {
 	return out, nil
 }
 
-// check finds what can be found without the file and without what placeholders stand for.
+// check finds errors that can be found without the file and without the values of
+// placeholders.
 func (line SigningKey) check() error {
 	algorithm, err := keyring.ParseAlgorithm(line.Algorithm)
 	if err != nil {
@@ -191,7 +193,7 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 	}
 	algorithms := generatedAlgorithms(configured)
 	if o.rotateEvery != 0 && len(algorithms) == 0 {
-		return nil, errors.New("rotate_every: it is for generated keys, and every signing_key here is given; these rotate by listing the next one too, then first, then alone")
+		return nil, errors.New("rotate_every: it is for generated keys, but every signing_key here is given; to rotate a given key, list the next one too, then first, then alone")
 	}
 	if o.rotateEvery != 0 && o.lifetime() > maxKeysAtOnce*o.rotateEvery {
 		return nil, fmt.Errorf("rotate_every: an access token lives more than %d times as long, and a key is kept for as long as its tokens: rotate less often, or lower access_token_ttl", maxKeysAtOnce)
@@ -213,8 +215,8 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 	return k, nil
 }
 
-// current returns the complete set of keys, or nil as long as one is missing. At a
-// first start requests may come before the keys, so it waits a moment for them.
+// current returns the complete set of keys, or nil while one is missing. At a first
+// start requests may come before the keys exist, so it waits a moment for them.
 func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	if keys := k.inForce.Load(); keys != nil {
 		return keys
@@ -228,8 +230,8 @@ func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	return k.inForce.Load()
 }
 
-// read takes over the generated keys that are in storage. A storage that is down is
-// logged: follow tries again.
+// read reads the generated keys that are in storage. An error is only logged: follow
+// tries again.
 func (k *serverKeys) read(ctx context.Context) {
 	if err := k.generated.Read(ctx); err != nil {
 		k.logger.Error("reading the server's keys from storage; trying again at start", storagecheck.Failure(err)...)
@@ -240,8 +242,7 @@ func (k *serverKeys) read(ctx context.Context) {
 // ends.
 func (k *serverKeys) follow(ctx context.Context) { k.generated.Follow(ctx) }
 
-// use makes a set of the keys of the config and those that are generated, and has it
-// take effect.
+// use makes a set of the keys of the config and the generated ones, and activates it.
 func (k *serverKeys) use(generated keyring.Generated) error {
 	var keys []*keyring.Key
 	for _, c := range k.configured {
@@ -264,14 +265,15 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 		return nil // and keeps what it has checked
 	}
 	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
-		k.logger.Info("another key signs access tokens now", zap.String("kid", ring.Signer().ID()))
+		k.logger.Info("signing key changed", zap.String("kid", ring.Signer().ID()))
 	}
 	k.inForce.Store(set)
 	return nil
 }
 
-// logGenerated logs what was generated. That is so at a first start and at a rotation;
-// else something is lost, and nothing else tells why all users have to log in again.
+// logGenerated logs what was generated. That happens at a first start and at a
+// rotation; otherwise something was lost, and nothing else tells why all users have to
+// log in again.
 func (k *serverKeys) logGenerated(key *keyring.Key, first bool) {
 	message, fields := "made a new server secret", []zap.Field(nil)
 	if key != nil {
@@ -279,7 +281,7 @@ func (k *serverKeys) logGenerated(key *keyring.Key, first bool) {
 	}
 	if first {
 		fields = append(fields, zap.String("remedy",
-			"if this is not a first start, Caddy has another storage than before; its earlier tokens and sessions are void"))
+			"if this is not a first start, Caddy uses a different storage than before; all earlier tokens and sessions are void"))
 	}
 	k.logger.Info(message, fields...)
 }

@@ -31,7 +31,8 @@ func opened(t *testing.T, source builtIn) {
 	}
 }
 
-// followedFor writes a file that a source follows, and waits for its Snapshot to change.
+// followedFor writes a file that a source follows, and waits for its Snapshot to
+// change.
 type followedFor[T comparable] struct {
 	path    string
 	current func() T

@@ -42,7 +42,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 	}
 }
 
-// The password was right a moment ago.
+// The password was correct a moment ago.
 func BenchmarkAuthenticateUser(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	site.login(b)
@@ -97,7 +97,7 @@ func BenchmarkOpenAccessToken(b *testing.B) {
 	}
 }
 
-// All that is checked of a token at every request.
+// All checks of a token at every request.
 func BenchmarkCheckAccessToken(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	token := site.login(b).AccessToken
@@ -142,7 +142,7 @@ func BenchmarkBearerAuth(b *testing.B) {
 	}
 }
 
-// What the two before spend on making requests, for comparison.
+// What the two benchmarks above spend on making requests, for comparison.
 func BenchmarkPreparedRequest(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -153,7 +153,7 @@ func BenchmarkPreparedRequest(b *testing.B) {
 	}
 }
 
-// What a refresh needs of the storage at least.
+// The least that a refresh needs of the storage.
 func BenchmarkStorage(b *testing.B) {
 	storage := &certmagic.FileStorage{Path: b.TempDir()}
 	for i := 0; b.Loop(); i++ {

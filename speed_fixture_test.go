@@ -24,9 +24,10 @@ import (
 //	go test -run '^$' -bench . -count 10 . ./internal/... > new.txt
 //	go tool -modfile=tools/go.mod benchstat old.txt new.txt
 //
-// What a whole server makes of it beside others is measured by go -C bench run .
+// A whole server is compared with others by go -C bench run .
 
-// speedSite is an endpoint and a check of its tokens, as in the config of a site, with the keys that start would make.
+// speedSite is an endpoint and a check of its tokens, as in the config of a site, with
+// the keys that start would make.
 type speedSite struct {
 	endpoint *Handler
 	bearer   *BearerAuth

@@ -15,7 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// It has been checked before, and what never changes about it is remembered.
+// The token has been checked before, and what never changes about it is remembered.
 func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 	alice := directory.User{Username: "alice", PasswordHash: speedHash}
 	users := func(list ...directory.User) func(*testing.T, *Server, *token.AccessToken) {
@@ -29,7 +29,7 @@ func TestATokenThatWasCheckedIsHeldAgainstWhatIsTrueNow(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		change func(*testing.T, *Server, *token.AccessToken)
-		reason string // empty: it is still good
+		reason string // empty: the token is still valid
 	}{
 		{"nothing changes", func(*testing.T, *Server, *token.AccessToken) {}, ""},
 		{"the file is read anew, with the same user", users(alice), ""},
@@ -129,7 +129,7 @@ func TestATokenThatIsRefusedIsNotRemembered(t *testing.T) {
 	}
 }
 
-// Reading the same keys again is no reason to check everything again.
+// Reading the same keys again is not a reason to check everything again.
 func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	before := site.keys()
@@ -141,9 +141,10 @@ func TestCheckedTokensBelongToASetOfKeys(t *testing.T) {
 	}
 }
 
-// Claims of the user's own may be many times as large in memory as they are in the token.
+// Claims of the user's own may be many times as large in memory as they are in the
+// token.
 func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
-	var sites []*speedSite // none goes while another is measured
+	var sites []*speedSite // none is collected while another is measured
 	defer func() { runtime.KeepAlive(sites) }()
 	for _, test := range []struct{ name, own string }{
 		{"no claims of their own", ""},
@@ -187,7 +188,7 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 				return taken, float64(size)
 			}
 			var taken, counted float64
-			for range 5 { // what else goes on in the process takes and gives memory too
+			for range 5 { // other work in the process allocates and frees memory too
 				if taken, counted = measure(); taken <= 1.5*counted && taken >= counted/4 {
 					return
 				}
@@ -200,7 +201,7 @@ func TestCheckedTokensTakeAboutTheMemoryThatIsCounted(t *testing.T) {
 // heap is what is in use, in bytes.
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // pools give up what they have at the second one
+	runtime.GC() // pools release their contents at the second collection
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc

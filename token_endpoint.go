@@ -31,11 +31,12 @@ func serveToken(x *exchange) error {
 	return wire.WriteJSON(x.w, http.StatusOK, response)
 }
 
-// issueTokens handles every token request, whatever its grant: who is the client, may it
-// use this grant, are the grant's parameters there, which scopes does it ask for; then
-// the grant says who the user is, and the tokens are issued. The order is that of
-// RFC 6749's security considerations: no password is looked at before the client is
-// authenticated, and no answer about a scope says anything about a password.
+// issueTokens handles every token request, whatever its grant: which client sends it,
+// whether the client may use this grant, whether the grant's parameters are there, and
+// which scopes it requests; then the grant says who the user is, and the tokens are
+// issued. The order is that of RFC 6749's security considerations: no password is
+// checked before the client is authenticated, and no answer about a scope says anything
+// about a password.
 func issueTokens(x *exchange) (*token.Response, error) {
 	ctx, s := x.r.Context(), x.server
 	if x.grantType() == "" {
@@ -72,8 +73,9 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	return s.policy.Issue(ctx, keys, authorization, at)
 }
 
-// checkScope reads the scope parameter (RFC 6749 §3.3) and holds it against what the
-// client may ask for. Omitted, x.scopes stays nil: the grant knows the default.
+// checkScope reads the scope parameter (RFC 6749 §3.3) and checks it against what the
+// client may request. If it is omitted, x.scopes stays nil: the grant knows the
+// default.
 func checkScope(x *exchange) error {
 	value := x.params.Get("scope")
 	if value == "" {

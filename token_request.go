@@ -19,11 +19,11 @@ import (
 type tokenRequest struct {
 	received time.Time
 	address  string      // of the client, as Caddy sees it; may be empty
-	header   http.Header // of which Authorization is read, and what end_user_ip names
+	header   http.Header // for Authorization and the header that end_user_ip names
 	endpoint string      // its name, for metrics and the log
 	outcome  string      // for metrics: success, or the error code
 	bodyRead bool        // to its end
-	page     wire.Page   // of another site, that sent it
+	page     wire.Page   // the page that sent it, if of another site
 	repeated bool        // its password or secret was wrong a moment ago
 
 	byHeader      bool // the client is named in the Authorization header
@@ -41,36 +41,40 @@ type tokenRequest struct {
 	unknown    string            // for the log: why there is no session to revoke; one of a closed set
 }
 
-// grantType is empty where it is missing, and at endpoints that need none.
+// grantType is empty if it is missing, and at endpoints that need none.
 func (req *tokenRequest) grantType() string { return req.params.Get("grant_type") }
 
-// usePublicClient takes a public client, which is who it says (RFC 6749 §2.1).
+// usePublicClient accepts a public client by its id alone (RFC 6749 §2.1).
 func (req *tokenRequest) usePublicClient(client *directory.Client) {
 	req.client = client
-	req.endUserIP = plainAddr(req.address) // it is its user's
+	req.endUserIP = plainAddr(req.address) // it is the user's own
 }
 
-// addressOf is an address as a source; one that cannot be read is unknown.
+// addressOf is an address as a source; an address that cannot be parsed is the unknown
+// source.
 func addressOf(address string) throttle.Source {
 	ip, _ := netip.ParseAddr(address)
 	return throttle.Address(ip)
 }
 
-// plainAddr is an address without a zone, not mapped to IPv6, and not valid if it is none.
+// plainAddr is an address without a zone and not mapped to IPv6, or the invalid address
+// if it cannot be parsed.
 func plainAddr(s string) netip.Addr {
 	ip, _ := netip.ParseAddr(s)
 	return ip.Unmap().WithZone("")
 }
 
-// awaitsChallenge tells whether a client that fails to authenticate gets a challenge: one
-// that used the Authorization header, and a program that names none and waits to be asked
-// for it. For a page's script the browser would ask its user, who has no secret of a client.
+// awaitsChallenge tells whether a client that fails to authenticate gets a challenge: a
+// client that used the Authorization header, or a program that names no client and
+// waits to be asked. For a page's script the browser would ask its user, who does not
+// have the secret of a client.
 func (req *tokenRequest) awaitsChallenge() bool {
 	mode := req.header["Sec-Fetch-Mode"]
 	return (req.byHeader || req.unnamed) && (len(mode) == 0 || mode[0] == "navigate")
 }
 
-// source is that of an attempt on a password or secret, apart for pages of other sites.
+// source is the source of an attempt on a password or secret. Pages of other sites are
+// a source of their own.
 func (req *tokenRequest) source(s throttle.Source) throttle.Source {
 	if req.page == wire.SameSite {
 		return s
@@ -78,13 +82,14 @@ func (req *tokenRequest) source(s throttle.Source) throttle.Source {
 	return s.CrossSite()
 }
 
-// sender is who presents a password or secret, of which failures are counted for a source.
+// sender describes who presents a password or secret, and for which source failures are
+// counted.
 func (req *tokenRequest) sender(s throttle.Source) credential.Sender {
 	return credential.Sender{Source: req.source(s), Address: req.address, User: req.endUserIP}
 }
 
 // bearsSecret tells whether a request authenticates by more than a client_id. A public
-// client, which does not, may log out by a beacon when its page is closed.
+// client does not, so it may log out by a beacon when its page is closed.
 func (req *tokenRequest) bearsSecret() bool {
 	return req.params.Get("client_secret") != "" ||
 		slices.ContainsFunc(req.header["Authorization"], func(v string) bool { return strings.TrimSpace(v) != "" })

@@ -32,8 +32,8 @@ func loadUsers(ctx caddy.Context, c *Config, settings directory.Settings) (*dire
 	return directory.NewUserDirectory(sources, settings)
 }
 
-// openSources loads the sources of a config, of users or of clients, and gets those
-// ready that want to know what the server asks of them.
+// openSources loads the sources of a config, of users or of clients, and opens those
+// that implement [directory.Opener].
 func openSources[T any](ctx caddy.Context, c *Config, field, what string, options directory.Options) ([]T, error) {
 	modules, err := ctx.LoadModule(c, field)
 	if err != nil {
@@ -110,7 +110,7 @@ func resolveUser(u *directory.User, repl *caddy.Replacer) error {
 	for name, value := range u.Claims {
 		var text string
 		if json.Unmarshal(value, &text) == nil {
-			// braces that are no placeholder are the operator's
+			// braces that are not a placeholder belong to the text
 			if text, err = repl.ReplaceOrErr(text, true, false); err != nil {
 				return fmt.Errorf("claim %s: %w", name, err)
 			}
@@ -124,8 +124,8 @@ func resolveUser(u *directory.User, repl *caddy.Replacer) error {
 	return nil
 }
 
-// HtpasswdUsers are users in a file of Apache's htpasswd format: a line `username:hash`
-// each. The file is followed without a reload.
+// HtpasswdUsers are users in a file of Apache's htpasswd format: one `username:hash`
+// per line. The file is followed without a reload.
 type HtpasswdUsers struct {
 	// The path of the file. Placeholders are replaced at start. Required.
 	Path string `json:"path,omitempty"`
@@ -141,7 +141,7 @@ func (HtpasswdUsers) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Open reads the file, or joins those that follow it already.
+// Open reads the file, or shares it with the sources that already follow it.
 func (s *HtpasswdUsers) Open(options directory.Options) error {
 	return s.open(s.Path, "users", "htpasswd", options, func(data []byte) (*directory.UserSet, error) {
 		set := directory.NewUserSet(options)
@@ -170,7 +170,7 @@ func (JSONUsers) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Open reads the file, or joins those that follow it already.
+// Open reads the file, or shares it with the sources that already follow it.
 func (s *JSONUsers) Open(options directory.Options) error {
 	return s.open(s.Path, "users", "json", options, func(data []byte) (*directory.UserSet, error) {
 		set := directory.NewUserSet(options)

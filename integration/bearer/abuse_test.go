@@ -84,7 +84,7 @@ func TestAValueWithSpacesAroundItIsNotSent(t *testing.T) {
 `)
 	s.Do(s.Request("GET", "/", "", harness.Bearer(s.Token(" alice"))))
 	received := app.One(t)
-	received.WantIdentity(t, "X-User", "")  // not "alice", who is somebody else
+	received.WantIdentity(t, "X-User", "")  // not "alice", another user
 	received.WantIdentity(t, "X-Email", "") // "bob@example.com "
 }
 

@@ -132,7 +132,7 @@ func TestBearerCredentials(t *testing.T) {
 func TestTokensThatCannotBeCheckedAreAnswered503(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.NewSite(t)
-	// a file where a directory should be: nothing of ours can be read or written
+	// a file where a directory should be: none of our objects can be read or written
 	if err := os.Mkdir(harness.StorageOf(s), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestTokensThatCannotBeCheckedAreAnswered503(t *testing.T) {
 		if a := s.Do(s.Request("GET", "/private", "", token)); a.Status != 200 {
 			// there is a key, and the revoked sessions are read at the next poll
 			a.Want(t, 503, "")
-			if got := s.LastReason(); got != "the revoked sessions were not read yet" {
+			if got := s.LastReason(); got != "the revoked sessions have not been read yet" {
 				t.Errorf("the log says %q", got)
 			}
 			harness.Eventually(t, "the token is accepted", func() bool { return s.Do(s.Request("GET", "/private", "", token)).Status == 200 })

@@ -48,7 +48,7 @@ func startHygiene(t *testing.T, spelling, handlers string) (*harness.Site, *harn
 	return s, app
 }
 
-// copies are what a client may try to be taken for somebody else: header lines, each
+// copies are what a client may send to be taken for another user: header lines, each
 // set of which an app of some kind reads as X-User. The names are said once more in the
 // list of the Connection header, which would have the proxy take away ours.
 var copies = map[string][]string{

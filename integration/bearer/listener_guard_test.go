@@ -257,7 +257,7 @@ func TestTrailersOfAListener(t *testing.T) {
 	}
 }
 
-// A config that has no bearer_auth any more leaves the headers alone, and one that has
+// A config that no longer has a bearer_auth leaves the headers alone, and one that has
 // it again removes them.
 func TestAReloadChangesWhatIsRemoved(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
@@ -337,7 +337,7 @@ func TestRoutesOfAJSONConfigMatchAsBefore(t *testing.T) {
 
 // I21: a placeholder of a user is never taken for a name, whatever becomes of the
 // request.
-func TestPlaceholdersOfNobodyAreEmpty(t *testing.T) {
+func TestPlaceholdersWithoutAUserAreEmpty(t *testing.T) {
 	for name, handlers := range map[string]string{
 		"optional":  "bearer_auth {\noptional\n}\n",
 		"shadow":    "bearer_auth {\nshadow\n}\n",

@@ -9,7 +9,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A token is held against the users and clients as their files are now: some seconds
+// A token is checked against the users and clients as their files are now: some seconds
 // after a change it is refused, without a reload and without a list of tokens.
 func TestTokensFollowTheFiles(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
@@ -118,7 +118,7 @@ func TestTokensFollowTheFiles(t *testing.T) {
 			case "narrowed":
 				app.One(t).WantIdentity(t, "X-Scope", "read") // not what the token says
 			case "renamed":
-				app.One(t).WantIdentity(t, "X-Name", "renamed-now") // the old name may be somebody else's
+				app.One(t).WantIdentity(t, "X-Name", "renamed-now") // the old name may be another user's
 			}
 		})
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// I23: there is no way of asking that is not checked.
+// I23: there is no kind of request that is not checked.
 func TestEveryMethodAndVersionOfHTTPIsChecked(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.StartWith(t, harness.TLSOptions, app.In("https://localhost:%TLSPORT% {\n\tbind 127.0.0.1\n\ttls internal\n"+optionsEndpoint+`

@@ -96,7 +96,7 @@ func TestOptionalAndForwardedTokens(t *testing.T) {
 		{"I19: a token of a path that is not checked is left alone", good, "/open", 200, good, ""},
 		{"I19: and so is a bad one", "Bearer x", "/open", 200, "Bearer x", ""},
 		{"I19: and Basic", login, "/open", 200, login, ""},
-		{"optional: nobody passes as anonymous", "", "/optional", 200, "", ""},
+		{"optional: a request without a token passes as anonymous", "", "/optional", 200, "", ""},
 		{"optional: a token counts", good, "/optional", 200, "", "alice"},
 		{"optional: a bad token does not pass", "Bearer x", "/optional", 401, "-", ""},
 		{"optional: a malformed header does not pass", "Bearer", "/optional", 400, "-", ""},
@@ -130,7 +130,7 @@ func TestShadowChangesNothingButLogs(t *testing.T) {
 	}{
 		{edgeCase{"shadow: a good token passes as it is", good, "/", 200, good, ""}, ""},
 		{edgeCase{"shadow: a bad token passes", "Bearer x", "/", 200, "Bearer x", ""}, "not a signed token in compact form"},
-		{edgeCase{"shadow: nobody passes", "", "/", 200, "", ""}, "no Authorization header"},
+		{edgeCase{"shadow: a request without a token passes", "", "/", 200, "", ""}, "no Authorization header"},
 		{edgeCase{"shadow: a malformed header passes", "Bearer", "/", 200, "Bearer", ""}, "the Authorization header is malformed"},
 		{edgeCase{"shadow: too little scope passes", narrow, "/", 200, narrow, ""}, "the token lacks a scope"},
 		{edgeCase{"shadow: a token in the query passes", "", "/?access_token=x", 200, "", ""}, "the query has an access_token"},
@@ -200,7 +200,7 @@ func TestAStricterCheckInsideAWiderOne(t *testing.T) {
 		{"a wide token passes both", wide, "/write", 200, "", "alice"},
 		{"the inner one decides what is forwarded of the token that the wider one took away", other, "/aud", 200, other, "alice"},
 		{"and its audience", wide, "/aud", 401, "-", ""},
-		{"nobody passes neither", "", "/write", 401, "-", ""},
+		{"a request without a token does not pass either", "", "/write", 401, "-", ""},
 	} {
 		c.run(t, s, app)
 	}
@@ -256,7 +256,7 @@ http://127.0.0.1:`+strconv.Itoa(otherPort)+` {
 	}
 }
 
-// The endpoint comes before a check without a matcher, or nobody could get a first
+// The endpoint comes before a check without a matcher, or no client could get a first
 // token.
 func TestASiteWideCheckDoesNotLockTheEndpointOut(t *testing.T) {
 	for name, handlers := range map[string]string{
@@ -271,7 +271,8 @@ func TestASiteWideCheckDoesNotLockTheEndpointOut(t *testing.T) {
 			s.Do(s.Request("GET", "/token/nothing", "")).Want(t, 404, "invalid_request")
 			s.Do(s.Request("GET", "/", "")).Want(t, 401, "")
 			s.Do(s.Request("GET", "/", "", harness.Bearer(token))).Want(t, 200, "")
-			// no endpoint answers OPTIONS, so the check does (I23; the README has the recipe)
+			// no endpoint answers OPTIONS, so the check does (I23; the README has the
+			// recipe)
 			s.Do(s.Request(http.MethodOptions, "/token", "")).Want(t, 401, "")
 			if seen := app.Take(); len(seen) != 1 {
 				t.Errorf("the app received %d requests, want 1", len(seen))

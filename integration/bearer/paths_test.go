@@ -166,7 +166,8 @@ func TestReadingsLeaveTheRestOfAMatcherAlone(t *testing.T) {
 	}
 }
 
-// A dot segment is no bad request where the path has no say, and shadow only tells.
+// A dot segment is not a bad request where the path does not matter, and shadow only
+// reports it.
 func TestDotSegments(t *testing.T) {
 	app, s := newRawApp(t), harness.NewSite(t)
 	const dots = "GET /a/../b"
@@ -199,7 +200,7 @@ func TestDotSegments(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a path with more readings than anybody means is a bad request", func(t *testing.T) {
+	t.Run("a path with more readings than anyone means is a bad request", func(t *testing.T) {
 		s := s.For(t)
 		serveFresh(s, pathsSite(app, "\tbearer_auth /c*\n"))
 		wantEach(t, s, app, []pathCase{

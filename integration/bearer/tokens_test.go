@@ -65,20 +65,20 @@ func TestDefectiveTokensGetOneAnswer(t *testing.T) {
 		{"I13: null as nbf", harness.Forge(t, token, harness.SetClaim("nbf", `null`)), "nbf is"},
 		{"a list as scope", harness.Forge(t, token, harness.SetClaim("scope", `["read"]`)), "scope is malformed"},
 		{"a number as scope", harness.Forge(t, token, harness.SetClaim("scope", `1`)), "scope is malformed"},
-		{"H9: two sub that differ", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"sub":"bob"` }), "one is there twice"},
-		{"H9: two sub that are equal", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"sub":"alice"` }), "one is there twice"},
-		{"H9: two sub, one of them escaped", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"s\u0075b":"bob"` }), "one is there twice"},
-		{"H9: two exp", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"exp":` + harness.FromNow(time.Hour) }), "one is there twice"},
-		{"H9: two of a claim of no meaning", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"x":1,"x":1` }), "one is there twice"},
+		{"H9: two sub that differ", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"sub":"bob"` }), "a claim is duplicated"},
+		{"H9: two sub that are equal", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"sub":"alice"` }), "a claim is duplicated"},
+		{"H9: two sub, one of them escaped", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"s\u0075b":"bob"` }), "a claim is duplicated"},
+		{"H9: two exp", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"exp":` + harness.FromNow(time.Hour) }), "a claim is duplicated"},
+		{"H9: two of a claim of no meaning", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `,"x":1,"x":1` }), "a claim is duplicated"},
 		{"SUB in place of sub", harness.Forge(t, token, func(f *harness.Forgery) { delete(f.Claims, "sub"); f.More = `,"SUB":"alice"` }), "sub is missing"},
 		{"Cver in place of cver", harness.Forge(t, token, func(f *harness.Forgery) { f.Claims["Cver"] = f.Claims["cver"]; delete(f.Claims, "cver") }), "cver is missing"},
-		{"a list as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `[]` }), "no JSON object"},
-		{"null as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `null` }), "no JSON object"},
+		{"a list as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `[]` }), "not a JSON object"},
+		{"null as claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `null` }), "not a JSON object"},
 		{"no claims", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{}` }), "sub is missing"},
-		{"claims that are cut off", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{"sub":"alice"` }), "no JSON object"},
-		{"claims with more after them", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `}{"sub":"bob"` }), "no JSON object"},
+		{"claims that are cut off", harness.Forge(t, token, func(f *harness.Forgery) { f.Payload = `{"sub":"alice"` }), "not a JSON object"},
+		{"claims with more after them", harness.Forge(t, token, func(f *harness.Forgery) { f.More = `}{"sub":"bob"` }), "not a JSON object"},
 	}
-	// DESIGN §6: what every token of ours has, and an app might leave out
+	// DESIGN §6: what all our tokens have, and an app might leave out
 	for _, claim := range []string{"cver", "sid", "jti", "cid", "sub", "username", "exp"} {
 		defects = append(defects, defect{"no " + claim, harness.Forge(t, token, harness.WithoutClaims(claim)), claim + " is missing"})
 		for name, value := range map[string]string{"null": `null`, "an empty string": `""`, "a list": `["alice"]`, "an object": `{}`, "true": `true`} {
@@ -131,8 +131,8 @@ func TestUnusualTokensThatAreGood(t *testing.T) {
 		{"I13: no nbf", harness.WithoutClaims("nbf")},
 		{"I13: an exp in the year 9999", harness.SetClaim("exp", "253402300799")},
 		{"SUB beside sub is another claim", func(f *harness.Forgery) { f.More = `,"SUB":"bob","Exp":1` }},
-		{"a claim nobody knows", harness.SetClaim("https://example.com/x", `{"a":[1,{"a":null}]}`)},
-		{"a header nobody knows", func(f *harness.Forgery) { f.Header["x"] = json.RawMessage(`{"y":1}`) }},
+		{"an unknown claim", harness.SetClaim("https://example.com/x", `{"a":[1,{"a":null}]}`)},
+		{"an unknown header", func(f *harness.Forgery) { f.Header["x"] = json.RawMessage(`{"y":1}`) }},
 		{"I15: a jku, x5u and jwk mean nothing", func(f *harness.Forgery) {
 			f.Header["jku"], f.Header["x5u"] = json.RawMessage(`"`+s.URL("/jku")+`"`), json.RawMessage(`"`+s.URL("/x5u")+`"`)
 			f.Header["jwk"] = json.RawMessage(`{"kty":"oct","k":"AAAA"}`)

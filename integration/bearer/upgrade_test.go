@@ -34,7 +34,7 @@ var upgradeLines = map[string][]string{
 	"Connection in two headers":   {"Connection: keep-alive", "Connection: Upgrade", "Upgrade: h2c"},
 }
 
-// Whatever becomes of a request, checked or not, no app gets another upgrade from it
+// Whatever happens to a request, checked or not, no app gets another upgrade from it
 // than one that the config lets in: with h2c the client would send it requests past the
 // check.
 func TestNoUpgradePastTheCheck(t *testing.T) {

@@ -171,7 +171,8 @@ func TestFailedClientsGetOneAnswer(t *testing.T) {
 	}
 }
 
-// The user's password must not be a way to test passwords for those who are no client.
+// The user's password must not be a way to test passwords for those who are not a
+// client.
 func TestNoPasswordIsLookedAtBeforeTheClientIsAuthenticated(t *testing.T) {
 	s := startClients(t, "")
 	for name, change := range map[string][]string{

@@ -13,7 +13,7 @@ import (
 // Browsers say so, in headers that the page cannot change.
 
 // What a browser says of a form of another site's page, of its script with no-cors, and
-// of what is no browser's at all.
+// of what does not come from a browser at all.
 var blindHeaders = map[string][]string{
 	"a form":              harness.FetchHeaders("cross-site", "navigate"),
 	"no-cors":             harness.FetchHeaders("cross-site", "no-cors"),
@@ -126,7 +126,7 @@ func TestAPageOfAnotherSiteLogsOut(t *testing.T) {
 	}
 }
 
-// By CORS a page is answered, since a form needs no pre-flight. It has tries of its
+// By CORS a page is answered, since a form needs no pre-flight. It has attempts of its
 // own.
 func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 6\n}") // an address has 20
@@ -145,7 +145,7 @@ func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 		s.WantLimit("pair")
 	}
 	page(harness.HomeAddress, harness.AppForm("alice", "correct horse")).Throttled(t, 30)
-	// the owner has all her tries
+	// the owner has all her attempts
 	harness.WrongLogins(t, 1, func(password string) harness.Answer { return s.AppLogin(harness.HomeAddress, "alice", password) })
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")
 	s.From(harness.HomeAddress, harness.AppForm("alice", "correct horse"), harness.FetchHeaders("same-site", "cors")...).Want(t, 200, "")
@@ -172,8 +172,7 @@ func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")
 }
 
-// A page that may use the API logs in. That makes nobody known but such pages at the
-// address.
+// A page that may use the API logs in. That makes only such pages known at the address.
 func TestAPageOfAnotherSiteLogsIn(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\n}")
 	page := func(form string) harness.Answer {

@@ -99,7 +99,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-// Without an issuer there is no metadata, and the path is the app's.
+// Without an issuer there is no metadata, and the path belongs to the app.
 func TestWithoutAnIssuerTheWellKnownPathIsTheApps(t *testing.T) {
 	app := harness.NewApp(t)
 	s := harness.Start(t, app.In(harness.MetadataSite(harness.SecretClient)))

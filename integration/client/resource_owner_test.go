@@ -104,8 +104,8 @@ func TestResourceOwner(t *testing.T) {
 		token := s.Login("alice", "correct horse").Text(t, "access_token")
 		s.Login("alice", "hunter2-typed-wrong").Want(t, 400, "invalid_grant")
 		s.Login("alice", "correct horse", "client_secret", "guessed-client-secret").Want(t, 400, "invalid_client")
-		// all but the line in which Caddy itself prints its config, at debug: the reason to
-		// write secrets as placeholders
+		// all but the line in which Caddy itself prints its config, at debug: the
+		// reason to write secrets as placeholders
 		lines := s.Logged(func(line map[string]any) bool { return line["msg"] != "adjusted config" })
 		log := fmt.Sprint(lines)
 		if len(lines) == 0 {
@@ -165,8 +165,8 @@ func TestPasswordLengths(t *testing.T) {
 }
 
 // A flood is answered 503 where it does not fit, and the rest of the server goes on.
-// That also counts the work: whoever must wait for a turn has a hash computed, so
-// floods of names that are unknown or disabled, and of passwords that are too long,
+// That also counts the work: a request that must wait for a turn has a hash computed,
+// so floods of names that are unknown or disabled, and of passwords that are too long,
 // prove a decoy.
 func TestPasswordFlood(t *testing.T) {
 	// of cost 10: slow enough that a flood is there as a whole before two have ended

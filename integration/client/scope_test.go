@@ -145,7 +145,7 @@ func TestScopes(t *testing.T) {
 		})
 	}
 	for _, scope := range []string{"read", "admin", "unknown", "read\t"} {
-		t.Run("F3: nobody learns about the scope "+scope+" before the client is authenticated", func(t *testing.T) {
+		t.Run("F3: the scope "+scope+" is not answered before the client is authenticated", func(t *testing.T) {
 			s.Login("absent", "password", "client_secret", "wrong", "scope", scope).Want(t, 400, "invalid_client")
 			s.Login("absent", "password", "client_id", "unknown", "scope", scope).Want(t, 400, "invalid_client")
 			s.Login("absent", "password", "client_secret", "", "scope", scope).Want(t, 400, "invalid_client")
@@ -195,7 +195,7 @@ func TestScopeSettings(t *testing.T) {
 		{"F2: a server's scope that no request can name", `scopes "re\ad"`, "is not a scope"},
 		{"F2: a scope that is not ASCII", `scopes réad`, "is not a scope"},
 		{"F6: scopes without arguments, which might have been a last one", `scopes`, "scopes takes one argument or more"},
-		{"F5: the same scope twice", `scopes read read`, "there twice"},
+		{"F5: the same scope twice", `scopes read read`, "duplicate scope"},
 		{"F4: default_scopes beyond the client's", "client other {\npublic\nscopes read\ndefault_scopes write\n}", "default_scopes"},
 		{"F6: a client's scopes without arguments", "client other {\npublic\nscopes\n}", "scopes takes one argument or more"},
 		{"F6: a user's scopes without arguments", "user other " + hash + " {\nscopes\n}", "scopes takes one argument or more"},

@@ -139,8 +139,8 @@ func TestAPrefixBeforeAHashEndsNoSession(t *testing.T) {
 	change("drops", "drops", harness.HashBcrypt)
 	change("other", "other", "{BLF-CRYPT}"+harness.CheapHash(t, "another password"))
 	s.Reload("", site("inline", harness.HashBcrypt))
-	harness.Eventually(t, "the changes are in force", func() bool { return app("other") == 401 })
-	harness.Eventually(t, "the other files are in force", func() bool {
+	harness.Eventually(t, "the changes are active", func() bool { return app("other") == 401 })
+	harness.Eventually(t, "the other files are active", func() bool {
 		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "file has changed, its new version is active" })) == 3
 	})
 	for _, user := range []string{"adds", "drops", "inline"} {

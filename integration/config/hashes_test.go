@@ -195,7 +195,7 @@ func TestRefusedHashes(t *testing.T) {
 	})
 }
 
-// Without the tool its formats would go untested, and nobody would see that.
+// Without the tool its formats would go untested, unnoticed.
 func TestHtpasswdIsInstalled(t *testing.T) {
 	if _, err := exec.LookPath("htpasswd"); err != nil {
 		t.Fatal("Apache's htpasswd is needed for the tests: apt-get install apache2-utils")

@@ -216,7 +216,7 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 			}
 		}
 		for name := range broken {
-			harness.Eventually(t, "the repaired file is in force: "+name, func() bool { return s.Relogin(name, "repaired").Status == 200 })
+			harness.Eventually(t, "the repaired file is active: "+name, func() bool { return s.Relogin(name, "repaired").Status == 200 })
 			s.Login(name, "password").Want(t, 400, "invalid_grant")
 		}
 	})
@@ -267,7 +267,7 @@ func TestHtpasswdRewritesALargeFile(t *testing.T) {
 			break
 		}
 	}
-	harness.Eventually(t, "the last change is in force", func() bool {
+	harness.Eventually(t, "the last change is active", func() bool {
 		a, err := s.Attempt("changing", "password39")
 		return err == nil && a.Status == 200
 	})

@@ -172,7 +172,7 @@ func TestFailedReloads(t *testing.T) {
 		{"a users file that is broken", harness.WebSite(good + "users htpasswd %DIR%/broken"), "broken"},
 		{"a users file that is missing", harness.WebSite("users htpasswd %DIR%/missing\n" + good), "missing"},
 		{"a signing key that is missing", harness.WebSite(good + "signing_key RS256 file %DIR%/missing"), "missing"},
-		{"an id that is there twice", harness.WebSite(good + "user bob " + harness.HashBcrypt + " {\nid alice\n}"), "unique"},
+		{"a duplicate id", harness.WebSite(good + "user bob " + harness.HashBcrypt + " {\nid alice\n}"), "unique"},
 		{"a port that is taken, which shows when all is provisioned", harness.WebSite(good) + "http://" + busy.Addr().String() + " {\nrespond x\n}\n", "address already in use"},
 		{"another module that fails", harness.WebSite(good) + "http://localhost:%PORT% {\nbasic_auth {\nbob not-a-hash\n}\n}\n", "http_basic"},
 	} {
@@ -190,7 +190,7 @@ func TestFailedReloads(t *testing.T) {
 	t.Run("and still follows its files", func(t *testing.T) {
 		s.Write("users", "alice:"+harness.CheapHash(t, "new")+"\n")
 		s.Write("clients.json", `{"clients":[{"id":"app2","public":true}]}`)
-		harness.Eventually(t, "the new files are in force", func() bool {
+		harness.Eventually(t, "the new files are active", func() bool {
 			return s.Login("alice", "new", "client_id", "app2", "client_secret", "").Status == 200
 		})
 		s.Login("alice", "password").Want(t, 400, "invalid_grant")

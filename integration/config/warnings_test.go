@@ -58,7 +58,7 @@ var warnedConfigs = []warned{
 	{"the same for that server", "", ":%PORT% {\n%E%\ntoken_endpoint /second {\nname second\nuser alice %HASH%\nclient web {\npublic\nscopes admin\n}\n}\nbearer_auth second {\nscopes admin\n}\n}", "", "", ""},
 
 	// claims
-	{"a claim of nobody", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims groups>X-Groups\n}\n}", claimWarning, "no user has it now", "groups"},
+	{"a claim of no user", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims groups>X-Groups\n}\n}", claimWarning, "no user has it now", "groups"},
 	{"a claim by another name", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims user_id>X-User\n}\n}", claimWarning, "write sub instead", "user_id"},
 	{"a claim in another case", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims Email>X-Email\n}\n}", claimWarning, "write email instead", "Email"},
 	{"a claim that users may not have", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims act>X-Act\n}\n}", claimWarning, "users cannot have it", "act"},

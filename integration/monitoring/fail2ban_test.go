@@ -18,8 +18,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-// fail2ban runs on lines of a real Caddy. It is no part of what a checkout needs, so
-// the variable says that it is there; then it must be.
+// fail2ban runs on lines of a real Caddy. A checkout does not need it, so the variable
+// says that it is there; then it must be.
 func needFail2ban(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CADDY_GRANT_FAIL2BAN") == "" {
@@ -89,7 +89,7 @@ func triesFrom(s *harness.Site, from, client, username, password string, headers
 	return s.Post("/token", form, append(headers, harness.Basic(id, "web-secret"))...)
 }
 
-// The filter finds who guesses, by the right address, and nobody else.
+// The filter finds those who guess, by the right address, and no one else.
 func TestFail2banFindsWhoGuesses(t *testing.T) {
 	needFail2ban(t)
 	s := startFail2ban(t)
@@ -131,7 +131,8 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 	send(never, "192.0.2.10", 400, triesFrom(s, "192.0.2.10", named, "no user", "wrong"))
 	send(never, "192.0.2.10", 400, triesFrom(s, "192.0.2.10", named, "no such user", "wrong", endUser("not an address")))
 
-	// who goes on though throttled, and who only tries an account that others try
+	// a client that goes on though throttled, and one that only tries an account that
+	// others try
 	for range 3 {
 		send(always, "192.0.2.20", 400, triesFrom(s, "192.0.2.20", "cli", "carol", harness.WrongPassword()))
 	}
@@ -143,7 +144,7 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 	}
 	send(always, "192.0.2.23", 429, triesFrom(s, "192.0.2.23", "cli", "dora", "wrong"))
 
-	// who tries client secrets
+	// a client that tries client secrets
 	post := func(from, form string, headers ...string) harness.Answer {
 		return s.Post("/token", form, append(headers, "X-Forwarded-For: "+from, "X-Forwarded-Proto: https")...)
 	}
@@ -156,7 +157,7 @@ func TestFail2banFindsWhoGuesses(t *testing.T) {
 	}
 	send(never, "192.0.2.31", 429, post("192.0.2.31", harness.LoginForm("client_secret", harness.WrongPassword())))
 
-	// what is no guess
+	// what is not a guess
 	send(never, "192.0.2.40", 400, post("192.0.2.40", "%zz"))
 	send(never, "192.0.2.40", 400, post("192.0.2.40", harness.UserForm("client_id", "cli", "password", "")))
 	send(never, "192.0.2.40", 400, post("192.0.2.40", "grant_type=refresh_token&client_id=cli&refresh_token=x"))
@@ -279,7 +280,7 @@ func TestFail2banBansWhoGuesses(t *testing.T) {
 		return string(output), err
 	}
 	if output, err := client("-t"); err != nil {
-		t.Fatalf("the jail is no good: %v\n%s", err, output)
+		t.Fatalf("the jail is invalid: %v\n%s", err, output)
 	}
 	if output, err := client("start"); err != nil {
 		t.Fatalf("starting it: %v\n%s", err, output)
@@ -298,7 +299,7 @@ func TestFail2banBansWhoGuesses(t *testing.T) {
 	}
 	want := []string{"192.0.2.50", "2001:db8::50"}
 	harness.Eventually(t, "who guesses is banned", func() bool { return len(banned()) >= len(want) })
-	// it reads in order: when it has read to the end, everybody is banned who will be
+	// it reads in order: when it has read to the end, all who will be banned are
 	triesFrom(s, "192.0.2.60", "cli", "alice", "wrong")
 	tries("192.0.2.61")
 	want = append(want, "192.0.2.61")

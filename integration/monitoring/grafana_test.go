@@ -84,7 +84,7 @@ func TestGrafanaDashboard(t *testing.T) {
 	taken := make(map[[2]int]string)
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.ID == 0 || p.Title == "" {
-			t.Errorf("panel %d %q: its id or title is no good", p.ID, p.Title)
+			t.Errorf("panel %d %q: its id or title is invalid", p.ID, p.Title)
 		}
 		ids[p.ID] = true
 		if p.GridPos.W < 1 || p.GridPos.H < 1 || p.GridPos.X+p.GridPos.W > 24 {

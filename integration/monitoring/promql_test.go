@@ -165,7 +165,7 @@ func (p *promParser) matcher(metric string) error {
 	}
 	value, err := strconv.Unquote(quoted)
 	if err != nil || !slices.Contains([]string{"=", "!=", "=~", "!~"}, operator) {
-		return fmt.Errorf("%s %s %s is no matcher", label, operator, quoted)
+		return fmt.Errorf("%s %s %s is not a matcher", label, operator, quoted)
 	}
 	if next := p.peek(); next != "," && next != "}" {
 		return fmt.Errorf("%q after a matcher", next)

@@ -42,7 +42,7 @@ func TestARefusalAtTheEdgeSaysWhichRequestItWas(t *testing.T) {
 		t.Error("the query is in the log")
 	}
 
-	// what is wrong with a token that this server signed does not hide whose it is
+	// a defect of a token that this server signed does not hide whose it is
 	whose := map[string]any{"client_id": "web", "user_id": "u-2", "session_id": harness.TextClaim(t, token, "sid")}
 	with := func(reason string) map[string]any {
 		whose["reason"] = reason
@@ -90,7 +90,7 @@ func TestShadowPutsTheReasonIntoTheAccessLog(t *testing.T) {
 }
 
 func TestARefusalAtTheEndpointSaysWhatToDo(t *testing.T) {
-	const remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
+	const remedy = "the Basic header was read as it is and form-decoded: for the latter, + must be sent as %2B and % as %25, in both halves"
 	s := startLog(t, "throttle off")
 	for _, test := range []struct {
 		name, path, form string

@@ -80,7 +80,7 @@ const (
 	successfulAt = "last_reload_success_timestamp_seconds"
 )
 
-// What a file has, whether it is in force, and since when.
+// What a file has, whether it is active, and since when.
 func TestMetricsOfFiles(t *testing.T) {
 	s := harness.NewSite(t)
 	line := func(name string) string { return name + ":" + harness.CheapHash(t, "correct horse") + "\n" }
@@ -138,7 +138,7 @@ func TestMetricsOfFiles(t *testing.T) {
 	must(load(config("one", "users.htpasswd"), config("two", "users.htpasswd")))
 	want("broken, after a reload", all)
 	if now := s.Metrics()[ofFile(successfulAt, users, "users")]; now != at {
-		t.Errorf("the version in force was read at %f and not at %f", at, now)
+		t.Errorf("the active version was read at %f and not at %f", at, now)
 	}
 	s.WriteOld("users.htpasswd", line("alice")+line("bob")+line("dora"))
 	harness.Eventually(t, "the file is good again", func() bool { return s.Metrics()[broken] == 1 })
@@ -159,7 +159,7 @@ func TestMetricsOfFiles(t *testing.T) {
 	must(load(config("two", "other.htpasswd")))
 	delete(all, ofFile(entries, users, "users"))
 	delete(all, ofFile(successful, users, "users"))
-	want("a file that nobody follows any more", all)
+	want("a file that is no longer followed", all)
 	if _, there := s.Metrics()[ofFile(successfulAt, users, "users")]; there {
 		t.Error("its time is left")
 	}
@@ -171,7 +171,7 @@ func TestMetricsOfFiles(t *testing.T) {
 }
 
 // How old the view of revocations is can be seen wherever tokens are checked, and
-// nowhere else: what nobody keeps up with gets no older.
+// nowhere else: a view that no config follows does not age.
 func TestMetricsOfTheRevocationView(t *testing.T) {
 	const view = `revocations_last_read_timestamp_seconds{server="counted"}`
 	s := harness.NewSite(t)
@@ -209,7 +209,7 @@ func TestMetricsOfTheRevocationView(t *testing.T) {
 	fresh("after a config that does not start")
 	s.Reload("", config("", false))
 	if at := read(); at != -1 {
-		t.Errorf("nobody asks for it, and it was read at %f", at)
+		t.Errorf("no config follows it, and it was read at %f", at)
 	}
 	s.Reload("", config("", true))
 	fresh("when tokens are checked again")

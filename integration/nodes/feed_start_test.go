@@ -77,7 +77,7 @@ func (g *gatedFeed) Load(ctx context.Context, key string) ([]byte, error) {
 
 // I22: a new process that has not read the feed yet lets good tokens pass and revoked
 // ones not, from its first answer on: it asks storage for their sessions.
-func TestAFeedThatTakesLongToReadKeepsNobodyWaiting(t *testing.T) {
+func TestAFeedThatTakesLongToReadKeepsNoRequestWaiting(t *testing.T) {
 	site := harness.WebSite("user alice " + harness.CheapHash(t, "password"))
 	site = strings.Replace(site, "respond", "bearer_auth /app\n\trespond", 1)
 	s := harness.NewSite(t)
@@ -133,7 +133,7 @@ func TestAFeedThatTakesLongToReadKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("a token that was revoked since gets %d", status)
 	}
 	gate.fails.Store(true)
-	if status := edge(another); status != http.StatusServiceUnavailable || s.LastReason() != "the revoked sessions were not read yet" {
+	if status := edge(another); status != http.StatusServiceUnavailable || s.LastReason() != "the revoked sessions have not been read yet" {
 		t.Errorf("while storage fails a token gets %d, %q", status, s.LastReason())
 	}
 	gate.fails.Store(false)

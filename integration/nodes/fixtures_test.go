@@ -43,7 +43,7 @@ func newCluster(t *testing.T) *cluster {
 }
 
 // node prepares a node whose token endpoint has the given lines too. It has a port, and
-// nobody listens there yet.
+// nothing listens there yet.
 func (c *cluster) node(lines string) *clusterNode {
 	c.t.Helper()
 	n := &clusterNode{Site: harness.NewSite(c.t), cluster: c}
@@ -342,7 +342,7 @@ func fromEnvironment(t *testing.T, variable string, normally int) int {
 	}
 	number, err := strconv.Atoi(text)
 	if err != nil || number < 1 {
-		t.Fatalf("%s=%s is no number of rounds", variable, text)
+		t.Fatalf("%s=%s is not a number of rounds", variable, text)
 	}
 	return number
 }

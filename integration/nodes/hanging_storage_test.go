@@ -18,9 +18,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A file system that hangs is imitated by a named pipe in the place of a file: whoever
-// opens it for reading waits until there is a writer, and no context ends that. What is
-// built on this needs mkfifo, and Linux is where it is tested.
+// A file system that hangs is imitated by a named pipe in the place of a file: whatever
+// process opens it for reading waits until there is a writer, and no context ends that.
+// What is built on this needs mkfifo, and Linux is where it is tested.
 
 // pipe is a named pipe in the place of a file.
 type pipe struct {
@@ -49,7 +49,7 @@ func (p *pipe) remove() {
 	p.must(os.Rename(p.kept, p.path))
 }
 
-// writer waits until somebody reads from the pipe. The reader gets what is written
+// writer waits until a process reads from the pipe. The reader gets what is written
 // until the writer is closed.
 func (p *pipe) writer() *os.File {
 	p.t.Helper()
@@ -160,9 +160,9 @@ func TestNodesRevocationThatHangs(t *testing.T) {
 	}
 }
 
-// G11, without a grace: the storage hangs when a refresh takes its lock. The client gets
-// 503, and whatever becomes of that exchange later, the client's retry is a success, and
-// the only one.
+// G11, without a grace: the storage hangs when a refresh takes its lock. The client
+// gets 503, and whatever becomes of that exchange later, the client's retry is a
+// success, and the only one.
 func TestNodesLockThatHangs(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -177,7 +177,7 @@ func TestNodesLockThatHangs(t *testing.T) {
 		t.Fatalf("refresh: %d %s, %v", a.Status, a.Body, err)
 	}
 	other = get(n.refresh(other))
-	// what the node reads at last is the lock of somebody who is long gone
+	// what the node reads at last is the lock of a process that is long gone
 	writer := lock.writer()
 	lock.write(writer, staleLock(t))
 	next := get(n.refresh(tk)) // to the next generation, as refresh checks
@@ -191,7 +191,7 @@ func TestNodesLockThatHangs(t *testing.T) {
 	}
 }
 
-// staleLock is what a lock file has whose holder does not run any more.
+// staleLock is the content of a lock file whose holder no longer runs.
 func staleLock(t *testing.T) []byte {
 	t.Helper()
 	hourAgo := time.Now().Add(-time.Hour)

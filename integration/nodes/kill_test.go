@@ -46,8 +46,8 @@ func TestNodesKilledUnderLoad(t *testing.T) {
 	wg.Go(leaver.run)
 
 	for kill := range kills {
-		// so many answers after the last start, whatever the speed of the machine, and a
-		// moment more
+		// so many answers after the last start, whatever the speed of the machine, and
+		// a moment more
 		enough := load.done.Load() + 1 + rand.Int64N(150)
 		harness.Eventually(t, "clients go on", func() bool { return load.done.Load() >= enough })
 		time.Sleep(time.Duration(rand.Int64N(int64(30 * time.Millisecond))))
@@ -173,7 +173,8 @@ func (c *chainClient) run() {
 			c.repeated++
 		}
 		c.spent = append(c.spent, used)
-		// else every client is killed while it has its lock, and stands still for 10 seconds
+		// else every client is killed while it has its lock, and stands still for 10
+		// seconds
 		time.Sleep(time.Duration(rand.Int64N(int64(40 * time.Millisecond))))
 	}
 }

@@ -21,8 +21,8 @@ const (
 // G11: one refresh token is sent to two Caddy processes on one storage, 50 times at
 // once. There are 20 rounds, half of them with a grace and half without, or as many as
 // the environment variable CADDY_GRANT_ROUNDS says. A round takes a second and more,
-// since whoever waits for a lock of the file system looks once a second, so some rounds
-// run at the same time.
+// since a waiter for a lock of the file system polls once a second, so some rounds run
+// at the same time.
 func TestNodesParallelUses(t *testing.T) {
 	t.Parallel()
 	rounds := max(1, fromEnvironment(t, roundsVariable, 20)/2)

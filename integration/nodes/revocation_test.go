@@ -134,7 +134,7 @@ func watchEdge(t *testing.T, name string, n *clusterNode, over tokens) (end func
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
-			// while nobody listens there is no answer
+			// while nothing listens there is no answer
 			if status, err := n.edge(over.access); err == nil {
 				statuses[status]++
 				if status == http.StatusUnauthorized && statuses[status] == 3 {

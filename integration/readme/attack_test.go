@@ -48,7 +48,7 @@ func readmeUnderAttack(t *testing.T, blocks map[string]block) {
 		t.Errorf("the log has %v", line)
 	}
 
-	// as if he had come from there by a public client, and from nowhere else
+	// as if they had come from there by a public client, and from nowhere else
 	app := func(address string) int {
 		form := "grant_type=password&client_id=app&username=alice&password=correct+horse"
 		return r.from(address, r.Request("POST", "/token", form)).Status
@@ -66,7 +66,7 @@ func readmeUnderAttack(t *testing.T, blocks map[string]block) {
 	want(200, login("correct horse", named))
 }
 
-// The owner gets in from where he has been, and opens the account for all; so does a
+// The owner gets in from where they have been, and opens the account for all; so does a
 // ceiling that is raised, and a restart.
 func TestReadmeHowToOpenAnAccount(t *testing.T) {
 	const ceiling = "throttle {\nfailures 2\naccount_ceiling 4\n}"
@@ -88,7 +88,7 @@ func TestReadmeHowToOpenAnAccount(t *testing.T) {
 
 	s.Restart(harness.ThrottleOptions, harness.ThrottleConfig(t, ceiling))
 	burn(s)
-	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Throttled(t, 3600) // it is not known any more
+	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Throttled(t, 3600) // it is no longer known
 	s.Reload(harness.ThrottleOptions, harness.ThrottleConfig(t, strings.Replace(ceiling, "ceiling 4", "ceiling 5", 1)))
 	s.Relogin("alice", "correct horse").Want(t, 200, "")
 

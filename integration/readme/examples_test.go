@@ -344,7 +344,7 @@ func exampleCORS(t *testing.T, e *example) {
 		}
 	}
 	if a := e.ask("localhost", "OPTIONS", "/api/contacts", "", "Origin: "+origin); a.Status != 401 {
-		t.Errorf("an OPTIONS that is no pre-flight: %d", a.Status)
+		t.Errorf("an OPTIONS that is not a pre-flight: %d", a.Status)
 	}
 	a = e.token("localhost", "page", "", "mallory", "", "Origin: "+origin)
 	a.Want(t, 400, "invalid_grant")

@@ -32,7 +32,7 @@ func recipeOpenPaths(t *testing.T, blocks map[string]block) {
 	r.wantStatus("/page", 401)
 	for _, line := range harness.WaysAroundAnOpenPath {
 		if strings.Contains(line, "other.example") {
-			continue // which is no site here
+			continue // not a site here
 		}
 		a := r.Exchange(line + " HTTP/1.1\r\nHost: " + r.Address() + "\r\nConnection: close\r\n\r\n")
 		if a.Status != 401 && a.Status != 400 {
@@ -92,7 +92,7 @@ func recipeErrorPages(t *testing.T, blocks map[string]block) {
 	const app = "\thandle_errors {\n\t\treverse_proxy localhost:9000\n\t}\n"
 	toApp := text[:strings.Index(text, "\thandle_errors {")] + app + "}\n"
 	r.serve(toApp)
-	r.wantBackend("/page") // refused, and with the app all the same
+	r.wantBackend("/page") // refused, and still with the app
 	r.wantUser("/page", "")
 	r.wantUser("/page", "alice", r.bearer())
 
@@ -113,14 +113,14 @@ func recipeOpenApp(t *testing.T, blocks map[string]block) {
 		}
 	}
 	if got := r.lastReceived(); got["X-User"] != nil || got["X_user"] != nil {
-		t.Errorf("the app takes the client for somebody: %v", got)
+		t.Errorf("the app takes the client for a user: %v", got)
 	}
 
 	// it needs no endpoint, and names none
 	r.serve("internal.example.com {\n\tbearer_auth {\n\t\toff\n\t}\n\treverse_proxy localhost:9000\n}\n")
 	r.wantBackend("/page", "Authorization: Bearer x")
 	if r.lastReceived().Get("Authorization") == "" {
-		t.Error("the token of somebody else is gone")
+		t.Error("the token of another user is gone")
 	}
 }
 

@@ -271,7 +271,7 @@ func recipeCORS(t *testing.T, blocks map[string]block) {
 		t.Errorf("pre-flight for the app: %d %v", a.Status, a.Header)
 	}
 	if a := r.Do(r.Request("OPTIONS", "/page", "", "Origin: "+origin)); a.Status != 401 {
-		t.Errorf("an OPTIONS that is no pre-flight: %d", a.Status)
+		t.Errorf("an OPTIONS that is not a pre-flight: %d", a.Status)
 	}
 	a = r.Do(r.Request("GET", "/page", "", "Origin: "+origin))
 	if a.Status != 401 || a.Header.Get("Access-Control-Allow-Origin") != origin || a.Header.Get("WWW-Authenticate") == "" {

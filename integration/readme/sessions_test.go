@@ -249,7 +249,7 @@ func TestTheCommandsInCaddyfileExample(t *testing.T) {
 		}
 	}
 	if answer == nil || len(answer) > 0 {
-		t.Errorf("the last command is no logout, it prints %v", answer)
+		t.Errorf("the last command is not a logout, it prints %v", answer)
 	}
 	a := s.Do(s.Request("GET", "/contacts", "", "Authorization: Bearer "+tokens["access_token"].(string)))
 	if a.Status != 401 {

@@ -72,7 +72,7 @@ func signedAs(t *testing.T, session harness.TokenPair, typ string) string {
 }
 
 // Several servers answered whatever was wrong with invalid_request, and clients retried
-// for ever. A token that is no good is invalid_grant, which means: log in again.
+// for ever. An invalid token is invalid_grant, which means: log in again.
 func TestRefreshTokensThatAreNoGood(t *testing.T) {
 	s := harness.StartSessions(t, abuseSettings)
 	web := s.Web()

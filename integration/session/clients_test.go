@@ -90,7 +90,7 @@ func TestRefreshByXOAuth2(t *testing.T) {
 				if response.StatusCode != http.StatusOK {
 					t.Errorf("the app answers %d", response.StatusCode)
 				}
-				// G9: whoever kept the token of the login
+				// G9: an attacker who kept the token of the login
 				if _, err := config.TokenSource(t.Context(), login).Token(); !isRetrieveError(err, "invalid_grant") {
 					t.Errorf("a spent token gives %v", err)
 				}

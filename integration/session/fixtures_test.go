@@ -50,8 +50,8 @@ func wantUnlogged(s *harness.Site, t *testing.T, secrets ...string) {
 }
 
 // unplug puts a file in the place of the storage, or of something in it, so that
-// nothing there can be read or written, whoever tries. What it returns puts the storage
-// back.
+// nothing there can be read or written, by any process. What it returns puts the
+// storage back.
 func unplug(s *harness.Site, inside ...string) (plug func()) {
 	s.T.Helper()
 	path := filepath.Join(append([]string{harness.StorageOf(s)}, inside...)...)

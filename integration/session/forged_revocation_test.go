@@ -207,7 +207,7 @@ func TestRevokeAtTheWrongServer(t *testing.T) {
 					if got := edge(test.otherApp, session.Access); got != 401 {
 						t.Errorf("the edge answers %d", got)
 					}
-					if got := s.LastReason(); got != "it is of another server" {
+					if got := s.LastReason(); got != "it belongs to another server" {
 						t.Errorf("the log says %q", got)
 					}
 					wantInactive(t, other.Introspect(session.Access))
@@ -232,7 +232,7 @@ func TestAccessTokensSayOfWhichServerTheyAre(t *testing.T) {
 	if len(server) != 8 {
 		t.Errorf("srv is %q", server)
 	}
-	t.Run("all of them the same, whoever they are for", func(t *testing.T) {
+	t.Run("all of them the same, whatever user they are for", func(t *testing.T) {
 		for _, token := range []string{web.Refreshed(t, session.Refresh).Access, web.Login(t, "bob").Access, s.Public("cli").Login(t, "alice").Access, post(s.As("logins"), t)} {
 			if got := harness.TextClaim(t, token, "srv"); got != server {
 				t.Errorf("srv is %q, and was %q", got, server)
@@ -262,7 +262,7 @@ func TestAccessTokensSayOfWhichServerTheyAre(t *testing.T) {
 				f.Claims["srv"], f.Claims["sub"] = json.RawMessage(`"AAAAAAAA"`), json.RawMessage(`"nobody"`)
 			}),
 		} {
-			if got := s.Edge(token); got != 401 || s.LastReason() != "it is of another server" {
+			if got := s.Edge(token); got != 401 || s.LastReason() != "it belongs to another server" {
 				t.Errorf("the edge answers %d, for %q", got, s.LastReason())
 			}
 			wantInactive(t, web.Introspect(token))

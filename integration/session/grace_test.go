@@ -13,8 +13,8 @@ func TestRefreshWithinTheGrace(t *testing.T) {
 	s := harness.StartSessions(t, "refresh_grace 1m")
 	web := s.Web()
 
-	// django-oauth-toolkit #702: the retry got the OLD refresh token, which was good for
-	// nothing when the grace was over
+	// django-oauth-toolkit #702: the retry got the OLD refresh token, which was good
+	// for nothing when the grace was over
 	t.Run("G12: a retry gets the current generation again, and never the token that it sent", func(t *testing.T) {
 		first := web.Login(t, "alice")
 		answers := []harness.TokenPair{web.Refreshed(t, first.Refresh)}
@@ -54,7 +54,7 @@ func TestRefreshWithinTheGrace(t *testing.T) {
 		web.Refreshed(t, chain[1].Refresh)
 		web.Refresh(chain[0].Refresh).Want(t, 400, "invalid_grant")
 		web.WantOver(t, chain[2])
-		web.Refresh(chain[1].Refresh).Want(t, 400, "invalid_grant") // the grace is no way round a revocation
+		web.Refresh(chain[1].Refresh).Want(t, 400, "invalid_grant") // the grace is not a way around a revocation
 	})
 	t.Run("G3, G4: the grace is for the client that owns the token", func(t *testing.T) {
 		first := web.Login(t, "alice")
@@ -72,8 +72,8 @@ func TestRefreshWithinTheGrace(t *testing.T) {
 	})
 }
 
-// Servers with a grace logged their users out all the same: of the two answers to a
-// request and its retry, one was good for one more request only, or for none.
+// Servers with a grace still logged their users out: of the two answers to a request
+// and its retry, one was good for one more request only, or for none.
 func TestRefreshAfterALostReply(t *testing.T) {
 	s := harness.StartSessions(t, "refresh_grace 1m")
 	web := s.Web()

@@ -13,7 +13,7 @@ import (
 )
 
 // A storage that hangs instead of failing: what asks it is answered 503 in bounded
-// time, and nothing else waits. Here the files of a session are pipes that nobody
+// time, and nothing else waits. Here the files of a session are pipes that no process
 // writes to.
 func TestRefreshWhileTheStorageHangs(t *testing.T) {
 	app := harness.NewApp(t)
@@ -85,7 +85,7 @@ func TestRefreshWhileTheStorageHangs(t *testing.T) {
 	web.WantOver(t, revoked)
 }
 
-// hang makes whoever reads a file wait until the file is repaired: then it is not
+// hang makes every reader of a file wait until the file is repaired: then it is not
 // there.
 func hang(s *harness.Site, t *testing.T, path string) (repair func()) {
 	t.Helper()

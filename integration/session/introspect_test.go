@@ -98,7 +98,7 @@ func TestIntrospectShowsATokenToItsClient(t *testing.T) {
 			t.Errorf("got %s, want %v", a.Body, want)
 		}
 		if a.JSON["token_type"] != nil {
-			t.Errorf("token_type is %v, and it is no bearer token", a.JSON["token_type"])
+			t.Errorf("token_type is %v, and it is not a bearer token", a.JSON["token_type"])
 		}
 	})
 	t.Run("K2: the hint does not matter", func(t *testing.T) {
@@ -134,11 +134,11 @@ func TestIntrospectIsForClientsWithASecret(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"K1: nobody", "token=" + session.Access, "", 401, "invalid_client"},
+		{"K1: no client", "token=" + session.Access, "", 401, "invalid_client"},
 		{"K1: an unknown client", s.As("nobody").Form("token", session.Access), "", 400, "invalid_client"},
 		{"K1: a wrong secret", harness.OAuthClient{Site: s, ID: "web", Secret: "wrong"}.Form("token", session.Access), "", 400, "invalid_client"},
 		{"K1: no secret", s.Public("web").Form("token", session.Access), "", 400, "invalid_client"},
-		{"K1: a public client, as which anybody may pose", s.Public("cli").Form("token", public.Access), "", 400, "invalid_client"},
+		{"K1: a public client, as which anyone may pose", s.Public("cli").Form("token", public.Access), "", 400, "invalid_client"},
 		{"K1: a public client, of its refresh token", s.Public("cli").Form("token", public.Refresh), "", 400, "invalid_client"},
 		{"K1: a public client that sends nothing to ask for", s.Public("cli").Form(), "", 400, "invalid_client"},
 		{"K1: the token itself does not authorise", "token=" + session.Access, harness.Bearer(session.Access), 401, "invalid_client"},

@@ -8,7 +8,7 @@ import (
 )
 
 // DESIGN §8: one line for each refusal, with what an operator needs to know. That of a
-// reuse is a warning: somebody may have stolen a token.
+// reuse is a warning: a token may have been stolen.
 func TestRefreshRefusalsInTheLog(t *testing.T) {
 	s := harness.StartSessions(t, "refresh_grace 0s")
 	web := s.Web()

@@ -70,7 +70,7 @@ func TestRefreshGivesNewTokens(t *testing.T) {
 }
 
 // A refusal that is not for reuse leaves the token as good as it was. Some servers
-// refreshed for anybody who had the token: without the client's secret (G4), or for
+// refreshed for anyone who had the token: without the client's secret (G4), or for
 // another client (G3).
 func TestRefreshRequestsThatConsumeNothing(t *testing.T) {
 	s := harness.StartSessions(t, "")
@@ -95,7 +95,7 @@ func TestRefreshRequestsThatConsumeNothing(t *testing.T) {
 		{"D6: a client that may not refresh", s.As("logins"), nil, "", 400, "unauthorized_client"},
 		{"G5: a scope that the login did not have", web, []string{"scope", "read write"}, "", 400, "invalid_scope"},
 		{"G5: only a scope that the login did not have", web, []string{"scope", "write"}, "", 400, "invalid_scope"},
-		{"G5: a scope that nobody has", web, []string{"scope", "admin"}, "", 400, "invalid_scope"},
+		{"G5: a scope that no user has", web, []string{"scope", "admin"}, "", 400, "invalid_scope"},
 		{"G5: a malformed scope", web, []string{"scope", `re"ad`}, "", 400, "invalid_scope"},
 		{"another grant_type", web, []string{"grant_type", "Refresh_Token"}, "", 400, "unsupported_grant_type"},
 	} {
@@ -193,7 +193,7 @@ func TestRefreshReuseEndsTheSession(t *testing.T) {
 		s.As("other").Refresh(first.Refresh).Want(t, 400, "invalid_grant")
 		s.Web().WantGoing(t, next)
 	})
-	t.Run("G4: nor does somebody without the secret", func(t *testing.T) {
+	t.Run("G4: nor does a client without the secret", func(t *testing.T) {
 		first := s.Web().Login(t, "alice")
 		next := s.Web().Refreshed(t, first.Refresh)
 		s.Public("web").Refresh(first.Refresh).Want(t, 400, "invalid_client")

@@ -93,7 +93,7 @@ func TestRefreshSurvivesReloads(t *testing.T) {
 		}
 		s.Web().WantGoing(t, next)
 	})
-	t.Run("D6: without the grant nobody refreshes, and with it again the tokens are as good as before", func(t *testing.T) {
+	t.Run("D6: without the grant no client refreshes, and with it again the tokens are as good as before", func(t *testing.T) {
 		session := s.Web().Login(t, "alice")
 		s.Reload("", config("grants password"))
 		settle(s, t)

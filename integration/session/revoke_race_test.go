@@ -56,7 +56,7 @@ func TestRevokeDuringRotations(t *testing.T) {
 	}
 }
 
-// A client that hangs up has logged out all the same.
+// A client that hangs up has still logged out.
 func TestRevokeGoesOnWithoutItsClient(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()
@@ -71,8 +71,8 @@ func TestRevokeGoesOnWithoutItsClient(t *testing.T) {
 	}
 }
 
-// The other way round: whoever uses a spent token ends the session in the middle of
-// whatever its other holder does.
+// The other way around: a client that uses a spent token ends the session in the middle
+// of whatever its other holder does.
 func TestRefreshReuseDuringRotations(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()

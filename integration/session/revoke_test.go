@@ -159,7 +159,7 @@ func TestRevokeIsForTheClientThatOwnsTheToken(t *testing.T) {
 		{"J1: the client without its secret", s.Web(), s.Public("web"), 400, "invalid_client"},
 		{"J1: the client with a wrong secret", s.Web(), harness.OAuthClient{Site: s, Path: "/token", ID: "web", Secret: "wrong"}, 400, "invalid_client"},
 		{"J1: a public client with a secret", s.Public("cli"), harness.OAuthClient{Site: s, Path: "/token", ID: "cli", Secret: "secret"}, 400, "invalid_client"},
-		{"J1: nobody", s.Web(), s.Public(""), 401, "invalid_client"},
+		{"J1: no client", s.Web(), s.Public(""), 401, "invalid_client"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			first := test.owner.Login(t, "alice")
@@ -231,7 +231,7 @@ func TestRevokeTooOften(t *testing.T) {
 	web.WantOver(t, other)
 	next := web.WantGoing(t, refused) // the refusal had no effect
 	web.Refresh(refused.Refresh).Want(t, 400, "invalid_grant")
-	web.WantOver(t, next) // G9: that a session ends by reuse is no matter of how often
+	web.WantOver(t, next) // G9: whether a session ends by reuse does not depend on how often
 }
 
 // Logging out late is logging out: a token that has expired ends the rest of its

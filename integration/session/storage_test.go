@@ -29,8 +29,8 @@ func TestRefreshWithoutStorage(t *testing.T) {
 	}{
 		{"refresh with the token of a login", func() harness.Answer { return web.Refresh(login.Refresh) }},
 		{"refresh with a later token", func() harness.Answer { return web.Refresh(going.Refresh) }},
-		{"refresh with a spent token: nobody knows that it is", func() harness.Answer { return web.Refresh(spent.Refresh) }},
-		{"refresh with a token that was revoked: nobody can tell", func() harness.Answer { return web.Refresh(revoked.Refresh) }},
+		{"refresh with a spent token: this cannot be known", func() harness.Answer { return web.Refresh(spent.Refresh) }},
+		{"refresh with a revoked token: this cannot be known", func() harness.Answer { return web.Refresh(revoked.Refresh) }},
 		{"refresh for a wider scope: the state is judged first", func() harness.Answer { return web.Refresh(login.Refresh, "scope", "write") }},
 		{"J10: revocation by a refresh token", func() harness.Answer { return web.Revoke(login.Refresh) }},
 		{"J10: revocation by an access token", func() harness.Answer { return web.Revoke(going.Access) }},
@@ -105,9 +105,8 @@ func TestRefreshWithoutStorage(t *testing.T) {
 	})
 }
 
-// A volume that is not mounted any more is an empty directory: no token was spent
-// there, and no session revoked. A process that still knows its keys must not believe
-// it.
+// A volume that is no longer mounted is an empty directory: no token was spent there,
+// and no session revoked. A process that still knows its keys must not believe it.
 func TestRefreshWhileTheStorageIsEmpty(t *testing.T) {
 	s := harness.StartSessions(t, "")
 	web := s.Web()
@@ -177,7 +176,8 @@ func TestRefreshWithHalfAStorage(t *testing.T) {
 		plug := unplug(s, server, "revocations")
 		session = web.Refreshed(t, session.Refresh)
 		web.Revoke(session.Access).Want(t, 503, "temporarily_unavailable")
-		// the marker may be there already: that is for whoever asks the storage
+		// the marker may be there already: that is for the next process that asks the
+		// storage
 		for _, token := range []string{session.Access, session.Refresh} {
 			if a := web.Introspect(token); a.JSON["active"] != false {
 				t.Errorf("introspection says %s", a.Body)
@@ -228,7 +228,7 @@ func TestRefreshAfterTheStorageLostSomething(t *testing.T) {
 		reason string
 	}{
 		{"the record of a backup", func(_ *testing.T, record string, earlier []byte) error { return os.WriteFile(record, earlier, 0o600) }, "session_rolled_back"},
-		{"no record any more", func(_ *testing.T, record string, _ []byte) error { return os.Remove(record) }, "session_rolled_back"},
+		{"the record is gone", func(_ *testing.T, record string, _ []byte) error { return os.Remove(record) }, "session_rolled_back"},
 		{"a record that is empty", func(_ *testing.T, record string, _ []byte) error { return os.WriteFile(record, nil, 0o600) }, "session_damaged"},
 		{"a record that is cut", func(_ *testing.T, record string, earlier []byte) error {
 			return os.WriteFile(record, earlier[:len(earlier)/2], 0o600)

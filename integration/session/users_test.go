@@ -54,7 +54,7 @@ func TestRefreshFollowsTheUsers(t *testing.T) {
 		user("disabled", hash, `, "disabled": true`),
 		user("rehashed", otherHash, ""),
 		user("renamed-now", hash, `, "id": "u-11"`),
-		user("renamed", hash, ""), // the old name is somebody else's
+		user("renamed", hash, ""), // the old name is another user's
 		user("someone-else", otherHash, `, "id": "u-12"`),
 		user("given-an-id", hash, `, "id": "u-13"`),
 		user("narrowed", hash, `, "scopes": ["read"]`),

@@ -14,7 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// redisServer is a Redis of this test on loopback, which loses nothing when it restarts.
+// redisServer is a Redis of this test on loopback, which loses nothing when it
+// restarts.
 type redisServer struct {
 	t       *testing.T
 	dir     string
@@ -23,8 +24,8 @@ type redisServer struct {
 	cmd     *exec.Cmd
 }
 
-// needRedis skips what is no part of what a checkout needs, so the variable says that Redis
-// is there; then it must be.
+// needRedis skips what a checkout does not need, so the variable says that Redis is
+// there; then it must be.
 func needRedis(t *testing.T) {
 	t.Helper()
 	if os.Getenv("CADDY_GRANT_REDIS") == "" {
@@ -83,7 +84,8 @@ func (r *redisServer) client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: r.address(), MaxRetries: -1})
 }
 
-// newCluster is three of them, without replicas, each of which answers for a third of the keys.
+// newCluster is three of them, without replicas, each of which answers for a third of
+// the keys.
 func newCluster(t *testing.T) []*redisServer {
 	t.Helper()
 	ctx := t.Context()

@@ -1,5 +1,6 @@
-// Package storage runs caddy-grant in a real Caddy on storages that are plugins, with the real thing behind them. It is a
-// module of its own, so that what the plugins need is nothing that caddy-grant needs.
+// Package storage runs caddy-grant in a real Caddy on storages that are plugins, with
+// the real thing behind them. It is a module of its own, so that what the plugins need
+// is nothing that caddy-grant needs.
 package storage
 
 import (
@@ -114,7 +115,8 @@ func (s *site) refresh(token string) answer {
 	return s.post("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 }
 
-// refreshWhenUp tries again, as a client does that is told to: the plugin's own client takes a while to find the server.
+// refreshWhenUp tries again, as a client does that is told to: the plugin's own client
+// takes a while to find the server.
 func (s *site) refreshWhenUp(token string) (a answer) {
 	s.t.Helper()
 	for range 60 {
@@ -131,7 +133,8 @@ func (s *site) revoke(token string) answer {
 	return s.post("/token/revoke", url.Values{"token": {token}})
 }
 
-// session logs in and refreshes some times. It returns all refresh tokens, the current one last.
+// session logs in and refreshes some times. It returns all refresh tokens, the current
+// one last.
 func (s *site) session(refreshes int) []string {
 	s.t.Helper()
 	tokens := []string{s.login()}

@@ -31,8 +31,9 @@ func TestTheUsersOfOneBackEndDoNotStopEachOther(t *testing.T) {
 	s.From(harness.StrangerAddress(1), harness.LoginForm("username", "bob")).Throttled(t, 30)
 }
 
-// Without addresses of its users the app is one source: who tries a password in its
-// login form delays the owner there, which end_user_ip is for, but nowhere else.
+// Without addresses of its users the app is one source: an attacker who tries a
+// password in its login form delays the owner there, which end_user_ip is for, but
+// nowhere else.
 func TestAnAttackerInTheLoginFormOfAnAppDelaysTheOwnerThereOnly(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 6\n}")
 	web := func(password string) harness.Answer {
@@ -47,7 +48,7 @@ func TestAnAttackerInTheLoginFormOfAnAppDelaysTheOwnerThereOnly(t *testing.T) {
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")
 }
 
-func TestAnAttackerInTheLoginFormOfAnAppThatNamesAddressesDelaysNobody(t *testing.T) {
+func TestAnAttackerInTheLoginFormOfAnAppThatNamesAddressesDelaysNoUser(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 6\n}")
 	portalLogin(s, "alice", "correct horse", harness.HomeAddress).Want(t, 200, "")
 	for n := range 3 {
@@ -62,7 +63,8 @@ func TestAnAttackerInTheLoginFormOfAnAppThatNamesAddressesDelaysNobody(t *testin
 	portalLogin(s, "bob", "correct horse", harness.StrangerAddress(0)).Want(t, 200, "")
 }
 
-// The address that a back end names is the address of whoever has it, however he comes.
+// The address that a back end names is the address of the user who has it, by whatever
+// way they come.
 func TestANamedAddressIsCountedLikeThePeersAddress(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\n}")
 	harness.WrongLogins(t, 1, func(password string) harness.Answer {
@@ -89,7 +91,7 @@ func TestANamedAddressIsCountedLikeThePeersAddress(t *testing.T) {
 	portalLogin(s, "alice", "wrong", "2001:db8:0:1::1").Want(t, 400, "invalid_grant")
 }
 
-// Else whoever tries passwords would have another address for each.
+// Otherwise an attacker would have another address for each password.
 func TestOnlyAClientThatMayAndHasAuthenticatedNamesAnAddress(t *testing.T) {
 	header := func(n int) string { return "X-End-User-IP: " + fmt.Sprintf("198.51.100.%d", n) }
 	for _, test := range []struct {

@@ -7,7 +7,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// The first demand of all: whoever attacks an account must not lock its owner out.
+// The first requirement: an attacker of an account must not lock its owner out.
 
 // C5
 func TestTheOwnerGetsInAtHomeWhileOthersBurnEverything(t *testing.T) {
@@ -49,8 +49,8 @@ func TestTheOwnerGetsInAtAnAddressThatOthersBurn(t *testing.T) {
 	s.WantLimit("pair")
 }
 
-// The ceiling holds for whoever sits at a known address as well, so that such an
-// address is not worth more than another.
+// The ceiling holds for an attacker at a known address as well, so that such an address
+// is not worth more than another.
 func TestAKnownAddressHasACeilingOfItsOwn(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 4\ndelay 1s 1s\n}")
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")

@@ -8,7 +8,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// C4, C6: five tries, then a wait.
+// C4, C6: five attempts, then a wait.
 func TestAUserAtAnAddressHasFiveWrongTries(t *testing.T) {
 	s := harness.StartThrottle(t, "")
 	harness.WrongLogins(t, 5, func(password string) harness.Answer { return s.AppLogin(harness.HomeAddress, "alice", password) })
@@ -27,7 +27,7 @@ func TestAUserAtAnAddressHasFiveWrongTries(t *testing.T) {
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Throttled(t, 30) // nor does a success elsewhere help there
 }
 
-// C9: whether there is such a user, nobody learns from the throttle.
+// C9: the throttle does not reveal whether there is such a user.
 func TestAllNamesAreThrottledAlike(t *testing.T) {
 	s := harness.StartThrottle(t, "")
 	play := func(peer, username string, headers ...string) (answers []string) {
@@ -157,7 +157,7 @@ func TestThrottleOff(t *testing.T) {
 }
 
 // C16
-func TestTheLogSaysThatAndWhySomebodyIsThrottled(t *testing.T) {
+func TestTheLogSaysThatAndWhyAUserIsThrottled(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 1\n}")
 	before := len(s.RawLog())
 	const secret = "hunter2-in-clear"

@@ -55,7 +55,7 @@ func TestABurstGetsNoMoreTriesThanTheLimit(t *testing.T) {
 }
 
 // A back end that logs one user in many times at the same time does not get in its own
-// way: equal tries in flight are one.
+// way: equal attempts in flight count as one.
 func TestParallelRightLoginsOfOneUserAreNotThrottled(t *testing.T) {
 	for _, setting := range []string{"", "password_checks {\ncache off\n}"} {
 		s := harness.StartThrottle(t, "throttle {\nfailures 1\n}\n"+setting)
@@ -98,7 +98,7 @@ func TestATryThatIsShedDoesNotCount(t *testing.T) {
 		s.Login(fmt.Sprint("nobody", i), "wrong").Throttled(t, 30)
 		return
 	}
-	t.Fatal("nobody was turned away")
+	t.Fatal("no request was turned away")
 }
 
 // A guess that costs a hash counts, whether or not its maker waits for the answer.

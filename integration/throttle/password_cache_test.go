@@ -146,7 +146,7 @@ func TestTheCacheForgetsInTime(t *testing.T) {
 }
 
 // A cached login is as good as the file it was made with.
-func TestTheCacheKeepsNobodyIn(t *testing.T) {
+func TestTheCacheKeepsNoUserIn(t *testing.T) {
 	for name, users := range map[string]func(s *cacheFixture) []string{
 		"whose password changed": func(s *cacheFixture) []string {
 			return []string{s.user("alice", harness.CheapHash(t, "another")), s.user("bob", s.hash)}
@@ -182,7 +182,7 @@ func TestAUserWhoIsEnabledAgainLogsIn(t *testing.T) {
 	harness.Eventually(t, "the file is read once more", func() bool { return s.Login("alice", "correct horse").Status == 200 })
 }
 
-// C17: equal tries that come together share a hash.
+// C17: equal attempts that come together share a hash.
 func TestParallelEqualLoginsShareAHash(t *testing.T) {
 	s := harness.NewSite(t)
 	s.Reload("", strings.NewReplacer(
@@ -214,7 +214,7 @@ func TestParallelEqualLoginsShareAHash(t *testing.T) {
 
 // Neither the cache nor the throttle lets a password or a name get into what an
 // operator can see.
-func TestMetricsNameNobody(t *testing.T) {
+func TestMetricsNameNoUser(t *testing.T) {
 	s := startCache(t, "")
 	const secret = "hunter2-in-clear"
 	for range 7 {

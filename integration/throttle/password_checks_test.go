@@ -39,6 +39,6 @@ func TestAFailedReloadLeavesTheLimitsOfPasswordChecks(t *testing.T) {
 	}
 	group.Wait()
 	if busyAnswers == 0 {
-		t.Fatal("queue 1 is not in force any more: nobody was answered 503")
+		t.Fatal("queue 1 no longer applies: no request was answered 503")
 	}
 }

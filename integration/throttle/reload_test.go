@@ -59,7 +59,7 @@ func TestAFailedReloadLeavesTheLimitsOfTheThrottle(t *testing.T) {
 	}
 	for range 2 {
 		if a := s.Relogin("alice", harness.WrongPassword()); a.Status != 400 {
-			t.Fatalf("a lower limit is in force: %d %s", a.Status, a.Body)
+			t.Fatalf("a lower limit applies: %d %s", a.Status, a.Body)
 		}
 	}
 	s.Login("alice", "wrong").Throttled(t, 30)

@@ -117,7 +117,7 @@ func TestTheSameWrongPasswordIsOneTryForAllNames(t *testing.T) {
 	}
 }
 
-// It costs no hash, and the metrics say so; who is disabled is no exception.
+// It costs no hash, and the metrics say so; a disabled user is not an exception.
 func TestTheSameWrongPasswordIsNotHashedAgain(t *testing.T) {
 	s := startCache(t, "")
 	for _, test := range []struct{ kind, name, secret string }{
@@ -149,7 +149,7 @@ func TestAPasswordThatBecomesRightIsAccepted(t *testing.T) {
 	s := startCache(t, "throttle {\nfailures 100\n}")
 	for range 3 {
 		s.Login("alice", "another").Want(t, 400, "invalid_grant")
-		s.Login("bob", "another").Want(t, 400, "invalid_grant") // who does not exist yet
+		s.Login("bob", "another").Want(t, 400, "invalid_grant") // a user who does not exist yet
 		s.Login("carol", "correct horse").Want(t, 400, "invalid_grant")
 		if line := s.LastRefusal(); line["reason"] != "user_disabled" {
 			t.Errorf("a disabled user: %v", line)
@@ -184,7 +184,8 @@ func TestAPasswordThatBecomesRightIsAccepted(t *testing.T) {
 	s.Login("alice", "correct horse", "client_id", "hashed", "client_secret", "new").Want(t, 200, "")
 }
 
-// C4: equal tries that come together are one, those that come after it are none.
+// C4: equal attempts that come together count as one, those that come after it do not
+// count.
 func TestABurstOfTheSameWrongPasswordIsOneTry(t *testing.T) {
 	s := harness.StartThrottle(t, "throttle {\nfailures 2\n}")
 	for _, name := range []string{"bob", "nobody"} {

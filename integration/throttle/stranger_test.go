@@ -128,7 +128,7 @@ func TestTheLogSaysThatAWrongPasswordAtAKnownSourceWasCompared(t *testing.T) {
 	line := s.LastRefusal()
 	for field, value := range map[string]any{
 		"level": "info", "reason": "throttled", "limit": "address", "user_id": "alice", "repeated": nil,
-		"remedy": "it was compared and is wrong: from this source, which is known, the right one is accepted all the same",
+		"remedy": "it was compared and is wrong; from this source, which is known, the right one is still accepted",
 	} {
 		if line[field] != value {
 			t.Errorf("%s is %v, want %v", field, line[field], value)

@@ -10,7 +10,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// What no honest client sends gets an answer all the same: never 500, never a token by
+// What no honest client sends still gets an answer: never 500, never a token by
 // mistake, and the endpoint serves the next one.
 
 func TestAbusiveRequests(t *testing.T) {

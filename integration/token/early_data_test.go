@@ -23,8 +23,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// What comes in TLS early data may be sent again by whoever recorded it, and in QUIC
-// its sender's address is not validated yet (RFC 8470).
+// What comes in TLS early data may be replayed by an attacker who recorded it, and in
+// QUIC its sender's address is not validated yet (RFC 8470).
 
 const earlySite = `https://localhost:%TLSPORT% {
 	tls internal
@@ -61,8 +61,8 @@ func TestEarlyDataOfQUICIsRefused(t *testing.T) {
 			var watch sync.WaitGroup
 			defer watch.Wait()
 			if test.status != 200 {
-				// the client hears nothing of the server until that has refused, so that its
-				// handshake cannot be complete by then
+				// the client hears nothing of the server until that has refused, so
+				// that its handshake cannot be complete by then
 				watch.Go(func() {
 					defer c.letIn()
 					for end := time.Now().Add(harness.Patience); time.Now().Before(end) && len(s.Refusals()) == before; {

@@ -8,8 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A body in a coding would have to be decoded before it can be read. What is no coding
-// is not refused for its header.
+// A body in a coding would have to be decoded before it can be read. What is not a
+// coding is not refused for its header.
 func TestContentEncodings(t *testing.T) {
 	s := harness.StartCheap(t, harness.BasicSite)
 	const supported = "identity"
@@ -33,7 +33,7 @@ func TestContentEncodings(t *testing.T) {
 		{"A3: deflate", []string{"deflate"}, 415},
 		{"A3: zstd", []string{"zstd"}, 415},
 		{"A3: compress", []string{"compress"}, 415},
-		{"A3: one that nobody knows", []string{"x-mine"}, 415},
+		{"A3: an unknown coding", []string{"x-mine"}, 415},
 		{"A3: another charset", []string{"utf-16"}, 415},
 		{"A3: a list", []string{"gzip, br"}, 415},
 		{"A3: a list that begins with none", []string{"identity,gzip"}, 415},

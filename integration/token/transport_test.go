@@ -60,7 +60,7 @@ func TestWhatIsSecure(t *testing.T) {
 			{"remote of IPv6", "2001:db8::1", nil, false},
 			{"remote with a private address", "172.17.0.1", nil, false},
 			{"remote with an address that only looks like loopback", "2001:db8::127:0:0:1", nil, false},
-			{"remote that says https, trusted by nobody", remote, []string{"X-Forwarded-Proto: https"}, false},
+			{"remote that says https, not trusted", remote, []string{"X-Forwarded-Proto: https"}, false},
 			{"remote with a forged X-Forwarded-For", remote, []string{"X-Forwarded-For: 127.0.0.1"}, false},
 			{"remote with a forged Host", remote, []string{"Host: localhost"}, false},
 			{"remote with a forged Host that is an address", remote, []string{"Host: 127.0.0.1"}, false},

@@ -36,8 +36,8 @@ func headerValue(claim any) (string, bool) {
 	return value, value != "" && value == strings.TrimSpace(value)
 }
 
-// PlaceholderValue is what {http.auth.user.<name>} says of the user of a token. It is
-// empty if the token has no such claim.
+// PlaceholderValue is the value of {http.auth.user.<name>} for the user of a token. It
+// is empty if the token has no such claim.
 func PlaceholderValue(t *token.AccessToken, name string) string {
 	claim := t.OwnClaim(name)
 	if of, ok := placeholderClaims[name]; ok {
@@ -48,7 +48,7 @@ func PlaceholderValue(t *token.AccessToken, name string) string {
 }
 
 // placeholderClaims are the claims of tokens that have a placeholder, by its name. The
-// user's own claims keep theirs.
+// user's own claims keep their names.
 var placeholderClaims = map[string]string{
 	"id": "sub", "username": "username", "client_id": "cid",
 	"scope": "scope", "token_id": "jti", "session_id": "sid",

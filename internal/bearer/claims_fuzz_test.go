@@ -9,7 +9,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// Whatever a claim is, what an app gets of it is printable.
+// Whatever a claim is, an app only gets printable characters.
 func FuzzClaimAsHeader(f *testing.F) {
 	for _, value := range []string{`"a"`, `"ä"`, `" a"`, `["a","b"]`, `["a,b"]`, `17.5`, `true`, `{"a":1}`, `"\u0000"`} {
 		f.Add([]byte(value))

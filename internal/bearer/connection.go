@@ -45,13 +45,12 @@ func dropUpgradeTokens(r *http.Request, upgrade bool) {
 	}
 }
 
-// isPersistence tells of a Connection header, as nearly all are, that it names no
-// header.
+// isPersistence recognizes a Connection header that names no header, as nearly all are.
 func isPersistence(connection string) bool {
 	return strings.EqualFold(connection, "keep-alive") || strings.EqualFold(connection, "close")
 }
 
-// listHas tells whether one of the tokens of a list header is meant.
+// listHas tells whether meant holds for one of the tokens of a list header.
 func listHas(value string, meant func(string) bool) bool {
 	for token := range strings.SplitSeq(value, ",") {
 		if meant(strings.TrimSpace(token)) {

@@ -24,8 +24,8 @@ func TokenOf(r *http.Request, authorization []string) (string, *Error) {
 	default:
 		return "", InvalidRequest("more than one Authorization header")
 	}
-	// HTTP/2 keeps the space around a value that HTTP/1 drops: the app would see another
-	// scheme than the one checked here
+	// HTTP/2 keeps the space around a value that HTTP/1 drops: the app would see
+	// another scheme than the one checked here
 	scheme, token := strings.Trim(authorization[0], " \t"), ""
 	if end := strings.IndexAny(scheme, " \t,"); end >= 0 {
 		scheme, token = scheme[:end], scheme[end:]
@@ -39,12 +39,12 @@ func TokenOf(r *http.Request, authorization []string) (string, *Error) {
 		return "", noCredentials("the Authorization header is not of the scheme Bearer")
 	}
 	token = strings.Trim(token, " ")
-	// one after the other, which for a token is twenty times as quick as all at once
+	// one after the other, which for a token is twenty times as fast as all at once
 	if token == "" || strings.Contains(token, " ") || strings.Contains(token, "\t") || strings.Contains(token, ",") {
 		return "", InvalidRequest("the Authorization header is malformed")
 	}
 	return token, nil
 }
 
-// bearerInList finds Bearer credentials behind others, which some apps would take.
+// bearerInList finds Bearer credentials after others, which some apps would accept.
 var bearerInList = regexp.MustCompile(`(?i),[ \t]*bearer([ \t]|$)`)

@@ -1,6 +1,6 @@
 // Package bearer enforces RFC 6750 on a request to a protected resource: it finds the
-// token, refuses with the challenge, and keeps clients from naming a user themselves,
-// by identity headers or on a connection that is upgraded. It knows net/http and
+// token, refuses it with the challenge, and keeps clients from naming a user
+// themselves, by identity headers or on an upgraded connection. It knows net/http and
 // nothing of servers and settings.
 package bearer
 
@@ -20,12 +20,12 @@ type Error struct {
 	Reason string // for the log
 	Cause  error  // for the log: why tokens cannot be checked; nil if the reason says all
 
-	Token *token.AccessToken // if this server issued it, so that its claims can be believed
+	Token *token.AccessToken // if this server issued it, so that its claims can be trusted
 
 	Anonymous bool // no Bearer credentials, rather than bad ones
 }
 
-// Of says whose token it was.
+// Of adds whose token it was.
 func (e *Error) Of(token *token.AccessToken) *Error {
 	e.Token = token
 	return e
@@ -41,8 +41,8 @@ func InvalidRequest(reason string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: oauth.CodeInvalidRequest, Reason: reason}
 }
 
-// InvalidToken is one answer for every defect, so that it does not tell how far a
-// forged token came.
+// InvalidToken is one answer for every defect, so that it does not reveal how far a
+// forged token got.
 func InvalidToken(reason string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Code: oauth.CodeInvalidToken, Reason: reason}
 }
@@ -55,7 +55,7 @@ func InsufficientScope(scopes []string) *Error {
 	}
 }
 
-// Unavailable is for as long as tokens cannot be checked. cause may be nil.
+// Unavailable is the answer while tokens cannot be checked. cause may be nil.
 func Unavailable(reason string, cause error) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Reason: reason, Cause: cause}
 }

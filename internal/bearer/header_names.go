@@ -26,7 +26,7 @@ func ValidateCopyClaim(claim, header string) error {
 
 // HeaderAlias is what a header's name has in common with every name that an app may
 // take for the same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some
-// do so with whatever is neither letter nor digit.
+// do so with any character that is neither a letter nor a digit.
 func HeaderAlias(name string) string { return strings.Map(aliasOf, name) }
 
 func aliasOf(c rune) rune {
@@ -40,7 +40,7 @@ func aliasOf(c rune) rune {
 }
 
 // isIdentityHeader tells whether an app may take a header for one of these names, which
-// are as HeaderAlias gives them. Every request is asked for every header that it has.
+// are as HeaderAlias gives them. It is called for every header of every request.
 func isIdentityHeader(names map[string]bool, name string) bool {
 	var alias [64]byte
 	if len(name) > len(alias) {
@@ -55,8 +55,8 @@ func isIdentityHeader(names map[string]bool, name string) bool {
 	return names[string(alias[:len(name)])]
 }
 
-// isReserved tells whether HTTP or a proxy gives a meaning to a name, as HeaderAlias
-// gives it.
+// isReserved tells whether a name, as HeaderAlias gives it, has a meaning to HTTP or to
+// a proxy.
 func isReserved(alias string) bool {
 	return slices.Contains(reservedHeaders, alias) || strings.HasPrefix(alias, "x-forwarded-") || strings.HasPrefix(alias, "proxy-")
 }

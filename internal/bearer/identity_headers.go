@@ -7,8 +7,8 @@ import (
 
 // RemoveIdentityHeaders removes what the client sent under the names of identity
 // headers, from headers, trailers and the list of the Connection header, which would
-// make the proxy drop ours. The names are as HeaderAlias gives them, those of all
-// checks of the config, since a check may refuse before the next one is asked.
+// make the proxy drop ours. The names are as HeaderAlias gives them and are those of
+// all checks of the config, since one check may refuse before the next one runs.
 func RemoveIdentityHeaders(r *http.Request, names map[string]bool) {
 	if r.Trailer != nil {
 		removeTrailers(r.Trailer, names)
@@ -23,9 +23,9 @@ func RemoveIdentityHeaders(r *http.Request, names map[string]bool) {
 	}
 }
 
-// removeTrailers also removes what has a meaning to HTTP, which must not be a trailer
-// (RFC 9110 §6.5.1): an app that takes trailers for headers would believe an
-// Authorization there that has never been checked.
+// removeTrailers also removes names that have a meaning to HTTP, which must not be
+// trailers (RFC 9110 §6.5.1): an app that takes trailers for headers would trust an
+// Authorization there that was never checked.
 func removeTrailers(trailer http.Header, names map[string]bool) {
 	for name := range trailer {
 		if isIdentityHeader(names, name) || isReserved(HeaderAlias(name)) {
@@ -58,8 +58,8 @@ func (f *trailerFilter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// SetIdentityHeader sets the header of a claim in place of all that an app may take for
-// the same, if the claim can be the value of a header.
+// SetIdentityHeader sets the header of a claim in place of all headers that an app may
+// take for the same, if the claim can be the value of a header.
 func SetIdentityHeader(h http.Header, header string, claim any) {
 	value, ok := headerValue(claim)
 	if !ok {

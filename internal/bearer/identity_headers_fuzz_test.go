@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Whatever a client sends, nothing of it that an app may take for an identity header is
-// left, everything else is, and the Connection header takes none of ours away.
+// Whatever a client sends, nothing that an app may take for an identity header is left,
+// everything else is, and the Connection header removes none of ours.
 func FuzzIdentityHeaders(f *testing.F) {
 	f.Add("X-User", "X-User", "admin", "X-User")
 	f.Add("X-User", "x_user", "admin", "close, x-user")

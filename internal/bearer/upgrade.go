@@ -9,11 +9,11 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// A connection that is upgraded goes past every check from then on. With a WebSocket
-// that is one session of the request that was checked. With h2c (RFC 7540 §3.2) the
-// client would send the app further requests, with headers of its own.
+// An upgraded connection bypasses every check from then on. With a WebSocket that is
+// one session of the request that was checked. With h2c (RFC 7540 §3.2) the client
+// would send the app further requests, with headers of its own.
 
-// ValidateUpgrades checks the protocols that a config lets in.
+// ValidateUpgrades checks the protocols that a config allows.
 func ValidateUpgrades(protocols []string) error {
 	for i, protocol := range protocols {
 		name, version, versioned := strings.Cut(protocol, "/")
@@ -21,17 +21,17 @@ func ValidateUpgrades(protocols []string) error {
 		case protocol == "*" || !httpguts.ValidHeaderFieldName(name) || versioned && !httpguts.ValidHeaderFieldName(version):
 			return fmt.Errorf("upgrade: %q is not a protocol: name each one, as clients do in the Upgrade header, such as tcp or SPDY/3.1", protocol)
 		case slices.ContainsFunc([]string{"h2c", "h2", "h3", "http"}, func(s string) bool { return strings.EqualFold(s, name) }):
-			return fmt.Errorf("upgrade: with %s a client would send the app requests that nobody checks: to speak HTTP/2 with the app, set the versions of reverse_proxy's transport", protocol)
+			return fmt.Errorf("upgrade: with %s a client would send the app requests that are not checked: to speak HTTP/2 with the app, set the versions of reverse_proxy's transport", protocol)
 		case slices.ContainsFunc(protocols[:i], func(s string) bool { return strings.EqualFold(s, protocol) }):
-			return fmt.Errorf("upgrade: %s is there twice", protocol)
+			return fmt.Errorf("upgrade: duplicate protocol %s", protocol)
 		}
 	}
 	return nil
 }
 
-// RestrictUpgrade takes from a request all by which a client could have its connection
-// upgraded, unless that is to a WebSocket or to a protocol of the config, and to one
-// alone.
+// RestrictUpgrade removes from a request all by which a client could have its
+// connection upgraded, unless to exactly one protocol, which is WebSocket or one of the
+// config.
 func RestrictUpgrade(r *http.Request, protocols []string) {
 	if r.Method == http.MethodConnect {
 		restrictExtendedConnect(r, protocols)
@@ -65,9 +65,9 @@ func mayUpgradeTo(protocol string, protocols []string) bool {
 	return slices.ContainsFunc(protocols, func(s string) bool { return strings.EqualFold(s, protocol) })
 }
 
-// RemoveH2C takes an upgrade to h2c from a request that comes to no check, on a
-// listener that has one: no proxy passes on a connection on which it could speak HTTP/2
-// itself.
+// RemoveH2C removes an upgrade to h2c from a request that reaches no check, on a
+// listener that has one: a proxy does not pass on a connection on which it could speak
+// HTTP/2 itself.
 func RemoveH2C(r *http.Request) {
 	upgrade := slices.ContainsFunc(r.Header["Upgrade"], func(list string) bool {
 		return listHas(list, func(protocol string) bool { return strings.EqualFold(protocol, "h2c") })

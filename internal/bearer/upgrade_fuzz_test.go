@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Whatever a client sends, an app sees an upgrade to WebSocket, to what the config lets
-// in, or none.
+// Whatever a client sends, an app sees an upgrade to WebSocket, to what the config
+// allows, or none.
 func FuzzUpgrades(f *testing.F) {
 	f.Add("h2c", "", "Upgrade, HTTP2-Settings", "", "AAMAAABkAAQCAAAAAAIAAAAA", "tcp")
 	f.Add("websocket", "", "Upgrade", "", "", "tcp")

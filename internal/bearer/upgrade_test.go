@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// HTTP/2 and HTTP/3 have the protocol elsewhere.
+// HTTP/2 and HTTP/3 carry the protocol elsewhere.
 func TestExtendedConnect(t *testing.T) {
 	protocols := []string{"tcp"}
 	for protocol, kept := range map[string]bool{"websocket": true, "tcp": true, "connect-udp": false, "h2c": false} {
@@ -30,7 +30,7 @@ func TestExtendedConnect(t *testing.T) {
 
 func TestProtocolsOfAConfig(t *testing.T) {
 	for protocol, want := range map[string]string{
-		"tcp": "", "SPDY/3.1": "", "websocket": "", "h2c": "requests that nobody checks", "H2C": "requests that nobody checks", "h2c/1": "requests that nobody checks", "HTTP/2.0": "requests that nobody checks", "h2": "requests that nobody checks",
+		"tcp": "", "SPDY/3.1": "", "websocket": "", "h2c": "requests that are not checked", "H2C": "requests that are not checked", "h2c/1": "requests that are not checked", "HTTP/2.0": "requests that are not checked", "h2": "requests that are not checked",
 		"": "not a protocol", "*": "not a protocol", "a b": "not a protocol", "tcp,h2c": "not a protocol", "tcp/": "not a protocol", "a/b/c": "not a protocol", "tcp\n": "not a protocol",
 	} {
 		err := ValidateUpgrades([]string{protocol})

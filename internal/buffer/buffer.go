@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// buffers are for what is read or written once: bodies, payloads and answers, which are a
-// few kilobytes.
+// buffers are for what is read or written once: bodies, payloads and answers, which are
+// a few kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // Borrow returns an empty buffer. It goes back with Return, or with

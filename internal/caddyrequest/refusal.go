@@ -5,8 +5,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// Refusal is what the log says of a request that is refused, by whichever handler. The line
-// has the facts of the request first, then these, then what only some refusals have.
+// Refusal is what the log says about a refused request, by either handler. The line has
+// the facts of the request first, then these, then what only some refusals have.
 type Refusal struct {
 	Level   zapcore.Level
 	Message string
@@ -14,11 +14,11 @@ type Refusal struct {
 	Code    string // the error code of the answer, empty if it has none
 	Reason  string // one of a closed set
 	Remedy  string // what the operator can do, empty if there is nothing
-	Cause   error  // of a fault of ours
+	Cause   error  // of a fault of the server
 }
 
-// Line prepares the line and returns what writes it, with more fields if there are any.
-// facts and details are asked only if the line is wanted.
+// Line prepares the line and returns a function that writes it, with more fields if
+// there are any. facts and details are called only if the line is wanted.
 func (f Refusal) Line(logger *zap.Logger, facts, details func() []zap.Field) (write func(more ...zap.Field)) {
 	entry := logger.Check(f.Level, f.Message)
 	if entry == nil {

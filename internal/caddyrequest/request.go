@@ -1,4 +1,4 @@
-// Package caddyrequest asks Caddy about a request, and tells its access log.
+// Package caddyrequest asks Caddy about a request, and adds to its access log.
 package caddyrequest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// ClientIP is the client's address as Caddy sees it, which honours trusted_proxies. It is
-// empty on a unix socket.
+// ClientIP is the client's address as Caddy sees it, which honours trusted_proxies. It
+// is empty on a unix socket.
 func ClientIP(r *http.Request) string {
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	return ip
@@ -23,8 +23,8 @@ func FromTrustedProxy(r *http.Request) bool {
 	return trusted
 }
 
-// AddLogField adds to Caddy's access log, if there is one: to keep a field for nobody costs
-// as much as signing a token.
+// AddLogField adds to Caddy's access log, if there is one: to keep a field that is
+// never logged costs as much as signing a token.
 func AddLogField(r *http.Request, field zap.Field) {
 	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); !ok || server.Logs == nil {
 		return
@@ -34,8 +34,8 @@ func AddLogField(r *http.Request, field zap.Field) {
 	}
 }
 
-// LoggedPath is the path of a request for the log. A query that was encoded into the path
-// stays out as well.
+// LoggedPath is the path of a request for the log. A query that was encoded into the
+// path is left out as well.
 func LoggedPath(r *http.Request) string {
 	path, _, _ := strings.Cut(r.URL.Path, "?")
 	return path
@@ -53,5 +53,5 @@ func SetUserID(r *http.Request, subject string) {
 	}
 }
 
-// UserPlaceholders begin the names of placeholders of the user.
+// UserPlaceholders is the prefix of the user's placeholders.
 const UserPlaceholders = "http.auth.user."

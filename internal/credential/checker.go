@@ -1,7 +1,8 @@
-// Package credential is the one way of every password and every client secret: count the
-// attempt, look whether the same was right a moment ago, take a turn at hashing, compare,
-// and say how it ended. What differs between known and unknown names is which hash is
-// compared with, never what it costs. It knows no requests and no metrics.
+// Package credential handles every password and every client secret in one way: count
+// the attempt, see whether the same was correct a moment ago, wait for a turn at
+// hashing, compare, and report the result. Known and unknown names differ in the hash
+// that is compared with, never in the cost. The package knows nothing of requests or
+// metrics.
 package credential
 
 import (
@@ -25,28 +26,28 @@ type Checker struct {
 	Observer Observer
 }
 
-// credential is a password or client secret as it is presented.
+// credential is a password or client secret as presented.
 type credential struct {
 	kind      string // KindUser or KindClient
 	name      string
 	hash      password.Hash // of the name, or a decoy
 	plaintext string
-	usable    bool              // whether a match counts: not for a decoy, nor for who is disabled
+	usable    bool              // whether a match counts: not for a decoy, nor for a disabled user
 	or        *password.Attempt // another reading of what was presented
 	sender    Sender
 	attempt   throttle.Attempt // without its fingerprints
-	reserved  reservation      // of an attempt that was counted before the name was looked up; else nil
+	reserved  reservation      // of an attempt that was counted before the name was looked up, else nil
 }
 
 // outcome is how a check ended.
 type outcome struct {
 	password.Result
-	repeated bool // it was wrong a moment ago, and is not compared again
+	repeated bool // it was wrong a moment ago, and was not compared again
 }
 
-// check says whether a credential matches, unless there were too many failures before or
-// too many are being checked. What was wrong a moment ago is wrong, and neither counted nor
-// hashed again.
+// check tells whether a credential matches, unless there were too many failures before
+// or too many are being checked. What was wrong a moment ago is still wrong, and is
+// neither counted nor hashed again.
 func (c *Checker) check(ctx context.Context, presented credential) (outcome, error) {
 	attempt := password.Attempt{
 		Kind: presented.kind, Name: presented.name, Hash: presented.hash, Password: presented.plaintext,
@@ -76,8 +77,8 @@ func (c *Checker) check(ctx context.Context, presented credential) (outcome, err
 	return c.hash(ctx, presented, attempt)
 }
 
-// hash is check for what has to be hashed, which others may be waiting for: the attempt is
-// counted as long as that takes.
+// hash is check for what has to be hashed, perhaps after a wait: the attempt is counted
+// for as long as that takes.
 func (c *Checker) hash(ctx context.Context, presented credential, attempt password.Attempt) (outcome, error) {
 	presented.attempt.Fingerprint, presented.attempt.Also = c.fingerprints(attempt)
 	reserved, refused := c.reserve(presented.attempt)
@@ -85,7 +86,7 @@ func (c *Checker) hash(ctx context.Context, presented credential, attempt passwo
 		c.Observer.Checked(presented.kind, Throttled)
 		return outcome{}, refused
 	}
-	if reserved.Repeated() { // an equal one has ended since check looked
+	if reserved.Repeated() { // an equal attempt has ended since check looked
 		return c.repeated(presented, asStranger(reserved.AsStranger()))
 	}
 	return c.compare(ctx, presented, attempt, reserved)
@@ -99,7 +100,7 @@ func (c *Checker) recognize(ctx context.Context, presented credential, attempt p
 	return c.compare(ctx, presented, attempt, presented.reserved)
 }
 
-// compare makes an attempt that is counted, and says how it ended.
+// compare makes a counted attempt, and returns the result.
 func (c *Checker) compare(ctx context.Context, presented credential, attempt password.Attempt, reserved reservation) (outcome, error) {
 	attempt.Key, attempt.First = presented.sender.network(), reserved.KnownGood()
 	result, err := c.Verifier.Verify(ctx, attempt)
@@ -111,7 +112,7 @@ func (c *Checker) compare(ctx context.Context, presented credential, attempt pas
 	return settled(result, presented.usable, reserved)
 }
 
-// settled ends an attempt that was made.
+// settled settles an attempt that was made.
 func settled(result password.Result, usable bool, reserved reservation) (outcome, error) {
 	if result.Matches && usable {
 		reserved.Succeed()
@@ -121,8 +122,9 @@ func settled(result password.Result, usable bool, reserved reservation) (outcome
 	return outcome{Result: result}, asStranger(reserved.AsStranger()).OrNil()
 }
 
-// fingerprints are that of an attempt and, where it has two readings, that of the first one
-// alone: where both are wrong, so is the one, which some libraries send next in the body.
+// fingerprints are that of an attempt and, if it has two readings, that of the first
+// alone: if both are wrong, so is the first, which some libraries send next in the
+// body.
 func (c *Checker) fingerprints(attempt password.Attempt) (whole, first throttle.Fingerprint) {
 	whole = c.Verifier.Fingerprint(attempt)
 	if attempt.Or != nil {
@@ -132,13 +134,13 @@ func (c *Checker) fingerprints(attempt password.Attempt) (whole, first throttle.
 	return whole, first
 }
 
-// repeated is for a credential that was wrong a moment ago.
+// repeated is the result for a credential that was wrong a moment ago.
 func (c *Checker) repeated(presented credential, refused *oauth.Error) (outcome, error) {
 	c.Observer.Checked(presented.kind, Repeated)
 	return outcome{repeated: true}, refused.OrNil()
 }
 
-// failed says why there is no result.
+// failed is the error when there is no result.
 func (c *Checker) failed(ctx context.Context, presented credential, err error) error {
 	switch {
 	case errors.Is(err, password.ErrBusy):
@@ -156,7 +158,7 @@ func (c *Checker) HashMemory() uint64 {
 	return max(c.Users.HashMemory(), c.Clients.HashMemory())
 }
 
-// SlowSchemes are the schemes of the hashes that take long.
+// SlowSchemes are the schemes of the slow hashes.
 func (c *Checker) SlowSchemes() (schemes []string) {
 	for _, mix := range append(c.Users.Hashes(), c.Clients.Hashes()...) {
 		for params := range mix.All() {

@@ -16,15 +16,16 @@ type ClientSecret struct{ ID, Secret string }
 // Client is what a check of a client secret found.
 type Client struct {
 	Accepted *directory.Client // nil if the secret is not accepted
-	Found    *directory.Client // the client of that id, whatever becomes of the check
-	Reason   string            // why it is not, for the log
+	Found    *directory.Client // the client of that id, whatever the result
+	Reason   string            // why it is not accepted, for the log
 	Repeated bool              // the secret was wrong a moment ago
 }
 
 // CheckClient compares a secret, which a request may present in one reading or in two.
-// Unknown clients cost what the known ones do: what has two readings is compared with two
-// clients, whether there are any. It is one attempt, of the id of the first reading. A
-// client has no ceiling of its own, or a stranger could close it for all its users.
+// Unknown clients cost the same as known ones: two readings are compared with two
+// clients, whether these exist or not. It is one attempt, for the id of the first
+// reading. A client has no ceiling of its own, or a stranger could lock out all its
+// users.
 func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSecret, or *ClientSecret, sender Sender) (Client, error) {
 	attempt := throttle.Attempt{
 		Account:     throttle.Join(KindClient, first.ID),
@@ -55,7 +56,7 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 	if or != nil {
 		orHash, orKnown := c.clientHash(decoy, or.ID, orClient)
 		presented.or = &password.Attempt{Kind: KindClient, Name: or.ID, Hash: orHash, Password: or.Secret, Keep: orKnown}
-		presented.usable = known || orKnown // of two readings a decoy's matches nothing
+		presented.usable = known || orKnown // a reading that is compared with a decoy never matches
 	}
 	checked := Client{Found: cmp.Or(client, orClient)}
 	result, err := c.check(ctx, presented)
@@ -86,8 +87,8 @@ func (c *Checker) clientsOf(ctx context.Context, first ClientSecret, or *ClientS
 	return client, orClient, err
 }
 
-// clientHash is what a secret is compared with for an id: the hash of the client with that
-// id, or a decoy where it has none.
+// clientHash is what a secret is compared with for an id: the hash of the client with
+// that id, or a decoy if there is none.
 func (c *Checker) clientHash(decoy mac.Key, id string, client *directory.Client) (hash password.Hash, known bool) {
 	if client != nil && !client.Public {
 		return client.CheckHash(), true

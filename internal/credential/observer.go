@@ -8,10 +8,11 @@ import (
 
 // Observer is told how checks end, for metrics.
 type Observer interface {
-	// Checked is called once for every check, with a kind and a result of those below.
+	// Checked is called once for every check, with one of the kinds and one of the
+	// results below.
 	Checked(kind, result string)
 
-	// Hashed is called for a hash that was computed. scheme is that of its text.
+	// Hashed is called for a hash that was computed. scheme is the one in its text.
 	Hashed(scheme string, took time.Duration)
 }
 
@@ -35,7 +36,7 @@ const (
 // Results are all of them.
 var Results = []string{Compared, Cached, Repeated, Joined, Throttled, Shed, Gone}
 
-// observe tells of a comparison, and of the hash if this one made it.
+// observe reports a comparison, and the hash if this one computed it.
 func (c *Checker) observe(presented credential, result password.Result) {
 	how := Compared
 	switch {

@@ -8,14 +8,14 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// reservation is an attempt that is counted until it is known how it ended.
+// reservation is an attempt that is counted until its result is known.
 type reservation interface {
 	KnownGood() bool
 	Repeated() bool
 	Recognize(fingerprint, also throttle.Fingerprint) bool
 	Succeed()
 	Fail()
-	AsStranger() error // how to answer what has failed, if not as what is wrong
+	AsStranger() error // how to answer a failed attempt, if not as a wrong one
 	Cancel()
 }
 
@@ -31,9 +31,9 @@ func (c *Checker) reserve(attempt throttle.Attempt) (reservation, *oauth.Error) 
 	return reserved, nil
 }
 
-// reserveFirst counts an attempt before the name is looked up, where that costs something:
-// else a stranger who may not try a password could have a database asked. It is nil where
-// there is no need.
+// reserveFirst counts an attempt before the name is looked up, if looking it up is
+// costly: otherwise a stranger who may not try a password could cause database queries.
+// It is nil if there is no need.
 func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt) (reservation, error) {
 	if !live {
 		return nil, nil
@@ -46,7 +46,7 @@ func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt)
 	return reserved, nil
 }
 
-// unavailable is the answer where a source cannot tell.
+// unavailable is the answer when a source failed.
 func unavailable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return oauth.Gone()
@@ -54,8 +54,9 @@ func unavailable(ctx context.Context, err error) error {
 	return oauth.SourceUnavailable(err)
 }
 
-// settle makes an attempt whose outcome may be known at once. If it is not, the attempt has
-// to be reserved. A refusal is an answer to the client, also to an attempt that was made.
+// settle makes an attempt whose outcome may be known at once. If it is not, the attempt
+// has to be reserved. A refusal is an answer to the client, even for an attempt that
+// was made.
 func (c *Checker) settle(attempt throttle.Attempt, outcome func() throttle.Outcome) (throttle.Settlement, *oauth.Error) {
 	if c.Throttle == nil {
 		if outcome().Known {
@@ -73,20 +74,20 @@ func (c *Checker) settle(attempt throttle.Attempt, outcome func() throttle.Outco
 	return settlement, nil
 }
 
-// asStranger is the answer to a wrong password or secret from a known source, where a
-// stranger has to wait: a different one would tell who exists. It is nil where no stranger
-// has to.
+// asStranger is the answer to a wrong password or secret from a known source while a
+// stranger has to wait: a different answer would reveal who exists. It is nil if a
+// stranger does not have to wait.
 func asStranger(cause error) *oauth.Error {
 	refused, ok := errors.AsType[*throttle.RefusedError](cause)
 	if !ok {
 		return nil
 	}
 	e := oauth.Throttled(string(refused.Limit), refused.RetryAfter)
-	e.Remedy = "it was compared and is wrong: from this source, which is known, the right one is accepted all the same"
+	e.Remedy = "it was compared and is wrong; from this source, which is known, the right one is still accepted"
 	return e
 }
 
-// uncounted is the reservation where nothing is counted.
+// uncounted is the reservation when nothing is counted.
 type uncounted struct{}
 
 func (uncounted) KnownGood() bool                          { return false }

@@ -6,15 +6,15 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// Sender is who presents a credential.
+// Sender describes who presents a credential.
 type Sender struct {
-	Source  throttle.Source // for whom failures are counted
+	Source  throttle.Source // for which failures are counted
 	Address string          // of the peer; may be empty
-	User    netip.Addr      // of the user behind a client that names it; not valid if none
+	User    netip.Addr      // of the user, if the client gives it; not valid if none
 }
 
-// network is whose turn it is at hashing: an IPv4 address, or the /64 of an IPv6 address,
-// within which a host can have as many addresses as it likes.
+// network is what takes turns at hashing: an IPv4 address, or the /64 of an IPv6
+// address, within which a host can have as many addresses as it likes.
 func (s Sender) network() string {
 	ip := s.User
 	if !ip.IsValid() {

@@ -13,12 +13,13 @@ import (
 
 // User is what a check of a password found.
 type User struct {
-	Found    *directory.User // the user of that name, whatever becomes of the check
+	Found    *directory.User // the user of that name, whatever the result
 	Repeated bool            // the password was wrong a moment ago
 }
 
-// CheckUser checks a username and password. Unknown and disabled users cost the same and get
-// the same answer as a wrong password. decoy is the key by which unknown names get a hash.
+// CheckUser checks a username and password. Unknown and disabled users cost the same
+// and get the same answer as a wrong password. decoy is the key that gives unknown
+// names a hash.
 func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaintext string, sender Sender) (User, error) {
 	attempt := throttle.Attempt{
 		Account: throttle.Join(KindUser, username),
@@ -59,7 +60,7 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 		return checked, refusal
 	case user == nil:
 		return checked, oauth.InvalidGrant("unknown_user")
-	case user.Disabled && (result.Matches || result.repeated): // which says no more than that it was refused before
+	case user.Disabled && (result.Matches || result.repeated): // which reveals no more than that it was refused before
 		return checked, oauth.InvalidGrant("user_disabled")
 	case !result.Matches:
 		return checked, oauth.InvalidGrant("wrong_password")

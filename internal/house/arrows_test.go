@@ -1,7 +1,7 @@
 package house
 
-// arrows says which packages of the module each package may import. An arrow points down:
-// what is below knows nothing of what is above.
+// arrows says which packages of the module each package may import. An arrow points
+// down: a lower package knows nothing of a higher one.
 var arrows = map[string][]string{
 	"cmd/caddy": {"."},
 
@@ -9,7 +9,7 @@ var arrows = map[string][]string{
 	"directory":               {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
 	"directory/directorytest": {"directory"},
 
-	// what a request asks for, and what becomes of it
+	// requests and answers
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
 	"internal/token": {

@@ -1,5 +1,5 @@
-// Package house holds the code to its layout: which package may import which, and how the
-// files of the root package need each other. Its figures are shown by
+// Package house holds the code to its layout: which package may import which, and how
+// the files of the root package need each other. Its figures are shown by
 //
 //	go test -v ./internal/house
 package house
@@ -17,7 +17,7 @@ import (
 
 const module = "github.com/caddygrant/caddy-grant"
 
-// listed is what the go command says of a package.
+// listed is what the go command says about a package.
 type listed struct {
 	ImportPath string
 	Dir        string
@@ -49,7 +49,8 @@ func list(t *testing.T, args ...string) (packages []listed) {
 	}
 }
 
-// local is the path of a package below the module, "." for the root, or no package of ours.
+// local is the path of a package below the module, "." for the root, or not a package
+// of ours.
 func local(path string) (name string, ours bool) {
 	if path == module {
 		return ".", true
@@ -80,7 +81,8 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 	}
 }
 
-// What the core needs to know of HTTP, of Caddy and of metrics, each package says itself.
+// Only the root package and caddyargs read the Caddyfile, and only the root counts for
+// Prometheus.
 func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		name, _ := local(p.ImportPath)

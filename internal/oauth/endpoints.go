@@ -7,5 +7,5 @@ const (
 	EndpointIntrospect = "introspect"
 	EndpointJWKS       = "jwks"
 	EndpointMetadata   = "metadata"
-	EndpointNone       = "none" // there is none at this path
+	EndpointNone       = "none" // no endpoint at this path
 )

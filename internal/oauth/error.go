@@ -1,6 +1,6 @@
-// Package oauth has the words of OAuth 2.0 (RFC 6749, RFC 6750): the errors with what
-// the log says of them, the names of grant types, and the syntax of scopes. It knows no
-// HTTP writer, no users and no configuration.
+// Package oauth has the vocabulary of OAuth 2.0 (RFC 6749, RFC 6750): the errors and
+// what the log says about them, the names of grant types, and the syntax of scopes. It
+// knows nothing of HTTP writers, users or configuration.
 package oauth
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Error is an answer other than success: what the client is told and, apart from
-// it, what the log says. Descriptions are constants, so nothing a client sent comes back
+// Error is an answer other than success: what the client is told and, separately, what
+// the log says. Descriptions are constants, so nothing that a client sent is returned,
 // and the characters are those of RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E.
 type Error struct {
 	Status      int
@@ -21,10 +21,10 @@ type Error struct {
 	Reason       string        // for the log: one of a closed set
 	Cause        error         // for the log: a fault of the server
 	Ours         bool          // for the log: not caused by the client
-	Alarm        bool          // for the log: somebody may have stolen something
+	Alarm        bool          // for the log: a token may have been stolen
 	Limit        string        // for the log: which limit refused the request
-	Seldom       bool          // for the log: one of many, of which a line a minute is enough
-	ScopeAllowed []string      // for the log: what might have been asked for
+	Seldom       bool          // for the log: one of many, for which one line a minute is enough
+	ScopeAllowed []string      // for the log: what could have been requested
 	Remedy       string        // for the log: what the operator can do
 	Allow        string        // Allow header of a 405
 	Codings      string        // Accept-Encoding header of a 415
@@ -48,10 +48,10 @@ func (e *Error) OrNil() error {
 	return e
 }
 
-// Unwrap gives the server's fault, if it was one.
+// Unwrap returns the server's fault, if it was one.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Error codes of RFC 6749 §5.2. The last two are of §4.1.2.1, for the statuses that a
+// Error codes of RFC 6749 §5.2. The last two are from §4.1.2.1, for statuses that a
 // token endpoint needs as well.
 const (
 	CodeInvalidRequest         = "invalid_request"
@@ -76,11 +76,11 @@ func InvalidRequest(reason, description string) *Error {
 
 func NotSecure() *Error {
 	e := InvalidRequest("not_secure", "this endpoint needs HTTPS")
-	e.Remedy = "serve the site by HTTPS; behind a proxy that ends TLS, name it in the global option trusted_proxies (with trusted_proxies_strict) and have it send X-Forwarded-Proto; or allow_http, if the network between is safe"
+	e.Remedy = "serve the site over HTTPS; behind a proxy that terminates TLS, name it in the global option trusted_proxies (with trusted_proxies_strict) and have it send X-Forwarded-Proto; or set allow_http, if the network in between is safe"
 	return e
 }
 
-// MethodNotAllowed tells of credentials in the query too, if they are there.
+// MethodNotAllowed also mentions credentials in the query, if there are any.
 func MethodNotAllowed(methods []string, leaked bool) *Error {
 	e := InvalidRequest("method", "this endpoint needs the method "+strings.Join(methods, " or "))
 	e.Status, e.Allow = http.StatusMethodNotAllowed, strings.Join(methods, ", ")
@@ -102,8 +102,8 @@ const (
 	changeLeaked = "change the password, secret or token that was in the URL: logs have it now"
 )
 
-// CrossSite is for what a page of another site sends without asking by CORS: it could
-// use up the tries of whoever looks at the page.
+// CrossSite refuses what a page of another site sends without CORS: it could use up the
+// attempts of the user who views the page.
 func CrossSite() *Error {
 	e := InvalidRequest("cross_site", "a page of another site must send this with CORS")
 	e.Status = http.StatusForbidden
@@ -123,7 +123,7 @@ func BodyTooLarge() *Error {
 	return e
 }
 
-// ContentEncoding is for a body in a coding that would have to be undone first.
+// ContentEncoding refuses a body in a coding that would have to be undone first.
 func ContentEncoding() *Error {
 	e := InvalidRequest("content_encoding", "the body must not be compressed or encoded otherwise: send it without Content-Encoding")
 	e.Status, e.Codings = http.StatusUnsupportedMediaType, "identity"
@@ -134,8 +134,8 @@ func TooManyParameters() *Error {
 	return InvalidRequest("too_many_parameters", "there are more than 100 parameters")
 }
 
-// TooEarly refuses what comes before the end of the TLS handshake, for it may be sent
-// again by an attacker who has recorded it (RFC 8470 §5.2).
+// TooEarly refuses what comes before the end of the TLS handshake: an attacker who
+// recorded it could replay it (RFC 8470 §5.2).
 func TooEarly() *Error {
 	return &Error{
 		Status: http.StatusTooEarly, Code: CodeTemporarilyUnavailable, Reason: "too_early",
@@ -163,7 +163,8 @@ func InvalidClient(reason string) *Error {
 	}
 }
 
-// NoClient says what to send, since there is no client yet of which that tells anything.
+// NoClient says what to send; no client is named yet, so this reveals nothing about
+// one.
 func NoClient() *Error {
 	e := InvalidClient("no_client")
 	e.Description = "no client is named: send its id and secret as client_id and client_secret in the body or in a Basic Authorization header, or the client_id alone if it is a public client"
@@ -176,10 +177,11 @@ func (e *Error) Challenged() *Error {
 	return e
 }
 
-// OfBasic reminds of an encoding that many programs leave out, where it makes a difference.
+// OfBasic adds a reminder of an encoding that many programs leave out, if it makes a
+// difference.
 func (e *Error) OfBasic(escaped bool) *Error {
 	if escaped {
-		e.Remedy = "the Basic header was read as it is and form-decoded: in the latter + must be sent as %2B, % as %25, in both halves alike"
+		e.Remedy = "the Basic header was read as it is and form-decoded: for the latter, + must be sent as %2B and % as %25, in both halves"
 	}
 	return e
 }
@@ -195,8 +197,8 @@ func InvalidScope(reason, description string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidScope, Reason: reason, Description: description}
 }
 
-// Of says what might have been asked for. What was asked for is not logged: somebody may
-// have put a password there.
+// Of adds what could have been requested. What was requested is not logged: it may be a
+// password.
 func (e *Error) Of(allowed []string) *Error {
 	e.ScopeAllowed = allowed
 	if allowed == nil {
@@ -213,21 +215,23 @@ func InvalidGrant(reason string) *Error {
 	}
 }
 
-// InvalidRefreshToken is one answer for every way in which a refresh token is no good.
+// InvalidRefreshToken is one answer for every way in which a refresh token is invalid.
 func InvalidRefreshToken(reason string) *Error {
 	e := InvalidGrant(reason)
-	e.Description = "the refresh token is not valid, or not any more: log in again"
+	e.Description = "the refresh token is invalid, expired or revoked; log in again"
 	return e
 }
 
-// TokenOfAnotherClient refuses to revoke what a client was not given (RFC 7009 §2.1).
+// TokenOfAnotherClient refuses to revoke a token that was not issued to the client (RFC
+// 7009 §2.1).
 func TokenOfAnotherClient() *Error {
 	e := InvalidGrant("token_of_another_client")
 	e.Description = "the token was not issued to this client"
 	return e
 }
 
-// TokenOfAnotherServer refuses what that server can revoke, and this one cannot.
+// TokenOfAnotherServer refuses a token that the other server can revoke, and this
+// server cannot.
 func TokenOfAnotherServer() *Error {
 	e := InvalidGrant("token_of_another_server")
 	e.Description = "the token was not issued by this server"
@@ -242,7 +246,8 @@ func Busy() *Error {
 	}
 }
 
-// Throttled is for too many failures before, of whoever asks: no password was looked at.
+// Throttled is the answer after too many failures, whoever asks: no password was
+// checked.
 func Throttled(limit string, retryAfter time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Code: CodeTemporarilyUnavailable, Reason: "throttled", Limit: limit,
@@ -257,7 +262,8 @@ func TooManyRevocations(limit string, retryAfter time.Duration) *Error {
 	}
 }
 
-// TooManySessions is for the first refresh of a session. The refresh token is not spent.
+// TooManySessions refuses the first refresh of a session. The refresh token is not
+// consumed.
 func TooManySessions(limit string, retryAfter time.Duration) *Error {
 	return &Error{
 		Status: http.StatusTooManyRequests, Code: CodeTemporarilyUnavailable, Reason: "too_many_sessions", Limit: limit,
@@ -266,7 +272,7 @@ func TooManySessions(limit string, retryAfter time.Duration) *Error {
 	}
 }
 
-// Gone is for a client that hung up while it waited: nobody reads the answer.
+// Gone is for a client that hung up while it waited: the answer is not read.
 func Gone() *Error {
 	e := Busy()
 	e.Reason, e.Remedy = "client_gone", ""
@@ -289,7 +295,7 @@ func StorageUnavailable(cause error, remedy string) *Error {
 	}
 }
 
-// SourceUnavailable is for a source of users or clients that cannot tell.
+// SourceUnavailable is for a source of users or clients that failed.
 func SourceUnavailable(cause error) *Error {
 	return &Error{
 		Status: http.StatusServiceUnavailable, Code: CodeTemporarilyUnavailable, Reason: "source_unavailable", Cause: cause, Ours: true,

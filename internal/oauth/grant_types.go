@@ -12,15 +12,15 @@ const (
 	GrantTypeRefreshToken = "refresh_token"
 )
 
-// ValidateGrantTypes checks a list of the setting grants against what is offered. An empty
-// one means none.
+// ValidateGrantTypes checks a list of the setting grants against what is offered. An
+// empty list means none.
 func ValidateGrantTypes(grants, offered []string) error {
 	for i, grantType := range grants {
 		if !slices.Contains(offered, grantType) {
 			return fmt.Errorf("grants: %q is not offered here, only %s are", grantType, strings.Join(offered, " and "))
 		}
 		if slices.Contains(grants[:i], grantType) {
-			return fmt.Errorf("grants: %s is there twice", grantType)
+			return fmt.Errorf("grants: duplicate grant type %s", grantType)
 		}
 	}
 	return nil

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ValidateLifetime wants whole seconds, which is what expires_in can say (RFC 6749 §5.1).
+// ValidateLifetime requires whole seconds, which is what expires_in can express (RFC
+// 6749 §5.1).
 func ValidateLifetime(setting string, d time.Duration) error {
 	if d < time.Second || d > MaxLifetime || d%time.Second != 0 {
 		return fmt.Errorf("%s: it must be whole seconds, at least 1s and at most 10 years", setting)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Intersect keeps what is in both, in the order of the first. It is the first one itself
-// where all of it is kept.
+// Intersect keeps what is in both lists, in the order of the first. It returns the
+// first list itself if all of it is kept.
 func Intersect(list, allowed []string) []string {
 	missing := slices.IndexFunc(list, func(s string) bool { return !slices.Contains(allowed, s) })
 	if missing < 0 {
@@ -23,7 +23,7 @@ func Intersect(list, allowed []string) []string {
 }
 
 // ParseScope splits a scope at runs of spaces and drops repetitions, in order. Other
-// whitespace is in no name.
+// whitespace is not allowed.
 func ParseScope(value string) ([]string, bool) {
 	var scopes []string
 	for scope := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ' ' }) {
@@ -37,7 +37,7 @@ func ParseScope(value string) ([]string, bool) {
 	return scopes, len(scopes) <= MaxScopes
 }
 
-// validScope holds scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) of RFC 6749 §3.3.
+// validScope enforces scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) of RFC 6749 §3.3.
 func validScope(scope string) bool {
 	if scope == "" || len(scope) > MaxScopeLength {
 		return false
@@ -50,20 +50,20 @@ func validScope(scope string) bool {
 	return true
 }
 
-// ValidateScopes checks a list of the config or of a file.
+// ValidateScopes checks a list from the config or from a file.
 func ValidateScopes(setting string, scopes []string) error {
 	if len(scopes) > MaxScopes {
-		return fmt.Errorf("%s: there are %d, at most %d are possible", setting, len(scopes), MaxScopes)
+		return fmt.Errorf("%s: there are %d, the maximum is %d", setting, len(scopes), MaxScopes)
 	}
 	for i, scope := range scopes {
 		if strings.Contains(scope, " ") {
-			return fmt.Errorf("%s: %q holds a space: write each scope as one of its own, without quotes around several", setting, scope)
+			return fmt.Errorf("%s: %q contains a space: write each scope separately, without quotes around several", setting, scope)
 		}
 		if !validScope(scope) {
 			return fmt.Errorf("%s: %q is not a scope: it must be 1 to %d printable ASCII characters other than space, \" and \\", setting, scope, MaxScopeLength)
 		}
 		if slices.Contains(scopes[:i], scope) {
-			return fmt.Errorf("%s: %q is there twice", setting, scope)
+			return fmt.Errorf("%s: duplicate scope %q", setting, scope)
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func FuzzParseScope(f *testing.F) {
 				t.Fatalf("%q gives the scope %q", value, scope)
 			}
 		}
-		// nothing asked for is lost, and nothing comes from nowhere
+		// nothing requested is lost, and nothing is added
 		for _, word := range strings.Split(value, " ") {
 			if word != "" && !slices.Contains(scopes, word) {
 				t.Fatalf("%q lost %q: %q", value, word, scopes)

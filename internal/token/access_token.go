@@ -9,7 +9,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	// Unlike encoding/json it refuses a claim that is there twice, at any depth, and tells "sub" from "SUB".
+	// Unlike encoding/json it refuses a duplicate claim, at any depth, and tells "sub"
+	// from "SUB".
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -17,18 +18,18 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
-// AccessToken is a verified access token: its claims as they were signed. It is shared by
-// requests, and never changed once it was read.
+// AccessToken is a verified access token: its claims as they were signed. It is shared
+// by requests, and never changed once it has been read.
 type AccessToken struct {
 	AccessClaims
 	Session session.ID // of SessionID
 	Scopes  []string   // of Scope
 
-	Others map[string]any // claims that are none of ours, numbers as strictjson.Number
+	Others map[string]any // claims other than ours, numbers as strictjson.Number
 }
 
-// memory is about how much a token of that length takes in memory, in bytes. What it has of
-// other claims can be many times as large as it was encoded.
+// memory is about how many bytes a token of that length takes in memory. Other claims
+// can take many times their encoded size.
 func (t *AccessToken) memory(length int) int { return 200 + length + memoryOf(t.Others) }
 
 func memoryOf(claim any) int {
@@ -87,7 +88,7 @@ func (t *AccessToken) Claim(name string) any {
 	return t.Others[name]
 }
 
-// OwnClaim returns a claim of the user's own, nil if there is none. What somebody who
+// OwnClaim returns a claim of the user's own, nil if there is none. What an app that
 // shares an HMAC secret with us signed under a reserved name is not the user's.
 func (t *AccessToken) OwnClaim(name string) any {
 	if directory.IsReservedClaim(name) {
@@ -96,13 +97,13 @@ func (t *AccessToken) OwnClaim(name string) any {
 	return t.Others[name]
 }
 
-// ParseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All that an
-// access token of ours has must be there and of its type: somebody who shares an HMAC
-// secret with us may have signed anything.
+// ParseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All claims
+// that our access tokens have must be there and have the right type: an app that shares
+// an HMAC secret with us may have signed anything.
 func ParseAccessToken(payload []byte) (*AccessToken, error) {
 	t := new(AccessToken)
-	// What is encoded as it was signed has every claim once, by its exact name, and no other.
-	// It takes a third of the time of reading strictly what may have others.
+	// A payload that is encoded again to the same bytes has every claim once, by its
+	// exact name, and no other. That takes a third of the time of reading strictly.
 	encoded := buffer.Borrow()
 	defer buffer.Return(encoded)
 	err := json.Unmarshal(payload, &t.AccessClaims)
@@ -145,7 +146,7 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 	if t.Scope != "" {
 		t.Scopes = strings.Split(t.Scope, " ")
 	}
-	if t.ClientID == t.CID { // one string is enough for a token that is remembered
+	if t.ClientID == t.CID { // one string is enough for a remembered token
 		t.ClientID = t.CID
 	}
 	if t.Username == t.Subject {
@@ -154,16 +155,16 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 	return t, nil
 }
 
-// readStrictly reads claims of which some may not be ours.
+// readStrictly reads claims, some of which may not be ours.
 func (t *AccessToken) readStrictly(payload []byte) error {
 	var claims map[string]any
 	if !utf8.Valid(payload) || decodeStrictly(payload, &claims) != nil || claims == nil {
-		return Error("its claims are no JSON object, or one is there twice")
+		return Error("its claims are not a JSON object, or a claim is duplicated")
 	}
 	for _, text := range []struct {
 		name     string
 		into     *string
-		required bool // then parseAccessToken says so
+		required bool // then ParseAccessToken reports it
 	}{
 		{"iss", &t.Issuer, false},
 		{"sub", &t.Subject, true},
@@ -233,10 +234,11 @@ func numericDate(claim any) (seconds int64, ok bool) {
 	return seconds, err == nil && validDate(seconds)
 }
 
-// validDate refuses what is beyond the year 9999 before it can overflow.
+// validDate refuses dates beyond the year 9999, before they can overflow.
 func validDate(seconds int64) bool { return seconds >= 0 && seconds <= maxNumericDate }
 
-// audienceClaim reads a list, or a single audience, which may be a string (RFC 7519 §4.1.3).
+// audienceClaim reads a list, or a single audience, which may be a string (RFC 7519
+// §4.1.3).
 func audienceClaim(claim any) ([]string, bool) {
 	if one, ok := claim.(string); ok {
 		return []string{one}, true

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What an access token may say is whatever somebody signed who shares an HMAC secret with
-// us. Claims that are accepted have all that a token of ours has, and within bounds.
+// An access token may say anything that an app that shares an HMAC secret with us
+// signed. Accepted claims have all that our own tokens have, within bounds.
 func FuzzParseAccessToken(f *testing.F) {
 	const good = `{"iss":"https://a","sub":"alice","aud":["https://a"],"exp":1700000000,"nbf":1,"iat":1,"jti":"j",` +
 		`"cid":"web","client_id":"web","scope":"read write","username":"alice","sid":"s","cver":"c","email":"a@b"}`
@@ -35,7 +35,8 @@ func FuzzParseAccessToken(f *testing.F) {
 		if err := strict.readStrictly(claims); err != nil || !reflect.DeepEqual(strict.AccessClaims, token.AccessClaims) || !reflect.DeepEqual(strict.Others, token.Others) && len(token.Others) > 0 {
 			t.Fatalf("read strictly it is %+v, else %+v, error %v", strict, token, err)
 		}
-		// the standard library is laxer, and takes the last of two; what we accept has only one
+		// the standard library is laxer, and takes the last duplicate; what we accept
+		// has none
 		var members map[string]json.RawMessage
 		if err := json.Unmarshal(claims, &members); err != nil {
 			t.Fatalf("accepted what is no JSON object: %v", err)
@@ -49,7 +50,7 @@ func FuzzParseAccessToken(f *testing.F) {
 				t.Fatalf("%s is %q, in the claims %s", name, got, members[name])
 			}
 		}
-		if raw, there := members["srv"]; there { // tokens of before lack it
+		if raw, there := members["srv"]; there { // older tokens lack it
 			var want string
 			if err := json.Unmarshal(raw, &want); err != nil || token.Server != want {
 				t.Fatalf("srv is %q, in the claims %s", token.Server, raw)

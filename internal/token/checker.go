@@ -17,7 +17,7 @@ import (
 // Checker checks tokens against the users, clients and sessions as they are now.
 type Checker struct {
 	*Policy
-	Keys     func(context.Context) *KeySet // nil as long as there are none
+	Keys     func(context.Context) *KeySet // nil while there are none
 	Users    *directory.UserDirectory
 	Clients  *directory.ClientDirectory
 	Sessions Revocations
@@ -25,15 +25,16 @@ type Checker struct {
 
 // Revocations knows the revoked sessions.
 type Revocations interface {
-	// SessionRevoked is asked for every request. An error says that it cannot be told now.
+	// SessionRevoked is called for every request. An error means that this cannot be
+	// told now.
 	SessionRevoked(context.Context, session.ID) (bool, error)
 }
 
-// Check verifies a token and returns what is left of it now, by what is in
-// memory: see narrowed. Only a process that has not read the revocations yet asks storage,
-// for the token's session. What never changes about a token is checked once. An error is
-// the reason for the log, and the token beside it says whose it was, if this server issued
-// it; an uncheckedError is no fault of the token.
+// Check verifies a token and returns what is left of it now, by what is in memory: see
+// [Policy.Narrowed]. Only a process that has not read the revocations yet queries
+// storage, for the token's session. What never changes about a token is checked once.
+// An error is the reason for the log, and the token returned with it says whose it was,
+// if this server issued it; an [UncheckedError] is not a fault of the token.
 func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	keys := c.Keys(ctx)
 	if keys == nil {
@@ -60,7 +61,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	}
 	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.Session); {
 	case err != nil:
-		return nil, UncheckedError{"the revoked sessions were not read yet", err}
+		return nil, UncheckedError{"the revoked sessions have not been read yet", err}
 	case revoked:
 		return token, Error("its session was revoked")
 	}
@@ -93,9 +94,9 @@ func (c *Checker) Open(keys *KeySet, raw string) (*AccessToken, error) {
 		return nil, err
 	}
 	switch token.Server {
-	case "": // a token of before
+	case "": // a token from before this claim existed
 	case keys.server:
-		token.Server = keys.server // one string is enough for all that are remembered
+		token.Server = keys.server // one string is enough for all remembered tokens
 	default:
 		return nil, ErrOfAnotherServer()
 	}
@@ -105,7 +106,7 @@ func (c *Checker) Open(keys *KeySet, raw string) (*AccessToken, error) {
 	return token, nil
 }
 
-// CheckTimes holds RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
+// CheckTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
 func (c *Checker) CheckTimes(token *AccessToken) error {
 	at, leeway := clock.Now(), c.Leeway
 	if !at.Before(time.Unix(token.Expires, 0).Add(leeway)) {
@@ -117,8 +118,8 @@ func (c *Checker) CheckTimes(token *AccessToken) error {
 	return nil
 }
 
-// Parties checks a token against the users and clients as they are now, and returns its
-// own.
+// Parties checks a token against the users and clients as they are now, and returns
+// those it belongs to.
 func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken) (*directory.User, *directory.Client, error) {
 	user, err := c.User(ctx, keys, token.Subject, token.CredentialVersion)
 	if err != nil {
@@ -128,9 +129,9 @@ func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken)
 	return user, client, checkClient(client, err)
 }
 
-// recentParties is Parties by what sources that have to be asked said a moment ago. A user
-// who is the very same as when the token was checked before, nil if it was not, has not
-// changed: users are immutable.
+// recentParties is Parties by recent answers of the sources that have to be queried.
+// before is the user with whom the token was checked before, or nil: the same pointer
+// means that the user has not changed, since users are immutable.
 func (c *Checker) recentParties(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
 	user, err := c.Users.RecentBySubject(ctx, token.Subject)
 	if user == nil || user != before {
@@ -152,11 +153,11 @@ func (c *Checker) User(ctx context.Context, keys *KeySet, subject, version strin
 	return user, nil
 }
 
-// checkUser checks the user whom a look-up found.
+// checkUser checks the user that a look-up found.
 func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, version string) error {
 	switch {
 	case err != nil:
-		return UncheckedError{"the users cannot be asked", err}
+		return UncheckedError{"the users cannot be looked up", err}
 	case user == nil:
 		return Error("its user is gone")
 	case user.Disabled:
@@ -172,7 +173,7 @@ func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, versi
 // checkClient checks the client that a look-up found.
 func checkClient(client *directory.Client, err error) error {
 	if err != nil {
-		return UncheckedError{"the clients cannot be asked", err}
+		return UncheckedError{"the clients cannot be looked up", err}
 	}
 	if client == nil {
 		return Error("its client is gone")
@@ -180,16 +181,18 @@ func checkClient(client *directory.Client, err error) error {
 	return nil
 }
 
-// Error is why a token is refused. It is for the log; outside, all defects are one.
+// Error is why a token is refused. It is for the log; clients get the same answer for
+// all defects.
 type Error string
 
 func (e Error) Error() string { return string(e) }
 
-// ErrOfAnotherServer is said of a token of a server that has a signing key in common with this
-// one, but not its storage, name and issuer.
-func ErrOfAnotherServer() error { return Error("it is of another server") }
+// ErrOfAnotherServer is returned for a token of a server that shares a signing key with
+// this server, but not its storage, name and issuer.
+func ErrOfAnotherServer() error { return Error("it belongs to another server") }
 
-// UncheckedError is why tokens cannot be checked now, which is no fault of theirs.
+// UncheckedError is why tokens cannot be checked now, which is not a fault of the
+// tokens.
 type UncheckedError struct {
 	reason string // one of a closed set
 	cause  error  // nil if the reason says all
@@ -199,7 +202,7 @@ func (e UncheckedError) Error() string { return e.reason }
 
 func (e UncheckedError) Unwrap() error { return e.cause }
 
-// Cause is what the log has to say: which source failed and how, or the reason.
+// Cause is what to log: which source failed and how, or the reason.
 func (e UncheckedError) Cause() error {
 	if e.cause == nil {
 		return e
@@ -207,6 +210,6 @@ func (e UncheckedError) Cause() error {
 	return e.cause
 }
 
-// accessTokenTypes are the media types of access tokens, in lower case (RFC 7515 §4.1.9:
-// they have no case, and "application/" may be left out).
+// accessTokenTypes are the media types of access tokens, in lower case (RFC 7515
+// §4.1.9: they have no case, and "application/" may be left out).
 var accessTokenTypes = []string{"jwt", "at+jwt", "application/at+jwt"}

@@ -1,6 +1,6 @@
 // Package token makes and checks the tokens of a server: access tokens (RFC 9068),
 // which apps and edges verify, and refresh tokens, which are for this server alone. It
-// knows no HTTP, no grants and no configuration.
+// knows nothing of HTTP, grants or configuration.
 package token
 
 import (
@@ -16,7 +16,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
 
-// AccessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge needs).
+// AccessClaims are the claims of an access token (RFC 9068 §2.2 and what an edge
+// needs).
 type AccessClaims struct {
 	Issuer            string   `json:"iss,omitempty"`
 	Subject           string   `json:"sub"`
@@ -26,27 +27,27 @@ type AccessClaims struct {
 	IssuedAt          int64    `json:"iat,omitempty"`
 	ID                string   `json:"jti"` // 160 random bits
 	CID               string   `json:"cid"`
-	ClientID          string   `json:"client_id"` // RFC 9068's name of the same
+	ClientID          string   `json:"client_id"` // RFC 9068's name for cid
 	Scope             string   `json:"scope,omitempty"`
 	Username          string   `json:"username"`
 	SessionID         string   `json:"sid"`
 	CredentialVersion string   `json:"cver,omitempty"`
-	Server            string   `json:"srv,omitempty"` // tokens of before lack it
+	Server            string   `json:"srv,omitempty"` // older tokens lack it
 
-	own map[string]json.RawMessage // the user's own; none is named like those above
+	own map[string]json.RawMessage // the user's own; none has the name of one above
 }
 
-// encode writes the claims, with the user's own beside the others. As a MarshalJSON it would
-// have encoding/json check and copy everything once more.
+// encode writes the claims together with the user's own. It is not a MarshalJSON, for
+// which encoding/json would check and copy everything once more.
 func (c *AccessClaims) encode(into *bytes.Buffer) error {
 	if err := buffer.AppendJSON(into, c); err != nil || len(c.own) == 0 {
 		return err
 	}
-	end := into.Len() - 1 // of ours
+	end := into.Len() - 1 // of our claims
 	if err := buffer.AppendJSON(into, c.own); err != nil {
 		return err
 	}
-	both := into.Bytes() // with two braces between them, where a comma belongs
+	both := into.Bytes() // with two braces between them in place of a comma
 	both[end] = ','
 	copy(both[end+1:], both[end+2:])
 	into.Truncate(len(both) - 1)
@@ -56,12 +57,12 @@ func (c *AccessClaims) encode(into *bytes.Buffer) error {
 // newTokenID is a `jti`: 160 random bits, base64url.
 func newTokenID() string { return base64.RawURLEncoding.EncodeToString(randomBytes(idBytes)) }
 
-// credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on. A
-// new password or another server gives another value, and without the key it tells
-// nothing about the hash. Lengths precede the parts, so that none can run into the next.
-// A scheme in braces before the hash makes no other. For a user without a hash, whose
-// source checks passwords, the version that the source gives takes its place; that is one
-// part more, so it is never the value of a hash.
+// credentialVersion is a `cver`: 128 bits of a keyed digest of what a token depends on.
+// A new password or another server gives another value, and without the key it reveals
+// nothing about the hash. Lengths precede the parts, so that no part can run into the
+// next. A scheme in braces before the hash makes no difference. For a user without a
+// hash, whose source checks passwords, the version from the source takes its place; it
+// is written as one part more, so it never equals the value for a hash.
 func credentialVersion(key mac.Key, server string, user *directory.User) string {
 	data := buffer.Borrow()
 	defer buffer.ReturnSecret(data)

@@ -8,7 +8,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// A version that a source gives is in a domain of its own, and that of a hash is what it was.
+// A version from a source is in a domain of its own, and the version for a hash has not
+// changed.
 func TestACredentialVersionStandsForAHashOrForWhatASourceGives(t *testing.T) {
 	key := mac.NewKey(sha256.New, []byte("0123456789abcdef0123456789abcdef"))
 	seen := make(map[string]int)

@@ -44,7 +44,7 @@ func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at t
 		return nil, fmt.Errorf("signing an access token: %w", err)
 	}
 	if len(access) > keyring.MaxTokenLength {
-		return nil, fmt.Errorf("the access token would have %d bytes, at most %d are possible: shorten the user's claims or scopes", len(access), keyring.MaxTokenLength)
+		return nil, fmt.Errorf("the access token would have %d bytes, the maximum is %d: shorten the user's claims or scopes", len(access), keyring.MaxTokenLength)
 	}
 	response := &Response{
 		TokenType:   "Bearer",

@@ -17,16 +17,16 @@ type KeySet struct {
 	Decoy             mac.Key       // of the choice of decoys
 	server            string        // `srv`: stands for the server and its storage
 
-	checked *checkedTokens // by these keys
+	checked *checkedTokens // with these keys
 }
 
-// Same tells whether it has the same keys.
+// Same tells whether both have the same keys.
 func (k *KeySet) Same(other *KeySet) bool {
-	return k.Ring.Equal(other.Ring) && k.refresh.Equal(other.refresh) // which comes from the secret, as the rest does
+	return k.Ring.Equal(other.Ring) && k.refresh.Equal(other.refresh) // which is derived from the secret, as the rest is
 }
 
-// Remembered is how many access tokens were checked by these keys and are remembered, and
-// about how many bytes they take.
+// Remembered is how many access tokens were checked with these keys and are remembered,
+// and about how many bytes they take.
 func (k *KeySet) Remembered() (tokens, bytes int) { return k.checked.len() }
 
 // NewKeySet derives from the server secret what is not in the ring.
@@ -46,8 +46,8 @@ func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
 	}, nil
 }
 
-// refreshRing is the key of refresh tokens. It comes from the server secret and from
-// nothing else, so that nobody who has a signing key can make one.
+// refreshRing is the key of refresh tokens. It is derived from the server secret alone,
+// so that a holder of a signing key cannot make refresh tokens.
 func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
 	key, err := keyring.NewHMACKey("HS256", secret.Derive("refresh token", sha256.Size))
 	if err != nil {
@@ -56,6 +56,6 @@ func refreshRing(secret *keyring.Secret) (*keyring.Ring, error) {
 	return keyring.NewRing(typRefreshToken, key)
 }
 
-// serverIDBytes are enough to tell servers apart that have a signing key in common. It is in
-// every token, so whoever forges one may have it too.
+// serverIDBytes are enough to tell servers apart that share a signing key. The id is in
+// every token, so a forger may have it too.
 const serverIDBytes = 6

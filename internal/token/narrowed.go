@@ -8,10 +8,11 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// Narrowed is what is left of a token with its user and its client as they are now: a scope
-// or an audience that was taken away since is not in it, a claim of the user's own has
-// today's value, and so has the username, which may belong to another user since. Nothing
-// is added that the token lacks. Where nothing has changed it is the token itself.
+// Narrowed is what is left of a token with its user and its client as they are now: a
+// scope or an audience that was taken away since is not in it, a claim of the user's
+// own has its current value, and so has the username, which may belong to another user
+// now. Nothing is added that the token lacks. If nothing has changed, it is the token
+// itself.
 func (p *Policy) Narrowed(token *AccessToken, user *directory.User, client *directory.Client) *AccessToken {
 	scopes := user.Allowed(oauth.Intersect(token.Scopes, p.AllowedScopes(client)))
 	audience := oauth.Intersect(token.Audience, p.audienceOf(client))
@@ -27,9 +28,10 @@ func (p *Policy) Narrowed(token *AccessToken, user *directory.User, client *dire
 	return &now
 }
 
-// othersOf are the claims of the user's own that the token has, with their values of now.
-// What it has beyond these is dropped: the user had it once, or never, and whoever shares
-// an HMAC secret with us made it up. It tells whether they are just the token's.
+// othersOf are the claims of the user's own that the token has, with their current
+// values. Other claims are dropped: the user had them once, or never, and an app that
+// shares an HMAC secret with us made them up. same tells whether they are exactly the
+// token's.
 func (t *AccessToken) othersOf(user *directory.User) (others map[string]any, same bool) {
 	same = true
 	for name, before := range t.Others {
@@ -48,7 +50,7 @@ func (t *AccessToken) othersOf(user *directory.User) (others map[string]any, sam
 	return others, false
 }
 
-// userClaim is a claim of the user's own, as it is when it was read from a token.
+// userClaim is a claim of the user's own, in the form in which it is read from a token.
 func userClaim(u *directory.User, name string) (value any, has bool) {
 	encoded, has := u.Claims[name]
 	if !has || decodeStrictly(encoded, &value) != nil {

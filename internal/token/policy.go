@@ -7,12 +7,12 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// Policy is what a server's tokens are made of, and checked by.
+// Policy is the settings by which a server makes and checks tokens.
 type Policy struct {
 	Server     string // its name
 	Issuer     string // empty if none is configured
 	Audience   []string
-	Scopes     []string // that clients without a list may ask for
+	Scopes     []string // that clients without a list may request
 	AccessTTL  time.Duration
 	RefreshTTL time.Duration
 	SessionTTL time.Duration
@@ -20,7 +20,7 @@ type Policy struct {
 	Refreshes  bool          // whether the refresh grant is offered
 }
 
-// AllowedScopes are the client's own, or the server's where the client has no list.
+// AllowedScopes are the client's own, or the server's if the client has no list.
 func (p *Policy) AllowedScopes(c *directory.Client) []string {
 	if c.Scopes != nil {
 		return c.Scopes
@@ -28,8 +28,8 @@ func (p *Policy) AllowedScopes(c *directory.Client) []string {
 	return p.Scopes
 }
 
-// DefaultScopes are granted when a request names none: default_scopes as far as they are
-// allowed, or all that are allowed.
+// DefaultScopes are granted when a request names none: default_scopes as far as they
+// are allowed, or all that are allowed.
 func (p *Policy) DefaultScopes(c *directory.Client) []string {
 	allowed := p.AllowedScopes(c)
 	if c.DefaultScopes == nil {

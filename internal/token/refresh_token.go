@@ -5,7 +5,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	// Unlike encoding/json it refuses a claim that is there twice and tells "sid" from "SID".
+	// Unlike encoding/json it refuses a duplicate claim and tells "sid" from "SID".
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"github.com/caddygrant/caddy-grant/internal/buffer"
@@ -14,14 +14,15 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
-// RefreshToken is the claims of a refresh token. It is for this server alone: its key is
-// used for nothing else, so no verifier of access tokens takes it, nor the reverse.
+// RefreshToken is the claims of a refresh token. It is for this server alone: its key
+// is used for nothing else, so no verifier of access tokens accepts it, nor the
+// reverse.
 type RefreshToken struct {
 	ClientID          string `json:"client_id"`
 	AccessTokenID     string `json:"access_token_id"`         // `jti` of the access token that came with it
 	RefreshTokenID    string `json:"refresh_token_id"`        // 160 random bits
 	Scope             string `json:"scope"`                   // of the login
-	RefusedScope      string `json:"refused_scope,omitempty"` // what the login asked for beyond it
+	RefusedScope      string `json:"refused_scope,omitempty"` // what the login requested beyond it
 	UserID            string `json:"user_id"`                 // the subject
 	ExpireTime        int64  `json:"expire_time"`             // unix seconds, as are the next three
 	IssuedAt          int64  `json:"iat"`
@@ -64,16 +65,16 @@ func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *Access
 	}
 	limit := keyring.MaxTokenLength
 	if generation == 0 {
-		limit -= generationRoom // so that no later one is too long
+		limit -= generationRoom // so that no later token is too long
 	}
 	if len(token) > limit {
-		return "", fmt.Errorf("the refresh token would have %d bytes, at most %d are possible: shorten the scopes", len(token), limit)
+		return "", fmt.Errorf("the refresh token would have %d bytes, the maximum is %d: shorten the scopes", len(token), limit)
 	}
 	return token, nil
 }
 
-// OpenRefreshToken verifies that a token is a refresh token of this server. Whether it is
-// still good is another question.
+// OpenRefreshToken verifies that a token is a refresh token of this server. Whether it
+// is still valid is another question.
 func OpenRefreshToken(keys *KeySet, raw string) (*RefreshToken, error) {
 	typ, claims, err := keys.refresh.Verify(raw)
 	if err != nil {
@@ -91,7 +92,7 @@ func OpenRefreshToken(keys *KeySet, raw string) (*RefreshToken, error) {
 	return token, nil
 }
 
-// Expired goes without leeway: one server issues and takes refresh tokens.
+// Expired allows no leeway: the same server issues and accepts refresh tokens.
 func (t *RefreshToken) Expired() bool {
 	return clock.Now().Unix() >= min(t.Expires, t.SessionExpires)
 }
@@ -99,6 +100,6 @@ func (t *RefreshToken) Expired() bool {
 const (
 	typRefreshToken = "refresh+jwt"
 
-	// generationRoom is what a generation may make a token longer, in base64.
+	// generationRoom is by how much a generation may lengthen a token, in base64.
 	generationRoom = 32
 )

@@ -11,32 +11,34 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
-// checkedTokens remembers access tokens that were found good, so that a client that comes
-// again and again has its signature and its claims checked once. It knows them by digests,
-// belongs to one set of keys, and says nothing of what may change: whether a token is good
-// now is asked at every request, see checkAccessToken.
+// checkedTokens remembers access tokens that were found valid, so that the signature
+// and claims of a token that is sent again and again are checked once. It knows tokens
+// by digests, belongs to one set of keys, and says nothing about what may change:
+// whether a token is valid now is checked at every request, see [Checker.Check].
 //
-// When it is full, what was not used for longest makes room, unless that was a moment ago:
-// of more tokens than it holds, all in use, each would be gone before its next request.
+// When it is full, the least recently used token makes room, unless it was used a
+// moment ago: if more tokens are in use than it has room for, each would otherwise be
+// evicted before its next request.
 type checkedTokens struct {
 	mu     sync.Mutex
 	tokens *simplelru.LRU[tokenDigest, *checkedToken]
 	size   int // of all tokens in memory, in bytes
 }
 
-// checkedToken is a token, the user and the client for whom it was found good, and what is
-// left of it with these.
+// checkedToken is a token, the user and the client for whom it was found valid, and
+// what is left of it with these.
 type checkedToken struct {
 	token    *AccessToken
 	user     *directory.User
 	client   *directory.Client
-	narrowed *AccessToken // the token itself where nothing has changed
+	narrowed *AccessToken // the token itself if nothing has changed
 	size     int          // in memory, in bytes
 	used     int64        // unix nanoseconds
 }
 
-// tokenDigest stands for a token as it is sent, all of it, which has one spelling only. It is
-// half of a SHA-256: to find a token for one that is remembered takes more than 2^110 tries.
+// tokenDigest stands for a whole token as it is sent, which has one spelling only. It
+// is half of a SHA-256: to find a token with the digest of a remembered one takes more
+// than 2^110 attempts.
 type tokenDigest [sha256.Size / 2]byte
 
 func digestToken(raw string) tokenDigest {
@@ -48,7 +50,7 @@ func digestToken(raw string) tokenDigest {
 func newCheckedTokens() *checkedTokens {
 	c := new(checkedTokens)
 	evicted := func(_ tokenDigest, t *checkedToken) { c.size -= t.size }
-	c.tokens, _ = simplelru.NewLRU(maxCheckedTokens, evicted) // it fails for sizes below 1 only
+	c.tokens, _ = simplelru.NewLRU(maxCheckedTokens, evicted) // it only fails for sizes below 1
 	return c
 }
 
@@ -78,7 +80,7 @@ func (c *checkedTokens) add(d tokenDigest, t checkedToken) {
 	c.tokens.Add(d, &t)
 }
 
-// len is how many there are, and their size in bytes.
+// len is the number of tokens, and their size in bytes.
 func (c *checkedTokens) len() (tokens, bytes int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -31,7 +31,7 @@ func TestCheckedTokensAreBounded(t *testing.T) {
 			atClock(t, at)
 			for i := range test.holds {
 				add(i)
-				add(i) // again, which is no other
+				add(i) // again, which does not count twice
 			}
 			wantFull()
 			add(-1)

@@ -17,16 +17,16 @@ type Session struct {
 	Ends  time.Time // no token outlives it
 	Scope string    // of the login: refresh tokens keep it (RFC 6749 §6)
 
-	// RefusedScope is what the login asked for and the user may not have.
+	// RefusedScope is what the login requested and the user may not have.
 	RefusedScope string
 
 	Refreshes bool     // whether it has refresh tokens
-	Exchange  Exchange // of the refresh token with which it goes on; nil where it begins
+	Exchange  Exchange // of the refresh token that continues it; nil at a login
 }
 
 // Exchange is a refresh token that is about to be exchanged for the next one.
 type Exchange interface {
-	// Consume makes the token worth nothing and returns the generation of the next one.
+	// Consume makes the token worthless and returns the generation of the next one.
 	Consume(context.Context) (generation uint64, err error)
 }
 
@@ -38,7 +38,7 @@ func (s *Session) next(ctx context.Context) (generation uint64, err error) {
 	return s.Exchange.Consume(ctx)
 }
 
-// NewSession begins a session at a login that asked for some scopes and was granted others.
+// NewSession begins a session at a login, given the requested and the granted scopes.
 // Nothing is written anywhere. Without refresh tokens it ends with its access token.
 func (p *Policy) NewSession(client *directory.Client, asked, granted []string, begins time.Time) *Session {
 	if !p.MayRefresh(client) {
@@ -55,10 +55,10 @@ func (p *Policy) NewSession(client *directory.Client, asked, granted []string, b
 	}
 }
 
-// RefusedScope is what was asked for and not granted. So much that it could make a refresh
-// token too long is not remembered: it is an error then to ask for it again.
+// refusedScope is what was requested and not granted. If it could make a refresh token
+// too long, it is not remembered: it is then an error to request it again.
 func refusedScope(asked, granted []string) string {
-	if len(asked) == len(granted) { // granted is some of what was asked for
+	if len(asked) == len(granted) { // granted is part of what was requested
 		return ""
 	}
 	var refused []string
@@ -78,6 +78,6 @@ func refusedScope(asked, granted []string) string {
 	return strings.Join(refused, " ")
 }
 
-// maxRememberedScope is how many bytes all scopes that a login asked for may have to be
-// Remembered: half of what a token has room for, in base64.
+// maxRememberedScope is how many bytes all scopes that a login requests may have to be
+// remembered: half of what a token has room for, in base64.
 const maxRememberedScope = keyring.MaxTokenLength * 3 / 8

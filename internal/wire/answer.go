@@ -1,6 +1,6 @@
 // Package wire reads requests to the endpoints and writes their answers: forms, client
-// credentials, what TLS and proxies say of the connection, what browsers say of the
-// page. It knows net/http and nothing of users, clients or servers.
+// credentials, what TLS and proxies say about the connection, and what browsers say
+// about the page. It knows net/http and nothing of users, clients or servers.
 package wire
 
 import (
@@ -19,7 +19,8 @@ func WriteJSON(w http.ResponseWriter, status int, body any) error {
 	return write(w, status, "application/json; charset=UTF-8", body)
 }
 
-// WriteCacheable sends what is the same for everybody and may be kept for ten minutes.
+// WriteCacheable sends what is the same for all clients and may be cached for ten
+// minutes.
 func WriteCacheable(w http.ResponseWriter, contentType string, body any) error {
 	w.Header().Set("Cache-Control", "public, max-age=600")
 	return write(w, http.StatusOK, contentType, body)
@@ -35,7 +36,7 @@ func write(w http.ResponseWriter, status int, contentType string, body any) erro
 	w.Header().Set("Content-Length", strconv.Itoa(encoded.Len()))
 	w.WriteHeader(status)
 	_, err := w.Write(encoded.Bytes())
-	if err == nil { // else it is not sure that nobody reads it any more
+	if err == nil { // otherwise the buffer may still be read
 		buffer.Return(encoded)
 	}
 	return err

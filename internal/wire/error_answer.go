@@ -7,7 +7,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// WriteError sends the error as RFC 6749 §5.2 wants it. It is the only place that does.
+// WriteError sends the error as RFC 6749 §5.2 requires. It is the only place that does.
 func WriteError(w http.ResponseWriter, realm string, e *oauth.Error) error {
 	header := w.Header()
 	if e.Challenge {

@@ -36,8 +36,8 @@ func ReadForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	return form{params, true}, err
 }
 
-// isForm accepts one Content-Type of the form's media type. That type has no parameters, so
-// whatever stands there is nothing: what counts is that the body is UTF-8.
+// isForm accepts one Content-Type of the form's media type. That type has no
+// parameters, so any that are there are ignored: what counts is that the body is UTF-8.
 func isForm(contentTypes []string) bool {
 	if len(contentTypes) != 1 {
 		return false
@@ -46,9 +46,9 @@ func isForm(contentTypes []string) bool {
 	return strings.EqualFold(strings.Trim(mediaType, " \t"), FormMediaType)
 }
 
-// isEncoded tells whether a body would have to be decoded first (RFC 9110 §8.4). A charset
-// is no coding, though some programs name it there: as in Content-Type, what counts is that
-// the body is UTF-8.
+// isEncoded tells whether a body would have to be decoded first (RFC 9110 §8.4). A
+// charset is not a coding, though some programs name one there: as in Content-Type,
+// what counts is that the body is UTF-8.
 func isEncoded(contentEncodings []string) bool {
 	for _, header := range contentEncodings {
 		for coding := range strings.SplitSeq(header, ",") {
@@ -69,7 +69,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	}
 	controller := http.NewResponseController(w)
 	if controller.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
-		// the deadline is that of the connection: left in place, it would end the request
+		// the deadline is the connection's: left in place, it would end the request
 		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	}
 	body := buffer.Borrow()
@@ -88,11 +88,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 	return body.String(), nil
 }
 
-// ParseForm decodes a form. Every parameter may be there once only, and an empty one
-// counts as absent (RFC 6749 §3.2); resource may be there more often (RFC 8707 §2).
+// ParseForm decodes a form. A parameter must not be repeated, and an empty one counts
+// as absent (RFC 6749 §3.2); only resource may be repeated (RFC 8707 §2).
 func ParseForm(body string) (url.Values, error) {
 	if strings.Count(body, "&") >= maxParameters {
-		return nil, oauth.TooManyParameters() // before anything is done for each of them
+		return nil, oauth.TooManyParameters() // before any work is done for each of them
 	}
 	params, err := url.ParseQuery(body)
 	if err != nil {
@@ -100,7 +100,7 @@ func ParseForm(body string) (url.Values, error) {
 	}
 	for name, list := range params {
 		if len(list) > 1 && name != "resource" {
-			return nil, oauth.InvalidRequest("parameter_repeated", "a parameter is there more than once")
+			return nil, oauth.InvalidRequest("parameter_repeated", "a parameter is repeated")
 		}
 		if !validText(name) || slices.ContainsFunc(list, func(value string) bool { return !validText(value) }) {
 			return nil, oauth.InvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")

@@ -13,8 +13,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// What the form parser accepts is text, once per name, and has one meaning: encoded anew
-// it parses to the same.
+// What the form parser accepts is text, once per name, and has one meaning: encoded
+// again it parses to the same.
 func FuzzParseForm(f *testing.F) {
 	for _, body := range []string{
 		"",
@@ -59,10 +59,10 @@ func FuzzParseForm(f *testing.F) {
 				}
 			}
 		}
-		// nothing that was there twice, empty or not, has been accepted
+		// no repeated parameter, empty or not, has been accepted
 		raw, err := url.ParseQuery(body)
 		if err != nil {
-			t.Fatalf("accepted what is no form: %v", err)
+			t.Fatalf("accepted what is not a form: %v", err)
 		}
 		for name, list := range raw {
 			if len(list) != 1 && name != "resource" {
@@ -80,7 +80,8 @@ func FuzzParseForm(f *testing.F) {
 }
 
 // A real client's header gives back its id and secret, whatever is in them (RFC 6749
-// §2.3.1) and whether or not it encodes them, and any other header is refused or gives text.
+// §2.3.1) and whether or not it encodes them, and any other header is refused or gives
+// text.
 func FuzzParseBasic(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"web", "web-secret", "Basic d2ViOndlYi1zZWNyZXQ="},
@@ -117,7 +118,8 @@ func FuzzParseBasic(f *testing.F) {
 			}
 		}
 
-		// who encodes has the first reading, and who does not has one of the two
+		// a client that encodes has the first reading, and one that does not has one of
+		// the two
 		encoded := base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id) + ":" + url.QueryEscape(secret)))
 		presented, ok = parseBasic("Basic " + encoded)
 		if isText(id) && isText(secret) && len(encoded) <= maxBasicLength {

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// A page can have the browser of whoever looks at it send requests from there. It could use
-// up the owner's tries at the owner's own address, if browsers did not say that another
-// site's page sends them (W3C Fetch Metadata). No page can change what they say. Programs
-// can, and gain nothing: what has no such header is counted as it always was.
+// A page can make the browser of its viewer send requests. It could use up the viewer's
+// login attempts from the viewer's own address, if browsers did not say that a page of
+// another site sends them (W3C Fetch Metadata). A page cannot change what they say.
+// Programs can, and gain nothing: a request without such a header is counted as usual.
 
-// Page is who sent a request, as far as that is a page of another site.
+// Page tells whether a page of another site sent a request, and how.
 type Page int
 
 const (
-	SameSite       Page = iota // or no page, or a browser that says nothing
+	SameSite       Page = iota // or not a page, or a browser that does not say
 	crossSiteCORS              // by CORS: the page reads the answer if the site lets it
 	CrossSiteBlind             // a form, a link, a beacon: the page never reads the answer
 )
 
-// PageOf reads the headers of a browser. What is unclear is another site's: a browser sends
-// one value of a few, and a later browser may know more.
+// PageOf reads the headers of a browser. What is unclear counts as another site: a
+// browser sends one of a few values, and a later browser may know more.
 func PageOf(header http.Header) Page {
 	site, there := fetchMetadata(header["Sec-Fetch-Site"])
 	if !there || slices.Contains(ownSites, site) {
@@ -33,7 +33,8 @@ func PageOf(header http.Header) Page {
 	return CrossSiteBlind
 }
 
-// fetchMetadata is the one value of a header in lower case. An empty one is none.
+// fetchMetadata is the one value of a header in lower case. An empty value counts as
+// absent.
 func fetchMetadata(values []string) (value string, there bool) {
 	if len(values) > 1 {
 		return "", true
@@ -44,5 +45,6 @@ func fetchMetadata(values []string) (value string, there bool) {
 	return value, value != ""
 }
 
-// ownSites are what Sec-Fetch-Site says if no other site is involved; "none" is the user.
+// ownSites are what Sec-Fetch-Site says if no other site is involved; "none" is the
+// user.
 var ownSites = []string{"same-origin", "same-site", "none"}

@@ -30,7 +30,7 @@ func TestWhatBrowsersSayOfAPage(t *testing.T) {
 		{[]string{"cross-site"}, []string{""}, CrossSiteBlind},
 		{[]string{"cross-site"}, nil, CrossSiteBlind},
 
-		// what is unclear is another site's
+		// what is unclear counts as another site
 		{[]string{"cross-site", "same-origin"}, []string{"navigate"}, CrossSiteBlind},
 		{[]string{"same-origin", "cross-site"}, []string{"navigate"}, CrossSiteBlind},
 		{[]string{"same-origin", "same-origin"}, []string{"cors"}, crossSiteCORS},

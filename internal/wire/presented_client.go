@@ -9,18 +9,19 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// ClientCredentials are an id and a secret as a request presents them; either may be empty.
+// ClientCredentials are an id and a secret as a request presents them; either may be
+// empty.
 type ClientCredentials struct{ ID, Secret string }
 
-// PresentedClient is what a request says of its client, in the one reading or the two that
-// it has. Both readings of a header have an id and a secret, or both lack the same of them.
+// PresentedClient is what a request says about its client, in one reading or in two.
+// Both readings of a header have an id and a secret, or both lack the same of them.
 type PresentedClient struct {
 	Readings [2]ClientCredentials
 	n        int
 	Escaped  bool // a Basic header with a + or % in it, whatever that is meant to be
 
-	ByHeader      bool // it is named in the Authorization header
-	BearerIgnored bool // there is an Authorization header that does not name it
+	ByHeader      bool // the client is named in the Authorization header
+	BearerIgnored bool // there is an Authorization header that does not name the client
 }
 
 func (p *PresentedClient) All() []ClientCredentials { return p.Readings[:p.n] }
@@ -30,7 +31,7 @@ func (p *PresentedClient) add(reading ClientCredentials) {
 	p.n++
 }
 
-// of leaves the readings with that id.
+// of keeps the readings with that id.
 func (p PresentedClient) of(id string) PresentedClient {
 	left := PresentedClient{Escaped: p.Escaped, ByHeader: p.ByHeader}
 	for _, reading := range p.All() {
@@ -41,8 +42,9 @@ func (p PresentedClient) of(id string) PresentedClient {
 	return left
 }
 
-// ReadClient finds what a request says of its client. An id and a secret are in the header
-// or in the body, never in both. What it returns besides an error tells of the header.
+// ReadClient finds what a request says about its client. An id and a secret are in the
+// header or in the body, never in both. What it returns with an error describes the
+// header.
 func ReadClient(params url.Values, header http.Header) (PresentedClient, error) {
 	id, secret := params.Get("client_id"), params.Get("client_secret")
 	authorization, bearer, err := clientHeader(header["Authorization"])
@@ -55,7 +57,7 @@ func ReadClient(params url.Values, header http.Header) (PresentedClient, error) 
 	}
 	presented, ok := parseBasic(authorization)
 	if ok && presented.Readings[0] == (ClientCredentials{}) {
-		return inBody, nil // a colon: what programs send whose user left both fields empty
+		return inBody, nil // a colon alone: sent by programs whose user left both fields empty
 	}
 	presented.ByHeader = true
 	switch {
@@ -71,15 +73,15 @@ func ReadClient(params url.Values, header http.Header) (PresentedClient, error) 
 	return presented, nil
 }
 
-// clientHeader is the Authorization header, by which clients authenticate, or empty. One
-// of the scheme Bearer does not say who the client is: programs add it to all that they
-// send, and it is left alone.
+// clientHeader is the Authorization header, by which clients authenticate, or empty. A
+// header of the scheme Bearer does not say who the client is: programs add it to all
+// their requests, and it is ignored.
 func clientHeader(values []string) (header string, bearer bool, err error) {
 	switch len(values) {
 	case 0:
 		return "", false, nil
 	case 1:
-	default: // also where one of them is empty: who reads the other is anybody's guess
+	default: // also if one of them is empty: it is unclear which of them others would read
 		return "", false, oauth.InvalidRequest("two_client_authentications", "there must be one Authorization header at most")
 	}
 	header = strings.Trim(values[0], " \t")
@@ -96,9 +98,9 @@ func hasScheme(header, scheme string) bool {
 }
 
 // parseBasic reads a Basic Authorization header. The id ends at the first colon. Both
-// halves are form-urlencoded below the base64 (RFC 6749 §2.3.1), or neither is: curl and
-// many libraries leave that out. Where that makes a difference there are two readings, the
-// one of the RFC first.
+// halves are form-urlencoded below the base64 (RFC 6749 §2.3.1), or neither is: curl
+// and many libraries leave that out. Where that makes a difference there are two
+// readings, that of the RFC first.
 func parseBasic(header string) (presented PresentedClient, ok bool) {
 	_, encoded, found := strings.Cut(header, " ")
 	if !found || !hasScheme(header, "Basic") || len(encoded) > maxBasicLength {
@@ -126,5 +128,6 @@ func parseBasic(header string) (presented PresentedClient, ok bool) {
 	return presented, presented.n > 0
 }
 
-// maxBasicLength has room for an id and a secret of their greatest lengths, both encoded.
+// maxBasicLength has room for an id and a secret of their greatest lengths, both
+// encoded.
 const maxBasicLength = 8 << 10

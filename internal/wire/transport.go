@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// IsSecure tells whether credentials may travel this way (RFC 6749 §3.2, §10.3): by TLS
-// on this connection, over loopback or a unix socket, or by HTTPS to a trusted proxy. It
-// goes by the TCP peer, since the client writes Host and X-Forwarded-For itself.
+// IsSecure tells whether credentials may travel this way (RFC 6749 §3.2, §10.3): over
+// TLS on this connection, over loopback or a unix socket, or over HTTPS to a trusted
+// proxy. It judges by the TCP peer, since the client writes Host and X-Forwarded-For
+// itself.
 func IsSecure(r *http.Request, trustedProxy bool) bool {
 	if r.TLS != nil {
 		return true
@@ -21,8 +22,8 @@ func IsSecure(r *http.Request, trustedProxy bool) bool {
 	return trustedProxy && said && https
 }
 
-// IsEarly tells whether a request comes in TLS early data, of this connection or of that to
-// a proxy before (RFC 8470 §5.1, where every value means what 1 means).
+// IsEarly tells whether a request comes in TLS early data, on this connection or on the
+// one to a proxy in front (RFC 8470 §5.1, by which every value means the same as 1).
 func IsEarly(r *http.Request) bool {
 	return r.TLS != nil && !r.TLS.HandshakeComplete || len(r.Header["Early-Data"]) > 0
 }

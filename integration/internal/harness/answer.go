@@ -37,7 +37,7 @@ func (a Answer) Text(t *testing.T, member string) string {
 	return value
 }
 
-// WantSameOutward fails the test unless two answers are the same to whoever gets them.
+// WantSameOutward fails the test unless two answers are the same to a client.
 func WantSameOutward(t *testing.T, got, want Answer) {
 	t.Helper()
 	if !reflect.DeepEqual(outward(got), outward(want)) {
@@ -59,8 +59,8 @@ func WellFormedError(t *testing.T, a Answer) {
 	if members := slices.Sorted(maps.Keys(a.JSON)); !slices.Equal(members, []string{"error", "error_description"}) {
 		t.Errorf("E1: members %v", members)
 	}
-	// RFC 6749 §5.2 allows these characters, which leaves out what ends a JSON or header
-	// string
+	// RFC 6749 §5.2 allows these characters, which leaves out what ends a JSON or
+	// header string
 	for _, member := range []string{"error", "error_description"} {
 		if value := a.Text(t, member); !errorText.MatchString(value) {
 			t.Errorf("E2: %s is %q", member, value)

@@ -19,7 +19,7 @@ const SharedSecret = "a-secret-that-the-app-has-as-well"
 // Forgery is a token as an app could sign it that has seen one and holds the secret.
 type Forgery struct {
 	Header, Claims map[string]json.RawMessage
-	More           string // text after the last claim, such as one that is there twice
+	More           string // text after the last claim, such as a duplicate
 	Payload        string // in place of all claims
 }
 

@@ -66,7 +66,7 @@ func (s *Site) Attempt(username, password string, pairs ...string) (Answer, erro
 }
 
 // Relogin is Login where the config was just changed. Caddy's old server may take a
-// connection and close it at once, which is not an answer of ours: then it asks again.
+// connection and close it at once, which is not an answer of ours: then it tries again.
 func (s *Site) Relogin(username, password string, pairs ...string) Answer {
 	s.T.Helper()
 	var failed error
