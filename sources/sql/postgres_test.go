@@ -180,6 +180,16 @@ func TestPostgresValueThatCannotBeConverted(t *testing.T) {
 	keeps(t, "the log", s.log(), "{broken")
 }
 
+// PostgreSQL quotes what was typed, if the query makes it the name of a table.
+func TestPostgresQuotesNoNames(t *testing.T) {
+	s, p, _ := startOnPostgres(t)
+	query := byUsername + ` OR CASE WHEN $1 <> '' THEN $1::regclass IS NULL END`
+	s.mustLoad(queriesOf("pgx", p.dsn(), query, query))
+	want(t, "a name", s.login("typedsecret", directorytest.Password), "503 temporarily_unavailable")
+	s.logged("users sql pgx: by_username: PostgreSQL refused the query: its log says why", "SQLSTATE 42P01")
+	keeps(t, "the log", s.log(), "typedsecret")
+}
+
 func TestPostgresDuplicateRowsAndBadHashes(t *testing.T) {
 	s, p, db := startOnPostgres(t)
 	run(t, db, `INSERT INTO people (login, hash) VALUES ('Alice', $1), ('broken', 'hunter2')`, directorytest.Hash)

@@ -29,7 +29,7 @@ func one[T any](ctx context.Context, d *Database, query query, asked string, col
 		}
 		// all connections that are idle may be dead
 		if !failed.again || attempt > d.MaxConnections || ctx.Err() != nil {
-			return nil, d.meaning(ctx, query, err)
+			return nil, d.meaning(ctx, query, asked, err)
 		}
 	}
 }
@@ -66,7 +66,7 @@ func each[T any](ctx context.Context, d *Database, query query, columns columns[
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		fail := func(err error) { yield(nil, d.meaning(ctx, query, err)) }
+		fail := func(err error) { yield(nil, d.meaning(ctx, query, "", err)) }
 		rows, err := d.pool.QueryContext(ctx, query.text)
 		if err != nil {
 			fail(err)

@@ -125,6 +125,19 @@ func TestSQLiteDuplicateRows(t *testing.T) {
 	s.logged("users sql sqlite: by_username: it returned several rows")
 }
 
+// SQLite quotes what was typed, if the query makes it a part of the query's language.
+func TestSQLiteQuotesNoNames(t *testing.T) {
+	path, db := newSQLite(t)
+	insertUsers(t, db, alice)
+	s := newSite(t)
+	// as long as nothing is asked for it is a path
+	query := byUsername + ` OR $1 <> '' AND json_extract('{}', $1) IS NOT NULL`
+	s.mustLoad(queriesOf("sqlite", path, query, query))
+	want(t, "a name", s.login("typedsecret", directorytest.Password), "503 temporarily_unavailable")
+	s.logged("users sql sqlite: by_username: SQLite refused the query (SQLite code 1)")
+	keeps(t, "the log", s.log(), "typedsecret")
+}
+
 // A change counts for a login and a refresh at once, and for access tokens within
 // max_age.
 func TestSQLiteChangedPasswordIsCutOff(t *testing.T) {
