@@ -181,7 +181,7 @@ func probe[T any](d *Database, columns columns[T], queries ...query) error {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	for _, query := range queries {
-		_, err := one(ctx, d, query, "", columns)
+		_, err := one(ctx, d, query, "", columns, func(*T) bool { return false })
 		if _, wrong := errors.AsType[*mistake](err); wrong {
 			return err
 		}
