@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,11 @@ func (d *Database) unmarshal(tokens *caddyfile.Dispenser, queries map[string]*st
 	seen := make(map[string]bool)
 	for tokens.NextBlock(0) {
 		name := tokens.Val()
+		query, isQuery := queries[name]
+		if !isQuery && !slices.Contains(settings, name) {
+			return tokens.Errf("unrecognized subdirective%s: those of sql are driver, dsn, %s, query_timeout, max_connections, idle_timeout and max_lifetime",
+				shown(" "+name, name), strings.Join(sortedKeys(queries), ", "))
+		}
 		if seen[name] {
 			return tokens.Errf("duplicate %s: write it once", name)
 		}
@@ -75,11 +81,6 @@ func (d *Database) unmarshal(tokens *caddyfile.Dispenser, queries map[string]*st
 				err = tokens.Err("max_connections takes a whole number from 1 to 100")
 			}
 		default:
-			query, known := queries[name]
-			if !known {
-				return tokens.Errf("unrecognized subdirective %s: those of sql are driver, dsn, %s, query_timeout, max_connections, idle_timeout and max_lifetime",
-					name, strings.Join(sortedKeys(queries), ", "))
-			}
 			*query = value
 		}
 		if err != nil {
@@ -88,6 +89,9 @@ func (d *Database) unmarshal(tokens *caddyfile.Dispenser, queries map[string]*st
 	}
 	return nil
 }
+
+// settings are the subdirectives that are no queries.
+var settings = []string{"driver", "dsn", "query_timeout", "max_connections", "idle_timeout", "max_lifetime"}
 
 func durationArg(tokens *caddyfile.Dispenser, name, value string, into *caddy.Duration) error {
 	d, err := caddy.ParseDuration(value)

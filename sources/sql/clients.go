@@ -29,8 +29,8 @@ func init() { caddy.RegisterModule(Clients{}) }
 type Clients struct {
 	Database
 
-	// The query for the client with an id, `$1`. It returns one row or none; an id of
-	// another spelling counts as none. Required.
+	// The query for the client with an id, `$1`. It returns one row or none; rows with
+	// an id of another spelling are passed over. Required.
 	ByIDQuery string `json:"by_id,omitempty"`
 
 	// A query for all clients, with the same columns and without a parameter. It is made
@@ -75,11 +75,7 @@ func (c *Clients) ByID(ctx context.Context, id string) (*directory.Client, error
 	if !canBe(id) {
 		return nil, nil
 	}
-	client, err := one(ctx, &c.Database, c.byID(), id, clientColumns)
-	if client == nil || client.ID != id {
-		return nil, err
-	}
-	return client, nil
+	return one(ctx, &c.Database, c.byID(), id, clientColumns, func(found *directory.Client) bool { return found.ID == id })
 }
 
 // All lists the clients, if there is a query for it.
@@ -109,6 +105,7 @@ var clientColumns = columns[directory.Client]{
 		"end_user_ip":       func(c *directory.Client, v any) (err error) { c.EndUserIP, err = text(v); return err },
 	},
 	required: []string{"id", "secret_hash"},
+	keys:     []string{"id"},
 	hints: map[string]string{
 		"secret": "a database holds no secrets in plaintext: select secret_hash, with the output of \"caddy hash-password\"",
 	},

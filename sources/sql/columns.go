@@ -13,6 +13,7 @@ import (
 type columns[T any] struct {
 	set      map[string]func(*T, any) error
 	required []string
+	keys     []string          // tell whose a row is
 	hints    map[string]string // what to do about columns that are refused
 }
 
@@ -45,6 +46,7 @@ func (c columns[T]) of(names []string) ([]func(*T, any) error, error) {
 // rowReader makes of a row what it is of. It is used for one result.
 type rowReader[T any] struct {
 	names   []string
+	keys    []string
 	setters []func(*T, any) error
 	values  []any
 	into    []any
@@ -59,25 +61,34 @@ func (c columns[T]) reader(rows *sql.Rows) (*rowReader[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rowReader[T]{names, setters, make([]any, len(names)), make([]any, len(names))}
+	r := &rowReader[T]{names, c.keys, setters, make([]any, len(names)), make([]any, len(names))}
 	for i := range r.values {
 		r.into[i] = &r.values[i]
 	}
 	return r, nil
 }
 
-// read takes the row at which the result is.
+// read takes the row at which the result is. One that cannot be used is returned with
+// the error, unless that is about whose it is.
 func (r *rowReader[T]) read(rows *sql.Rows) (*T, error) {
 	if err := rows.Scan(r.into...); err != nil {
 		return nil, err
 	}
 	found := new(T)
+	var failed error
 	for i, set := range r.setters {
-		if err := set(found, r.values[i]); err != nil {
-			return nil, &rowError{text: fmt.Sprintf("column %s: %v", r.names[i], err)}
+		err := set(found, r.values[i])
+		if err == nil {
+			continue
+		}
+		if err = (&rowError{text: fmt.Sprintf("column %s: %v", r.names[i], err)}); slices.Contains(r.keys, strings.ToLower(r.names[i])) {
+			return nil, err
+		}
+		if failed == nil {
+			failed = err
 		}
 	}
-	return found, nil
+	return found, failed
 }
 
 // sortedKeys is for lists in messages.

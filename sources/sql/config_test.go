@@ -31,6 +31,34 @@ func TestCaddyfileErrors(t *testing.T) {
 	}
 }
 
+// A DSN in the wrong place is not shown, whatever is said of that place.
+func TestMisplacedDSNIsKept(t *testing.T) {
+	s := newSite(t)
+	const url, words = "postgres://app:hunter2secret@127.0.0.1/x", "host=127.0.0.1 password=hunter2secret"
+	for lines, says := range map[string]string{
+		usersOf(url, "/users.db"):                           "users sql: driver: write pgx for PostgreSQL, or sqlite",
+		usersOf("`"+words+"`", "/users.db"):                 "users sql: driver: write pgx for PostgreSQL, or sqlite",
+		usersOf(words, "/users.db"):                         "driver takes one argument",
+		"users sql " + url:                                  "sql takes a block",
+		block + url + "\n}":                                 "unrecognized subdirective: those of sql are driver, dsn",
+		block + url + " x\n}":                               "unrecognized subdirective: those of sql are driver, dsn",
+		block + url + " x y\n}":                             "unrecognized subdirective: those of sql are driver, dsn",
+		block + words + "\n}":                               "unrecognized subdirective: those of sql are driver, dsn",
+		block + "password=hunter2secret\n}":                 "unrecognized subdirective: those of sql are driver, dsn",
+		block + "max_connections " + url + "\n}":            "max_connections takes a whole number",
+		block + "query_timeout " + url + "\n}":              "query_timeout takes a duration",
+		queriesOf("sqlite", "/users.db", url, url):          "by_username: it has no parameter",
+		strings.Replace(block, "/users.db", words, 1) + "}": "dsn takes one argument",
+	} {
+		err := s.load(lines)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s\n%v; want %q", lines, err, says)
+			continue
+		}
+		keeps(t, lines, err.Error(), "hunter2secret")
+	}
+}
+
 // What only a start can tell.
 func TestConfigErrors(t *testing.T) {
 	path, db := newSQLite(t)

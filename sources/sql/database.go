@@ -70,7 +70,7 @@ func (d *Database) provision(ctx caddy.Context, source string) error {
 	d.logger, d.source = ctx.Logger(), source
 	var known bool
 	if d.driver, known = drivers[d.Driver]; !known {
-		return fmt.Errorf("driver %q: write pgx for PostgreSQL, or sqlite", d.Driver)
+		return fmt.Errorf("driver%s: write pgx for PostgreSQL, or sqlite", shown(fmt.Sprintf(" %q", d.Driver), d.Driver))
 	}
 	if err := d.setDefaults(); err != nil {
 		return err
@@ -138,6 +138,17 @@ func resolveDSN(text string) (string, error) {
 
 var placeholders = regexp.MustCompile(`\{(env\.[A-Za-z0-9_]+|file\.[^{}]+)\}`)
 
+// shown is the text for a message about something misspelled, unless it may be a DSN
+// in the wrong place, which holds a password.
+func shown(text, misspelled string) string {
+	if !plainWord.MatchString(misspelled) {
+		return ""
+	}
+	return text
+}
+
+var plainWord = regexp.MustCompile(`^[a-z_]+$`)
+
 // query is one of the operator's, by the name of its setting.
 type query struct{ name, text string }
 
@@ -170,7 +181,7 @@ func probe[T any](d *Database, columns columns[T], queries ...query) error {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
 	for _, query := range queries {
-		_, err := one(ctx, d, query, "", columns)
+		_, err := one(ctx, d, query, "", columns, func(*T) bool { return false })
 		if _, wrong := errors.AsType[*mistake](err); wrong {
 			return err
 		}

@@ -11,9 +11,10 @@ import (
 // our own.
 type failure struct {
 	text    string
-	mistake bool // in the query or its tables, which waiting does not mend
-	again   bool // worth another attempt at once: a query only reads
-	noRow   bool // no row can have what was asked for
+	quoting string // text with the database's own words, if they help
+	mistake bool   // in the query or its tables, which waiting does not mend
+	again   bool   // worth another attempt at once: a query only reads
+	noRow   bool   // no row can have what was asked for
 }
 
 // mistake is an error that the operator has to mend before a query can be used.
@@ -32,8 +33,10 @@ func contextFailure(ctx context.Context, err error) error {
 	return nil
 }
 
-// meaning is the error of a query in our words.
-func (d *Database) meaning(ctx context.Context, query query, err error) error {
+// meaning is the error of a query in our words. Those of the database itself are added
+// only if nothing was asked for: a query may make them quote it, such as
+// to_regclass($1) or json_extract(claims, $1).
+func (d *Database) meaning(ctx context.Context, query query, asked string, err error) error {
 	if problem, ok := errors.AsType[*rowError](err); ok {
 		return problem.in(query.name)
 	}
@@ -41,6 +44,9 @@ func (d *Database) meaning(ctx context.Context, query query, err error) error {
 		return fmt.Errorf("%s: %w", query.name, ended)
 	}
 	failed := d.driver.failure(err)
+	if asked == "" && failed.quoting != "" {
+		failed.text = failed.quoting
+	}
 	if failed.mistake {
 		return &mistake{query.name + ": " + failed.text}
 	}

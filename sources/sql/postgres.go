@@ -65,7 +65,11 @@ func postgresAnswer(e *pgconn.PgError, connects bool) failure {
 		return failure{text: "PostgreSQL has no such database: check the name in the dsn" + code}
 	case class == "42":
 		// about the query, which is in the config
-		return failure{text: "PostgreSQL refused the query: " + e.Message + code, mistake: true}
+		return failure{
+			text:    "PostgreSQL refused the query: its log says why" + code,
+			quoting: "PostgreSQL refused the query: " + e.Message + code,
+			mistake: true,
+		}
 	case class == "53":
 		return failure{text: "PostgreSQL has no connections or memory left: lower max_connections here, or raise it there" + code}
 	case e.Code == "57P03":

@@ -180,14 +180,29 @@ func TestPostgresValueThatCannotBeConverted(t *testing.T) {
 	keeps(t, "the log", s.log(), "{broken")
 }
 
+// PostgreSQL quotes what was typed, if the query makes it the name of a table.
+func TestPostgresQuotesNoNames(t *testing.T) {
+	s, p, _ := startOnPostgres(t)
+	query := byUsername + ` OR CASE WHEN $1 <> '' THEN $1::regclass IS NULL END`
+	s.mustLoad(queriesOf("pgx", p.dsn(), query, query))
+	want(t, "a name", s.login("typedsecret", directorytest.Password), "503 temporarily_unavailable")
+	s.logged("users sql pgx: by_username: PostgreSQL refused the query: its log says why", "SQLSTATE 42P01")
+	keeps(t, "the log", s.log(), "typedsecret")
+}
+
 func TestPostgresDuplicateRowsAndBadHashes(t *testing.T) {
 	s, p, db := startOnPostgres(t)
 	run(t, db, `INSERT INTO people (login, hash) VALUES ('Alice', $1), ('broken', 'hunter2')`, directorytest.Hash)
-	s.mustLoad(queriesOf("pgx", p.dsn(), strings.ReplaceAll(byUsername, "login =", "lower(login) ="), bySubject))
-	want(t, "a name that two rows have", s.login("alice", directorytest.Password), "503 temporarily_unavailable")
-	s.logged("users sql pgx: by_username: it returned several rows")
+	s.mustLoad(queriesOf("pgx", p.dsn(), strings.ReplaceAll(byUsername, "login = $1", "lower(login) = lower($1)"), bySubject))
+	for _, name := range []string{"alice", "Alice"} {
+		want(t, "the spelling of one of two rows", s.login(name, directorytest.Password), "200")
+	}
+	want(t, "the spelling of none of them", s.login("ALICE", directorytest.Password), "400 invalid_grant")
 	want(t, "a row with a bad hash", s.login("broken", "hunter2"), "503 temporarily_unavailable")
 	s.logged("users sql pgx: user", `broken`)
+	s.mustLoad(queriesOf("pgx", p.dsn(), byUsername+" UNION ALL "+byUsername, bySubject))
+	want(t, "a name that two rows have", s.login("alice", directorytest.Password), "503 temporarily_unavailable")
+	s.logged("users sql pgx: by_username: it returned several rows")
 	keeps(t, "the log", s.log(), "hunter2")
 }
 

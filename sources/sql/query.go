@@ -13,13 +13,13 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 )
 
-// one returns the only row of a query, or nil if there is none. The errors hold nothing
-// of the DSN, of what was asked for, or of the row.
-func one[T any](ctx context.Context, d *Database, query query, asked string, columns columns[T]) (*T, error) {
+// one returns the row of a query that is what was asked for, or nil if there is none.
+// The errors hold nothing of the DSN, of what was asked for, or of the row.
+func one[T any](ctx context.Context, d *Database, query query, asked string, columns columns[T], is func(*T) bool) (*T, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.QueryTimeout))
 	defer cancel()
 	for attempt := 1; ; attempt++ {
-		found, err := attemptOne(ctx, d.pool.DB, query.text, asked, columns)
+		found, err := attemptOne(ctx, d.pool.DB, query.text, asked, columns, is)
 		if err == nil {
 			return found, nil
 		}
@@ -29,13 +29,15 @@ func one[T any](ctx context.Context, d *Database, query query, asked string, col
 		}
 		// all connections that are idle may be dead
 		if !failed.again || attempt > d.MaxConnections || ctx.Err() != nil {
-			return nil, d.meaning(ctx, query, err)
+			return nil, d.meaning(ctx, query, asked, err)
 		}
 	}
 }
 
-// attemptOne is one without what its errors mean.
-func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, columns columns[T]) (*T, error) {
+// attemptOne is one without what its errors mean. Other rows are passed over, whatever
+// is wrong with them and however many there are: with a query such as LIKE $1, an error
+// would tell a stranger what names there are.
+func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, columns columns[T], is func(*T) bool) (*T, error) {
 	rows, err := db.QueryContext(ctx, query, asked)
 	if err != nil {
 		return nil, err
@@ -45,12 +47,19 @@ func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, col
 	if err != nil {
 		return nil, err
 	}
-	if !rows.Next() {
-		return nil, rows.Err()
-	}
-	found, failed := reader.read(rows)
-	if rows.Next() {
-		return nil, errSeveral
+	var found *T
+	var failed error
+	for rows.Next() {
+		row, err := reader.read(rows)
+		switch {
+		case row == nil:
+			return nil, err
+		case !is(row):
+		case found != nil:
+			return nil, errSeveral
+		default:
+			found, failed = row, err
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -66,7 +75,7 @@ func each[T any](ctx context.Context, d *Database, query query, columns columns[
 			return
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		fail := func(err error) { yield(nil, d.meaning(ctx, query, err)) }
+		fail := func(err error) { yield(nil, d.meaning(ctx, query, "", err)) }
 		rows, err := d.pool.QueryContext(ctx, query.text)
 		if err != nil {
 			fail(err)

@@ -54,7 +54,11 @@ func sqliteFailure(err error) failure {
 	code := fmt.Sprintf(" (SQLite code %d)", answered.Code())
 	switch answered.Code() & 0xff { // the rest is detail
 	case 1: // SQLITE_ERROR, about the query, which is in the config
-		return failure{text: "SQLite refused the query: " + answered.Error(), mistake: true}
+		return failure{
+			text:    "SQLite refused the query" + code,
+			quoting: "SQLite refused the query: " + answered.Error(),
+			mistake: true,
+		}
 	case 5, 6: // SQLITE_BUSY, SQLITE_LOCKED
 		return failure{text: "a writer holds the lock of the database for too long" + code}
 	case 8: // SQLITE_READONLY

@@ -125,6 +125,44 @@ func TestSQLiteDuplicateRows(t *testing.T) {
 	s.logged("users sql sqlite: by_username: it returned several rows")
 }
 
+// A query that takes patterns tells no one what names there are.
+func TestSQLitePatterns(t *testing.T) {
+	path, db := newSQLite(t)
+	insertUsers(t, db, alice, bob, directory.User{Username: "alina", PasswordHash: anotherHash})
+	run(t, db, `INSERT INTO people (login, hash, claims) VALUES ('%', $1, NULL), ('broken', $1, '{cut')`, directorytest.Hash)
+	insertClients(t, db, directory.Client{ID: "app", Public: true}, directory.Client{ID: "apq", Public: true})
+	run(t, db, `INSERT INTO apps (id, public) VALUES ('bad', 'maybe')`)
+	s := newSite(t)
+	patterns := func(lines string) string {
+		return strings.NewReplacer("login = $1", "login LIKE $1", "login) = $1", "login) LIKE $1", "id = $1", "id LIKE $1").Replace(lines)
+	}
+	s.mustLoad(patterns(usersOf("sqlite", path) + clientsOf("sqlite", path)))
+	for _, name := range []string{"a%", "al%", "alic_", "b%", "broke_", "ALICE", "z%"} {
+		want(t, name, s.login(name, directorytest.Password), "400 invalid_grant")
+	}
+	for _, id := range []string{"a%", "ap_", "%", "b%", "z%"} {
+		want(t, "the client "+id, s.login("alice", directorytest.Password, "client_id", id), "400 invalid_client")
+	}
+	keeps(t, "the log", s.log(), "several rows", `"level":"error"`)
+	s.enter("alice")
+	want(t, "a name that is a pattern", s.login("%", directorytest.Password), "200")
+	want(t, "a row that cannot be used", s.login("broken", directorytest.Password), "503 temporarily_unavailable")
+	s.logged("users sql sqlite: by_username: column claims: it must be a JSON object")
+}
+
+// SQLite quotes what was typed, if the query makes it a part of the query's language.
+func TestSQLiteQuotesNoNames(t *testing.T) {
+	path, db := newSQLite(t)
+	insertUsers(t, db, alice)
+	s := newSite(t)
+	// as long as nothing is asked for it is a path
+	query := byUsername + ` OR $1 <> '' AND json_extract('{}', $1) IS NOT NULL`
+	s.mustLoad(queriesOf("sqlite", path, query, query))
+	want(t, "a name", s.login("typedsecret", directorytest.Password), "503 temporarily_unavailable")
+	s.logged("users sql sqlite: by_username: SQLite refused the query (SQLite code 1)")
+	keeps(t, "the log", s.log(), "typedsecret")
+}
+
 // A change counts for a login and a refresh at once, and for access tokens within
 // max_age.
 func TestSQLiteChangedPasswordIsCutOff(t *testing.T) {

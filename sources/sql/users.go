@@ -28,8 +28,8 @@ func init() { caddy.RegisterModule(Users{}) }
 type Users struct {
 	Database
 
-	// The query for the user with a name, `$1`. It returns one row or none; a name of
-	// another spelling counts as none. Required.
+	// The query for the user with a name, `$1`. It returns one row or none; rows with a
+	// name of another spelling are passed over. Required.
 	ByUsernameQuery string `json:"by_username,omitempty"`
 
 	// The query for the user with a subject, `$1`: the id, or the username of a user
@@ -80,20 +80,12 @@ func (u *Users) Open(directory.Options) error {
 
 // ByUsername asks the database for the user of that name.
 func (u *Users) ByUsername(ctx context.Context, name string) (*directory.User, error) {
-	user, err := u.find(ctx, u.byUsername(), name)
-	if user == nil || user.Username != name {
-		return nil, err
-	}
-	return user, nil
+	return u.find(ctx, u.byUsername(), name, func(found *userRow) bool { return found.Username == name })
 }
 
 // BySubject asks the database for the user with that subject.
 func (u *Users) BySubject(ctx context.Context, sub string) (*directory.User, error) {
-	user, err := u.find(ctx, u.bySubject(), sub)
-	if user == nil || user.Subject() != sub {
-		return nil, err
-	}
-	return user, nil
+	return u.find(ctx, u.bySubject(), sub, func(found *userRow) bool { return found.Subject() == sub })
 }
 
 // All lists the users, if there is a query for it.
@@ -111,11 +103,11 @@ func (u *Users) All(ctx context.Context) iter.Seq2[*directory.User, error] {
 	}
 }
 
-func (u *Users) find(ctx context.Context, query query, asked string) (*directory.User, error) {
+func (u *Users) find(ctx context.Context, query query, asked string, is func(*userRow) bool) (*directory.User, error) {
 	if !canBe(asked) {
 		return nil, nil
 	}
-	row, err := one(ctx, &u.Database, query, asked, userColumns)
+	row, err := one(ctx, &u.Database, query, asked, userColumns, is)
 	if err != nil || row == nil || row.noPassword {
 		return nil, err
 	}
@@ -151,6 +143,7 @@ var userColumns = columns[userRow]{
 		"disabled": func(u *userRow, v any) (err error) { u.Disabled, err = flag(v); return err },
 	},
 	required: []string{"username", "password_hash"},
+	keys:     []string{"username", "id"},
 	hints: map[string]string{
 		"credential_version": "it is for sources that check passwords themselves: leave it out, tokens end when password_hash changes",
 	},
