@@ -12,7 +12,7 @@ import (
 // to be asked.
 type userSource struct {
 	Users
-	name string
+	guard
 
 	// identity is another in each config: what a source of this name accepted says
 	// nothing of one that asks another server.
@@ -32,7 +32,7 @@ type liveUsers struct {
 }
 
 func newUserSource(source Users, settings Settings) *userSource {
-	s := &userSource{Users: source, name: nameOf(source)}
+	s := &userSource{Users: source, guard: guard{nameOf(source), settings.Logger}}
 	s.identity = fmt.Sprintf("%s %d", s.name, identities.Add(1))
 	s.memory, _ = source.(UserSnapshot)
 	if s.checker, _ = source.(PasswordChecker); s.checker != nil {
@@ -60,6 +60,17 @@ func newUserSource(source Users, settings Settings) *userSource {
 	return s
 }
 
+// snapshot is the users of a source in memory. One that has lost them cannot tell.
+func (s *userSource) snapshot() (*UserSet, error) {
+	if set := s.memory.Snapshot(); set != nil {
+		return set, nil
+	}
+	return noUsers, fmt.Errorf("%s: %w", s.name, errNoSnapshot)
+}
+
+// noUsers stands for a snapshot that is not there, where it is only counted.
+var noUsers = NewUserSet(Options{})
+
 // identities counts the sources of this process.
 var identities atomic.Uint64
 
@@ -75,7 +86,8 @@ const (
 // fails has none if it said so a moment ago.
 func (s *userSource) withSubject(ctx context.Context, subject string, how manner) (*User, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().withSubject(subject), nil
+		set, err := s.snapshot()
+		return set.withSubject(subject), err
 	}
 	return ofToken(ctx, s.live.bySubject, subject, how)
 }
@@ -84,7 +96,8 @@ func (s *userSource) withSubject(ctx context.Context, subject string, how manner
 // token was verified.
 func (s *userSource) hides(ctx context.Context, name string, how manner) (bool, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().byUsername[name] != nil, nil
+		set, err := s.snapshot()
+		return set.byUsername[name] != nil, err
 	}
 	user, err := ofToken(ctx, s.live.byName, name, how)
 	return user != nil, err
@@ -105,7 +118,8 @@ func ofToken[T any](ctx context.Context, kept *recent[T], key string, how manner
 // loginName returns the user of a name that somebody typed.
 func (s *userSource) loginName(ctx context.Context, name string) (*User, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().byUsername[name], nil
+		set, err := s.snapshot()
+		return set.byUsername[name], err
 	}
 	raw, err := s.live.byName.look(ctx, name)
 	if raw == nil || err != nil {
@@ -117,7 +131,8 @@ func (s *userSource) loginName(ctx context.Context, name string) (*User, error) 
 // loginSubject is withSubject for a login. Nothing is kept of a subject that is none.
 func (s *userSource) loginSubject(ctx context.Context, subject string) (*User, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().withSubject(subject), nil
+		set, err := s.snapshot()
+		return set.withSubject(subject), err
 	}
 	return s.live.bySubject.now(ctx, subject, false)
 }
@@ -125,7 +140,8 @@ func (s *userSource) loginSubject(ctx context.Context, subject string) (*User, e
 // hashes counts the users by what checking their passwords costs, as far as is known.
 func (s *userSource) hashes() *password.Mix {
 	if s.memory != nil {
-		return s.memory.Snapshot().Hashes()
+		set, _ := s.snapshot()
+		return set.Hashes()
 	}
 	return s.live.costs.hashes()
 }
@@ -137,7 +153,7 @@ func (s *userSource) checked() int {
 	case s.checker == nil:
 		return 0
 	case s.memory != nil:
-		set := s.memory.Snapshot()
+		set, _ := s.snapshot()
 		return set.Len() - set.Hashes().Len()
 	}
 	return s.live.costs.checked()
