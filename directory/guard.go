@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"go.uber.org/zap"
@@ -30,8 +31,14 @@ func guarded[T any](g guard, a *answer[T], ask func() (T, error)) {
 	a.value, a.err = ask()
 }
 
+// log says where a panic was, and what it was only if the runtime raised it, since any
+// other value may contain a password.
 func (g guard) log(r any) {
-	g.logger.Error("[PANIC] in a source", zap.String("source", g.name), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
+	text := fmt.Sprintf("%T", r)
+	if cause, ok := r.(runtime.Error); ok {
+		text = cause.Error()
+	}
+	g.logger.Error("[PANIC] in a source", zap.String("source", g.name), zap.String("panic", text), zap.ByteString("stack", debug.Stack()))
 }
 
 var (

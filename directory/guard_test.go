@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
 )
 
 // memory is a source in memory that may lose its users, or panic.
@@ -80,6 +82,37 @@ func TestASnapshotThatIsNilIsAnError(t *testing.T) {
 	}
 	if _, err := NewClientDirectory([]Clients{clients}, Settings{}); !errors.Is(err, errNoSnapshot) {
 		t.Errorf("at load: %v", err)
+	}
+}
+
+// A driver may put anything into the value of a panic.
+func TestThePasswordInAPanicIsNotLogged(t *testing.T) {
+	source := binding{&fake{name: "users ldap", users: []*User{ldapUser("alice")}}, func(_ *User, password string) (bool, error) {
+		panic("bind failed: pw=" + password)
+	}}
+	d, logs := userDirectory(t, source)
+	_, check, err := d.ForLogin(t.Context(), "alice", testDecoys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := check.Password(t.Context(), "hunter2"); !errors.Is(err, errPanic) || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
+	lines := logs.FilterMessage("[PANIC] in a source").FilterField(zap.String("panic", "string")).All()
+	if len(lines) != 1 {
+		t.Fatalf("log: %v", logs.All())
+	}
+	for key, value := range lines[0].ContextMap() {
+		if text, ok := value.(string); ok && strings.Contains(text, "hunter2") || !ok {
+			t.Errorf("%s: %v", key, value)
+		}
+	}
+	source.binds = func(u *User, _ string) (bool, error) { return len(u.Scopes[1:][0]) > 0, nil }
+	d, logs = userDirectory(t, source)
+	_, check, _ = d.ForLogin(t.Context(), "alice", testDecoys)
+	_, _ = check.Password(t.Context(), "hunter2")
+	if text := logs.All()[0].ContextMap()["panic"]; !strings.Contains(text.(string), "out of range") {
+		t.Errorf("the runtime's panic is %v", text)
 	}
 }
 
