@@ -43,8 +43,12 @@ func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	if plaintext == "" || len(plaintext) > password.MaxLength || strings.IndexByte(plaintext, 0) >= 0 {
 		return false, nil
 	}
+	var user *User
+	if c.user != nil {
+		user = c.user.clone() // whatever the source does to it reaches no token
+	}
 	right, err := call(ctx, c.source.checks, func(ctx context.Context) (bool, error) {
-		return c.source.checker.CheckPassword(ctx, c.user, plaintext)
+		return c.source.checker.CheckPassword(ctx, user, plaintext)
 	})
 	return right && c.user != nil && err == nil, err
 }

@@ -92,7 +92,9 @@ type PasswordChecker interface {
 	// cannot tell, which is no failed login: the request is answered with 503.
 	//
 	// The user is nil for a name that does not exist: then do the same work as for a
-	// user, and return false. Known and unknown names must take equally long.
+	// user, and return false. Known and unknown names must take equally long. Else it is
+	// a copy of what the source has returned: a change of it has no effect, and is a
+	// mistake.
 	//
 	// The password is never empty, has at most 1024 bytes and no NUL. What was accepted
 	// is remembered for some minutes, for this user, CredentialVersion and password;
