@@ -70,7 +70,12 @@ var (
 	errSlow = fmt.Errorf("no answer within %v", patience)
 )
 
-// maxCalls is how many calls of a source may be open at a time.
+// IsBusy tells whether a source was not asked, since too many look-ups wait for it
+// already. A stranger can cause that as often as they send requests.
+func IsBusy(err error) bool { return errors.Is(err, errBusy) }
+
+// maxCalls is how many calls of a source may be open at a time: look-ups for what a
+// stranger may have sent, as many for verified tokens, and as many checks of passwords.
 const maxCalls = 100
 
 // patience is how long a call may take.

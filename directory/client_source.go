@@ -36,8 +36,10 @@ func newClientSource(source Clients, settings Settings) *clientSource {
 	}
 	d := &door{name: s.name, options: settings.Options}
 	live := &liveClients{costs: newCosts()}
+	idOf := func(c *Client) string { return c.ID }
 	live.byID = newRecent(question[Client]{
-		look: named(newBound(s.name, settings.Logger), source.ByID, func(c *Client) string { return c.ID }),
+		look:   named(newBound(s.name, settings.Logger), source.ByID, idOf),
+		tokens: named(newBound(s.name, settings.Logger), source.ByID, idOf),
 		admit: func(raw *Client) (*Client, error) {
 			client, err := d.client(raw)
 			if err == nil {

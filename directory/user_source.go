@@ -42,11 +42,11 @@ func newUserSource(source Users, settings Settings) *userSource {
 		return s
 	}
 	d := &door{name: s.name, options: settings.Options, checks: s.checker != nil}
-	looks := newBound(s.name, settings.Logger)
+	looks, tokens := newBound(s.name, settings.Logger), newBound(s.name, settings.Logger)
 	kept := question[User]{admit: d.user, equal: (*User).equal, maxAge: settings.MaxAge, logger: settings.Logger}
 	byName := kept
 	live := &liveUsers{costs: newCosts()}
-	kept.look = named(looks, source.BySubject, (*User).Subject)
+	kept.look, kept.tokens = named(looks, source.BySubject, (*User).Subject), named(tokens, source.BySubject, (*User).Subject)
 	kept.admit = func(raw *User) (*User, error) {
 		user, err := d.user(raw)
 		if err == nil {
@@ -54,7 +54,8 @@ func newUserSource(source Users, settings Settings) *userSource {
 		}
 		return user, err
 	}
-	byName.look = named(looks, source.ByUsername, func(u *User) string { return u.Username })
+	usernameOf := func(u *User) string { return u.Username }
+	byName.look, byName.tokens = named(looks, source.ByUsername, usernameOf), named(tokens, source.ByUsername, usernameOf)
 	live.bySubject, live.byName = newRecent(kept), newRecent(byName)
 	s.live = live
 	return s

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,4 +327,41 @@ func TestASourceChecksPasswordsItself(t *testing.T) {
 	s.refresh(issued.text("refresh_token")).want(t, 400, "invalid_grant")
 	eventually(t, "the access token ends with the password", func() bool { return s.app(issued.text("access_token")).status == 401 })
 	exerciseBind(1)
+}
+
+// A stranger can send any number of ids that no client has. They cost tokens of others
+// nothing, and do not fill the log.
+func TestStrangersWhoHoldAllPlaces(t *testing.T) {
+	_, clients := tablesOf()
+	s := newSite(t, sources)
+	access := s.login("alice", password).want(t, 200, "").text("access_token")
+	if a := s.app(access); a.status != 200 {
+		t.Fatal(a.status)
+	}
+	over := make(chan struct{})
+	var held atomic.Int64
+	clients.SetFault(func(context.Context) error {
+		if held.Add(1) <= 100 {
+			<-over
+		}
+		return nil
+	})
+	var group sync.WaitGroup
+	stranger := func() { s.post("/token", "grant_type", "password", "username", "x", "password", "x", "client_id", "nobody", "client_secret", "") }
+	for range 100 {
+		group.Go(stranger)
+	}
+	eventually(t, "all places are held", func() bool { return held.Load() == 100 })
+	time.Sleep(1100 * time.Millisecond) // what was said of the client is too old
+	if a := s.app(access); a.status != 200 {
+		t.Errorf("a good token: %d", a.status)
+	}
+	for range 20 {
+		s.post("/token", "grant_type", "password", "username", "x", "password", "x", "client_id", "nobody", "client_secret", "").want(t, 503, "temporarily_unavailable")
+	}
+	if lines := s.logged("request refused", "too many look-ups"); len(lines) != 1 {
+		t.Errorf("%d lines", len(lines))
+	}
+	close(over)
+	group.Wait()
 }
