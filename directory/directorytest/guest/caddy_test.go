@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -347,7 +348,9 @@ func TestStrangersWhoHoldAllPlaces(t *testing.T) {
 		return nil
 	})
 	var group sync.WaitGroup
-	stranger := func() { s.post("/token", "grant_type", "password", "username", "x", "password", "x", "client_id", "nobody", "client_secret", "") }
+	stranger := func() {
+		s.post("/token", "grant_type", "password", "username", "x", "password", "x", "client_id", "nobody", "client_secret", "")
+	}
 	for range 100 {
 		group.Go(stranger)
 	}
@@ -364,4 +367,26 @@ func TestStrangersWhoHoldAllPlaces(t *testing.T) {
 	}
 	close(over)
 	group.Wait()
+}
+
+// closedUsers cannot be opened.
+type closedUsers struct{ Users }
+
+func (closedUsers) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "grant.users.unopened", New: func() caddy.Module { return new(closedUsers) }}
+}
+
+func (*closedUsers) Open(directory.Options) error { return errors.New("no driver") }
+
+func TestAnErrorOfOpenNamesTheSource(t *testing.T) {
+	caddy.RegisterModule(closedUsers{})
+	tablesOf()
+	s := &site{t: t, dir: t.TempDir(), port: 1}
+	config, err := s.adapt("users unopened users\n clients table clients")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(mustConfig(t, config)); err == nil || !strings.Contains(err.Error(), "users unopened: no driver") {
+		t.Errorf("got %v", err)
+	}
 }
