@@ -79,9 +79,12 @@ func (x *exchange) refuse(err error) error {
 			Reason: refusal.Reason, Remedy: refusal.Remedy, Cause: refusal.Cause,
 		}.Line(x.logger, x.facts, func() []zap.Field { return x.details(refusal) })
 	}
-	if refusal.Seldom {
+	switch {
+	case refusal.Seldom:
 		x.server.throttle.seldom.write(refusal.Limit, line)
-	} else {
+	case directory.IsBusy(refusal.Cause):
+		x.server.throttle.seldom.write(refusal.Cause.Error(), line) // which names the source
+	default:
 		line()()
 	}
 	if !x.bodyRead && x.r.ContentLength != 0 && x.r.ProtoMajor == 1 {

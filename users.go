@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -47,13 +48,30 @@ func openSources[T any](ctx caddy.Context, c *Config, field, what string, option
 		}
 		if opener, ok := module.(directory.Opener); ok {
 			if err := opener.Open(options); err != nil {
-				return nil, err
+				return nil, ofSource(module, what, err)
 			}
 		}
 		sources = append(sources, source)
 	}
 	return sources, nil
 }
+
+// ofSource names the source in an error of its Open, unless the error does, as those of
+// the built-in sources do.
+func ofSource(source any, what string, err error) error {
+	kind := fmt.Sprintf("%T", source)
+	if module, ok := source.(caddy.Module); ok {
+		kind = module.CaddyModule().ID.Name()
+	}
+	name := what + " " + kind
+	if slices.Contains(namingThemselves, kind) || strings.HasPrefix(err.Error(), name) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+// namingThemselves are the built-in sources, of users and of clients.
+var namingThemselves = []string{"inline", "htpasswd", "json"}
 
 // InlineUsers are users in the config itself.
 type InlineUsers struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,13 +13,12 @@ import (
 // so long. A call that does not return when its context ends keeps its place until it
 // does, so that a source that hangs costs no more than that.
 type bound struct {
-	name   string // of the source
+	guard
 	places chan struct{}
-	logger *zap.Logger
 }
 
 func newBound(name string, logger *zap.Logger) *bound {
-	return &bound{name: name, places: make(chan struct{}, maxCalls), logger: logger}
+	return &bound{guard: guard{name, logger}, places: make(chan struct{}, maxCalls)}
 }
 
 // call asks the source, and waits for its answer no longer than the context and
@@ -36,9 +34,18 @@ func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, er
 	answers := make(chan answer[T], 1)
 	defer cancel()
 	go func() {
-		a := recovered(limited, b, ask)
-		<-b.places
-		answers <- a
+		var a answer[T]
+		defer func() {
+			<-b.places
+			answers <- a
+		}()
+		guarded(b.guard, &a, func() (T, error) {
+			value, err := ask(limited)
+			if err != nil {
+				err = fmt.Errorf("%s: %w", b.name, err)
+			}
+			return value, err
+		})
 	}()
 	select {
 	case a := <-answers:
@@ -58,29 +65,17 @@ type answer[T any] struct {
 	err   error
 }
 
-// recovered is the call itself. A panic in a source would end the process here, as it
-// would not in a request.
-func recovered[T any](ctx context.Context, b *bound, ask func(context.Context) (T, error)) (a answer[T]) {
-	defer func() {
-		if r := recover(); r != nil {
-			b.logger.Error("[PANIC] in a source", zap.String("source", b.name), zap.Any("panic", r), zap.ByteString("stack", debug.Stack()))
-			a = answer[T]{err: fmt.Errorf("%s: %w", b.name, errPanic)}
-		}
-	}()
-	a.value, a.err = ask(ctx)
-	if a.err != nil {
-		a.err = fmt.Errorf("%s: %w", b.name, a.err)
-	}
-	return a
-}
-
 var (
-	errBusy  = errors.New("too many look-ups are waiting for it")
-	errSlow  = fmt.Errorf("no answer within %v", patience)
-	errPanic = errors.New("it panicked, see the log")
+	errBusy = errors.New("too many look-ups are waiting for it")
+	errSlow = fmt.Errorf("no answer within %v", patience)
 )
 
-// maxCalls is how many calls of a source may be open at a time.
+// IsBusy tells whether a source was not asked, since too many look-ups wait for it
+// already. A stranger can cause that as often as they send requests.
+func IsBusy(err error) bool { return errors.Is(err, errBusy) }
+
+// maxCalls is how many calls of a source may be open at a time: look-ups for what a
+// stranger may have sent, as many for verified tokens, and as many checks of passwords.
 const maxCalls = 100
 
 // patience is how long a call may take.

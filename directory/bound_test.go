@@ -12,7 +12,7 @@ import (
 )
 
 // A source that hangs, and does not even heed its context, costs 100 goroutines and no
-// more; the rest is answered at once.
+// more, and 100 for tokens; the rest is answered at once.
 func TestASourceThatHangsHoldsABoundedNumberOfLookUps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		over := make(chan struct{})
@@ -29,6 +29,16 @@ func TestASourceThatHangsHoldsABoundedNumberOfLookUps(t *testing.T) {
 		synctest.Wait()
 		user, err := d.ByUsername(t.Context(), "alice")
 		wantUnavailable(t, user, err, "users db", "too many")
+		if !IsBusy(err) {
+			t.Errorf("not taken for a flood: %v", err)
+		}
+		for i := range maxCalls { // of verified tokens, which have places of their own
+			group.Go(func() {
+				user, err := d.RecentBySubject(t.Context(), fmt.Sprint("subject", i))
+				wantUnavailable(t, user, err, "users db", "no answer within 5s")
+			})
+		}
+		synctest.Wait()
 		user, err = d.RecentBySubject(t.Context(), "1")
 		wantUnavailable(t, user, err, "users db", "too many")
 		if time.Since(begun) != 0 {
@@ -40,8 +50,8 @@ func TestASourceThatHangsHoldsABoundedNumberOfLookUps(t *testing.T) {
 		}
 		user, err = d.ByUsername(t.Context(), "alice") // they still hang
 		wantUnavailable(t, user, err, "users db", "too many")
-		if names, _ := source.asked(); len(names) != maxCalls {
-			t.Errorf("the source was asked %d times", len(names))
+		if names, subjects := source.asked(); len(names) != maxCalls || len(subjects) != maxCalls {
+			t.Errorf("the source was asked %d and %d times", len(names), len(subjects))
 		}
 		source.set(func() { source.ask = nil })
 		close(over)
@@ -50,6 +60,43 @@ func TestASourceThatHangsHoldsABoundedNumberOfLookUps(t *testing.T) {
 		wantUser(t, user, err, "alice")
 	})
 }
+
+// Any number of requests can be sent with names and ids that do not exist.
+func TestStrangersHoldNoPlaceOfVerifiedTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		strangers := make(chan struct{})
+		ask := func(ctx context.Context) error {
+			if ctx.Value(stranger{}) != nil {
+				<-strangers
+			}
+			return nil
+		}
+		users := &fake{name: "users db", users: []*User{alice()}, ask: ask}
+		clients := &fakeClients{name: "clients db", clients: []*Client{{ID: "app", Public: true}}, ask: ask}
+		d, _ := userDirectory(t, file(t, "users file"), users)
+		c := clientDirectory(t, clients)
+		ctx := context.WithValue(t.Context(), stranger{}, true)
+		for i := range maxCalls + 1 {
+			go func() { _, _ = d.ByUsername(ctx, fmt.Sprint("nobody", i)) }()
+			go func() { _, _ = c.ByID(ctx, fmt.Sprint("nobody", i)) }()
+		}
+		synctest.Wait()
+		for range 3 {
+			user, err := d.RecentBySubject(t.Context(), "1")
+			wantUser(t, user, err, "alice")
+			user, err = d.BySubject(t.Context(), "1")
+			wantUser(t, user, err, "alice")
+			if client, err := c.RecentByID(t.Context(), "app"); client == nil || err != nil {
+				t.Errorf("%v, %v", client, err)
+			}
+			time.Sleep(time.Second)
+		}
+		close(strangers)
+		time.Sleep(patience)
+	})
+}
+
+type stranger struct{}
 
 func TestTheBoundsOfASourceAreItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

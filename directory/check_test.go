@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -63,8 +64,8 @@ func TestASourceChecksThePasswordsOfItsUsers(t *testing.T) {
 		if err != nil || right != test.right || (len(asked) == 1) != test.asks {
 			t.Errorf("%.20q: %v, %v, asked %v", test.password, right, err, asked)
 		}
-		if test.asks && asked[0] != user {
-			t.Errorf("asked for %v", asked[0])
+		if test.asks && (!asked[0].equal(user) || asked[0] == user) {
+			t.Errorf("asked for %v, want a copy of the user", asked[0])
 		}
 	}
 
@@ -77,6 +78,26 @@ func TestASourceChecksThePasswordsOfItsUsers(t *testing.T) {
 	}
 	if !check.BySource() || check.Remembered() != nil || len(asked) != 1 || asked[0] != nil {
 		t.Errorf("check %+v, asked %v", check, asked)
+	}
+}
+
+// What it wrote would be in tokens, and was never validated.
+func TestACheckOfAPasswordChangesNoUser(t *testing.T) {
+	known := ldapUser("alice")
+	known.Scopes, known.Claims = []string{"a"}, map[string]json.RawMessage{"group": json.RawMessage(`"staff"`)}
+	source := binding{&fake{name: "users ldap", users: []*User{known}}, func(u *User, _ string) (bool, error) {
+		u.ID, u.Scopes[0], u.Claims["sub"] = "root", "admin", json.RawMessage(`"root"`)
+		copy(u.Claims["group"], `"wheel"`)
+		return true, nil
+	}}
+	d, _ := userDirectory(t, source)
+	user, check, err := d.ForLogin(t.Context(), "alice", testDecoys)
+	wantUser(t, user, err, "alice")
+	if right, err := check.Password(t.Context(), "x"); !right || err != nil {
+		t.Fatal(right, err)
+	}
+	if !user.equal(known) || user.Scopes[0] != "a" || string(user.Claims["group"]) != `"staff"` {
+		t.Errorf("the user is now %+v", user)
 	}
 }
 

@@ -24,6 +24,11 @@ func NewClientDirectory(sources []Clients, settings Settings) (*ClientDirectory,
 		s := newClientSource(source, d.settings)
 		d.sources = append(d.sources, s)
 		d.live = d.live || s.memory == nil
+		if s.memory != nil {
+			if _, err := s.snapshot(); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return d, surveyClients(context.Background(), d)
 }
@@ -62,7 +67,10 @@ func (d *ClientDirectory) Known() iter.Seq[*Client] {
 func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 	return func(yield func(string, iter.Seq[*Client]) bool) {
 		for _, source := range d.sources {
-			if source.memory != nil && !yield(source.name, source.memory.Snapshot().Known()) {
+			if source.memory == nil {
+				continue
+			}
+			if set, _ := source.snapshot(); !yield(source.name, set.Known()) {
 				return
 			}
 		}
@@ -79,8 +87,9 @@ func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) 
 		return client, err
 	}
 	for _, source := range d.sources {
-		if client := source.memory.Snapshot().byID[id]; client != nil {
-			return client, nil
+		set, err := source.snapshot()
+		if client := set.byID[id]; client != nil || err != nil {
+			return client, err
 		}
 	}
 	return nil, nil
@@ -133,7 +142,7 @@ func (d *ClientDirectory) kinds() (confidential, public bool) {
 		if source.memory == nil {
 			return true, true
 		}
-		set := source.memory.Snapshot()
+		set, _ := source.snapshot()
 		for _, client := range set.clients {
 			if public = public || client.Public; public {
 				break

@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -13,7 +15,7 @@ import (
 // has to be asked.
 type clientSource struct {
 	Clients
-	name   string
+	guard
 	memory ClientSnapshot // nil for a source that has to be asked
 	live   *liveClients   // nil for a source in memory
 }
@@ -28,14 +30,16 @@ type liveClients struct {
 }
 
 func newClientSource(source Clients, settings Settings) *clientSource {
-	s := &clientSource{Clients: source, name: nameOf(source)}
+	s := &clientSource{Clients: source, guard: guard{nameOf(source), settings.Logger}}
 	if s.memory, _ = source.(ClientSnapshot); s.memory != nil {
 		return s
 	}
 	d := &door{name: s.name, options: settings.Options}
 	live := &liveClients{costs: newCosts()}
+	idOf := func(c *Client) string { return c.ID }
 	live.byID = newRecent(question[Client]{
-		look: named(newBound(s.name, settings.Logger), source.ByID, func(c *Client) string { return c.ID }),
+		look:   named(newBound(s.name, settings.Logger), source.ByID, idOf),
+		tokens: named(newBound(s.name, settings.Logger), source.ByID, idOf),
 		admit: func(raw *Client) (*Client, error) {
 			client, err := d.client(raw)
 			if err == nil {
@@ -48,6 +52,17 @@ func newClientSource(source Clients, settings Settings) *clientSource {
 	s.live = live
 	return s
 }
+
+// snapshot is the clients of a source in memory. One that has lost them cannot tell.
+func (s *clientSource) snapshot() (*ClientSet, error) {
+	if set := s.memory.Snapshot(); set != nil {
+		return set, nil
+	}
+	return noClients, fmt.Errorf("%s: %w", s.name, errNoSnapshot)
+}
+
+// noClients stands for a snapshot that is not there, where it is only counted.
+var noClients = NewClientSet(Options{})
 
 // note takes in what is known of a client.
 func (l *liveClients) note(c *Client) {
@@ -62,7 +77,8 @@ func (l *liveClients) note(c *Client) {
 // requested returns the client with an id that a request has.
 func (s *clientSource) requested(ctx context.Context, id string) (*Client, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().byID[id], nil
+		set, err := s.snapshot()
+		return set.byID[id], err
 	}
 	client, err := s.live.byID.now(ctx, id, false)
 	if err != nil && s.live.byID.isNone(id) {
@@ -74,7 +90,8 @@ func (s *clientSource) requested(ctx context.Context, id string) (*Client, error
 // ofToken returns the client with the id of a verified token.
 func (s *clientSource) ofToken(ctx context.Context, id string) (*Client, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().byID[id], nil
+		set, err := s.snapshot()
+		return set.byID[id], err
 	}
 	return s.live.byID.get(ctx, id)
 }
@@ -82,7 +99,10 @@ func (s *clientSource) ofToken(ctx context.Context, id string) (*Client, error) 
 // hashes counts the clients by what checking their secrets costs, as far as is known.
 func (s *clientSource) hashes() *password.Mix {
 	if s.memory != nil {
-		return s.memory.Snapshot().Hashes()
+		set, _ := s.snapshot()
+		return set.Hashes()
 	}
 	return s.live.costs.hashes()
 }
+
+var errNoSnapshot = errors.New("it has no snapshot")

@@ -43,8 +43,12 @@ func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	if plaintext == "" || len(plaintext) > password.MaxLength || strings.IndexByte(plaintext, 0) >= 0 {
 		return false, nil
 	}
+	var user *User
+	if c.user != nil {
+		user = c.user.clone() // whatever the source does to it reaches no token
+	}
 	right, err := call(ctx, c.source.checks, func(ctx context.Context) (bool, error) {
-		return c.source.checker.CheckPassword(ctx, c.user, plaintext)
+		return c.source.checker.CheckPassword(ctx, user, plaintext)
 	})
 	return right && c.user != nil && err == nil, err
 }
@@ -141,12 +145,20 @@ func (d *UserDirectory) login(ctx context.Context, username string) (*User, *use
 // fromMemory is login where no source has to be asked.
 func (d *UserDirectory) fromMemory(username string) (*User, *userSource, error) {
 	for i, source := range d.sources {
-		user := source.memory.Snapshot().byUsername[username]
+		set, err := source.snapshot()
+		if err != nil {
+			return nil, nil, err
+		}
+		user := set.byUsername[username]
 		if user == nil {
 			continue
 		}
 		for _, owner := range d.sources[:i] {
-			if owner.memory.Snapshot().withSubject(user.Subject()) != nil {
+			set, err := owner.snapshot()
+			if err != nil {
+				return nil, nil, err
+			}
+			if set.withSubject(user.Subject()) != nil {
 				return nil, nil, duplicate(user, source, owner)
 			}
 		}
@@ -157,20 +169,19 @@ func (d *UserDirectory) fromMemory(username string) (*User, *userSource, error) 
 
 // asking is a look-up in one of several sources that are asked at the same time.
 type asking[T any] struct {
-	done  chan struct{}
-	value *T
-	err   error
+	done chan struct{}
+	answer[*T]
 }
 
 // askAll asks all sources at the same time.
-func askAll[S, T any](ctx context.Context, sources []S, ask func(context.Context, S) (*T, error)) []*asking[T] {
+func askAll[S interface{ guarding() guard }, T any](ctx context.Context, sources []S, ask func(context.Context, S) (*T, error)) []*asking[T] {
 	all := make([]*asking[T], len(sources))
 	for i, source := range sources {
 		a := &asking[T]{done: make(chan struct{})}
 		all[i] = a
 		go func() {
 			defer close(a.done)
-			a.value, a.err = ask(ctx, source)
+			guarded(source.guarding(), &a.answer, func() (*T, error) { return ask(ctx, source) })
 		}()
 	}
 	return all

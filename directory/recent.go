@@ -29,6 +29,9 @@ type question[T any] struct {
 	equal  func(kept, raw *T) bool
 	maxAge time.Duration
 	logger *zap.Logger
+
+	// tokens is look for keys of verified tokens, in places of their own.
+	tokens func(ctx context.Context, key string) (*T, error)
 }
 
 // entry is what the source said of a key.
@@ -56,7 +59,11 @@ func newRecent[T any](q question[T]) *recent[T] {
 // such" may be kept.
 func (r *recent[T]) now(ctx context.Context, key string, verified bool) (*T, error) {
 	began := now()
-	raw, err := r.look(ctx, key)
+	look := r.look
+	if verified && r.tokens != nil {
+		look = r.tokens
+	}
+	raw, err := look(ctx, key)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,8 @@ func (d *UserDirectory) Known() iter.Seq[*User] {
 			if source.memory == nil {
 				continue
 			}
-			for _, user := range source.memory.Snapshot().users {
+			set, _ := source.snapshot()
+			for _, user := range set.users {
 				if !yield(user) {
 					return
 				}
@@ -75,10 +76,17 @@ func (d *UserDirectory) Known() iter.Seq[*User] {
 // Validate finds subjects that users of several sources in memory claim.
 func (d *UserDirectory) Validate() error {
 	for i, source := range d.sources {
-		if i == 0 || source.memory == nil {
+		if source.memory == nil {
 			continue
 		}
-		for _, user := range source.memory.Snapshot().users {
+		set, err := source.snapshot()
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			continue
+		}
+		for _, user := range set.users {
 			if owner := d.ownerInMemory(user, i); owner != nil {
 				return fmt.Errorf("%s: user %s has the id of a user in %s: ids must be unique over all sources", source.name, Shown(user.Username), owner.name)
 			}
@@ -94,7 +102,7 @@ func (d *UserDirectory) ownerInMemory(user *User, i int) (owner *userSource) {
 		if source.memory == nil {
 			continue
 		}
-		set := source.memory.Snapshot()
+		set, _ := source.snapshot()
 		if set.byUsername[user.Username] != nil {
 			return nil
 		}

@@ -12,7 +12,7 @@ import (
 // to be asked.
 type userSource struct {
 	Users
-	name string
+	guard
 
 	// identity is another in each config: what a source of this name accepted says
 	// nothing of one that asks another server.
@@ -32,7 +32,7 @@ type liveUsers struct {
 }
 
 func newUserSource(source Users, settings Settings) *userSource {
-	s := &userSource{Users: source, name: nameOf(source)}
+	s := &userSource{Users: source, guard: guard{nameOf(source), settings.Logger}}
 	s.identity = fmt.Sprintf("%s %d", s.name, identities.Add(1))
 	s.memory, _ = source.(UserSnapshot)
 	if s.checker, _ = source.(PasswordChecker); s.checker != nil {
@@ -42,11 +42,11 @@ func newUserSource(source Users, settings Settings) *userSource {
 		return s
 	}
 	d := &door{name: s.name, options: settings.Options, checks: s.checker != nil}
-	looks := newBound(s.name, settings.Logger)
+	looks, tokens := newBound(s.name, settings.Logger), newBound(s.name, settings.Logger)
 	kept := question[User]{admit: d.user, equal: (*User).equal, maxAge: settings.MaxAge, logger: settings.Logger}
 	byName := kept
 	live := &liveUsers{costs: newCosts()}
-	kept.look = named(looks, source.BySubject, (*User).Subject)
+	kept.look, kept.tokens = named(looks, source.BySubject, (*User).Subject), named(tokens, source.BySubject, (*User).Subject)
 	kept.admit = func(raw *User) (*User, error) {
 		user, err := d.user(raw)
 		if err == nil {
@@ -54,11 +54,23 @@ func newUserSource(source Users, settings Settings) *userSource {
 		}
 		return user, err
 	}
-	byName.look = named(looks, source.ByUsername, func(u *User) string { return u.Username })
+	usernameOf := func(u *User) string { return u.Username }
+	byName.look, byName.tokens = named(looks, source.ByUsername, usernameOf), named(tokens, source.ByUsername, usernameOf)
 	live.bySubject, live.byName = newRecent(kept), newRecent(byName)
 	s.live = live
 	return s
 }
+
+// snapshot is the users of a source in memory. One that has lost them cannot tell.
+func (s *userSource) snapshot() (*UserSet, error) {
+	if set := s.memory.Snapshot(); set != nil {
+		return set, nil
+	}
+	return noUsers, fmt.Errorf("%s: %w", s.name, errNoSnapshot)
+}
+
+// noUsers stands for a snapshot that is not there, where it is only counted.
+var noUsers = NewUserSet(Options{})
 
 // identities counts the sources of this process.
 var identities atomic.Uint64
@@ -75,7 +87,8 @@ const (
 // fails has none if it said so a moment ago.
 func (s *userSource) withSubject(ctx context.Context, subject string, how manner) (*User, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().withSubject(subject), nil
+		set, err := s.snapshot()
+		return set.withSubject(subject), err
 	}
 	return ofToken(ctx, s.live.bySubject, subject, how)
 }
@@ -84,7 +97,8 @@ func (s *userSource) withSubject(ctx context.Context, subject string, how manner
 // token was verified.
 func (s *userSource) hides(ctx context.Context, name string, how manner) (bool, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().byUsername[name] != nil, nil
+		set, err := s.snapshot()
+		return set.byUsername[name] != nil, err
 	}
 	user, err := ofToken(ctx, s.live.byName, name, how)
 	return user != nil, err
@@ -105,7 +119,8 @@ func ofToken[T any](ctx context.Context, kept *recent[T], key string, how manner
 // loginName returns the user of a name that somebody typed.
 func (s *userSource) loginName(ctx context.Context, name string) (*User, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().byUsername[name], nil
+		set, err := s.snapshot()
+		return set.byUsername[name], err
 	}
 	raw, err := s.live.byName.look(ctx, name)
 	if raw == nil || err != nil {
@@ -117,7 +132,8 @@ func (s *userSource) loginName(ctx context.Context, name string) (*User, error) 
 // loginSubject is withSubject for a login. Nothing is kept of a subject that is none.
 func (s *userSource) loginSubject(ctx context.Context, subject string) (*User, error) {
 	if s.memory != nil {
-		return s.memory.Snapshot().withSubject(subject), nil
+		set, err := s.snapshot()
+		return set.withSubject(subject), err
 	}
 	return s.live.bySubject.now(ctx, subject, false)
 }
@@ -125,7 +141,8 @@ func (s *userSource) loginSubject(ctx context.Context, subject string) (*User, e
 // hashes counts the users by what checking their passwords costs, as far as is known.
 func (s *userSource) hashes() *password.Mix {
 	if s.memory != nil {
-		return s.memory.Snapshot().Hashes()
+		set, _ := s.snapshot()
+		return set.Hashes()
 	}
 	return s.live.costs.hashes()
 }
@@ -137,7 +154,7 @@ func (s *userSource) checked() int {
 	case s.checker == nil:
 		return 0
 	case s.memory != nil:
-		set := s.memory.Snapshot()
+		set, _ := s.snapshot()
 		return set.Len() - set.Hashes().Len()
 	}
 	return s.live.costs.checked()

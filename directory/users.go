@@ -27,7 +27,8 @@ import (
 // Both methods are called from many goroutines. They should return when their context
 // ends, which it does after 5 seconds at the latest; a call that does not holds one of
 // the 100 that a source may have at a time, and when all are held, requests are
-// answered with 503. A panic is an error.
+// answered with 503. Look-ups for verified tokens have 100 of their own, so that no
+// stranger can hold them. A panic is an error.
 //
 // A user that was returned must never be changed, nor may its scopes and claims. Return
 // the same pointer or an equal user while nothing has changed: tokens that were checked
@@ -92,7 +93,9 @@ type PasswordChecker interface {
 	// cannot tell, which is no failed login: the request is answered with 503.
 	//
 	// The user is nil for a name that does not exist: then do the same work as for a
-	// user, and return false. Known and unknown names must take equally long.
+	// user, and return false. Known and unknown names must take equally long. Else it is
+	// a copy of what the source has returned: a change of it has no effect, and is a
+	// mistake.
 	//
 	// The password is never empty, has at most 1024 bytes and no NUL. What was accepted
 	// is remembered for some minutes, for this user, CredentialVersion and password;

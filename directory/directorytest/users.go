@@ -287,10 +287,14 @@ func (s Users) checks(t *testing.T, users []directory.User) {
 		if user == nil || user.PasswordHash != "" {
 			continue // which the server compares
 		}
+		before := clone(user)
 		for password, right := range map[string]bool{Password: true, "wrong": false, Password + " ": false, strings.Repeat("x", 1024): false} {
 			if got, err := checker.CheckPassword(t.Context(), user, password); got != right || err != nil {
 				t.Errorf("%s with %.20q: %v, %v", want.Username, password, got, err)
 			}
+		}
+		if !equal(user, before) {
+			t.Errorf("CheckPassword has changed %s", want.Username)
 		}
 	}
 	if right, err := checker.CheckPassword(t.Context(), nil, Password); right || err != nil {

@@ -30,10 +30,18 @@ type database struct {
 	users map[string]*directory.User
 	err   error
 	asked int
+
+	hangUp func() // by the client, while the source is asked; nil: it waits
 }
 
-func (d *database) ByUsername(_ context.Context, name string) (*directory.User, error) {
+func (d *database) ByUsername(ctx context.Context, name string) (*directory.User, error) {
 	d.asked++
+	if d.hangUp != nil {
+		d.hangUp()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
 	return d.users[name], d.err
 }
 
@@ -170,6 +178,84 @@ func TestAnAttemptIsCountedBeforeADatabaseIsAsked(t *testing.T) {
 	if last := o.checks[len(o.checks)-1]; last != "user throttled" {
 		t.Errorf("observed %q", last)
 	}
+}
+
+// binding is a database that checks passwords: each user's is "right".
+type binding struct{ *database }
+
+func (b binding) CheckPassword(ctx context.Context, _ *directory.User, plaintext string) (bool, error) {
+	b.asked++
+	if b.hangUp != nil {
+		b.hangUp()
+	}
+	return plaintext == "right" && ctx.Err() == nil, ctx.Err()
+}
+
+func TestWhoHangsUpIsCountedByTheRealOutcome(t *testing.T) {
+	for name, source := range map[string]func(*database) directory.Users{
+		"hashes": func(db *database) directory.Users {
+			db.users = map[string]*directory.User{"alice": {Username: "alice", PasswordHash: aliceHash}}
+			return db
+		},
+		"binds": func(db *database) directory.Users {
+			db.users = map[string]*directory.User{"alice": {Username: "alice", CredentialVersion: "1"}}
+			return binding{db}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := new(database)
+			right := map[string]string{"hashes": "alice", "binds": "right"}[name]
+			c, _ := newChecker(t, source(db))
+			hangUp := func(password, address string) error {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				db.hangUp = cancel
+				_, err := c.CheckUser(ctx, decoy, "alice", password, from(address))
+				return err
+			}
+			for range 10 { // the right password is no failure
+				if err := hangUp(right, "home"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, wrong := range []string{"1", "2", "3"} {
+				_ = hangUp(wrong, "away")
+			}
+			asked := db.asked
+			if err := hangUp("4", "away"); reasonOf(err) != "throttled" || db.asked != asked {
+				t.Errorf("after three guesses with a hang-up: %v, asked %d times more", err, db.asked-asked)
+			}
+		})
+	}
+}
+
+func TestASecretWithAHangUpIsCounted(t *testing.T) {
+	db := &clientTable{clients: map[string]*directory.Client{"web": {ID: "web", SecretHash: aliceHash}}}
+	c, _ := newChecker(t, fileOf(t))
+	var err error
+	if c.Clients, err = directory.NewClientDirectory([]directory.Clients{db}, directory.Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	for i, wrong := range []string{"1", "2", "3", "4"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		db.hangUp = cancel
+		_, err := c.CheckClient(ctx, decoy, ClientSecret{"web", wrong}, nil, from("away"))
+		cancel()
+		if throttled := reasonOf(err) == "throttled"; throttled != (i == 3) {
+			t.Errorf("guess %d: %v", i+1, err)
+		}
+	}
+}
+
+// clientTable is a source of clients that has to be asked.
+type clientTable struct {
+	clients map[string]*directory.Client
+	hangUp  func()
+}
+
+func (d *clientTable) ByID(ctx context.Context, id string) (*directory.Client, error) {
+	d.hangUp()
+	return d.clients[id], ctx.Err()
 }
 
 func TestASecretIsComparedInEachOfItsReadings(t *testing.T) {

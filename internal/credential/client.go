@@ -40,7 +40,8 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 	if err != nil {
 		return Client{}, err
 	}
-	client, orClient, err := c.clientsOf(ctx, first, or)
+	asking := paidFor(ctx, reserved)
+	client, orClient, err := c.clientsOf(asking, first, or)
 	if err != nil {
 		if reserved != nil {
 			reserved.Cancel()
@@ -59,7 +60,7 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 		presented.usable = known || orKnown // a reading that is compared with a decoy never matches
 	}
 	checked := Client{Found: cmp.Or(client, orClient)}
-	result, err := c.check(ctx, presented)
+	result, err := c.check(asking, presented)
 	if result.Or || client == nil {
 		client = orClient
 	}

@@ -46,6 +46,16 @@ func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt)
 	return reserved, nil
 }
 
+// paidFor is the context of an attempt that was counted before the name was looked up:
+// it goes on when the client hangs up, or a guess and a database query were free for
+// whoever does. Sources and the gate bound how long it takes.
+func paidFor(ctx context.Context, reserved reservation) context.Context {
+	if reserved == nil {
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
+}
+
 // unavailable is the answer when a source failed.
 func unavailable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

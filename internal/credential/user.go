@@ -30,7 +30,8 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 	if err != nil {
 		return User{}, err
 	}
-	user, check, err := c.Users.ForLogin(ctx, username, decoy)
+	asking := paidFor(ctx, reserved)
+	user, check, err := c.Users.ForLogin(asking, username, decoy)
 	duplicate, isDuplicate := errors.AsType[directory.DuplicateSubject](err)
 	if err != nil && !isDuplicate {
 		if reserved != nil {
@@ -48,7 +49,7 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 	if check.BySource() {
 		result, err = c.ask(ctx, presented, check)
 	} else {
-		result, err = c.check(ctx, presented)
+		result, err = c.check(asking, presented)
 	}
 	checked.Repeated = result.repeated
 	switch {
@@ -78,7 +79,7 @@ func (c *Checker) ask(ctx context.Context, presented credential, check directory
 			return outcome{}, err
 		}
 	}
-	result, err := c.Verifier.VerifyOutside(ctx, password.Outside{
+	result, err := c.Verifier.VerifyOutside(paidFor(ctx, reserved), password.Outside{
 		Under: append([]string{c.Server}, check.Remembered()...), Password: presented.plaintext, Keep: presented.usable,
 		Compare: func(ctx context.Context) (bool, error) { return check.Password(ctx, presented.plaintext) },
 	})

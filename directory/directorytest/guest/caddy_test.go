@@ -3,9 +3,11 @@ package guest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,4 +328,65 @@ func TestASourceChecksPasswordsItself(t *testing.T) {
 	s.refresh(issued.text("refresh_token")).want(t, 400, "invalid_grant")
 	eventually(t, "the access token ends with the password", func() bool { return s.app(issued.text("access_token")).status == 401 })
 	exerciseBind(1)
+}
+
+// A stranger can send any number of ids that no client has. They cost tokens of others
+// nothing, and do not fill the log.
+func TestStrangersWhoHoldAllPlaces(t *testing.T) {
+	_, clients := tablesOf()
+	s := newSite(t, sources)
+	access := s.login("alice", password).want(t, 200, "").text("access_token")
+	if a := s.app(access); a.status != 200 {
+		t.Fatal(a.status)
+	}
+	over := make(chan struct{})
+	var held atomic.Int64
+	clients.SetFault(func(context.Context) error {
+		if held.Add(1) <= 100 {
+			<-over
+		}
+		return nil
+	})
+	var group sync.WaitGroup
+	stranger := func() {
+		s.post("/token", "grant_type", "password", "username", "x", "password", "x", "client_id", "nobody", "client_secret", "")
+	}
+	for range 100 {
+		group.Go(stranger)
+	}
+	eventually(t, "all places are held", func() bool { return held.Load() == 100 })
+	time.Sleep(1100 * time.Millisecond) // what was said of the client is too old
+	if a := s.app(access); a.status != 200 {
+		t.Errorf("a good token: %d", a.status)
+	}
+	for range 20 {
+		s.post("/token", "grant_type", "password", "username", "x", "password", "x", "client_id", "nobody", "client_secret", "").want(t, 503, "temporarily_unavailable")
+	}
+	if lines := s.logged("request refused", "too many look-ups"); len(lines) != 1 {
+		t.Errorf("%d lines", len(lines))
+	}
+	close(over)
+	group.Wait()
+}
+
+// closedUsers cannot be opened.
+type closedUsers struct{ Users }
+
+func (closedUsers) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "grant.users.unopened", New: func() caddy.Module { return new(closedUsers) }}
+}
+
+func (*closedUsers) Open(directory.Options) error { return errors.New("no driver") }
+
+func TestAnErrorOfOpenNamesTheSource(t *testing.T) {
+	caddy.RegisterModule(closedUsers{})
+	tablesOf()
+	s := &site{t: t, dir: t.TempDir(), port: 1}
+	config, err := s.adapt("users unopened users\n clients table clients")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Validate(mustConfig(t, config)); err == nil || !strings.Contains(err.Error(), "users unopened: no driver") {
+		t.Errorf("got %v", err)
+	}
 }
