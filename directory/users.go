@@ -45,7 +45,8 @@ type Users interface {
 
 	// BySubject returns the user with that [User.Subject], byte for byte: that is the
 	// ID, or the Username of a user without one. It is the same user, in all fields,
-	// that ByUsername returns for the user's name.
+	// that ByUsername returns for the user's name. A token whose subject no user can have,
+	// such as one of more than 255 bytes, is refused without asking.
 	BySubject(ctx context.Context, sub string) (*User, error)
 }
 
