@@ -199,6 +199,53 @@ func TestUnknownNamesCostWhatTheHashesOfASourceCost(t *testing.T) {
 	})
 }
 
+// After a reload nothing is known of a source that checks itself and cannot list. It
+// must not be one in hundreds then, or whatever takes as long as a bind exists.
+func TestASourceThatChecksAndIsNotCountedWeighsAsMuchAsAllOthers(t *testing.T) {
+	many := make([]*User, 200)
+	for i := range many {
+		many[i] = &User{Username: fmt.Sprint("user", i), PasswordHash: someHash}
+	}
+	never := func(*User, string) (bool, error) { return false, nil }
+	binds := func(d *UserDirectory) (n int) {
+		for i := range 1000 {
+			if d.decoy(fmt.Sprint("name", i), testDecoys).BySource() {
+				n++
+			}
+		}
+		return n
+	}
+	about := func(n, want int) {
+		t.Helper()
+		if n < want-80 || n > want+80 {
+			t.Errorf("%d of 1000 names, want about %d", n, want)
+		}
+	}
+	ldap := binding{&fake{name: "users ldap", users: []*User{ldapUser("eve")}}, never}
+	d, _ := userDirectory(t, file(t, "users file", many...), ldap)
+	about(binds(d), 500)
+	user, err := d.BySubject(t.Context(), "eve")
+	wantUser(t, user, err, "eve")
+	about(binds(d), 500) // one is not all
+	for i := range 600 {
+		ldap.set(func() { ldap.users = []*User{ldapUser(fmt.Sprint("ldap", i))} })
+		if _, err := d.BySubject(t.Context(), fmt.Sprint("ldap", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	about(binds(d), 750) // it has more than the others
+
+	d, _ = userDirectory(t, file(t, "users file", many...), listingBinding{ldap, listing{ldap.fake, nil}})
+	about(binds(d), 0) // it has one, and said so
+}
+
+type listingBinding struct {
+	binding
+	lists listing
+}
+
+func (l listingBinding) All(ctx context.Context) iter.Seq2[*User, error] { return l.lists.All(ctx) }
+
 // listing is a source that can list its users, and may fail half way.
 type listing struct {
 	*fake

@@ -47,6 +47,14 @@ func (c *costs) setComplete(complete bool) {
 	c.complete = complete
 }
 
+// isComplete tells whether all users or clients of the source were counted, and
+// counting did not stop before.
+func (c *costs) isComplete() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.complete && len(c.own) < maxCounted
+}
+
 // note counts a user, instead of what was counted for the same user before.
 func (c *costs) note(u *User) {
 	if u.PasswordHash == "" {

@@ -152,6 +152,31 @@ func (d *UserDirectory) Hashes() []*password.Mix {
 	return mixes
 }
 
+// weigh returns how many users count as checked by each source itself, or nil if none
+// is, and how many have a hash. A source that was not counted to its end may have any
+// number: it weighs at least as much as all others together. Else, after a reload, a
+// name that takes as long as a bind would most likely exist.
+func (d *UserDirectory) weigh(mixes []*password.Mix) (own []int, hashed int) {
+	known := 0
+	for i, source := range d.sources {
+		hashed += mixes[i].Len()
+		if n := source.checked(); n > 0 {
+			if own == nil {
+				own = make([]int, len(d.sources))
+			}
+			own[i] = n
+			known += n
+		}
+	}
+	others := known + hashed
+	for i, source := range d.sources[:len(own)] {
+		if source.checker != nil && source.live != nil && !source.live.costs.isComplete() {
+			own[i] = max(own[i], others-own[i]-mixes[i].Len())
+		}
+	}
+	return own, hashed
+}
+
 // HashMemory is the most memory that one comparison takes, in bytes. Where a source has
 // users that are not known, it is that of the largest hash that is allowed.
 func (d *UserDirectory) HashMemory() uint64 {
