@@ -156,6 +156,11 @@ func TestUnknownNamesCostWhatTheHashesOfASourceCost(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("no samples are not counted", func(t *testing.T) {
+		d, _ := userDirectory(t, sampled{&fake{name: "users db", users: []*User{alice()}}, nil})
+		user1(t, d)
+		about(t, drawn(d), map[string]int{"bcrypt cost 10": 1000})
+	})
 	t.Run("the hashes it has returned", func(t *testing.T) {
 		source := &fake{name: "users db"}
 		d, _ := userDirectory(t, source)

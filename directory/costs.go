@@ -25,16 +25,17 @@ func newCosts() *costs {
 	return &costs{of: make(map[string]password.Params), counts: make(map[password.Params]int), own: make(map[string]bool)}
 }
 
-// sample takes the hashes that stand for those of a source. The errors hold none.
+// sample takes the hashes that stand for those of a source, which says nothing if it has
+// none. The errors hold none.
 func (c *costs) sample(source Hashed, options Options) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sampled = true
 	for text := range source.DecoyHashes() {
 		hash, err := password.Parse(text, options.AllowWeakHashes)
 		if err != nil {
 			return fmt.Errorf("a hash for decoys: %w", err)
 		}
+		c.sampled = true
 		c.counts[hash.Params()]++
 	}
 	return nil

@@ -82,7 +82,8 @@ type Hashed interface {
 	// nothing. They are of accounts or made up; only the parameters are used. It is
 	// called once for each config and must not wait for anything.
 	//
-	// Without it a source weighs by the hashes that it has returned.
+	// Without it, or if it has none to return, a source weighs by the hashes that its
+	// look-ups have returned.
 	DecoyHashes() iter.Seq[string]
 }
 
