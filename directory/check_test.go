@@ -204,6 +204,40 @@ func TestUnknownNamesCostWhatTheHashesOfASourceCost(t *testing.T) {
 	})
 }
 
+// decoying is a source whose DecoyHashes do what a test says.
+type decoying struct {
+	*fake
+	hashes iter.Seq[string]
+}
+
+func (d decoying) DecoyHashes() iter.Seq[string] { return d.hashes }
+
+// Neither ends the process, nor holds up a config for ever.
+func TestSamplesThatPanicOrNeverEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		load := func(hashes iter.Seq[string]) error {
+			_, err := NewUserDirectory([]Users{decoying{&fake{name: "users db"}, hashes}}, Settings{})
+			return err
+		}
+		err := load(func(func(string) bool) { panic("nil pointer") })
+		wantUnavailable(t, nil, err, "users db", "panicked")
+		if err := load(func(yield func(string) bool) {
+			for yield(someHash) {
+			}
+		}); err != nil || time.Since(begun) != 0 {
+			t.Error(err)
+		}
+		over := make(chan struct{})
+		err = load(func(func(string) bool) { <-over })
+		if took := time.Since(begun); took != patience {
+			t.Errorf("it took %v", took)
+		}
+		wantUnavailable(t, nil, err, "users db", "no answer")
+		close(over)
+	})
+}
+
 // After a reload nothing is known of a source that checks itself and cannot list. It
 // must not be one in hundreds then, or whatever takes as long as a bind exists.
 func TestASourceThatChecksAndIsNotCountedWeighsAsMuchAsAllOthers(t *testing.T) {

@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 
 	"go.uber.org/zap"
@@ -65,23 +64,25 @@ func (s survey[T]) log(logger *zap.Logger, source, what string) {
 }
 
 // surveyUsers looks at the sources that have to be asked, as far as they tell of
-// themselves. It is an error if the hashes for decoys cannot be parsed.
+// themselves. It is an error if one does not tell its hashes for decoys, or they cannot
+// be parsed.
 func surveyUsers(ctx context.Context, d *UserDirectory) error {
 	owners := make(map[string]int) // of the subjects that were listed
 	for i, source := range d.sources {
 		if source.live == nil {
 			continue
 		}
+		calls := newBound(source.name, d.settings.Logger)
 		if hashed, ok := source.Users.(Hashed); ok {
-			if err := source.live.costs.sample(hashed, d.settings.Options); err != nil {
-				return fmt.Errorf("%s: %w", source.name, err)
+			if err := source.live.costs.sample(ctx, calls, hashed, d.settings.Options); err != nil {
+				return err
 			}
 		}
 		lister, ok := source.Users.(Lister)
 		if !ok {
 			continue
 		}
-		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.bySubject.admit, func(u *User) *User {
+		listed := list(ctx, calls, lister.All, source.live.bySubject.admit, func(u *User) *User {
 			return &User{Username: u.Username, ID: u.ID, PasswordHash: u.PasswordHash}
 		})
 		if errors.Is(listed.end, errors.ErrUnsupported) {
@@ -132,16 +133,17 @@ func surveyClients(ctx context.Context, d *ClientDirectory) error {
 		if source.live == nil {
 			continue
 		}
+		calls := newBound(source.name, d.settings.Logger)
 		if hashed, ok := source.Clients.(Hashed); ok {
-			if err := source.live.costs.sample(hashed, d.settings.Options); err != nil {
-				return fmt.Errorf("%s: %w", source.name, err)
+			if err := source.live.costs.sample(ctx, calls, hashed, d.settings.Options); err != nil {
+				return err
 			}
 		}
 		lister, ok := source.Clients.(ClientLister)
 		if !ok {
 			continue
 		}
-		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.byID.admit, func(c *Client) *Client {
+		listed := list(ctx, calls, lister.All, source.live.byID.admit, func(c *Client) *Client {
 			return &Client{Public: c.Public, hash: c.hash}
 		})
 		if errors.Is(listed.end, errors.ErrUnsupported) {

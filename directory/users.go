@@ -78,9 +78,10 @@ type Lister interface {
 // names that do not exist: they have to take as long as those that do.
 type Hashed interface {
 	// DecoyHashes returns hashes like those of the source, each kind as often as it is
-	// there in proportion; a few hundred are plenty. They are compared with, and match
-	// nothing. They are of accounts or made up; only the parameters are used. It is
-	// called once for each config and must not wait for anything.
+	// there in proportion; a few hundred are plenty, and 10,000 count at most. They are
+	// compared with, and match nothing. They are of accounts or made up; only the
+	// parameters are used. It is called once for each config and must not wait for
+	// anything.
 	//
 	// Without it, or if it has none to return, a source weighs by the hashes that its
 	// look-ups have returned.
