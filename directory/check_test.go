@@ -362,6 +362,43 @@ func TestASourceThatListsForTooLongIsLeft(t *testing.T) {
 	})
 }
 
+// The advice on what it listed before, and the clashes, are worth having.
+func TestWhatASourceListedBeforeItWasLeftCounts(t *testing.T) {
+	for name, stuck := range map[string]func(<-chan struct{}) func(context.Context) error{
+		"it hangs":                 hangs,
+		"it ends with its context": func(<-chan struct{}) func(context.Context) error { return takes(time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				over := make(chan struct{})
+				source := listing{&fake{name: "users db", users: []*User{{Username: "weak", ID: "1", PasswordHash: otherHash}, bob(), bob()}}, nil}
+				wait, listed := stuck(over), 0
+				source.ask = func(ctx context.Context) error {
+					if listed++; listed > 1 {
+						return wait(ctx)
+					}
+					return nil
+				}
+				d, logs := userDirectory(t, file(t, "users file", alice()), source)
+				var logged []string
+				for _, line := range logs.All() {
+					logged = append(logged, line.Message)
+				}
+				if !slices.Equal(logged, []string{
+					"a source could not be listed to its end: what is wrong with its users is found when they are looked up",
+					"a user is refused, whose id belongs to another", "hashes that should be replaced",
+				}) {
+					t.Errorf("log: %v", logs.All())
+				}
+				if d.sources[1].live.costs.isComplete() {
+					t.Error("all its users count as known")
+				}
+				close(over)
+			})
+		})
+	}
+}
+
 func TestACheckOfPasswordsInMemoryIsBoundToo(t *testing.T) {
 	set := NewUserSet(Options{})
 	if err := set.Add(ldapUser("alice"), 1); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -19,36 +20,45 @@ type survey[T any] struct {
 	end     error // why it ended before all were listed
 }
 
-// list goes through all entries of a source, for as long as a look-up may take.
+// list goes through all entries of a source, for as long as a look-up may take. What
+// came before it ended counts.
 func list[T any](ctx context.Context, b *bound, all func(context.Context) iter.Seq2[*T, error], admit func(*T) (*T, error), slim func(*T) *T) survey[T] {
-	listed, err := call(ctx, b, func(ctx context.Context) (survey[T], error) {
-		var s survey[T]
+	var mu sync.Mutex // a source that does not heed its context goes on
+	var s survey[T]
+	_, err := call(ctx, b, func(ctx context.Context) (struct{}, error) {
 		for raw, err := range all(ctx) {
 			if err == nil {
 				err = ctx.Err()
 			}
 			if err != nil {
-				s.end = err
-				break
+				return struct{}{}, err
 			}
 			if raw == nil {
 				continue
 			}
 			entry, err := admit(raw)
-			if err == nil {
-				s.entries = append(s.entries, slim(entry))
-				continue
-			}
-			if s.refused++; s.refused == 1 {
-				s.reason = err
-			}
+			mu.Lock()
+			s.add(entry, err, slim)
+			mu.Unlock()
 		}
-		return s, nil
+		return struct{}{}, ctx.Err() // it may end early without an error
 	})
-	if err != nil {
-		listed.end = err
-	}
+	mu.Lock()
+	defer mu.Unlock()
+	listed := s
+	listed.end = err
 	return listed
+}
+
+// add takes in an entry, or why it is refused.
+func (s *survey[T]) add(entry *T, err error, slim func(*T) *T) {
+	if err == nil {
+		s.entries = append(s.entries, slim(entry))
+		return
+	}
+	if s.refused++; s.refused == 1 {
+		s.reason = err
+	}
 }
 
 // log says what is wrong with a source that was listed.
