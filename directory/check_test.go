@@ -308,6 +308,7 @@ func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
 	const clash, refused, unlisted, advice = "a user is refused, whose id belongs to another", "users of a source are refused with 503",
 		"a source could not be listed to its end: what is wrong with its users is found when they are looked up", "hashes that should be replaced"
 	also := &User{Username: "eve", ID: "1", PasswordHash: someHash}
+	carol := &User{Username: "carol", PasswordHash: someHash}
 	broken := &User{Username: "br\x00ken", PasswordHash: someHash}
 	weak := &User{Username: "weak", PasswordHash: otherHash}
 	for _, test := range []struct {
@@ -325,6 +326,23 @@ func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
 		{"an id twice", []Users{listing{&fake{name: "users db", users: []*User{alice(), also}}, nil}}, []string{clash}, 0},
 		{"an id of a file before", []Users{file(t, "users file", alice()), listing{&fake{name: "users db", users: []*User{also}}, nil}}, []string{clash}, 0},
 		{"an id of a file after", []Users{listing{&fake{name: "users db", users: []*User{also}}, nil}, file(t, "users file", alice())}, []string{clash}, 0},
+		{"a name twice, without an id", []Users{
+			listing{&fake{name: "users one", users: []*User{carol}}, nil}, listing{&fake{name: "users two", users: []*User{carol}}, nil},
+		}, nil, 0},
+		{"a name of a file before, without an id", []Users{file(t, "users file", carol), listing{&fake{name: "users db", users: []*User{carol}}, nil}}, nil, 0},
+		{"a name of a file after, without an id", []Users{listing{&fake{name: "users db", users: []*User{carol}}, nil}, file(t, "users file", carol)}, nil, 0},
+		{"a name that a file hides, and an id of another database", []Users{
+			file(t, "users file", &User{Username: "eve", ID: "2", PasswordHash: someHash}),
+			listing{&fake{name: "users one", users: []*User{alice()}}, nil}, listing{&fake{name: "users two", users: []*User{also}}, nil},
+		}, nil, 0},
+		{"a name that a database hides, and an id of a file", []Users{
+			listing{&fake{name: "users one", users: []*User{{Username: "eve", ID: "2", PasswordHash: someHash}}}, nil},
+			file(t, "users file", alice()), listing{&fake{name: "users two", users: []*User{also}}, nil},
+		}, nil, 0},
+		{"an id of a user who is hidden", []Users{
+			file(t, "users file", carol), listing{&fake{name: "users one", users: []*User{{Username: "carol", ID: "1", PasswordHash: someHash}}}, nil},
+			listing{&fake{name: "users two", users: []*User{alice()}}, nil},
+		}, []string{clash}, 0},
 		{"an id of another database, and what came before the failure counts", []Users{
 			listing{&fake{name: "users one", users: []*User{also}}, errDown}, listing{&fake{name: "users two", users: []*User{alice()}}, nil},
 		}, []string{unlisted, clash}, largestHash},

@@ -77,7 +77,7 @@ func (s survey[T]) log(logger *zap.Logger, source, what string) {
 // themselves. It is an error if one does not tell its hashes for decoys, or they cannot
 // be parsed.
 func surveyUsers(ctx context.Context, d *UserDirectory) error {
-	owners := make(map[string]int) // of the subjects that were listed
+	seen := surveyed{owners: make(map[string]int), names: make(map[string]int)}
 	for i, source := range d.sources {
 		if source.live == nil {
 			continue
@@ -105,10 +105,18 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 			if hash, err := password.Parse(user.PasswordHash, true); err == nil {
 				advice.Add(hash.Params(), n+1)
 			}
-			if owner, there := owners[user.Subject()]; there {
+			owner, owned := seen.owners[user.Subject()]
+			if !owned {
+				seen.owners[user.Subject()] = i
+			}
+			if _, there := seen.names[user.Username]; !there {
+				seen.names[user.Username] = i
+			}
+			if seen.hides(user, i, d) {
+				continue
+			}
+			if owned {
 				d.logClash(duplicate(user, source, d.sources[owner]))
-			} else {
-				owners[user.Subject()] = i
 			}
 			if owner := d.ownerInMemory(user, i); owner != nil {
 				d.logClash(duplicate(user, source, owner))
@@ -116,13 +124,24 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 		}
 		advice.Log(d.settings.Logger.With(zap.String("source", source.name)), "entries")
 	}
-	surveyMemory(d, owners)
+	surveyMemory(d, seen)
 	return nil
 }
 
+// surveyed is the first source, by its index, that listed a subject or a name.
+type surveyed struct {
+	owners, names map[string]int
+}
+
+// hides tells whether a source before index i has a user of that name.
+func (s surveyed) hides(user *User, i int, d *UserDirectory) bool {
+	first, there := s.names[user.Username]
+	return there && first < i || d.hiddenInMemory(user, i)
+}
+
 // surveyMemory finds users in memory whose subject was listed by an earlier source.
-func surveyMemory(d *UserDirectory, owners map[string]int) {
-	if len(owners) == 0 {
+func surveyMemory(d *UserDirectory, seen surveyed) {
+	if len(seen.owners) == 0 {
 		return
 	}
 	for i, source := range d.sources {
@@ -130,7 +149,8 @@ func surveyMemory(d *UserDirectory, owners map[string]int) {
 			continue
 		}
 		for _, user := range source.memory.Snapshot().users {
-			if owner, there := owners[user.Subject()]; there && owner < i {
+			owner, there := seen.owners[user.Subject()]
+			if there && owner < i && !seen.hides(user, i, d) {
 				d.logClash(duplicate(user, source, d.sources[owner]))
 			}
 		}

@@ -89,20 +89,27 @@ func (d *UserDirectory) Validate() error {
 
 // ownerInMemory returns the source in memory before index i that has the user's
 // subject, unless the user is hidden by another of that name.
-func (d *UserDirectory) ownerInMemory(user *User, i int) (owner *userSource) {
+func (d *UserDirectory) ownerInMemory(user *User, i int) *userSource {
+	if d.hiddenInMemory(user, i) {
+		return nil
+	}
 	for _, source := range d.sources[:i] {
-		if source.memory == nil {
-			continue
-		}
-		set := source.memory.Snapshot()
-		if set.byUsername[user.Username] != nil {
-			return nil
-		}
-		if owner == nil && set.withSubject(user.Subject()) != nil {
-			owner = source
+		if source.memory != nil && source.memory.Snapshot().withSubject(user.Subject()) != nil {
+			return source
 		}
 	}
-	return owner
+	return nil
+}
+
+// hiddenInMemory tells whether a source in memory before index i has a user of that
+// name.
+func (d *UserDirectory) hiddenInMemory(user *User, i int) bool {
+	for _, source := range d.sources[:i] {
+		if source.memory != nil && source.memory.Snapshot().byUsername[user.Username] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // ByUsername returns the user of that name that may log in, or else nil. The error is a
