@@ -49,12 +49,9 @@ func (d *UserDirectory) All() []Users {
 	return all
 }
 
-// IsLive tells whether a source has to be asked: then a look-up costs something, and an
-// attempt has to be counted before it.
+// IsLive tells whether a source has to be asked: then a look-up costs something, an
+// attempt has to be counted before it, and there may be users that Known does not have.
 func (d *UserDirectory) IsLive() bool { return d.live }
-
-// AllKnown tells whether Known has all users that there are.
-func (d *UserDirectory) AllKnown() bool { return !d.live }
 
 // Known goes through the users that are in memory, of all sources.
 func (d *UserDirectory) Known() iter.Seq[*User] {
