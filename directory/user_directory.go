@@ -109,14 +109,6 @@ func (d *UserDirectory) hiddenInMemory(user *User, i int) bool {
 	return false
 }
 
-// ByUsername returns the user of that name that may log in, or else nil. The error is a
-// DuplicateSubject, that of a user who exists, but whose subject belongs to another, or
-// says that a source cannot tell.
-func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User, error) {
-	user, _, err := d.login(ctx, username)
-	return user, err
-}
-
 // BySubject returns the user to whom tokens with that subject belong, or nil. It asks
 // the sources now. The subject is that of a token that was verified.
 func (d *UserDirectory) BySubject(ctx context.Context, subject string) (*User, error) {
