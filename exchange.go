@@ -66,7 +66,7 @@ func (x *exchange) refuse(err error) error {
 	}
 	x.outcome = refusal.Code
 	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
-		throttled.WithLabelValues(x.server.Name, refusal.Limit).Inc()
+		countThrottled(x.server.Name, refusal.Limit)
 	}
 	caddyrequest.AddLogField(x.r, zap.String("oauth_error", refusal.Code))
 	if grantType := x.knownGrantType(); grantType != "" {

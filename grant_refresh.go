@@ -146,7 +146,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 	case errors.Is(cause, session.ErrOver):
 		return oauth.InvalidRefreshToken("session_over")
 	case errors.Is(cause, session.ErrReused):
-		refreshReuse.WithLabelValues(g.server).Inc()
+		countRefreshReuse(g.server)
 		refusal = oauth.InvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// G9: whatever else is wrong at that moment, a refresh token that was used before ends its session.
+// G9: whatever else is wrong at that moment, a refresh token that was used before ends
+// its session.
 func TestAReusedTokenIsNoticedWhereNoAccessTokenCanBeMade(t *testing.T) {
 	site := newSpeedSite(t, "HS256")
 	want := func(token string, code int, what string) (next string) {

@@ -21,7 +21,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	x := newExchange(w, r, h.server, h.Path, h.logger)
 	err := h.answer(x)
-	requests.WithLabelValues(h.server.Name, x.endpoint, x.knownGrantType(), x.outcome).Inc()
+	countRequest(h.server.Name, x.endpoint, x.knownGrantType(), x.outcome)
 	return err
 }
 

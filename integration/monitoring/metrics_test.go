@@ -283,7 +283,7 @@ func TestMetricsOfTheGate(t *testing.T) {
 		ofCheck("user", "compared"), ofCheck("user", "compared"), ofCheck("user", "joined"), ofCheck("user", "shed"), ofHash, ofHash)
 	after := s.Metrics()
 	if after["hashes_running"] != 0 || after["hashes_waiting"] != 0 {
-		t.Error("a user is left")
+		t.Error("a check is left")
 	}
 	const sum = `hash_duration_seconds_sum{scheme="bcrypt"}`
 	if took := after[sum] - before[sum]; took < 0.01 || took > 60 {

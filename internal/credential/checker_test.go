@@ -25,7 +25,7 @@ type observed struct{ checks, hashes []string }
 func (o *observed) Checked(kind, result string)           { o.checks = append(o.checks, kind+" "+result) }
 func (o *observed) Hashed(scheme string, _ time.Duration) { o.hashes = append(o.hashes, scheme) }
 
-// database is a source that has to be asked.
+// database is a source that has to be queried.
 type database struct {
 	users map[string]*directory.User
 	err   error
@@ -142,7 +142,8 @@ func TestWithoutAThrottleNothingIsCounted(t *testing.T) {
 	}
 }
 
-// Whoever has to wait has no database asked, and one that fails counts for nobody.
+// An attempt that has to wait does not query the database, and a database that fails
+// counts against no user.
 func TestAnAttemptIsCountedBeforeADatabaseIsAsked(t *testing.T) {
 	db := &database{users: map[string]*directory.User{"alice": {Username: "alice", PasswordHash: aliceHash}}}
 	c, o := newChecker(t, db)

@@ -39,8 +39,8 @@ func TestTheRootHasFewFilesAndNoLargeCircleOfThem(t *testing.T) {
 	}
 }
 
-// rootFiles returns the files of the root package, which of them each one needs, and in which
-// files the methods of each type are.
+// rootFiles returns the files of the root package, which of them each one needs, and in
+// which files the methods of each type are.
 func rootFiles(t *testing.T) (files []string, needs map[string][]string, methods map[string]map[string]bool) {
 	t.Helper()
 	exports := make(map[string]string)

@@ -31,7 +31,7 @@ func (s *Store) Poll(ctx context.Context) error {
 		r.urgent, err = s.poll(ctx, r.began)
 		return r, err
 	})
-	if err != nil || s.memory.view.areRead(r.urgent, r.began) {
+	if err != nil || s.memory.view.isComplete() && s.memory.view.areRead(r.urgent, r.began) {
 		return err
 	}
 	return s.await(ctx, r.urgent, r.began)
