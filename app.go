@@ -241,7 +241,7 @@ func describe(s *Server) configcheck.Server {
 				}
 			}
 		},
-		MoreClients: !s.clients.AllKnown(),
+		MoreClients: s.clients.IsLive(),
 		UserClaims: func(yield func(string) bool) {
 			for user := range s.users.Known() {
 				for name := range user.Claims {
@@ -251,7 +251,7 @@ func describe(s *Server) configcheck.Server {
 				}
 			}
 		},
-		MoreUsers: !s.users.AllKnown(),
+		MoreUsers: s.users.IsLive(),
 	}
 }
 

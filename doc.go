@@ -1,5 +1,6 @@
 // Package caddygrant turns Caddy into an authorization server and an auth edge in front
-// of existing apps, for users and clients from a file.
+// of existing apps, for users and clients from files, the config, a database or a
+// source of your own.
 //
 // The Caddyfile directive token_endpoint ([Handler]) answers the OAuth 2.0 password
 // grant (RFC 6749 §4.3) and the refresh grant (§6), revokes tokens (RFC 7009),
@@ -10,6 +11,7 @@
 //
 // Users and clients come from modules in the namespaces grant.users and grant.clients:
 // from the config ([InlineUsers], [InlineClients]), from followed files
-// ([HtpasswdUsers], [JSONUsers], [HtpasswdClients], [JSONClients]), or from a module of
-// your own, which implements the interfaces of package directory.
+// ([HtpasswdUsers], [JSONUsers], [HtpasswdClients], [JSONClients]), from PostgreSQL or
+// SQLite (package sources/sql, which is built in apart), or from a module of your own,
+// which implements the interfaces of package directory.
 package caddygrant

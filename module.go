@@ -17,20 +17,22 @@ func init() {
 
 // Handler is an OAuth 2.0 authorization server: it answers `POST <path>` with the
 // resource owner password grant (RFC 6749 §4.3) and the refresh grant (§6), for clients
-// and users from a file or from the config itself, `POST <path>/revoke` (RFC 7009) and
-// `POST <path>/introspect` (RFC 7662), and `GET <path>/jwks` with the public keys (RFC
-// 7517) that verify the access tokens it issues. Where an issuer is set, it also
-// answers `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414).
-// Every other path below `<path>` is 404. OPTIONS and all other requests go to the next
+// and users from files, the config itself or sources of other modules, such as a
+// database, `POST <path>/revoke` (RFC 7009) and `POST <path>/introspect` (RFC 7662),
+// and `GET <path>/jwks` with the public keys (RFC 7517) that verify the access tokens
+// it issues. Where an issuer is set, it also answers
+// `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every
+// other path below `<path>` is 404. OPTIONS and all other requests go to the next
 // handler.
 //
 // Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 403, 405,
 // 413 or 415 with an error of §5.2 for a mistake of the client; 425 for a request in
 // TLS early data (RFC 8470); 429 with `Retry-After` after too many failures or writes;
-// 503 with `Retry-After` while too many passwords are being checked, the storage does
-// not answer or the signing key is not available; 500 for a fault of the server.
-// Requests over plain HTTP are refused unless they come over loopback, from a trusted
-// proxy that received them over HTTPS, or `allow_http` is set.
+// 503 with `Retry-After` while too many passwords are being checked, a source of users
+// or clients cannot tell, the storage does not answer or the signing key is not
+// available; 500 for a fault of the server. Requests over plain HTTP are refused unless
+// they come over loopback, from a trusted proxy that received them over HTTPS, or
+// `allow_http` is set.
 //
 // A login begins a session, and writes nothing. The first refresh or revocation of the
 // session writes to Caddy's storage, which all nodes of a server share.

@@ -50,7 +50,7 @@ func (s *modelUsers) BySubject(ctx context.Context, sub string) (*directory.User
 func (s *modelUsers) Snapshot() *directory.UserSet { return s.version.Load() }
 func (s *modelUsers) String() string               { return "users of the model test" }
 
-var modelCopies sync.Map // name → *atomic.Pointer[userSet]
+var modelCopies sync.Map // name → *atomic.Pointer[directory.UserSet]
 
 // modelUser is a user as the model knows it.
 type modelUser struct {

@@ -66,7 +66,7 @@ func BenchmarkIssue(b *testing.B) {
 		b.Run(algorithm, func(b *testing.B) {
 			site := newSpeedSite(b, algorithm)
 			server := site.endpoint.server
-			user, _ := server.users.ByUsername(b.Context(), "alice")
+			user, _ := server.users.BySubject(b.Context(), "alice")
 			client, _ := server.clients.ByID(b.Context(), "web")
 			at := time.Now()
 			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}

@@ -177,6 +177,11 @@ func TestUnknownNamesCostWhatTheHashesOfASourceCost(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("no samples are not counted", func(t *testing.T) {
+		d, _ := userDirectory(t, sampled{&fake{name: "users db", users: []*User{alice()}}, nil})
+		user1(t, d)
+		about(t, drawn(d), map[string]int{"bcrypt cost 10": 1000})
+	})
 	t.Run("the hashes it has returned", func(t *testing.T) {
 		source := &fake{name: "users db"}
 		d, _ := userDirectory(t, source)
@@ -220,6 +225,87 @@ func TestUnknownNamesCostWhatTheHashesOfASourceCost(t *testing.T) {
 	})
 }
 
+// decoying is a source whose DecoyHashes do what a test says.
+type decoying struct {
+	*fake
+	hashes iter.Seq[string]
+}
+
+func (d decoying) DecoyHashes() iter.Seq[string] { return d.hashes }
+
+// Neither ends the process, nor holds up a config for ever.
+func TestSamplesThatPanicOrNeverEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		load := func(hashes iter.Seq[string]) error {
+			_, err := NewUserDirectory([]Users{decoying{&fake{name: "users db"}, hashes}}, Settings{})
+			return err
+		}
+		err := load(func(func(string) bool) { panic("nil pointer") })
+		wantUnavailable(t, nil, err, "users db", "panicked")
+		if err := load(func(yield func(string) bool) {
+			for yield(someHash) {
+			}
+		}); err != nil || time.Since(begun) != 0 {
+			t.Error(err)
+		}
+		over := make(chan struct{})
+		err = load(func(func(string) bool) { <-over })
+		if took := time.Since(begun); took != patience {
+			t.Errorf("it took %v", took)
+		}
+		wantUnavailable(t, nil, err, "users db", "no answer")
+		close(over)
+	})
+}
+
+// After a reload nothing is known of a source that checks itself and cannot list. It
+// must not be one in hundreds then, or whatever takes as long as a bind exists.
+func TestASourceThatChecksAndIsNotCountedWeighsAsMuchAsAllOthers(t *testing.T) {
+	many := make([]*User, 200)
+	for i := range many {
+		many[i] = &User{Username: fmt.Sprint("user", i), PasswordHash: someHash}
+	}
+	never := func(*User, string) (bool, error) { return false, nil }
+	binds := func(d *UserDirectory) (n int) {
+		for i := range 1000 {
+			if d.decoy(fmt.Sprint("name", i), testDecoys).BySource() {
+				n++
+			}
+		}
+		return n
+	}
+	about := func(n, want int) {
+		t.Helper()
+		if n < want-80 || n > want+80 {
+			t.Errorf("%d of 1000 names, want about %d", n, want)
+		}
+	}
+	ldap := binding{&fake{name: "users ldap", users: []*User{ldapUser("eve")}}, never}
+	d, _ := userDirectory(t, file(t, "users file", many...), ldap)
+	about(binds(d), 500)
+	user, err := d.BySubject(t.Context(), "eve")
+	wantUser(t, user, err, "eve")
+	about(binds(d), 500) // one is not all
+	for i := range 600 {
+		ldap.set(func() { ldap.users = []*User{ldapUser(fmt.Sprint("ldap", i))} })
+		if _, err := d.BySubject(t.Context(), fmt.Sprint("ldap", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	about(binds(d), 750) // it has more than the others
+
+	d, _ = userDirectory(t, file(t, "users file", many...), listingBinding{ldap, listing{ldap.fake, nil}})
+	about(binds(d), 0) // it has one, and said so
+}
+
+type listingBinding struct {
+	binding
+	lists listing
+}
+
+func (l listingBinding) All(ctx context.Context) iter.Seq2[*User, error] { return l.lists.All(ctx) }
+
 // listing is a source that can list its users, and may fail half way.
 type listing struct {
 	*fake
@@ -243,6 +329,7 @@ func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
 	const clash, refused, unlisted, advice = "a user is refused, whose id belongs to another", "users of a source are refused with 503",
 		"a source could not be listed to its end: what is wrong with its users is found when they are looked up", "hashes that should be replaced"
 	also := &User{Username: "eve", ID: "1", PasswordHash: someHash}
+	carol := &User{Username: "carol", PasswordHash: someHash}
 	broken := &User{Username: "br\x00ken", PasswordHash: someHash}
 	weak := &User{Username: "weak", PasswordHash: otherHash}
 	for _, test := range []struct {
@@ -260,6 +347,23 @@ func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
 		{"an id twice", []Users{listing{&fake{name: "users db", users: []*User{alice(), also}}, nil}}, []string{clash}, 0},
 		{"an id of a file before", []Users{file(t, "users file", alice()), listing{&fake{name: "users db", users: []*User{also}}, nil}}, []string{clash}, 0},
 		{"an id of a file after", []Users{listing{&fake{name: "users db", users: []*User{also}}, nil}, file(t, "users file", alice())}, []string{clash}, 0},
+		{"a name twice, without an id", []Users{
+			listing{&fake{name: "users one", users: []*User{carol}}, nil}, listing{&fake{name: "users two", users: []*User{carol}}, nil},
+		}, nil, 0},
+		{"a name of a file before, without an id", []Users{file(t, "users file", carol), listing{&fake{name: "users db", users: []*User{carol}}, nil}}, nil, 0},
+		{"a name of a file after, without an id", []Users{listing{&fake{name: "users db", users: []*User{carol}}, nil}, file(t, "users file", carol)}, nil, 0},
+		{"a name that a file hides, and an id of another database", []Users{
+			file(t, "users file", &User{Username: "eve", ID: "2", PasswordHash: someHash}),
+			listing{&fake{name: "users one", users: []*User{alice()}}, nil}, listing{&fake{name: "users two", users: []*User{also}}, nil},
+		}, nil, 0},
+		{"a name that a database hides, and an id of a file", []Users{
+			listing{&fake{name: "users one", users: []*User{{Username: "eve", ID: "2", PasswordHash: someHash}}}, nil},
+			file(t, "users file", alice()), listing{&fake{name: "users two", users: []*User{also}}, nil},
+		}, nil, 0},
+		{"an id of a user who is hidden", []Users{
+			file(t, "users file", carol), listing{&fake{name: "users one", users: []*User{{Username: "carol", ID: "1", PasswordHash: someHash}}}, nil},
+			listing{&fake{name: "users two", users: []*User{alice()}}, nil},
+		}, []string{clash}, 0},
 		{"an id of another database, and what came before the failure counts", []Users{
 			listing{&fake{name: "users one", users: []*User{also}}, errDown}, listing{&fake{name: "users two", users: []*User{alice()}}, nil},
 		}, []string{unlisted, clash}, largestHash},
@@ -295,6 +399,43 @@ func TestASourceThatListsForTooLongIsLeft(t *testing.T) {
 		}
 		close(over)
 	})
+}
+
+// The advice on what it listed before, and the clashes, are worth having.
+func TestWhatASourceListedBeforeItWasLeftCounts(t *testing.T) {
+	for name, stuck := range map[string]func(<-chan struct{}) func(context.Context) error{
+		"it hangs":                 hangs,
+		"it ends with its context": func(<-chan struct{}) func(context.Context) error { return takes(time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				over := make(chan struct{})
+				source := listing{&fake{name: "users db", users: []*User{{Username: "weak", ID: "1", PasswordHash: otherHash}, bob(), bob()}}, nil}
+				wait, listed := stuck(over), 0
+				source.ask = func(ctx context.Context) error {
+					if listed++; listed > 1 {
+						return wait(ctx)
+					}
+					return nil
+				}
+				d, logs := userDirectory(t, file(t, "users file", alice()), source)
+				var logged []string
+				for _, line := range logs.All() {
+					logged = append(logged, line.Message)
+				}
+				if !slices.Equal(logged, []string{
+					"a source could not be listed to its end: what is wrong with its users is found when they are looked up",
+					"a user is refused, whose id belongs to another", "hashes that should be replaced",
+				}) {
+					t.Errorf("log: %v", logs.All())
+				}
+				if d.sources[1].live.costs.isComplete() {
+					t.Error("all its users count as known")
+				}
+				close(over)
+			})
+		})
+	}
 }
 
 func TestACheckOfPasswordsInMemoryIsBoundToo(t *testing.T) {

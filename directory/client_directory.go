@@ -42,12 +42,10 @@ func (d *ClientDirectory) All() []Clients {
 	return all
 }
 
-// IsLive tells whether a source has to be asked: then a look-up costs something, and an
-// attempt has to be counted before it.
+// IsLive tells whether a source has to be asked: then a look-up costs something, an
+// attempt has to be counted before it, and there may be clients that Known does not
+// have.
 func (d *ClientDirectory) IsLive() bool { return d.live }
-
-// AllKnown tells whether Known has all clients that there are.
-func (d *ClientDirectory) AllKnown() bool { return !d.live }
 
 // Known goes through the clients that are in memory, of all sources.
 func (d *ClientDirectory) Known() iter.Seq[*Client] {

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -25,17 +26,30 @@ func newCosts() *costs {
 	return &costs{of: make(map[string]password.Params), counts: make(map[password.Params]int), own: make(map[string]bool)}
 }
 
-// sample takes the hashes that stand for those of a source. The errors hold none.
-func (c *costs) sample(source Hashed, options Options) error {
+// sample takes the hashes that stand for those of a source, which says nothing if it has
+// none. The errors name the source, and hold no hash.
+func (c *costs) sample(ctx context.Context, b *bound, source Hashed, options Options) error {
+	sampled, err := call(ctx, b, func(ctx context.Context) ([]password.Params, error) {
+		var sampled []password.Params
+		for text := range source.DecoyHashes() {
+			hash, err := password.Parse(text, options.AllowWeakHashes)
+			if err != nil {
+				return nil, fmt.Errorf("a hash for decoys: %w", err)
+			}
+			if sampled = append(sampled, hash.Params()); len(sampled) == maxCounted {
+				break
+			}
+		}
+		return sampled, nil
+	})
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.sampled = true
-	for text := range source.DecoyHashes() {
-		hash, err := password.Parse(text, options.AllowWeakHashes)
-		if err != nil {
-			return fmt.Errorf("a hash for decoys: %w", err)
-		}
-		c.counts[hash.Params()]++
+	c.sampled = len(sampled) > 0
+	for _, params := range sampled {
+		c.counts[params]++
 	}
 	return nil
 }
@@ -45,6 +59,14 @@ func (c *costs) setComplete(complete bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.complete = complete
+}
+
+// isComplete tells whether all users or clients of the source were counted, and
+// counting did not stop before.
+func (c *costs) isComplete() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.complete && len(c.own) < maxCounted
 }
 
 // note counts a user, instead of what was counted for the same user before.
@@ -124,7 +146,8 @@ func largestOf(mix *password.Mix) uint64 {
 }
 
 const (
-	// maxCounted is how many users of a source are counted: enough for the proportions.
+	// maxCounted is how many users or samples of a source are counted: enough for the
+	// proportions.
 	maxCounted = 10_000
 
 	// largestHash is what the largest hash that is allowed takes, in bytes.

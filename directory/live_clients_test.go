@@ -76,6 +76,12 @@ func TestAClientIsValidatedBeforeItIsUsed(t *testing.T) {
 			d := clientDirectory(t, &fakeClients{name: "clients db", clients: []*Client{&test.client}})
 			for how, ask := range map[string]func(context.Context, string) (*Client, error){"now": d.ByID, "recently": d.RecentByID} {
 				client, err := ask(t.Context(), test.client.ID)
+				if how == "recently" && !possible(test.client.ID) { // such a token is made up
+					if client != nil || err != nil {
+						t.Errorf("%s: %v, %v", how, client, err)
+					}
+					continue
+				}
 				if client != nil || err == nil || !strings.HasPrefix(err.Error(), "clients db: ") || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("%s: %v, %v", how, client, err)
 				}
@@ -166,8 +172,8 @@ func TestMetadataNamesBothWaysWhereClientsAreNotKnown(t *testing.T) {
 	if secret, none := d.AuthMethods(); len(secret) != 2 || len(none) != 1 {
 		t.Error(secret, none)
 	}
-	if d.AllKnown() || !d.IsLive() || d.HashMemory() != largestHash {
-		t.Error(d.AllKnown(), d.IsLive(), d.HashMemory())
+	if !d.IsLive() || d.HashMemory() != largestHash {
+		t.Error(d.IsLive(), d.HashMemory())
 	}
 }
 

@@ -81,16 +81,16 @@ func (d *UserDirectory) ForLogin(ctx context.Context, username string, decoys ma
 // decoy draws what the password of an unknown name is checked with, in the proportions
 // of the users that there are.
 func (d *UserDirectory) decoy(username string, key mac.Key) Check {
-	mixes, hashed, own := d.Hashes(), 0, 0
-	for i, source := range d.sources {
-		hashed += mixes[i].Len()
-		own += source.checked()
-	}
-	if own > 0 {
+	mixes := d.Hashes()
+	if own, hashed := d.weigh(mixes); own != nil {
+		total := hashed
+		for _, n := range own {
+			total += n
+		}
 		drawn := key.Append(nil, []byte("caddy-grant source of a decoy\x00"), []byte(username))
-		at, _ := bits.Mul64(binary.BigEndian.Uint64(drawn), uint64(hashed+own))
-		for _, source := range d.sources {
-			n := uint64(source.checked())
+		at, _ := bits.Mul64(binary.BigEndian.Uint64(drawn), uint64(total))
+		for i, source := range d.sources {
+			n := uint64(own[i])
 			if at < n {
 				return Check{source: source}
 			}

@@ -24,6 +24,9 @@ func validateName(what, name string) error {
 	return nil
 }
 
+// possible tells whether a user or client can have that subject or id.
+func possible(key string) bool { return validateName("", key) == nil }
+
 // validateEntryName is validateName for what a user or client is found by. It also
 // refuses what is clearly a mistake, since no client would send it.
 func validateEntryName(what, name string) error {

@@ -12,7 +12,8 @@ import (
 // recent is what a source that has to be asked said a moment ago, by subject or client
 // id. An entry that is equal to what was there keeps its pointer, on which remembered
 // tokens depend. "No such" is an entry only for keys of verified tokens, of which a
-// stranger cannot make any number.
+// stranger cannot make any number. An app that shares the secret that tokens are signed
+// with can: so what no user or client can have is neither asked for nor kept.
 type recent[T any] struct {
 	question[T]
 
@@ -58,6 +59,9 @@ func newRecent[T any](q question[T]) *recent[T] {
 // now asks the source. verified says that the key is of a verified token, so that "no
 // such" may be kept.
 func (r *recent[T]) now(ctx context.Context, key string, verified bool) (*T, error) {
+	if verified && !possible(key) {
+		return nil, nil
+	}
 	began := now()
 	look := r.look
 	if verified && r.tokens != nil {
@@ -125,6 +129,10 @@ func (r *recent[T]) get(ctx context.Context, key string) (*T, error) {
 	if there && kept.fresh(at, r.maxAge/2) {
 		defer r.mu.Unlock()
 		return kept.value, nil
+	}
+	if !there && !possible(key) {
+		defer r.mu.Unlock()
+		return nil, nil
 	}
 	rests := there && kept.err != nil && at.Sub(kept.failed) < r.maxAge/10 // it has just been asked
 	if there && kept.fresh(at, r.maxAge) {

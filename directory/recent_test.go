@@ -238,6 +238,29 @@ func TestNoSuchIsKeptForVerifiedTokensOnly(t *testing.T) {
 	}
 }
 
+// Whoever shares a secret that tokens are signed with can make subjects of any size.
+func TestASubjectThatNobodyCanHaveIsNeitherAskedForNorKept(t *testing.T) {
+	for _, key := range []string{strings.Repeat("x", MaxNameLength+1), "a\x00", "a\n", "\xff", ""} {
+		source, clients := &fake{name: "users db", ask: down}, &fakeClients{name: "clients db", ask: down}
+		d, logs := userDirectory(t, source)
+		c := clientDirectory(t, clients)
+		for how, look := range map[string]func(context.Context, string) (*User, error){"now": d.BySubject, "recently": d.RecentBySubject} {
+			if user, err := look(t.Context(), key); user != nil || err != nil {
+				t.Errorf("%.10q, %s: %v, %v", key, how, user, err)
+			}
+		}
+		if client, err := c.RecentByID(t.Context(), key); client != nil || err != nil {
+			t.Errorf("%.10q: client %v, %v", key, client, err)
+		}
+		if names, subjects := source.asked(); len(names)+len(subjects)+clients.asked > 0 || logs.Len() > 0 {
+			t.Errorf("%.10q: asked for %q and %q, log %v", key, names, subjects, logs.All())
+		}
+		if n := d.sources[0].live.bySubject.entries.Len() + c.sources[0].live.byID.entries.Len(); n > 0 {
+			t.Errorf("%.10q: %d entries", key, n)
+		}
+	}
+}
+
 func TestWhatIsKeptIsBounded(t *testing.T) {
 	r := newRecent(question[User]{
 		look:  func(context.Context, string) (*User, error) { return nil, nil },

@@ -3,8 +3,8 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -20,36 +20,45 @@ type survey[T any] struct {
 	end     error // why it ended before all were listed
 }
 
-// list goes through all entries of a source, for as long as a look-up may take.
+// list goes through all entries of a source, for as long as a look-up may take. What
+// came before it ended counts.
 func list[T any](ctx context.Context, b *bound, all func(context.Context) iter.Seq2[*T, error], admit func(*T) (*T, error), slim func(*T) *T) survey[T] {
-	listed, err := call(ctx, b, func(ctx context.Context) (survey[T], error) {
-		var s survey[T]
+	var mu sync.Mutex // a source that does not heed its context goes on
+	var s survey[T]
+	_, err := call(ctx, b, func(ctx context.Context) (struct{}, error) {
 		for raw, err := range all(ctx) {
 			if err == nil {
 				err = ctx.Err()
 			}
 			if err != nil {
-				s.end = err
-				break
+				return struct{}{}, err
 			}
 			if raw == nil {
 				continue
 			}
 			entry, err := admit(raw)
-			if err == nil {
-				s.entries = append(s.entries, slim(entry))
-				continue
-			}
-			if s.refused++; s.refused == 1 {
-				s.reason = err
-			}
+			mu.Lock()
+			s.add(entry, err, slim)
+			mu.Unlock()
 		}
-		return s, nil
+		return struct{}{}, ctx.Err() // it may end early without an error
 	})
-	if err != nil {
-		listed.end = err
-	}
+	mu.Lock()
+	defer mu.Unlock()
+	listed := s
+	listed.end = err
 	return listed
+}
+
+// add takes in an entry, or why it is refused.
+func (s *survey[T]) add(entry *T, err error, slim func(*T) *T) {
+	if err == nil {
+		s.entries = append(s.entries, slim(entry))
+		return
+	}
+	if s.refused++; s.refused == 1 {
+		s.reason = err
+	}
 }
 
 // log says what is wrong with a source that was listed.
@@ -65,23 +74,25 @@ func (s survey[T]) log(logger *zap.Logger, source, what string) {
 }
 
 // surveyUsers looks at the sources that have to be asked, as far as they tell of
-// themselves. It is an error if the hashes for decoys cannot be parsed.
+// themselves. It is an error if one does not tell its hashes for decoys, or they cannot
+// be parsed.
 func surveyUsers(ctx context.Context, d *UserDirectory) error {
-	owners := make(map[string]int) // of the subjects that were listed
+	seen := surveyed{owners: make(map[string]int), names: make(map[string]int)}
 	for i, source := range d.sources {
 		if source.live == nil {
 			continue
 		}
+		calls := newBound(source.name, d.settings.Logger)
 		if hashed, ok := source.Users.(Hashed); ok {
-			if err := source.live.costs.sample(hashed, d.settings.Options); err != nil {
-				return fmt.Errorf("%s: %w", source.name, err)
+			if err := source.live.costs.sample(ctx, calls, hashed, d.settings.Options); err != nil {
+				return err
 			}
 		}
 		lister, ok := source.Users.(Lister)
 		if !ok {
 			continue
 		}
-		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.bySubject.admit, func(u *User) *User {
+		listed := list(ctx, calls, lister.All, source.live.bySubject.admit, func(u *User) *User {
 			return &User{Username: u.Username, ID: u.ID, PasswordHash: u.PasswordHash}
 		})
 		if errors.Is(listed.end, errors.ErrUnsupported) {
@@ -94,10 +105,18 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 			if hash, err := password.Parse(user.PasswordHash, true); err == nil {
 				advice.Add(hash.Params(), n+1)
 			}
-			if owner, there := owners[user.Subject()]; there {
+			owner, owned := seen.owners[user.Subject()]
+			if !owned {
+				seen.owners[user.Subject()] = i
+			}
+			if _, there := seen.names[user.Username]; !there {
+				seen.names[user.Username] = i
+			}
+			if seen.hides(user, i, d) {
+				continue
+			}
+			if owned {
 				d.logClash(duplicate(user, source, d.sources[owner]))
-			} else {
-				owners[user.Subject()] = i
 			}
 			if owner := d.ownerInMemory(user, i); owner != nil {
 				d.logClash(duplicate(user, source, owner))
@@ -105,21 +124,34 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 		}
 		advice.Log(d.settings.Logger.With(zap.String("source", source.name)), "entries")
 	}
-	surveyMemory(d, owners)
+	surveyMemory(d, seen)
 	return nil
 }
 
+// surveyed is the first source, by its index, that listed a subject or a name.
+type surveyed struct {
+	owners, names map[string]int
+}
+
+// hides tells whether a source before index i has a user of that name.
+func (s surveyed) hides(user *User, i int, d *UserDirectory) bool {
+	first, there := s.names[user.Username]
+	return there && first < i || d.hiddenInMemory(user, i)
+}
+
 // surveyMemory finds users in memory whose subject was listed by an earlier source.
-func surveyMemory(d *UserDirectory, owners map[string]int) {
-	if len(owners) == 0 {
+func surveyMemory(d *UserDirectory, seen surveyed) {
+	if len(seen.owners) == 0 {
 		return
 	}
 	for i, source := range d.sources {
 		if source.memory == nil {
 			continue
 		}
-		for _, user := range source.memory.Snapshot().users {
-			if owner, there := owners[user.Subject()]; there && owner < i {
+		set, _ := source.snapshot()
+		for _, user := range set.users {
+			owner, there := seen.owners[user.Subject()]
+			if there && owner < i && !seen.hides(user, i, d) {
 				d.logClash(duplicate(user, source, d.sources[owner]))
 			}
 		}
@@ -132,16 +164,17 @@ func surveyClients(ctx context.Context, d *ClientDirectory) error {
 		if source.live == nil {
 			continue
 		}
+		calls := newBound(source.name, d.settings.Logger)
 		if hashed, ok := source.Clients.(Hashed); ok {
-			if err := source.live.costs.sample(hashed, d.settings.Options); err != nil {
-				return fmt.Errorf("%s: %w", source.name, err)
+			if err := source.live.costs.sample(ctx, calls, hashed, d.settings.Options); err != nil {
+				return err
 			}
 		}
 		lister, ok := source.Clients.(ClientLister)
 		if !ok {
 			continue
 		}
-		listed := list(ctx, newBound(source.name, d.settings.Logger), lister.All, source.live.byID.admit, func(c *Client) *Client {
+		listed := list(ctx, calls, lister.All, source.live.byID.admit, func(c *Client) *Client {
 			return &Client{Public: c.Public, hash: c.hash}
 		})
 		if errors.Is(listed.end, errors.ErrUnsupported) {

@@ -49,12 +49,9 @@ func (d *UserDirectory) All() []Users {
 	return all
 }
 
-// IsLive tells whether a source has to be asked: then a look-up costs something, and an
-// attempt has to be counted before it.
+// IsLive tells whether a source has to be asked: then a look-up costs something, an
+// attempt has to be counted before it, and there may be users that Known does not have.
 func (d *UserDirectory) IsLive() bool { return d.live }
-
-// AllKnown tells whether Known has all users that there are.
-func (d *UserDirectory) AllKnown() bool { return !d.live }
 
 // Known goes through the users that are in memory, of all sources.
 func (d *UserDirectory) Known() iter.Seq[*User] {
@@ -97,28 +94,33 @@ func (d *UserDirectory) Validate() error {
 
 // ownerInMemory returns the source in memory before index i that has the user's
 // subject, unless the user is hidden by another of that name.
-func (d *UserDirectory) ownerInMemory(user *User, i int) (owner *userSource) {
+func (d *UserDirectory) ownerInMemory(user *User, i int) *userSource {
+	if d.hiddenInMemory(user, i) {
+		return nil
+	}
 	for _, source := range d.sources[:i] {
 		if source.memory == nil {
 			continue
 		}
-		set, _ := source.snapshot()
-		if set.byUsername[user.Username] != nil {
-			return nil
-		}
-		if owner == nil && set.withSubject(user.Subject()) != nil {
-			owner = source
+		if set, _ := source.snapshot(); set.withSubject(user.Subject()) != nil {
+			return source
 		}
 	}
-	return owner
+	return nil
 }
 
-// ByUsername returns the user of that name that may log in, or else nil. The error is a
-// DuplicateSubject, that of a user who exists, but whose subject belongs to another, or
-// says that a source cannot tell.
-func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User, error) {
-	user, _, err := d.login(ctx, username)
-	return user, err
+// hiddenInMemory tells whether a source in memory before index i has a user of that
+// name.
+func (d *UserDirectory) hiddenInMemory(user *User, i int) bool {
+	for _, source := range d.sources[:i] {
+		if source.memory == nil {
+			continue
+		}
+		if set, _ := source.snapshot(); set.byUsername[user.Username] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // BySubject returns the user to whom tokens with that subject belong, or nil. It asks
@@ -158,6 +160,31 @@ func (d *UserDirectory) Hashes() []*password.Mix {
 		mixes[i] = source.hashes()
 	}
 	return mixes
+}
+
+// weigh returns how many users count as checked by each source itself, or nil if none
+// is, and how many have a hash. A source that was not counted to its end may have any
+// number: it weighs at least as much as all others together. Else, after a reload, a
+// name that takes as long as a bind would most likely exist.
+func (d *UserDirectory) weigh(mixes []*password.Mix) (own []int, hashed int) {
+	known := 0
+	for i, source := range d.sources {
+		hashed += mixes[i].Len()
+		if n := source.checked(); n > 0 {
+			if own == nil {
+				own = make([]int, len(d.sources))
+			}
+			own[i] = n
+			known += n
+		}
+	}
+	others := known + hashed
+	for i, source := range d.sources[:len(own)] {
+		if source.checker != nil && source.live != nil && !source.live.costs.isComplete() {
+			own[i] = max(own[i], others-own[i]-mixes[i].Len())
+		}
+	}
+	return own, hashed
 }
 
 // HashMemory is the most memory that one comparison takes, in bytes. Where a source has

@@ -46,7 +46,8 @@ type Users interface {
 
 	// BySubject returns the user with that [User.Subject], byte for byte: that is the
 	// ID, or the Username of a user without one. It is the same user, in all fields,
-	// that ByUsername returns for the user's name.
+	// that ByUsername returns for the user's name. A token whose subject no user can have,
+	// such as one of more than 255 bytes, is refused without asking.
 	BySubject(ctx context.Context, sub string) (*User, error)
 }
 
@@ -78,11 +79,13 @@ type Lister interface {
 // names that do not exist: they have to take as long as those that do.
 type Hashed interface {
 	// DecoyHashes returns hashes like those of the source, each kind as often as it is
-	// there in proportion; a few hundred are plenty. They are compared with, and match
-	// nothing. They are of accounts or made up; only the parameters are used. It is
-	// called once for each config and must not wait for anything.
+	// there in proportion; a few hundred are plenty, and 10,000 count at most. They are
+	// compared with, and match nothing. They are of accounts or made up; only the
+	// parameters are used. It is called once for each config and must not wait for
+	// anything.
 	//
-	// Without it a source weighs by the hashes that it has returned.
+	// Without it, or if it has none to return, a source weighs by the hashes that its
+	// look-ups have returned.
 	DecoyHashes() iter.Seq[string]
 }
 

@@ -3,6 +3,7 @@ package directorytest
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
 // Users is how the suite makes a source of users.
@@ -167,8 +169,9 @@ func (s Users) serves(t *testing.T, users []directory.User) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	decoys := mac.NewKey(sha256.New, make([]byte, sha256.Size))
 	for _, want := range users {
-		user, err := d.ByUsername(t.Context(), want.Username)
+		user, _, err := d.ForLogin(t.Context(), want.Username, decoys)
 		if err != nil || user == nil {
 			t.Errorf("by name %s: %v, %v", want.Username, user, err)
 			continue

@@ -66,7 +66,7 @@ func TestReadmeRefusals(t *testing.T) {
 }
 
 // possibleRefusals reads the reasons from the code: the texts in calls of what makes a
-// bearerError, and the errors that a token has.
+// bearer.Error, and the errors that a token has.
 func possibleRefusals(t *testing.T) map[string]string {
 	t.Helper()
 	const badToken = "401 invalid_token"
