@@ -7,7 +7,7 @@ var arrows = map[string][]string{
 
 	// who exists
 	"directory":               {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
-	"directory/directorytest": {"directory"},
+	"directory/directorytest": {"directory", "internal/mac"},
 
 	// requests and answers
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
