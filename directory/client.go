@@ -36,7 +36,7 @@ type Client struct {
 	// public is needed.
 	SecretHash string `json:"secret_hash,omitempty"`
 
-	// Whether the client is public (RFC 6749 §2.1): it has no secret, and anybody may
+	// Whether the client is public (RFC 6749 §2.1): it has no secret, and any client may
 	// pose as it. Default: `false`.
 	Public bool `json:"public,omitempty"`
 
@@ -63,7 +63,7 @@ type Client struct {
 	// the server says.
 	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
 
-	// The audiences whose access tokens the client may introspect besides its own (RFC
+	// The audiences whose access tokens the client may introspect in addition to its own (RFC
 	// 7662). Default: none.
 	Introspect []string `json:"introspect,omitempty"`
 
@@ -107,7 +107,7 @@ func (c *Client) Validate(options Options) error {
 	case secrets > 1:
 		return errors.New("secret, secret_hash and public exclude each other: keep one of them")
 	case len(c.Secret) > password.MaxLength:
-		return fmt.Errorf("secret: %d bytes, at most %d are possible", len(c.Secret), password.MaxLength)
+		return fmt.Errorf("secret: %d bytes, the maximum is %d", len(c.Secret), password.MaxLength)
 	case strings.IndexByte(c.Secret, 0) >= 0:
 		return errors.New("secret: it holds a NUL character, which no client can send; if its file is UTF-16, save it as UTF-8")
 	}
@@ -130,10 +130,10 @@ func (c *Client) Validate(options Options) error {
 		}
 	}
 	if c.Public && c.Introspect != nil {
-		return errors.New("introspect: a public client may not ask about tokens, since anybody can pose as it: give it a secret, or take introspect out")
+		return errors.New("introspect: a public client may not ask about tokens, since any program can pose as it: give it a secret, or remove introspect")
 	}
 	if c.Public && c.EndUserIP != "" {
-		return errors.New("end_user_ip: a public client cannot vouch for an address, since anybody may pose as it: give it a secret, or take end_user_ip out")
+		return errors.New("end_user_ip: a public client cannot vouch for an address, since any program may pose as it: give it a secret, or remove end_user_ip")
 	}
 	if c.EndUserIP != "" && !httpguts.ValidHeaderFieldName(c.EndUserIP) {
 		return fmt.Errorf("end_user_ip: %q is not the name of a header", c.EndUserIP)

@@ -80,7 +80,7 @@ func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) {
 	if d.live {
 		ctx, cancel := context.WithCancel(ctx)
-		defer cancel() // nobody waits for what is still under way
+		defer cancel() // what is still under way is not waited for
 		_, client, err := firstOf(ctx, askAll(ctx, d.sources, func(ctx context.Context, s *clientSource) (*Client, error) { return s.requested(ctx, id) }))
 		return client, err
 	}

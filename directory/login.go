@@ -37,7 +37,7 @@ func (c Check) Remembered() []string {
 }
 
 // Password asks the source whether that is the password. An error says that it cannot
-// tell. What no hash would match is never asked, whoever the user is: a bind without a
+// tell. What no hash would match is never asked, for any user: a bind without a
 // password succeeds (RFC 4513 §5.1.2).
 func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	if plaintext == "" || len(plaintext) > password.MaxLength || strings.IndexByte(plaintext, 0) >= 0 {
@@ -53,7 +53,7 @@ func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	return right && c.user != nil && err == nil, err
 }
 
-// ForLogin returns the user of a name that somebody typed, or nil, and what the
+// ForLogin returns the user of a name that was typed, or nil, and what the
 // password is checked with in either case. The key is for decoys, see [password.Decoy].
 // The error is a DuplicateSubject, with a Check as for an unknown name, or says that a
 // source cannot tell.
@@ -109,7 +109,7 @@ func (d *UserDirectory) login(ctx context.Context, username string) (*User, *use
 		return d.fromMemory(username)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // nobody waits for what is still under way
+	defer cancel() // what is still under way is not waited for
 	names := askAll(ctx, d.sources, func(ctx context.Context, s *userSource) (*User, error) { return s.loginName(ctx, username) })
 	found, user, err := firstOf(ctx, names)
 	if err != nil {

@@ -117,7 +117,7 @@ func (u *User) Validate() error {
 		size += len(name) + len(value)
 	}
 	if size > maxClaimsSize {
-		return fmt.Errorf("claims: %d bytes, at most %d are possible", size, maxClaimsSize)
+		return fmt.Errorf("claims: %d bytes, the maximum is %d", size, maxClaimsSize)
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func ofToken[T any](ctx context.Context, kept *recent[T], key string, how manner
 	return found, err
 }
 
-// loginName returns the user of a name that somebody typed.
+// loginName returns the user of a name that was typed.
 func (s *userSource) loginName(ctx context.Context, name string) (*User, error) {
 	if s.memory != nil {
 		set, err := s.snapshot()

@@ -246,7 +246,7 @@ func Busy() *Error {
 	}
 }
 
-// Throttled is the answer after too many failures, whoever asks: no password was
+// Throttled is the answer after too many failures, of anyone who asks: no password was
 // checked.
 func Throttled(limit string, retryAfter time.Duration) *Error {
 	return &Error{
