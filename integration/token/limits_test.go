@@ -120,7 +120,7 @@ func TestTokenLength(t *testing.T) {
 	})
 	t.Run("claims over 4 KiB are refused when they are read", func(t *testing.T) {
 		file := s.WriteOld("users.json", `{"users":[{"username":"alice","password_hash":"`+hash+`","claims":{"note":"`+strings.Repeat("n", 4096)+`"}}]}`)
-		harness.WantLoadError(t, s.TryReload("", harness.WebSite("users json %DIR%/users.json")), file, "alice", "at most 4096")
+		harness.WantLoadError(t, s.TryReload("", harness.WebSite("users json %DIR%/users.json")), file, "alice", "the maximum is 4096")
 	})
 	for _, test := range []struct{ name, lines, text string }{
 		{"typ at+jwt without an issuer", "typ at+jwt", "needs an issuer"},
