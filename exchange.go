@@ -21,20 +21,25 @@ import (
 type exchange struct {
 	tokenRequest
 
-	w      http.ResponseWriter
-	r      *http.Request
+	w http.ResponseWriter
+	r *http.Request
+	*place
+}
+
+// place is where a server answers requests, by one handler.
+type place struct {
 	server *Server
 	path   string // of the token endpoint
 	logger *zap.Logger
 }
 
-func newExchange(w http.ResponseWriter, r *http.Request, server *Server, path string, logger *zap.Logger) *exchange {
+func newExchange(w http.ResponseWriter, r *http.Request, at *place) *exchange {
 	return &exchange{
 		tokenRequest: tokenRequest{
 			received: clock.Now(), address: caddyrequest.ClientIP(r), header: r.Header, page: wire.PageOf(r.Header),
 			endpoint: oauth.EndpointNone, outcome: outcomeSuccess,
 		},
-		w: w, r: r, server: server, path: path, logger: logger,
+		w: w, r: r, place: at,
 	}
 }
 

@@ -60,6 +60,7 @@ type Handler struct {
 
 	server *Server
 	routes *routes
+	place  *place
 	logger *zap.Logger
 }
 
@@ -89,6 +90,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
+	h.place = &place{server: h.server, path: h.Path, logger: h.logger}
 	grant.addEndpoint(configcheck.Endpoint{
 		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
 	})

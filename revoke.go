@@ -23,13 +23,14 @@ func serveRevoke(x *exchange) error {
 	if x.page == wire.CrossSiteBlind && x.bearsSecret() {
 		return x.refuse(oauth.CrossSite())
 	}
-	if err := revoke(x); err != nil {
+	unknown, err := revoke(x)
+	if err != nil {
 		return x.refuse(err)
 	}
 	if x.sessionID != "" {
 		x.logger.Info("session revoked", x.facts()...)
 	} else {
-		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", x.unknown))...)
+		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", unknown))...)
 	}
 	caddyrequest.AddLogField(x.r, zap.Bool("revoked", x.sessionID != ""))
 	return wire.WriteJSON(x.w, http.StatusOK, struct{}{})
@@ -39,40 +40,40 @@ func serveRevoke(x *exchange) error {
 // says (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and a
 // token that has expired, or whose user has a new password since, still ends its
 // session: logging out late is logging out. A token of another server stays valid
-// there, so the client has to be told.
-func revoke(x *exchange) error {
+// there, so the client has to be told. unknown is why there is no session to end, one of
+// a closed set for the log.
+func revoke(x *exchange) (unknown string, err error) {
 	ctx, s := x.r.Context(), x.server
 	keys, err := x.authenticate()
 	if err != nil {
-		return err
+		return "", err
 	}
 	raw := x.params.Get("token")
 	if raw == "" {
-		return oauth.MissingParameter("token")
+		return "", oauth.MissingParameter("token")
 	}
 	if refresh, err := token.OpenRefreshToken(keys, raw); err == nil {
-		return revokeSession(ctx, x, allowance.OwnerOf(refresh), refresh.Session)
+		return "", revokeSession(ctx, x, allowance.OwnerOf(refresh), refresh.Session)
 	}
 	access, err := s.tokens.Open(keys, raw)
 	switch {
 	case err == nil && access.CID != x.client.ID:
-		return oauth.TokenOfAnotherClient()
+		return "", oauth.TokenOfAnotherClient()
 	case err == nil:
 		of := allowance.Owner{Client: access.CID, Subject: access.Subject, Forgeable: keys.Ring.Shared(raw)}
 		if of.Forgeable {
-			if x.unknown, err = noSession(ctx, s.users, access); err != nil {
-				return oauth.SourceUnavailable(err)
+			if unknown, err = noSession(ctx, s.users, access); err != nil {
+				return "", oauth.SourceUnavailable(err)
 			}
 		}
-		if x.unknown != "" {
-			return nil
+		if unknown != "" {
+			return unknown, nil
 		}
-		return revokeSession(ctx, x, of, access.Session)
+		return "", revokeSession(ctx, x, of, access.Session)
 	case errors.Is(err, token.ErrOfAnotherServer()), isOfAnotherServer(s, raw):
-		return oauth.TokenOfAnotherServer()
+		return "", oauth.TokenOfAnotherServer()
 	}
-	x.unknown = "token_unknown"
-	return nil
+	return "token_unknown", nil
 }
 
 // noSession tells why no session can exist to which an access token belongs; it is

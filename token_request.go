@@ -38,7 +38,6 @@ type tokenRequest struct {
 	user       *directory.User   // as soon as a user of that name is known, before the password is checked
 	formerUser string            // the subject of a refresh token whose user is gone or changed
 	sessionID  string            // as soon as a token of that session is there and verified
-	unknown    string            // for the log: why there is no session to revoke; one of a closed set
 }
 
 // grantType is empty if it is missing, and at endpoints that need none.

@@ -12,7 +12,7 @@ import (
 // Programs can, and gain nothing: a request without such a header is counted as usual.
 
 // Page tells whether a page of another site sent a request, and how.
-type Page int
+type Page uint8
 
 const (
 	SameSite       Page = iota // or not a page, or a browser that does not say
