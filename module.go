@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 )
@@ -61,7 +60,6 @@ type Handler struct {
 	server *Server
 	routes *routes
 	place  *place
-	logger *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -74,7 +72,6 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision joins the authorization server of that name, or sets it up.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	h.logger = ctx.Logger()
 	if h.Path == "" {
 		h.Path = defaultPath
 	}
@@ -90,7 +87,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
-	h.place = &place{server: h.server, path: h.Path, logger: h.logger}
+	h.place = &place{server: h.server, path: h.Path, logger: ctx.Logger()}
 	grant.addEndpoint(configcheck.Endpoint{
 		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
 	})

@@ -181,9 +181,9 @@ const (
 	floodUsers   = 1000
 	floodWorkers = 64
 
-	// Enough for half of the rate, even beside the flood. With many more, p99 is that
-	// of the bursts in which the load generator makes up for its own pauses, and moves
-	// between 2 and 25 ms without any flood.
+	// Enough for half of the rate, even during the flood. With many more workers, the
+	// p99 is set by the bursts in which the load generator makes up for its own pauses,
+	// and varies between 2 and 25 ms without any flood.
 	steadyWorkers = 32
 
 	ownersPerRound = 3

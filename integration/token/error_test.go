@@ -91,7 +91,7 @@ func TestErrorResponses(t *testing.T) {
 		{"the keys by plain HTTP", "GET", "/token/jwks", "", []string{"X-Forwarded-Proto: http"}, 400, "invalid_request"},
 	}
 	for _, test := range tests {
-		t.Run("E1-E5: "+test.name, func(t *testing.T) {
+		t.Run("E1, E2, E3, E4, E5: "+test.name, func(t *testing.T) {
 			a := s.Do(s.Request(test.method, test.target, test.body, test.headers...))
 			a.Want(t, test.status, test.code)
 			harness.WellFormedError(t, a)

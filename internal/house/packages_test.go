@@ -10,12 +10,14 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 )
 
-const module = "github.com/caddygrant/caddy-grant"
+// module is the path of this one: the package is two folders below it.
+var module = strings.TrimSuffix(reflect.TypeFor[listed]().PkgPath(), "/internal/house")
 
 // listed is what the go command says about a package.
 type listed struct {
