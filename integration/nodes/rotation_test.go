@@ -18,7 +18,7 @@ import (
 
 // Two nodes on one storage go through a rotation. The hours between its stages pass by
 // setting back the time of creation in the key objects; the nodes read these by
-// themselves.
+// themselves, and sooner than the product does.
 func TestTwoNodesRotateAGeneratedKeyInStages(t *testing.T) {
 	t.Parallel()
 	a, b := harness.NewSite(t), harness.NewSite(t)
@@ -44,7 +44,7 @@ http://127.0.0.1:%PORT% {
 	respond /app "in"
 }
 `))
-		harness.StartProcess(t, node.Dir, config, node.Address())
+		harness.StartQuickProcess(t, config, node.Address())
 	}
 
 	keys := publishedKeys(t, a, b)

@@ -115,7 +115,7 @@ http://127.0.0.1:%PORT% {
 	respond /app "in"
 }
 `))
-	p := harness.StartProcess(t, s.Dir, config, s.Address())
+	p := harness.StartQuickProcess(t, config, s.Address())
 	token := s.Login("alice", "correct horse").Text(t, "access_token")
 	keys := string(s.Do(s.Request("GET", "/token/jwks", "")).Body)
 	storage := s.Dir + "/storage"

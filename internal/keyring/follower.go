@@ -109,12 +109,12 @@ func (f *Follower) Follow(ctx context.Context) {
 		case err == nil && len(f.options.Algorithms) == 0:
 			return // a secret does not change
 		case err == nil:
-			wait, failing = followEvery, false
+			wait, failing = FollowEvery, false
 		default:
 			if !failing || !f.complete.Load() {
 				f.options.Failed(err)
 			}
-			wait, failing = min(max(2*wait, time.Second), followEvery), true
+			wait, failing = min(max(2*wait, time.Second), FollowEvery), true
 		}
 		select {
 		case <-ctx.Done():
@@ -229,5 +229,8 @@ func (m *Memory) known() (secret bool, keys map[Algorithm][]GeneratedKey) {
 const (
 	readLimit    = 5 * time.Second
 	attemptLimit = 15 * time.Second
-	followEvery  = 20 * time.Second
 )
+
+// FollowEvery is how often Follow looks at the keys in storage. It is a variable for
+// tests, which change it before they start anything.
+var FollowEvery = 20 * time.Second

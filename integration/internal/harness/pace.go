@@ -8,8 +8,8 @@ import (
 )
 
 // This process looks more often at the files that it follows than the product does, and
-// allows the writes of a session sooner, since tests only wait for these. A [Process]
-// is as slow as the product.
+// allows the writes of a session sooner, since tests only wait for these. So does
+// a process that is this program; another [Process] is as slow as the product.
 func init() {
 	livefile.Interval = 100 * time.Millisecond
 	livefile.Rest = 50 * time.Millisecond

@@ -53,6 +53,11 @@ func CaddyCommand(ctx context.Context, t *testing.T, dir string, args ...string)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return commandIn(ctx, t, dir, binary, args...)
+}
+
+func commandIn(ctx context.Context, t *testing.T, dir, binary string, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "XDG_DATA_HOME=", "XDG_CONFIG_HOME=")
@@ -63,12 +68,40 @@ func CaddyCommand(ctx context.Context, t *testing.T, dir string, args ...string)
 // until it accepts connections at address.
 func StartProcess(t *testing.T, dir, config, address string) *Process {
 	t.Helper()
+	return startListening(t, CaddyCommand(context.Background(), t, dir, "run", "--config", config, "--adapter", "caddyfile"), address)
+}
+
+// StartQuickProcess does the same with a Caddy that looks at its files and keys more
+// often than the product does: the program of the tests. The package needs [Main].
+func StartQuickProcess(t *testing.T, config, address string) *Process {
+	t.Helper()
+	return startListening(t, quickCaddyCommand(t, "run", "--config", config, "--adapter", "caddyfile"), address)
+}
+
+func startListening(t *testing.T, cmd *exec.Cmd, address string) *Process {
+	t.Helper()
+	p := startProcess(t, cmd)
+	if err := p.wait(func() bool {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			return false
+		}
+		conn.Close()
+		return true
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// startProcess runs a command until the test ends.
+func startProcess(t *testing.T, cmd *exec.Cmd) *Process {
+	t.Helper()
 	output, err := os.CreateTemp(t.TempDir(), "output-*.log")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer output.Close()
-	cmd := CaddyCommand(context.Background(), t, dir, "run", "--config", config, "--adapter", "caddyfile")
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -79,22 +112,22 @@ func StartProcess(t *testing.T, dir, config, address string) *Process {
 		_ = cmd.Wait()
 	}()
 	t.Cleanup(p.Kill)
+	return p
+}
 
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			conn.Close()
-			return p
-		}
+// wait is nil as soon as the process is ready.
+func (p *Process) wait(ready func() bool) error {
+	for deadline := time.Now().Add(time.Minute); !ready(); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-p.ended:
-			t.Fatalf("Caddy ended at once:\n%s", p.Printed())
+			return fmt.Errorf("Caddy ended at once:\n%s", p.Printed())
 		default:
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("Caddy does not listen at %s:\n%s", address, p.Printed())
+			return fmt.Errorf("Caddy does not get ready:\n%s", p.Printed())
 		}
 	}
+	return nil
 }
 
 // Stop ends the process as an operator does.

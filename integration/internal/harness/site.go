@@ -22,14 +22,17 @@ import (
 	_ "github.com/caddygrant/caddy-grant"
 )
 
-// Site is a Caddy in this process that serves one config. There is one at a time, since
-// a process has one running config: tests that start one must not be parallel.
+// Site is a Caddy that serves one config. In this process there is one at a time, since
+// a process has one running config: tests that start one must not be parallel, unless
+// it is [Apart].
 type Site struct {
 	T       *testing.T
 	Dir     string // of the test: %DIR% in configs
 	Port    int    // free when the test began: %PORT% in configs
 	TLSPort int    // another one: %TLSPORT%
 	Client  *http.Client
+
+	apart *apart // nil: its Caddy is in this process
 }
 
 // GlobalOptions keep the server off the machine: no admin API, nothing in the home.
@@ -73,15 +76,22 @@ func StartWith(t *testing.T, options, sites string) *Site {
 // NewSite has a directory and ports, and serves nothing until Reload.
 func NewSite(t *testing.T) *Site {
 	t.Helper()
-	s := &Site{T: t, Dir: t.TempDir(), Port: FreePort(t), TLSPort: FreePort(t)}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
-	s.Client = &http.Client{Transport: transport, Timeout: time.Minute}
+	s := newSite(t)
 	t.Cleanup(func() {
-		transport.CloseIdleConnections()
+		s.Client.CloseIdleConnections()
 		if err := caddy.Stop(); err != nil {
 			t.Errorf("stopping Caddy: %v", err)
 		}
 	})
+	return s
+}
+
+func newSite(t *testing.T) *Site {
+	t.Helper()
+	s := &Site{T: t, Dir: t.TempDir(), Port: FreePort(t), TLSPort: FreePort(t)}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	s.Client = &http.Client{Transport: transport, Timeout: time.Minute}
+	t.Cleanup(transport.CloseIdleConnections)
 	return s
 }
 
@@ -97,9 +107,15 @@ func (s *Site) Reload(options, sites string) {
 func (s *Site) TryReload(options, sites string) error {
 	s.T.Helper()
 	text := strings.Replace(GlobalOptions, "%OPTIONS%", options, 1) + sites
+	if s.apart != nil {
+		text = strings.Replace(text, "admin off", "admin "+s.apart.admin, 1)
+	}
 	config, err := Adapt(s.Expand(text))
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case s.apart != nil:
+		return s.apart.load(s, config)
 	}
 	return caddy.Load(config, true)
 }
