@@ -26,6 +26,7 @@ import (
 
 // A second node and a restart sign with the key that the first one generated.
 func TestProcessesShareGeneratedKeys(t *testing.T) {
+	t.Parallel()
 	s := harness.NewSite(t)
 	config := s.Write("Caddyfile", s.Expand(`{
 	admin off

@@ -16,8 +16,9 @@ import (
 // time, and nothing else waits. Here the files of a session are pipes that no process
 // writes to.
 func TestRefreshWhileTheStorageHangs(t *testing.T) {
+	t.Parallel()
 	app := harness.NewApp(t)
-	s := harness.StartCheap(t, strings.NewReplacer("%SETTINGS%", "", "respond /app \"in\"", app.In("reverse_proxy /app %APP%")).Replace(harness.SessionSite))
+	s := harness.Apart(t, strings.Replace(harness.SessionConfig(t, ""), "respond /app \"in\"", app.In("reverse_proxy /app %APP%"), 1))
 	web := s.Web()
 	refreshed, introspected, revoked, healthy := web.Login(t, "alice"), web.Login(t, "alice"), web.Login(t, "alice"), web.Login(t, "alice")
 	var repairs []func()

@@ -9,6 +9,7 @@ import (
 
 // Time passes for all sessions of this test at once: each is at a server of its own.
 func TestRefreshTokensEnd(t *testing.T) {
+	t.Parallel()
 	endpoint := func(path, lines string) string {
 		return `
 	}
@@ -22,7 +23,7 @@ func TestRefreshTokensEnd(t *testing.T) {
 		user alice ` + harness.HashBcrypt + `
 		` + lines
 	}
-	s := harness.StartSessions(t, endpoint("idle", "refresh_token_ttl 3s")+endpoint("absolute", "session_ttl 6s")+endpoint("grace", "refresh_grace 2s"))
+	s := harness.Apart(t, harness.SessionConfig(t, endpoint("idle", "refresh_token_ttl 3s")+endpoint("absolute", "session_ttl 6s")+endpoint("grace", "refresh_grace 2s")))
 	idle, absolute, grace := s.Web().At("/idle"), s.Web().At("/absolute"), s.Web().At("/grace")
 
 	used, unused := idle.Login(t, "alice"), idle.Login(t, "alice")
@@ -94,7 +95,8 @@ func TestRefreshTokensEnd(t *testing.T) {
 // At the end of a session its tokens live for the seconds that are left, and the answer
 // says so.
 func TestRefreshNearTheEndOfASession(t *testing.T) {
-	s := harness.StartSessions(t, `
+	t.Parallel()
+	s := harness.Apart(t, harness.SessionConfig(t, `
 	}
 	token_endpoint /brief {
 		name        brief
@@ -102,7 +104,7 @@ func TestRefreshNearTheEndOfASession(t *testing.T) {
 		client web {
 			secret web-secret
 		}
-		user alice `+harness.HashBcrypt)
+		user alice `+harness.HashBcrypt))
 	web := s.Web().At("/brief")
 	session := web.Login(t, "alice")
 	end := numericClaim(t, session.Refresh, "session_exp")

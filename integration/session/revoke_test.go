@@ -237,7 +237,8 @@ func TestRevokeTooOften(t *testing.T) {
 // Logging out late is logging out: a token that has expired ends the rest of its
 // session.
 func TestRevokeByAnExpiredToken(t *testing.T) {
-	s := harness.StartSessions(t, `
+	t.Parallel()
+	s := harness.Apart(t, harness.SessionConfig(t, `
 		leeway 0s
 		client brief-access {
 			secret            brief-access-secret
@@ -246,7 +247,7 @@ func TestRevokeByAnExpiredToken(t *testing.T) {
 		client brief-refresh {
 			secret            brief-refresh-secret
 			refresh_token_ttl 1s
-		}`)
+		}`))
 	access, refresh := s.As("brief-access"), s.As("brief-refresh")
 	byAccess, byRefresh := access.Login(t, "alice"), refresh.Login(t, "alice")
 	untouched := access.Login(t, "alice")

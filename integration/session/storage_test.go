@@ -163,7 +163,8 @@ func TestRefreshWhileTheStorageIsEmpty(t *testing.T) {
 
 // The feed and the records can fail one by one.
 func TestRefreshWithHalfAStorage(t *testing.T) {
-	s := harness.StartSessions(t, "")
+	t.Parallel()
+	s := harness.Apart(t, harness.SessionConfig(t, ""))
 	web := s.Web()
 	web.Refreshed(t, web.Login(t, "alice").Refresh)
 	web.Revoke(web.Login(t, "alice").Access).Want(t, 200, "")

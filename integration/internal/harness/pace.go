@@ -13,5 +13,5 @@ import (
 func init() {
 	livefile.Interval = 100 * time.Millisecond
 	livefile.Rest = 50 * time.Millisecond
-	allowance.WriteInterval = time.Second
+	allowance.WriteInterval = 250 * time.Millisecond
 }

@@ -57,10 +57,16 @@ const SessionSite = `http://127.0.0.1:%PORT% {
 }
 `
 
-// StartSessions serves SessionSite with these lines more.
+// SessionConfig is SessionSite with these lines more.
+func SessionConfig(t *testing.T, settings string) string {
+	t.Helper()
+	return WithCheapHashes(t, strings.Replace(SessionSite, "%SETTINGS%", settings, 1))
+}
+
+// StartSessions serves that.
 func StartSessions(t *testing.T, settings string) *Site {
 	t.Helper()
-	return StartCheap(t, strings.Replace(SessionSite, "%SETTINGS%", settings, 1))
+	return Start(t, SessionConfig(t, settings))
 }
 
 // OAuthClient is a client of a token endpoint. Without a secret it is a public one.
