@@ -12,7 +12,15 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/directory/directorytest"
+	"github.com/caddygrant/caddy-grant/internal/livefile"
 )
+
+// The suites wait for changes of files, at which this process looks more often than the
+// product does.
+func init() {
+	livefile.Interval = 100 * time.Millisecond
+	livefile.Rest = 50 * time.Millisecond
+}
 
 // builtIn is a source of this module.
 type builtIn interface {
