@@ -13,7 +13,7 @@ func startAbuse(t *testing.T, options, handlers string) (*harness.Site, *harness
 	t.Helper()
 	app, s := harness.NewApp(t), harness.NewSite(t)
 	s.Write("users.json", strings.Replace(hygieneUsers, "\n]}", `,
-	{"username": " alice", "password_hash": "`+harness.HashBcrypt+`", "claims": {"email": "bob@example.com "}}
+	{"username": " alice", "password_hash": "`+harness.HashCheap+`", "claims": {"email": "bob@example.com "}}
 ]}`, 1))
 	s.Reload(options, "http://127.0.0.1:%PORT% {\n"+hygieneEndpoint+app.In(handlers)+"}\n")
 	return s, app
@@ -145,7 +145,7 @@ func TestValidateDoesNotBlameABearerAuthForAnotherError(t *testing.T) {
 	t.Parallel()
 	s := harness.NewSite(t)
 	s.Write("caddyfile", s.Expand("{\n\tadmin off\n\tstorage file_system \"%DIR%/storage\"\n}\nhttp://127.0.0.1:%PORT% {\n\troute {\n\t\tbearer_auth {\n\t\t\toptional\n\t\t}\n\t\t"+
-		"request_header X-A \"(\" b\n\t\ttoken_endpoint {\n\t\t\tuser alice "+harness.HashBcrypt+"\n\t\t\tclient web {\n\t\t\t\tpublic\n\t\t\t}\n\t\t}\n\t}\n}\n"))
+		"request_header X-A \"(\" b\n\t\ttoken_endpoint {\n\t\t\tuser alice "+harness.HashCheap+"\n\t\t\tclient web {\n\t\t\t\tpublic\n\t\t\t}\n\t\t}\n\t}\n}\n"))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	output, err := harness.CaddyCommand(ctx, t, s.Dir, "validate", "--config", "caddyfile", "--adapter", "caddyfile").CombinedOutput()
@@ -193,7 +193,7 @@ func TestTwoSpellingsOfOneHeaderAreOneHeader(t *testing.T) {
 // H9: what is refused in a token is not put into one.
 func TestAClaimThatWouldMakeEveryTokenBadIsRefusedAtLoad(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
-	s.Write("users.json", `{"users": [{"username": "alice", "password_hash": "`+harness.HashBcrypt+`", "claims": {"huge": 1e400}}]}`)
+	s.Write("users.json", `{"users": [{"username": "alice", "password_hash": "`+harness.HashCheap+`", "claims": {"huge": 1e400}}]}`)
 	if err := s.TryReload("", app.In("http://127.0.0.1:%PORT% {\n"+hygieneEndpoint+"\tbearer_auth\n\treverse_proxy %APP%\n}\n")); err != nil {
 		return // refused at load is fine
 	}

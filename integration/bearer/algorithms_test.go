@@ -38,7 +38,7 @@ func TestATokenDoesNotChooseItsAlgorithm(t *testing.T) {
 		client web {
 			secret web-secret
 		}
-		user alice `+harness.HashBcrypt+`
+		user alice `+harness.HashCheap+`
 	}
 	bearer_auth /app
 	respond /app "in"

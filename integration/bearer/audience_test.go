@@ -15,7 +15,7 @@ func TestAnEmptyListOfAudiencesIsRefusedAtLoad(t *testing.T) {
 		client web {
 			public
 		}
-		user alice ` + harness.HashBcrypt + `
+		user alice ` + harness.HashCheap + `
 	}
 	bearer_auth {
 		audience nobody

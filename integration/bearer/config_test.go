@@ -194,7 +194,7 @@ func TestValidateTellsOfUnknownServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.Write("caddyfile", s.Expand("{\n\tadmin off\n\tstorage file_system \"%DIR%/storage\"\n}\nhttp://127.0.0.1:%PORT% {\n\ttoken_endpoint {\n\t\tuser alice "+
-				harness.HashBcrypt+"\n\t\tclient web {\n\t\t\tpublic\n\t\t}\n\t}\n\t"+test.directive+"\n}\n"))
+				harness.HashCheap+"\n\t\tclient web {\n\t\t\tpublic\n\t\t}\n\t}\n\t"+test.directive+"\n}\n"))
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			output, err := harness.CaddyCommand(ctx, t, s.Dir, "validate", "--config", "caddyfile", "--adapter", "caddyfile").CombinedOutput()

@@ -205,7 +205,7 @@ func TestWhatTheSiteSetsStays(t *testing.T) {
 http://basic.localhost:%PORT% {
 	bind 127.0.0.1
 	basic_auth {
-		alice `+harness.HashBcrypt+`
+		alice `+harness.HashCheap+`
 	}
 	request_header X-User {http.auth.user.id}
 	request_header X-Email "<{http.auth.user.email}>"

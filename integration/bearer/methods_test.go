@@ -187,7 +187,7 @@ func TestEveryHandlerIsBehindTheCheck(t *testing.T) {
 		"http://127.0.0.1:%PORT% {\n"+optionsEndpoint+`
 	root %DIR%
 	basic_auth /double* {
-		alice `+harness.HashBcrypt+`
+		alice `+harness.HashCheap+`
 	}
 	bearer_auth {
 		optional

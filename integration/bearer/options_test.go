@@ -22,7 +22,7 @@ const optionsEndpoint = `	log
 			secret web-secret
 			audience https://other.example.com
 		}
-		user alice ` + harness.HashBcrypt + `
+		user alice ` + harness.HashCheap + `
 	}
 `
 
@@ -215,7 +215,7 @@ func TestServersAreToldApartByName(t *testing.T) {
 		client web {
 			secret web-secret
 		}
-		user alice ` + harness.HashBcrypt + `
+		user alice ` + harness.HashCheap + `
 	}
 `
 	}

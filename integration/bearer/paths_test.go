@@ -14,8 +14,8 @@ const pathsEndpoint = `	token_endpoint {
 			secret web-secret
 			scopes read root
 		}
-		user alice ` + harness.HashBcrypt + `
-		user bob ` + harness.HashBcrypt + ` {
+		user alice ` + harness.HashCheap + `
+		user bob ` + harness.HashCheap + ` {
 			scopes read
 		}
 	}

@@ -20,7 +20,7 @@ func TestASpaceBeforeTheSchemeIsNoWayAround(t *testing.T) {
 		client web {
 			secret web-secret
 		}
-		user alice `+harness.HashBcrypt+`
+		user alice `+harness.HashCheap+`
 	}
 	bearer_auth {
 		optional

@@ -53,7 +53,7 @@ func TestARefusalAtTheEdgeSaysWhichRequestItWas(t *testing.T) {
 	wantRefusal(s, t, "http.handlers.bearer_auth", map[string]any{"reason": "its session was revoked", "user_id": "u-2", "session_id": harness.TextClaim(t, narrow, "sid")})
 	refresh := s.Login("bob", "correct horse").Text(t, "refresh_token")
 	for _, change := range []struct{ name, old, new, reason string }{
-		{"another password", harness.HashArgon2id, harness.HashBcrypt, "its user has another password now"},
+		{"another password", harness.HashCheapAnother, harness.HashCheap, "its user has another password now"},
 		{"another id", "id u-2", "id u-3", "its user is gone"},
 		{"another client", "client web", "client other", "its client is gone"},
 	} {

@@ -22,6 +22,13 @@ const (
 	HashBcrypt   = `$2y$10$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`
 )
 
+// The same password in hashes that cost next to nothing to check, for tests of anything
+// else.
+const (
+	HashCheap        = `$2a$04$ed8IqXwtgreEpivswSJnkuEzxjfWqAijxnCI.1FDAQe2PAIBWBD7O`
+	HashCheapAnother = `$2a$04$WHqJ2eP.bEJ32cgeMWRO.eCzi4GuXirU5UnVNOy9upClOhCzoq866`
+)
+
 // HashWith makes a hash that is as cheap as its scheme allows, for tests of anything
 // but its cost.
 func HashWith(t *testing.T, scheme, password string) string {

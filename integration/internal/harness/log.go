@@ -1,35 +1,65 @@
 package harness
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Logged returns the log lines so far for which keep is true.
 func (s *Site) Logged(keep func(line map[string]any) bool) []map[string]any {
 	s.T.Helper()
-	content, err := os.ReadFile(filepath.Join(s.Dir, "log.json"))
+	all, err := s.log.next(filepath.Join(s.Dir, "log.json"))
 	if err != nil {
 		s.T.Fatal(err)
 	}
 	var lines []map[string]any
-	scanner := bufio.NewScanner(bytes.NewReader(content))
-	scanner.Buffer(nil, 1<<20)
-	for scanner.Scan() {
-		var line map[string]any
-		if err := json.Unmarshal(scanner.Bytes(), &line); err != nil {
-			s.T.Fatalf("log line is not JSON: %s", scanner.Bytes())
-		}
+	for _, line := range all {
 		if keep(line) {
 			lines = append(lines, line)
 		}
 	}
 	return lines
+}
+
+// readLog is what was read of a log so far: tests ask for lines again and again.
+type readLog struct {
+	mu    sync.Mutex
+	size  int64
+	lines []map[string]any
+}
+
+// next reads what is new, and returns all lines.
+func (l *readLog) next(path string) ([]map[string]any, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if _, err := file.Seek(l.size, io.SeekStart); err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	for raw := range bytes.Lines(content) {
+		var line map[string]any
+		if err := json.Unmarshal(raw, &line); err != nil {
+			return nil, fmt.Errorf("log line is not JSON: %s", raw)
+		}
+		l.size += int64(len(raw))
+		l.lines = append(l.lines, line)
+	}
+	return l.lines, nil
 }
 
 // RawLog is the whole log.

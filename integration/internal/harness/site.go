@@ -33,6 +33,7 @@ type Site struct {
 	Client  *http.Client
 
 	apart *apart // nil: its Caddy is in this process
+	log   *readLog
 }
 
 // GlobalOptions keep the server off the machine: no admin API, nothing in the home.
@@ -88,7 +89,7 @@ func NewSite(t *testing.T) *Site {
 
 func newSite(t *testing.T) *Site {
 	t.Helper()
-	s := &Site{T: t, Dir: t.TempDir(), Port: FreePort(t), TLSPort: FreePort(t)}
+	s := &Site{T: t, Dir: t.TempDir(), Port: FreePort(t), TLSPort: FreePort(t), log: new(readLog)}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	s.Client = &http.Client{Transport: transport, Timeout: time.Minute}
 	t.Cleanup(transport.CloseIdleConnections)

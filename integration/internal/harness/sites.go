@@ -68,10 +68,10 @@ const EdgeSite = `http://127.0.0.1:%PORT% {
 			secret web-secret
 			scopes read write
 		}
-		user alice ` + HashBcrypt + ` {
+		user alice ` + HashCheap + ` {
 			claim email alice@example.com
 		}
-		user bob ` + HashArgon2id + ` {
+		user bob ` + HashCheapAnother + ` {
 			id u-2
 		}
 	}
