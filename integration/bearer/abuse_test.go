@@ -193,7 +193,7 @@ func TestTwoSpellingsOfOneHeaderAreOneHeader(t *testing.T) {
 // H9: what is refused in a token is not put into one.
 func TestAClaimThatWouldMakeEveryTokenBadIsRefusedAtLoad(t *testing.T) {
 	app, s := harness.NewApp(t), harness.NewSite(t)
-	s.Write("users.json", `{"users": [{"username": "alice", "password_hash": "`+harness.HashCheap+`", "claims": {"huge": 1e400}}]}`)
+	s.WriteOld("users.json", `{"users": [{"username": "alice", "password_hash": "`+harness.HashCheap+`", "claims": {"huge": 1e400}}]}`)
 	if err := s.TryReload("", app.In("http://127.0.0.1:%PORT% {\n"+hygieneEndpoint+"\tbearer_auth\n\treverse_proxy %APP%\n}\n")); err != nil {
 		return // refused at load is fine
 	}

@@ -166,7 +166,7 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 			}
 			continue
 		}
-		s.Write(name, content)
+		s.WriteOld(name, content)
 	}
 	failures := func(name string) []map[string]any {
 		return s.Logged(func(line map[string]any) bool { return line["level"] == "error" && line["path"] == s.Path(name) })

@@ -6,13 +6,18 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
-// Some seconds after the start the log says that files do what sessions need, once in a
-// process and whatever is reloaded, and nothing is left of the try.
+// Soon after the start the log says that files do what sessions need, once in a process
+// and whatever is reloaded, and nothing is left of the try.
 func TestTheStorageIsCheckedOnceAndNothingIsLeftOfIt(t *testing.T) {
+	before := storagecheck.StartDelay
+	storagecheck.StartDelay = 100 * time.Millisecond
+	t.Cleanup(func() { storagecheck.StartDelay = before })
 	s := harness.Start(t, harness.WebSite("user alice "+harness.CheapHash(t, "password")))
 	told := func() []map[string]any {
 		return s.Logged(func(line map[string]any) bool { return strings.HasPrefix(fmt.Sprint(line["msg"]), "the storage does") })

@@ -21,9 +21,10 @@ func Start(ctx context.Context, storage certmagic.Storage, identity string, logg
 	logger = logger.With(zap.String("storage", fmt.Sprintf("%T", storage)))
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
+	wait := StartDelay
 	go func() {
 		defer close(ended)
-		for wait := startDelay; sleep(ctx, wait); wait = startAgain {
+		for ; sleep(ctx, wait); wait = startAgain {
 			lacks, err := lacksInTime(ctx, storage)
 			if err == nil {
 				// a reload may have begun another
@@ -97,8 +98,11 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 var toldOf sync.Map // by identity
 
+// StartDelay is how long after a start the check begins. It is a variable for tests,
+// which change it before they start anything.
+var StartDelay = 5 * time.Second
+
 const (
-	startDelay = 5 * time.Second
 	startAgain = time.Minute
 	checkLimit = time.Minute
 	stopLimit  = time.Second

@@ -50,7 +50,7 @@ func TestAStorageIsReportedOnceAProcess(t *testing.T) {
 		check := func(storage *odd, want ...string) {
 			t.Helper()
 			stop := Start(t.Context(), storage, storage.Path, logger)
-			time.Sleep(startDelay + time.Minute)
+			time.Sleep(StartDelay + time.Minute)
 			stop()
 			if got := lines(); !slices.Equal(got, want) {
 				t.Errorf("logged %q, want %q", got, want)
@@ -98,7 +98,7 @@ func TestAStoppedCheckIsNotHeldUp(t *testing.T) {
 			return nil
 		}
 		stop := Start(t.Context(), storage, storage.Path, logger)
-		time.Sleep(2 * startDelay)
+		time.Sleep(2 * StartDelay)
 		begin := time.Now()
 		if stop(); time.Since(begin) > stopLimit {
 			t.Errorf("stopping took %v", time.Since(begin))

@@ -100,7 +100,7 @@ func wantNothingLeft(t *testing.T, o *odd) {
 // TestMain lets all tests run side by side: they mostly wait for locks.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil {
+	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -117,6 +117,7 @@ func TestAFileStorageLacksNothing(t *testing.T) {
 }
 
 func TestWhatAStorageLacksIsFoundOnceAndNothingIsLeft(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		is   func(*odd)
 		want string
@@ -211,6 +212,7 @@ func TestWhatAStorageLacksIsFoundOnceAndNothingIsLeft(t *testing.T) {
 }
 
 func TestNothingIsReportedOfAStorageThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	down := errors.New("connection refused")
 	for name, is := range map[string]func(*odd){
 		"writes fail":               func(o *odd) { o.store = func(context.Context, string, []byte) error { return down } },
