@@ -52,7 +52,8 @@ func TestTheOwnerGetsInAtAnAddressThatOthersBurn(t *testing.T) {
 // The ceiling holds for an attacker at a known address as well, so that such an address
 // is not worth more than another.
 func TestAKnownAddressHasACeilingOfItsOwn(t *testing.T) {
-	s := harness.StartThrottle(t, "throttle {\nfailures 2\naccount_ceiling 4\ndelay 1s 1s\n}")
+	t.Parallel()
+	s := harness.ApartWith(t, harness.ThrottleOptions, harness.ThrottleConfig(t, "throttle {\nfailures 2\naccount_ceiling 4\ndelay 1s 1s\n}"))
 	s.AppLogin(harness.HomeAddress, "alice", "correct horse").Want(t, 200, "")
 	harness.WrongLogins(t, 2, func(password string) harness.Answer { return s.AppLogin(harness.HomeAddress, "alice", password) })
 	for range 2 {

@@ -78,7 +78,8 @@ func TestAllNamesHaveTheSameCeiling(t *testing.T) {
 
 // C6: the wait grows, and ends.
 func TestTheWaitGrowsAndEnds(t *testing.T) {
-	s := harness.StartThrottle(t, "throttle {\nfailures 1\ndelay 1s 2s\n}")
+	t.Parallel()
+	s := harness.ApartWith(t, harness.ThrottleOptions, harness.ThrottleConfig(t, "throttle {\nfailures 1\ndelay 1s 2s\n}"))
 	fails := func() func() bool {
 		return func() bool { return s.AppLogin(harness.HomeAddress, "alice", harness.WrongPassword()).Status == 400 }
 	}
