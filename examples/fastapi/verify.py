@@ -3,13 +3,11 @@
 The edge has to leave it the token: forward_token in bearer_auth.
 """
 
-import os
-
 import jwt
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.security import OAuth2PasswordBearer
 
-ISSUER = os.environ.get("ISSUER", "http://localhost:8080")
+ISSUER = "http://localhost:8080"
 keys = jwt.PyJWKClient(ISSUER + "/token/jwks")
 bearer = OAuth2PasswordBearer(tokenUrl="/token")
 challenge = {"WWW-Authenticate": "Bearer"}
