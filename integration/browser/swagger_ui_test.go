@@ -28,7 +28,7 @@ const (
 	openDialog   = ".btn.authorize"
 	dialogButton = ".modal-ux .btn.authorize"
 	dialogError  = ".modal-ux .errors"
-	dialogLogout = `.modal-ux .btn[aria-label="Remove authorization"]`
+	dialogTitle  = ".modal-ux h6" // "Authorized"
 	closeDialog  = ".modal-ux .btn-done"
 )
 
@@ -59,7 +59,7 @@ func (p *page) authorize(c credentials) {
 // wantAuthorized waits until the dialog says so, and closes it.
 func (p *page) wantAuthorized() {
 	p.t.Helper()
-	p.text(dialogLogout)
+	p.text(dialogTitle)
 	p.click(closeDialog)
 }
 
