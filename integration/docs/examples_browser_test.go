@@ -56,23 +56,23 @@ func testFastAPIBlocks(t *testing.T, blocks map[string]block) {
 }
 
 // wantIn fails the test unless the lines of a block are in a file one after the other,
-// at any indent, or in its comment.
+// all with the same indent before them, or in a comment.
 func wantIn(t *testing.T, b block, file string) {
 	t.Helper()
-	if strings.TrimSpace(b.text) == "" || !strings.Contains(flat(repo.Read(t, file)), "\n"+flat(b.text)) {
-		t.Errorf("%s: %s does not have these lines:\n%s", b.place, file, b.text)
+	text := "\n" + repo.Read(t, file)
+	for _, indent := range []string{"", "\t\t", "  ", "    ", "#     "} {
+		lines := "\n"
+		for line := range strings.Lines(b.text) {
+			if line != "\n" {
+				lines += indent
+			}
+			lines += line
+		}
+		if strings.Contains(text, lines) {
+			return
+		}
 	}
-}
-
-// flat is a text without the indent of its lines, and of commands in its comment. What
-// is left has the same indent from line to line.
-func flat(text string) string {
-	var lines strings.Builder
-	for line := range strings.Lines(text) {
-		line = strings.TrimPrefix(line, "#     ")
-		lines.WriteString(strings.TrimLeft(line, " \t"))
-	}
-	return lines.String()
+	t.Errorf("%s: %s does not have these lines:\n%s", b.place, file, b.text)
 }
 
 // startApp is an app behind the example that says who is there.
