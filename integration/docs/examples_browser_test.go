@@ -17,7 +17,7 @@ import (
 // browserGroups are blocks that are part of an example, word for word. The module
 // integration/browser drives a real browser at the examples.
 var browserGroups = []group{
-	{"Swagger UI", []string{"swagger-ui-run", "swagger-ui-app", "swagger-ui-openapi", "swagger-ui-client", "swagger-ui-initializer"}, testSwaggerUIBlocks},
+	{"Swagger UI", []string{"swagger-ui-run", "swagger-ui-app", "swagger-ui-openapi", "swagger-ui-site", "swagger-ui-initializer"}, testSwaggerUIBlocks},
 	{"FastAPI", []string{"fastapi-app", "fastapi-site", "fastapi-run", "fastapi-run-app", "fastapi-verify"}, testFastAPIBlocks},
 }
 
@@ -25,7 +25,7 @@ func testSwaggerUIBlocks(t *testing.T, blocks map[string]block) {
 	for name, file := range map[string]string{
 		"swagger-ui-run":         "Caddyfile",
 		"swagger-ui-app":         "Caddyfile",
-		"swagger-ui-client":      "Caddyfile",
+		"swagger-ui-site":        "Caddyfile",
 		"swagger-ui-openapi":     "openapi.json",
 		"swagger-ui-initializer": "swagger-initializer.js",
 	} {
@@ -60,7 +60,7 @@ func testFastAPIBlocks(t *testing.T, blocks map[string]block) {
 func wantIn(t *testing.T, b block, file string) {
 	t.Helper()
 	text := "\n" + repo.Read(t, file)
-	for _, indent := range []string{"", "\t\t", "  ", "    ", "#     "} {
+	for _, indent := range []string{"", "  ", "    ", "#     "} {
 		lines := "\n"
 		for line := range strings.Lines(b.text) {
 			if line != "\n" {
