@@ -323,3 +323,15 @@ func (p *page) last(method, url string) request {
 	p.t.Fatalf("the page sent no %s %s", method, url)
 	return request{}
 }
+
+// sent is the number of requests with that method so far.
+func (p *page) sent(method string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.requests {
+		if r.Method == method {
+			n++
+		}
+	}
+	return n
+}

@@ -148,7 +148,8 @@ func fastAPIToken(t *testing.T, e *example) string {
 	return string(match[1])
 }
 
-// meStatus is the answer to GET /me with a token, at the edge (8080) or straight at the app (9000).
+// meStatus is the answer to GET /me with a token, at the edge (8080) or straight at the
+// app (9000).
 func meStatus(t *testing.T, e *example, port, token string) int {
 	t.Helper()
 	request, err := http.NewRequest("GET", e.url(port, "/me"), nil)

@@ -115,6 +115,13 @@ func TestSwaggerUILogsInFromAnotherOriginAndCallsTheApp(t *testing.T) {
 					if len(seen) != 1 || fmt.Sprint(seen[0]["X-User"]) != "[alice]" || seen[0].Get("Authorization") != "" {
 						t.Errorf("the app received %v", seen)
 					}
+					// Logout forgets the token and tells nobody
+					p.click(openDialog)
+					p.click(dialogButton)
+					p.text("label[for=oauth_username]")
+					if p.sent("POST") != 1 {
+						t.Error("Swagger UI sends something when it logs out: say so in the docs")
+					}
 				})
 			}
 		})
