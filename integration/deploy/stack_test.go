@@ -43,11 +43,7 @@ func TestComposeStackRuns(t *testing.T) {
 		e.fails(t, "podman exec "+id+" touch /etc/x /srv/x /usr/bin/caddy")
 	}
 
-	token := strings.TrimSpace(e.run(t, inside, login+`printf %s "$TOKEN" | tee token`))
-	if token == "" {
-		t.Fatal("no token")
-	}
-	const call = `curl -sk -w ' %{http_code}' -H "Authorization: Bearer $(tail -n 1 token)" -H 'X-User: mallory' https://localhost/contacts`
+	const call = `curl -sk -w ' %{http_code}' -H "Authorization: Bearer $(cat token)" -H 'X-User: mallory' https://localhost/contacts`
 	e.run(t, inside, login+`printf %s "$TOKEN" >token`)
 	if got := e.run(t, inside, call); got != answer+" 200" {
 		t.Errorf("with a token: %q", got)
@@ -61,10 +57,13 @@ func TestComposeStackRuns(t *testing.T) {
 	if ports := e.run(t, inside, "podman port "+app); ports != "" {
 		t.Errorf("the app publishes %s", ports)
 	}
-	if route := e.run(t, inside, "podman exec "+app+" ip route show default"); route != "" {
-		t.Errorf("the app has a way out: %s", route)
+	wayOut := func(id string) bool {
+		return strings.Contains(e.run(t, inside, "podman exec "+id+" ip route"), "default via ")
 	}
-	if route := e.run(t, inside, "podman exec "+edge+" ip route show default"); route == "" {
+	if wayOut(app) {
+		t.Error("the app has a way out")
+	}
+	if !wayOut(edge) {
 		t.Error("the edge has no way out, so that the last test shows nothing")
 	}
 
