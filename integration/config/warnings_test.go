@@ -404,9 +404,9 @@ func bearerRefusals(s *harness.Site) []map[string]any {
 	})
 }
 
-// The README has every warning that a test has seen.
-func TestReadmeHasTheWarnings(t *testing.T) {
-	_, section, _ := strings.Cut(repo.Read(t, "README.md"), "### Warnings at a start\n")
+// The docs have every warning that a test has seen.
+func TestDocsHaveTheWarnings(t *testing.T) {
+	_, section, _ := strings.Cut(repo.Docs(t), "### Warnings at a start\n")
 	section, _, _ = strings.Cut(section, "\n#")
 	messages := map[string]bool{"a matcher of bearer_auth matches no request": true, "identity headers are removed only where a bearer_auth stands": true}
 	for _, test := range warnedConfigs {
@@ -416,11 +416,11 @@ func TestReadmeHasTheWarnings(t *testing.T) {
 	}
 	for message := range messages {
 		if !strings.Contains(section, "`"+message+"`") {
-			t.Errorf("%q is not in the README", message)
+			t.Errorf("%q is not in the docs", message)
 		}
 	}
 	rows := strings.Count(section, "\n| `")
 	if named := strings.Count(section, "`, `") + rows; rows == 0 || named < len(messages) {
-		t.Errorf("the README has %d rows for %d warnings", rows, len(messages))
+		t.Errorf("the docs have %d rows for %d warnings", rows, len(messages))
 	}
 }

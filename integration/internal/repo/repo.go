@@ -1,5 +1,5 @@
 // Package repo finds the checkout that the tests run in, and reads the product's own
-// source: what the README says is compared with what the code says.
+// source: what the docs say is compared with what the code says.
 package repo
 
 import (
@@ -44,4 +44,33 @@ func Read(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(content)
+}
+
+// Page is a page of the docs.
+type Page struct{ Name, Text string }
+
+// Pages are README.md and all pages that it leads to.
+func Pages(t *testing.T) []Page {
+	t.Helper()
+	pages := []Page{{"README.md", Read(t, "README.md")}, {"bench/README.md", Read(t, "bench/README.md")}}
+	entries, err := os.ReadDir(Path("docs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if name := "docs/" + entry.Name(); strings.HasSuffix(name, ".md") {
+			pages = append(pages, Page{name, Read(t, name)})
+		}
+	}
+	return pages
+}
+
+// Docs is the text of all pages.
+func Docs(t *testing.T) string {
+	t.Helper()
+	var text strings.Builder
+	for _, page := range Pages(t) {
+		text.WriteString(page.Text + "\n")
+	}
+	return text.String()
 }

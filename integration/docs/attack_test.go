@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-func readmeUnderAttack(t *testing.T, blocks map[string]block) {
+func testUnderAttack(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	config := strings.ReplaceAll(blocks["end-user-ip"].text, "\t\tusers ", "\t\tallow_http\n\t\tclient app {\n\t\t\tpublic\n\t\t}\n\t\tusers ")
 	r.serve(config)
@@ -41,7 +41,7 @@ func readmeUnderAttack(t *testing.T, blocks map[string]block) {
 		got = strings.Replace(got, "Retry-After: "+second+"\n", "Retry-After: 10\n", 1)
 	}
 	if got != blocks["throttled"].text {
-		t.Errorf("the answer is\n%s\nthe README has\n%s", got, blocks["throttled"].text)
+		t.Errorf("the answer is\n%s\nthe docs have\n%s", got, blocks["throttled"].text)
 	}
 	r.WantLimit("pair")
 	if line := r.LastRefusal(); line["end_user_ip"] != named || line["client_ip"] != "127.0.0.1" {
@@ -68,7 +68,7 @@ func readmeUnderAttack(t *testing.T, blocks map[string]block) {
 
 // The owner gets in from where they have been, and opens the account for all; so does a
 // ceiling that is raised, and a restart.
-func TestReadmeHowToOpenAnAccount(t *testing.T) {
+func TestDocsHowToOpenAnAccount(t *testing.T) {
 	const ceiling = "throttle {\nfailures 2\naccount_ceiling 4\n}"
 	burn := func(s *harness.Site) {
 		t.Helper()
@@ -99,7 +99,7 @@ func TestReadmeHowToOpenAnAccount(t *testing.T) {
 }
 
 // The numbers of the section are those of the code.
-func TestReadmeNumbersOfThrottle(t *testing.T) {
+func TestDocsNumbersOfThrottle(t *testing.T) {
 	text := section(t, "## Under attack")
 	for _, number := range []struct{ says, constant, value string }{
 		{"| 50 | the same |", "addressFactor", "10"},
@@ -117,10 +117,10 @@ func TestReadmeNumbersOfThrottle(t *testing.T) {
 		{"60 times a minute", "maxRevocationsPerMinute", "60"},
 	} {
 		if value := repo.ValueText(t, number.constant); value != number.value {
-			t.Errorf("%s is %s now, and the README says %q", number.constant, value, number.says)
+			t.Errorf("%s is %s now, and the docs say %q", number.constant, value, number.says)
 		}
 		if !strings.Contains(text, number.says) {
-			t.Errorf("the README does not say %q", number.says)
+			t.Errorf("the docs do not say %q", number.says)
 		}
 	}
 }

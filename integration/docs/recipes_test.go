@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"context"
@@ -17,8 +17,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// recipeGroups execute the README's section "Where it sits".
-var recipeGroups = []readmeGroup{
+// recipeGroups execute the docs' section "Where it sits".
+var recipeGroups = []group{
 	{"beside try_files", []string{"snippet", "try-files"}, recipeTryFiles},
 	{"a site-wide basic_auth", []string{"basic-auth"}, recipeBasicAuth},
 	{"abort, error and respond", []string{"abort"}, recipeAbort},
@@ -27,18 +27,18 @@ var recipeGroups = []readmeGroup{
 	{"Docker without TLS", []string{"docker"}, recipeDocker},
 }
 
-// recipe is a site of the README on this machine: with its files, an app behind it, and
+// recipe is a site of the docs on this machine: with its files, an app behind it, and
 // requests that come from any address.
 type recipe struct {
 	*harness.Site
-	etc     string // what the README calls /etc/caddy
+	etc     string // what the docs call /etc/caddy
 	www     string // what it calls /srv/www
 	backend string // the address of what it calls localhost:9000
 
 	received atomic.Pointer[http.Header] // by that app, at last
 }
 
-// newRecipe prepares the files that the README takes for granted: the user alice with
+// newRecipe prepares the files that the docs take for granted: the user alice with
 // the password "correct horse", and the secret of the client web.
 func newRecipe(t *testing.T) *recipe {
 	t.Helper()
@@ -63,33 +63,33 @@ func newRecipe(t *testing.T) *recipe {
 }
 
 var (
-	readmeAddress = regexp.MustCompile(`(?m)^(?:http://)?([a-z]+\.example\.com) \{$|^:8080 \{$`)
-	readmeOptions = regexp.MustCompile(`(?s)\A\{\n(.*?)\n\}\n`)
+	siteAddress = regexp.MustCompile(`(?m)^(?:http://)?([a-z]+\.example\.com) \{$|^:8080 \{$`)
+	siteOptions = regexp.MustCompile(`(?s)\A\{\n(.*?)\n\}\n`)
 )
 
-// serve starts a Caddyfile of the README, with the README's snippet before it.
+// serve starts a Caddyfile of the docs, with the docs' snippet before it.
 func (r *recipe) serve(caddyfile string) {
 	r.T.Helper()
 	// what says from which address a connection comes
 	const wrappers = "\n\t\tlistener_wrappers {\n\t\t\tproxy_protocol {\n\t\t\t\tallow 127.0.0.0/8\n\t\t\t}\n\t\t}\n"
 	options := "servers {\n}"
-	if match := readmeOptions.FindStringSubmatch(caddyfile); match != nil {
+	if match := siteOptions.FindStringSubmatch(caddyfile); match != nil {
 		options = match[1]
 		caddyfile = strings.TrimPrefix(caddyfile, match[0])
 	}
 	options = strings.Replace(options, "servers {", "servers {"+wrappers, 1)
 
 	sites := caddyfile
-	for _, b := range readmeBlocks(r.T) {
+	for _, b := range allBlocks(r.T) {
 		if b.name == "snippet" {
 			sites = b.text + sites
 		}
 	}
 	address := "http://127.0.0.1:%PORT% {\n\tlog"
-	if len(readmeAddress.FindAllString(sites, -1)) > 1 {
+	if len(siteAddress.FindAllString(sites, -1)) > 1 {
 		address = "http://$1:%PORT% {\n\tlog"
 	}
-	sites = readmeAddress.ReplaceAllString(sites, address)
+	sites = siteAddress.ReplaceAllString(sites, address)
 	sites = strings.NewReplacer("/etc/caddy/", r.etc+"/", "/srv/www", r.www, "localhost:9000", r.backend).Replace(sites)
 	// another port each time: the listener of a config before, as it closes, resets what
 	// the system has handed it

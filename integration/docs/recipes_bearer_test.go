@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"net/http"
@@ -9,8 +9,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// bearerRecipeGroups execute what the README says about bearer_auth and its neighbours.
-var bearerRecipeGroups = []readmeGroup{
+// bearerRecipeGroups execute what the docs say about bearer_auth and its neighbours.
+var bearerRecipeGroups = []group{
 	{"open paths", []string{"open-paths"}, recipeOpenPaths},
 	{"handle_errors", []string{"handle-errors"}, recipeHandleErrors},
 	{"handle_errors with pages", []string{"error-pages"}, recipeErrorPages},
@@ -170,7 +170,7 @@ func recipeMigration(t *testing.T, blocks map[string]block) {
 		t.Errorf("a dot segment beside a password: %d", a.Status)
 	}
 
-	// what the README warns of
+	// what the docs warn of
 	r.serve(strings.Replace(blocks["migration"].text, "bearer_auth @token {", "bearer_auth {\n\t\toptional", 1))
 	r.wantUser("/page", "", "Authorization: Bearerx y")
 }

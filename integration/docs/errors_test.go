@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"go/ast"
@@ -12,9 +12,9 @@ import (
 )
 
 // The error table has every answer that the code can give, and no other.
-func TestReadmeErrorTable(t *testing.T) {
+func TestDocsErrorTable(t *testing.T) {
 	listed := make(map[string]string)
-	for line := range strings.Lines(repo.Read(t, "README.md")) {
+	for line := range strings.Lines(repo.Docs(t)) {
 		cells := row(line)
 		if len(cells) != 5 || !regexp.MustCompile(`^\d{3}( or \d{3})?$`).MatchString(cells[0]) {
 			continue
@@ -26,12 +26,12 @@ func TestReadmeErrorTable(t *testing.T) {
 	possible := possibleErrors(t)
 	for reason, answer := range possible {
 		if listed[reason] != answer {
-			t.Errorf("%s is answered %s, the README says %q", reason, answer, listed[reason])
+			t.Errorf("%s is answered %s, the docs say %q", reason, answer, listed[reason])
 		}
 	}
 	for reason := range listed {
 		if _, ok := possible[reason]; !ok {
-			t.Errorf("the README has %s, which no code answers", reason)
+			t.Errorf("the docs have %s, which no code answers", reason)
 		}
 	}
 	if len(possible) < 40 {

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"regexp"
@@ -71,7 +71,7 @@ func exampleEdge(t *testing.T, e *example) {
 		return e.ask("localhost", "GET", "/contacts", "", "Authorization: Bearer "+tokens["bob"]).Status == 401
 	})
 	if took := time.Since(changed); took > 15*time.Second {
-		t.Errorf("it took %v, the README says some 4 to 6 seconds", took)
+		t.Errorf("it took %v, the docs say some 4 to 6 seconds", took)
 	}
 	if a := e.ask("localhost", "GET", "/contacts", "", "Authorization: Bearer "+tokens["alice"]); a.Status != 200 {
 		t.Errorf("alice is out too: %d", a.Status)

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"net/url"
@@ -24,7 +24,7 @@ func startDemo(t *testing.T) (*harness.Site, *strings.Replacer) {
 	return s, port
 }
 
-func readmeSessions(t *testing.T, blocks map[string]block) {
+func testSessions(t *testing.T, blocks map[string]block) {
 	s, port := startDemo(t)
 	ask := func(path string, pairs ...string) harness.Answer {
 		form := make(url.Values)
@@ -102,7 +102,7 @@ func readmeSessions(t *testing.T, blocks map[string]block) {
 		delete(have, other)
 	}
 	if !reflect.DeepEqual(want, have) {
-		t.Errorf("the README says %v, the answer %v", want, have)
+		t.Errorf("the docs say %v, the answer %v", want, have)
 	}
 	for _, token := range []string{access, spent, "x"} {
 		if printed := shell(t, s.Dir, port.Replace(blocks["introspect"].text), "", "TOKEN="+token); strings.TrimSpace(printed) != `{"active":false}` {
@@ -111,7 +111,7 @@ func readmeSessions(t *testing.T, blocks map[string]block) {
 	}
 }
 
-func readmeIntrospecting(t *testing.T, blocks map[string]block) {
+func testIntrospecting(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.Write("etc/contacts-app.secret", "app-secret\n")
 	r.serve(blocks["introspecting"].text)
@@ -136,9 +136,9 @@ func readmeIntrospecting(t *testing.T, blocks map[string]block) {
 	}
 }
 
-// What the README says is written, and when, and what goes on while the storage is
+// What the docs say is written, and when, and what goes on while the storage is
 // down.
-func TestReadmeStorageOfSessions(t *testing.T) {
+func TestDocsStorageOfSessions(t *testing.T) {
 	r := newRecipe(t)
 	r.serve("api.example.com {\n\timport tokens\n\tbearer_auth {\n\t\tcopy_claims sub>X-User\n\t}\n\treverse_proxy localhost:9000\n}\n")
 	ask := func(path, form string) harness.Answer { return r.Post(path, form, harness.Basic("web", "web-secret")) }

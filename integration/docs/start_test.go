@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-func readmeDemo(t *testing.T, blocks map[string]block) {
+func testDemo(t *testing.T, blocks map[string]block) {
 	s := harness.NewSite(t)
 	port := strconv.Itoa(s.Port)
 	s.Write("Caddyfile.example", strings.ReplaceAll(repo.Read(t, "Caddyfile.example"), "8080", port))
@@ -48,17 +48,17 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 	for _, tokens := range [][2]string{{got.AccessToken, want.AccessToken}, {got.RefreshToken, want.RefreshToken}} {
 		begins, cut := strings.CutSuffix(tokens[1], "…")
 		if !cut || !strings.HasPrefix(tokens[0], begins[:len(begins)-1]) { // the last character is half of the key id
-			t.Errorf("the README has the token %s, the answer %.40s…", tokens[1], tokens[0])
+			t.Errorf("the docs have the token %s, the answer %.40s…", tokens[1], tokens[0])
 		}
 	}
 	got.AccessToken, got.RefreshToken, want.AccessToken, want.RefreshToken = "", "", "", ""
 	if got != want {
-		t.Errorf("the README says %+v, the answer %+v", want, got)
+		t.Errorf("the docs say %+v, the answer %+v", want, got)
 	}
 	sameMembers(t, blocks["payload"], claims)
 
 	if got := shell(t, s.Dir, strings.ReplaceAll(blocks["call"].text, "8080", port), ""); got != blocks["call-answer"].text {
-		t.Errorf("/contacts says %q, the README %q", got, blocks["call-answer"].text)
+		t.Errorf("/contacts says %q, the docs %q", got, blocks["call-answer"].text)
 	}
 	s.Do(s.Request("GET", "/contacts", "", "X-User: demo")).Want(t, 401, "")
 
@@ -97,7 +97,7 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 		delete(wantLine, measured)
 	}
 	if !reflect.DeepEqual(gotLine, wantLine) {
-		t.Errorf("the README's log line is %v, the log's %v", wantLine, gotLine)
+		t.Errorf("the docs' log line is %v, the log's %v", wantLine, gotLine)
 	}
 	p.Stop()
 
@@ -108,13 +108,13 @@ func readmeDemo(t *testing.T, blocks map[string]block) {
 	}
 }
 
-func readmeTestCommand(t *testing.T, blocks map[string]block) {
+func testTestCommand(t *testing.T, blocks map[string]block) {
 	if command := strings.TrimSpace(blocks["tests"].text); !strings.Contains(repo.Read(t, ".ci/run"), command) {
 		t.Errorf(".ci/run does not run %q", command)
 	}
 }
 
-func readmeBuild(t *testing.T, blocks map[string]block) {
+func testBuild(t *testing.T, blocks map[string]block) {
 	if command := strings.TrimSpace(blocks["xcaddy"].text); !strings.Contains(repo.Read(t, ".ci/run"), command+" ") {
 		t.Errorf(".ci/run does not run %q", command)
 	}
@@ -122,8 +122,8 @@ func readmeBuild(t *testing.T, blocks map[string]block) {
 	gomod := repo.Read(t, "go.mod")
 	module := regexp.MustCompile(`(?m)^module (\S+)$`).FindStringSubmatch(gomod)[1]
 	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 v(\S+)$`).FindStringSubmatch(gomod)[1]
-	if want := "It needs Caddy " + version + " or newer."; !strings.Contains(repo.Read(t, "README.md"), want) {
-		t.Errorf("the README does not say %q", want)
+	if want := "It needs Caddy " + version + " or newer."; !strings.Contains(repo.Docs(t), want) {
+		t.Errorf("the docs do not say %q", want)
 	}
 	published := strings.TrimSpace(blocks["xcaddy-published"].text)
 	if want := "xcaddy build --with " + module; published != want {
@@ -132,13 +132,9 @@ func readmeBuild(t *testing.T, blocks map[string]block) {
 	if want := "build v" + version + " --with " + module + "@v0.0.0=.\n"; !strings.HasSuffix(repo.Read(t, "xcaddy.txt"), "\n"+want) {
 		t.Errorf("xcaddy.txt is not %q", want)
 	}
-	want := "FROM caddy:" + version + "-builder AS builder\nRUN " + published + "\nFROM caddy:" + version + "\nCOPY --from=builder /usr/bin/caddy /usr/bin/caddy\n"
-	if blocks["image"].text != want {
-		t.Errorf("got\n%swant\n%s", blocks["image"].text, want)
-	}
 }
 
-func readmeFirstSite(t *testing.T, blocks map[string]block) {
+func testFirstSite(t *testing.T, blocks map[string]block) {
 	const password = "a pass+word & 100%"
 	r := newRecipe(t)
 	for _, file := range []string{"users.htpasswd", "web.secret"} {
@@ -174,8 +170,8 @@ func readmeFirstSite(t *testing.T, blocks map[string]block) {
 	login := strings.ReplaceAll(blocks["first-login"].text, "https://api.example.com", r.URL(""))
 	var answer map[string]any
 	unmarshal(t, bash(t, r.etc, blocks["first-password"].text+login, password+"\n"), &answer)
-	if answer["scope"] != "contacts.read contacts.write" {
-		t.Errorf("got %v", answer)
+	if answer["scope"] != "" || answer["refresh_token"] == "" {
+		t.Errorf("the scope is %q, the refresh token %q", answer["scope"], answer["refresh_token"])
 	}
 
 	token, _ := answer["access_token"].(string)
@@ -184,7 +180,23 @@ func readmeFirstSite(t *testing.T, blocks map[string]block) {
 	if body := shell(t, r.etc, call, "", "TOKEN="+token); body != "the app at /contacts" {
 		t.Errorf("got %q", body)
 	}
-	lines := strings.Split(strings.TrimSpace(blocks["first-received"].text), "\n")
+	if got := r.lastReceived(); got.Get("X-User") != "alice" || got.Get("Authorization") != "" {
+		t.Errorf("the app received %v", got)
+	}
+	r.wantStatus("/contacts", 401)
+}
+
+func testScopedSite(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["scoped-site"].text)
+	login := r.Do(r.loginRequest())
+	if login.JSON["scope"] != "contacts.read contacts.write" {
+		t.Errorf("got %s", login.Body)
+	}
+	narrow := r.Post("/token", "grant_type=password&username=alice&password=correct+horse&scope=contacts.write", harness.Basic("web", "web-secret"))
+	r.wantStatus("/contacts", 403, harness.Bearer(narrow.Text(t, "access_token")))
+	r.wantStatus("/contacts", 200, harness.Bearer(login.Text(t, "access_token")), "User-Agent: curl", "Accept: */*", "X-User: mallory")
+	lines := strings.Split(strings.TrimSpace(blocks["scoped-received"].text), "\n")
 	received := r.lastReceived()
 	if lines[0] != "GET /contacts HTTP/1.1" || received.Get("X-User") != "alice" {
 		t.Errorf("the app received %v", received)
@@ -196,13 +208,13 @@ func readmeFirstSite(t *testing.T, blocks map[string]block) {
 	}
 	delete(want, "Host")
 	if got := slices.Sorted(maps.Keys(received)); !slices.Equal(got, slices.Sorted(maps.Keys(want))) {
-		t.Errorf("the app received %v, the README says %v", got, want)
+		t.Errorf("the app received %v, the docs say %v", got, want)
 	}
 	r.wantStatus("/contacts", 401)
 }
 
-// The help says what the README says about commands of Caddy's own.
-func TestReadmeHashPassword(t *testing.T) {
+// The help says what the docs say about commands of Caddy's own.
+func TestDocsHashPassword(t *testing.T) {
 	for args, prefix := range map[string]string{"": "$2a$14$", "--algorithm argon2id": "$argon2id$v=19$m=47104,t=1,p=1$"} {
 		cmd := harness.CaddyCommand(context.Background(), t, t.TempDir(), append([]string{"hash-password", "--plaintext", "p"}, strings.Fields(args)...)...)
 		if output, err := cmd.Output(); err != nil || !strings.HasPrefix(string(output), prefix) {

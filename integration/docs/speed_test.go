@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"encoding/json"
@@ -27,8 +27,8 @@ func (f speedFigure) spread() string {
 	return fmt.Sprintf("%.3g … %.3g", slices.Min(f.Values), slices.Max(f.Values))
 }
 
-// The README's tables of speed are those of one run, which the repository has.
-func TestReadmeSpeed(t *testing.T) {
+// The docs' tables of speed are those of one run, which the repository has.
+func TestDocsSpeed(t *testing.T) {
 	var run struct {
 		Machine struct {
 			CPU, Go, Caddy, Date string
@@ -82,31 +82,29 @@ func TestReadmeSpeed(t *testing.T) {
 	}
 	day, _, _ := strings.Cut(run.Machine.Date, "T")
 	machine := fmt.Sprintf("%s, %d cores, %s, Caddy %s, %s, %d rounds", run.Machine.CPU, run.Machine.Cores, run.Machine.Go, run.Machine.Caddy, day, run.Rounds)
-	readme := repo.Read(t, "README.md")
+	docs := repo.Docs(t)
 	missing := 0
 	for _, text := range append([]string{machine}, want...) {
-		if !strings.Contains(readme, text) {
+		if !strings.Contains(docs, text) {
 			missing++
 		}
 	}
 	if missing > 0 {
-		t.Errorf("the README lacks %d of these:\n%s\n%s", missing, machine, strings.Join(want, "\n"))
+		t.Errorf("the docs lack %d of these:\n%s\n%s", missing, machine, strings.Join(want, "\n"))
 	}
-	_, section, _ := strings.Cut(readme, "\n## Speed\n")
-	section, _, _ = strings.Cut(section, "\n## ")
 	rows := 0
-	for line := range strings.Lines(section) {
+	for line := range strings.Lines(section(t, "## Speed")) {
 		if cells := row(line); len(cells) > 4 && cells[0] != "" && !strings.HasPrefix(cells[0], "-") {
 			rows++
 		}
 	}
 	if rows != len(want) {
-		t.Errorf("the README's tables of speed have %d rows, the run %d", rows, len(want))
+		t.Errorf("the docs' tables of speed have %d rows, the run %d", rows, len(want))
 	}
 }
 
 // The benchmark takes twenty minutes, so that its command is only read.
-func readmeBench(t *testing.T, blocks map[string]block) {
+func testBench(t *testing.T, blocks map[string]block) {
 	words := strings.Fields(blocks["bench"].text)
 	if len(words) < 6 || strings.Join(words[:5], " ") != "go -C bench run ." {
 		t.Fatalf("the command is %q", words)

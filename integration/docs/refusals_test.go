@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"go/ast"
@@ -13,7 +13,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-func readmeChallenge(t *testing.T, blocks map[string]block) {
+func testChallenge(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.serve("api.example.com {\n\timport tokens\n\tbearer_auth {\n\t\tscopes contacts.read\n\t}\n}\n")
 	challenge := func(headers ...string) (int, string) {
@@ -38,9 +38,9 @@ func readmeChallenge(t *testing.T, blocks map[string]block) {
 
 // The table of refusals has every reason that the code knows, with its answer, and no
 // other.
-func TestReadmeRefusals(t *testing.T) {
+func TestDocsRefusals(t *testing.T) {
 	listed := make(map[string]string)
-	for line := range strings.Lines(repo.Read(t, "README.md")) {
+	for line := range strings.Lines(repo.Docs(t)) {
 		cells := row(line)
 		if len(cells) != 4 || !regexp.MustCompile(`^\d{3}$`).MatchString(cells[0]) {
 			continue
@@ -52,12 +52,12 @@ func TestReadmeRefusals(t *testing.T) {
 	possible := possibleRefusals(t)
 	for reason, answer := range possible {
 		if listed[reason] != answer {
-			t.Errorf("%q is answered %s, the README says %q", reason, answer, listed[reason])
+			t.Errorf("%q is answered %s, the docs say %q", reason, answer, listed[reason])
 		}
 	}
 	for reason := range listed {
 		if _, ok := possible[reason]; !ok {
-			t.Errorf("the README has %q, which no code gives", reason)
+			t.Errorf("the docs have %q, which no code gives", reason)
 		}
 	}
 	if len(possible) < 24 {
@@ -147,15 +147,15 @@ func possibleRefusals(t *testing.T) map[string]string {
 	return possible
 }
 
-// The README lists the names that no identity header may have.
-func TestReadmeReservedHeaders(t *testing.T) {
+// The docs list the names that no identity header may have.
+func TestDocsReservedHeaders(t *testing.T) {
 	reserved := map[string]bool{"x-forwarded-": true, "proxy-": true}
 	for _, element := range repo.Value(t, "reservedHeaders").(*ast.CompositeLit).Elts {
 		name, _ := repo.Literal(element)
 		reserved[name] = true
 	}
 	listed := make(map[string]bool)
-	for line := range strings.Lines(repo.Read(t, "README.md")) {
+	for line := range strings.Lines(repo.Docs(t)) {
 		if strings.HasPrefix(line, "- These names are refused") {
 			for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
 				listed[strings.ToLower(match[1])] = true
@@ -163,7 +163,7 @@ func TestReadmeReservedHeaders(t *testing.T) {
 		}
 	}
 	if !maps.Equal(listed, reserved) {
-		t.Errorf("the README lists %v, the code %v", slices.Sorted(maps.Keys(listed)), slices.Sorted(maps.Keys(reserved)))
+		t.Errorf("the docs list %v, the code %v", slices.Sorted(maps.Keys(listed)), slices.Sorted(maps.Keys(reserved)))
 	}
 	for name := range reserved {
 		for _, spelling := range []string{name, strings.ReplaceAll(name, "-", "_")} {
@@ -177,8 +177,8 @@ func TestReadmeReservedHeaders(t *testing.T) {
 	}
 }
 
-// What the README says of the values of identity headers, and of placeholders.
-func TestReadmeIdentityHeaders(t *testing.T) {
+// What the docs say of the values of identity headers, and of placeholders.
+func TestDocsIdentityHeaders(t *testing.T) {
 	r := newRecipe(t)
 	r.Write("etc/users.json", `{"users": [{"username": "Zoë", "id": "z-1", "password_hash": "`+harness.HashBcrypt+`", "claims": {
 		"text": "a b", "number": 1.50, "yes": true, "list": ["staff", "ops"], "none": null, "object": {"a": 1}, "empty": "", "emptylist": [],
@@ -209,14 +209,14 @@ func TestReadmeIdentityHeaders(t *testing.T) {
 	unmarshal(t, decodePart(t, a.Text(t, "access_token"), 1), &claims)
 	r.wantBody("/ids", claims["jti"].(string)+"|"+claims["sid"].(string), bearer)
 	for _, name := range []string{"id", "username", "client_id", "scope", "token_id", "session_id"} {
-		if !strings.Contains(repo.Read(t, "README.md"), "| `{http.auth.user."+name+"}` |") {
-			t.Errorf("the README does not list %s", name)
+		if !strings.Contains(repo.Docs(t), "| `{http.auth.user."+name+"}` |") {
+			t.Errorf("the docs do not list %s", name)
 		}
 	}
 }
 
-// What the README says of optional, shadow, and requests that open a WebSocket.
-func TestReadmeModes(t *testing.T) {
+// What the docs say of optional, shadow, and requests that open a WebSocket.
+func TestDocsModes(t *testing.T) {
 	r := newRecipe(t)
 	site := func(mode string) {
 		r.serve("api.example.com {\n\timport tokens\n\tbearer_auth {\n\t\tcopy_claims sub>X-User\n\t\t" + mode + "\n\t}\n\treverse_proxy localhost:9000\n}\n")
@@ -263,13 +263,13 @@ func TestReadmeModes(t *testing.T) {
 }
 
 // Caddy's debug log has what a config spells out, and of placeholders the names.
-func TestReadmeDebugLog(t *testing.T) {
+func TestDocsDebugLog(t *testing.T) {
 	r := newRecipe(t)
 	r.serve("api.example.com {\n\ttoken_endpoint {\n\t\tusers htpasswd /etc/caddy/users.htpasswd\n\t\tclient web {\n\t\t\tsecret {file./etc/caddy/web.secret}\n\t\t}\n" +
 		"\t\tclient other {\n\t\t\tsecret spelled-out\n\t\t}\n\t}\n}\n")
 	log := r.RawLog()
 	if !strings.Contains(log, `"adjusted config"`) || !strings.Contains(log, "spelled-out") {
-		t.Error("the debug log is not as the README warns: correct the README")
+		t.Error("the debug log is not as the docs warn: correct the docs")
 	}
 	if strings.Contains(log, "web-secret") {
 		t.Error("the debug log has the content of a file")

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"strings"
@@ -9,9 +9,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// The README's filter keeps queries out of the access log, and out of Caddy's own lines
+// The docs' filter keeps queries out of the access log, and out of Caddy's own lines
 // about errors.
-func readmeAccessLog(t *testing.T, blocks map[string]block) {
+func testAccessLog(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	for _, filtered := range []bool{false, true} {
 		text := blocks["access-log"].text

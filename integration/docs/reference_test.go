@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"go/ast"
@@ -15,7 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-func readmeReference(t *testing.T, blocks map[string]block) {
+func testReference(t *testing.T, blocks map[string]block) {
 	accepted := map[string][]string{
 		"token_endpoint":  repo.Cases(t, "parseEndpointSetting"),
 		"password_checks": repo.Cases(t, "parsePasswordChecks"),
@@ -47,10 +47,10 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 	for _, directive := range slices.Sorted(maps.Keys(accepted)) {
 		want := slices.Sorted(slices.Values(accepted[directive]))
 		if got := slices.Sorted(slices.Values(listed[directive])); !slices.Equal(got, want) {
-			t.Errorf("the README's syntax of %s has %v, the parser accepts %v", directive, got, want)
+			t.Errorf("the docs' syntax of %s has %v, the parser accepts %v", directive, got, want)
 		}
 		if got := slices.Sorted(maps.Keys(tables[directive])); !slices.Equal(got, want) {
-			t.Errorf("the README's table of %s has %v, the parser accepts %v", directive, got, want)
+			t.Errorf("the docs' table of %s has %v, the parser accepts %v", directive, got, want)
 		}
 	}
 
@@ -77,7 +77,7 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 					documented = "off"
 				}
 				if cell != documented {
-					t.Errorf("the README's default of %s in %s is %s, the godoc's %s", setting, directive, cell, documented)
+					t.Errorf("the docs' default of %s in %s is %s, the godoc's %s", setting, directive, cell, documented)
 				}
 			}
 		}
@@ -138,12 +138,12 @@ func readmeReference(t *testing.T, blocks map[string]block) {
 	}
 }
 
-// subdirectiveTables gives the default cell of each subdirective in the README's tables.
+// subdirectiveTables gives the default cell of each subdirective in the docs' tables.
 func subdirectiveTables(t *testing.T) map[string]map[string]string {
 	t.Helper()
 	tables := make(map[string]map[string]string)
 	directive := ""
-	for line := range strings.Lines(repo.Read(t, "README.md")) {
+	for line := range strings.Lines(repo.Docs(t)) {
 		if heading, ok := strings.CutPrefix(line, "#"); ok {
 			directive = strings.Trim(heading, "# `\n")
 			continue

@@ -1,8 +1,7 @@
-package readme
+package docs
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,8 +12,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/credential"
 )
 
-// The README names the module's metrics, all and no other.
-func TestReadmeMetrics(t *testing.T) {
+// The docs name the module's metrics, all and no other.
+func TestDocsMetrics(t *testing.T) {
 	r := newRecipe(t)
 	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app\n\tmetrics /metrics\n}\n")
 	r.Login("alice", "correct horse").Want(t, 200, "")
@@ -26,7 +25,7 @@ func TestReadmeMetrics(t *testing.T) {
 	}
 	listed := make(map[string]string) // the labels
 	mentioned := make(map[string]bool)
-	for line := range strings.Lines(repo.Read(t, "README.md")) {
+	for line := range strings.Lines(repo.Docs(t)) {
 		for _, name := range regexp.MustCompile(`caddy_grant_\w+`).FindAllString(line, -1) {
 			mentioned[name] = true
 		}
@@ -36,10 +35,10 @@ func TestReadmeMetrics(t *testing.T) {
 	}
 	want := slices.Sorted(maps.Keys(names))
 	if got := slices.Sorted(maps.Keys(listed)); len(want) == 0 || !slices.Equal(got, want) {
-		t.Errorf("the README's table has %v, Caddy %v", got, want)
+		t.Errorf("the docs' table has %v, Caddy %v", got, want)
 	}
 	if got := slices.Sorted(maps.Keys(mentioned)); !slices.Equal(got, want) {
-		t.Errorf("the README mentions %v, Caddy has %v", got, want)
+		t.Errorf("the docs mention %v, Caddy has %v", got, want)
 	}
 	for name := range names {
 		sample := regexp.MustCompile(`(?m)^` + name + `(?:_count)?(\{.*\})? `).FindStringSubmatch(metrics)
@@ -56,7 +55,7 @@ func TestReadmeMetrics(t *testing.T) {
 			labels = nil
 		}
 		if slices.Sort(labels); !slices.Equal(got, labels) {
-			t.Errorf("%s has the labels %v, the README says %v", name, got, labels)
+			t.Errorf("%s has the labels %v, the docs say %v", name, got, labels)
 		}
 	}
 	if !strings.Contains(metrics, `caddy_grant_file_last_reload_successful{path="`+r.etc+`/users.htpasswd",reads="users"} 1`) {
@@ -66,63 +65,23 @@ func TestReadmeMetrics(t *testing.T) {
 
 // The table of metrics and the text on logs name every value that a label or a field of the
 // throttle can have.
-func TestReadmeThrottleNames(t *testing.T) {
-	readme := repo.Read(t, "README.md")
+func TestDocsThrottleNames(t *testing.T) {
+	text := repo.Docs(t)
 	for _, value := range repo.Constants(t, "Limit") {
-		if !strings.Contains(readme, "`"+value+"`") {
-			t.Errorf("the README does not say what the limit %s is", value)
+		if !strings.Contains(text, "`"+value+"`") {
+			t.Errorf("the docs do not say what the limit %s is", value)
 		}
 	}
 	values := slices.Concat(credential.Results, repo.Constants(t, "endpoint"), repo.Constants(t, "outcome"))
 	for _, value := range values {
 		if !strings.Contains(section(t, "## Metrics"), "`"+value+"`") {
-			t.Errorf("the README's metrics lack the value %s", value)
+			t.Errorf("the docs' metrics lack the value %s", value)
 		}
 	}
 }
 
-// section is the text of the README from a heading to the next one of its level.
-func section(t *testing.T, heading string) string {
-	t.Helper()
-	_, text, found := strings.Cut(repo.Read(t, "README.md"), "\n"+heading+"\n")
-	if !found {
-		t.Fatalf("the README has no %q", heading)
-	}
-	text, _, _ = strings.Cut(text, "\n"+strings.Repeat("#", strings.Count(heading, "#"))+" ")
-	return text
-}
-
-// Links within the README lead somewhere.
-func TestReadmeLinks(t *testing.T) {
-	readme := repo.Read(t, "README.md")
-	anchors := make(map[string]bool)
-	code := false
-	for line := range strings.Lines(readme) {
-		if strings.HasPrefix(line, "```") {
-			code = !code
-		}
-		if heading := strings.TrimLeft(line, "#"); heading != line && !code {
-			anchor := strings.ToLower(strings.TrimSpace(heading))
-			anchor = regexp.MustCompile(`[^\w\- ]`).ReplaceAllString(anchor, "")
-			anchors[strings.ReplaceAll(anchor, " ", "-")] = true
-		}
-	}
-	for _, match := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(readme, -1) {
-		target := match[1]
-		if anchor, ok := strings.CutPrefix(target, "#"); ok {
-			if !anchors[anchor] {
-				t.Errorf("no heading for %s", target)
-			}
-		} else if !strings.Contains(target, "://") {
-			if _, err := os.Stat(repo.Path(target)); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-}
-
-// The README says what comes before the endpoint and what after it.
-func TestReadmeDirectiveOrder(t *testing.T) {
+// The docs say what comes before the endpoint and what after it.
+func TestDocsDirectiveOrder(t *testing.T) {
 	for _, test := range []struct{ directive, sample string }{
 		{"header", "header X-A b"},
 		{"request_body", "request_body {\n\t\tmax_size 1MB\n\t}"},
@@ -169,11 +128,11 @@ func TestReadmeDirectiveOrder(t *testing.T) {
 			list = "before them run"
 		}
 		found := false
-		for line := range strings.Lines(repo.Read(t, "README.md")) {
+		for line := range strings.Lines(repo.Docs(t)) {
 			found = found || strings.HasPrefix(line, "- "+list) && strings.Contains(line, "`"+test.directive+"`")
 		}
 		if !found {
-			t.Errorf("the README does not say that %s comes %s", test.directive, list)
+			t.Errorf("the docs do not say that %s comes %s", test.directive, list)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package readme
+package docs
 
 import (
 	"crypto/rand"
@@ -20,7 +20,7 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-func readmeJSON(t *testing.T, blocks map[string]block) {
+func testJSON(t *testing.T, blocks map[string]block) {
 	wantAllKeys(t, blocks["bearer-config"], reflect.TypeFor[caddygrant.BearerAuth](), reflect.TypeFor[caddygrant.CopyClaim]())
 	wantAllKeys(t, blocks["config"], []reflect.Type{
 		reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.SigningKey](), reflect.TypeFor[caddygrant.PasswordChecks](), reflect.TypeFor[caddygrant.Throttle](),
@@ -28,7 +28,7 @@ func readmeJSON(t *testing.T, blocks map[string]block) {
 		reflect.TypeFor[caddygrant.InlineClients](), reflect.TypeFor[caddygrant.HtpasswdClients](), reflect.TypeFor[caddygrant.JSONClients](), reflect.TypeFor[directory.Client](),
 	}...)
 
-	// It works, with the README's files.
+	// It works, with the docs' files.
 	r := newRecipe(t)
 	r.writeOldKey()
 	r.Write("etc/users.json", blocks["users-file"].text)
@@ -88,7 +88,7 @@ func readmeJSON(t *testing.T, blocks map[string]block) {
 	}
 }
 
-func readmeSigningKeys(t *testing.T, blocks map[string]block) {
+func testSigningKeys(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.writeOldKey()
 	r.serve(blocks["signing-keys"].text)
@@ -105,7 +105,7 @@ func readmeSigningKeys(t *testing.T, blocks map[string]block) {
 	}
 }
 
-// writeOldKey writes the PEM file of the README's signing keys.
+// writeOldKey writes the PEM file of the docs' signing keys.
 func (r *recipe) writeOldKey() {
 	r.T.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -119,7 +119,7 @@ func (r *recipe) writeOldKey() {
 	r.Write("etc/old-key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 }
 
-func readmeHtpasswd(t *testing.T, blocks map[string]block) {
+func testHtpasswd(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	if err := os.Remove(filepath.Join(r.etc, "users.htpasswd")); err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func readmeHtpasswd(t *testing.T, blocks map[string]block) {
 	r.Login("alice", "correct horse").Want(t, 200, "")
 	r.Login("bob", "correct horse").Want(t, 400, "invalid_grant")
 
-	// what the README says of its defaults
+	// what the docs say of its defaults
 	for flags, prefix := range map[string]string{"": "u:$apr1$", "-B": "u:$2y$05$", "-2": "u:$5$", "-5": "u:$6$", "-s": "u:{SHA}"} {
 		if line := shell(t, r.Dir, "htpasswd -nb "+flags+" u p", ""); !strings.HasPrefix(line, prefix) {
 			t.Errorf("htpasswd %s writes %s", flags, line)
@@ -180,11 +180,11 @@ func wantAllKeys(t *testing.T, b block, types ...reflect.Type) {
 	walk(handler)
 	delete(shown, "source") // the inline key of guest modules
 	if got, want := slices.Sorted(maps.Keys(shown)), slices.Sorted(maps.Keys(known)); !slices.Equal(got, want) {
-		t.Errorf("the README's JSON has the keys\n%v, the module\n%v", got, want)
+		t.Errorf("the docs' JSON has the keys\n%v, the module\n%v", got, want)
 	}
 }
 
-func readmeMetadata(t *testing.T, blocks map[string]block) {
+func testMetadata(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.serve("http://api.example.com {\n\ttoken_endpoint {\n\t\tissuer https://api.example.com\n\t\tscopes contacts.read contacts.write\n" +
 		"\t\tusers htpasswd /etc/caddy/users.htpasswd\n\t\tclient web {\n\t\t\tsecret {file./etc/caddy/web.secret}\n\t\t}\n\t}\n}\n")
