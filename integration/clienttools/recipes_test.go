@@ -40,16 +40,8 @@ var fence = regexp.MustCompile("(?ms)^```[a-z]+ ([a-z0-9-]+)\n(.*?)^```$")
 // stands in their place here. A text that is not in the block fails the test.
 func recipe(t *testing.T, name string, pairs ...string) string {
 	t.Helper()
-	pages, err := filepath.Glob(repo.Path("docs/*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, page := range pages {
-		content, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, block := range fence.FindAllStringSubmatch(string(content), -1) {
+	for _, page := range repo.Pages(t) {
+		for _, block := range fence.FindAllStringSubmatch(page.Text, -1) {
 			if block[1] != name {
 				continue
 			}
