@@ -72,18 +72,19 @@ func certificate(t *testing.T, dir string) {
 	}
 }
 
-// nginxSite is Caddy's sites and nginx of the recipe, with an app behind.
-type nginxSite struct {
+// proxiedSite is Caddy's sites of a recipe, an app, and a proxy that asks the one
+// before it sends a request to the other.
+type proxiedSite struct {
 	*harness.Site
 	app     *harness.App
-	address string
+	address string // the proxy's
 	sites   string // Caddy's
 	client  *http.Client
 }
 
-func startNginxSite(t *testing.T) *nginxSite {
+func startNginxSite(t *testing.T) *proxiedSite {
 	t.Helper()
-	s := &nginxSite{Site: harness.NewSite(t), app: harness.NewApp(t), address: freeAddress(t)}
+	s := &proxiedSite{Site: harness.NewSite(t), app: harness.NewApp(t), address: freeAddress(t)}
 	endpoint, check := harness.FreePort(t), harness.FreePort(t)
 	options, sites := split(t, recipe(t, "nginx-caddy",
 		":9080", fmt.Sprint(":", endpoint), ":9081", fmt.Sprint(":", check), "/etc/caddy", etc(t)))
@@ -98,8 +99,8 @@ func startNginxSite(t *testing.T) *nginxSite {
 	return s
 }
 
-// ask sends a request to nginx, with the path as it is written.
-func (s *nginxSite) ask(t *testing.T, method, path, body string, headers ...string) harness.Answer {
+// ask sends a request to the proxy, with the path as it is written.
+func (s *proxiedSite) ask(t *testing.T, method, path, body string, headers ...string) harness.Answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, "https://"+s.address+"/", strings.NewReader(body))
 	if err != nil {
@@ -123,8 +124,8 @@ func (s *nginxSite) ask(t *testing.T, method, path, body string, headers ...stri
 	return harness.Answer{Status: response.StatusCode, Header: response.Header, Body: content.Bytes()}
 }
 
-// token logs in through nginx and returns the header with the token.
-func (s *nginxSite) token(t *testing.T, scope string) string {
+// token logs in through the proxy and returns the header with the token.
+func (s *proxiedSite) token(t *testing.T, scope string) string {
 	t.Helper()
 	form := url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {password}, "scope": {scope}}
 	a := s.ask(t, "POST", "/token", form.Encode(), harness.FormType, harness.Basic("web", "web-secret"))

@@ -15,6 +15,7 @@ import (
 var toolGroups = []group{
 	{"tools at a prompt", []string{"type-password", "curl-login", "httpie-login", "newman-run"}, executedByTools},
 	{"libraries", []string{"requests-login", "requests-oauthlib-login", "axios-login", "x-oauth2-login"}, executedByTools},
+	{"nginx and Traefik in front", []string{"nginx-caddy", "nginx-server", "traefik-caddy", "traefik-dynamic"}, executedByTools},
 }
 
 // executedByTools fails the test unless a test there takes each block by its name.
