@@ -38,6 +38,7 @@ var groups = append([]group{
 	{"an app that introspects", []string{"introspecting"}, testIntrospecting},
 	{"the benchmark has the flags of its command", []string{"bench"}, testBench},
 	{"the filter of the access log", []string{"access-log"}, testAccessLog},
+	{"what every client sends", []string{"token-request"}, testTokenRequest},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, testUnderAttack},
 }, slices.Concat(recipeGroups, bearerRecipeGroups, toolGroups)...)
 

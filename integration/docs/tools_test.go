@@ -1,44 +1,56 @@
 package docs
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
+	"strings"
 	"testing"
 
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
 // toolGroups are recipes for other programs. integration/clienttools executes them,
 // where the programs are.
 var toolGroups = []group{
-	{"tools at a prompt", []string{"type-password", "curl-login", "httpie-login", "newman-run"}, executedByTools},
-	{"libraries", []string{"requests-login", "requests-oauthlib-login", "axios-login", "x-oauth2-login"}, executedByTools},
-	{"nginx and Traefik in front", []string{"nginx-caddy", "nginx-server", "traefik-caddy", "traefik-dynamic"}, executedByTools},
+	byTools("tools at a prompt", "type-password", "curl-login", "httpie-login", "newman-run"),
+	byTools("libraries", "requests-login", "requests-oauthlib-login", "axios-login", "x-oauth2-login"),
+	byTools("monitoring", "metrics-site", "prometheus-scrape", "blackbox-module"),
+	byTools("nginx and Traefik in front", "nginx-caddy", "nginx-server", "traefik-caddy", "traefik-dynamic"),
 }
 
-// executedByTools fails the test unless a test there takes each block by its name.
-func executedByTools(t *testing.T, _ map[string]block) {
-	files, err := filepath.Glob(repo.Path("integration/clienttools/*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var taken []string
-	for _, file := range files {
-		content, err := os.ReadFile(file)
+// byTools fails the test unless a test there takes each block by its name.
+func byTools(name string, blocks ...string) group {
+	return group{name, blocks, func(t *testing.T, _ map[string]block) {
+		files, err := filepath.Glob(repo.Path("integration/clienttools/*_test.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range regexp.MustCompile(`"([a-z0-9]+(?:-[a-z0-9]+)+)"`).FindAllStringSubmatch(string(content), -1) {
-			taken = append(taken, name[1])
+		var sources strings.Builder
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources.Write(content)
 		}
-	}
-	for _, group := range toolGroups {
-		for _, name := range group.blocks {
-			if !slices.Contains(taken, name) {
+		for _, name := range blocks {
+			if !strings.Contains(sources.String(), `"`+name+`"`) {
 				t.Errorf("no test of integration/clienttools executes the block %q", name)
 			}
 		}
-	}
+	}}
+}
+
+// testTokenRequest sends the request as it is written.
+func testTokenRequest(t *testing.T, blocks map[string]block) {
+	s := harness.StartCheap(t, harness.BasicSite)
+	head, body, _ := strings.Cut(blocks["token-request"].text, "\n\n")
+	body = strings.TrimSuffix(body, "\n")
+	head = strings.Replace(head, "Host: api.example.com", "Host: "+s.Address(), 1)
+	head = strings.ReplaceAll(head, "\n", "\r\n")
+	w := s.Dial()
+	w.Send(fmt.Sprintf("%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", head, len(body), body))
+	w.Receive().Want(t, 200, "")
 }
