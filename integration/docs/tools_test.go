@@ -16,6 +16,7 @@ import (
 var toolGroups = []group{
 	byTools("tools at a prompt", "type-password", "curl-login", "httpie-login", "newman-run"),
 	byTools("libraries", "requests-login", "requests-oauthlib-login", "axios-login", "x-oauth2-login"),
+	byTools("caches", "private-answers"),
 	byTools("apps that verify tokens", "verify-pyjwt", "verify-jose", "verify-jsonwebtoken"),
 	byTools("monitoring", "metrics-site", "prometheus-scrape", "blackbox-module"),
 	byTools("nginx and Traefik in front", "nginx-caddy", "nginx-server", "traefik-caddy", "traefik-dynamic"),
