@@ -15,7 +15,7 @@ import (
 // where the programs are.
 var toolGroups = []group{
 	byTools("tools at a prompt", "type-password", "curl-login", "httpie-login", "newman-run"),
-	byTools("libraries", "requests-login", "requests-oauthlib-login", "axios-login", "x-oauth2-login"),
+	byTools("libraries", "requests-login", "requests-oauthlib-login", "axios-login", "x-oauth2-login", "java-login", "spring-resource-server"),
 	byTools("caches", "private-answers"),
 	byTools("apps that verify tokens", "verify-pyjwt", "verify-jose", "verify-jsonwebtoken"),
 	byTools("monitoring", "metrics-site", "prometheus-scrape", "blackbox-module"),
