@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -208,7 +209,7 @@ func TestNginxPassesRefusalsOn(t *testing.T) {
 		}
 		a := s.ask(t, test.method, test.path, "", headers...)
 		if challenge := strings.Join(a.Header.Values("WWW-Authenticate"), "|"); a.Status != test.status || challenge != test.challenge {
-			t.Errorf("%s %s with %q: %d %q, want %d %q", test.method, test.path, test.token, a.Status, challenge, test.status, test.challenge)
+			t.Errorf("%s %s with %.25q: %d %q, want %d %q", test.method, test.path, test.token, a.Status, challenge, test.status, test.challenge)
 		}
 	}
 	if s.app.Reached() {
@@ -227,5 +228,19 @@ func TestNginxPassesRefusalsOn(t *testing.T) {
 	}
 	if s.app.Reached() {
 		t.Errorf("the app received %+v", s.app.Take())
+	}
+}
+
+// The endpoint counts failures for the client's own address: nginx names it, and what
+// the client claims counts for nothing.
+func TestNginxNamesTheClientsAddress(t *testing.T) {
+	need(t, "openssl")
+	s := startNginxSite(t)
+	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 5)}}
+	s.client.Transport.(*http.Transport).DialContext = from.DialContext
+	form := harness.UserForm("username", "alice", "password", harness.WrongPassword())
+	s.ask(t, "POST", "/token", form, harness.FormType, harness.Basic("web", "web-secret"), "X-Forwarded-For: 203.0.113.9")
+	if address := s.LastRefusal()["client_ip"]; address != "127.0.0.5" {
+		t.Errorf("the client's address is %v", address)
 	}
 }
