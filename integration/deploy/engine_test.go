@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +19,7 @@ import (
 type engine struct {
 	dir    string
 	holder *exec.Cmd
+	pid    string // of the first process in the namespaces
 	stop   func() error
 }
 
@@ -96,10 +96,16 @@ fi
 exec /usr/bin/podman --root %[1]s/images --runroot %[1]s/run "$@"
 `
 
-// docker is what the docs call.
+// docker is what the docs call. podman-compose prints its own words among those of a
+// command that it executes.
 const docker = `#!/bin/sh
 [ "$1" = compose ] || exec podman "$@"
 shift
+if [ "$1 $2" = "exec -T" ]; then
+	id=$(podman ps --quiet --filter "label=com.docker.compose.service=$3")
+	shift 3
+	exec podman exec --interactive "$id" "$@"
+fi
 exec podman-compose "$@"
 `
 
@@ -121,14 +127,14 @@ func startEngine() (*engine, error) {
 			return nil, err
 		}
 	}
-	e.holder = exec.Command("unshare", "--net", "--mount", "sh", "-euc", setUp)
+	e.holder = exec.Command("unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-euc", setUp)
 	e.holder.Dir = dir
 	e.holder.Stderr = os.Stderr
 	stdin, err := e.holder.StdinPipe()
 	if err != nil {
 		return nil, err
 	}
-	e.stop = stdin.Close // cat ends, and with it the namespaces
+	e.stop = stdin.Close // cat ends, and with it all that runs in the namespaces
 	stdout, err := e.holder.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -139,6 +145,12 @@ func startEngine() (*engine, error) {
 	if line, _ := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
 		return nil, errors.New("no namespaces for containers: is this root?")
 	}
+	unshare := e.holder.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", unshare, unshare))
+	if err != nil {
+		return nil, err
+	}
+	e.pid = strings.TrimSpace(string(children))
 	return e, nil
 }
 
@@ -158,13 +170,13 @@ func (e *engine) close() {
 type where []string
 
 var (
-	inside        = where{"--net", "--mount"}
-	onHostNetwork = where{"--mount"}
+	inside        = where{"--net", "--mount", "--pid"}
+	onHostNetwork = where{"--mount", "--pid"}
 )
 
 // command is a command of a shell, which begins in the engine's directory.
 func (e *engine) command(where where, command string) *exec.Cmd {
-	args := append([]string{"--target", strconv.Itoa(e.holder.Process.Pid), "--wd=" + e.dir}, where...)
+	args := append([]string{"--target", e.pid, "--wd=" + e.dir}, where...)
 	cmd := exec.Command("nsenter", append(args, "sh", "-euc", command)...)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(e.dir, "bin")+":"+os.Getenv("PATH"),
 		"CONTAINERS_CONF="+filepath.Join(e.dir, "containers.conf"), "TMPDIR="+filepath.Join(e.dir, "tmp"))
@@ -214,6 +226,7 @@ func (e *engine) standIns(t *testing.T) {
 COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 COPY ca-certificates.crt /etc/ssl/certs/
+RUN echo root:x:0:0:root:/root:/bin/sh >/etc/passwd
 RUN mkdir -p /root /tmp /usr/bin /usr/local/bin && chmod 1777 /tmp
 ENV PATH=/go/bin:/usr/local/go/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 `
