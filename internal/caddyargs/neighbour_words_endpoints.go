@@ -37,7 +37,7 @@ var wordsOfTokenEndpoint = []Neighbour{
 		`the path stands on the first line, behind the directive: token_endpoint /auth/token`},
 	{`revoke revocation revocation_endpoint logout logout_url logout_path sign_out
 	introspection introspection_endpoint userinfo userinfo_endpoint`,
-		`log out and introspect are always there, at /token/revoke and /token/introspect, see docs/sessions.md#log-out-and-introspect`},
+		`log out and introspect are always there, at /token/revoke and /token/introspect, see docs/sessions.md#log-out`},
 	{`enable enabled disable disabled`, `it is on where it is written; take it out of the site`},
 
 	// tokens
@@ -111,7 +111,7 @@ var wordsOfBearerAuth = []Neighbour{
 	{`redirect* auth_redirect login login_url login_page unauthorized_url forbidden_url sign_in`,
 		`there is no login page here; a request without a valid token is answered 401, for which handle_errors can have a page, see docs/sites.md#handle_errors`},
 	{`logout logout_url sign_out revoke revocation blacklist denylist is_revoked`,
-		`a program logs out at /token/revoke, and its tokens are refused here from then on, see docs/sessions.md#log-out-and-introspect`},
+		`a program logs out at /token/revoke, and its tokens are refused here from then on, see docs/sessions.md#log-out`},
 
 	// where the token is
 	{`from_cookie from_cookies from_query from_header from token_source token_sources token_name
@@ -123,7 +123,7 @@ var wordsOfBearerAuth = []Neighbour{
 	{`issuer issuers iss issuer_whitelist trusted_issuers allowed_issuers extra_jwt_issuers oidc_issuer_url
 	authority jwks jwk jwks_url jwks_uri jwk_url jwks_file keys key sign_key verify_key public_key
 	public_key_file certificate auth_jwt_key* crypto`,
-		`tokens of the token_endpoint of this config are taken, whose issuer and keys are known; those of others are not, see README.md#who-it-is-for`},
+		`tokens of the token_endpoint of this config are taken, whose issuer and keys are known; those of others are not, see README.md#should-you-use-it`},
 	{`secret jwt_secret token_secret hmac_secret shared_secret signing_key signing_secret`,
 		`the key is that of the token_endpoint: "signing_key HS256 <secret>" there`},
 	{`sign_alg sign_method alg algorithm algorithms allowed_algorithms signing_algorithm`,
