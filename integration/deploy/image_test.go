@@ -66,6 +66,17 @@ podman run --detach --name plain --read-only --read-only-tmpfs=false --cap-drop 
 	}
 }
 
+// A volume that root wrote to, as Caddy's own image does, can be taken over.
+func TestVolumeOfRootIsTakenOver(t *testing.T) {
+	e := needEngine(t)
+	t.Cleanup(func() { e.run(t, inside, "podman volume rm caddy_data") })
+	e.run(t, inside, "podman run --rm --user 0 --volume caddy_data:/data caddy-grant sh -c 'chown root /data/caddy && mkdir -m 700 /data/caddy/pki'")
+	const write = "podman run --rm --volume caddy_data:/data caddy-grant touch /data/caddy/pki/x"
+	e.fails(t, write)
+	e.run(t, inside, docsBlock(t, "sh image-owner"))
+	e.run(t, inside, write)
+}
+
 // A Caddy that does not answer is not healthy.
 func TestHealthCheckFails(t *testing.T) {
 	e := needEngine(t)
