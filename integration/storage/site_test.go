@@ -83,27 +83,46 @@ type answer struct {
 
 func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.code) }
 
-func (s *site) post(path string, form url.Values) answer {
-	s.t.Helper()
+// send posts a form. The error is of a connection that gave no whole answer.
+func (s *site) send(path string, form url.Values) (answer, error) {
 	form.Set("client_id", "app")
 	response, err := http.PostForm(fmt.Sprintf("http://127.0.0.1:%d%s", s.port, path), form)
 	if err != nil {
-		s.t.Errorf("POST %s: %v", path, err)
-		return answer{}
+		return answer{}, err
 	}
 	defer response.Body.Close()
-	body, _ := io.ReadAll(response.Body)
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer{}, err
+	}
 	var of struct {
 		Error   string `json:"error"`
 		Refresh string `json:"refresh_token"`
 	}
 	_ = json.Unmarshal(body, &of)
-	return answer{response.StatusCode, of.Error, of.Refresh, response.Header.Get("Retry-After")}
+	return answer{response.StatusCode, of.Error, of.Refresh, response.Header.Get("Retry-After")}, nil
+}
+
+func (s *site) post(path string, form url.Values) answer {
+	s.t.Helper()
+	a, err := s.send(path, form)
+	if err != nil {
+		s.t.Errorf("POST %s: %v", path, err)
+	}
+	return a
+}
+
+func loginForm() url.Values {
+	return url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {"password"}}
+}
+
+func refreshForm(token string) url.Values {
+	return url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
 }
 
 func (s *site) login() string {
 	s.t.Helper()
-	a := s.post("/token", url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {"password"}})
+	a := s.post("/token", loginForm())
 	if a.status != http.StatusOK {
 		s.t.Fatalf("login: %s", a)
 	}
@@ -112,7 +131,7 @@ func (s *site) login() string {
 
 func (s *site) refresh(token string) answer {
 	s.t.Helper()
-	return s.post("/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+	return s.post("/token", refreshForm(token))
 }
 
 // refreshWhenUp tries again, as a client does that is told to: the plugin's own client
