@@ -25,7 +25,7 @@ var palette = []string{"#7eb26d", "#eab839", "#3fb6cc", "#ef843c", "#e24d42", "#
 // style follows the reader's choice of light or dark.
 const style = `
 .page{fill:#f0f1f3}.card{fill:#fff;stroke:#d8d9dc}.title{fill:#24292e;font-weight:bold}.text{fill:#555b63}.row{fill:#24292e;font-weight:bold}
-.grid{stroke:#e4e5e8;fill:none}.line{fill:none;stroke-width:1.3;stroke-linejoin:round}.area{stroke:none;fill-opacity:.15}.big{font-size:26px;font-weight:bold}
+.grid{stroke:#e4e5e8;fill:none}.line{fill:none;stroke-width:1.3;stroke-linejoin:round}.area{stroke:none;fill-opacity:.15}.big{font-size:22px;font-weight:bold}
 @media (prefers-color-scheme:dark){.page{fill:#111217}.card{fill:#1c1e23;stroke:#2f3138}.title,.row{fill:#e6e6ee}.text{fill:#a9acb6}.grid{stroke:#30323a}}
 `
 
@@ -114,7 +114,7 @@ func (p *picture) chart(b box, panel panel, lines []line) {
 		}
 	}
 	a := newAxis(most, panel)
-	plot := box{b.x + 62, b.y + 30, b.w - 62 - 12, b.h - 30 - lineHeight*float64(1+rows) - 12}
+	plot := box{b.x + 62, b.y + 30, b.w - 62 - 22, b.h - 30 - lineHeight*float64(1+rows) - 12}
 
 	for at := 0.0; at <= a.most*1.0001; at += a.step {
 		y := plot.y + plot.h*(1-at/a.most)
@@ -123,11 +123,7 @@ func (p *picture) chart(b box, panel panel, lines []line) {
 	}
 	step := minutes(p.length, plot.w)
 	for at := time.Duration(0); at <= p.length; at += step {
-		anchor := "middle"
-		if at+step/2 > p.length {
-			anchor = "end" // it would not fit
-		}
-		p.text("text", anchor, plot.x+plot.w*float64(at)/float64(p.length), plot.y+plot.h+lineHeight, fmt.Sprint(at.Minutes())+" min")
+		p.text("text", "middle", plot.x+plot.w*float64(at)/float64(p.length), plot.y+plot.h+lineHeight, fmt.Sprint(at.Minutes())+" min")
 	}
 	few := len(lines)-zero <= 2
 	for i, line := range slices.Backward(lines) {

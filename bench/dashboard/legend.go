@@ -124,10 +124,10 @@ func (a axis) label(value float64) string {
 	return fmt.Sprintf("%.*f", decimals, value*scale) + unit
 }
 
-// statLabel writes a value that stands alone, with three digits at most.
+// statLabel writes a value that stands alone, with two digits, or as a whole.
 func statLabel(value float64, unit string) string {
-	text := fmt.Sprintf("%.3g", value)
-	if value >= 100 {
+	text := fmt.Sprintf("%.2g", value)
+	if value >= 10 {
 		text = fmt.Sprintf("%.0f", value)
 	}
 	if unit == "reqps" {
