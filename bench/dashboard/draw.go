@@ -121,9 +121,9 @@ func (p *picture) chart(b box, panel panel, lines []line) {
 		fmt.Fprintf(p, `<path class="grid" d="M%s %sh%s"/>`, number(plot.x), number(y), number(plot.w))
 		p.text("text", "end", plot.x-6, y+4, a.label(at))
 	}
-	step := minutes(p.length, plot.w)
+	step := timeStep(p.length, plot.w)
 	for at := time.Duration(0); at <= p.length; at += step {
-		p.text("text", "middle", plot.x+plot.w*float64(at)/float64(p.length), plot.y+plot.h+lineHeight, fmt.Sprint(at.Minutes())+" min")
+		p.text("text", "middle", plot.x+plot.w*float64(at)/float64(p.length), plot.y+plot.h+lineHeight, timeLabel(at, p.length))
 	}
 	few := len(lines)-zero <= 2
 	for i, line := range slices.Backward(lines) {

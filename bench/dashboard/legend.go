@@ -136,14 +136,23 @@ func statLabel(value float64, unit string) string {
 	return text
 }
 
-// minutes is how far the labels of the time are apart.
-func minutes(length time.Duration, width float64) time.Duration {
-	for _, step := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute} {
+// timeStep is how far the labels of the time are apart.
+func timeStep(length time.Duration, width float64) time.Duration {
+	const minute, hour = time.Minute, time.Hour
+	for _, step := range []time.Duration{minute, 2 * minute, 5 * minute, 10 * minute, 30 * minute, hour, 3 * hour, 6 * hour, 24 * hour} {
 		if float64(length/step)*50 < width {
 			return step
 		}
 	}
-	return time.Hour
+	return length
+}
+
+// timeLabel is in minutes where a few hours are drawn.
+func timeLabel(at, length time.Duration) string {
+	if length > 3*time.Hour {
+		return fmt.Sprintf("%.0f h", at.Hours())
+	}
+	return fmt.Sprintf("%.0f min", at.Minutes())
 }
 
 // number is as short as it can be.

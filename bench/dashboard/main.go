@@ -33,7 +33,7 @@ func run(ctx context.Context) error {
 	out := flag.String("o", "dashboard.svg", "the picture to write")
 	address := flag.String("prometheus", "", "the URL of a Prometheus to ask; without it, one is started beside a Caddy under traffic")
 	length := flag.Duration("for", 8*time.Minute, "how long to send requests, or how far to look back")
-	scrape := flag.Duration("scrape", 3*time.Second, "how often Prometheus reads the metrics")
+	scrape := flag.Duration("scrape", 3*time.Second, "how often Prometheus reads the metrics, and how far apart the points are")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return errors.New("there are no arguments, only flags")
