@@ -20,7 +20,7 @@ const (
 )
 
 // palette is Grafana's classic one.
-var palette = []string{"#7eb26d", "#eab839", "#3fb6cc", "#ef843c", "#e24d42", "#1f78c1", "#ba43a9", "#705da0", "#508642", "#cca300", "#447ebc", "#c15c17", "#890f02"}
+var palette = []string{"#7eb26d", "#eab839", "#3fb6cc", "#ef843c", "#e24d42", "#1f78c1", "#ba43a9", "#705da0", "#508642", "#cca300", "#447ebc", "#c15c17", "#b5483f"}
 
 // style follows the reader's choice of light or dark.
 const style = `
