@@ -40,7 +40,7 @@ var groups = append([]group{
 	{"counting refusals", []string{"refusals"}, testCountingRefusals},
 	{"the filter of the access log", []string{"access-log"}, testAccessLog},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, testUnderAttack},
-}, slices.Concat(recipeGroups, bearerRecipeGroups, monitoringGroups)...)
+}, slices.Concat(recipeGroups, bearerRecipeGroups, browserGroups, monitoringGroups)...)
 
 // Every command, Caddyfile and JSON of the docs is executed: a block without a test,
 // or a test without its block, fails here.
