@@ -21,7 +21,7 @@ import (
 // monitoringGroups execute docs/monitoring.md, as far as that needs neither Prometheus
 // nor Grafana: with Prometheus see integration/monitoring and bench/dashboard.
 var monitoringGroups = []group{
-	{"Caddy shows its metrics", []string{"metrics-site", "metrics-private"}, testMetricsSites},
+	{"Caddy shows its metrics", []string{"metrics-loopback", "metrics-private"}, testMetricsSites},
 	{"Prometheus reads the metrics", []string{"prometheus", "alerts", "guess"}, testPrometheusConfig},
 	{"the picture is drawn again", []string{"dashboard", "dashboard-yours"}, testDashboardCommand},
 }
@@ -35,12 +35,12 @@ func testMetricsSites(t *testing.T, blocks map[string]block) {
 	onPort := func(name string, more ...string) string {
 		return strings.NewReplacer(append(more, ":9180", ":%PORT%")...).Replace(blocks[name].text) + endpointAt(harness.FreePort(t))
 	}
-	s := harness.Start(t, onPort("metrics-site"))
+	s := harness.Start(t, onPort("metrics-loopback"))
 	if len(s.Metrics()) == 0 {
 		t.Error("the site has no metrics of ours")
 	}
 	for address, listen := range map[string]string{"http://:9180": "127.0.0.1:9180", "http://127.0.0.1:9180": ":9180"} {
-		site := strings.Replace(blocks["metrics-site"].text, "http://:9180", address, 1)
+		site := strings.Replace(blocks["metrics-loopback"].text, "http://:9180", address, 1)
 		if address != "http://:9180" {
 			site = strings.Replace(site, "\tbind 127.0.0.1\n", "", 1)
 		}
@@ -98,7 +98,7 @@ func testPrometheusConfig(t *testing.T, blocks map[string]block) {
 	if len(config.ScrapeConfigs) != 1 || config.ScrapeConfigs[0].JobName != "caddy" {
 		t.Fatalf("the jobs are %+v", config.ScrapeConfigs)
 	}
-	if targets := config.ScrapeConfigs[0].StaticConfigs[0].Targets; !slices.Equal(targets, []string{"localhost:9180"}) || !strings.Contains(blocks["metrics-site"].text, ":9180") {
+	if targets := config.ScrapeConfigs[0].StaticConfigs[0].Targets; !slices.Equal(targets, []string{"localhost:9180"}) || !strings.Contains(blocks["metrics-loopback"].text, ":9180") {
 		t.Errorf("the targets are %v", targets)
 	}
 	copied := regexp.MustCompile(`sudo cp (\S+) /etc/prometheus/\n`).FindStringSubmatch(blocks["alerts"].text)
