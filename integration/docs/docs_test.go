@@ -32,6 +32,7 @@ var groups = append([]group{
 	{"the JSON is complete and works", []string{"config", "bearer-config", "users-file", "clients-file"}, testJSON},
 	{"the metadata", []string{"metadata"}, testMetadata},
 	{"the challenge", []string{"challenge"}, testChallenge},
+	{"a user is added, and a password changed", []string{"new-hash", "edit-users", "new-user", "check-users"}, testChangeUsers},
 	{"the htpasswd commands make a users file", []string{"htpasswd"}, testHtpasswd},
 	{"a site with several keys", []string{"signing-keys"}, testSigningKeys},
 	{"a session goes on, is introspected and ends", []string{"refresh", "revoke", "introspect", "introspection"}, testSessions},

@@ -172,6 +172,21 @@ func exampleHtpasswd(t *testing.T, e *example) {
 	harness.Eventually(t, "carol can log in", func() bool {
 		return e.token("localhost", "web", "demo-secret", "carol", "").Status == 200
 	})
+
+	e.Write("examples/htpasswd/web.secret", "another-secret\n")
+	e.reload("htpasswd")
+	e.token("localhost", "web", "demo-secret", "bob", "").Want(t, 401, "invalid_client")
+	e.token("localhost", "web", "another-secret", "bob", "").Want(t, 200, "")
+}
+
+// reload runs the command of the example's comment, which must get to this process.
+func (e *example) reload(name string) {
+	e.Site.T.Helper()
+	config := "examples/" + name + "/Caddyfile"
+	if command := "go run ./cmd/caddy reload --force --config " + config; !strings.Contains(repo.Read(e.Site.T, config), "#     "+command+"\n") {
+		e.Site.T.Errorf("%s does not say how to reload it: %s", config, command)
+	}
+	shell(e.Site.T, e.Dir, "caddy reload --force --config "+config, "")
 }
 
 func exampleJSONFiles(t *testing.T, e *example) {
