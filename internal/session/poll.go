@@ -71,7 +71,7 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 		_ = s.askWitness(ctx)
 	}
 	witnessed := s.witness == "" || s.memory.witnessed.Load()
-	hours, err := s.listTimesBesides(ctx, s.feedKey(""), hourLayout, v.known())
+	hours, err := s.relistTimes(ctx, s.feedKey(""), hourLayout, v.known())
 	if err == nil && len(hours) == 0 && !v.isComplete() && witnessed {
 		if _, err = s.listKnown(ctx, s.feedKey("")); err == nil {
 			hours, err = s.listTimes(ctx, s.feedKey(""), hourLayout)
