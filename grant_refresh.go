@@ -103,9 +103,10 @@ func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := oauth.Intersect(granted, g.policy.AllowedScopes(req.client))
+		allowed := g.policy.AllowedScopes(req.client)
+		scopes := oauth.Intersect(granted, allowed)
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.policy.AllowedScopes(req.client))
+			return nil, oauth.ScopeNotAllowed(allowed)
 		}
 		return user.Narrow(scopes)
 	}
@@ -117,7 +118,7 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user
 	}
 	scopes := oauth.Intersect(req.scopes, granted)
 	if len(scopes) == 0 && len(req.scopes) > 0 {
-		return nil, oauth.InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(granted)
+		return nil, oauth.ScopeNotUsers(granted)
 	}
 	return user.Narrow(scopes)
 }

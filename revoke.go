@@ -70,7 +70,7 @@ func revoke(x *exchange) (unknown string, err error) {
 			return unknown, nil
 		}
 		return "", revokeSession(ctx, x, of, access.Session)
-	case errors.Is(err, token.ErrOfAnotherServer()), isOfAnotherServer(s, raw):
+	case errors.Is(err, token.ErrOfAnotherServer), isOfAnotherServer(s, raw):
 		return "", oauth.TokenOfAnotherServer()
 	}
 	return "token_unknown", nil

@@ -91,7 +91,7 @@ func checkScope(x *exchange) error {
 	allowed := x.server.policy.AllowedScopes(x.client)
 	for _, scope := range scopes {
 		if !slices.Contains(allowed, scope) {
-			return oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(allowed)
+			return oauth.ScopeNotAllowed(allowed)
 		}
 	}
 	x.scopes = scopes
