@@ -66,7 +66,7 @@ func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeyS
 }
 
 // checkSecret checks the secret of a request, in its one reading or in both.
-func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySet, req *tokenRequest, presented wire.PresentedClient) (credential.Client, error) {
+func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySet, req *tokenRequest, presented wire.PresentedClient) (credential.CheckedClient, error) {
 	readings := presented.All()
 	var or *credential.ClientSecret
 	if len(readings) == 2 {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/token"
-	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // The benchmarks of the hot code are for comparing two commits:

@@ -56,14 +56,6 @@ func paidFor(ctx context.Context, reserved reservation) context.Context {
 	return context.WithoutCancel(ctx)
 }
 
-// unavailable is the answer when a source failed.
-func unavailable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return oauth.Gone()
-	}
-	return oauth.SourceUnavailable(err)
-}
-
 // settle makes an attempt whose outcome may be known at once. If it is not, the attempt
 // has to be reserved. A refusal is an answer to the client, even for an attempt that
 // was made.
