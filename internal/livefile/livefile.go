@@ -2,9 +2,9 @@
 // it changes, and the last good version stays active while the file is missing, empty
 // or broken.
 //
-// It polls, since notifications do not cross network file systems and bind
-// mounts, and it waits until a file is at rest: Apache's htpasswd truncates and
-// rewrites the live file, and a reader in between sees a shorter, valid one.
+// It polls, since notifications do not cross network file systems and bind mounts, and
+// it waits until a file is at rest: Apache's htpasswd truncates and rewrites the live
+// file, and a reader in between sees a shorter, valid one.
 package livefile
 
 import (

@@ -96,7 +96,7 @@ func (c *check) writes(ctx context.Context) error {
 	case info.Modified.IsZero():
 		c.lack(nil, "Stat tells no time of modification", "what is left of old sessions is never removed: look at the size of the storage from time to time")
 	case time.Since(info.Modified).Abs() > clocksDiffer:
-		c.lack(nil, fmt.Sprintf("the clock of the storage and this one differ by %s", time.Since(info.Modified).Round(time.Second)), "set both by NTP; old sessions are removed when both clocks say so")
+		c.lack(nil, fmt.Sprintf("the clock of the storage and this one differ by %s", time.Since(info.Modified).Round(time.Second)), "synchronize both with NTP; old sessions are removed when both clocks say so")
 	}
 	if err := c.storage.Delete(ctx, key); err != nil {
 		return fmt.Errorf("deleting %s: %w", key, err)
