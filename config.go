@@ -152,8 +152,8 @@ func (c *Config) resolve(repl *caddy.Replacer) error {
 	return err
 }
 
-// validateTokens checks and completes the settings of tokens.
-func (c *Config) validateTokens() error {
+// validate checks the settings other than sources and bounds, and fills in defaults.
+func (c *Config) validate() error {
 	if c.Issuer != "" {
 		if err := validateIssuer(c.Issuer); err != nil {
 			return err
@@ -194,6 +194,12 @@ func (c *Config) validateTokens() error {
 	if err := validateLeeway(*c.Leeway); err != nil {
 		return err
 	}
+	if c.SourceMaxAge == 0 {
+		c.SourceMaxAge = caddy.Duration(directory.DefaultMaxAge)
+	}
+	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
+		return err
+	}
 	return oauth.ValidateScopes("scopes", c.Scopes)
 }
 
@@ -225,12 +231,6 @@ func (c *Config) validateSessions() error {
 	}
 	if c.RevocationPoll == 0 {
 		c.RevocationPoll = caddy.Duration(defaultRevocationPoll)
-	}
-	if c.SourceMaxAge == 0 {
-		c.SourceMaxAge = caddy.Duration(directory.DefaultMaxAge)
-	}
-	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
-		return err
 	}
 	return validateRevocationPoll(c.RevocationPoll)
 }

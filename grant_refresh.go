@@ -37,7 +37,7 @@ func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 // that only the holder of a valid token gets an answer about a scope, after the same
 // checks as for an exchange. The token is consumed at the end, when nothing else can
 // fail.
-func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {
 	presented, err := token.OpenRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
 		return nil, oauth.InvalidRefreshToken("refresh_token_malformed")
@@ -100,7 +100,7 @@ func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 // user may have them now. They never go beyond the login's. A scope that the login
 // requested, but did not get because the user may not have it, is left out again: many
 // clients send the scopes of their configuration with every request.
-func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
+func (g *refreshGrant) scopes(req *clientRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
 		allowed := g.policy.AllowedScopes(req.client)

@@ -59,7 +59,7 @@ type Handler struct {
 
 	server *Server
 	routes *routes
-	place  *place
+	mount  *mount
 }
 
 // CaddyModule returns the Caddy module information.
@@ -83,11 +83,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
 	grant := app.(*App)
-	if h.server, err = grant.join(ctx, h.Config, h.DefinedAt); err != nil {
+	if h.server, err = grant.joinServer(ctx, h.Config, h.DefinedAt); err != nil {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
-	h.place = &place{server: h.server, path: h.Path, logger: ctx.Logger()}
+	h.mount = &mount{server: h.server, path: h.Path, logger: ctx.Logger()}
 	grant.addEndpoint(configcheck.Endpoint{
 		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
 	})

@@ -61,7 +61,7 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	if err := checkScope(x); err != nil {
 		return nil, err
 	}
-	authorization, err := grant.authorize(ctx, keys, &x.tokenRequest)
+	authorization, err := grant.authorize(ctx, keys, &x.clientRequest)
 	if err != nil {
 		return nil, err
 	}
