@@ -90,7 +90,7 @@ func (d *Database) unmarshal(tokens *caddyfile.Dispenser, queries map[string]*st
 	return nil
 }
 
-// settings are the subdirectives that are no queries.
+// settings are the subdirectives that are not queries.
 var settings = []string{"driver", "dsn", "query_timeout", "max_connections", "idle_timeout", "max_lifetime"}
 
 func durationArg(tokens *caddyfile.Dispenser, name, value string, into *caddy.Duration) error {

@@ -107,7 +107,7 @@ var clientColumns = columns[directory.Client]{
 	required: []string{"id", "secret_hash"},
 	keys:     []string{"id"},
 	hints: map[string]string{
-		"secret": "a database holds no secrets in plaintext: select secret_hash, with the output of \"caddy hash-password\"",
+		"secret": "secrets in plaintext are not accepted from a database: select secret_hash, with the output of \"caddy hash-password\"",
 	},
 }
 
