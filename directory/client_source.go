@@ -57,7 +57,8 @@ func newClientSource(source Clients, i int, settings Settings) *clientSource {
 	return s
 }
 
-// snapshot is the clients of a source in memory. One that has lost them cannot tell.
+// snapshot is the clients of a source in memory. A source that has lost them cannot
+// tell.
 func (s *clientSource) snapshot() (*ClientSet, error) {
 	if set := s.memory.Snapshot(); set != nil {
 		return set, nil

@@ -18,7 +18,7 @@ type costs struct {
 	most     uint64 // memory of a comparison, in bytes
 	of       map[string]password.Params
 	counts   map[password.Params]int
-	mix      *password.Mix   // of counts; nil where it has to be made anew
+	mix      *password.Mix   // of counts; nil if it has to be made again
 	own      map[string]bool // those that the source checks itself
 }
 

@@ -16,7 +16,7 @@ type guard struct {
 	logger *zap.Logger
 }
 
-// guarding is the guard itself, for those that embed it.
+// guarding is the guard itself, for types that embed it.
 func (g guard) guarding() guard { return g }
 
 // guarded stores how a call ended, also if it did not return.

@@ -62,7 +62,7 @@ func (s *UserSet) Add(u *User, at int) error {
 	}
 	if u.PasswordHash != "" {
 		s.hashes.Add(hash.Params())
-		s.advised.Add(hash.Params(), at)
+		s.advised.add(hash.Params(), at)
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ type userSource struct {
 	Users
 	guard
 
-	// identity is another in each config: what a source of this name accepted says
-	// nothing of one that asks another server.
+	// identity differs from config to config: what a source of this name accepted says
+	// nothing of a source that asks another server.
 	identity string
 
 	memory  UserSnapshot // nil for a source that has to be asked
@@ -63,7 +63,7 @@ func newUserSource(source Users, i int, settings Settings) *userSource {
 	return s
 }
 
-// snapshot is the users of a source in memory. One that has lost them cannot tell.
+// snapshot is the users of a source in memory. A source that has lost them cannot tell.
 func (s *userSource) snapshot() (*UserSet, error) {
 	if set := s.memory.Snapshot(); set != nil {
 		return set, nil
