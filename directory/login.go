@@ -25,7 +25,7 @@ type Check struct {
 // BySource tells whether the source checks the password: see Password and Remembered.
 func (c Check) BySource() bool { return c.source != nil }
 
-// Remembered is what an accepted password is remembered under, beside the server and
+// Remembered is what an accepted password is remembered under, along with the server and
 // the password itself: the source, the subject and the credential version. It is nil
 // for an unknown name, of which nothing is accepted.
 func (c Check) Remembered() []string {

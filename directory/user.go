@@ -29,7 +29,7 @@ type User struct {
 	PasswordHash string `json:"password_hash"`
 
 	// What changes with the password, such as LDAP's pwdChangedTime or Active
-	// Directory's pwdLastSet: tokens of before the change end. It is for a source that
+	// Directory's pwdLastSet: tokens from before the change end. It is for a source that
 	// checks passwords itself, see [PasswordChecker], and cannot be set in a file or a
 	// config.
 	CredentialVersion string `json:"-"`

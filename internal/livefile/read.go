@@ -107,7 +107,7 @@ func reason(err error) error {
 		err = pathError.Err
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: it must be readable for the user that Caddy runs as", err)
+		return fmt.Errorf("%w: it must be readable by the user that Caddy runs as", err)
 	}
 	return err
 }
