@@ -21,8 +21,8 @@ type clientAuthenticator struct {
 	defaultClient string // the id of a public client, for requests that name none; empty if there is none
 }
 
-// authenticate finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
-// by Basic credentials, by client_id and client_secret in the body, or, for a public
+// authenticate finds out which client sends the request (RFC 6749 §2.3, §3.2.1): by
+// Basic credentials, by client_id and client_secret in the body, or, for a public
 // client, by client_id alone.
 func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeySet, req *clientRequest) error {
 	presented, err := wire.ReadClient(req.params, req.header)

@@ -14,8 +14,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
-// clientRequest is a request of a client at an endpoint, parsed once. Grants see this and never the
-// *http.Request. What is found out about it on the way is kept here for the log.
+// clientRequest is a request of a client at an endpoint, parsed once. Grants see this
+// and never the *http.Request. What is found out about it on the way is kept here for
+// the log.
 type clientRequest struct {
 	received time.Time
 	address  string      // of the client, as Caddy sees it; may be empty

@@ -18,12 +18,12 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// Config is the settings of one authorization server. Endpoints that have the same
-// name share one server, so their settings must be equal.
+// Config is the settings of one authorization server. Endpoints that have the same name
+// share one server, so their settings must be equal.
 type Config struct {
-	// The name of the server: 1 to 32 of `a-z`, `0-9`, `_` and `-`. It is a part of
-	// the storage keys and of the credential versions in tokens, so that a new name
-	// means new keys. Default: `default`.
+	// The name of the server: 1 to 32 of `a-z`, `0-9`, `_` and `-`. It is a part of the
+	// storage keys and of the credential versions in tokens, so that a new name means
+	// new keys. Default: `default`.
 	Name string `json:"name,omitempty"`
 
 	// The issuer: the `iss` claim of access tokens, an https URL without query and

@@ -30,9 +30,9 @@ type Clients interface {
 // its users. Without it a generated key may be dropped before the last token that it
 // signed for a client with a long access_token_ttl has expired.
 type ClientLister interface {
-	// All goes through all clients in any order. It is called when a config is loaded and
-	// ends early when the context ends. An error ends it half way; [errors.ErrUnsupported]
-	// says that this source cannot list.
+	// All goes through all clients in any order. It is called when a config is loaded
+	// and ends early when the context ends. An error ends it half way;
+	// [errors.ErrUnsupported] says that this source cannot list.
 	All(ctx context.Context) iter.Seq2[*Client, error]
 }
 

@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// guard is for code of a source that runs in a goroutine of its own, where a panic would
-// end the process, as it would not in a request.
+// guard is for code of a source that runs in a goroutine of its own, where a panic
+// would end the process, as it would not in a request.
 type guard struct {
 	name   string // of the source
 	logger *zap.Logger

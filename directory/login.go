@@ -25,9 +25,9 @@ type Check struct {
 // BySource tells whether the source checks the password: see Password and Remembered.
 func (c Check) BySource() bool { return c.source != nil }
 
-// Remembered is what an accepted password is remembered under, along with the server and
-// the password itself: the source, the subject and the credential version. It is nil
-// for an unknown name, of which nothing is accepted.
+// Remembered is what an accepted password is remembered under, along with the server
+// and the password itself: the source, the subject and the credential version. It is
+// nil for an unknown name, of which nothing is accepted.
 func (c Check) Remembered() []string {
 	if c.user == nil {
 		return nil
@@ -52,10 +52,10 @@ func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	return right && c.user != nil && err == nil, err
 }
 
-// ForLogin returns the user of a name that was typed, or nil, and what the
-// password is checked with in either case. The key is for decoys, see [password.Decoy].
-// The error is a DuplicateSubject, with a Check as for an unknown name, or says that a
-// source cannot tell.
+// ForLogin returns the user of a name that was typed, or nil, and what the password is
+// checked with in either case. The key is for decoys, see [password.Decoy]. The error
+// is a DuplicateSubject, with a Check as for an unknown name, or says that a source
+// cannot tell.
 func (d *UserDirectory) ForLogin(ctx context.Context, username string, decoys mac.Key) (*User, Check, error) {
 	user, source, err := d.login(ctx, username)
 	if _, clash := errors.AsType[DuplicateSubject](err); err != nil && !clash {

@@ -34,8 +34,8 @@ type question[T any] struct {
 	maxAge time.Duration
 	logger *zap.Logger
 
-	// tokens is look for keys of verified tokens, and found for keys that the source has
-	// had before, both in places of their own. Without them it is look.
+	// tokens is look for keys of verified tokens, and found for keys that the source
+	// has had before, both in places of their own. Without them it is look.
 	tokens, found func(ctx context.Context, key string) (*T, error)
 }
 

@@ -29,9 +29,9 @@ type User struct {
 	PasswordHash string `json:"password_hash"`
 
 	// What changes with the password, such as LDAP's pwdChangedTime or Active
-	// Directory's pwdLastSet: tokens from before the change end. It is for a source that
-	// checks passwords itself, see [PasswordChecker], and cannot be set in a file or a
-	// config.
+	// Directory's pwdLastSet: tokens from before the change end. It is for a source
+	// that checks passwords itself, see [PasswordChecker], and cannot be set in a file
+	// or a config.
 	CredentialVersion string `json:"-"`
 
 	// The subject: the `sub` claim of the user's tokens, unique over all sources.

@@ -28,8 +28,8 @@ import (
 // ends, which it does after 5 seconds at the latest; a call that does not holds one of
 // the 100 that a source may have at a time, and when all are held, requests are
 // answered with 503. Look-ups for verified tokens have 100 of their own, so that no
-// stranger can hold them. After a reload there are 100 more, but no more than 300 of all
-// configs together. A panic is an error.
+// stranger can hold them. After a reload there are 100 more, but no more than 300 of
+// all configs together. A panic is an error.
 //
 // A user that was returned must never be changed, nor may its scopes and claims. Return
 // the same pointer or an equal user while nothing has changed: tokens that were checked
@@ -47,8 +47,8 @@ type Users interface {
 
 	// BySubject returns the user with that [User.Subject], byte for byte: that is the
 	// ID, or the Username of a user without one. It is the same user, in all fields,
-	// that ByUsername returns for the user's name. A token whose subject no user can have,
-	// such as one of more than 255 bytes, is refused without asking.
+	// that ByUsername returns for the user's name. A token whose subject no user can
+	// have, such as one of more than 255 bytes, is refused without asking.
 	BySubject(ctx context.Context, sub string) (*User, error)
 }
 
@@ -98,8 +98,8 @@ type PasswordChecker interface {
 	//
 	// The user is nil for a name that does not exist: then do the same work as for a
 	// user, and return false. Known and unknown names must take equally long. Otherwise
-	// it is a copy of what the source has returned: a change of it has no effect, and is
-	// a mistake.
+	// it is a copy of what the source has returned: a change of it has no effect, and
+	// is a mistake.
 	//
 	// The password is never empty, has at most 1024 bytes and no NUL. What was accepted
 	// is remembered for some minutes, for this user, CredentialVersion and password;

@@ -47,8 +47,8 @@ func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt)
 }
 
 // paidFor is the context of an attempt that was counted before the name was looked up:
-// it goes on when the client hangs up, or a guess and a database query would be free for
-// clients that do. Sources and the gate bound how long it takes.
+// it goes on when the client hangs up, or a guess and a database query would be free
+// for clients that do. Sources and the gate bound how long it takes.
 func paidFor(ctx context.Context, reserved reservation) context.Context {
 	if reserved == nil {
 		return ctx

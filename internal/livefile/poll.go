@@ -185,8 +185,8 @@ func (f *File[T]) fail(err error) {
 	f.observe()
 }
 
-// remind logs the error that keeps a newer version out: once each, and again
-// every hour.
+// remind logs the error that keeps a newer version out: once each, and again every
+// hour.
 func (f *File[T]) remind() {
 	status := f.Status()
 	if status.Err == nil {

@@ -26,8 +26,8 @@ type Readings struct {
 	bytes int
 }
 
-// Of finds all ways in which an app may read the path of a URL, in any order of
-// steps. The first is the path as it is.
+// Of finds all ways in which an app may read the path of a URL, in any order of steps.
+// The first is the path as it is.
 func Of(u *url.URL) *Readings {
 	s := &Readings{List: make([]Reading, 0, 8)}
 	if u.Opaque != "" { // the proxy would send that in place of the path

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// steps are what apps do to a path, apart from decoding it. Each is applied to
-// every Reading that the others give, so that their order does not matter.
+// steps are what apps do to a path, apart from decoding it. Each is applied to every
+// Reading that the others give, so that their order does not matter.
 var steps = []func(path string) string{
 	rooted, withoutAuthority, cutParameters, cutAtParameter, cutAtQuery, cutAtFragment, cutAtNUL, withoutControls, withoutInvalid,
 	backslashesAsSlashes, mergedSlashes, trimmedBlanks, trimmedDots, overlongAsASCII,

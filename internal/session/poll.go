@@ -115,7 +115,8 @@ func (s *Store) settle(ctx context.Context, reading int, at, began time.Time, wi
 	return nil
 }
 
-// backgroundReading is a reading that no poll waits for. When it has ended, err says how.
+// backgroundReading is a reading that no poll waits for. When it has ended, err says
+// how.
 type backgroundReading struct {
 	ended chan struct{}
 	err   error

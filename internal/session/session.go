@@ -149,7 +149,8 @@ func (id ID) Day() time.Time {
 	return day
 }
 
-// String is the `sid` of tokens: the day and the random bits, 49 characters of [0-9a-f-].
+// String is the `sid` of tokens: the day and the random bits, 49 characters of
+// [0-9a-f-].
 func (id ID) String() string { return id.day + "-" + id.random }
 
 // Why a generation is refused.

@@ -180,9 +180,9 @@ func (s *Store) readRecord(ctx context.Context, id ID) (st state, err error) {
 	return st, nil
 }
 
-// readMarks reads what stands next to the record and comes after it: its marker, which is
-// never removed before there is the mark of a swept day, and then that mark. So what is
-// missing was not there yet when what was read earlier was.
+// readMarks reads what stands next to the record and comes after it: its marker, which
+// is never removed before there is the mark of a swept day, and then that mark. So what
+// is missing was not there yet when what was read earlier was.
 func (s *Store) readMarks(ctx context.Context, id ID, st *state) error {
 	marker, err := s.load(ctx, s.markerKey(id))
 	if err != nil {

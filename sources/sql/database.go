@@ -137,8 +137,8 @@ func resolveDSN(text string) (string, error) {
 
 var placeholders = regexp.MustCompile(`\{(env\.[A-Za-z0-9_]+|file\.[^{}]+)\}`)
 
-// shown is the text for a message about something misspelled, unless it may be a DSN
-// in the wrong place, which holds a password.
+// shown is the text for a message about something misspelled, unless it may be a DSN in
+// the wrong place, which holds a password.
 func shown(text, misspelled string) string {
 	if !plainWord.MatchString(misspelled) {
 		return ""
