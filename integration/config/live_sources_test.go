@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // Files are followed without a reload, whatever way they are changed in. All changes
@@ -226,10 +227,7 @@ func TestBrokenFilesKeepTheirLastVersion(t *testing.T) {
 // before and after must be able to log in at every moment between.
 func TestHtpasswdRewritesALargeFile(t *testing.T) {
 	s := harness.NewSite(t)
-	tool, err := exec.LookPath("htpasswd")
-	if err != nil {
-		t.Fatal("Apache's htpasswd is needed for this test: apt-get install apache2-utils")
-	}
+	tool := standin.Path(t, "htpasswd")
 	const users = 20000
 	hash := harness.HashWith(t, "{SHA}", "password")
 	var content strings.Builder

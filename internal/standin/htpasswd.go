@@ -209,16 +209,28 @@ func recordings() (all []recording) {
 	return all
 }
 
-// words are those of a command line: between blanks, or in single quotes.
+// words are those of a command line, read as a shell does: with single quotes and
+// backslashes.
 func words(line string) (all []string) {
-	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
-		var word string
-		if rest, quoted := strings.CutPrefix(line, "'"); quoted {
-			word, line, _ = strings.Cut(rest, "'")
-		} else {
-			word, line, _ = strings.Cut(line, " ")
+	var word strings.Builder
+	quoted, escaped, inside := false, false, false
+	for _, r := range line + " " {
+		switch {
+		case escaped || quoted && r != '\'':
+			word.WriteRune(r)
+			escaped = false
+		case r == '\'':
+			quoted, inside = !quoted, true
+		case r == '\\':
+			escaped, inside = true, true
+		case r != ' ' && r != '\n':
+			word.WriteRune(r)
+			inside = true
+		case inside:
+			all = append(all, word.String())
+			word.Reset()
+			inside = false
 		}
-		all = append(all, word)
 	}
 	return all
 }
