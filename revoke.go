@@ -102,7 +102,7 @@ func isOfAnotherServer(s *Server, raw string) bool {
 		if other == s {
 			continue
 		}
-		keys := other.keys.inForce.Load()
+		keys := other.keys.active.Load()
 		if keys == nil {
 			continue
 		}

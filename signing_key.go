@@ -166,7 +166,7 @@ type serverKeys struct {
 	store      *keyring.Store
 	generated  *keyring.Follower
 	pooled     share[pooledKeys]
-	inForce    atomic.Pointer[token.KeySet]
+	active     atomic.Pointer[token.KeySet]
 }
 
 // keysOptions are what a server's keys depend on.
@@ -218,7 +218,7 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 // current returns the complete set of keys, or nil while one is missing. At a first
 // start requests may come before the keys exist, so it waits a moment for them.
 func (k *serverKeys) current(ctx context.Context) *token.KeySet {
-	if keys := k.inForce.Load(); keys != nil {
+	if keys := k.active.Load(); keys != nil {
 		return keys
 	}
 	ctx, cancel := context.WithTimeout(ctx, keysPatience)
@@ -227,7 +227,7 @@ func (k *serverKeys) current(ctx context.Context) *token.KeySet {
 	case <-k.generated.Attempted():
 	case <-ctx.Done():
 	}
-	return k.inForce.Load()
+	return k.active.Load()
 }
 
 // read reads the generated keys that are in storage. An error is only logged: follow
@@ -260,14 +260,14 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 	if err != nil {
 		return err
 	}
-	before := k.inForce.Load()
+	before := k.active.Load()
 	if before != nil && before.Same(set) {
 		return nil // and keeps what it has checked
 	}
 	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("signing key changed", zap.String("kid", ring.Signer().ID()))
 	}
-	k.inForce.Store(set)
+	k.active.Store(set)
 	return nil
 }
 

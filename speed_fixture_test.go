@@ -116,7 +116,7 @@ func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens t
 	return tokens
 }
 
-func (s *speedSite) keys() *token.KeySet { return s.endpoint.server.keys.inForce.Load() }
+func (s *speedSite) keys() *token.KeySet { return s.endpoint.server.keys.active.Load() }
 
 func prepared(r *http.Request, w http.ResponseWriter) *http.Request {
 	r.RemoteAddr = "127.0.0.1:1"

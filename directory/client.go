@@ -63,8 +63,8 @@ type Client struct {
 	// the server says.
 	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
 
-	// The audiences whose access tokens the client may introspect in addition to its own (RFC
-	// 7662). Default: none.
+	// The audiences whose access tokens the client may introspect in addition to its own
+	// (RFC 7662). Default: none.
 	Introspect []string `json:"introspect,omitempty"`
 
 	// The header in which the client, a trusted back end, sends its user's address with

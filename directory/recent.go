@@ -170,8 +170,8 @@ func (r *recent[T]) begin(key string) *flight[T] {
 	return f
 }
 
-// land ends a look-up. One that failed is logged once a minute, since a request that finds
-// an entry which is fresh enough does not notice.
+// land ends a look-up. One that failed is logged once a minute, since a request that
+// finds an entry which is fresh enough does not notice.
 func (r *recent[T]) land(key string, f *flight[T]) {
 	r.mu.Lock()
 	delete(r.flights, key)

@@ -156,7 +156,7 @@ func TestDocsReservedHeaders(t *testing.T) {
 	}
 	listed := make(map[string]bool)
 	for line := range strings.Lines(repo.Docs(t)) {
-		if strings.HasPrefix(line, "- These names are refused") {
+		if strings.HasPrefix(line, "These names are refused") {
 			for _, match := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
 				listed[strings.ToLower(match[1])] = true
 			}

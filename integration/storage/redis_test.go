@@ -36,8 +36,8 @@ func keys(t *testing.T, client *redis.Client, pattern string) []string {
 	return found
 }
 
-// Clients refresh while Redis restarts, with nothing lost in it: no session is lost either, and none that was revoked
-// comes back.
+// Clients refresh while Redis restarts, with nothing lost in it: no session is lost
+// either, and none that was revoked comes back.
 func TestRedisRestartsWhileClientsRefresh(t *testing.T) {
 	s, r := startOnRedis(t)
 	var revoked [][]string
@@ -286,7 +286,8 @@ func TestCaddyDoesNotStartWhileRedisIsDown(t *testing.T) {
 	}
 }
 
-// And a reload closes the client of the config before, or keeps it: no session is lost in either case.
+// And a reload closes the client of the config before, or keeps it: no session is lost
+// in either case.
 func TestRefreshesDuringReloads(t *testing.T) {
 	s, r := startOnRedis(t)
 	var clients sync.WaitGroup

@@ -1,6 +1,7 @@
 package caddyargs
 
-// Suggestion is the known word that is nearest to a mistyped one, or empty if none is near.
+// Suggestion is the known word that is nearest to a mistyped one, or empty if none is
+// near.
 func Suggestion(word string, known []string) string {
 	best, least := "", maxTypos+1
 	for _, candidate := range known {

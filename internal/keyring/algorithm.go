@@ -18,8 +18,9 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Algorithm is the `alg` of a JWS: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
-// (RFC 7518 §3.1), or EdDSA, which is Ed25519 here (RFC 8037 §3.1). Get one from [ParseAlgorithm].
+// Algorithm is the `alg` of a JWS: HS256, HS384, HS512, RS256, RS384, RS512, PS256,
+// PS384, PS512, ES256, ES384, ES512 (RFC 7518 §3.1), or EdDSA, which is Ed25519 here
+// (RFC 8037 §3.1). Get one from [ParseAlgorithm].
 type Algorithm string
 
 type family int
@@ -65,7 +66,8 @@ func ParseAlgorithm(name string) (Algorithm, error) {
 	return p.algorithm, err
 }
 
-// Symmetric reports whether the algorithm signs and verifies with one shared secret (HS256, HS384, HS512).
+// Symmetric reports whether the algorithm signs and verifies with one shared secret
+// (HS256, HS384, HS512).
 func (a Algorithm) Symmetric() bool {
 	p, err := a.profile()
 	return err == nil && p.family == familyHMAC

@@ -57,8 +57,8 @@ func NewHMACKey(a Algorithm, secret []byte) (*Key, error) {
 	return newKey(p, bytes.Clone(secret))
 }
 
-// GenerateKey makes a new random key: RSA of 2048 bits, ECDSA on the curve of the algorithm, Ed25519, or an HMAC
-// secret as long as the hash.
+// GenerateKey makes a new random key: RSA of 2048 bits, ECDSA on the curve of the
+// algorithm, Ed25519, or an HMAC secret as long as the hash.
 func GenerateKey(a Algorithm) (*Key, error) {
 	p, err := a.profile()
 	if err != nil {
@@ -163,8 +163,9 @@ func (k *Key) sign(input []byte) ([]byte, error) {
 	return k.method.Sign(string(input), k.private())
 }
 
-// ID is the `kid`, 43 characters of base64url: the thumbprint of the public key (RFC 7638), or for an HMAC key a
-// digest keyed with the secret, from which the secret can neither be read nor guessed more cheaply than from a token.
+// ID is the `kid`, 43 characters of base64url: the thumbprint of the public key (RFC
+// 7638), or for an HMAC key a digest keyed with the secret, from which the secret can
+// neither be read nor guessed more cheaply than from a token.
 func (k *Key) ID() string {
 	return k.id
 }

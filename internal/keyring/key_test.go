@@ -43,7 +43,8 @@ func signPayload(t testing.TB, k *Key, typ, payload string) string {
 	return token
 }
 
-// verificationKey is what an app would verify with: the published key, found by kid, or the shared secret.
+// verificationKey is what an app would verify with: the published key, found by kid, or
+// the shared secret.
 func verificationKey(t *testing.T, k *Key) any {
 	t.Helper()
 	if k.Algorithm().Symmetric() {

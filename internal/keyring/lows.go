@@ -19,8 +19,8 @@ type lowS struct {
 	*jwt.SigningMethodECDSA
 }
 
-// Sign returns r and s, each padded to the size of the curve (RFC 7518 §3.4), with s ≤ n/2. The key is an
-// *ecdsa.PrivateKey on the curve of the method.
+// Sign returns r and s, each padded to the size of the curve (RFC 7518 §3.4), with s ≤
+// n/2. The key is an *ecdsa.PrivateKey on the curve of the method.
 func (m lowS) Sign(signingString string, key any) ([]byte, error) {
 	return m.signBytes([]byte(signingString), key)
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Ring is an immutable set of keys for tokens of one type: the first key signs, all verify.
+// Ring is an immutable set of keys for tokens of one type: the first key signs, all
+// verify.
 type Ring struct {
 	keys     []*Key
 	byID     map[string]*Key
@@ -62,8 +63,9 @@ func NewRing(typ string, keys ...*Key) (*Ring, error) {
 	return r, nil
 }
 
-// Sign returns a payload, the claims as JSON, as a signed token in compact form (RFC 7515 §7.1), with `alg`, `kid` and
-// the `typ` of the ring in its header. ECDSA signatures have the lower of the two possible s.
+// Sign returns a payload, the claims as JSON, as a signed token in compact form (RFC
+// 7515 §7.1), with `alg`, `kid` and the `typ` of the ring in its header. ECDSA
+// signatures have the lower of the two possible s.
 func (r *Ring) Sign(payload []byte) (string, error) {
 	k := r.keys[0]
 	room := rooms.Get().(*[]byte)
@@ -87,7 +89,8 @@ func (r *Ring) Signer() *Key {
 // rooms are buffers for tokens while they are signed or verified.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
-// Equal reports whether the other ring has the same keys in the same order, for tokens of the same type.
+// Equal reports whether the other ring has the same keys in the same order, for tokens
+// of the same type.
 func (r *Ring) Equal(other *Ring) bool {
 	return r.typ == other.typ && slices.EqualFunc(r.keys, other.keys, func(a, b *Key) bool {
 		return a.id == b.id && a.algorithm == b.algorithm // the id is a digest of the key

@@ -15,8 +15,8 @@ const (
 	// read the key from storage.
 	PublishFor = 15 * time.Minute
 
-	// handover is how late a node may be to sign with the next key: nodes arrange their keys every 20 seconds, later while
-	// storage is slow, and their clocks differ.
+	// handover is how late a node may be to sign with the next key: nodes arrange their
+	// keys every 20 seconds, later while storage is slow, and their clocks differ.
 	handover = 5 * time.Minute
 
 	// keepRetired is how long a retired key stays in storage. A node whose clock is
@@ -51,7 +51,8 @@ func InUse(keys []GeneratedKey, lifetime time.Duration) []*Key {
 	return out
 }
 
-// DeleteRetired removes keys from storage that have been retired for a day. Several nodes may do so at once.
+// DeleteRetired removes keys from storage that have been retired for a day. Several
+// nodes may do so at once.
 func (s *Store) DeleteRetired(ctx context.Context, a Algorithm, keys []GeneratedKey, lifetime time.Duration) error {
 	at := now()
 	for i, k := range keys {

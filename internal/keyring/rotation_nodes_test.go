@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// fleet is several nodes on one storage. Their clocks differ by some seconds, and each looks into storage once a
-// minute at most.
+// fleet is several nodes on one storage. Their clocks differ by some seconds, and each
+// looks into storage once a minute at most.
 type fleet struct {
 	random      *rand.Rand
 	at          time.Time // the true time
@@ -146,8 +146,9 @@ func (f *fleet) deleteRetired() error {
 	return nil
 }
 
-// L10: for random intervals, lifetimes, clocks and polls, and rotation switched off and on, every token verifies on
-// every node until it expires, and every signer but the first was published everywhere for ten minutes.
+// L10: for random intervals, lifetimes, clocks and polls, and rotation switched off and
+// on, every token verifies on every node until it expires, and every signer but the
+// first was published everywhere for ten minutes.
 func TestEveryTokenVerifiesOnEveryNodeThroughRotations(t *testing.T) {
 	defer func() { now = time.Now }()
 	rotations := 0

@@ -15,7 +15,8 @@ import (
 
 const secretSize = 32
 
-// secretHeader starts the content of a secret object; 64 lower-case hex digits and a newline follow.
+// secretHeader starts the content of a secret object; 64 lower-case hex digits and a
+// newline follow.
 const secretHeader = "caddy-grant secret v1\n"
 
 // Secret is the random secret of one authorization server, shared by its nodes through

@@ -72,7 +72,8 @@ func TestDerivedKeysDependOnSecretAndPurpose(t *testing.T) {
 			t.Errorf("same as %s", name)
 		}
 	}
-	// Fixed, or a release ends every session. Made with: openssl kdf -keylen 32 -kdfopt digest:SHA2-256
+	// Fixed, or a release ends every session. Made with: openssl kdf -keylen 32 -kdfopt
+	// digest:SHA2-256
 	// -kdfopt hexkey:0b…0b -kdfopt info:refresh HKDF
 	if got := hex.EncodeToString(refresh); got != "9cf60b267b9fc39a3a6dc286bc59bfcac61d43e3fe545ebb03bedeedec3e054a" {
 		t.Errorf("derived %s", got)

@@ -48,14 +48,16 @@ type Store struct {
 	notice  func(*Key, bool)
 }
 
-// NewStore returns the store under a prefix of the storage. The prefix has no slash at its ends, and its parts are
-// lower case and free of "..": storages take keys as paths, and some fold case.
+// NewStore returns the store under a prefix of the storage. The prefix has no slash at
+// its ends, and its parts are lower case and free of "..": storages take keys as paths,
+// and some fold case.
 func NewStore(storage certmagic.Storage, prefix string) *Store {
 	return &Store{storage: storage, prefix: prefix, notice: func(*Key, bool) {}}
 }
 
-// WithNotice has f called after this node has generated something and read it back: with a signing key and whether it
-// is the first of its algorithm, or with nil and true for a server secret.
+// WithNotice has f called after this node has generated something and read it back:
+// with a signing key and whether it is the first of its algorithm, or with nil and true
+// for a server secret.
 func (s *Store) WithNotice(f func(key *Key, first bool)) *Store {
 	s.notice = f
 	return s
@@ -115,7 +117,8 @@ func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
 	}
 }
 
-// create writes a new object, unless the time under the lock is over: not every storage asks the context itself.
+// create writes a new object, unless the time under the lock is over: not every storage
+// asks the context itself.
 func (s *Store) create(ctx context.Context, key string, value []byte) error {
 	if err := expired(ctx); err != nil {
 		return fmt.Errorf("storing %s: out of time: %w", key, err)

@@ -123,7 +123,8 @@ func split(token string) (parts [3]string, ok bool) {
 	return parts, parts[0] != "" && parts[1] != "" && parts[2] != "" && !strings.Contains(parts[2], ".")
 }
 
-// verifier is what the key's method verifies with: the public key, or the secret of an HMAC key.
+// verifier is what the key's method verifies with: the public key, or the secret of an
+// HMAC key.
 func (k *Key) verifier() any {
 	if k.public != nil {
 		return k.public

@@ -68,8 +68,8 @@ func FuzzVerify(f *testing.F) {
 		f.Add("", uint8(i), end-86, uint16(86), "")
 		f.Add(`{"alg":"HS256","kid":"../../dev/null","crit":null}`, uint8(i), uint16(10), uint16(2), "..")
 	}
-	// Any string, any header over the claims and the signature of an issued token, and an issued token in which some
-	// bytes are cut and others put in.
+	// Any string, any header over the claims and the signature of an issued token, and an
+	// issued token in which some bytes are cut and others put in.
 	f.Fuzz(func(t *testing.T, free string, which uint8, at, cut uint16, insert string) {
 		issued := tokens[int(which)%len(tokens)]
 		from := int(at) % (len(issued) + 1)

@@ -14,7 +14,8 @@ type Key struct {
 	hashes *sync.Pool // of hash.Hash
 }
 
-// NewKey returns a key for HMACs with that hash, such as [crypto/sha256.New]. It keeps no reference to the secret.
+// NewKey returns a key for HMACs with that hash, such as [crypto/sha256.New]. It keeps
+// no reference to the secret.
 func NewKey(of func() hash.Hash, secret []byte) Key {
 	secret = append([]byte(nil), secret...)
 	return Key{&sync.Pool{New: func() any { return hmac.New(of, secret) }}}

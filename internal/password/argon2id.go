@@ -77,8 +77,9 @@ func decoyArgon2id(p Params, seed []byte) Hash {
 	return Hash{params: p, salt: seed[:16], sum: make([]byte, 32), decoy: true}
 }
 
-// decode reads base64 of low to high bytes and refuses a second spelling of the same bytes: spare bits that are set, and
-// line breaks, which encoding/base64 skips even when it is strict.
+// decode reads base64 of low to high bytes and refuses a second spelling of the same
+// bytes: spare bits that are set, and line breaks, which encoding/base64 skips even
+// when it is strict.
 func decode(encoding *base64.Encoding, s string, low, high int) ([]byte, bool) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, false

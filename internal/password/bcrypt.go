@@ -8,14 +8,16 @@ import (
 )
 
 const (
-	// bcryptMaxLength is how many bytes of a password bcrypt's key schedule uses (Provos and Mazières, 1999).
+	// bcryptMaxLength is how many bytes of a password bcrypt's key schedule uses (Provos
+	// and Mazières, 1999).
 	bcryptMaxLength = 72
 
 	bcryptMinCost, bcryptMaxCost = 4, 16
 
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-	// bcryptHead, bcryptSalt and bcryptSum are the lengths of the parts of "$2a$10$", salt, sum.
+	// bcryptHead, bcryptSalt and bcryptSum are the lengths of the parts of "$2a$10$",
+	// salt, sum.
 	bcryptHead, bcryptSalt, bcryptSum = 7, 22, 31
 )
 

@@ -7,8 +7,8 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// attemptDigest stands for a name, its hash and a password. It is keyed, so nothing can be read from it or tried on it
-// outside this process.
+// attemptDigest stands for a name, its hash and a password. It is keyed, so nothing can
+// be read from it or tried on it outside this process.
 type attemptDigest [32]byte
 
 // cache remembers which attempts matched a moment ago, by their digests only. When it

@@ -20,8 +20,9 @@ const (
 
 	shaMaxSalt = 16
 
-	// shaMaxLength is the longest password in bytes that matches a sha-crypt hash: the work is the rounds times the length,
-	// and with a million rounds a KiB would take a core for seconds.
+	// shaMaxLength is the longest password in bytes that matches a sha-crypt hash: the
+	// work is the rounds times the length, and with a million rounds a KiB would take a
+	// core for seconds.
 	shaMaxLength = 256
 
 	// shaMaxRounds covers what passlib and Ansible write, 656000 and 535000.

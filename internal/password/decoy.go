@@ -9,8 +9,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/mac"
 )
 
-// Mix counts how many entries of a source have which Params. The zero Mix is empty. Add to it while the source is read;
-// then it is only read, by any number of goroutines. A nil *Mix reads as an empty one.
+// Mix counts how many entries of a source have which Params. The zero Mix is empty. Add
+// to it while the source is read; then it is only read, by any number of goroutines. A
+// nil *Mix reads as an empty one.
 type Mix struct {
 	counts []count // in the order of Params.compare, without duplicates
 	total  int
@@ -39,8 +40,8 @@ func (m *Mix) Len() int {
 	return m.total
 }
 
-// All returns every Params that occurs with the number of its entries, at least 1, in an order that depends on nothing
-// but the Params.
+// All returns every Params that occurs with the number of its entries, at least 1, in
+// an order that depends on nothing but the Params.
 func (m *Mix) All() iter.Seq2[Params, int] {
 	return func(yield func(Params, int) bool) {
 		if m == nil {

@@ -19,8 +19,9 @@ type Limits struct {
 	Wait        time.Duration // the longest that one of them waits; 0: no waiting
 }
 
-// DefaultLimits returns a concurrency of one less than the processors that Go uses, and at least 1, so that hashing
-// leaves one to everything else; a queue of 64; and a wait of 5 seconds.
+// DefaultLimits returns a concurrency of one less than the processors that Go uses, and
+// at least 1, so that hashing leaves one to everything else; a queue of 64; and a wait
+// of 5 seconds.
 func DefaultLimits() Limits {
 	return Limits{Concurrency: max(1, runtime.GOMAXPROCS(0)-1), Queue: 64, Wait: 5 * time.Second}
 }
@@ -74,9 +75,10 @@ func (g *Gate) SetLimits(limits Limits) {
 // who asks, such as the client's address; keys share the slots. The caller calls
 // release when the comparison is done; calling it again does nothing.
 //
-// The error is ErrBusy at once when half of the queue, at least one place, is taken by the same key, or when it is full
-// of keys that have no more places than this one; ErrBusy when another key with fewer places needs this one's;
-// ErrBusy after Limits.Wait; ctx.Err() when the context ends first. There is no slot to release then.
+// The error is ErrBusy at once when half of the queue, at least one place, is taken by
+// the same key, or when it is full of keys that have no more places than this one;
+// ErrBusy when another key with fewer places needs this one's; ErrBusy after
+// Limits.Wait; ctx.Err() when the context ends first. There is no slot to release then.
 func (g *Gate) Acquire(ctx context.Context, key string) (release func(), err error) {
 	return g.acquire(ctx, lineKey{key, false})
 }
@@ -129,7 +131,8 @@ func (g *Gate) Load() (running, waiting int) {
 	return g.running, g.waiting
 }
 
-// enter takes a free slot and returns nil, or puts a caller into the key's line and returns it with its longest wait.
+// enter takes a free slot and returns nil, or puts a caller into the key's line and
+// returns it with its longest wait.
 func (g *Gate) enter(key lineKey) (*caller, time.Duration, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -203,7 +206,8 @@ func (g *Gate) longestLine(priority bool) *line {
 	return longest
 }
 
-// leave takes a caller out of its line if it is still there, and returns whether a slot was given to it meanwhile.
+// leave takes a caller out of its line if it is still there, and returns whether a slot
+// was given to it meanwhile.
 func (g *Gate) leave(key lineKey, c *caller) (served bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -233,7 +237,8 @@ func (g *Gate) release() {
 	g.serve()
 }
 
-// serve gives the free slots away: to the first caller of the line whose turn it is, which then goes behind the others.
+// serve gives the free slots away: to the first caller of the line whose turn it is,
+// which then goes behind the others.
 func (g *Gate) serve() {
 	for g.running < g.concurrency() && len(g.turns) > 0 {
 		l := g.turns[0]

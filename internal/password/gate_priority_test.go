@@ -23,7 +23,8 @@ func TestGatePriority(t *testing.T) {
 		}
 		t.Fatalf("the queue does not come to %d", want)
 	}
-	// full is a gate with one slot, taken, and a queue full of strangers from as many addresses
+	// full is a gate with one slot, taken, and a queue full of strangers from as many
+	// addresses
 	full := func(t *testing.T) (g *Gate, release func(), order chan string, wait func()) {
 		t.Helper()
 		g = NewGate(Limits{Concurrency: 1, Queue: queue, Wait: time.Minute})

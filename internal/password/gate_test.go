@@ -33,7 +33,8 @@ func take(t *testing.T, g *Gate, key string) (release func()) {
 	return release
 }
 
-// queue starts a caller that hashes for as long as told, and returns when it waits. It reports its name, or its error.
+// queue starts a caller that hashes for as long as told, and returns when it waits. It
+// reports its name, or its error.
 func queue(ctx context.Context, g *Gate, key, name string, hashing time.Duration, report chan<- string) {
 	go func() {
 		release, err := g.Acquire(ctx, key)

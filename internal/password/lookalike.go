@@ -160,7 +160,8 @@ func parses(encoded string) bool {
 	return err == ""
 }
 
-// inBase64 tells whether a text is a hash in base64, maybe cut off, or a line of a htpasswd file.
+// inBase64 tells whether a text is a hash in base64, maybe cut off, or a line of a
+// htpasswd file.
 func inBase64(encoded string) bool {
 	plain, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(encoded, "=")) // as far as it can be read
 	hash := string(plain[bytes.IndexByte(plain, ':')+1:])

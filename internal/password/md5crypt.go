@@ -17,7 +17,8 @@ const (
 	md5Sum     = 22
 )
 
-// parseMD5Crypt reads "$1$salt$sum", FreeBSD's md5-crypt, or Apache's variant of it that begins with "$apr1$".
+// parseMD5Crypt reads "$1$salt$sum", FreeBSD's md5-crypt, or Apache's variant of it
+// that begins with "$apr1$".
 func parseMD5Crypt(encoded, prefix string, scheme Scheme, damaged refusal) (Hash, error) {
 	salt, sum, ok := strings.Cut(encoded[len(prefix):], "$")
 	if !ok || !saltAndSum(salt, sum, md5MaxSalt, md5Sum) {

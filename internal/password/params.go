@@ -38,8 +38,9 @@ type Params struct {
 	salt uint8
 }
 
-// String returns the scheme and its parameters in the scheme's own terms, such as "bcrypt cost 10" and
-// "argon2id m=47104,t=1,p=1". Different Params have different strings.
+// String returns the scheme and its parameters in the scheme's own terms, such as
+// "bcrypt cost 10" and "argon2id m=47104,t=1,p=1". Different Params have different
+// strings.
 func (p Params) String() string {
 	switch p.Scheme {
 	case Bcrypt:
@@ -77,7 +78,8 @@ func (p Params) Advice() string {
 	return ""
 }
 
-// adviseBcryptCost is OWASP's minimum (Password Storage Cheat Sheet); htpasswd -B without -C uses 5.
+// adviseBcryptCost is OWASP's minimum (Password Storage Cheat Sheet); htpasswd -B
+// without -C uses 5.
 const adviseBcryptCost = 10
 
 // Memory returns the bytes that one comparison allocates at once: argon2id's m, and the
@@ -85,7 +87,8 @@ const adviseBcryptCost = 10
 // KiB.
 func (p Params) Memory() uint64 { return uint64(p.memory) * 1024 }
 
-// Cheap reports whether a comparison is so quick, some microseconds, that it needs no slot of the Gate: keyed digests.
+// Cheap reports whether a comparison is so quick, some microseconds, that it needs no
+// slot of the Gate: keyed digests.
 func (p Params) Cheap() bool { return p.Scheme == KeyedDigest }
 
 // compare orders Params, so that results do not depend on the order of the entries in a

@@ -16,8 +16,9 @@ import (
 // user types more.
 const MaxLength = 1024
 
-// maxLength is the longest password in bytes that can match a hash of the scheme. bcrypt would compare the first 72 bytes
-// and ignore the rest, and the work of sha-crypt grows with the length.
+// maxLength is the longest password in bytes that can match a hash of the scheme.
+// bcrypt would compare the first 72 bytes and ignore the rest, and the work of
+// sha-crypt grows with the length.
 func (s Scheme) maxLength() int {
 	switch s {
 	case Bcrypt:
@@ -28,8 +29,8 @@ func (s Scheme) maxLength() int {
 	return MaxLength
 }
 
-// maxEncoded bounds a hash before anything looks into it. The longest that can be accepted, argon2id with a salt and
-// a key of 64 bytes, has 208 bytes.
+// maxEncoded bounds a hash before anything looks into it. The longest that can be
+// accepted, argon2id with a salt and a key of 64 bytes, has 208 bytes.
 const maxEncoded = 256
 
 // Hash is one parsed password hash, a keyed digest of a secret, or a decoy. It is

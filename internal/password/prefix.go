@@ -50,7 +50,8 @@ func Unprefixed(encoded string) string {
 	return encoded
 }
 
-// braced returns what is wrong with a text that begins with a brace and that Unprefixed leaves as it is.
+// braced returns what is wrong with a text that begins with a brace and that Unprefixed
+// leaves as it is.
 func braced(encoded string) refusal {
 	parts := inBraces.FindStringSubmatch(encoded)
 	if parts == nil {

@@ -94,7 +94,8 @@ func only(s, alphabet string) bool {
 	return strings.Trim(s, alphabet) == ""
 }
 
-// number reads a decimal number without sign and leading zeros that is from low to high, 9 digits at most.
+// number reads a decimal number without sign and leading zeros that is from low to
+// high, 9 digits at most.
 func number(s string, low, high uint32) (uint32, bool) {
 	if s == "" || len(s) > 9 || len(s) > 1 && s[0] == '0' {
 		return 0, false

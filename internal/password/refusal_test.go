@@ -198,7 +198,8 @@ func TestNoErrorContainsAPieceOfTheHash(t *testing.T) {
 	}
 }
 
-// FuzzParse: what is accepted is within its bounds and compares without a panic; what is refused is not repeated.
+// FuzzParse: what is accepted is within its bounds and compares without a panic; what
+// is refused is not repeated.
 func FuzzParse(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(v.hash, true)

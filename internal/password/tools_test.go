@@ -33,8 +33,8 @@ func toolLines(t *testing.T, each func(password, hash, command string)) {
 	}
 }
 
-// Passwords of all the lengths at which a digest's blocks end, salts of several, and the rounds that Ansible and passlib
-// write.
+// Passwords of all the lengths at which a digest's blocks end, salts of several, and
+// the rounds that Ansible and passlib write.
 func TestHashesOfOpensslAndMkpasswdMatch(t *testing.T) {
 	schemes := make(map[Scheme]int)
 	toolLines(t, func(password, hash, command string) {
@@ -69,7 +69,8 @@ func TestYescryptGoesByItsParameters(t *testing.T) {
 	})
 }
 
-// The library has md5-crypt, though not apr1: what is the same in both must be the same here.
+// The library has md5-crypt, though not apr1: what is the same in both must be the same
+// here.
 func TestMD5CryptAgreesWithTheLibrary(t *testing.T) {
 	for length := range 300 {
 		password := []byte(strings.Repeat("päss wörd ", 40)[:length])

@@ -1,7 +1,8 @@
 package password
 
-// Hashes that the programs below printed for these passwords: Apache's htpasswd 2.4 (-nbB, -nbm, -nb2, -nb5, -nbs), caddy
-// hash-password 2.11, openssl passwd 3, crypt(3) of libxcrypt, and Python's hashlib.
+// Hashes that the programs below printed for these passwords: Apache's htpasswd 2.4
+// (-nbB, -nbm, -nb2, -nb5, -nbs), caddy hash-password 2.11, openssl passwd 3, crypt(3)
+// of libxcrypt, and Python's hashlib.
 const (
 	horse    = "correct horse"
 	accented = "grüße 🐎"

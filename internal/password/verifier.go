@@ -22,14 +22,16 @@ type Verifier struct {
 	flights flights
 }
 
-// NewVerifier returns a verifier that hashes through the gate and remembers nothing, see SetCacheTTL.
+// NewVerifier returns a verifier that hashes through the gate and remembers nothing,
+// see SetCacheTTL.
 func NewVerifier(gate *Gate) *Verifier {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails: it crashes the program instead
 	return &Verifier{gate: gate, key: mac.NewKey(sha256.New, key), cache: newCache(), flights: flights{under: make(map[attemptDigest]*flight)}}
 }
 
-// SetCacheTTL changes for how long a match is remembered; 0 turns that off and forgets all.
+// SetCacheTTL changes for how long a match is remembered; 0 turns that off and forgets
+// all.
 func (v *Verifier) SetCacheTTL(ttl time.Duration) { v.cache.setTTL(ttl) }
 
 // Attempt is a password presented for a name.
@@ -154,7 +156,8 @@ func (v *Verifier) hash(ctx context.Context, a Attempt, begin func() bool) (Resu
 	return result, nil
 }
 
-// compare hashes one reading, and remembers it if it matches. A keyed digest takes no time, and is not remembered.
+// compare hashes one reading, and remembers it if it matches. A keyed digest takes no
+// time, and is not remembered.
 func (v *Verifier) compare(a Attempt) (matches bool, hashing time.Duration) {
 	begun := time.Now()
 	matches = a.Hash.Matches(a.Password)
@@ -174,8 +177,8 @@ func (v *Verifier) compare(a Attempt) (matches bool, hashing time.Duration) {
 // verifier's key nothing can be read from it or guessed with it.
 func (v *Verifier) Fingerprint(a Attempt) [32]byte { return v.digest(a) }
 
-// digest is the fingerprint. Lengths precede the parts, so that none can run into the next. A changed hash makes another
-// digest.
+// digest is the fingerprint. Lengths precede the parts, so that none can run into the
+// next. A changed hash makes another digest.
 func (v *Verifier) digest(a Attempt) attemptDigest {
 	if a.Or == nil {
 		return v.digestOne(a)

@@ -99,7 +99,8 @@ func IsPlainPath(u *url.URL) bool {
 // dots in some places, and that Go's URLs have unescaped, whatever the request had.
 var plainPathBytes = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,/:=@")
 
-// escapedPathBytes may stand in an escaped path as they are (RFC 3986 §3.3, and brackets).
+// escapedPathBytes may stand in an escaped path as they are (RFC 3986 §3.3, and
+// brackets).
 var escapedPathBytes = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~$&+,/:=@!'()*;[]")
 
 func byteSet(members string) (set [256]bool) {

@@ -21,8 +21,8 @@ func rooted(path string) string {
 	return "/" + path
 }
 
-// withoutAuthority is what a parser of URLs leaves of a path that begins with two slashes,
-// which may be so only once it is decoded.
+// withoutAuthority is what a parser of URLs leaves of a path that begins with two
+// slashes, which may be so only once it is decoded.
 func withoutAuthority(path string) string {
 	if !strings.HasPrefix(path, "//") {
 		return path
@@ -118,7 +118,8 @@ func overlongAsASCII(path string) string {
 	return string(out)
 }
 
-// overlong is the ASCII character that a text begins with, if that has more than one byte.
+// overlong is the ASCII character that a text begins with, if that has more than one
+// byte.
 func overlong(text string) (c byte, size int) {
 	for _, prefix := range []string{"\xf0\x80", "\xe0", ""} {
 		rest, ok := strings.CutPrefix(text, prefix)

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Allowance bounds what makes the storage grow: the first exchange of a session, which makes its record, and a
-// revocation. It must be comparable, and equal ones are one account.
+// Allowance bounds what makes the storage grow: the first exchange of a session, which
+// makes its record, and a revocation. It must be comparable, and equal ones are one
+// account.
 type Allowance interface {
 	// Take counts a write that is about to be made. An error, which should be a
 	// *NotYetError, keeps it from being made.
@@ -16,7 +17,8 @@ type Allowance interface {
 	Return()
 }
 
-// NotYetError says that something must not be written yet. Nothing was, and the session is what it was before.
+// NotYetError says that something must not be written yet. Nothing was, and the session
+// is what it was before.
 type NotYetError struct {
 	After time.Duration // when to try again
 	Cause error
@@ -28,7 +30,8 @@ func (e *NotYetError) Error() string {
 
 func (e *NotYetError) Unwrap() error { return e.Cause }
 
-// Within returns the same sessions with a bound: Rotate and Revoke ask it right before they write.
+// Within returns the same sessions with a bound: Rotate and Revoke ask it right before
+// they write.
 func (s *Store) Within(allowance Allowance) *Store {
 	bounded := *s
 	bounded.allowance = allowance

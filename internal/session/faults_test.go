@@ -74,7 +74,8 @@ func TestAWriteThatFailsOrLiesAndTheRetry(t *testing.T) {
 	}
 }
 
-// Between the write and its answer a retry must not look like a replay, or the caller would end the session.
+// Between the write and its answer a retry must not look like a replay, or the caller
+// would end the session.
 func TestCheckDuringAWriteThatHangsAndIsDone(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
@@ -264,7 +265,8 @@ func TestAWriteThatTakesEffectLaterIsNotAReplay(t *testing.T) {
 	})
 }
 
-// The limit that the package comment names: the record goes back, and the next use of the current token shows it.
+// The limit that the package comment names: the record goes back, and the next use of
+// the current token shows it.
 func TestAWriteThatTakesEffectAfterLaterWritesEndsTheSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
@@ -353,7 +355,8 @@ func TestAKillAtAnyCallOfAnExchange(t *testing.T) {
 	})
 }
 
-// G21: the same without a grace: the old token works or it is spent, and never does it work twice.
+// G21: the same without a grace: the old token works or it is spent, and never does it
+// work twice.
 func TestAKillAtAnyCallOfAnExchangeWithoutGrace(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		for at := range rotationCalls(t) {
@@ -377,7 +380,8 @@ func TestAKillAtAnyCallOfAnExchangeWithoutGrace(t *testing.T) {
 	})
 }
 
-// A storage that panics must not take the process down, and its panic value, which may hold anything, is not shown.
+// A storage that panics must not take the process down, and its panic value, which may
+// hold anything, is not shown.
 func TestAPanicInTheStorageIsAnError(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()

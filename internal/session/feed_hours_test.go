@@ -92,7 +92,8 @@ func TestACrowdedHourIsNotReadForEver(t *testing.T) {
 	})
 }
 
-// Where no page can be turned, and listing takes long, the time of a node goes elsewhere. Nothing is missed.
+// Where no page can be turned, and listing takes long, the time of a node goes
+// elsewhere. Nothing is missed.
 func TestACrowdedHourThatStaysTheNewestIsReadRarely(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -285,7 +286,8 @@ func TestAFeedThatComesBackWithLessIsNotBelievedForAMinute(t *testing.T) {
 	})
 }
 
-// A feed that takes minutes to read is read, hour by hour, and what was read counts at once.
+// A feed that takes minutes to read is read, hour by hour, and what was read counts at
+// once.
 func TestALargeFeedIsReadInTheBackground(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()

@@ -82,7 +82,8 @@ func (w *allWays) take() []*faulty {
 	return all
 }
 
-// newFileStorage is Caddy's default storage. Each of its locks leaves a goroutine behind for some seconds.
+// newFileStorage is Caddy's default storage. Each of its locks leaves a goroutine
+// behind for some seconds.
 func newFileStorage(t *testing.T) *certmagic.FileStorage {
 	t.Helper()
 	storage := &certmagic.FileStorage{Path: t.TempDir()}

@@ -69,8 +69,9 @@ func (m *Memory) Close() {
 	m.later.stir()
 }
 
-// RevokeLater revokes a session for which there is no allowance yet: at once for this process, and in storage as soon as
-// the allowance is there. It returns false if too many wait already. A session that waits is not taken in again.
+// RevokeLater revokes a session for which there is no allowance yet: at once for this
+// process, and in storage as soon as the allowance is there. It returns false if too
+// many wait already. A session that waits is not taken in again.
 func (s *Store) RevokeLater(id ID, after time.Duration) bool {
 	l := &s.memory.later
 	l.mu.Lock()
@@ -136,7 +137,8 @@ type dueRevocation struct {
 	id        ID
 }
 
-// next returns what is due, or how long to wait for that. It is not ok when the writer has to end.
+// next returns what is due, or how long to wait for that. It is not ok when the writer
+// has to end.
 func (l *later) next() (d dueRevocation, wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,8 +11,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
-// list returns the names directly below a key, none if it does not exist. An empty list is believed when the storage has
-// answered something else in between; before a first start it has nothing else.
+// list returns the names directly below a key, none if it does not exist. An empty list
+// is believed when the storage has answered something else in between; before a first
+// start it has nothing else.
 func (s *Store) list(ctx context.Context, key string) ([]string, error) {
 	names, err := s.listOnce(ctx, key)
 	if err != nil || len(names) > 0 {
@@ -61,8 +62,9 @@ func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, er
 	return names, err
 }
 
-// listTimesBesides is listTimes where some are known to be there. A list that lacks one of them is believed when the
-// storage answers wherever it is asked, and lacks it still.
+// listTimesBesides is listTimes where some are known to be there. A list that lacks one
+// of them is believed when the storage answers wherever it is asked, and lacks it
+// still.
 func (s *Store) listTimesBesides(ctx context.Context, key, layout string, known []string) ([]string, error) {
 	names, err := s.listTimes(ctx, key, layout)
 	lacks := func(name string) bool { return !slices.Contains(names, name) }
@@ -96,7 +98,8 @@ func (s *Store) tellsErrors() bool {
 	return files
 }
 
-// certain is an error unless the storage answers wherever it keeps something, so that what it does not have can be believed.
+// certain is an error unless the storage answers wherever it keeps something, so that
+// what it does not have can be believed.
 func (s *Store) certain(ctx context.Context, doing string) error {
 	if err := s.askWitness(ctx); err != nil { // before anything is put where another storage is
 		return err

@@ -10,9 +10,9 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// listNames returns the names directly below a key. FileStorage's own List looks at each file, and before that reads all
-// names in each of the folders that it then leaves out: to learn of a new hour, as each poll does, it would look through
-// the whole feed.
+// listNames returns the names directly below a key. FileStorage's own List looks at
+// each file, and before that reads all names in each of the folders that it then leaves
+// out: to learn of a new hour, as each poll does, it would look through the whole feed.
 func (s *Store) listNames(ctx context.Context, key string) ([]string, error) {
 	if files, ok := s.storage.(*certmagic.FileStorage); ok {
 		return namesInFolder(ctx, files.Filename(key))

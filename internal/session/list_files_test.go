@@ -57,7 +57,8 @@ func TestAFolderThatCannotBeReadIsNotEmpty(t *testing.T) {
 	}
 }
 
-// The same for real: revocations at a file storage reach other nodes while hours and folders come and go.
+// The same for real: revocations at a file storage reach other nodes while hours and
+// folders come and go.
 func TestRevocationsInFilesReachOtherNodes(t *testing.T) {
 	files := &certmagic.FileStorage{Path: t.TempDir()}
 	a, b := NewStore(files, testPrefix, NewMemory(), time.Now), NewStore(files, testPrefix, NewMemory(), time.Now)

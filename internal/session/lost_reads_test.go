@@ -98,7 +98,8 @@ func TestARevokedRecordIsNotLiveToEarlierVersions(t *testing.T) {
 	}
 }
 
-// A record that is not found, or is older than the token, for as long as its place is down: nothing ends.
+// A record that is not found, or is older than the token, for as long as its place is
+// down: nothing ends.
 func TestASessionWhoseRecordCannotBeReadIsUnavailableAndGoesOn(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()

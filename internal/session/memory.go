@@ -49,8 +49,8 @@ func NewMemory() *Memory {
 // see WithWitness.
 func (m *Memory) Witnessed() bool { return m.witnessed.Load() }
 
-// slots are for what runs in storage: take waits for one, give returns it. So a storage that hangs holds up a bounded
-// number of goroutines.
+// slots are for what runs in storage: take waits for one, give returns it. So a storage
+// that hangs holds up a bounded number of goroutines.
 type slots chan struct{}
 
 func (s slots) take(ctx context.Context) error {

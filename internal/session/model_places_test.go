@@ -26,7 +26,8 @@ type placed struct {
 	revoked bool   // Revoke has returned nil
 	maybe   bool   // Revoke was called
 
-	// exchanges of the current generation have failed at these nodes, and one of them may be in storage
+	// exchanges of the current generation have failed at these nodes, and one of them may
+	// be in storage
 	lostBy map[*node]time.Time
 }
 
@@ -87,7 +88,8 @@ func (w *placesWorld) settle() {
 	w.shelf.locksGoStale()
 }
 
-// use is what a client gets that refreshes with a generation, and what becomes of the session: see refreshGrant.
+// use is what a client gets that refreshes with a generation, and what becomes of the
+// session: see refreshGrant.
 func (w *placesWorld) use(t *rapid.T, n *node, s *placed, generation uint64) {
 	before := w.places.failures()
 	faulted := func() bool { return w.places.failures() > before }

@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// modelled is what must be true of a session, whatever happened: no more than what clients and operators can see.
+// modelled is what must be true of a session, whatever happened: no more than what
+// clients and operators can see.
 type modelled struct {
 	id      ID
 	current uint64    // the newest generation that was handed out

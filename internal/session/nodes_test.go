@@ -24,7 +24,8 @@ func (n *node) use(t *testing.T, id ID, generation uint64, grace time.Duration) 
 	return got, err
 }
 
-// G11: several nodes that share a file storage, and parallel uses of one token at all of them.
+// G11: several nodes that share a file storage, and parallel uses of one token at all
+// of them.
 func TestParallelUsesOfOneGenerationAtSeveralNodes(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
 		for _, before := range []uint64{0, 2} {
@@ -77,8 +78,8 @@ func TestParallelUsesOfOneGenerationAtSeveralNodes(t *testing.T) {
 	}
 }
 
-// G11: clients that hammer one session at two nodes, each with the newest token that it has seen. Without a grace every
-// generation is handed out once.
+// G11: clients that hammer one session at two nodes, each with the newest token that it
+// has seen. Without a grace every generation is handed out once.
 func TestTwoNodesHammeredWithOneSession(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
 		t.Run(fmt.Sprint("grace ", grace), func(t *testing.T) {
@@ -123,7 +124,8 @@ func TestTwoNodesHammeredWithOneSession(t *testing.T) {
 	}
 }
 
-// G11 with revocations in between: when Revoke has returned, no node hands out anything more.
+// G11 with revocations in between: when Revoke has returned, no node hands out anything
+// more.
 func TestNothingIsHandedOutAfterARevocationAtAnotherNode(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newFileStorage(t)

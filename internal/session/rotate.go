@@ -71,7 +71,8 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 	return e, lock, err
 }
 
-// release gives a lock back. If that fails, what was written stands, and the lock goes stale by itself.
+// release gives a lock back. If that fails, what was written stands, and the lock goes
+// stale by itself.
 func (s *Store) release(ctx context.Context, lock string) {
 	if lock == "" {
 		return
@@ -176,7 +177,8 @@ type handover struct {
 	done       chan struct{}
 }
 
-// settle leaves the result. If it is a generation and the caller is still there to take it, delivered runs first.
+// settle leaves the result. If it is a generation and the caller is still there to take
+// it, delivered runs first.
 func (h *handover) settle(ctx context.Context, generation uint64, err error, delivered func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -235,8 +237,8 @@ const (
 	// since a killed holder is not a reason to keep clients waiting: they try again.
 	lockWait = 5 * time.Second
 
-	// lockHold bounds the work under the storage lock, well below the 10 seconds after which a file system's lock goes
-	// stale and can have two holders.
+	// lockHold bounds the work under the storage lock, well below the 10 seconds after
+	// which a file system's lock goes stale and can have two holders.
 	lockHold = 5 * time.Second
 
 	unlockWait = 5 * time.Second

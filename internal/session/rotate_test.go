@@ -139,7 +139,8 @@ func TestAGraceThatIsTakenAwayOrGivenCountsAtOnce(t *testing.T) {
 	})
 }
 
-// G12: a clock that is behind or ahead by more than the grace does not make it last longer.
+// G12: a clock that is behind or ahead by more than the grace does not make it last
+// longer.
 func TestTheGraceCountsInBothDirectionsOfTwoClocks(t *testing.T) {
 	grace := 30 * time.Second
 	for skew, within := range map[time.Duration]bool{
@@ -398,7 +399,8 @@ func TestARevocationDuringAnExchangeIsNotUndone(t *testing.T) {
 	})
 }
 
-// laterRotationCalls is how many calls to the storage an exchange makes of a session that has a record.
+// laterRotationCalls is how many calls to the storage an exchange makes of a session
+// that has a record.
 func laterRotationCalls(t *testing.T) int {
 	t.Helper()
 	n, id := newNode(newShelf()), monthAhead()
@@ -547,7 +549,8 @@ func TestACallerThatLeavesWhileWaitingForTheLockLosesNothingOnAnyNode(t *testing
 	})
 }
 
-// G11 in one process: exchanges of one session take turns, those of different sessions do not.
+// G11 in one process: exchanges of one session take turns, those of different sessions
+// do not.
 func TestParallelUsesOfOneGenerationInOneProcess(t *testing.T) {
 	for _, grace := range []time.Duration{0, time.Minute} {
 		t.Run(fmt.Sprint("grace ", grace), func(t *testing.T) {

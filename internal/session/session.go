@@ -127,7 +127,8 @@ func NewID(end time.Time) ID {
 	return ID{day: end.UTC().Format(dayLayout), random: hex.EncodeToString(random)}
 }
 
-// ParseID reads what String wrote, and nothing else: it comes from tokens, and goes into names of storage objects.
+// ParseID reads what String wrote, and nothing else: it comes from tokens, and goes
+// into names of storage objects.
 func ParseID(s string) (ID, bool) {
 	day, random, found := strings.Cut(s, "-")
 	if !found || !isTime(day, dayLayout) || !isRandom(random) {

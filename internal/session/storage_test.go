@@ -13,7 +13,8 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// shelf is a certmagic.Storage in memory that does what the interface asks. What the interface leaves open can be set.
+// shelf is a certmagic.Storage in memory that does what the interface asks. What the
+// interface leaves open can be set.
 type shelf struct {
 	mu      sync.Mutex
 	objects map[string]object

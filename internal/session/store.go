@@ -29,8 +29,9 @@ type Store struct {
 	allowance Allowance // nil: no bound
 }
 
-// NewStore returns the sessions under a prefix of the storage, which has no slash at its ends and whose parts are lower
-// case and free of "..". Stores of the same storage and prefix in one process share a memory. now is the wall clock.
+// NewStore returns the sessions under a prefix of the storage, which has no slash at
+// its ends and whose parts are lower case and free of "..". Stores of the same storage
+// and prefix in one process share a memory. now is the wall clock.
 func NewStore(storage certmagic.Storage, prefix string, memory *Memory, now func() time.Time) *Store {
 	return &Store{storage: storage, prefix: prefix, memory: memory, now: now}
 }

@@ -112,7 +112,8 @@ func (s *Store) delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// clocks is the time by the clock of this node and by that of the storage: first the one that is behind.
+// clocks is the time by the clock of this node and by that of the storage: first the
+// one that is behind.
 func (s *Store) clocks(ctx context.Context) (earliest, latest time.Time, err error) {
 	probe := path.Join(s.prefix, "probe", newAnswer())
 	if err := s.storage.Store(ctx, probe, revocation(s.now())); err != nil {

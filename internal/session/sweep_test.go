@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// days has sessions that end on the day of now plus each of these numbers, exchanged twice, and every second one
-// revoked. The hours of the feed are those of the revocations.
+// days has sessions that end on the day of now plus each of these numbers, exchanged
+// twice, and every second one revoked. The hours of the feed are those of the
+// revocations.
 func days(t *testing.T, n *node, ends ...int) []ID {
 	t.Helper()
 	var ids []ID
@@ -254,7 +255,8 @@ func TestOneEntryKeepsNoOthers(t *testing.T) {
 	})
 }
 
-// An hour that a wrong clock has made is swept when its sessions are over, and not when its time has come.
+// An hour that a wrong clock has made is swept when its sessions are over, and not when
+// its time has come.
 func TestAnHourThatIsAheadOfTheClockIsSweptByItsSessions(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
@@ -375,7 +377,8 @@ func TestRecordsAreDeletedAfterTheDayIsMarkedAndBeforeTheirMarkers(t *testing.T)
 	})
 }
 
-// A crash or a failure at any call, and then another sweep, with a clock that is wrong, so that the sessions live.
+// A crash or a failure at any call, and then another sweep, with a clock that is wrong,
+// so that the sessions live.
 func TestASweepThatFailsAtAnyCallRevivesNoSession(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		setting := func() (*node, []ID, *shelf) {
@@ -534,8 +537,8 @@ func TestOneProcessSweepsOnceAtATime(t *testing.T) {
 	})
 }
 
-// A clock that is wrong sweeps a session that lives, just while it is exchanged and revoked: whatever the order, it
-// is over afterwards.
+// A clock that is wrong sweeps a session that lives, just while it is exchanged and
+// revoked: whatever the order, it is over afterwards.
 func TestASweepAndARevocationDuringAnExchangeReviveNothing(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		calls := laterRotationCalls(t)

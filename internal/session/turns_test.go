@@ -37,7 +37,8 @@ func TestRevocationsOfOneSessionAtOnceCostOneAllowanceAndOnePlace(t *testing.T) 
 	})
 }
 
-// An exchange has its session and waits for a place in the storage; revocations have places and wait for their session.
+// An exchange has its session and waits for a place in the storage; revocations have
+// places and wait for their session.
 func TestExchangesAndRevocationsDoNotWaitForEachOther(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n := newNode(newShelf())

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// view is the revoked sessions as this process knows them, and how far it has read the feed.
+// view is the revoked sessions as this process knows them, and how far it has read the
+// feed.
 //
 // No token outlives its session, and an ID says on which day that ends: so a revocation
 // is kept until that day is over, whatever lifetimes the config gives to tokens. When a

@@ -431,7 +431,8 @@ func TestFoldersThatAreListedWithASlashAreFound(t *testing.T) {
 	})
 }
 
-// racing lists like a file system in which a temporary file disappears while it is listed.
+// racing lists like a file system in which a temporary file disappears while it is
+// listed.
 type racing struct {
 	certmagic.Storage
 	tries *int // that race
@@ -479,7 +480,8 @@ func TestAFolderThatCannotBeLookedAtIsNotTakenForMissing(t *testing.T) {
 	})
 }
 
-// The same for real: a file storage is listed while other nodes revoke, which makes and renames temporary files.
+// The same for real: a file storage is listed while other nodes revoke, which makes and
+// renames temporary files.
 func TestPollingAFileStorageWhileOthersRevokeMissesNothing(t *testing.T) {
 	storage := &certmagic.FileStorage{Path: t.TempDir()}
 	const writers, revocations = 3, 30

@@ -13,8 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// What was meant to be read from a file or a variable never becomes the secret itself, and
-// what may be a secret is not in the error.
+// What was meant to be read from a file or a variable never becomes the secret itself,
+// and what may be a secret is not in the error.
 func TestSecretsThatWereMeantToBeReadFromElsewhere(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "web.secret")

@@ -161,7 +161,8 @@ func TestAnAccountThatIsSkippedHasNoCeiling(t *testing.T) {
 	w.allowed(secret("192.0.2.1"), "but not where the client has succeeded")
 }
 
-// C9: the same answers in the same order, whether the account exists and has logged in from elsewhere or not.
+// C9: the same answers in the same order, whether the account exists and has logged in
+// from elsewhere or not.
 func TestKnownAndUnknownAccountsAreRefusedAlike(t *testing.T) {
 	answers := func(name string, owner bool) (all string) {
 		w := newWorld(t, Limits{})

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// spray fails once for each of n users from the address that it gets from the number of the user.
+// spray fails once for each of n users from the address that it gets from the number of
+// the user.
 func (w *world) spray(n int, address func(i int) string) {
 	w.Helper()
 	for i := range n {

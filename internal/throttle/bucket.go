@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Bucket allows each account a number of events at once, and after that one in each interval, whether they fail or not.
-// When too many accounts have had events lately, those with the fewest are forgotten first. Its methods are safe for
-// concurrent use.
+// Bucket allows each account a number of events at once, and after that one in each
+// interval, whether they fail or not. When too many accounts have had events lately,
+// those with the fewest are forgotten first. Its methods are safe for concurrent use.
 type Bucket struct {
 	digester digester
 	limit    Limit
@@ -18,8 +18,9 @@ type Bucket struct {
 	taken *table // failures are events that have not come back yet
 }
 
-// NewBucket returns a bucket of that size for each account, into which one event comes back in each interval. A size
-// below 1 counts as 1. The limit is what its refusals name.
+// NewBucket returns a bucket of that size for each account, into which one event comes
+// back in each interval. A size below 1 counts as 1. The limit is what its refusals
+// name.
 func NewBucket(limit Limit, size int, interval time.Duration) *Bucket {
 	return newBucket(limit, size, interval, time.Now)
 }
@@ -35,7 +36,8 @@ func newBucket(limit Limit, size int, interval time.Duration, now func() time.Ti
 	}
 }
 
-// Take counts an event. The error is a *RefusedError: the event must not happen, and was not counted.
+// Take counts an event. The error is a *RefusedError: the event must not happen, and
+// was not counted.
 func (b *Bucket) Take(account string) error {
 	key := b.digester.digest(ofBucket, account)
 	b.mu.Lock()

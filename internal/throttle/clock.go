@@ -2,8 +2,9 @@ package throttle
 
 import "time"
 
-// clock counts the time that has passed since it was made, and never counts backwards: a system clock that is set back
-// neither ends a wait nor makes it longer than the moment it takes to set the clock. It is not safe for concurrent use.
+// clock counts the time that has passed since it was made, and never counts backwards:
+// a system clock that is set back neither ends a wait nor makes it longer than the
+// moment it takes to set the clock. It is not safe for concurrent use.
 type clock struct {
 	now    func() time.Time
 	seen   time.Time

@@ -7,8 +7,9 @@ import (
 	"net/netip"
 )
 
-// digest stands for a name, an address or both. Names are hostile: they may be long, they may be a password that was
-// typed into the wrong field, and they may be chosen to collide in a table.
+// digest stands for a name, an address or both. Names are hostile: they may be long,
+// they may be a password that was typed into the wrong field, and they may be chosen to
+// collide in a table.
 type digest [16]byte
 
 // digester makes digests with a key that is random and never leaves the process.

@@ -42,7 +42,8 @@ func newKnown(capacity, perAccount int) *known {
 	}
 }
 
-// find returns a known good source, nil if it is not one. It is valid until the next call of add or remove.
+// find returns a known good source, nil if it is not one. It is valid until the next
+// call of add or remove.
 func (k *known) find(account, pair digest) *source {
 	if element := k.accounts[account]; element != nil {
 		a := element.Value.(*knownAccount)
@@ -92,7 +93,8 @@ func (k *known) add(account, pair digest, inFlight uint32, now time.Duration) {
 	k.sources++
 }
 
-// displace removes the oldest source of an account without attempts in flight, and says whether there was one.
+// displace removes the oldest source of an account without attempts in flight, and says
+// whether there was one.
 func (k *known) displace(a *knownAccount) bool {
 	i := slices.IndexFunc(a.sources, func(s source) bool { return s.inFlight == 0 })
 	if i >= 0 {

@@ -147,7 +147,8 @@ func TestUsersOfOneBackEndDoNotTouchEachOther(t *testing.T) {
 	}
 }
 
-// An attacker in the app's own login form is the same source as the owner, unless the app names addresses.
+// An attacker in the app's own login form is the same source as the owner, unless the
+// app names addresses.
 func TestAnAttackerInTheLoginFormOfTheApp(t *testing.T) {
 	t.Run("delays the owner if only the app is known, but not elsewhere", func(t *testing.T) {
 		w := newWorld(t, Limits{})

@@ -7,8 +7,9 @@ import "time"
 // default. A MaxDelay below MinDelay counts as MinDelay, a delay above 7 days as 7
 // days, and a number of failures above 10,000 as 10,000.
 type Limits struct {
-	// Failures of an account from one source before each further attempt has to wait. An address may have 10 times as
-	// many over all accounts, since many people may share it, and an IPv6 /48 100 times as many.
+	// Failures of an account from one source before each further attempt has to wait. An
+	// address may have 10 times as many over all accounts, since many people may share it,
+	// and an IPv6 /48 100 times as many.
 	Failures int
 
 	// MinDelay is the first wait. It doubles with each further failure up to MaxDelay.
@@ -19,12 +20,13 @@ type Limits struct {
 	// MaxDelay.
 	AccountCeiling int
 
-	// IPv4Prefix and IPv6Prefix are the bits of an address that tell one source from another.
+	// IPv4Prefix and IPv6Prefix are the bits of an address that tell one source from
+	// another.
 	IPv4Prefix, IPv6Prefix int
 }
 
-// DefaultLimits returns 5 failures, waits of 30 seconds to an hour, a ceiling of 100 (NIST SP 800-63B-4 §3.2.2), and
-// prefixes of 32 and 64 bits.
+// DefaultLimits returns 5 failures, waits of 30 seconds to an hour, a ceiling of 100
+// (NIST SP 800-63B-4 §3.2.2), and prefixes of 32 and 64 bits.
 func DefaultLimits() Limits {
 	return Limits{
 		Failures: 5, MinDelay: 30 * time.Second, MaxDelay: time.Hour,
@@ -34,7 +36,8 @@ func DefaultLimits() Limits {
 }
 
 const (
-	// addressFactor and networkFactor are how many times Limits.Failures an address and an IPv6 network may have.
+	// addressFactor and networkFactor are how many times Limits.Failures an address and an
+	// IPv6 network may have.
 	addressFactor, networkFactor = 10, 100
 
 	// quietTime is how long, at least, a key must have had no failure for its failures

@@ -8,9 +8,10 @@ import (
 // maxRates is how many accounts a Rate remembers at most. Each takes about 100 bytes.
 const maxRates = 1 << 16
 
-// Rate allows each account a number of events per minute, whether they fail or not. The minute starts with the first
-// of them. When too many accounts have one at the same time, those with the fewest are forgotten first. Its methods are
-// safe for concurrent use.
+// Rate allows each account a number of events per minute, whether they fail or not. The
+// minute starts with the first of them. When too many accounts have one at the same
+// time, those with the fewest are forgotten first. Its methods are safe for concurrent
+// use.
 type Rate struct {
 	digester digester
 	limit    int
@@ -27,7 +28,8 @@ func newRate(perMinute int, now func() time.Time) *Rate {
 	return &Rate{digester: newDigester(), clock: newClock(now), limit: max(1, perMinute), counts: newTable(maxRates)}
 }
 
-// Allow counts an event. The error is a *RefusedError: the event must not happen, and was not counted.
+// Allow counts an event. The error is a *RefusedError: the event must not happen, and
+// was not counted.
 func (r *Rate) Allow(account string) error {
 	key := r.digester.digest(ofRate, account)
 	r.mu.Lock()

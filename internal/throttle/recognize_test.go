@@ -2,7 +2,8 @@ package throttle
 
 import "testing"
 
-// An account that is looked up in a database is counted before it is known what the secret is compared with.
+// An account that is looked up in a database is counted before it is known what the
+// secret is compared with.
 func TestAWrongSecretIsRecognizedAfterItWasReserved(t *testing.T) {
 	w := newWorld(t, Limits{})
 	full := guess(from("192.0.2.1", "alice"), "typo")

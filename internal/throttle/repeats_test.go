@@ -157,7 +157,8 @@ func TestOnlyWhatIsWrongIsRemembered(t *testing.T) {
 	}
 }
 
-// Equal attempts at the same time are one guess, and those that come when it has ended are a repetition of it.
+// Equal attempts at the same time are one guess, and those that come when it has ended
+// are a repetition of it.
 func TestEqualAttemptsAtTheSameTimeAreOneFailure(t *testing.T) {
 	w := newWorld(t, Limits{})
 	a := guess(from("192.0.2.1", "alice"), "typo")

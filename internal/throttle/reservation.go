@@ -41,7 +41,8 @@ func (r *Reservation) Recognize(fingerprint, also Fingerprint) bool {
 // attempt may go before those of strangers.
 func (r *Reservation) KnownGood() bool { return r.flight.known }
 
-// Succeed makes the source known good for the account and takes away the failures of both.
+// Succeed makes the source known good for the account and takes away the failures of
+// both.
 func (r *Reservation) Succeed() { r.end(r.flight.succeed) }
 
 // Fail says that the password or secret was wrong, or that there is no such account.

@@ -83,7 +83,8 @@ func TestAnAttemptThatMustNotBeMadeIsNotMade(t *testing.T) {
 	}
 }
 
-// A back end that logs in with its secret many times at the same time does not get in its own way.
+// A back end that logs in with its secret many times at the same time does not get in
+// its own way.
 func TestAGuessInFlightIsNotMadeASecondTime(t *testing.T) {
 	w := newWorld(t, Limits{Failures: 1})
 	a := with(from("192.0.2.1", "alice"), "guess")

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// asStranger makes a wrong attempt in both ways, which must be answered alike, and returns how.
+// asStranger makes a wrong attempt in both ways, which must be answered alike, and
+// returns how.
 func (w *world) asStranger(a Attempt) (time.Duration, Limit) {
 	w.Helper()
 	r := w.reserve(a)
@@ -137,7 +138,8 @@ func TestARepetitionFromAKnownGoodSourceIsAnsweredAsAStrangersIs(t *testing.T) {
 	}
 }
 
-// A page of another site is counted where a stranger is, and takes nothing from the owner.
+// A page of another site is counted where a stranger is, and takes nothing from the
+// owner.
 func TestAPageOfAnotherSiteTakesNothingFromTheOwner(t *testing.T) {
 	for _, owner := range []Attempt{from("198.51.100.1", "alice"), from("2001:db8::1", "alice"), through("web", "alice"), {Account: user("alice")}} {
 		page := owner

@@ -28,7 +28,8 @@ type table struct {
 	free     int32 // first of the places that are not used, chained by newer; 0: none
 }
 
-// entry takes 48 bytes, and its place in the map about as much again: see the capacities in throttle.go.
+// entry takes 48 bytes, and its place in the map about as much again: see the
+// capacities in throttle.go.
 type entry struct {
 	key          digest
 	older, newer int32
@@ -44,7 +45,8 @@ func newTable(capacity int) *table {
 
 func (t *table) len() int { return len(t.places) }
 
-// find returns the entry of a key, nil if there is none. It is valid until the next call of obtain.
+// find returns the entry of a key, nil if there is none. It is valid until the next
+// call of obtain.
 func (t *table) find(key digest) *entry {
 	if i, ok := t.places[key]; ok {
 		return &t.entries[i]
@@ -52,8 +54,9 @@ func (t *table) find(key digest) *entry {
 	return nil
 }
 
-// obtain returns the entry of a key, a new one if there is none, and nil if there is no place for one because too many
-// attempts are in flight. It is valid until the next call of obtain.
+// obtain returns the entry of a key, a new one if there is none, and nil if there is no
+// place for one because too many attempts are in flight. It is valid until the next
+// call of obtain.
 func (t *table) obtain(key digest, now, quiet time.Duration) *entry {
 	if e := t.find(key); e != nil {
 		return e
@@ -124,7 +127,8 @@ func (t *table) tidy(e *entry) {
 	}
 }
 
-// dropForgotten removes the oldest entry if its failures are forgotten, and says whether it did.
+// dropForgotten removes the oldest entry if its failures are forgotten, and says
+// whether it did.
 func (t *table) dropForgotten(now, quiet time.Duration) bool {
 	oldest := t.entries[0].newer
 	e := &t.entries[oldest]
@@ -135,8 +139,8 @@ func (t *table) dropForgotten(now, quiet time.Duration) bool {
 	return true
 }
 
-// evict removes the entry of a full table that matters least among a random sample. It removes none, and says so, if
-// attempts are in flight for the whole sample.
+// evict removes the entry of a full table that matters least among a random sample. It
+// removes none, and says so, if attempts are in flight for the whole sample.
 func (t *table) evict() bool {
 	var least *entry
 	for range sample {

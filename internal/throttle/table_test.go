@@ -13,7 +13,8 @@ func small(t *testing.T, capacity int) *world {
 	return w
 }
 
-// C4: a flood of names through a back end's login form, or from many addresses, does not reset what is under attack.
+// C4: a flood of names through a back end's login form, or from many addresses, does
+// not reset what is under attack.
 func TestAFloodOfNewNamesDoesNotResetWhatIsUnderAttack(t *testing.T) {
 	w := small(t, 1000)
 	pair := through("web", "alice")
@@ -31,7 +32,8 @@ func TestAFloodOfNewNamesDoesNotResetWhatIsUnderAttack(t *testing.T) {
 	w.refused(from("192.0.2.3", "bob"), time.Hour, LimitAccount, "the account")
 }
 
-// A table full of delayed keys neither locks out newcomers nor gives an attacker guesses: see table.
+// A table full of delayed keys neither locks out newcomers nor gives an attacker
+// guesses: see table.
 func TestATableFullOfDelayedKeys(t *testing.T) {
 	const capacity = 500
 	w := small(t, capacity)

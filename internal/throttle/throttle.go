@@ -1,4 +1,5 @@
-// Package throttle limits the attempts on passwords and client secrets by the failures before them.
+// Package throttle limits the attempts on passwords and client secrets by the failures
+// before them.
 //
 // Each attempt is reserved before it is made, and counts as a failure until it is known
 // how it ended: parallel attempts get no more guesses than sequential ones. An attempt
@@ -15,8 +16,9 @@
 // are answered like that refusal: otherwise the answers would tell which accounts
 // exist.
 //
-// A secret that was wrong a moment ago, for the same account from the same source, is wrong again and not counted again:
-// a client that sends everything twice, or a script with a typo, guesses nothing.
+// A secret that was wrong a moment ago, for the same account from the same source, is
+// wrong again and not counted again: a client that sends everything twice, or a script
+// with a typo, guesses nothing.
 //
 // Failures are forgotten after 24 hours without one, or twice the MaxDelay if that is
 // longer; those of an account after AccountCeiling times the MaxDelay. An address and a
@@ -34,8 +36,9 @@ import (
 	"time"
 )
 
-// How many entries the tables have at most. A pair, an account and an address take about 100 bytes each, a known good
-// source at most about 250, and a pair with wrong secrets about 250: 55 MB when all are full.
+// How many entries the tables have at most. A pair, an account and an address take
+// about 100 bytes each, a known good source at most about 250, and a pair with wrong
+// secrets about 250: 55 MB when all are full.
 const (
 	maxPairs           = 1 << 17
 	maxAccounts        = 1 << 17
@@ -49,8 +52,9 @@ const (
 // lost reservation neither blocks forever nor is a free attempt.
 const lifetime = time.Minute
 
-// Throttle counts failures. Its methods are safe for concurrent use; none of them waits. One mutex is enough: what is
-// done under it takes microseconds, and what it is for, hashing a password, takes milliseconds.
+// Throttle counts failures. Its methods are safe for concurrent use; none of them
+// waits. One mutex is enough: what is done under it takes microseconds, and what it is
+// for, hashing a password, takes milliseconds.
 type Throttle struct {
 	digester digester
 
@@ -186,9 +190,10 @@ const (
 	Repeated                    // it was wrong a moment ago, so it is wrong and was not counted
 )
 
-// Settle makes an attempt that takes no time, if it may be made: then outcome is asked whether the password or secret is
-// right, and if that is known the attempt has ended. If it is not known, or the same guess is in flight, nothing is
-// counted: the attempt has to be reserved. It must not call the throttle.
+// Settle makes an attempt that takes no time, if it may be made: then outcome is asked
+// whether the password or secret is right, and if that is known the attempt has ended.
+// If it is not known, or the same guess is in flight, nothing is counted: the attempt
+// has to be reserved. It must not call the throttle.
 //
 // The error is a *RefusedError. If the attempt is unsettled, the error is that of
 // Reserve, and outcome was not asked. Otherwise the attempt was wrong, and the error is
@@ -238,7 +243,8 @@ func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlem
 	return Settled, f.refusal.orNil()
 }
 
-// count counts an attempt that is about to be made, and finds out whether its source is known good.
+// count counts an attempt that is about to be made, and finds out whether its source is
+// known good.
 func (t *Throttle) count(f *flight, now time.Duration) (err error) {
 	if f.known, err = t.reserveKnown(f, now); !f.known {
 		err = t.reserve(f, now)

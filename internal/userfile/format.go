@@ -60,7 +60,7 @@ var (
 	// A name that begins with a brace continues differently.
 	likeJSON = regexp.MustCompile(`^(\[\s*[\[{"\]]|\{\s*["}]|\{\s*[A-Za-z_]+\s*:\s*[\[{"]|\{\s*\n|\[\s*\n)`)
 
-	// likeYAML is the start of a document, an element of a list that has keys, or a key without a
-	// value.
+	// likeYAML is the start of a document, an element of a list that has keys, or a key
+	// without a value.
 	likeYAML = regexp.MustCompile(`^(---(\s.*)?|%YAML .*|-\s+["']?[A-Za-z_]+["']?:(\s.*)?|-|["']?(users|clients)["']?:(\s.*)?)$`)
 )

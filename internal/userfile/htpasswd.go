@@ -143,7 +143,8 @@ func split(line string) (name, hash string, err error) {
 }
 
 var (
-	// htdigest has a realm, which may be empty, and MD5 or SHA-256 in hex where a hash would be, see RFC 7616.
+	// htdigest has a realm, which may be empty, and MD5 or SHA-256 in hex where a hash
+	// would be, see RFC 7616.
 	htdigest = regexp.MustCompile(`^([^:${][^:]*)?:([0-9A-Fa-f]{32}|[0-9A-Fa-f]{64})$`)
 
 	// smbpasswd has a number, a LAN Manager hash and an NT hash.

@@ -74,8 +74,8 @@ func (w *Conn) Receive() Answer {
 	return w.read(response)
 }
 
-// closedUnanswered tells whether the server has closed the connection without a byte, as it
-// does with one that is new while a reload ends the config before.
+// closedUnanswered tells whether the server has closed the connection without a byte,
+// as it does with one that is new while a reload ends the config before.
 func (w *Conn) closedUnanswered() bool {
 	_, err := w.Reader.Peek(1)
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
