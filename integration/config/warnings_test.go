@@ -406,7 +406,7 @@ func bearerRefusals(s *harness.Site) []map[string]any {
 
 // The docs have every warning that a test has seen.
 func TestDocsHaveTheWarnings(t *testing.T) {
-	_, section, _ := strings.Cut(repo.Docs(t), "### Warnings at a start\n")
+	_, section, _ := strings.Cut(repo.Docs(t), "## Warnings at a start\n")
 	section, _, _ = strings.Cut(section, "\n#")
 	messages := map[string]bool{"a matcher of bearer_auth matches no request": true, "identity headers are removed only where a bearer_auth stands": true}
 	for _, test := range warnedConfigs {

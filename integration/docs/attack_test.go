@@ -98,22 +98,23 @@ func TestDocsHowToOpenAnAccount(t *testing.T) {
 	s.Relogin("alice", "correct horse").Want(t, 200, "")
 }
 
-// The numbers of the section are those of the code.
+// The numbers of the page are those of the code.
 func TestDocsNumbersOfThrottle(t *testing.T) {
-	text := section(t, "## Under attack")
+	text := repo.Read(t, "docs/attacks.md")
 	for _, number := range []struct{ says, constant, value string }{
 		{"| 50 | the same |", "addressFactor", "10"},
 		{"| 500 | the same |", "networkFactor", "100"},
 		{"forgotten after 24 hours", "quietTime", "24 * time.Hour"},
 		{"the last 16 of each account", "maxKnownPerAccount", "16"},
-		{"131,072 accounts", "maxAccounts", "1 << 17"},
-		{"as many pairs of account and source", "maxPairs", "1 << 17"},
-		{"65,536 each of addresses", "maxAddresses", "1 << 16"},
-		{"and known sources", "maxKnown", "1 << 16"},
-		{"16,384 pairs with wrong passwords", "maxRepeats", "1 << 14"},
+		{"| accounts | 131,072 |", "maxAccounts", "1 << 17"},
+		{"| pairs of account and source | 131,072 |", "maxPairs", "1 << 17"},
+		{"| addresses, /48s included | 65,536 |", "maxAddresses", "1 << 16"},
+		{"| known sources | 65,536 |", "maxKnown", "1 << 16"},
+		{"[writes](#what-fills-the-storage) | 65,536 |", "maxRates", "1 << 16"},
+		{"| pairs with wrong passwords | 16,384 |", "maxRepeats", "1 << 14"},
 		{"The last 4 wrong passwords of each account and source", "repeatsPerPair", "4"},
-		{"not sent for 5 minutes", "repeatTime", "5 * time.Minute"},
-		{"of the 10,000 that were used last", "maxCached", "10_000"},
+		{"not been sent for 5 minutes", "repeatTime", "5 * time.Minute"},
+		{"the 10,000 that were used last", "maxCached", "10_000"},
 		{"60 times a minute", "maxRevocationsPerMinute", "60"},
 	} {
 		if value := repo.ValueText(t, number.constant); value != number.value {

@@ -38,6 +38,7 @@ var groups = append([]group{
 	{"a session goes on, is introspected and ends", []string{"refresh", "revoke", "introspect", "introspection"}, testSessions},
 	{"an app that introspects", []string{"introspecting"}, testIntrospecting},
 	{"the benchmark has the flags of its command", []string{"bench"}, testBench},
+	{"counting refusals", []string{"refusals"}, testCountingRefusals},
 	{"the filter of the access log", []string{"access-log"}, testAccessLog},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, testUnderAttack},
 }, slices.Concat(recipeGroups, bearerRecipeGroups)...)

@@ -1,6 +1,8 @@
 package docs
 
 import (
+	"maps"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -50,5 +52,24 @@ func testAccessLog(t *testing.T, blocks map[string]block) {
 		if !strings.Contains(log(), `"uri":"/app`) {
 			t.Error("the path is not in the log")
 		}
+	}
+}
+
+// The command of the docs counts the refusals of both handlers by their reason.
+func testCountingRefusals(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve("api.example.com {\n\timport tokens\n\tbearer_auth\n}\n")
+	for _, password := range []string{"wrong", "wrong too"} {
+		r.Login("alice", password).Want(t, 400, "invalid_grant")
+	}
+	r.wantStatus("/", 401)
+	r.Write("caddy.log", r.RawLog())
+	got := make(map[string]string)
+	counted := shell(t, r.Dir, strings.ReplaceAll(blocks["refusals"].text, "/var/log/caddy/", ""), "")
+	for _, match := range regexp.MustCompile(`(?m)^ *(\d+) "reason":"(.*)"$`).FindAllStringSubmatch(counted, -1) {
+		got[match[2]] = match[1]
+	}
+	if want := map[string]string{"wrong_password": "2", "no Authorization header": "1"}; !maps.Equal(got, want) {
+		t.Errorf("it prints\n%s", counted)
 	}
 }
