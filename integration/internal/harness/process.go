@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +34,9 @@ var CaddyBinary = sync.OnceValues(func() (string, error) {
 		run.Dir = repo.Path(".")
 		// without the flags of the tests, such as -race: the users' binary has none
 		run.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		if built, ok := debug.ReadBuildInfo(); ok && slices.Contains(built.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+			run.Env = append(run.Env, "CGO_ENABLED=0") // which only -race needed
+		}
 		var printed strings.Builder
 		run.Stderr = &printed
 		output, err := run.Output()
