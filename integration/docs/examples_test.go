@@ -22,6 +22,7 @@ type example struct {
 	*harness.Site
 	*harness.Process
 	backend string // where the app behind it is to listen
+	second  string // the port of its other site, which its files call 8081
 }
 
 // exercises is what each example is for.
@@ -32,6 +33,8 @@ var exercises = map[string]func(*testing.T, *example){
 	"hs256":         exampleHS256,
 	"load-balancer": exampleLoadBalancer,
 	"cors":          exampleCORS,
+	"swagger-ui":    exampleSwaggerUI,
+	"fastapi":       exampleFastAPI,
 
 	"edge":            exampleEdge,
 	"from-basic-auth": exampleFromBasicAuth,
@@ -39,7 +42,7 @@ var exercises = map[string]func(*testing.T, *example){
 }
 
 // notForCaddy are examples for other programs, which tests of their own exercise.
-var notForCaddy = map[string]bool{"fail2ban": true, "grafana": true}
+var notForCaddy = map[string]bool{"fail2ban": true, "grafana": true, "postman": true}
 
 // Every example starts as its comment says, and does what it is for. A directory that
 // nothing exercises fails the test.
@@ -79,8 +82,9 @@ func startExample(t *testing.T, name string) *example {
 		t.Errorf("%s does not say how to run it: %s", config, command)
 	}
 	backend := "127.0.0.1:" + strconv.Itoa(harness.FreePort(t))
-	s.Write(config, strings.NewReplacer("8080", strconv.Itoa(s.Port), "127.0.0.1:9000", backend).Replace(text))
-	return &example{Site: s, Process: startReady(t, s, config), backend: backend}
+	second := strconv.Itoa(harness.FreePort(t))
+	s.Write(config, strings.NewReplacer("8080", strconv.Itoa(s.Port), "8081", second, "127.0.0.1:9000", backend).Replace(text))
+	return &example{Site: s, Process: startReady(t, s, config), backend: backend, second: second}
 }
 
 // startReady runs a config and waits until everything is started: Caddy listens before
@@ -351,8 +355,12 @@ func exampleCORS(t *testing.T, e *example) {
 	if a.Header.Get("Access-Control-Allow-Origin") != origin {
 		t.Errorf("the page cannot read the error: %v", a.Header)
 	}
+	if expose := a.Header.Get("Access-Control-Expose-Headers"); !strings.Contains(expose, "Retry-After") {
+		t.Errorf("the page cannot read how long to wait, only %s", expose)
+	}
 	a = e.ask("localhost", "OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST")
-	if a.Status != http.StatusNoContent || a.Header.Get("Access-Control-Allow-Origin") != origin {
+	if a.Status != http.StatusNoContent || a.Header.Get("Access-Control-Allow-Origin") != origin ||
+		!strings.Contains(a.Header.Get("Access-Control-Allow-Headers"), "X-Requested-With") {
 		t.Errorf("pre-flight: %d %v", a.Status, a.Header)
 	}
 	if a := e.token("localhost", "page", "", "alice", "", "Origin: http://localhost:3001"); a.Header.Get("Access-Control-Allow-Origin") != "" {

@@ -63,7 +63,7 @@ func newRecipe(t *testing.T) *recipe {
 }
 
 var (
-	siteAddress = regexp.MustCompile(`(?m)^(?:http://)?([a-z]+\.example\.com) \{$|^:8080 \{$`)
+	siteAddress = regexp.MustCompile(`(?m)^(?:http://)?([a-z]+\.example\.com) \{$|^(?:http://localhost)?:8080 \{$`)
 	siteOptions = regexp.MustCompile(`(?s)\A\{\n(.*?)\n\}\n`)
 )
 
@@ -278,10 +278,17 @@ func recipeCORS(t *testing.T, blocks map[string]block) {
 		t.Errorf("the page cannot read the refusal: %d %v", a.Status, a.Header)
 	}
 
-	a = r.Do(r.Request("OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type"))
-	if a.Status != 204 || a.Header.Get("Access-Control-Allow-Origin") != origin ||
-		!strings.Contains(strings.ToLower(a.Header.Get("Access-Control-Allow-Headers")), "authorization") {
+	a = r.Do(r.Request("OPTIONS", "/token", "", "Origin: "+origin, "Access-Control-Request-Method: POST", "Access-Control-Request-Headers: authorization,content-type,x-requested-with"))
+	if a.Status != 204 || a.Header.Get("Access-Control-Allow-Origin") != origin {
 		t.Errorf("pre-flight: %d %v", a.Status, a.Header)
+	}
+	for _, name := range []string{"Authorization", "Content-Type", "X-Requested-With"} {
+		if allowed := a.Header.Get("Access-Control-Allow-Headers"); !strings.Contains(allowed, name) {
+			t.Errorf("a page cannot send %s, only %s", name, allowed)
+		}
+	}
+	if expose := a.Header.Get("Access-Control-Expose-Headers"); expose != "WWW-Authenticate, Retry-After" {
+		t.Errorf("a page can read %q", expose)
 	}
 	for _, test := range []struct {
 		name     string
