@@ -62,22 +62,11 @@ func TestCurlSendsTheRequest(t *testing.T) {
 		}
 		for _, header := range test.has {
 			name, _, _ := strings.Cut(header, ":")
-			count := func(line string) bool { return strings.HasPrefix(line, name+":") }
 			if !slices.Contains(lines, server.fill(header)) {
 				t.Errorf("%q does not send %s in %q", args, header, lines)
 			}
-			if n := len(slices.Collect(filter(lines, count))); n != 1 && name != "X-Two" {
+			if n := strings.Count("\r\n"+head, "\r\n"+name+":"); n != 1 && name != "X-Two" {
 				t.Errorf("%q sends %s %d times", args, name, n)
-			}
-		}
-	}
-}
-
-func filter(lines []string, keep func(string) bool) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, line := range lines {
-			if keep(line) && !yield(line) {
-				return
 			}
 		}
 	}
