@@ -85,13 +85,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		}
 	}
 	var sources inlineSources
-	settings := caddyargs.NewBlock("token_endpoint",
-		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl",
-		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll", "source_max_age",
-		"typ", "leeway", "signing_key", "rotate_every", "user", "users", "client", "clients",
-		"default_client", "password_checks", "throttle", "allow_weak_hashes", "allow_http",
-		"log_usernames",
-	)
+	settings := caddyargs.NewBlock("token_endpoint")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseEndpointSetting(h.Dispenser, handler, &sources, settings); err != nil {
 			return nil, err
@@ -165,7 +159,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inl
 	case "scopes":
 		c.Scopes, err = caddyargs.Scopes(d)
 	case "grants":
-		if c.Grants, err = caddyargs.List(d, "all grants"); err == nil {
+		if c.Grants, err = caddyargs.Grants(d, "all grants"); err == nil {
 			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypeNames()))
 		}
 	case "access_token_ttl":
@@ -267,7 +261,7 @@ func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {
 		return nil, d.Err("password_checks takes no argument, only a block with concurrency, queue, wait or cache")
 	}
 	checks := new(PasswordChecks)
-	settings := caddyargs.NewBlock("password_checks", "concurrency", "queue", "wait", "cache")
+	settings := caddyargs.NewBlock("password_checks")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d); err != nil {
 			return nil, err
@@ -303,7 +297,7 @@ func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
 		}
 		limits.Off = true
 	}
-	settings := caddyargs.NewBlock("throttle", "failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix")
+	settings := caddyargs.NewBlock("throttle")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d); err != nil {
 			return nil, err

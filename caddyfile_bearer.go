@@ -57,10 +57,7 @@ func parseBearerAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error
 	if h.NextArg() {
 		return nil, h.Errf("bearer_auth takes a matcher and a name, and %q is one too many%s", h.Val(), matcherHint(h, h.Val(), b.Server))
 	}
-	settings := caddyargs.NewBlock("bearer_auth",
-		"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional",
-		"shadow", "off",
-	)
+	settings := caddyargs.NewBlock("bearer_auth")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseBearerSetting(h.Dispenser, b, settings); err != nil {
 			return nil, err

@@ -67,7 +67,7 @@ func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return d.Errf("duplicate user %s", directory.Shown(user.Username))
 	}
 	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash)
-	settings := caddyargs.NewBlock("user", "id", "scopes", "claim", "disabled")
+	settings := caddyargs.NewBlock("user")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d, "claim"); err != nil {
 			return err
@@ -210,10 +210,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 	if slices.ContainsFunc(sources.clients, func(c directory.Client) bool { return c.ID == id }) {
 		return d.Errf("duplicate client %s", directory.Shown(id))
 	}
-	settings := caddyargs.NewBlock("client",
-		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",
-		"access_token_ttl", "refresh_token_ttl", "introspect", "end_user_ip",
-	)
+	settings := caddyargs.NewBlock("client")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d); err != nil {
 			return err
@@ -236,7 +233,7 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 		case "default_scopes":
 			client.DefaultScopes, err = caddyargs.Scopes(d)
 		case "grants":
-			client.Grants, err = caddyargs.List(d, "all grants that the server offers")
+			client.Grants, err = caddyargs.Grants(d, "all grants that the server offers")
 		case "audience":
 			client.Audience, err = caddyargs.Some(d)
 		case "access_token_ttl":

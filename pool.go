@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddygrant/caddy-grant/directory"
 )
 
 // processState is what outlives a reload, since the next config joins it before the
@@ -17,6 +19,7 @@ import (
 //	key          value              what it is
 //	verifierKey  *pooledVerifier    what compares passwords, and its bounds
 //	throttleKey  *pooledThrottle    counts of failures of the servers of one name
+//	callsKey     pooledCalls        calls of a server's sources that have not returned
 //	keysKey      pooledKeys         the keys that a server generated in storage
 //	sessionsKey  pooledMemory       what is known of a server's sessions in storage
 //	fileKey      pooledFile[T]      a users or clients file that is followed
@@ -25,6 +28,7 @@ var processState = caddy.NewUsagePool()
 type (
 	verifierKey struct{}
 	throttleKey struct{ server string }
+	callsKey    struct{ server string }
 	keysKey     struct{ storagePlace }
 	sessionsKey struct{ storagePlace }
 	fileKey     struct {
@@ -68,6 +72,12 @@ func (s *share[T]) leave() (last bool, err error) {
 	s.key = nil
 	return processState.Delete(key)
 }
+
+// pooledCalls are the calls of the sources of the servers of one name.
+type pooledCalls struct{ *directory.Calls }
+
+// Destruct has nothing to do: a call that hangs cannot be ended.
+func (pooledCalls) Destruct() error { return nil }
 
 // storagePlace is where a server keeps what it generates, and its sessions: two configs
 // with the same place for a server share what is there.

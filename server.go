@@ -23,6 +23,7 @@ type Server struct {
 	siblings    map[string]*Server // all of the config, by name
 
 	logger        *zap.Logger
+	calls         share[pooledCalls]
 	users         *directory.UserDirectory
 	clients       *directory.ClientDirectory
 	grants        map[string]grant // that the server offers
@@ -53,10 +54,12 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 	var err error
+	s.calls = join(callsKey{s.Name}, func() pooledCalls { return pooledCalls{directory.NewCalls()} })
 	settings := directory.Settings{
 		Options: directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()},
 		MaxAge:  time.Duration(s.SourceMaxAge),
 		Logger:  s.logger,
+		Calls:   s.calls.value.Calls,
 	}
 	if s.users, err = loadUsers(ctx, &s.Config, settings); err != nil {
 		return err
@@ -146,6 +149,7 @@ func (s *Server) release() {
 	if s.throttle != nil {
 		s.throttle.release()
 	}
+	_, _ = s.calls.leave() // Destruct does not fail
 }
 
 // tokenPolicy is what the settings say about tokens.

@@ -14,19 +14,39 @@ import (
 // does, so that a source that hangs costs no more than that.
 type bound struct {
 	guard
-	places chan struct{}
+	places chan struct{} // of this config
+	total  chan struct{} // of all configs of the server
 }
 
-func newBound(name string, logger *zap.Logger) *bound {
-	return &bound{guard: guard{name, logger}, places: make(chan struct{}, maxCalls)}
+func newBound(name string, logger *zap.Logger, total chan struct{}) *bound {
+	return &bound{guard{name, logger}, make(chan struct{}, maxCalls), total}
+}
+
+// enter takes a place, if there is one.
+func (b *bound) enter() bool {
+	select {
+	case b.places <- struct{}{}:
+	default:
+		return false
+	}
+	select {
+	case b.total <- struct{}{}:
+		return true
+	default:
+		<-b.places
+		return false
+	}
+}
+
+func (b *bound) leave() {
+	<-b.total
+	<-b.places
 }
 
 // call asks the source, and waits for its answer no longer than the context and
 // patience allow. The errors name the source.
 func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, error)) (T, error) {
-	select {
-	case b.places <- struct{}{}:
-	default:
+	if !b.enter() {
 		var none T
 		return none, fmt.Errorf("%s: %w", b.name, errBusy)
 	}
@@ -36,7 +56,7 @@ func call[T any](ctx context.Context, b *bound, ask func(context.Context) (T, er
 	go func() {
 		var a answer[T]
 		defer func() {
-			<-b.places
+			b.leave()
 			answers <- a
 		}()
 		guarded(b.guard, &a, func() (T, error) {
@@ -68,6 +88,9 @@ type answer[T any] struct {
 var (
 	errBusy = errors.New("too many look-ups are waiting for it")
 	errSlow = fmt.Errorf("no answer within %v", patience)
+
+	// for those who do not wait as long
+	errHangs = errors.New("a look-up of the same has had no answer for some time")
 )
 
 // IsBusy tells whether a source was not asked, since too many look-ups wait for it
@@ -75,7 +98,8 @@ var (
 func IsBusy(err error) bool { return errors.Is(err, errBusy) }
 
 // maxCalls is how many calls of a source may be open at a time: look-ups for what a
-// stranger may have sent, as many for verified tokens, and as many checks of passwords.
+// stranger may have sent, as many for verified tokens, for clients that were found
+// before, and for checks of passwords.
 const maxCalls = 100
 
 // patience is how long a call may take.

@@ -158,7 +158,7 @@ func TestAPanicInASourceIsAnError(t *testing.T) {
 
 // The end of a call must not look like the end of its time.
 func TestAQuickAnswerIsNeverTakenForASlowOne(t *testing.T) {
-	b := newBound("users db", zap.NewNop())
+	b := newBound("users db", zap.NewNop(), make(chan struct{}, maxCallsInAll))
 	for range 5000 {
 		if _, err := call(t.Context(), b, func(context.Context) (*User, error) { return nil, nil }); err != nil {
 			t.Fatal(err)

@@ -20,8 +20,8 @@ type ClientDirectory struct {
 // NewClientDirectory joins sources that are open.
 func NewClientDirectory(sources []Clients, settings Settings) (*ClientDirectory, error) {
 	d := &ClientDirectory{settings: settings.withDefaults()}
-	for _, source := range sources {
-		s := newClientSource(source, d.settings)
+	for i, source := range sources {
+		s := newClientSource(source, i, d.settings)
 		d.sources = append(d.sources, s)
 		d.live = d.live || s.memory == nil
 		if s.memory != nil {
@@ -93,11 +93,20 @@ func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) 
 	return nil, nil
 }
 
-// RecentByID is ByID by what the sources said at most max_age ago. The id is that of a
-// token that was verified.
+// OfToken returns the client to whom a token was issued, or nil. It asks the sources
+// now. The id is that of a token that was verified.
+func (d *ClientDirectory) OfToken(ctx context.Context, id string) (*Client, error) {
+	return d.ofToken(ctx, id, asIs)
+}
+
+// RecentByID is OfToken by what the sources said at most max_age ago.
 func (d *ClientDirectory) RecentByID(ctx context.Context, id string) (*Client, error) {
+	return d.ofToken(ctx, id, recently)
+}
+
+func (d *ClientDirectory) ofToken(ctx context.Context, id string, how manner) (*Client, error) {
 	for _, source := range d.sources {
-		if client, err := source.ofToken(ctx, id); client != nil || err != nil {
+		if client, err := source.ofToken(ctx, id, how); client != nil || err != nil {
 			return client, err
 		}
 	}

@@ -17,7 +17,8 @@ type clientSource struct {
 	Clients
 	guard
 	memory ClientSnapshot // nil for a source that has to be asked
-	live   *liveClients   // nil for a source in memory
+	bounds bounds
+	live   *liveClients // nil for a source in memory
 }
 
 // liveClients is what it takes to ask a source, and what is known of its clients.
@@ -29,8 +30,9 @@ type liveClients struct {
 	longest caddy.Duration // of access tokens, of those that were seen
 }
 
-func newClientSource(source Clients, settings Settings) *clientSource {
+func newClientSource(source Clients, i int, settings Settings) *clientSource {
 	s := &clientSource{Clients: source, guard: guard{nameOf(source), settings.Logger}}
+	s.bounds = settings.boundsOf("clients", i, s.name)
 	if s.memory, _ = source.(ClientSnapshot); s.memory != nil {
 		return s
 	}
@@ -38,8 +40,10 @@ func newClientSource(source Clients, settings Settings) *clientSource {
 	live := &liveClients{costs: newCosts()}
 	idOf := func(c *Client) string { return c.ID }
 	live.byID = newRecent(question[Client]{
-		look:   named(newBound(s.name, settings.Logger), source.ByID, idOf),
-		tokens: named(newBound(s.name, settings.Logger), source.ByID, idOf),
+		name:   s.name,
+		look:   named(s.bounds.on("looks"), source.ByID, idOf),
+		found:  newTurns(s.name, named(s.bounds.on("found"), source.ByID, idOf)).ask,
+		tokens: named(s.bounds.on("tokens"), source.ByID, idOf),
 		admit: func(raw *Client) (*Client, error) {
 			client, err := d.client(raw)
 			if err == nil {
@@ -87,13 +91,14 @@ func (s *clientSource) requested(ctx context.Context, id string) (*Client, error
 	return client, err
 }
 
-// ofToken returns the client with the id of a verified token.
-func (s *clientSource) ofToken(ctx context.Context, id string) (*Client, error) {
+// ofToken returns the client with the id of a verified token. A source that fails has
+// none if it said so a moment ago.
+func (s *clientSource) ofToken(ctx context.Context, id string, how manner) (*Client, error) {
 	if s.memory != nil {
 		set, err := s.snapshot()
 		return set.byID[id], err
 	}
-	return s.live.byID.get(ctx, id)
+	return ofToken(ctx, s.live.byID, id, how)
 }
 
 // hashes counts the clients by what checking their secrets costs, as far as is known.

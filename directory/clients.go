@@ -14,6 +14,10 @@ import (
 // access token, as often as [Users.BySubject], for the id of the client that it was
 // issued to.
 //
+// Look-ups of clients that were found before have 100 places of their own, which nobody
+// can hold by making ids up. Of these at most 4 are for one client: requests that come
+// while there are 4 share the next look-up.
+//
 // A client has a Secret, a SecretHash or neither and is Public. It must never be
 // changed once it was returned.
 type Clients interface {

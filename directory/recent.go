@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -25,14 +27,16 @@ type recent[T any] struct {
 
 // question is how a source is asked for a key.
 type question[T any] struct {
+	name   string // of the source
 	look   func(ctx context.Context, key string) (*T, error)
 	admit  func(*T) (*T, error) // is the door
 	equal  func(kept, raw *T) bool
 	maxAge time.Duration
 	logger *zap.Logger
 
-	// tokens is look for keys of verified tokens, in places of their own.
-	tokens func(ctx context.Context, key string) (*T, error)
+	// tokens is look for keys of verified tokens, and found for keys that the source has
+	// had before, both in places of their own. Without them it is look.
+	tokens, found func(ctx context.Context, key string) (*T, error)
 }
 
 // entry is what the source said of a key.
@@ -46,10 +50,13 @@ type entry[T any] struct {
 
 // flight is a look-up of a key that is under way.
 type flight[T any] struct {
+	began time.Time
 	done  chan struct{}
 	value *T
 	err   error
 }
+
+func newFlight[T any]() *flight[T] { return &flight[T]{began: now(), done: make(chan struct{})} }
 
 func newRecent[T any](q question[T]) *recent[T] {
 	entries, _ := simplelru.NewLRU[string, *entry[T]](maxRecent, nil) // it fails for sizes below 1 only
@@ -64,8 +71,11 @@ func (r *recent[T]) now(ctx context.Context, key string, verified bool) (*T, err
 	}
 	began := now()
 	look := r.look
-	if verified && r.tokens != nil {
+	switch {
+	case verified && r.tokens != nil:
 		look = r.tokens
+	case !verified && r.found != nil && r.wasFound(key):
+		look = r.found
 	}
 	raw, err := look(ctx, key)
 	if err != nil {
@@ -150,18 +160,36 @@ func (r *recent[T]) get(ctx context.Context, key string) (*T, error) {
 	if f == nil {
 		f = r.begin(key)
 	}
+	hung := there && errors.Is(kept.err, errSlow) && at.Sub(kept.failed) < r.maxAge
 	r.mu.Unlock()
+	return r.wait(ctx, f, at, hung)
+}
+
+// wait waits for a look-up. While the source hangs it does not for long, or requests
+// would pile up: a look-up that is old, or follows one that took too long, most likely
+// hangs as well.
+func (r *recent[T]) wait(ctx context.Context, f *flight[T], at time.Time, hung bool) (*T, error) {
+	age := at.Sub(f.began)
+	var late <-chan time.Time // never, since the look-up ends within patience
+	switch {
+	case hung:
+		late = time.After(courtesy - age)
+	case age >= patience/2:
+		late = time.After(0)
+	}
 	select {
 	case <-f.done:
 		return f.value, f.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-late:
+		return nil, fmt.Errorf("%s: %w", r.name, errHangs)
 	}
 }
 
 // begin looks a key up in the background, for all who come meanwhile. r.mu is held.
 func (r *recent[T]) begin(key string) *flight[T] {
-	f := &flight[T]{done: make(chan struct{})}
+	f := newFlight[T]()
 	r.flights[key] = f
 	go func() {
 		f.value, f.err = r.now(context.Background(), key, true)
@@ -202,6 +230,15 @@ func (r *recent[T]) isNone(key string) bool {
 	defer r.mu.Unlock()
 	kept, there := r.entries.Get(key)
 	return there && kept.value == nil && kept.fresh(now(), r.maxAge)
+}
+
+// wasFound tells whether the source had that key when it last answered, however long
+// ago.
+func (r *recent[T]) wasFound(key string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept, there := r.entries.Get(key)
+	return there && kept.value != nil
 }
 
 func (e *entry[T]) fresh(at time.Time, age time.Duration) bool {

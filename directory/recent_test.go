@@ -144,6 +144,88 @@ func TestASourceThatIsDownIsAnsweredWith503WhenWhatItSaidIsTooOld(t *testing.T) 
 	})
 }
 
+// Requests with the token of a user would pile up, each for as long as a look-up may
+// take. Only the first ones of a user wait as long.
+func TestRequestsDoNotWaitLongForASourceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		source := &fake{name: "users db", users: []*User{alice()}}
+		d, _ := userDirectory(t, source)
+		user, err := d.RecentBySubject(t.Context(), "1")
+		wantUser(t, user, err, "alice")
+		time.Sleep(DefaultMaxAge / 2)
+		source.set(func() { source.ask = hangs(over) })
+		requests := func(during time.Duration, subject string) (longest time.Duration) {
+			t.Helper()
+			var mu sync.Mutex
+			var group sync.WaitGroup
+			for range during / (100 * time.Millisecond) {
+				group.Go(func() {
+					came := time.Now()
+					user, err := d.RecentBySubject(t.Context(), subject)
+					if user == nil {
+						wantUnavailable(t, user, err, "users db", "")
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					longest = max(longest, time.Since(came))
+				})
+				time.Sleep(100 * time.Millisecond)
+			}
+			group.Wait()
+			return longest
+		}
+		if waited := requests(time.Minute, "1"); waited > courtesy {
+			t.Errorf("a request of a user who was known waited %v", waited)
+		}
+		begun := time.Now()
+		go func() { _, _ = d.RecentBySubject(t.Context(), "2") }()
+		time.Sleep(patience / 2)
+		user, err = d.RecentBySubject(t.Context(), "2")
+		wantUnavailable(t, user, err, "users db", errHangs.Error())
+		if waited := time.Since(begun); waited != patience/2 {
+			t.Errorf("a later request of a user who was not known waited %v", waited-patience/2)
+		}
+		time.Sleep(patience)
+		if waited := requests(time.Minute, "2"); waited > courtesy {
+			t.Errorf("after its first look-up a request waited %v", waited)
+		}
+
+		source.set(func() { source.ask = takes(courtesy / 2) })
+		close(over)
+		time.Sleep(2 * patience) // what still hangs ends
+		user, err = d.RecentBySubject(t.Context(), "1")
+		wantUser(t, user, err, "alice")
+	})
+}
+
+// A request waits for a source that is slow, once it does not hang.
+func TestASlowSourceIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &fake{name: "users db", users: []*User{alice()}, ask: takes(4 * time.Second)}
+		d, _ := userDirectory(t, source)
+		for _, before := range []time.Duration{0, time.Second, time.Second} { // 2 s after the first
+			time.Sleep(before)
+			go func() {
+				user, err := d.RecentBySubject(t.Context(), "1")
+				if user == nil {
+					t.Errorf("not waited for: %v", err)
+				}
+			}()
+		}
+		time.Sleep(4 * time.Second)
+		source.set(func() { source.ask = hangs(t.Context().Done()) })
+		time.Sleep(DefaultMaxAge - 4*time.Second)
+		if _, err := d.RecentBySubject(t.Context(), "1"); err == nil {
+			t.Fatal("the source does not hang")
+		}
+		source.set(func() { source.ask = takes(4 * time.Second) })
+		time.Sleep(DefaultMaxAge) // since it hung
+		user, err := d.RecentBySubject(t.Context(), "1")
+		wantUser(t, user, err, "alice")
+	})
+}
+
 // A refresh and an introspection are answered by what is now, and so are requests after
 // it.
 func TestALookUpNowIsWhatRequestsGoBy(t *testing.T) {

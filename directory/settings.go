@@ -2,6 +2,7 @@ package directory
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -17,6 +18,10 @@ type Settings struct {
 
 	// What the sources are warned of. Default: nothing is logged.
 	Logger *zap.Logger
+
+	// The calls of sources that have not returned, of all configs of the server.
+	// Default: those of this config.
+	Calls *Calls
 }
 
 func (s Settings) withDefaults() Settings {
@@ -24,5 +29,14 @@ func (s Settings) withDefaults() Settings {
 	if s.Logger == nil {
 		s.Logger = zap.NewNop()
 	}
+	if s.Calls == nil {
+		s.Calls = NewCalls()
+	}
 	return s
+}
+
+// boundsOf makes the bounds of the i-th source of users or of clients. Two sources may
+// have one name.
+func (s Settings) boundsOf(kind string, i int, name string) bounds {
+	return bounds{name, fmt.Sprintf("%s %d %s", kind, i, name), s.Calls, s.Logger}
 }

@@ -82,7 +82,7 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 		if source.live == nil {
 			continue
 		}
-		calls := newBound(source.name, d.settings.Logger)
+		calls := source.bounds.on("survey")
 		if hashed, ok := source.Users.(Hashed); ok {
 			if err := source.live.costs.sample(ctx, calls, hashed, d.settings.Options); err != nil {
 				return err
@@ -164,7 +164,7 @@ func surveyClients(ctx context.Context, d *ClientDirectory) error {
 		if source.live == nil {
 			continue
 		}
-		calls := newBound(source.name, d.settings.Logger)
+		calls := source.bounds.on("survey")
 		if hashed, ok := source.Clients.(Hashed); ok {
 			if err := source.live.costs.sample(ctx, calls, hashed, d.settings.Options); err != nil {
 				return err

@@ -29,8 +29,8 @@ type UserDirectory struct {
 // one subject in two sources.
 func NewUserDirectory(sources []Users, settings Settings) (*UserDirectory, error) {
 	d := &UserDirectory{settings: settings.withDefaults(), clashes: make(map[DuplicateSubject]bool)}
-	for _, source := range sources {
-		s := newUserSource(source, d.settings)
+	for i, source := range sources {
+		s := newUserSource(source, i, d.settings)
 		d.sources = append(d.sources, s)
 		d.live = d.live || s.memory == nil
 	}

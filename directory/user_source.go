@@ -20,6 +20,7 @@ type userSource struct {
 
 	memory  UserSnapshot // nil for a source that has to be asked
 	checker PasswordChecker
+	bounds  bounds
 	checks  *bound     // of passwords, apart from look-ups
 	live    *liveUsers // nil for a source in memory
 }
@@ -31,19 +32,20 @@ type liveUsers struct {
 	costs     *costs
 }
 
-func newUserSource(source Users, settings Settings) *userSource {
+func newUserSource(source Users, i int, settings Settings) *userSource {
 	s := &userSource{Users: source, guard: guard{nameOf(source), settings.Logger}}
+	s.bounds = settings.boundsOf("users", i, s.name)
 	s.identity = fmt.Sprintf("%s %d", s.name, identities.Add(1))
 	s.memory, _ = source.(UserSnapshot)
 	if s.checker, _ = source.(PasswordChecker); s.checker != nil {
-		s.checks = newBound(s.name, settings.Logger)
+		s.checks = s.bounds.on("checks")
 	}
 	if s.memory != nil {
 		return s
 	}
 	d := &door{name: s.name, options: settings.Options, checks: s.checker != nil}
-	looks, tokens := newBound(s.name, settings.Logger), newBound(s.name, settings.Logger)
-	kept := question[User]{admit: d.user, equal: (*User).equal, maxAge: settings.MaxAge, logger: settings.Logger}
+	looks, tokens := s.bounds.on("looks"), s.bounds.on("tokens")
+	kept := question[User]{name: s.name, admit: d.user, equal: (*User).equal, maxAge: settings.MaxAge, logger: settings.Logger}
 	byName := kept
 	live := &liveUsers{costs: newCosts()}
 	kept.look, kept.tokens = named(looks, source.BySubject, (*User).Subject), named(tokens, source.BySubject, (*User).Subject)

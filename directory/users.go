@@ -28,7 +28,8 @@ import (
 // ends, which it does after 5 seconds at the latest; a call that does not holds one of
 // the 100 that a source may have at a time, and when all are held, requests are
 // answered with 503. Look-ups for verified tokens have 100 of their own, so that no
-// stranger can hold them. A panic is an error.
+// stranger can hold them. After a reload there are 100 more, but no more than 300 of all
+// configs together. A panic is an error.
 //
 // A user that was returned must never be changed, nor may its scopes and claims. Return
 // the same pointer or an equal user while nothing has changed: tokens that were checked

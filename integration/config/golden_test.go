@@ -19,7 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// update writes what comes out into the goldens: go test ./integration -run Golden
+// update writes what comes out into the goldens: go test ./integration/config -run Golden
 // -update
 var update = flag.Bool("update", false, "rewrite the expectations in testdata/adapt")
 
@@ -105,7 +105,7 @@ func testGolden(t *testing.T, file string) bool {
 		return wantConfig
 	}
 	if !*update {
-		t.Fatalf("got:\n%s\nwant:\n%s\nIf what came out is right, run: go test ./integration -run TestGolden -update", got, expected)
+		t.Fatalf("got:\n%s\nwant:\n%s\nIf what came out is right, run: go test ./integration/config -run TestGolden -update", got, expected)
 	}
 	if err := os.WriteFile(file, []byte(input+goldenSeparator+got), 0o644); err != nil {
 		t.Fatal(err)

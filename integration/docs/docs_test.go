@@ -33,6 +33,7 @@ var groups = append([]group{
 	{"the JSON is complete and works", []string{"config", "bearer-config", "users-file", "clients-file"}, testJSON},
 	{"the metadata", []string{"metadata"}, testMetadata},
 	{"the challenge", []string{"challenge"}, testChallenge},
+	{"a user is added, and a password changed", []string{"new-hash", "edit-users", "new-user", "check-users"}, testChangeUsers},
 	{"the htpasswd commands make a users file", []string{"htpasswd"}, testHtpasswd},
 	{"a site with several keys", []string{"signing-keys"}, testSigningKeys},
 	{"a session goes on, is introspected and ends", []string{"refresh", "revoke", "introspect", "introspection"}, testSessions},
@@ -42,7 +43,7 @@ var groups = append([]group{
 	{"the filter of the access log", []string{"access-log"}, testAccessLog},
 	{"what every client sends", []string{"token-request"}, testTokenRequest},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, testUnderAttack},
-}, slices.Concat(recipeGroups, bearerRecipeGroups, browserGroups, toolGroups)...)
+}, slices.Concat(recipeGroups, bearerRecipeGroups, browserGroups, toolGroups, monitoringGroups)...)
 
 // Every command, Caddyfile and JSON of the docs is executed: a block without a test,
 // or a test without its block, fails here.

@@ -42,7 +42,7 @@ var exercises = map[string]func(*testing.T, *example){
 }
 
 // notForCaddy are examples for other programs, which tests of their own exercise.
-var notForCaddy = map[string]bool{"fail2ban": true, "grafana": true, "postman": true}
+var notForCaddy = map[string]bool{"fail2ban": true, "grafana": true, "postman": true, "prometheus": true}
 
 // Every example starts as its comment says, and does what it is for. A directory that
 // nothing exercises fails the test.
@@ -172,6 +172,21 @@ func exampleHtpasswd(t *testing.T, e *example) {
 	harness.Eventually(t, "carol can log in", func() bool {
 		return e.token("localhost", "web", "demo-secret", "carol", "").Status == 200
 	})
+
+	e.Write("examples/htpasswd/web.secret", "another-secret\n")
+	e.reload("htpasswd")
+	e.token("localhost", "web", "demo-secret", "bob", "").Want(t, 401, "invalid_client")
+	e.token("localhost", "web", "another-secret", "bob", "").Want(t, 200, "")
+}
+
+// reload runs the command of the example's comment, which must get to this process.
+func (e *example) reload(name string) {
+	e.Site.T.Helper()
+	config := "examples/" + name + "/Caddyfile"
+	if command := "go run ./cmd/caddy reload --force --config " + config; !strings.Contains(repo.Read(e.Site.T, config), "#     "+command+"\n") {
+		e.Site.T.Errorf("%s does not say how to reload it: %s", config, command)
+	}
+	shell(e.Site.T, e.Dir, "caddy reload --force --config "+config, "")
 }
 
 func exampleJSONFiles(t *testing.T, e *example) {

@@ -135,9 +135,9 @@ func family(metric string) string {
 // labels are the labels of a metric with the values that they have.
 type labels map[string][]string
 
-// metricLabels are all metrics of the module in a Caddy that has everything, with the
-// labels that Prometheus knows them by.
-func metricLabels(t *testing.T) map[string]labels {
+// metricLabels are all metrics of the module in a Caddy that has everything, and those
+// of Caddy's own that are named, with the labels that Prometheus knows them by.
+func metricLabels(t *testing.T, ofCaddy ...string) map[string]labels {
 	t.Helper()
 	s := harness.NewSite(t)
 	s.Write("users.htpasswd", "carol:"+harness.CheapHash(t, "x")+"\n")
@@ -151,6 +151,11 @@ func metricLabels(t *testing.T) map[string]labels {
 		}
 		for _, pair := range regexp.MustCompile(`(\w+)="([^"]*)"`).FindAllStringSubmatch(pairs, -1) {
 			metrics[name][pair[1]] = append(metrics[name][pair[1]], pair[2])
+		}
+	}
+	for _, name := range ofCaddy {
+		if strings.Contains(s.AllMetrics(), "\n"+name+" ") {
+			metrics[name] = labels{"instance": {}, "job": {}}
 		}
 	}
 	return metrics

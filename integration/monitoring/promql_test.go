@@ -15,12 +15,14 @@ import (
 type promQL struct{ metrics, by []string }
 
 var (
-	promToken    = regexp.MustCompile(`^(?:\s+|[a-zA-Z_]\w*|\d+(?:\.\d+)?|"(?:[^"\\]|\\.)*"|\[[^\]]*\]|=~|!~|!=|[-+*/(){},=])`)
-	promFunction = []string{"sum", "min", "max", "rate", "increase", "time", "histogram_quantile"}
+	promToken    = regexp.MustCompile(`^(?:\s+|[a-zA-Z_]\w*|\d+[smhdw]|\d+(?:\.\d+)?|"(?:[^"\\]|\\.)*"|\[[^\]]*\]|=~|!~|[!=<>]=|[-+*/(){},=<>])`)
+	promFunction = []string{"sum", "min", "max", "rate", "increase", "time", "histogram_quantile", "avg_over_time", "last_over_time"}
+	promOperator = []string{"+", "-", "*", "/", "==", "!=", "<", ">", "<=", ">=", "and", "or", "unless"}
 )
 
-// checkPromQL reads a query by the part of the grammar that the dashboard needs:
-// functions of numbers, of selectors with matchers and ranges, and of each other.
+// checkPromQL reads a query by the part of the grammar that the dashboard and the alerts
+// need: functions of numbers, of selectors with matchers and ranges, and of each other,
+// with operators between them.
 func checkPromQL(t *testing.T, expr string, metrics map[string]labels, variables map[string]bool) promQL {
 	t.Helper()
 	for _, variable := range regexp.MustCompile(`\$\{?(\w+)`).FindAllStringSubmatch(expr, -1) {
@@ -82,10 +84,16 @@ func (p *promParser) expression() error {
 		if err := p.operand(); err != nil {
 			return err
 		}
-		if !slices.Contains([]string{"+", "-", "*", "/"}, p.peek()) {
+		if !slices.Contains(promOperator, p.peek()) {
 			return nil
 		}
 		p.next()
+		if p.peek() == "on" {
+			p.next()
+			if _, err := p.names(); err != nil {
+				return err
+			}
+		}
 	}
 }
 
@@ -96,6 +104,11 @@ func (p *promParser) operand() error {
 		return errors.New("it ends too early")
 	case token[0] >= '0' && token[0] <= '9':
 		return nil
+	case token == "(":
+		if err := p.expression(); err != nil {
+			return err
+		}
+		return p.want(")")
 	case slices.Contains(promFunction, token):
 		return p.call()
 	case p.metrics[token] != nil:
@@ -104,15 +117,21 @@ func (p *promParser) operand() error {
 	return fmt.Errorf("%q is neither a metric that there is nor a function", token)
 }
 
+// names reads a list of labels in parentheses.
+func (p *promParser) names() (names []string, err error) {
+	for sep := "("; p.peek() == sep; sep = "," {
+		p.next()
+		names = append(names, p.next())
+	}
+	return names, p.want(")")
+}
+
 func (p *promParser) call() error {
 	var by []string
 	if p.peek() == "by" {
 		p.next()
-		for sep := "("; p.peek() == sep; sep = "," {
-			p.next()
-			by = append(by, p.next())
-		}
-		if err := p.want(")"); err != nil {
+		var err error
+		if by, err = p.names(); err != nil {
 			return err
 		}
 	}
@@ -150,6 +169,10 @@ func (p *promParser) selector(metric string) error {
 		}
 	}
 	if strings.HasPrefix(p.peek(), "[") {
+		p.next()
+	}
+	if p.peek() == "offset" {
+		p.next()
 		p.next()
 	}
 	return nil

@@ -2,6 +2,7 @@ package caddyargs
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -9,16 +10,14 @@ import (
 // Block keeps track of the subdirectives of a block: which were there, and which was
 // last.
 type Block struct {
-	of    string // the directive or subdirective that the block belongs to
-	known []string
-	seen  map[string]bool
-	last  string
+	of   string // the directive or subdirective that the block belongs to
+	seen map[string]bool
+	last string
 }
 
-// NewBlock begins the block of a directive or subdirective, with the names that can be
-// in it.
-func NewBlock(of string, known ...string) *Block {
-	return &Block{of: of, known: known, seen: make(map[string]bool)}
+// NewBlock begins the block of a directive or subdirective.
+func NewBlock(of string) *Block {
+	return &Block{of: of, seen: make(map[string]bool)}
 }
 
 // Enter takes the next subdirective. Only a repeatable one may occur more than once.
@@ -34,10 +33,30 @@ func (b *Block) Enter(d *caddyfile.Dispenser, repeatable ...string) error {
 	return nil
 }
 
-// Unrecognized is the error for a subdirective that the block does not have.
+// Unrecognized is the error for a subdirective that the block does not have. It says
+// what was meant, if that can be told: a word of another program, a user of basic_auth,
+// a word with typos, or one of another block.
 func (b *Block) Unrecognized(d *caddyfile.Dispenser) error {
-	if meant := Suggestion(d.Val(), b.known); meant != "" {
-		return d.Errf("unrecognized subdirective %s of %s: did you mean %s?", d.Val(), b.of, meant)
+	word := d.Val()
+	if says := neighbour(b.of, word); says != "" {
+		return d.Errf("unrecognized subdirective %s of %s: %s", word, b.of, says)
 	}
-	return d.Errf("unrecognized subdirective %s of %s", d.Val(), b.of)
+	if args := d.RemainingArgs(); len(args) == 1 && isHash(args[0]) {
+		return d.Errf("unrecognized subdirective %s of %s: %s", word, b.of, hashLine(b.of))
+	}
+	var known, owners []string
+	for _, block := range subdirectives {
+		if block.of == b.of {
+			known = block.have
+		} else if slices.Contains(block.have, word) {
+			owners = append(owners, block.of)
+		}
+	}
+	if len(owners) > 0 {
+		return d.Errf("unrecognized subdirective %s of %s: it belongs to %s", word, b.of, strings.Join(owners, ", or to "))
+	}
+	if meant := Suggestion(word, known); meant != "" {
+		return d.Errf("unrecognized subdirective %s of %s: did you mean %s?", word, b.of, meant)
+	}
+	return d.Errf("unrecognized subdirective %s of %s", word, b.of)
 }

@@ -125,7 +125,7 @@ func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken)
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := c.Clients.ByID(ctx, token.CID)
+	client, err := c.Clients.OfToken(ctx, token.CID)
 	return user, client, checkClient(client, err)
 }
 

@@ -1,0 +1,3 @@
+module github.com/caddygrant/caddy-grant/bench/dashboard
+
+go 1.26

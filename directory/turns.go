@@ -1,0 +1,93 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// turns are look-ups of keys of which each can be asked for any number of times, such as
+// the ids of public clients. A key has a few look-ups at a time. Those who come meanwhile
+// share the next one, which begins after they came: so what they get is of then, and one
+// key does not take the places of all others.
+type turns[T any] struct {
+	name string // of the source
+	look func(ctx context.Context, key string) (*T, error)
+
+	mu   sync.Mutex
+	keys map[string]*turn[T]
+}
+
+// turn is the look-ups of one key.
+type turn[T any] struct {
+	open int
+	next *flight[T] // for those who wait; nil if nobody does
+}
+
+func newTurns[T any](name string, look func(context.Context, string) (*T, error)) *turns[T] {
+	return &turns[T]{name: name, look: look, keys: make(map[string]*turn[T])}
+}
+
+// ask returns what the source says now, or an error when patience is over.
+func (x *turns[T]) ask(ctx context.Context, key string) (*T, error) {
+	f := x.join(key)
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	select {
+	case <-f.done:
+		return f.value, f.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%s: %w", x.name, ctx.Err())
+	case <-late.C:
+		return nil, fmt.Errorf("%s: %w", x.name, errSlow)
+	}
+}
+
+// join begins a look-up of a key, or waits for the next one.
+func (x *turns[T]) join(key string) *flight[T] {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	t := x.keys[key]
+	if t == nil {
+		t = new(turn[T])
+		x.keys[key] = t
+	}
+	if t.next != nil {
+		return t.next
+	}
+	f := newFlight[T]()
+	if t.open == maxTurns {
+		t.next = f
+	} else {
+		t.open++
+		go x.run(key, t, f)
+	}
+	return f
+}
+
+// run looks a key up for as long as somebody waits for it.
+func (x *turns[T]) run(key string, t *turn[T], f *flight[T]) {
+	for f != nil {
+		f.value, f.err = x.look(context.Background(), key)
+		close(f.done)
+		f = x.following(key, t)
+	}
+}
+
+// following is the look-up to begin when one has ended, or nil.
+func (x *turns[T]) following(key string, t *turn[T]) *flight[T] {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	f := t.next
+	t.next = nil
+	if f == nil {
+		if t.open--; t.open == 0 {
+			delete(x.keys, key)
+		}
+	}
+	return f
+}
+
+// maxTurns is how many look-ups of one key may be open.
+const maxTurns = 4

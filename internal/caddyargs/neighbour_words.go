@@ -1,0 +1,169 @@
+package caddyargs
+
+// Neighbours are the words of other programs, by the block in which they are written
+// here: caddy-security, caddy-jwt, Caddy's basic_auth and forward_auth, oauth2-proxy,
+// Authelia, Keycloak, nginx, ts-oauth2-server and the RFCs.
+var Neighbours = map[string][]Neighbour{
+	"token_endpoint":  wordsOfTokenEndpoint,
+	"user":            wordsOfUser,
+	"client":          wordsOfClient,
+	"password_checks": wordsOfPasswordChecks,
+	"throttle":        wordsOfThrottle,
+	"bearer_auth":     wordsOfBearerAuth,
+}
+
+// Everywhere are words that mean the same in all blocks, after those of the block.
+var Everywhere = []Neighbour{
+	{`login login_page login_url login_form login_path redirect* auth_redirect auth_url
+	authorize* authorization_code authorization_url authorization_endpoint callback* code
+	pkce require_pkce requires_pkce requires_s256 code_challenge* response_type* implicit*
+	consent* default_redirection_url post_logout* ui theme portal sso oidc* openid* social
+	provider providers identity_provider* sign_in`,
+		`there is no login page and no redirect here; people with a browser need a server with the authorization code flow, see README.md#should-you-use-it`},
+	{`client_credentials service_account* m2m machine_to_machine`,
+		`the client credentials grant is not offered; give the machine a user of its own in token_endpoint, "user <username> <hash>", and let it log in`},
+	{`device device_code device_flow device_authorization*`,
+		`the device grant is not offered; a device needs a server that has it, see README.md#should-you-use-it`},
+	{`cookie cookies cookie_* session_cookie* same_site domain csrf*`,
+		`there are no cookies here; the program that logs in keeps the tokens, and sends the access token in the header Authorization, see docs/sessions.md`},
+	{`mfa totp otp 2fa two_factor second_factor one_factor webauthn passkey passkeys captcha`,
+		`there is no second factor and no captcha here; for these use an identity provider, see README.md#should-you-use-it`},
+	{`cors cors_* allow_origin* allowed_origin* web_origins origin origins access_control_allow*`,
+		`CORS is for Caddy's own directive header, see docs/sites.md#cors`},
+	{`api_key api_keys`,
+		`API keys are not offered; give the script a client of its own in token_endpoint, "client <id> { secret <secret> }", and let it log in`},
+	{`reverse_proxy proxy proxy_pass upstream upstreams respond file_server`,
+		`what answers the request stands after this directive, in the site: "reverse_proxy localhost:9000"`},
+	{`trusted_proxies trust_proxy real_ip* real_client_ip_header set_real_ip_from x_forwarded_for`,
+		`the addresses of a load balancer are for Caddy's global option servers, see docs/sites.md#behind-a-load-balancer-that-ends-tls`},
+}
+
+// GrantTypes are values of grants.
+var GrantTypes = []Neighbour{
+	{`client_credentials`,
+		`a client cannot get a token without a user here; give the machine a user of its own in token_endpoint, "user <username> <hash>", and "grants password"`},
+	{`authorization_code code hybrid`,
+		`there is no login page here; people with a browser need a server with the authorization code flow, see README.md#should-you-use-it`},
+	{`implicit token id_token`,
+		`the implicit grant is not offered, and RFC 9700 says not to use it; a page needs a server with the authorization code flow, see README.md#should-you-use-it`},
+	{`device_code device urn:ietf:params:oauth:grant_type:device_code`,
+		`the device grant is not offered; a device needs a server that has it, see README.md#should-you-use-it`},
+	{`token_exchange urn:ietf:params:oauth:grant_type:token_exchange jwt_bearer
+	urn:ietf:params:oauth:grant_type:jwt_bearer saml2_bearer ciba`,
+		`tokens of others are not exchanged here; a login takes a username and a password, "grants password refresh_token"`},
+	{`refresh refresh_tokens offline_access rotating_refresh_token`,
+		`it is called "grants password refresh_token"`},
+	{`resource_owner resource_owner_password ropc ropg password_credentials passwords
+	direct_access direct_access_grants`,
+		`it is called "grants password"`},
+	{`all any *`,
+		`leave the line out for all grants, which are "grants password refresh_token"`},
+}
+
+var wordsOfPasswordChecks = []Neighbour{
+	{`workers threads max_concurrent max_concurrency concurrent parallel parallelism max limit`,
+		`how many passwords are hashed at a time is "concurrency 2"`},
+	{`backlog queue_size queue_length max_queue max_waiting pending`,
+		`how many requests may wait is "queue 64"`},
+	{`timeout max_wait queue_timeout deadline`,
+		`how long a request waits before it is answered 503 is "wait 5s"`},
+	{`cache_ttl cache_time cache_duration cache_size hash_cache memoize remember ttl`,
+		`how long a right password is not hashed again is "cache 5m"`},
+	{`algorithm algorithms hash hasher bcrypt argon2 argon2id cost rounds iterations memory salt pepper`,
+		`each hash says how it was made, see docs/users-and-clients.md#hashes-and-what-they-cost`},
+	{`min_length max_length password_policy policy strength zxcvbn`,
+		`passwords are chosen elsewhere, and only compared here: there are no rules on them`},
+}
+
+var wordsOfThrottle = []Neighbour{
+	{`max_failures failure_factor max_retries max_attempts max_tries attempts retries tries
+	login_attempts threshold limit maxretry allowed_failures`,
+		`how many failures are free is "failures 5"`},
+	{`ban_time ban_duration ban lockout lockout_* lock block block_* cooldown backoff penalty
+	wait_increment* max_failure_wait* minimum_quick_login_wait* permanent_lockout`,
+		`an attempt waits after too many failures, the longer the more there are: "delay 30s 1h"; no account is locked for good`},
+	{`find_time window interval period max_delta_time* reset_time`,
+		`there is no window in which failures are counted; what the next one waits is "delay 30s 1h", see docs/attacks.md#what-counts-and-for-whom`},
+	{`account per_account per_user max_per_account global max_global`,
+		`the bound on one account from all addresses together is "account_ceiling 100"`},
+	{`ip per_ip ipv4 subnet netmask prefix address per_address`,
+		`how much of an address counts as one source is "ipv4_prefix 32" and "ipv6_prefix 64"`},
+	{`ipv6`, `how much of an address counts as one source is "ipv6_prefix 64"`},
+	{`whitelist allowlist ignoreip exempt bypass trusted skip allow`,
+		`no address is exempt; a back end says which address its user has, by "end_user_ip X-End-User-IP" in its client, see docs/attacks.md#back-ends-and-end_user_ip`},
+	{`enabled enable on brute_force_protected`,
+		`it is on where nothing else is written; leave the line out`},
+	{`off disabled disable none`,
+		`to count nothing write "throttle off" in token_endpoint`},
+	{`rate rate_limit requests rps events burst zone limit_req key`,
+		`failed logins are counted here, not requests; for those see docs/sites.md#a-rate-limit-before-it`},
+	{`store storage redis distributed cluster`,
+		`each node counts for itself, see docs/attacks.md#where-the-counts-are`},
+}
+
+var wordsOfUser = []Neighbour{
+	{`password pass passwd secret hash password_hash hashed_password bcrypt argon2 argon2id`,
+		`the hash of the password stands on the first line, and is made by caddy hash-password; in token_endpoint "user <username> <hash>"`},
+	{`username name login email_verified`,
+		`the username stands on the first line: in token_endpoint "user <username> <hash>"; another name for apps is a claim, "claim name Alice"`},
+	{`uid uuid guid sub subject user_id identifier`,
+		`what tokens call the user is "id 512a"`},
+	{`role roles group groups permission permissions authorities realm_access policy memberof`,
+		`there are no roles here; what a token may do is "scopes <scopes...>", and a role for the app is a claim: "claim role admin"`},
+	{`claims attribute attributes attr meta metadata custom extra email mail display_name
+	given_name family_name phone phone_number picture locale tenant`,
+		`what apps should know of the user is a claim with a name and a value: "claim email alice@example.com"`},
+	{`enabled enable active inactive disable locked lock suspended blocked banned`,
+		`a user who cannot log in has the line "disabled"; every other user can`},
+	{`expires expires_at expire expiry valid_until not_after account_expires`,
+		`a user does not expire; take the line out, or write "disabled"`},
+	{`client clients allowed_clients apps applications audience`,
+		`a user may log in by every client; what a client's tokens are for is "audience https://api.example.com" in its client`},
+	{`ttl token_lifetime token_ttl expires_in access_token_lifetime access_token_ttl refresh_token_ttl session_ttl`,
+		`lifetimes are those of token_endpoint or client: "access_token_ttl 15m"`},
+}
+
+var wordsOfClient = []Neighbour{
+	{`client_secret password pass key shared_secret secret_file`,
+		`it is called "secret {file./etc/caddy/web.secret}"`},
+	{`hash hashed_secret password_hash client_secret_hash secret_bcrypt`,
+		`it is called "secret_hash <hash>"`},
+	{`id client_id name client_name username description label`,
+		`the id stands on the first line: in token_endpoint "client <id> { secret <secret> }"`},
+	{`type client_type access_type public_client is_public confidential bearer_only
+	token_endpoint_auth_method auth_method authenticate none`,
+		`a client without a secret has the line "public"; one with a secret has "secret <secret>" and may send it in the header or the body`},
+	{`grant_type grant_types allowed_grants allowed_grant_types authorized_grant_types flows
+	direct_access_grants* standard_flow*`,
+		`it is called "grants password refresh_token"; without the line the client may use all that the server offers`},
+	{`allowed_scopes scope_ids optional_scopes optional_client_scopes permissions`,
+		`what a client may ask for is "scopes <scopes...>"`},
+	{`default_client_scopes`, `what a request gets that names no scope is "default_scopes <scopes...>"`},
+	{`aud audiences allowed_audience allowed_audiences resource resources`,
+		`the claim aud of its tokens is "audience https://api.example.com"`},
+	{`ttl lifetime lifespan lifespans token_lifetime token_ttl access_token_lifetime access_token_lifespan
+	access_token_expiration access_token_expires_in access_ttl expires expires_in expiry max_age validity`,
+		`how long the client's access tokens are valid is "access_token_ttl 15m"`},
+	{`refresh_ttl refresh_lifetime refresh_token_lifetime refresh_token_lifespan refresh_token_expiration
+	refresh_token_expires_in refresh_expires_in session_idle*`,
+		`how long an unused refresh token is valid is "refresh_token_ttl 14d"`},
+	{`session_ttl session_lifetime session_max session_max_lifespan session_timeout`,
+		`how long a session lasts is for all clients of the token_endpoint: "session_ttl 30d"`},
+	{`introspection introspection_audience introspection_endpoint can_introspect authenticate_introspect`,
+		`a client may introspect its own tokens; those of others by "introspect https://files.example.com"`},
+	{`client_ip ip_header real_ip_header forwarded_for user_ip end_user_ip_header remote_ip`,
+		`the header in which a back end names its user's address is "end_user_ip X-End-User-IP"`},
+	{`allowed_ips ip_whitelist ip_allowlist allowed_hosts hosts`,
+		`a client is not bound to addresses; a matcher of the site can be, see docs/sites.md#abort-error-and-respond`},
+	{`enabled enable active disabled disable`,
+		`a client cannot be switched off; take it out of the token_endpoint, or give it another "secret <secret>"`},
+	{`role roles group groups`,
+		`there are no roles here; what a client may ask for is "scopes <scopes...>"`},
+	{`jwks jwk jwks_uri jwks_url public_key private_key_jwt certificate cert tls_client_auth mtls`,
+		`a client proves itself by "secret <secret>"; keys and certificates are not offered`},
+	{`default is_default`,
+		`the client that stands for requests without one is named in token_endpoint: "default_client <id>"`},
+	{`users allowed_users`, `every user of the token_endpoint may log in by every client`},
+	{`rate_limit lockout max_attempts brute_force*`,
+		`failed logins are bounded for the whole token_endpoint: "throttle { failures 5 }"`},
+}

@@ -1,0 +1,32 @@
+package caddyargs
+
+// subdirectives are what can be in each block, in the order of the reference. The
+// parsers of the root package read them.
+var subdirectives = []block{
+	{"token_endpoint", []string{
+		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl",
+		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll",
+		"source_max_age", "typ", "leeway", "signing_key", "rotate_every", "user", "users",
+		"client", "clients", "default_client", "password_checks", "throttle",
+		"allow_weak_hashes", "allow_http", "log_usernames",
+	}},
+	{"user", []string{"id", "scopes", "claim", "disabled"}},
+	{"client", []string{
+		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",
+		"access_token_ttl", "refresh_token_ttl", "introspect", "end_user_ip",
+	}},
+	{"password_checks", []string{"concurrency", "queue", "wait", "cache"}},
+	{"throttle", []string{
+		"failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix",
+	}},
+	{"bearer_auth", []string{
+		"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional",
+		"shadow", "off",
+	}},
+}
+
+// block is a directive or subdirective that has a block.
+type block struct {
+	of   string
+	have []string
+}
