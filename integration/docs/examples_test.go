@@ -42,7 +42,7 @@ var exercises = map[string]func(*testing.T, *example){
 }
 
 // notForCaddy are examples for other programs, which tests of their own exercise.
-var notForCaddy = map[string]bool{"fail2ban": true, "grafana": true, "postman": true, "prometheus": true}
+var notForCaddy = map[string]bool{"compose": true, "fail2ban": true, "grafana": true, "postman": true, "prometheus": true, "systemd": true}
 
 // Every example starts as its comment says, and does what it is for. A directory that
 // nothing exercises fails the test.

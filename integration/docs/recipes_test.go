@@ -90,7 +90,7 @@ func (r *recipe) serve(caddyfile string) {
 		address = "http://$1:%PORT% {\n\tlog"
 	}
 	sites = siteAddress.ReplaceAllString(sites, address)
-	sites = strings.NewReplacer("/etc/caddy/", r.etc+"/", "/srv/www", r.www, "localhost:9000", r.backend).Replace(sites)
+	sites = strings.NewReplacer("/etc/caddy/", r.etc+"/", "/run/credentials/caddy.service/", r.etc+"/", "/srv/www", r.www, "localhost:9000", r.backend).Replace(sites)
 	// another port each time: the listener of a config before, as it closes, resets what
 	// the system has handed it
 	r.Port = harness.FreePort(r.T)
