@@ -324,6 +324,27 @@ func TestALargeFeedIsReadInTheBackground(t *testing.T) {
 	})
 }
 
+// The last step of a first reading hangs: all hours are read, but that does not mean
+// that everything is known.
+func TestAPollIsNotDoneBeforeTheViewIsComplete(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		id := monthAhead()
+		must(t, newNode(storage).Revoke(t.Context(), id))
+		n.storage.add(&rule{op: "list", part: "swept", times: 1, before: func() { time.Sleep(10 * time.Second) }})
+		if err := n.Poll(t.Context()); !errors.Is(err, ErrReading) {
+			t.Errorf("error %v", err)
+		}
+		if _, known := n.memory.InView(id); known {
+			t.Error("the view is complete")
+		}
+		time.Sleep(2 * time.Minute)
+		must(t, n.Poll(t.Context()))
+		n.wantInView(t, id, true)
+	})
+}
+
 // An hour that cannot be listed in time keeps no other hour from being read, and gets
 // more time.
 func TestAnHourThatTakesTooLongGetsMoreTime(t *testing.T) {

@@ -41,8 +41,10 @@ func (s *Store) Poll(ctx context.Context) error {
 func (s *Store) await(ctx context.Context, urgent []string, began time.Time) error {
 	patience := time.NewTimer(pollPatience)
 	defer patience.Stop()
+	reading := unavailable("reading revocations", ErrReading)
 	var err error
 	if running := s.memory.background.Load(); running != nil {
+		err = reading
 		select {
 		case <-running.ended:
 			err = running.err
@@ -58,7 +60,7 @@ func (s *Store) await(ctx context.Context, urgent []string, began time.Time) err
 	case err != nil:
 		return err
 	}
-	return unavailable("reading revocations", ErrReading)
+	return reading
 }
 
 // poll returns the hours needed to know everything that was revoked before it began.
