@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -102,10 +103,10 @@ func (a *App) remedyAt(r *http.Request) string {
 	return "this is the path of a token_endpoint, but no token_endpoint comes before this bearer_auth: write token_endpoint before it in a route, or leave the path out of the check"
 }
 
-// join returns the server of that name, provisioning it at its first endpoint. The
-// adapter copies a site's routes to several HTTP servers and snippets are imported into
-// many sites, so equal settings are one server; different ones are an error.
-func (a *App) join(ctx caddy.Context, config Config, definedAt string) (*Server, error) {
+// joinServer returns the server of that name, provisioning it at its first endpoint.
+// The adapter copies a site's routes to several HTTP servers and snippets are imported
+// into many sites, so equal settings are one server; different ones are an error.
+func (a *App) joinServer(ctx caddy.Context, config Config, definedAt string) (*Server, error) {
 	if config.Name == "" {
 		config.Name = defaultName
 	}
@@ -254,6 +255,9 @@ func describe(s *Server) configcheck.Server {
 		MoreUsers: s.users.IsLive(),
 	}
 }
+
+// configs counts the configs that have an App.
+var configs atomic.Uint64
 
 const (
 	// uncollected is by how many times the memory of a comparison the heap may grow: Go

@@ -53,7 +53,7 @@ func writeUsers(t *testing.T, path string) {
 
 func mustJoin(t *testing.T, app *App, ctx caddy.Context, config Config) *Server {
 	t.Helper()
-	server, err := app.join(ctx, config, "here")
+	server, err := app.joinServer(ctx, config, "here")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestCleanupReleasesWhatWasTaken(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			failing, whole := newTestApp(t, dir)
 			ctx, unload := caddy.NewContext(whole)
-			if _, err := failing.join(ctx, test.config, "here"); err == nil {
+			if _, err := failing.joinServer(ctx, test.config, "here"); err == nil {
 				t.Fatal("it joins")
 			}
 			unload() // as Caddy does, to clean up the sources
@@ -214,7 +214,7 @@ func TestEndpointsOfOneNameAreOneServer(t *testing.T) {
 	wantReferences(t, "the file", followed(t, first, 0).key, 1)
 	other := testConfig("", htpasswd(path))
 	other.Scopes = []string{}
-	if _, err := app.join(ctx, other, "here"); err == nil {
+	if _, err := app.joinServer(ctx, other, "here"); err == nil {
 		t.Error("an empty list of scopes counts as none at all")
 	}
 	_ = followed(t, first, 0).Cleanup()

@@ -62,7 +62,7 @@ func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearer.Error, error) {
 	if b.matchers == nil {
 		return true, nil, nil
 	}
-	if pathreading.IsPlainPath(r.URL) {
+	if pathreading.IsPlain(r.URL) {
 		matches, err := b.matchers.AnyMatchWithError(r)
 		return matches, nil, err
 	}
@@ -73,7 +73,7 @@ func (b *BearerAuth) needsCheck(r *http.Request) (bool, *bearer.Error, error) {
 // request itself, where placeholders look for it too. The path as it is comes last, so
 // that what matchers leave behind, such as captures, is about that.
 func (b *BearerAuth) matchesAnyReading(r *http.Request) (bool, *bearer.Error, error) {
-	readings := pathreading.ReadingsOf(r.URL)
+	readings := pathreading.Of(r.URL)
 	matches := false
 	if readings.Doubt == pathreading.NoDoubt {
 		var err error

@@ -84,7 +84,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 			return nil, err
 		}
 	}
-	var sources inlineSources
+	var sources endpointSources
 	settings := caddyargs.NewBlock("token_endpoint")
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
 		if err := parseEndpointSetting(h.Dispenser, handler, &sources, settings); err != nil {
@@ -103,7 +103,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 }
 
 // checkWhole finds errors that are not those of a single line of the block.
-func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *inlineSources) error {
+func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *endpointSources) error {
 	switch {
 	case len(handler.ClientsRaw) == 0:
 		return h.Err(errNoClients.Error())
@@ -139,7 +139,7 @@ func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 }
 
 // parseEndpointSetting parses one subdirective of token_endpoint.
-func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *inlineSources, settings *caddyargs.Block) error {
+func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *endpointSources, settings *caddyargs.Block) error {
 	if err := settings.Enter(d, "signing_key", "user", "users", "client", "clients"); err != nil {
 		return err
 	}

@@ -15,13 +15,13 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
-// inlineSources gathers the users and clients of one token_endpoint: those in the
-// config itself come first, then the files as they are written.
-type inlineSources struct {
+// endpointSources gathers the users and clients of one token_endpoint: those in the
+// config itself come first, then the other sources as they are written.
+type endpointSources struct {
 	users       []directory.User
 	clients     []directory.Client
-	userFiles   []json.RawMessage
-	clientFiles []json.RawMessage
+	moreUsers   []json.RawMessage
+	moreClients []json.RawMessage
 	hashes      []inlineHash
 }
 
@@ -29,7 +29,7 @@ type inlineSources struct {
 // come last.
 type inlineHash struct{ owner, hash, definedAt string }
 
-func (s *inlineSources) checkHashes(allowWeak bool) error {
+func (s *endpointSources) checkHashes(allowWeak bool) error {
 	for _, h := range s.hashes {
 		if _, err := password.Parse(h.hash, allowWeak); err != nil {
 			return fmt.Errorf("%s: %w, at %s", h.owner, err, h.definedAt)
@@ -39,22 +39,22 @@ func (s *inlineSources) checkHashes(allowWeak bool) error {
 }
 
 // addHash notes the hash of the subdirective at the current line of d.
-func (s *inlineSources) addHash(d *caddyfile.Dispenser, owner, hash string) {
+func (s *endpointSources) addHash(d *caddyfile.Dispenser, owner, hash string) {
 	s.hashes = append(s.hashes, inlineHash{owner, hash, fmt.Sprintf("%s:%d", d.File(), d.Line())})
 }
 
-func (s *inlineSources) addTo(c *Config) {
+func (s *endpointSources) addTo(c *Config) {
 	if len(s.users) > 0 {
 		c.UsersRaw = append(c.UsersRaw, module(InlineUsers{Users: s.users}, "inline"))
 	}
-	c.UsersRaw = append(c.UsersRaw, s.userFiles...)
+	c.UsersRaw = append(c.UsersRaw, s.moreUsers...)
 	if len(s.clients) > 0 {
 		c.ClientsRaw = append(c.ClientsRaw, module(InlineClients{Clients: s.clients}, "inline"))
 	}
-	c.ClientsRaw = append(c.ClientsRaw, s.clientFiles...)
+	c.ClientsRaw = append(c.ClientsRaw, s.moreClients...)
 }
 
-func parseUser(d *caddyfile.Dispenser, sources *inlineSources) error {
+func parseUser(d *caddyfile.Dispenser, sources *endpointSources) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
 		return d.Err("user takes a username and the hash of a password, nothing else: make a hash with \"caddy hash-password --algorithm argon2id\"")
@@ -120,9 +120,9 @@ func parseClaim(d *caddyfile.Dispenser, user *directory.User) error {
 
 // parseUsers reads "users <name> …": a file in one of the built-in formats, or a source
 // of another module, which reads the rest of the line and its block.
-func parseUsers(d *caddyfile.Dispenser, sources *inlineSources) error {
+func parseUsers(d *caddyfile.Dispenser, sources *endpointSources) error {
 	if source, err := guestSource(d, usersNamespace); source != nil || err != nil {
-		sources.userFiles = append(sources.userFiles, source)
+		sources.moreUsers = append(sources.moreUsers, source)
 		return err
 	}
 	format, path, err := fileArgs(d, usersNamespace)
@@ -130,17 +130,17 @@ func parseUsers(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return err
 	}
 	if format == "htpasswd" {
-		sources.userFiles = append(sources.userFiles, module(HtpasswdUsers{Path: path}, format))
+		sources.moreUsers = append(sources.moreUsers, module(HtpasswdUsers{Path: path}, format))
 	} else {
-		sources.userFiles = append(sources.userFiles, module(JSONUsers{Path: path}, format))
+		sources.moreUsers = append(sources.moreUsers, module(JSONUsers{Path: path}, format))
 	}
 	return nil
 }
 
 // parseClients reads "clients <name> …" in the same way.
-func parseClients(d *caddyfile.Dispenser, sources *inlineSources) error {
+func parseClients(d *caddyfile.Dispenser, sources *endpointSources) error {
 	if source, err := guestSource(d, clientsNamespace); source != nil || err != nil {
-		sources.clientFiles = append(sources.clientFiles, source)
+		sources.moreClients = append(sources.moreClients, source)
 		return err
 	}
 	format, path, err := fileArgs(d, clientsNamespace)
@@ -148,9 +148,9 @@ func parseClients(d *caddyfile.Dispenser, sources *inlineSources) error {
 		return err
 	}
 	if format == "htpasswd" {
-		sources.clientFiles = append(sources.clientFiles, module(HtpasswdClients{Path: path}, format))
+		sources.moreClients = append(sources.moreClients, module(HtpasswdClients{Path: path}, format))
 	} else {
-		sources.clientFiles = append(sources.clientFiles, module(JSONClients{Path: path}, format))
+		sources.moreClients = append(sources.moreClients, module(JSONClients{Path: path}, format))
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func guestSource(d *caddyfile.Dispenser, namespace string) (json.RawMessage, err
 // guestSources are the names of the sources of other modules that are compiled in.
 func guestSources(namespace string) (names []string) {
 	for _, info := range caddy.GetModules(namespace) {
-		if name := info.ID.Name(); !slices.Contains(ownSources, name) {
+		if name := info.ID.Name(); !slices.Contains(builtInSources, name) {
 			names = append(names, name)
 		}
 	}
@@ -193,15 +193,7 @@ func fileArgs(d *caddyfile.Dispenser, namespace string) (format, path string, er
 	return args[0], args[1], nil
 }
 
-// ownSources are the names of the sources of this module.
-var ownSources = []string{"inline", "htpasswd", "json"}
-
-const (
-	usersNamespace   = "grant.users"
-	clientsNamespace = "grant.clients"
-)
-
-func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
+func parseClient(d *caddyfile.Dispenser, sources *endpointSources) error {
 	id, err := caddyargs.One(d)
 	if err != nil {
 		return d.Err("client takes the client's id and then a block with its secret, secret_hash or public")
@@ -262,3 +254,8 @@ func parseClient(d *caddyfile.Dispenser, sources *inlineSources) error {
 func module(source any, name string) json.RawMessage {
 	return caddyconfig.JSONModuleObject(source, "source", name, nil)
 }
+
+const (
+	usersNamespace   = "grant.users"
+	clientsNamespace = "grant.clients"
+)

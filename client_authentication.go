@@ -21,10 +21,10 @@ type clientAuthenticator struct {
 	defaultClient string // the id of a public client, for requests that name none; empty if there is none
 }
 
-// authenticate finds out which client sends the request (RFC 6749 §2.3, §3.2.1):
-// by Basic credentials, by client_id and client_secret in the body, or, for a public
+// authenticate finds out which client sends the request (RFC 6749 §2.3, §3.2.1): by
+// Basic credentials, by client_id and client_secret in the body, or, for a public
 // client, by client_id alone.
-func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeySet, req *tokenRequest) error {
+func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeySet, req *clientRequest) error {
 	presented, err := wire.ReadClient(req.params, req.header)
 	req.byHeader, req.bearerIgnored = presented.ByHeader, presented.BearerIgnored
 	if err != nil {
@@ -66,7 +66,7 @@ func (a *clientAuthenticator) authenticate(ctx context.Context, keys *token.KeyS
 }
 
 // checkSecret checks the secret of a request, in its one reading or in both.
-func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySet, req *tokenRequest, presented wire.PresentedClient) (credential.Client, error) {
+func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySet, req *clientRequest, presented wire.PresentedClient) (credential.CheckedClient, error) {
 	readings := presented.All()
 	var or *credential.ClientSecret
 	if len(readings) == 2 {
@@ -78,7 +78,7 @@ func (a *clientAuthenticator) checkSecret(ctx context.Context, keys *token.KeySe
 // useDefaultClient handles a request that names no client: it uses default_client, if
 // that is a public client now and the request has no secret. A secret always belongs to
 // a particular client.
-func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *tokenRequest, presented wire.ClientCredentials) error {
+func (a *clientAuthenticator) useDefaultClient(ctx context.Context, req *clientRequest, presented wire.ClientCredentials) error {
 	req.unnamed = true
 	if a.defaultClient == "" || presented.Secret != "" || req.endpoint == oauth.EndpointIntrospect {
 		return oauth.NoClient()
@@ -102,6 +102,5 @@ func endUserIP(c *directory.Client, header http.Header) netip.Addr {
 	if c.EndUserIP == "" || len(values) != 1 {
 		return netip.Addr{}
 	}
-	ip, _ := netip.ParseAddr(strings.TrimSpace(values[0]))
-	return ip.Unmap().WithZone("")
+	return plainAddr(strings.TrimSpace(values[0]))
 }

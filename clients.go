@@ -38,7 +38,7 @@ func checkDefaultClient(ctx context.Context, logger *zap.Logger, clients *direct
 		return nil
 	}
 	switch client, err := clients.ByID(ctx, id); {
-	case err != nil: // a database that is down is no reason to refuse a config
+	case err != nil: // a database that is down must not make a config fail
 		logger.Warn("default_client could not be looked up", zap.String("client_id", id), zap.Error(err))
 	case client == nil:
 		return fmt.Errorf("default_client %q: there is no such client: add one, with \"client %s\" and \"public\" in its block, or correct the id", id, id)
@@ -185,7 +185,7 @@ func (f *clientFile) ByID(ctx context.Context, id string) (*directory.Client, er
 
 var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client")
 
-var errPlainSecret = errors.New("secret: a file holds no secrets in plaintext, write secret_hash with the output of \"caddy hash-password\"")
+var errPlainSecret = errors.New("secret: secrets in plaintext are not accepted in a file: write secret_hash with the output of \"caddy hash-password\"")
 
 // Interface guards
 var (

@@ -18,12 +18,12 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// Config is the settings of one authorization server. Endpoints that have the same
-// name share one server, so their settings must be equal.
+// Config is the settings of one authorization server. Endpoints that have the same name
+// share one server, so their settings must be equal.
 type Config struct {
-	// The name of the server: 1 to 32 of `a-z`, `0-9`, `_` and `-`. It is a part of
-	// the storage keys and of the credential versions in tokens, so that a new name
-	// means new keys. Default: `default`.
+	// The name of the server: 1 to 32 of `a-z`, `0-9`, `_` and `-`. It is a part of the
+	// storage keys and of the credential versions in tokens, so that a new name means
+	// new keys. Default: `default`.
 	Name string `json:"name,omitempty"`
 
 	// The issuer: the `iss` claim of access tokens, an https URL without query and
@@ -152,8 +152,8 @@ func (c *Config) resolve(repl *caddy.Replacer) error {
 	return err
 }
 
-// validateTokens checks and completes the settings of tokens.
-func (c *Config) validateTokens() error {
+// validate checks the settings other than sources and bounds, and fills in defaults.
+func (c *Config) validate() error {
 	if c.Issuer != "" {
 		if err := validateIssuer(c.Issuer); err != nil {
 			return err
@@ -194,6 +194,12 @@ func (c *Config) validateTokens() error {
 	if err := validateLeeway(*c.Leeway); err != nil {
 		return err
 	}
+	if c.SourceMaxAge == 0 {
+		c.SourceMaxAge = caddy.Duration(directory.DefaultMaxAge)
+	}
+	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
+		return err
+	}
 	return oauth.ValidateScopes("scopes", c.Scopes)
 }
 
@@ -225,12 +231,6 @@ func (c *Config) validateSessions() error {
 	}
 	if c.RevocationPoll == 0 {
 		c.RevocationPoll = caddy.Duration(defaultRevocationPoll)
-	}
-	if c.SourceMaxAge == 0 {
-		c.SourceMaxAge = caddy.Duration(directory.DefaultMaxAge)
-	}
-	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
-		return err
 	}
 	return validateRevocationPoll(c.RevocationPoll)
 }

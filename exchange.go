@@ -19,27 +19,27 @@ import (
 // exchange is one request at an endpoint: what is found out about it on the way, its
 // one log line, and the answer.
 type exchange struct {
-	tokenRequest
+	clientRequest
 
 	w http.ResponseWriter
 	r *http.Request
-	*place
+	*mount
 }
 
-// place is where a server answers requests, by one handler.
-type place struct {
+// mount is where a server answers requests, by one handler.
+type mount struct {
 	server *Server
 	path   string // of the token endpoint
 	logger *zap.Logger
 }
 
-func newExchange(w http.ResponseWriter, r *http.Request, at *place) *exchange {
+func newExchange(w http.ResponseWriter, r *http.Request, at *mount) *exchange {
 	return &exchange{
-		tokenRequest: tokenRequest{
+		clientRequest: clientRequest{
 			received: clock.Now(), address: caddyrequest.ClientIP(r), header: r.Header, page: wire.PageOf(r.Header),
 			endpoint: oauth.EndpointNone, outcome: outcomeSuccess,
 		},
-		w: w, r: r, place: at,
+		w: w, r: r, mount: at,
 	}
 }
 
@@ -57,7 +57,7 @@ func (x *exchange) authenticate() (*token.KeySet, error) {
 	if keys == nil {
 		return nil, oauth.NoKeys()
 	}
-	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.tokenRequest)
+	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.clientRequest)
 }
 
 // refuse answers with an error, and writes the one log line.
@@ -86,9 +86,9 @@ func (x *exchange) refuse(err error) error {
 	}
 	switch {
 	case refusal.Seldom:
-		x.server.throttle.seldom.write(refusal.Limit, line)
+		x.server.throttle.seldom.Write(refusal.Limit, line)
 	case directory.IsBusy(refusal.Cause):
-		x.server.throttle.seldom.write(refusal.Cause.Error(), line) // which names the source
+		x.server.throttle.seldom.Write(refusal.Cause.Error(), line) // which names the source
 	default:
 		line()()
 	}

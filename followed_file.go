@@ -88,7 +88,7 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 func (f *followedFile[T]) checkAtReload() {
 	if err := f.file.Check(); err != nil {
 		fileLogger().Error("file cannot be used: this config is loaded with the last good version of the file, but Caddy would not start with it",
-			zap.String("path", f.key.path), zap.Error(err), zap.Time("in_force_since", f.file.Status().LoadedAt),
+			zap.String("path", f.key.path), zap.Error(err), zap.Time("active_since", f.file.Status().LoadedAt),
 			zap.String("remedy", "correct the file, and check it with \"caddy validate\""))
 	}
 }

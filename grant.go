@@ -18,7 +18,7 @@ type grant interface {
 	// authorize finds out who the user is and which of the requested scopes are
 	// granted. An *oauth.Error is an answer to the client, any other error is a fault
 	// of the server.
-	authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error)
+	authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error)
 }
 
 // grantParts are the parts of a server that grants need; each takes its own.

@@ -21,7 +21,7 @@ func newPasswordGrant(parts grantParts) grant {
 func (*passwordGrant) parameters() []string { return []string{"username", "password"} }
 
 // authorize checks the user's password, then narrows the scopes to the user's.
-func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {
 	checked, err := g.credentials.CheckUser(ctx, keys.Decoy, req.params.Get("username"), req.params.Get("password"), req.sender(userSource(req)))
 	req.user, req.repeated = checked.Found, checked.Repeated
 	if err != nil {
@@ -41,7 +41,7 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *
 // userSource is the source for which a password attempt is counted. All users of an
 // authenticated client may have its address, so that address is not counted: the user's
 // address is, if the client gives it, or else the client itself.
-func userSource(req *tokenRequest) throttle.Source {
+func userSource(req *clientRequest) throttle.Source {
 	switch {
 	case req.endUserIP.IsValid():
 		return throttle.Address(req.endUserIP)

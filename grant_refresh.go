@@ -37,7 +37,7 @@ func (*refreshGrant) parameters() []string { return []string{"refresh_token"} }
 // that only the holder of a valid token gets an answer about a scope, after the same
 // checks as for an exchange. The token is consumed at the end, when nothing else can
 // fail.
-func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {
 	presented, err := token.OpenRefreshToken(keys, req.params.Get("refresh_token"))
 	if err != nil {
 		return nil, oauth.InvalidRefreshToken("refresh_token_malformed")
@@ -100,12 +100,13 @@ func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 // user may have them now. They never go beyond the login's. A scope that the login
 // requested, but did not get because the user may not have it, is left out again: many
 // clients send the scopes of their configuration with every request.
-func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
+func (g *refreshGrant) scopes(req *clientRequest, token *token.RefreshToken, user *directory.User) ([]string, error) {
 	granted := strings.Fields(token.Scope)
 	if req.scopes == nil {
-		scopes := oauth.Intersect(granted, g.policy.AllowedScopes(req.client))
+		allowed := g.policy.AllowedScopes(req.client)
+		scopes := oauth.Intersect(granted, allowed)
 		if len(scopes) == 0 && len(granted) > 0 {
-			return nil, oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(g.policy.AllowedScopes(req.client))
+			return nil, oauth.ScopeNotAllowed(allowed)
 		}
 		return user.Narrow(scopes)
 	}
@@ -117,7 +118,7 @@ func (g *refreshGrant) scopes(req *tokenRequest, token *token.RefreshToken, user
 	}
 	scopes := oauth.Intersect(req.scopes, granted)
 	if len(scopes) == 0 && len(req.scopes) > 0 {
-		return nil, oauth.InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(granted)
+		return nil, oauth.ScopeNotUsers(granted)
 	}
 	return user.Narrow(scopes)
 }

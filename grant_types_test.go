@@ -22,7 +22,7 @@ const ticketGrantType = "urn:example:ticket"
 
 func (ticketGrant) parameters() []string { return []string{"ticket"} }
 
-func (g ticketGrant) authorize(ctx context.Context, _ *token.KeySet, req *tokenRequest) (*token.Authorization, error) {
+func (g ticketGrant) authorize(ctx context.Context, _ *token.KeySet, req *clientRequest) (*token.Authorization, error) {
 	user, err := g.users.BySubject(ctx, req.params.Get("ticket"))
 	if err != nil || user == nil {
 		return nil, oauth.InvalidGrant("unknown_ticket")

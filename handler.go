@@ -19,7 +19,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if !h.routes.match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
 	}
-	x := newExchange(w, r, h.place)
+	x := newExchange(w, r, h.mount)
 	err := h.answer(x)
 	countRequest(h.server.Name, x.endpoint, x.knownGrantType(), x.outcome)
 	return err

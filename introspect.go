@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	strictjson "github.com/go-jose/go-jose/v4/json" // claims have its numbers
+	strictjson "github.com/go-jose/go-jose/v4/json" // of its type are the numbers in claims
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/oauth"

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/governed"
@@ -226,14 +225,9 @@ type pooledThrottle struct {
 	*throttle.Throttle
 	revocations *throttle.Rate // of users
 	bounds      *allowance.Bounds
-	seldom      seldomLog
+	seldom      seldomlog.Log // of refusals that a client can cause at will
 	limits      *governed.Setting[throttle.Limits]
 }
-
-// seldomLog is the log of refusals that a client can cause at will.
-type seldomLog struct{ seldomlog.Log }
-
-func (l *seldomLog) write(limit string, line func() func(...zap.Field)) { l.Write(limit, line) }
 
 // Destruct drops what would be logged later.
 func (p *pooledThrottle) Destruct() error {

@@ -23,7 +23,7 @@ var (
 		"server", "endpoint", "grant_type", "outcome")
 
 	throttled = counter("throttled_total",
-		"Requests that were refused because of what went before, by the limit: pair (an account from one source), account, address, network (an IPv6 /48), rate (revocations of a user in a minute), sessions (first refreshes of a user by a client), revocations (of those sessions), or client (revocations of a client).",
+		"Requests that were refused because of earlier ones, by limit: pair (an account from one source), account, address, network (an IPv6 /48), rate (revocations of a user in a minute), sessions (first refreshes of a user by a client), revocations (of those sessions), or client (revocations of a client).",
 		"server", "limit")
 
 	refreshReuse = counter("refresh_reuse_total",
@@ -35,7 +35,7 @@ var (
 		"server", "shadow", "outcome")
 
 	passwordChecks = counter("password_checks_total",
-		"Passwords and client secrets that were to be compared, by what became of it: compared, cached, repeated after it was wrong a moment ago, joined an equal one that was under way, throttled, shed because too many were waiting, or client_gone before it was its turn.",
+		"Checks of passwords and client secrets, by result: compared, cached, repeated (the same wrong one as a moment ago), joined (to an equal one under way), throttled, shed (too many were waiting), or client_gone (before its turn).",
 		"kind", "result")
 
 	hashDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{

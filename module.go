@@ -19,10 +19,9 @@ func init() {
 // and users from files, the config itself or sources of other modules, such as a
 // database, `POST <path>/revoke` (RFC 7009) and `POST <path>/introspect` (RFC 7662),
 // and `GET <path>/jwks` with the public keys (RFC 7517) that verify the access tokens
-// it issues. Where an issuer is set, it also answers
-// `GET /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every
-// other path below `<path>` is 404. OPTIONS and all other requests go to the next
-// handler.
+// it issues. Where an issuer is set, it also answers `GET
+// /.well-known/oauth-authorization-server` with its metadata (RFC 8414). Every other
+// path below `<path>` is 404. OPTIONS and all other requests go to the next handler.
 //
 // Answers are JSON: 200 with the token response of RFC 6749 §5.1; 400, 401, 403, 405,
 // 413 or 415 with an error of §5.2 for a mistake of the client; 425 for a request in
@@ -59,7 +58,7 @@ type Handler struct {
 
 	server *Server
 	routes *routes
-	place  *place
+	mount  *mount
 }
 
 // CaddyModule returns the Caddy module information.
@@ -83,11 +82,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
 	grant := app.(*App)
-	if h.server, err = grant.join(ctx, h.Config, h.DefinedAt); err != nil {
+	if h.server, err = grant.joinServer(ctx, h.Config, h.DefinedAt); err != nil {
 		return err
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
-	h.place = &place{server: h.server, path: h.Path, logger: ctx.Logger()}
+	h.mount = &mount{server: h.server, path: h.Path, logger: ctx.Logger()}
 	grant.addEndpoint(configcheck.Endpoint{
 		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
 	})

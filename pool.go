@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/certmagic"
@@ -106,6 +105,3 @@ func storageIdentity(storage certmagic.Storage) string {
 	sum := sha256.Sum256(settings)
 	return fmt.Sprintf("%T-%x", storage, sum[:8])
 }
-
-// configs counts the configs that have an App.
-var configs atomic.Uint64

@@ -40,8 +40,8 @@ func serveRevoke(x *exchange) error {
 // says (RFC 7009 §2.1). A token that is unknown is as good as revoked (§2.2), and a
 // token that has expired, or whose user has a new password since, still ends its
 // session: logging out late is logging out. A token of another server stays valid
-// there, so the client has to be told. unknown is why there is no session to end, one of
-// a closed set for the log.
+// there, so the client has to be told. unknown is why there is no session to end, one
+// of a closed set for the log.
 func revoke(x *exchange) (unknown string, err error) {
 	ctx, s := x.r.Context(), x.server
 	keys, err := x.authenticate()
@@ -70,7 +70,7 @@ func revoke(x *exchange) (unknown string, err error) {
 			return unknown, nil
 		}
 		return "", revokeSession(ctx, x, of, access.Session)
-	case errors.Is(err, token.ErrOfAnotherServer()), isOfAnotherServer(s, raw):
+	case errors.Is(err, token.ErrOfAnotherServer), isOfAnotherServer(s, raw):
 		return "", oauth.TokenOfAnotherServer()
 	}
 	return "token_unknown", nil

@@ -50,7 +50,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 	given := s.Config // before the defaults are filled in
-	if err := s.validateTokens(); err != nil {
+	if err := s.validate(); err != nil {
 		return err
 	}
 	var err error
@@ -105,14 +105,14 @@ func (s *Server) provision(ctx caddy.Context) error {
 		bounds:   s.throttle.bounds,
 		poll:     time.Duration(s.RevocationPoll),
 	})
-	s.join()
+	s.connect()
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
 }
 
-// join connects the parts that answer requests.
-func (s *Server) join() {
+// connect builds the parts that answer requests.
+func (s *Server) connect() {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
 		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},

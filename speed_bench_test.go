@@ -35,7 +35,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		req := &tokenRequest{params: params, address: "127.0.0.1"}
+		req := &clientRequest{params: params, address: "127.0.0.1"}
 		if err := site.endpoint.server.authenticator.authenticate(b.Context(), site.keys(), req); err != nil {
 			b.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func BenchmarkAuthenticateUser(b *testing.B) {
 	client, _ := site.endpoint.server.clients.ByID(b.Context(), "web")
 	b.ReportAllocs()
 	for b.Loop() {
-		req := &tokenRequest{params: params, address: "127.0.0.1", client: client}
+		req := &clientRequest{params: params, address: "127.0.0.1", client: client}
 		if _, err := site.endpoint.server.credentials.CheckUser(b.Context(), site.keys().Decoy, "alice", "alice", req.sender(userSource(req))); err != nil {
 			b.Fatal(err)
 		}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/token"
-	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
 // The benchmarks of the hot code are for comparing two commits:
@@ -93,7 +92,7 @@ func (s *speedSite) post(b testing.TB, form string) *httptest.ResponseRecorder {
 func (s *speedSite) send(b testing.TB, form string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodPost, "http://localhost/token", strings.NewReader(form))
-	r.Header.Set("Content-Type", wire.FormMediaType)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if err := s.endpoint.ServeHTTP(w, prepared(r, w), noNext); err != nil {
 		b.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	if err := checkScope(x); err != nil {
 		return nil, err
 	}
-	authorization, err := grant.authorize(ctx, keys, &x.tokenRequest)
+	authorization, err := grant.authorize(ctx, keys, &x.clientRequest)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func checkScope(x *exchange) error {
 	allowed := x.server.policy.AllowedScopes(x.client)
 	for _, scope := range scopes {
 		if !slices.Contains(allowed, scope) {
-			return oauth.InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(allowed)
+			return oauth.ScopeNotAllowed(allowed)
 		}
 	}
 	x.scopes = scopes

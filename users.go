@@ -56,22 +56,22 @@ func openSources[T any](ctx caddy.Context, c *Config, field, what string, option
 	return sources, nil
 }
 
-// ofSource names the source in an error of its Open, unless the error does, as those of
-// the built-in sources do.
+// ofSource names the source in an error of its Open, unless the error names it already,
+// as errors of the built-in sources do.
 func ofSource(source any, what string, err error) error {
 	kind := fmt.Sprintf("%T", source)
 	if module, ok := source.(caddy.Module); ok {
 		kind = module.CaddyModule().ID.Name()
 	}
 	name := what + " " + kind
-	if slices.Contains(namingThemselves, kind) || strings.HasPrefix(err.Error(), name) {
+	if slices.Contains(builtInSources, kind) || strings.HasPrefix(err.Error(), name) {
 		return err
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// namingThemselves are the built-in sources, of users and of clients.
-var namingThemselves = []string{"inline", "htpasswd", "json"}
+// builtInSources are the names of the sources of this module, of users and of clients.
+var builtInSources = []string{"inline", "htpasswd", "json"}
 
 // InlineUsers are users in the config itself.
 type InlineUsers struct {

@@ -17,8 +17,8 @@ type advisedHashes struct {
 	first []int // where they are: lines of a file, places in a list
 }
 
-// Add takes in a hash, if it should be replaced.
-func (a HashAdvice) Add(params password.Params, at int) {
+// add takes in a hash, if it should be replaced.
+func (a HashAdvice) add(params password.Params, at int) {
 	reason := params.Advice()
 	if reason == "" {
 		return

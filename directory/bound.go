@@ -89,8 +89,8 @@ var (
 	errBusy = errors.New("too many look-ups are waiting for it")
 	errSlow = fmt.Errorf("no answer within %v", patience)
 
-	// for those who do not wait as long
-	errHangs = errors.New("a look-up of the same has had no answer for some time")
+	// for callers that do not wait as long
+	errHangs = errors.New("an earlier look-up has had no answer for some time")
 )
 
 // IsBusy tells whether a source was not asked, since too many look-ups wait for it

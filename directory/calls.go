@@ -7,8 +7,8 @@ import (
 )
 
 // Calls counts the calls of a server's sources that have not returned, over all of its
-// configs. A source that hangs for good would else hold more with every reload. A new
-// config still has places of its own, since a reload may be what mends the source.
+// configs. A source that hangs for good would otherwise hold more with every reload. A
+// new config still has places of its own, since a reload may be what fixes the source.
 type Calls struct {
 	mu     sync.Mutex
 	totals map[string]chan struct{} // by source and what is called

@@ -326,7 +326,7 @@ func (l listing) All(ctx context.Context) iter.Seq2[*User, error] {
 }
 
 func TestASourceThatListsItsUsersIsLookedAtWhenAConfigIsLoaded(t *testing.T) {
-	const clash, refused, unlisted, advice = "a user is refused, whose id belongs to another", "users of a source are refused with 503",
+	const clash, refused, unlisted, advice = "a user is refused: the id belongs to another user", "users of a source are refused with 503",
 		"a source could not be listed to its end: what is wrong with its users is found when they are looked up", "hashes that should be replaced"
 	also := &User{Username: "eve", ID: "1", PasswordHash: someHash}
 	carol := &User{Username: "carol", PasswordHash: someHash}
@@ -425,7 +425,7 @@ func TestWhatASourceListedBeforeItWasLeftCounts(t *testing.T) {
 				}
 				if !slices.Equal(logged, []string{
 					"a source could not be listed to its end: what is wrong with its users is found when they are looked up",
-					"a user is refused, whose id belongs to another", "hashes that should be replaced",
+					"a user is refused: the id belongs to another user", "hashes that should be replaced",
 				}) {
 					t.Errorf("log: %v", logs.All())
 				}

@@ -36,8 +36,8 @@ type Client struct {
 	// public is needed.
 	SecretHash string `json:"secret_hash,omitempty"`
 
-	// Whether the client is public (RFC 6749 §2.1): it has no secret, and any client may
-	// pose as it. Default: `false`.
+	// Whether the client is public (RFC 6749 §2.1): it has no secret, and any client
+	// may pose as it. Default: `false`.
 	Public bool `json:"public,omitempty"`
 
 	// The scopes that the client may ask for. An empty list means none. Default: those
@@ -63,8 +63,8 @@ type Client struct {
 	// the server says.
 	RefreshTokenTTL caddy.Duration `json:"refresh_token_ttl,omitempty"`
 
-	// The audiences whose access tokens the client may introspect in addition to its own
-	// (RFC 7662). Default: none.
+	// The audiences whose access tokens the client may introspect in addition to its
+	// own (RFC 7662). Default: none.
 	Introspect []string `json:"introspect,omitempty"`
 
 	// The header in which the client, a trusted back end, sends its user's address with

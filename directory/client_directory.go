@@ -76,7 +76,7 @@ func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 }
 
 // ByID returns the client with that id, or nil. It asks the sources now, all at the
-// same time. The error says that one cannot tell.
+// same time. An error says that a source cannot tell.
 func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) {
 	if d.live {
 		ctx, cancel := context.WithCancel(ctx)

@@ -47,7 +47,7 @@ func (s *ClientSet) Add(c *Client, at int) error {
 	s.byID[c.ID] = c
 	if !c.Public {
 		s.hashes.Add(c.hash.Params())
-		s.advised.Add(c.hash.Params(), at)
+		s.advised.add(c.hash.Params(), at)
 	}
 	return nil
 }

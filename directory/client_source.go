@@ -57,7 +57,8 @@ func newClientSource(source Clients, i int, settings Settings) *clientSource {
 	return s
 }
 
-// snapshot is the clients of a source in memory. One that has lost them cannot tell.
+// snapshot is the clients of a source in memory. A source that has lost them cannot
+// tell.
 func (s *clientSource) snapshot() (*ClientSet, error) {
 	if set := s.memory.Snapshot(); set != nil {
 		return set, nil
@@ -84,11 +85,7 @@ func (s *clientSource) requested(ctx context.Context, id string) (*Client, error
 		set, err := s.snapshot()
 		return set.byID[id], err
 	}
-	client, err := s.live.byID.now(ctx, id, false)
-	if err != nil && s.live.byID.isNone(id) {
-		return nil, nil
-	}
-	return client, err
+	return s.live.byID.nowOrNone(ctx, id, false)
 }
 
 // ofToken returns the client with the id of a verified token. A source that fails has
@@ -98,7 +95,7 @@ func (s *clientSource) ofToken(ctx context.Context, id string, how manner) (*Cli
 		set, err := s.snapshot()
 		return set.byID[id], err
 	}
-	return ofToken(ctx, s.live.byID, id, how)
+	return s.live.byID.ofToken(ctx, id, how)
 }
 
 // hashes counts the clients by what checking their secrets costs, as far as is known.

@@ -14,9 +14,9 @@ import (
 // access token, as often as [Users.BySubject], for the id of the client that it was
 // issued to.
 //
-// Look-ups of clients that were found before have 100 places of their own, which nobody
-// can hold by making ids up. Of these at most 4 are for one client: requests that come
-// while there are 4 share the next look-up.
+// Look-ups of clients that were found before have 100 places of their own, which no
+// stranger can hold by making up ids. Of these at most 4 are for one client: requests
+// that come while there are 4 share the next look-up.
 //
 // A client has a Secret, a SecretHash or neither and is Public. It must never be
 // changed once it was returned.
@@ -27,12 +27,12 @@ type Clients interface {
 }
 
 // ClientLister is a source that can go through its clients, as a [Lister] can through
-// its users. Without it a generated key may be dropped before the last token is expired
-// that it signed for a client with a long access_token_ttl.
+// its users. Without it a generated key may be dropped before the last token that it
+// signed for a client with a long access_token_ttl has expired.
 type ClientLister interface {
-	// All goes through all clients in any order. It is called when a config is loaded and
-	// ends early when the context ends. An error ends it half way; [errors.ErrUnsupported]
-	// says that this source cannot list.
+	// All goes through all clients in any order. It is called when a config is loaded
+	// and ends early when the context ends. An error ends it half way;
+	// [errors.ErrUnsupported] says that this source cannot list.
 	All(ctx context.Context) iter.Seq2[*Client, error]
 }
 

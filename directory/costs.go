@@ -18,7 +18,7 @@ type costs struct {
 	most     uint64 // memory of a comparison, in bytes
 	of       map[string]password.Params
 	counts   map[password.Params]int
-	mix      *password.Mix   // of counts; nil where it has to be made anew
+	mix      *password.Mix   // of counts; nil if it has to be made again
 	own      map[string]bool // those that the source checks itself
 }
 
@@ -26,8 +26,8 @@ func newCosts() *costs {
 	return &costs{of: make(map[string]password.Params), counts: make(map[password.Params]int), own: make(map[string]bool)}
 }
 
-// sample takes the hashes that stand for those of a source, which says nothing if it has
-// none. The errors name the source, and hold no hash.
+// sample takes the hashes that stand for those of a source, which says nothing if it
+// has none. The errors name the source, and hold no hash.
 func (c *costs) sample(ctx context.Context, b *bound, source Hashed, options Options) error {
 	sampled, err := call(ctx, b, func(ctx context.Context) ([]password.Params, error) {
 		var sampled []password.Params

@@ -9,14 +9,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// guard is for code of a source that runs in a goroutine of its own, where a panic would
-// end the process, as it would not in a request.
+// guard is for code of a source that runs in a goroutine of its own, where a panic
+// would end the process, as it would not in a request.
 type guard struct {
 	name   string // of the source
 	logger *zap.Logger
 }
 
-// guarding is the guard itself, for those that embed it.
+// guarding is the guard itself, for types that embed it.
 func (g guard) guarding() guard { return g }
 
 // guarded stores how a call ended, also if it did not return.

@@ -85,6 +85,18 @@ func TestASnapshotThatIsNilIsAnError(t *testing.T) {
 	}
 }
 
+// Behind a source that has to be asked, a lost snapshot is an error like any other.
+func TestALostSnapshotIsNotAPanic(t *testing.T) {
+	source := &memory{NewUserSet(Options{}), same[*UserSet]}
+	d, logs := userDirectory(t, &fake{name: "users db", users: []*User{alice()}}, source)
+	source.get = nothing[*UserSet]
+	user, err := d.ByUsername(t.Context(), "alice")
+	wantUser(t, user, err, "alice")
+	if lines := logs.FilterMessage("[PANIC] in a source").All(); len(lines) > 0 {
+		t.Errorf("logged %v", lines[0].ContextMap()["panic"])
+	}
+}
+
 // A driver may put anything into the value of a panic.
 func TestThePasswordInAPanicIsNotLogged(t *testing.T) {
 	source := binding{&fake{name: "users ldap", users: []*User{ldapUser("alice")}}, func(_ *User, password string) (bool, error) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
-	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/mac"
 	"github.com/caddygrant/caddy-grant/internal/password"
@@ -26,9 +25,9 @@ type Check struct {
 // BySource tells whether the source checks the password: see Password and Remembered.
 func (c Check) BySource() bool { return c.source != nil }
 
-// Remembered is what an accepted password is remembered under, beside the server and
-// the password itself: the source, the subject and the credential version. It is nil
-// for an unknown name, of which nothing is accepted.
+// Remembered is what an accepted password is remembered under, along with the server
+// and the password itself: the source, the subject and the credential version. It is
+// nil for an unknown name, of which nothing is accepted.
 func (c Check) Remembered() []string {
 	if c.user == nil {
 		return nil
@@ -53,10 +52,10 @@ func (c Check) Password(ctx context.Context, plaintext string) (bool, error) {
 	return right && c.user != nil && err == nil, err
 }
 
-// ForLogin returns the user of a name that was typed, or nil, and what the
-// password is checked with in either case. The key is for decoys, see [password.Decoy].
-// The error is a DuplicateSubject, with a Check as for an unknown name, or says that a
-// source cannot tell.
+// ForLogin returns the user of a name that was typed, or nil, and what the password is
+// checked with in either case. The key is for decoys, see [password.Decoy]. The error
+// is a DuplicateSubject, with a Check as for an unknown name, or says that a source
+// cannot tell.
 func (d *UserDirectory) ForLogin(ctx context.Context, username string, decoys mac.Key) (*User, Check, error) {
 	user, source, err := d.login(ctx, username)
 	if _, clash := errors.AsType[DuplicateSubject](err); err != nil && !clash {
@@ -119,13 +118,7 @@ func (d *UserDirectory) login(ctx context.Context, username string) (*User, *use
 	if user != nil {
 		subject = user.Subject()
 	}
-	subjects := askAll(ctx, d.sources, func(ctx context.Context, s *userSource) (*User, error) {
-		other, err := s.loginSubject(ctx, subject)
-		if err != nil && s.live.bySubject.isNone(subject) {
-			return nil, nil
-		}
-		return other, err
-	})
+	subjects := askAll(ctx, d.sources, func(ctx context.Context, s *userSource) (*User, error) { return s.loginSubject(ctx, subject) })
 	owner, other, err := firstOf(ctx, subjects)
 	switch {
 	case err != nil && owner <= found: // or there is no user
@@ -167,56 +160,4 @@ func (d *UserDirectory) fromMemory(username string) (*User, *userSource, error) 
 	return nil, nil, nil
 }
 
-// asking is a look-up in one of several sources that are asked at the same time.
-type asking[T any] struct {
-	done chan struct{}
-	answer[*T]
-}
-
-// askAll asks all sources at the same time.
-func askAll[S interface{ guarding() guard }, T any](ctx context.Context, sources []S, ask func(context.Context, S) (*T, error)) []*asking[T] {
-	all := make([]*asking[T], len(sources))
-	for i, source := range sources {
-		a := &asking[T]{done: make(chan struct{})}
-		all[i] = a
-		go func() {
-			defer close(a.done)
-			guarded(source.guarding(), &a.answer, func() (*T, error) { return ask(ctx, source) })
-		}()
-	}
-	return all
-}
-
-// firstOf returns the first source that has something, in their order, or the error of
-// one that may have it. It waits for those after it too, or a name in an early source
-// would be answered sooner than an unknown one, unless they fail or are slow.
-func firstOf[T any](ctx context.Context, all []*asking[T]) (int, *T, error) {
-	begun := time.Now()
-	for i, a := range all {
-		<-a.done // which comes within patience
-		if a.err != nil {
-			return i, nil, a.err
-		}
-		if a.value == nil {
-			continue
-		}
-		late := time.NewTimer(time.Until(begun.Add(courtesy)))
-		defer late.Stop()
-		for _, later := range all[i+1:] {
-			select {
-			case <-later.done:
-			case <-late.C:
-				return i, a.value, nil
-			case <-ctx.Done():
-				return i, a.value, nil
-			}
-		}
-		return i, a.value, nil
-	}
-	return len(all), nil, nil
-}
-
 var errNoSubject = errors.New("its source has the user by name, but not by subject")
-
-// courtesy is how long a login waits for sources that have nothing to say on it.
-const courtesy = 250 * time.Millisecond

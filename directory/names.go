@@ -10,8 +10,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
 
-// validateName holds what every name of a user or client must: it will be in logs,
-// tokens and headers.
+// validateName enforces what every name of a user or client must be, since it will be
+// in logs, tokens and headers.
 func validateName(what, name string) error {
 	switch {
 	case name == "" || len(name) > MaxNameLength:

@@ -34,8 +34,8 @@ type question[T any] struct {
 	maxAge time.Duration
 	logger *zap.Logger
 
-	// tokens is look for keys of verified tokens, and found for keys that the source has
-	// had before, both in places of their own. Without them it is look.
+	// tokens is look for keys of verified tokens, and found for keys that the source
+	// has had before, both in places of their own. Without them it is look.
 	tokens, found func(ctx context.Context, key string) (*T, error)
 }
 
@@ -57,6 +57,14 @@ type flight[T any] struct {
 }
 
 func newFlight[T any]() *flight[T] { return &flight[T]{began: now(), done: make(chan struct{})} }
+
+// manner is how a source is asked.
+type manner int
+
+const (
+	asIs     manner = iota // now
+	recently               // at most max_age ago
+)
 
 func newRecent[T any](q question[T]) *recent[T] {
 	entries, _ := simplelru.NewLRU[string, *entry[T]](maxRecent, nil) // it fails for sizes below 1 only
@@ -82,6 +90,23 @@ func (r *recent[T]) now(ctx context.Context, key string, verified bool) (*T, err
 		return nil, err
 	}
 	return r.take(key, raw, began, verified)
+}
+
+// ofToken looks up a key of a verified token.
+func (r *recent[T]) ofToken(ctx context.Context, key string, how manner) (*T, error) {
+	if how == recently {
+		return r.get(ctx, key)
+	}
+	return r.nowOrNone(ctx, key, true)
+}
+
+// nowOrNone is now, but a source that fails still lacks what it lacked a moment ago.
+func (r *recent[T]) nowOrNone(ctx context.Context, key string, verified bool) (*T, error) {
+	found, err := r.now(ctx, key, verified)
+	if err != nil && r.isNone(key) {
+		return nil, nil
+	}
+	return found, err
 }
 
 // take admits what a source returned, and keeps it unless a later look-up has ended
@@ -187,7 +212,8 @@ func (r *recent[T]) wait(ctx context.Context, f *flight[T], at time.Time, hung b
 	}
 }
 
-// begin looks a key up in the background, for all who come meanwhile. r.mu is held.
+// begin looks a key up in the background, for all callers that come meanwhile. r.mu is
+// held.
 func (r *recent[T]) begin(key string) *flight[T] {
 	f := newFlight[T]()
 	r.flights[key] = f
@@ -224,7 +250,7 @@ func (r *recent[T]) land(key string, f *flight[T]) {
 	close(f.done)
 }
 
-// isNone tells whether the source said a moment ago that there is no such.
+// isNone tells whether the source said a moment ago that it has nothing for a key.
 func (r *recent[T]) isNone(key string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -245,7 +271,8 @@ func (e *entry[T]) fresh(at time.Time, age time.Duration) bool {
 	return !e.asked.IsZero() && at.Sub(e.asked) < age
 }
 
-// named wraps a look-up: what has another key than was asked for is no such.
+// named wraps a look-up: a result with a key other than the one asked for counts as
+// none.
 func named[T any](b *bound, look func(context.Context, string) (*T, error), key func(*T) string) func(context.Context, string) (*T, error) {
 	return func(ctx context.Context, asked string) (*T, error) {
 		found, err := call(ctx, b, func(ctx context.Context) (*T, error) { return look(ctx, asked) })

@@ -103,7 +103,7 @@ func surveyUsers(ctx context.Context, d *UserDirectory) error {
 		advice := make(HashAdvice)
 		for n, user := range listed.entries {
 			if hash, err := password.Parse(user.PasswordHash, true); err == nil {
-				advice.Add(hash.Params(), n+1)
+				advice.add(hash.Params(), n+1)
 			}
 			owner, owned := seen.owners[user.Subject()]
 			if !owned {
@@ -185,7 +185,7 @@ func surveyClients(ctx context.Context, d *ClientDirectory) error {
 		advice := make(HashAdvice)
 		for n, client := range listed.entries {
 			if !client.Public {
-				advice.Add(client.hash.Params(), n+1)
+				advice.add(client.hash.Params(), n+1)
 			}
 		}
 		advice.Log(d.settings.Logger.With(zap.String("source", source.name)), "entries")

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// turns are look-ups of keys of which each can be asked for any number of times, such as
-// the ids of public clients. A key has a few look-ups at a time. Those who come meanwhile
-// share the next one, which begins after they came: so what they get is of then, and one
-// key does not take the places of all others.
+// turns are look-ups of keys of which each can be asked for any number of times, such
+// as the ids of public clients. A key has a few look-ups at a time. Callers that come
+// meanwhile share the next look-up, which begins after they came: so its answer is not
+// older than their question, and one key does not take the places of all others.
 type turns[T any] struct {
 	name string // of the source
 	look func(ctx context.Context, key string) (*T, error)
@@ -22,7 +22,7 @@ type turns[T any] struct {
 // turn is the look-ups of one key.
 type turn[T any] struct {
 	open int
-	next *flight[T] // for those who wait; nil if nobody does
+	next *flight[T] // for callers that wait; nil if none does
 }
 
 func newTurns[T any](name string, look func(context.Context, string) (*T, error)) *turns[T] {
@@ -66,7 +66,7 @@ func (x *turns[T]) join(key string) *flight[T] {
 	return f
 }
 
-// run looks a key up for as long as somebody waits for it.
+// run looks a key up for as long as callers wait for it.
 func (x *turns[T]) run(key string, t *turn[T], f *flight[T]) {
 	for f != nil {
 		f.value, f.err = x.look(context.Background(), key)

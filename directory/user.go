@@ -29,9 +29,9 @@ type User struct {
 	PasswordHash string `json:"password_hash"`
 
 	// What changes with the password, such as LDAP's pwdChangedTime or Active
-	// Directory's pwdLastSet: tokens of before the change end. It is for a source that
-	// checks passwords itself, see [PasswordChecker], and cannot be set in a file or a
-	// config.
+	// Directory's pwdLastSet: tokens from before the change end. It is for a source
+	// that checks passwords itself, see [PasswordChecker], and cannot be set in a file
+	// or a config.
 	CredentialVersion string `json:"-"`
 
 	// The subject: the `sub` claim of the user's tokens, unique over all sources.
@@ -58,12 +58,12 @@ func (u *User) Subject() string {
 	return u.Username
 }
 
-// Narrow leaves the scopes that the user may have. Where none is left of what was asked
-// for, that is an error, never a wider grant.
+// Narrow leaves the scopes that the user may have. If none of the requested scopes is
+// left, that is an error, never a wider grant.
 func (u *User) Narrow(scopes []string) ([]string, error) {
 	granted := u.Allowed(scopes)
 	if len(granted) == 0 && len(scopes) > 0 {
-		return nil, oauth.InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(u.Scopes)
+		return nil, oauth.ScopeNotUsers(u.Scopes)
 	}
 	return granted, nil
 }
@@ -112,7 +112,7 @@ func (u *User) Validate() error {
 		}
 		var checked any
 		if !utf8.Valid(value) || strictjson.Unmarshal(value, &checked) != nil {
-			return fmt.Errorf("claims: the value of %s is not JSON, has a member twice, or a number that is too large", Shown(name))
+			return fmt.Errorf("claims: the value of %s is not JSON, or has a duplicate member or a number that is too large", Shown(name))
 		}
 		size += len(name) + len(value)
 	}

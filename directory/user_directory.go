@@ -34,7 +34,7 @@ func NewUserDirectory(sources []Users, settings Settings) (*UserDirectory, error
 		d.sources = append(d.sources, s)
 		d.live = d.live || s.memory == nil
 	}
-	if err := d.Validate(); err != nil {
+	if err := d.validate(); err != nil {
 		return nil, err
 	}
 	return d, surveyUsers(context.Background(), d)
@@ -70,8 +70,8 @@ func (d *UserDirectory) Known() iter.Seq[*User] {
 	}
 }
 
-// Validate finds subjects that users of several sources in memory claim.
-func (d *UserDirectory) Validate() error {
+// validate finds subjects that users of several sources in memory claim.
+func (d *UserDirectory) validate() error {
 	for i, source := range d.sources {
 		if source.memory == nil {
 			continue
@@ -164,8 +164,8 @@ func (d *UserDirectory) Hashes() []*password.Mix {
 
 // weigh returns how many users count as checked by each source itself, or nil if none
 // is, and how many have a hash. A source that was not counted to its end may have any
-// number: it weighs at least as much as all others together. Else, after a reload, a
-// name that takes as long as a bind would most likely exist.
+// number: it weighs at least as much as all others together. Otherwise, after a reload,
+// a name that takes as long as a bind would most likely exist.
 func (d *UserDirectory) weigh(mixes []*password.Mix) (own []int, hashed int) {
 	known := 0
 	for i, source := range d.sources {
@@ -207,7 +207,7 @@ type DuplicateSubject string
 func (e DuplicateSubject) Error() string { return string(e) }
 
 func duplicate(user *User, source, owner *userSource) DuplicateSubject {
-	return DuplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another",
+	return DuplicateSubject(fmt.Sprintf("the id %s of a user in %s is that of a user in %s: give one of them another id",
 		Shown(user.Subject()), source.name, owner.name))
 }
 
@@ -217,7 +217,7 @@ func (d *UserDirectory) logClash(clash DuplicateSubject) {
 	defer d.mu.Unlock()
 	if !d.clashes[clash] && len(d.clashes) < maxClashes {
 		d.clashes[clash] = true
-		d.settings.Logger.Error("a user is refused, whose id belongs to another", zap.String("remedy", string(clash)))
+		d.settings.Logger.Error("a user is refused: the id belongs to another user", zap.String("remedy", string(clash)))
 	}
 }
 

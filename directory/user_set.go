@@ -49,7 +49,7 @@ func (s *UserSet) Add(u *User, at int) error {
 		}
 	}
 	if s.bySubject[u.Subject()] != nil {
-		return errors.New("its id is that of another user (where there is none, the username is the id)")
+		return errors.New("another user has its id (a user without an id has the username as id)")
 	}
 	hash, err := u.prepare(s.options)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *UserSet) Add(u *User, at int) error {
 	}
 	if u.PasswordHash != "" {
 		s.hashes.Add(hash.Params())
-		s.advised.Add(hash.Params(), at)
+		s.advised.add(hash.Params(), at)
 	}
 	return nil
 }

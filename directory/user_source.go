@@ -14,8 +14,8 @@ type userSource struct {
 	Users
 	guard
 
-	// identity is another in each config: what a source of this name accepted says
-	// nothing of one that asks another server.
+	// identity differs from config to config: what a source of this name accepted says
+	// nothing of a source that asks another server.
 	identity string
 
 	memory  UserSnapshot // nil for a source that has to be asked
@@ -63,7 +63,7 @@ func newUserSource(source Users, i int, settings Settings) *userSource {
 	return s
 }
 
-// snapshot is the users of a source in memory. One that has lost them cannot tell.
+// snapshot is the users of a source in memory. A source that has lost them cannot tell.
 func (s *userSource) snapshot() (*UserSet, error) {
 	if set := s.memory.Snapshot(); set != nil {
 		return set, nil
@@ -77,14 +77,6 @@ var noUsers = NewUserSet(Options{})
 // identities counts the sources of this process.
 var identities atomic.Uint64
 
-// manner is how a source is asked.
-type manner int
-
-const (
-	asIs     manner = iota // now
-	recently               // at most max_age ago
-)
-
 // withSubject returns the user with the subject of a verified token. A source that
 // fails has none if it said so a moment ago.
 func (s *userSource) withSubject(ctx context.Context, subject string, how manner) (*User, error) {
@@ -92,30 +84,18 @@ func (s *userSource) withSubject(ctx context.Context, subject string, how manner
 		set, err := s.snapshot()
 		return set.withSubject(subject), err
 	}
-	return ofToken(ctx, s.live.bySubject, subject, how)
+	return s.live.bySubject.ofToken(ctx, subject, how)
 }
 
-// hides tells whether a source has a user of the name of one in a later source, whose
-// token was verified.
+// hides tells whether a source has a user with the name of a user of a later source,
+// whose token was verified.
 func (s *userSource) hides(ctx context.Context, name string, how manner) (bool, error) {
 	if s.memory != nil {
 		set, err := s.snapshot()
 		return set.byUsername[name] != nil, err
 	}
-	user, err := ofToken(ctx, s.live.byName, name, how)
+	user, err := s.live.byName.ofToken(ctx, name, how)
 	return user != nil, err
-}
-
-// ofToken looks up a key of a verified token.
-func ofToken[T any](ctx context.Context, kept *recent[T], key string, how manner) (*T, error) {
-	if how == recently {
-		return kept.get(ctx, key)
-	}
-	found, err := kept.now(ctx, key, true)
-	if err != nil && kept.isNone(key) {
-		return nil, nil
-	}
-	return found, err
 }
 
 // loginName returns the user of a name that was typed.
@@ -131,13 +111,14 @@ func (s *userSource) loginName(ctx context.Context, name string) (*User, error) 
 	return s.live.byName.admit(raw)
 }
 
-// loginSubject is withSubject for a login. Nothing is kept of a subject that is none.
+// loginSubject is withSubject for a login, whose subject may be made up: that there is
+// no such user is not kept.
 func (s *userSource) loginSubject(ctx context.Context, subject string) (*User, error) {
 	if s.memory != nil {
 		set, err := s.snapshot()
 		return set.withSubject(subject), err
 	}
-	return s.live.bySubject.now(ctx, subject, false)
+	return s.live.bySubject.nowOrNone(ctx, subject, false)
 }
 
 // hashes counts the users by what checking their passwords costs, as far as is known.

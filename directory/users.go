@@ -22,21 +22,21 @@ import (
 // refresh and an introspection call BySubject. For a request with an access token
 // BySubject is called at most once in 5 seconds for each subject (half of max_age), in
 // the background as long as what it said before is fresh enough. Nothing else that a
-// method returned is used again: there is no need for a cache in a source.
+// method returned is used again. A source does not need a cache.
 //
 // Both methods are called from many goroutines. They should return when their context
 // ends, which it does after 5 seconds at the latest; a call that does not holds one of
 // the 100 that a source may have at a time, and when all are held, requests are
 // answered with 503. Look-ups for verified tokens have 100 of their own, so that no
-// stranger can hold them. After a reload there are 100 more, but no more than 300 of all
-// configs together. A panic is an error.
+// stranger can hold them. After a reload there are 100 more, but no more than 300 of
+// all configs together. A panic is an error.
 //
 // A user that was returned must never be changed, nor may its scopes and claims. Return
 // the same pointer or an equal user while nothing has changed: tokens that were checked
 // before are checked again whenever a user differs.
 //
-// If the source has a method String, it names the source in errors and logs. Else that
-// is the id of its module.
+// If the source has a method String, it names the source in errors and logs. Otherwise
+// the id of its module does.
 type Users interface {
 	// ByUsername returns the user with that [User.Username], byte for byte. A user of
 	// another spelling counts as none.
@@ -47,8 +47,8 @@ type Users interface {
 
 	// BySubject returns the user with that [User.Subject], byte for byte: that is the
 	// ID, or the Username of a user without one. It is the same user, in all fields,
-	// that ByUsername returns for the user's name. A token whose subject no user can have,
-	// such as one of more than 255 bytes, is refused without asking.
+	// that ByUsername returns for the user's name. A token whose subject no user can
+	// have, such as one of more than 255 bytes, is refused without asking.
 	BySubject(ctx context.Context, sub string) (*User, error)
 }
 
@@ -71,8 +71,8 @@ type Lister interface {
 	// All goes through all users in any order. It is called once for each config, and
 	// ends early when the context ends. An error ends it half way: what came before
 	// counts, and the error is logged. With [errors.ErrUnsupported] it says that this
-	// source cannot list, such as one that was given no query for it: then it counts as
-	// one that is no Lister.
+	// source cannot list, such as a source that was given no query for it: then it
+	// counts as a source without this method.
 	All(ctx context.Context) iter.Seq2[*User, error]
 }
 
@@ -94,12 +94,12 @@ type Hashed interface {
 // bind. Its users have a CredentialVersion in place of a PasswordHash.
 type PasswordChecker interface {
 	// CheckPassword tells whether that is the user's password. An error means that it
-	// cannot tell, which is no failed login: the request is answered with 503.
+	// cannot tell, which is not a failed login: the request is answered with 503.
 	//
 	// The user is nil for a name that does not exist: then do the same work as for a
-	// user, and return false. Known and unknown names must take equally long. Else it is
-	// a copy of what the source has returned: a change of it has no effect, and is a
-	// mistake.
+	// user, and return false. Known and unknown names must take equally long. Otherwise
+	// it is a copy of what the source has returned: a change of it has no effect, and
+	// is a mistake.
 	//
 	// The password is never empty, has at most 1024 bytes and no NUL. What was accepted
 	// is remembered for some minutes, for this user, CredentialVersion and password;

@@ -113,7 +113,7 @@ func TestAListenerThatCannotBeGuardedIsWarnedOf(t *testing.T) {
 	elsewhere := fmt.Sprintf("http://login.localhost:%d {\nbind 127.0.0.1\n%s}\n", harness.FreePort(t), hygieneEndpoint)
 	s.Reload("", app.In(elsewhere+"&(edge) {\nbearer_auth {\ncopy_claims sub>X-User\n}\n}\nhttp://:%PORT% {\nbind 127.0.0.1\nrequest_header X-Site a\ninvoke edge\nreverse_proxy %APP%\n}\n"))
 	for _, line := range s.Warnings() {
-		if line["msg"] == "identity headers are removed only where a bearer_auth stands" {
+		if line["msg"] == "identity headers are removed only from requests that reach a bearer_auth" {
 			return
 		}
 	}

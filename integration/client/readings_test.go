@@ -12,6 +12,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // Row B2 of the conformance list: RFC 6749 has both halves of a Basic header
@@ -190,10 +191,7 @@ func TestARightReadingForgivesFailures(t *testing.T) {
 func TestRealClientsSendASecretWithSpecialCharacters(t *testing.T) {
 	s := startReadings(t, "")
 	t.Run("curl -u", func(t *testing.T) {
-		curl, err := exec.LookPath("curl")
-		if err != nil {
-			t.Fatal("curl is missing: install it, this is how the README gets its token")
-		}
+		curl := standin.Path(t, "curl")
 		ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 		defer cancel()
 		output, err := exec.CommandContext(ctx, curl, "--silent", "--show-error", "--fail-with-body", "--noproxy", "*",

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // realSite has a client whose credentials no client library may get wrong.
@@ -121,10 +122,7 @@ func TestXOAuth2UnderstandsRefusals(t *testing.T) {
 }
 
 func TestCurlGetsAToken(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Fatal("curl is missing: install it, this is how the README gets its token")
-	}
+	curl := standin.Path(t, "curl")
 	s := harness.StartCheap(t, realSite)
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()

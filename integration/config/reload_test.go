@@ -92,7 +92,7 @@ http://localhost:%PORT% {
 `, []string{plain, s.URL("/second"), host}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s.Reload("", strings.ReplaceAll(test.sites, "%TLSPORT%", fmt.Sprint(s.TLSPort)))
+			s.Reload(harness.TLSOptions, strings.ReplaceAll(test.sites, "%TLSPORT%", fmt.Sprint(s.TLSPort)))
 			s.Client.CloseIdleConnections()
 			s.Relogin("alice", "password").Want(t, 200, "")
 			kid, version := from(t, test.targets[0])

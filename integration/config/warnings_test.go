@@ -34,7 +34,7 @@ const (
 	claimWarning    = "copy_claims names a claim that no token has"
 	audienceWarning = "clients have an audience that no bearer_auth asks for"
 	proxiesWarning  = "trusted_proxies is set without trusted_proxies_strict"
-	orderWarning    = "a bearer_auth stands before the token_endpoint"
+	orderWarning    = "a bearer_auth comes before the token_endpoint"
 	upstreamWarning = "an app is proxied with a bearer_auth before it, and without"
 	errorsProxy     = "handle_errors proxies where a bearer_auth refuses"
 	errorsFiles     = "handle_errors serves files where a bearer_auth refuses"
@@ -408,7 +408,7 @@ func bearerRefusals(s *harness.Site) []map[string]any {
 func TestDocsHaveTheWarnings(t *testing.T) {
 	_, section, _ := strings.Cut(repo.Docs(t), "## Warnings at a start\n")
 	section, _, _ = strings.Cut(section, "\n#")
-	messages := map[string]bool{"a matcher of bearer_auth matches no request": true, "identity headers are removed only where a bearer_auth stands": true}
+	messages := map[string]bool{"a matcher of bearer_auth matches no request": true, "identity headers are removed only from requests that reach a bearer_auth": true}
 	for _, test := range warnedConfigs {
 		if test.want != "" {
 			messages[test.want] = true

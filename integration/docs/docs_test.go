@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // group is blocks that one test executes together.
@@ -79,8 +80,8 @@ func TestDocsBlocks(t *testing.T) {
 	}
 }
 
-// shell runs a command of the docs in a directory, with the caddy of this checkout in
-// the path.
+// shell runs a command of the docs in a directory, with the caddy of this checkout, curl
+// and htpasswd in the path.
 func shell(t *testing.T, dir, command, stdin string, env ...string) string {
 	t.Helper()
 	binary, err := harness.CaddyBinary()
@@ -90,7 +91,7 @@ func shell(t *testing.T, dir, command, stdin string, env ...string) string {
 	cmd := exec.CommandContext(t.Context(), "sh", "-eu", "-c", command)
 	cmd.Dir = dir
 	cmd.Stdin = strings.NewReader(stdin)
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+os.Getenv("PATH"),
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(binary)+string(os.PathListSeparator)+standin.SearchPath(t),
 		"HOME="+t.TempDir(), "XDG_DATA_HOME=", "XDG_CONFIG_HOME=")
 	cmd.Env = append(cmd.Env, env...)
 	var stdout, stderr bytes.Buffer
@@ -101,9 +102,13 @@ func shell(t *testing.T, dir, command, stdin string, env ...string) string {
 	return stdout.String()
 }
 
-// bash is shell for what is typed at a prompt: sh has no read that does not echo.
+// bash is shell for what is typed at a prompt of bash: not every sh has a read that does
+// not echo. Where bash may be missing, sh ignores that: no one types here.
 func bash(t *testing.T, dir, command, stdin string) string {
 	t.Helper()
+	if !standin.Real() {
+		return shell(t, dir, `read() { [ "$1" = -rs ] && shift; command read -r "$@"; }`+"\n"+command, stdin)
+	}
 	return shell(t, dir, "exec bash -eu -c '"+strings.ReplaceAll(command, "'", `'\''`)+"'", stdin)
 }
 

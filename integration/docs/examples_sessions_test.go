@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 func exampleSessions(t *testing.T, e *example) {
@@ -35,7 +37,7 @@ func exampleSessions(t *testing.T, e *example) {
 	fails := func(command, stdin string, env ...string) string {
 		cmd := exec.CommandContext(t.Context(), "sh", append([]string{"examples/sessions/session.sh"}, strings.Fields(command)...)...)
 		cmd.Dir = e.Dir
-		cmd.Env = append(append(os.Environ(), "HOME="+home, url), env...)
+		cmd.Env = append(append(os.Environ(), "PATH="+standin.SearchPath(t), "HOME="+home, url), env...)
 		cmd.Stdin = strings.NewReader(stdin)
 		output, err := cmd.CombinedOutput()
 		if _, failed := err.(*exec.ExitError); !failed {

@@ -124,6 +124,11 @@ func possibleRefusals(t *testing.T) map[string]string {
 				collect(source, name, decl)
 			}
 		}
+		for _, decl := range source.AST.Decls {
+			if constants, ok := decl.(*ast.GenDecl); ok && constants.Tok == token.CONST {
+				collect(source, "a constant", constants)
+			}
+		}
 	}
 
 	// errors that are values

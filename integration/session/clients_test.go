@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // Clients that others wrote, as users of this module have them.
@@ -116,10 +117,7 @@ func isRetrieveError(err error, code string) bool {
 }
 
 func TestRefreshByCurl(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Fatal("curl is missing: install it, this is how the README does it")
-	}
+	curl := standin.Path(t, "curl")
 	s := startFindable(t, "")
 	ask := func(path string, data ...string) map[string]any {
 		t.Helper()

@@ -50,8 +50,8 @@ func OwnerOf(t *token.RefreshToken) Owner {
 	return Owner{Client: t.ClientID, Subject: t.UserID}
 }
 
-// Account is the client and the user together.
-func (o Owner) Account() string { return throttle.Join(o.Client, o.Subject) }
+// account is the client and the user together.
+func (o Owner) account() string { return throttle.Join(o.Client, o.Subject) }
 
 // firstRefresh is the allowance of the record of a session.
 type firstRefresh struct {
@@ -93,12 +93,12 @@ func (a revocation) Return() {
 
 // FirstRefreshBy is the allowance of the first refresh of a session of that owner.
 func (b *Bounds) FirstRefreshBy(of Owner) session.Allowance {
-	return firstRefresh{b, of.Account()}
+	return firstRefresh{b, of.account()}
 }
 
 // RevocationBy is the allowance of a revocation by a token of that owner.
 func (b *Bounds) RevocationBy(of Owner) session.Allowance {
-	allowance := revocation{bounds: b, account: of.Account()}
+	allowance := revocation{bounds: b, account: of.account()}
 	if of.Forgeable {
 		allowance.client = of.Client
 		allowance.account = throttle.Join(allowance.account, "forgeable")

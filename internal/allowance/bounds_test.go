@@ -34,7 +34,7 @@ func limitOf(t *testing.T, err error) throttle.Limit {
 func TestRevocationsAreBoundedByUserAndThenByClient(t *testing.T) {
 	bounds := smallBounds()
 	take := func(client, subject string, forgeable bool) error {
-		account := Owner{client, subject, forgeable}.Account()
+		account := Owner{client, subject, forgeable}.account()
 		if !forgeable {
 			client = ""
 		}
@@ -86,9 +86,9 @@ func TestAnAccountIsAClientAndAUser(t *testing.T) {
 	for _, of := range []Owner{
 		{Client: "a", Subject: "bc"}, {Client: "ab", Subject: "c"}, {Client: "bc", Subject: "a"}, {Client: "a"}, {Subject: "a"},
 	} {
-		if other, there := seen[of.Account()]; there {
+		if other, there := seen[of.account()]; there {
 			t.Errorf("%v and %v are one", of, other)
 		}
-		seen[of.Account()] = of
+		seen[of.account()] = of
 	}
 }

@@ -11,8 +11,8 @@ import (
 // a few kilobytes.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Borrow returns an empty buffer. It goes back with Return, or with
-// ReturnSecret if there is a password or a hash in it.
+// Borrow returns an empty buffer. It goes back with Return, or with ReturnSecret if it
+// has held a password or a hash.
 func Borrow() *bytes.Buffer {
 	b := buffers.Get().(*bytes.Buffer)
 	b.Reset()

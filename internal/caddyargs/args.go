@@ -57,6 +57,21 @@ func Scopes(d *caddyfile.Dispenser) ([]string, error) {
 	return scopes, Wrap(d, oauth.ValidateScopes(setting, scopes))
 }
 
+// Grants takes one grant type or more, with an error for those that are not offered
+// here. without says what leaving the line out means.
+func Grants(d *caddyfile.Dispenser, without string) ([]string, error) {
+	grants, err := List(d, without)
+	if err != nil {
+		return nil, err
+	}
+	for _, grantType := range grants {
+		if says := inTables(grantType, GrantTypes); says != "" {
+			return nil, d.Errf("grants %s: %s", grantType, says)
+		}
+	}
+	return grants, nil
+}
+
 // Flag takes no argument, and is true.
 func Flag(d *caddyfile.Dispenser) (bool, error) {
 	setting := d.Val()

@@ -55,7 +55,7 @@ func (b *Block) Unrecognized(d *caddyfile.Dispenser) error {
 	if len(owners) > 0 {
 		return d.Errf("unrecognized subdirective %s of %s: it belongs to %s", word, b.of, strings.Join(owners, ", or to "))
 	}
-	if meant := Suggestion(word, known); meant != "" {
+	if meant := suggestion(word, known); meant != "" {
 		return d.Errf("unrecognized subdirective %s of %s: did you mean %s?", word, b.of, meant)
 	}
 	return d.Errf("unrecognized subdirective %s of %s", word, b.of)

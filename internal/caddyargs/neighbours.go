@@ -3,15 +3,13 @@ package caddyargs
 import (
 	"slices"
 	"strings"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
 // Neighbour is words by which other programs know something, and what does it here.
 type Neighbour struct {
-	// Words with blanks between. Case does not count, and neither do _ and -, so that
-	// grant_types stands for grantTypes and grant-types too. One that ends in * stands for
-	// all words that begin with it.
+	// Words with blanks between them. Case does not count, and neither do _ and -, so
+	// that grant_types stands for grantTypes and grant-types too. A word that ends in *
+	// stands for all words that begin with it.
 	Words string
 
 	// Says is what to write instead, or that there is nothing of the kind. What is in
@@ -58,21 +56,6 @@ func inTables(word string, tables ...[]Neighbour) string {
 		}
 	}
 	return byBeginning
-}
-
-// Grants takes one grant type or more, with an error for those that are not offered
-// here. without says what leaving the line out means.
-func Grants(d *caddyfile.Dispenser, without string) ([]string, error) {
-	grants, err := List(d, without)
-	if err != nil {
-		return nil, err
-	}
-	for _, grantType := range grants {
-		if says := inTables(grantType, GrantTypes); says != "" {
-			return nil, d.Errf("grants %s: %s", grantType, says)
-		}
-	}
-	return grants, nil
 }
 
 // isHash tells whether an argument looks like the hash of a password.

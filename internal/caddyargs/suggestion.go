@@ -1,8 +1,8 @@
 package caddyargs
 
-// Suggestion is the known word that is nearest to a mistyped one, or empty if none is
+// suggestion is the known word that is nearest to a mistyped one, or empty if none is
 // near.
-func Suggestion(word string, known []string) string {
+func suggestion(word string, known []string) string {
 	best, least := "", maxTypos+1
 	for _, candidate := range known {
 		// a short word is close to everything

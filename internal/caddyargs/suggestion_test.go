@@ -16,7 +16,7 @@ func TestSuggestions(t *testing.T) {
 		{"a short word is not taken for another", "it", ""},
 		{"capitals", "Secret", "secret"},
 	} {
-		if got := Suggestion(test.word, known); got != test.want {
+		if got := suggestion(test.word, known); got != test.want {
 			t.Errorf("%s: %s gives %q, want %q", test.name, test.word, got, test.want)
 		}
 	}

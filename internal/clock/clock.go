@@ -1,4 +1,4 @@
-// Package clock is the time of the server.
+// Package clock tells the time of the server, and whether a deadline has passed.
 package clock
 
 import "time"

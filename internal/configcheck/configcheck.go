@@ -66,8 +66,8 @@ type Server struct {
 	Clients    iter.Seq[Client]
 	UserClaims iter.Seq[string] // names of the users' own claims, as often as users have them
 
-	// MoreClients and MoreUsers say that there may be others, in a source that has to be
-	// asked.
+	// MoreClients and MoreUsers say that there may be others, in a source that has to
+	// be asked.
 	MoreClients, MoreUsers bool
 }
 

@@ -72,7 +72,7 @@ func isDead(matcher any) bool {
 	case *caddyhttp.MatchExpression:
 		return strings.TrimSpace(m.Expr) == "false"
 	case *caddyhttp.MatchNot:
-		return slices.ContainsFunc(notSets(m), setAlwaysMatches)
+		return slices.ContainsFunc(m.MatcherSets, setAlwaysMatches)
 	}
 	return false
 }
@@ -93,12 +93,10 @@ func isOpen(matcher any) bool {
 	case *caddyhttp.MatchExpression:
 		return strings.TrimSpace(m.Expr) == "true"
 	case *caddyhttp.MatchNot:
-		return !slices.ContainsFunc(notSets(m), func(set caddyhttp.MatcherSet) bool { return !neverMatches(set) })
+		return !slices.ContainsFunc(m.MatcherSets, func(set caddyhttp.MatcherSet) bool { return !neverMatches(set) })
 	}
 	return false
 }
-
-func notSets(m *caddyhttp.MatchNot) []caddyhttp.MatcherSet { return m.MatcherSets }
 
 // statusesThatMatch are the statuses with which an error gets through matchers, as far
 // as they depend on the status alone.

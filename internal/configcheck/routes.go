@@ -18,7 +18,7 @@ import (
 
 // What a config leaves open through the order and nesting of its routes.
 
-// ofEndpoints is about a bearer_auth that stands before a token_endpoint: clients would
+// ofEndpoints is about a bearer_auth that comes before a token_endpoint: clients would
 // need a token to get one.
 func (w *warnings) ofEndpoints() {
 	for _, p := range w.placements {
@@ -34,7 +34,7 @@ func (w *warnings) ofEndpoints() {
 			if !check.refusesAnonymous() || !check.appliesTo(exampleRequest(http.MethodPost, endpoint.Path, host)) {
 				continue
 			}
-			w.warn("a bearer_auth stands before the token_endpoint", p.where(),
+			w.warn("a bearer_auth comes before the token_endpoint", p.where(),
 				"no user can log in without a token: write token_endpoint before bearer_auth in a route, or exclude its paths from the check",
 				zap.String("bearer_auth", check.DefinedAt), zap.String("path", endpoint.Path))
 		}

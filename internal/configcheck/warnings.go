@@ -58,7 +58,7 @@ func (w *warnings) warn(message, place, advice string, fields ...zap.Field) {
 	}
 	w.said[key] = true
 	if w.counts[message]++; w.enough(message) {
-		place, fields, advice = "further places", nil, "there are more of these; they are listed once the ones before are gone"
+		place, fields, advice = "further places", nil, "there are more; they are listed once the places above are corrected"
 	}
 	w.logger.Warn(message, slices.Concat([]zap.Field{zap.String("place", place)}, fields, []zap.Field{zap.String("advice", advice)})...)
 }
@@ -101,7 +101,7 @@ func (w *warnings) ofListeners() {
 	for _, name := range slices.Sorted(maps.Keys(w.servers)) {
 		server := w.servers[name]
 		if w.config.ListenerHasGap(server) {
-			w.warn("identity headers are removed only where a bearer_auth stands", "http/servers/"+name,
+			w.warn("identity headers are removed only from requests that reach a bearer_auth", "http/servers/"+name,
 				"the bearer_auth of this listener is in a named route, and another handler may answer before it: put a bearer_auth into each site that proxies", zap.Strings("listen", server.Listen))
 		}
 		if server.TrustedProxiesStrict == 0 && hasTrustedProxies(server) && w.hasOurs(name) {

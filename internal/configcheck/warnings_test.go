@@ -62,7 +62,7 @@ func TestAConfigCausesWarnings(t *testing.T) {
 		"a claim of a token":    {guarded, func(c *Check) { c.Claims = []Claim{{"scope", "X-Scope"}} }, ""},
 		"a claim of none":       {guarded, func(c *Check) { c.Claims = []Claim{{"email", "X-Email"}} }, "copy_claims names a claim that no token has at Caddyfile:3, email"},
 		"a dead matcher":        {guarded, func(c *Check) { c.Matchers = caddyhttp.MatcherSets{{&caddyhttp.MatchPath{"app"}}} }, "bearer_auth checks nothing at Caddyfile:3"},
-		"the endpoint behind":   {app(route(bearer, endpoint)), func(*Check) {}, "a bearer_auth stands before the token_endpoint at http/servers/srv0/routes/0/handle/1"},
+		"the endpoint behind":   {app(route(bearer, endpoint)), func(*Check) {}, "a bearer_auth comes before the token_endpoint at http/servers/srv0/routes/0/handle/1"},
 		"a matcher that panics": {app(route(bearer, endpoint)), func(c *Check) { c.Applies = func(*http.Request) bool { panic("no TLS") } }, ""},
 		"an app twice":          {app(route(endpoint), matched(&caddyhttp.MatchPath{"/a"}, bearer, proxy), route(proxy)), func(*Check) {}, upstreamWarning + " at http/servers/srv0/routes/2/handle/0"},
 	} {

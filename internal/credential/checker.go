@@ -153,6 +153,14 @@ func (c *Checker) failed(ctx context.Context, presented credential, err error) e
 	return err
 }
 
+// unavailable is the answer when a source failed.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return oauth.Gone()
+	}
+	return oauth.SourceUnavailable(err)
+}
+
 // HashMemory is the most memory that one comparison takes, in bytes.
 func (c *Checker) HashMemory() uint64 {
 	return max(c.Users.HashMemory(), c.Clients.HashMemory())

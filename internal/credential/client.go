@@ -13,8 +13,8 @@ import (
 // ClientSecret is an id with a secret, as a request presents them.
 type ClientSecret struct{ ID, Secret string }
 
-// Client is what a check of a client secret found.
-type Client struct {
+// CheckedClient is what a check of a client secret found.
+type CheckedClient struct {
 	Accepted *directory.Client // nil if the secret is not accepted
 	Found    *directory.Client // the client of that id, whatever the result
 	Reason   string            // why it is not accepted, for the log
@@ -26,7 +26,7 @@ type Client struct {
 // clients, whether these exist or not. It is one attempt, for the id of the first
 // reading. A client has no ceiling of its own, or a stranger could lock out all its
 // users.
-func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSecret, or *ClientSecret, sender Sender) (Client, error) {
+func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSecret, or *ClientSecret, sender Sender) (CheckedClient, error) {
 	attempt := throttle.Attempt{
 		Account:     throttle.Join(KindClient, first.ID),
 		Source:      sender.Source,
@@ -38,7 +38,7 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 	}
 	reserved, err := c.reserveFirst(KindClient, c.Clients.IsLive(), attempt)
 	if err != nil {
-		return Client{}, err
+		return CheckedClient{}, err
 	}
 	asking := paidFor(ctx, reserved)
 	client, orClient, err := c.clientsOf(asking, first, or)
@@ -46,7 +46,7 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 		if reserved != nil {
 			reserved.Cancel()
 		}
-		return Client{}, unavailable(ctx, err)
+		return CheckedClient{}, unavailable(ctx, err)
 	}
 	hash, known := c.clientHash(decoy, first.ID, client)
 	presented := credential{
@@ -59,7 +59,7 @@ func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSe
 		presented.or = &password.Attempt{Kind: KindClient, Name: or.ID, Hash: orHash, Password: or.Secret, Keep: orKnown}
 		presented.usable = known || orKnown // a reading that is compared with a decoy never matches
 	}
-	checked := Client{Found: cmp.Or(client, orClient)}
+	checked := CheckedClient{Found: cmp.Or(client, orClient)}
 	result, err := c.check(asking, presented)
 	if result.Or || client == nil {
 		client = orClient

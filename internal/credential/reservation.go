@@ -47,21 +47,13 @@ func (c *Checker) reserveFirst(kind string, live bool, attempt throttle.Attempt)
 }
 
 // paidFor is the context of an attempt that was counted before the name was looked up:
-// it goes on when the client hangs up, or a guess and a database query would be free for
-// clients that do. Sources and the gate bound how long it takes.
+// it goes on when the client hangs up, or a guess and a database query would be free
+// for clients that do. Sources and the gate bound how long it takes.
 func paidFor(ctx context.Context, reserved reservation) context.Context {
 	if reserved == nil {
 		return ctx
 	}
 	return context.WithoutCancel(ctx)
-}
-
-// unavailable is the answer when a source failed.
-func unavailable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return oauth.Gone()
-	}
-	return oauth.SourceUnavailable(err)
 }
 
 // settle makes an attempt whose outcome may be known at once. If it is not, the attempt

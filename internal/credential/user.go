@@ -11,8 +11,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
-// User is what a check of a password found.
-type User struct {
+// CheckedUser is what a check of a password found.
+type CheckedUser struct {
 	Found    *directory.User // the user of that name, whatever the result
 	Repeated bool            // the password was wrong a moment ago
 }
@@ -20,7 +20,7 @@ type User struct {
 // CheckUser checks a username and password. Unknown and disabled users cost the same
 // and get the same answer as a wrong password. decoy is the key that gives unknown
 // names a hash.
-func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaintext string, sender Sender) (User, error) {
+func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaintext string, sender Sender) (CheckedUser, error) {
 	attempt := throttle.Attempt{
 		Account: throttle.Join(KindUser, username),
 		Source:  sender.Source,
@@ -28,7 +28,7 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 	}
 	reserved, err := c.reserveFirst(KindUser, c.Users.IsLive(), attempt)
 	if err != nil {
-		return User{}, err
+		return CheckedUser{}, err
 	}
 	asking := paidFor(ctx, reserved)
 	user, check, err := c.Users.ForLogin(asking, username, decoy)
@@ -37,9 +37,9 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 		if reserved != nil {
 			reserved.Cancel()
 		}
-		return User{}, unavailable(ctx, err)
+		return CheckedUser{}, unavailable(ctx, err)
 	}
-	checked := User{Found: user}
+	checked := CheckedUser{Found: user}
 	presented := credential{
 		kind: KindUser, name: username, hash: check.Hash, plaintext: plaintext,
 		usable: user != nil && !user.Disabled,

@@ -29,10 +29,10 @@ var arrows = map[string][]string{
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
-	"internal/keyring":      {"internal/mac", "internal/storagecheck"},
+	"internal/keyring":      {"internal/clock", "internal/mac", "internal/storagecheck"},
 	"internal/livefile":     {},
 	"internal/password":     {"internal/mac"},
-	"internal/session":      {"internal/storagecheck"},
+	"internal/session":      {"internal/clock", "internal/storagecheck"},
 	"internal/storagecheck": {},
 	"internal/throttle":     {},
 	"internal/userfile":     {},

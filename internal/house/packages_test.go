@@ -105,5 +105,5 @@ func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
 }
 
 func isForTests(name string) bool {
-	return name == "integration" || strings.HasPrefix(name, "integration/")
+	return name == "internal/standin" || name == "integration" || strings.HasPrefix(name, "integration/")
 }

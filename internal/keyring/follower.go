@@ -51,12 +51,12 @@ type Generated struct {
 type Memory struct {
 	mu     sync.Mutex
 	secret *Secret
-	keys   map[Algorithm][]GeneratedKey
+	keys   map[Algorithm][]generatedKey
 }
 
 // NewMemory returns an empty memory.
 func NewMemory() *Memory {
-	return &Memory{keys: make(map[Algorithm][]GeneratedKey)}
+	return &Memory{keys: make(map[Algorithm][]generatedKey)}
 }
 
 // NewFollower returns a follower that has not read anything.
@@ -75,7 +75,7 @@ func (f *Follower) Read(ctx context.Context) error {
 	result := make(chan error, 1)
 	go func() {
 		defer cancel()
-		result <- f.update(ctx, f.options.Store.LoadSecret, f.options.Store.LoadKeys)
+		result <- f.update(ctx, f.options.Store.loadSecret, f.options.Store.loadKeys)
 	}()
 	var err error
 	select {
@@ -139,12 +139,12 @@ func (f *Follower) Attempt(ctx context.Context) (err error) {
 
 	store := f.options.Store
 	hasSecret, known := f.options.Memory.known()
-	getSecret := store.EnsureSecret
+	getSecret := store.ensureSecret
 	if hasSecret {
-		getSecret = store.LoadSecret
+		getSecret = store.loadSecret
 	}
-	err = f.update(ctx, getSecret, func(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
-		found, err := store.LoadKeysBesides(ctx, a, known[a])
+	err = f.update(ctx, getSecret, func(ctx context.Context, a Algorithm) ([]generatedKey, error) {
+		found, err := store.reloadKeys(ctx, a, known[a])
 		switch {
 		case err != nil:
 			return nil, err
@@ -153,7 +153,7 @@ func (f *Follower) Attempt(ctx context.Context) (err error) {
 		case len(found) > 0 && f.options.RotateEvery == 0:
 			return found, nil
 		}
-		return store.EnsureKey(ctx, a, f.options.RotateEvery)
+		return store.ensureKey(ctx, a, f.options.RotateEvery)
 	})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (f *Follower) deleteRetired(ctx context.Context) error {
 	}
 	_, known := f.options.Memory.known()
 	for algorithm, keys := range known {
-		if err := f.options.Store.DeleteRetired(ctx, algorithm, keys, f.options.Lifetime()); err != nil {
+		if err := f.options.Store.deleteRetired(ctx, algorithm, keys, f.options.Lifetime()); err != nil {
 			return err
 		}
 	}
@@ -178,10 +178,10 @@ func (f *Follower) deleteRetired(ctx context.Context) error {
 // What the process already knows stands in for what fails.
 func (f *Follower) update(ctx context.Context,
 	getSecret func(context.Context) (*Secret, error),
-	getKeys func(context.Context, Algorithm) ([]GeneratedKey, error),
+	getKeys func(context.Context, Algorithm) ([]generatedKey, error),
 ) error {
 	secret, failed := getSecret(ctx)
-	read := make(map[Algorithm][]GeneratedKey)
+	read := make(map[Algorithm][]generatedKey)
 	for _, a := range f.options.Algorithms {
 		keys, err := getKeys(ctx, a)
 		if err == nil && len(keys) > 0 {
@@ -210,7 +210,7 @@ func (f *Follower) use(m *Memory) error {
 		if len(m.keys[a]) == 0 {
 			return nil
 		}
-		set.Keys[a] = InUse(m.keys[a], f.options.Lifetime())
+		set.Keys[a] = inUse(m.keys[a], f.options.Lifetime())
 	}
 	if err := f.options.Use(set); err != nil {
 		return err
@@ -220,7 +220,7 @@ func (f *Follower) use(m *Memory) error {
 }
 
 // known is what was read so far.
-func (m *Memory) known() (secret bool, keys map[Algorithm][]GeneratedKey) {
+func (m *Memory) known() (secret bool, keys map[Algorithm][]generatedKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.secret != nil, maps.Clone(m.keys)

@@ -65,7 +65,7 @@ func (f *followed) followFor(t *testing.T, d time.Duration) {
 
 func storedIDs(t *testing.T, storage certmagic.Storage) []string {
 	t.Helper()
-	keys, err := NewStore(storage, testPrefix).LoadKeys(t.Context(), "EdDSA")
+	keys, err := NewStore(storage, testPrefix).loadKeys(t.Context(), "EdDSA")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestFollowRotatesKeys(t *testing.T) {
 			t.Fatalf("stored %q, used %q", stored, last())
 		}
 		second := stored[1]
-		step(PublishFor)
+		step(publishFor)
 		if last() != setOf(second, first) {
 			t.Errorf("published: used %q", last())
 		}

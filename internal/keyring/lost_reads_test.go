@@ -61,27 +61,27 @@ func TestWhatCannotBeReadIsNeverReplaced(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, storage := newStore(t)
-			secret, err := s.EnsureSecret(t.Context())
+			secret, err := s.ensureSecret(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			keys, err := s.EnsureKey(t.Context(), "ES256", 0)
+			keys, err := s.ensureKey(t.Context(), "ES256", 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			p := &place{Storage: storage, down: down, lists: true}
 			again := NewStore(p, testPrefix)
-			if got, err := again.EnsureSecret(t.Context()); err == nil && got.bytes != nil && string(got.bytes()) != string(secret.bytes()) {
+			if got, err := again.ensureSecret(t.Context()); err == nil && got.bytes != nil && string(got.bytes()) != string(secret.bytes()) {
 				t.Error("another secret")
 			}
-			if got, err := again.EnsureKey(t.Context(), "ES256", 0); err == nil && (len(got) != 1 || got[0].ID() != keys[0].ID()) {
+			if got, err := again.ensureKey(t.Context(), "ES256", 0); err == nil && (len(got) != 1 || got[0].ID() != keys[0].ID()) {
 				t.Errorf("keys %v", ids(got))
 			}
 			if len(p.wrote) > 0 {
 				t.Errorf("written: %q", p.wrote)
 			}
 			p.down = func(string) bool { return false }
-			if got, err := again.EnsureSecret(t.Context()); err != nil || string(got.bytes()) != string(secret.bytes()) {
+			if got, err := again.ensureSecret(t.Context()); err != nil || string(got.bytes()) != string(secret.bytes()) {
 				t.Errorf("later: another secret, error %v", err)
 			}
 		})
@@ -95,10 +95,10 @@ func TestAReadWhoseContextHasEndedIsNotBelieved(t *testing.T) {
 	cancel()
 	p := &place{Storage: storage, down: func(string) bool { return true }}
 	s := NewStore(p, testPrefix)
-	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := s.ensureSecret(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if _, err := s.LoadKeys(ctx, "ES256"); !errors.Is(err, context.Canceled) {
+	if _, err := s.loadKeys(ctx, "ES256"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if len(p.wrote) > 0 {
@@ -109,7 +109,7 @@ func TestAReadWhoseContextHasEndedIsNotBelieved(t *testing.T) {
 // A token signed by such a key is valid: a list without the key must not end it.
 func TestAKeyThatIsKnownIsNotTakenForGoneByAListThatLacksIt(t *testing.T) {
 	s, storage := newStore(t)
-	known, err := s.EnsureKey(t.Context(), "ES256", 0)
+	known, err := s.ensureKey(t.Context(), "ES256", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,17 +118,17 @@ func TestAKeyThatIsKnownIsNotTakenForGoneByAListThatLacksIt(t *testing.T) {
 		return strings.HasSuffix(key, keyName(known[0].Key)) || strings.Contains(key, "/probe/")
 	}}
 	again := NewStore(p, testPrefix)
-	if keys, err := again.LoadKeysBesides(t.Context(), "ES256", known); err == nil {
+	if keys, err := again.reloadKeys(t.Context(), "ES256", known); err == nil {
 		t.Errorf("keys %v", ids(keys))
 	}
 	p.down = func(string) bool { return false }
-	if keys, err := again.LoadKeysBesides(t.Context(), "ES256", known); err != nil || len(keys) != 2 {
+	if keys, err := again.reloadKeys(t.Context(), "ES256", known); err != nil || len(keys) != 2 {
 		t.Errorf("keys %v, error %v", ids(keys), err)
 	}
 	if err := storage.Delete(t.Context(), testPrefix+"/keys/es256/"+keyName(known[0].Key)); err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := again.LoadKeysBesides(t.Context(), "ES256", known); err != nil || len(keys) != 1 {
+	if keys, err := again.reloadKeys(t.Context(), "ES256", known); err != nil || len(keys) != 1 {
 		t.Errorf("after it was deleted: keys %v, error %v", ids(keys), err)
 	}
 }
@@ -136,7 +136,7 @@ func TestAKeyThatIsKnownIsNotTakenForGoneByAListThatLacksIt(t *testing.T) {
 // Checking whether a storage answers leaves nothing behind.
 func TestProbesAreRemoved(t *testing.T) {
 	s, storage := newStore(t)
-	if _, err := s.EnsureSecret(t.Context()); err != nil {
+	if _, err := s.ensureSecret(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if found := files(t, storage.Path); len(found) != 1 {

@@ -28,10 +28,10 @@ func TestNoticeOfWhatIsGenerated(t *testing.T) {
 	a, b := node("a"), node("b")
 	step := func(s *Store) {
 		t.Helper()
-		if _, err := s.EnsureSecret(t.Context()); err != nil {
+		if _, err := s.ensureSecret(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.EnsureKey(t.Context(), "EdDSA", time.Hour); err != nil {
+		if _, err := s.ensureKey(t.Context(), "EdDSA", time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -64,7 +64,7 @@ func TestKeysAndSecretsPrintNothingPrivate(t *testing.T) {
 	}
 	h := holder{k, *k, &s, k, *k, s}
 
-	out := printed(t, k, *k, GeneratedKey{Key: k}, []GeneratedKey{{Key: k}}, []*Key{k}, map[string]Key{"k": *k}, ring, &s, s, []Secret{s}, h, &h, *ring)
+	out := printed(t, k, *k, generatedKey{Key: k}, []generatedKey{{Key: k}}, []*Key{k}, map[string]Key{"k": *k}, ring, &s, s, []Secret{s}, h, &h, *ring)
 	for _, leak := range leaks {
 		if strings.Contains(out, leak) {
 			t.Errorf("%q is printed in\n%s", leak, out)

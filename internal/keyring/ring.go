@@ -97,7 +97,8 @@ func (r *Ring) Equal(other *Ring) bool {
 	})
 }
 
-// Public reports whether the ring has a public key, so that others can verify its tokens.
+// Public reports whether the ring has a public key, so that others can verify its
+// tokens.
 func (r *Ring) Public() bool {
 	return slices.ContainsFunc(r.keys, func(k *Key) bool { return k.public != nil })
 }

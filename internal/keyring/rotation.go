@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// PublishFor is how long a new key is published before it signs: ten minutes for
+	// publishFor is how long a new key is published before it signs: ten minutes for
 	// verifiers that cache the key set as long as allowed, and time for every node to
 	// read the key from storage.
-	PublishFor = 15 * time.Minute
+	publishFor = 15 * time.Minute
 
 	// handover is how late a node may be to sign with the next key: nodes arrange their
 	// keys every 20 seconds, later while storage is slow, and their clocks differ.
@@ -24,19 +24,19 @@ const (
 	keepRetired = 24 * time.Hour
 )
 
-// InUse arranges generated keys for a ring: first the one that signs, then those that
+// inUse arranges generated keys for a ring: first the one that signs, then those that
 // verify, oldest first. It depends only on what is stored and on the time, so that
 // every node finds the same:
 //
-//   - the newest key that was published for PublishFor signs, or the oldest while there
+//   - the newest key that was published for publishFor signs, or the oldest while there
 //     is none;
-//   - a key whose successor has signed for the lifetime of a token, and for the time that nodes need to follow, is
-//     retired: whatever it signed has expired.
+//   - a key whose successor has signed for the lifetime of a token, and for the time
+//     that nodes need to follow, is retired: whatever it signed has expired.
 //
-// The keys are those of one algorithm, oldest first, as LoadKeys returns them. The
+// The keys are those of one algorithm, oldest first, as loadKeys returns them. The
 // lifetime is that of the longest-lived token. Making it shorter than that of tokens
 // already signed ends such tokens when their key retires.
-func InUse(keys []GeneratedKey, lifetime time.Duration) []*Key {
+func inUse(keys []generatedKey, lifetime time.Duration) []*Key {
 	if len(keys) == 0 {
 		return nil
 	}
@@ -51,9 +51,9 @@ func InUse(keys []GeneratedKey, lifetime time.Duration) []*Key {
 	return out
 }
 
-// DeleteRetired removes keys from storage that have been retired for a day. Several
+// deleteRetired removes keys from storage that have been retired for a day. Several
 // nodes may do so at once.
-func (s *Store) DeleteRetired(ctx context.Context, a Algorithm, keys []GeneratedKey, lifetime time.Duration) error {
+func (s *Store) deleteRetired(ctx context.Context, a Algorithm, keys []generatedKey, lifetime time.Duration) error {
 	at := now()
 	for i, k := range keys {
 		if !retired(keys, i, lifetime+keepRetired, at) {
@@ -69,7 +69,7 @@ func (s *Store) DeleteRetired(ctx context.Context, a Algorithm, keys []Generated
 }
 
 // signerIndex finds the key that signs among at least one.
-func signerIndex(keys []GeneratedKey, at time.Time) int {
+func signerIndex(keys []generatedKey, at time.Time) int {
 	for i := len(keys) - 1; i > 0; i-- {
 		if !at.Before(signsFrom(keys[i])) {
 			return i
@@ -79,14 +79,14 @@ func signerIndex(keys []GeneratedKey, at time.Time) int {
 }
 
 // retired tells whether the next key has been able to sign for long enough.
-func retired(keys []GeneratedKey, i int, lifetime time.Duration, at time.Time) bool {
+func retired(keys []generatedKey, i int, lifetime time.Duration, at time.Time) bool {
 	return i+1 < len(keys) && !at.Before(signsFrom(keys[i+1]).Add(handover+lifetime))
 }
 
-func signsFrom(k GeneratedKey) time.Time { return time.Unix(k.created, 0).Add(PublishFor) }
+func signsFrom(k generatedKey) time.Time { return time.Unix(k.created, 0).Add(publishFor) }
 
 // fresh tells whether there is a key that is new enough.
-func fresh(keys []GeneratedKey, rotateEvery time.Duration) bool {
+func fresh(keys []generatedKey, rotateEvery time.Duration) bool {
 	if len(keys) == 0 {
 		return false
 	}

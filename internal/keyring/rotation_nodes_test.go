@@ -16,7 +16,7 @@ type fleet struct {
 	at          time.Time // the true time
 	rotateEvery time.Duration
 	lifetime    time.Duration
-	stored      []GeneratedKey
+	stored      []generatedKey
 	nodes       []*node
 	made        int
 	validUntil  map[string]time.Time // by key: when the last token that it signed expires
@@ -63,8 +63,8 @@ func between(random *rand.Rand, from, to time.Duration) time.Duration {
 func (f *fleet) store(n *node) {
 	f.made++
 	created := f.at.Add(n.skew).Unix()
-	f.stored = append(f.stored, GeneratedKey{&Key{id: fmt.Sprintf("%02x-%d", f.random.IntN(256), f.made)}, created})
-	slices.SortFunc(f.stored, func(a, b GeneratedKey) int {
+	f.stored = append(f.stored, generatedKey{&Key{id: fmt.Sprintf("%02x-%d", f.random.IntN(256), f.made)}, created})
+	slices.SortFunc(f.stored, func(a, b generatedKey) int {
 		if a.created != b.created {
 			return int(a.created - b.created)
 		}
@@ -93,7 +93,7 @@ func (f *fleet) step() error {
 		f.store(n)
 	}
 	before := n.ring
-	n.ring = InUse(f.stored, f.lifetime)
+	n.ring = inUse(f.stored, f.lifetime)
 	if unique := slices.Compact(slices.Sorted(slices.Values(ids(n.ring)))); len(n.ring) == 0 || len(unique) != len(n.ring) {
 		return fmt.Errorf("ring %v", ids(n.ring))
 	}
@@ -128,9 +128,9 @@ func (f *fleet) check(n *node) error {
 	return nil
 }
 
-// deleteRetired is what DeleteRetired does to the storage.
+// deleteRetired is what deleteRetired does to the storage.
 func (f *fleet) deleteRetired() error {
-	var left []GeneratedKey
+	var left []generatedKey
 	for i, k := range f.stored {
 		if !retired(f.stored, i, f.lifetime+keepRetired, now()) {
 			left = append(left, k)
@@ -176,26 +176,26 @@ func TestOneKeySignsWhateverTheKeysAndTheTime(t *testing.T) {
 	defer func() { now = time.Now }()
 	random := rand.New(rand.NewPCG(7, 7))
 	for range 20000 {
-		var keys []GeneratedKey
+		var keys []generatedKey
 		for i := range 1 + random.IntN(6) {
 			keys = append(keys, named(fmt.Sprint(i), between(random, -100*time.Hour, 100*time.Hour).Truncate(time.Hour/2)))
 		}
-		slices.SortStableFunc(keys, func(a, b GeneratedKey) int { return int(a.created - b.created) })
+		slices.SortStableFunc(keys, func(a, b generatedKey) int { return int(a.created - b.created) })
 		lifetime := between(random, time.Second, 100*time.Hour)
 		signed := time.Unix(epoch, 0).Add(between(random, -200*time.Hour, 200*time.Hour))
 
 		now = func() time.Time { return signed }
-		ring := InUse(keys, lifetime)
+		ring := inUse(keys, lifetime)
 		if unique := slices.Compact(slices.Sorted(slices.Values(ids(ring)))); len(ring) == 0 || len(unique) != len(ring) {
 			t.Fatalf("in use %v", ids(ring))
 		}
 		signer := ring[0]
 		now = func() time.Time { return signed.Add(lifetime) }
-		if !slices.Contains(InUse(keys, lifetime), signer) {
+		if !slices.Contains(inUse(keys, lifetime), signer) {
 			t.Fatalf("keys %v: %s signed at %s and is not in use %s later", keys, signer.id, signed, lifetime)
 		}
 		for i, k := range keys {
-			if retired(keys, i, lifetime+keepRetired, now()) && slices.Contains(InUse(keys, lifetime), k.Key) {
+			if retired(keys, i, lifetime+keepRetired, now()) && slices.Contains(inUse(keys, lifetime), k.Key) {
 				t.Fatalf("keys %v: %s is deleted while it is in use", keys, k.id)
 			}
 		}

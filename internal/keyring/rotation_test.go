@@ -25,8 +25,8 @@ func setClock(t *testing.T, after time.Duration) {
 }
 
 // named is a key that can do nothing, created at a time after epoch.
-func named(name string, created time.Duration) GeneratedKey {
-	return GeneratedKey{&Key{id: name}, time.Unix(epoch, 0).Add(created).Unix()}
+func named(name string, created time.Duration) generatedKey {
+	return generatedKey{&Key{id: name}, time.Unix(epoch, 0).Add(created).Unix()}
 }
 
 // L10.
@@ -34,15 +34,15 @@ func TestKeyIsPublishedBeforeItSignsAndStaysUntilItsLastTokenHasExpired(t *testi
 	const (
 		hour     = time.Hour
 		lifetime = 2 * hour
-		gone     = PublishFor + lifetime + handover // after its successor was made
+		gone     = publishFor + lifetime + handover // after its successor was made
 	)
-	one := []GeneratedKey{named("a", 0)}
-	two := []GeneratedKey{named("a", 0), named("b", 24*hour)}
-	twins := []GeneratedKey{named("a", 0), named("b", 24*hour), named("c", 24*hour)}
-	quick := []GeneratedKey{named("a", 0), named("b", hour), named("c", 2*hour), named("d", 3*hour)}
+	one := []generatedKey{named("a", 0)}
+	two := []generatedKey{named("a", 0), named("b", 24*hour)}
+	twins := []generatedKey{named("a", 0), named("b", 24*hour), named("c", 24*hour)}
+	quick := []generatedKey{named("a", 0), named("b", hour), named("c", 2*hour), named("d", 3*hour)}
 	tests := []struct {
 		name string
-		keys []GeneratedKey
+		keys []generatedKey
 		at   time.Duration
 		want string // the signer first
 	}{
@@ -50,29 +50,29 @@ func TestKeyIsPublishedBeforeItSignsAndStaysUntilItsLastTokenHasExpired(t *testi
 		{"the first signs at once", one, 0, "a"},
 		{"the first, made by a clock that is ahead", one, -time.Minute, "a"},
 		{"the first, made by a clock that was years ahead", one, -40000 * hour, "a"},
-		{"two from the first start, before either was published", []GeneratedKey{named("a", 0), named("b", 0)}, time.Minute, "a b"},
-		{"two from the first start, later", []GeneratedKey{named("a", 0), named("b", 0)}, PublishFor, "b a"},
-		{"two from the first start, one retired", []GeneratedKey{named("a", 0), named("b", 0)}, gone, "b"},
+		{"two from the first start, before either was published", []generatedKey{named("a", 0), named("b", 0)}, time.Minute, "a b"},
+		{"two from the first start, later", []generatedKey{named("a", 0), named("b", 0)}, publishFor, "b a"},
+		{"two from the first start, one retired", []generatedKey{named("a", 0), named("b", 0)}, gone, "b"},
 		{"the next is made", two, 24 * hour, "a b"},
 		{"the next, made by a clock that is ahead", two, 24*hour - time.Minute, "a b"},
-		{"just before the next signs", two, 24*hour + PublishFor - time.Second, "a b"},
-		{"the next signs", two, 24*hour + PublishFor, "b a"},
+		{"just before the next signs", two, 24*hour + publishFor - time.Second, "a b"},
+		{"the next signs", two, 24*hour + publishFor, "b a"},
 		{"the last token of the one before has not expired where clocks are behind", two, 24*hour + gone - time.Second, "b a"},
 		{"the one before is retired", two, 24*hour + gone, "b"},
 		{"two in one second, made", twins, 24 * hour, "a b c"},
-		{"two in one second, signing", twins, 24*hour + PublishFor, "c a b"},
+		{"two in one second, signing", twins, 24*hour + publishFor, "c a b"},
 		{"two in one second, retired", twins, 24*hour + gone, "c"},
-		{"a next that is years ahead", []GeneratedKey{named("a", 0), named("b", 40000*hour)}, 1000 * hour, "a b"},
+		{"a next that is years ahead", []generatedKey{named("a", 0), named("b", 40000*hour)}, 1000 * hour, "a b"},
 		{"rotation faster than tokens expire", quick, 3 * hour, "c a b d"},
 		{"rotation faster than tokens expire, later", quick, hour + gone, "d b c"},
-		{"the signer was deleted", []GeneratedKey{named("a", 0), named("c", 24*hour)}, 24*hour + time.Minute, "a c"},
-		{"all but the newest were deleted", []GeneratedKey{named("c", 24*hour)}, 24*hour + time.Minute, "c"},
+		{"the signer was deleted", []generatedKey{named("a", 0), named("c", 24*hour)}, 24*hour + time.Minute, "a c"},
+		{"all but the newest were deleted", []generatedKey{named("c", 24*hour)}, 24*hour + time.Minute, "c"},
 		{"the successor of a retired key was deleted", two[:1], 24*hour + gone, "a"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			setClock(t, test.at)
-			if got := strings.Join(ids(InUse(test.keys, lifetime)), " "); got != test.want {
+			if got := strings.Join(ids(inUse(test.keys, lifetime)), " "); got != test.want {
 				t.Errorf("in use %q, want %q", got, test.want)
 			}
 		})
@@ -99,13 +99,13 @@ func TestKeyIsMadeWhenTheNewestIsOldEnough(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s, _ := newStore(t)
 			setClock(t, 0)
-			first, err := s.EnsureKey(t.Context(), "EdDSA", test.rotateEvery)
+			first, err := s.ensureKey(t.Context(), "EdDSA", test.rotateEvery)
 			if err != nil || len(first) != 1 {
 				t.Fatalf("keys %v, error %v", first, err)
 			}
 			setClock(t, test.at)
 			for range 2 { // the second time there is nothing to do
-				keys, err := s.EnsureKey(t.Context(), "EdDSA", test.rotateEvery)
+				keys, err := s.ensureKey(t.Context(), "EdDSA", test.rotateEvery)
 				if err != nil || (len(keys) == 2) != test.made || keys[0].ID() != first[0].ID() {
 					t.Errorf("keys %v, error %v", keys, err)
 				}
@@ -120,15 +120,15 @@ func TestRotationIsSwitchedOnAndOffAgain(t *testing.T) {
 	var signers []string
 	for i, rotateEvery := range []time.Duration{0, day, 0, 0, day} {
 		setClock(t, time.Duration(i)*2*day)
-		if _, err := s.EnsureKey(t.Context(), "EdDSA", rotateEvery); err != nil {
+		if _, err := s.ensureKey(t.Context(), "EdDSA", rotateEvery); err != nil {
 			t.Fatal(err)
 		}
-		setClock(t, time.Duration(i)*2*day+PublishFor)
-		keys, err := s.LoadKeys(t.Context(), "EdDSA")
+		setClock(t, time.Duration(i)*2*day+publishFor)
+		keys, err := s.loadKeys(t.Context(), "EdDSA")
 		if err != nil {
 			t.Fatal(err)
 		}
-		signers = append(signers, InUse(keys, time.Hour)[0].ID())
+		signers = append(signers, inUse(keys, time.Hour)[0].ID())
 	}
 	if made := len(slices.Compact(slices.Clone(signers))); made != 3 || signers[1] != signers[3] || signers[0] == signers[1] {
 		t.Errorf("signers %v", signers)
@@ -153,7 +153,7 @@ func TestOneRotationByManyNodesMakesOneKey(t *testing.T) {
 	)
 	for i := range 8 {
 		group.Go(func() {
-			keys, err := stores[i%2].EnsureKey(ctx, "ES256", 24*time.Hour)
+			keys, err := stores[i%2].ensureKey(ctx, "ES256", 24*time.Hour)
 			if err != nil {
 				t.Error(err)
 			}
@@ -163,7 +163,7 @@ func TestOneRotationByManyNodesMakesOneKey(t *testing.T) {
 		})
 	}
 	group.Wait()
-	keys, err := stores[1].LoadKeys(ctx, "ES256")
+	keys, err := stores[1].loadKeys(ctx, "ES256")
 	if err != nil || len(keys) != 2 || keys[0].ID() != old.ID() || len(found) != 1 {
 		t.Errorf("keys %v, error %v, seen %v", keys, err, found)
 	}
@@ -178,12 +178,12 @@ func TestKeyThatIsDeletedFromStorageWhileItSignsIsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	setClock(t, time.Hour)
-	keys, err := s.EnsureKey(t.Context(), "EdDSA", 24*time.Hour)
+	keys, err := s.ensureKey(t.Context(), "EdDSA", 24*time.Hour)
 	if err != nil || len(keys) != 2 {
 		t.Fatalf("keys %v, error %v", keys, err)
 	}
 	// The previous key signs until the new key is published.
-	if got := ids(InUse(keys, time.Hour)); got[0] != stays.ID() || len(got) != 2 {
+	if got := ids(inUse(keys, time.Hour)); got[0] != stays.ID() || len(got) != 2 {
 		t.Errorf("in use %v", got)
 	}
 }
@@ -197,11 +197,11 @@ func TestRetiredKeysAreDeletedADayLaterAndNoOthers(t *testing.T) {
 		putKey(t, s, keys[i], epoch+int64(i)*3600)
 	}
 	other := putKey(t, s, generate(t, "ES256"), epoch)
-	loaded, err := s.LoadKeys(t.Context(), "EdDSA")
+	loaded, err := s.loadKeys(t.Context(), "EdDSA")
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := PublishFor + handover + lifetime + keepRetired
+	gone := publishFor + handover + lifetime + keepRetired
 	for _, test := range []struct {
 		at   time.Duration
 		want []*Key
@@ -212,11 +212,11 @@ func TestRetiredKeysAreDeletedADayLaterAndNoOthers(t *testing.T) {
 	} {
 		setClock(t, test.at)
 		for range 2 { // another node, which knows the same keys
-			if err := s.DeleteRetired(t.Context(), "EdDSA", loaded, lifetime); err != nil {
+			if err := s.deleteRetired(t.Context(), "EdDSA", loaded, lifetime); err != nil {
 				t.Fatal(err)
 			}
 		}
-		left, err := s.LoadKeys(t.Context(), "EdDSA")
+		left, err := s.loadKeys(t.Context(), "EdDSA")
 		if err != nil || !slices.Equal(ids(left), ids(test.want)) {
 			t.Errorf("after %s: keys %v, error %v", test.at, left, err)
 		}
@@ -228,7 +228,7 @@ func TestRetiredKeysAreDeletedADayLaterAndNoOthers(t *testing.T) {
 
 func TestDeletingWhatAnotherNodeHasDeletedIsNotAnError(t *testing.T) {
 	setClock(t, 1000*time.Hour)
-	keys := []GeneratedKey{{generate(t, "EdDSA"), epoch}, {generate(t, "EdDSA"), epoch + 3600}}
+	keys := []generatedKey{{generate(t, "EdDSA"), epoch}, {generate(t, "EdDSA"), epoch + 3600}}
 	_, storage := newStore(t)
 	for _, test := range []struct {
 		err  error
@@ -239,6 +239,6 @@ func TestDeletingWhatAnotherNodeHasDeletedIsNotAnError(t *testing.T) {
 		{errors.New("storage is down"), "deleting retired signing key " + testPrefix + "/keys/eddsa/"},
 	} {
 		s := NewStore(&faulty{Storage: storage, remove: func() error { return test.err }}, testPrefix)
-		checkError(t, s.DeleteRetired(t.Context(), "EdDSA", keys, time.Hour), test.want)
+		checkError(t, s.deleteRetired(t.Context(), "EdDSA", keys, time.Hour), test.want)
 	}
 }

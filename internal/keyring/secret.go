@@ -38,10 +38,10 @@ func (s *Secret) Derive(purpose string, n int) []byte {
 	return derived
 }
 
-// LoadSecret reads the server secret. The error is fs.ErrNotExist (with errors.Is)
+// loadSecret reads the server secret. The error is fs.ErrNotExist (with errors.Is)
 // where there is none yet. An object of another form, such as a truncated one, is
 // another error that names it. It only reads.
-func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
+func (s *Store) loadSecret(ctx context.Context) (*Secret, error) {
 	name := s.SecretName()
 	content, err := s.storage.Load(ctx, name)
 	if err != nil && ctx.Err() != nil { // some storages report this as a missing object too
@@ -57,12 +57,12 @@ func (s *Store) LoadSecret(ctx context.Context) (*Secret, error) {
 	return secret, nil
 }
 
-// EnsureSecret is LoadSecret, and where there is none yet it generates and stores one.
+// ensureSecret is loadSecret, and where there is none yet it generates and stores one.
 // Of several nodes that start at once, one generates. A secret that is there but
 // damaged is an error, never replaced. So is a secret that seems to be missing in a
 // storage that does not answer, or that lists it: replacing it would end every session.
-func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
-	secret, err := s.LoadSecret(ctx)
+func (s *Store) ensureSecret(ctx context.Context) (*Secret, error) {
+	secret, err := s.loadSecret(ctx)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secret, err
 	}
@@ -70,7 +70,7 @@ func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 		return nil, err
 	}
 	err = s.exclusively(ctx, func(ctx context.Context) (err error) {
-		if secret, err = s.LoadSecret(ctx); !errors.Is(err, fs.ErrNotExist) {
+		if secret, err = s.loadSecret(ctx); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		switch listed, err := s.isListed(ctx, s.SecretName()); {
@@ -85,7 +85,7 @@ func (s *Store) EnsureSecret(ctx context.Context) (*Secret, error) {
 			return err
 		}
 		// What the storage has decides, not what was written to it.
-		if secret, err = s.LoadSecret(ctx); err == nil {
+		if secret, err = s.loadSecret(ctx); err == nil {
 			s.notice(nil, true)
 		}
 		return err

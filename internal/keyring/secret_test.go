@@ -31,12 +31,12 @@ func TestASecretObjectThatIsNotWholeIsAnErrorAndNeverReplaced(t *testing.T) {
 			s, storage := newStore(t)
 			name := testPrefix + "/secret"
 			put(t, storage, name, test.content)
-			_, err := s.LoadSecret(t.Context())
+			_, err := s.loadSecret(t.Context())
 			checkError(t, err, "loading server secret "+name+": the object is damaged")
 			if errors.Is(err, fs.ErrNotExist) {
 				t.Error("taken for missing")
 			}
-			_, err = s.EnsureSecret(t.Context())
+			_, err = s.ensureSecret(t.Context())
 			checkError(t, err, "delete it, which ends every session")
 			if strings.Contains(err.Error(), digits[:8]) {
 				t.Error("the error shows the content:", err)
@@ -49,7 +49,7 @@ func TestASecretObjectThatIsNotWholeIsAnErrorAndNeverReplaced(t *testing.T) {
 
 	s, storage := newStore(t)
 	put(t, storage, testPrefix+"/secret", whole)
-	secret, err := s.LoadSecret(t.Context())
+	secret, err := s.loadSecret(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/certmagic"
 
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
@@ -30,8 +31,8 @@ const (
 // Store keeps what one authorization server generates for itself:
 //
 //	<prefix>/secret                 the server secret
-//	<prefix>/keys/<alg>/<key>       one generated signing key; <alg> in lower case, <key> its ID as 64 hex digits
-//	<prefix>/probe/<random>         tells whether the storage answers, for a moment; a crash can leave one behind
+//	<prefix>/keys/<alg>/<key>       one generated signing key; <alg> in lower case, <key> its ID in hex
+//	<prefix>/probe/<random>         tells whether the storage answers; a crash can leave one
 //
 // Objects are written once and never overwritten; keys are deleted when they have long
 // retired. Names that are not of this form, such as a temporary file that a crash left
@@ -120,23 +121,11 @@ func (s *Store) list(ctx context.Context, folder string) ([]string, error) {
 // create writes a new object, unless the time under the lock is over: not every storage
 // asks the context itself.
 func (s *Store) create(ctx context.Context, key string, value []byte) error {
-	if err := expired(ctx); err != nil {
+	if err := clock.Expired(ctx); err != nil {
 		return fmt.Errorf("storing %s: out of time: %w", key, err)
 	}
 	if err := s.storage.Store(ctx, key, value); err != nil {
 		return fmt.Errorf("storing %s: %w", key, err)
 	}
 	return nil
-}
-
-// expired is Err by the clock, as in package session: a context ends when the runtime
-// gets to its timer, and in a process that was suspended a write may come first. Some
-// clocks stop with the process, and others do not.
-func expired(ctx context.Context) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		if now := time.Now(); !now.Before(deadline) || !now.Round(0).Before(deadline.Round(0)) {
-			return context.DeadlineExceeded
-		}
-	}
-	return ctx.Err()
 }

@@ -115,11 +115,11 @@ func ids[K interface{ ID() string }](keys []K) []string {
 // `caddy validate` must leave no trace.
 func TestLoadingFromAnEmptyStorageLeavesNoTrace(t *testing.T) {
 	s, storage := newStore(t)
-	keys, err := s.LoadKeys(t.Context(), "ES256")
+	keys, err := s.loadKeys(t.Context(), "ES256")
 	if err != nil || len(keys) != 0 {
 		t.Errorf("keys %v, error %v", keys, err)
 	}
-	if _, err := s.LoadSecret(t.Context()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.loadSecret(t.Context()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want fs.ErrNotExist", err)
 	}
 	entries, err := os.ReadDir(storage.Path)
@@ -131,20 +131,20 @@ func TestLoadingFromAnEmptyStorageLeavesNoTrace(t *testing.T) {
 func TestAMissingFolderThatIsListedAsEmptyHasNoKeys(t *testing.T) {
 	_, storage := newStore(t)
 	s := NewStore(&faulty{Storage: storage, list: func([]string, error) ([]string, error) { return nil, nil }}, testPrefix)
-	if keys, err := s.LoadKeys(t.Context(), "ES256"); err != nil || len(keys) != 0 {
+	if keys, err := s.loadKeys(t.Context(), "ES256"); err != nil || len(keys) != 0 {
 		t.Errorf("keys %v, error %v", keys, err)
 	}
 }
 
 func TestGeneratedKeysAndSecretAreThereAfterARestart(t *testing.T) {
 	s, storage := newStore(t)
-	secret, err := s.EnsureSecret(t.Context())
+	secret, err := s.ensureSecret(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	kid := make(map[Algorithm]string)
 	for _, p := range profiles {
-		keys, err := s.EnsureKey(t.Context(), p.algorithm, 0)
+		keys, err := s.ensureKey(t.Context(), p.algorithm, 0)
 		if err != nil || len(keys) != 1 {
 			t.Fatalf("%s: keys %v, error %v", p.algorithm, keys, err)
 		}
@@ -153,15 +153,15 @@ func TestGeneratedKeysAndSecretAreThereAfterARestart(t *testing.T) {
 	before := files(t, storage.Path)
 
 	restarted := NewStore(&certmagic.FileStorage{Path: storage.Path}, testPrefix)
-	again, err := restarted.LoadSecret(t.Context())
+	again, err := restarted.loadSecret(t.Context())
 	if err != nil || !bytes.Equal(again.bytes(), secret.bytes()) {
 		t.Errorf("another secret, error %v", err)
 	}
 	for _, p := range profiles {
-		for name, read := range map[string]func(context.Context, Algorithm) ([]GeneratedKey, error){
-			"LoadKeys": restarted.LoadKeys,
-			"EnsureKey": func(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
-				return restarted.EnsureKey(ctx, a, 0)
+		for name, read := range map[string]func(context.Context, Algorithm) ([]generatedKey, error){
+			"loadKeys": restarted.loadKeys,
+			"ensureKey": func(ctx context.Context, a Algorithm) ([]generatedKey, error) {
+				return restarted.ensureKey(ctx, a, 0)
 			},
 		} {
 			keys, err := read(t.Context(), p.algorithm)
@@ -202,12 +202,12 @@ func TestNodesThatStartTogetherGenerateOneKeyAndOneSecret(t *testing.T) {
 	)
 	for i := range 8 {
 		group.Go(func() {
-			keys, err := stores[i%2].EnsureKey(ctx, "ES256", 0)
+			keys, err := stores[i%2].ensureKey(ctx, "ES256", 0)
 			if err != nil || len(keys) != 1 {
 				t.Errorf("keys %v, error %v", keys, err)
 				return
 			}
-			secret, err := stores[i%2].EnsureSecret(ctx)
+			secret, err := stores[i%2].ensureSecret(ctx)
 			if err != nil {
 				t.Error(err)
 				return
@@ -245,7 +245,7 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 	tests := []struct {
 		name        string
 		storage     faulty
-		key, secret string // in the errors of EnsureKey and EnsureSecret; empty: none
+		key, secret string // in the errors of ensureKey and ensureSecret; empty: none
 	}{
 		{"Lock fails", faulty{lock: func() error { return down }},
 			"locking " + testPrefix + "/generate in storage: storage is down", "locking " + testPrefix + "/generate in storage: storage is down"},
@@ -263,12 +263,12 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 			_, storage := newStore(t)
 			test.storage.Storage = storage
 			s := NewStore(&test.storage, testPrefix)
-			keys, err := s.EnsureKey(t.Context(), "ES256", 0)
+			keys, err := s.ensureKey(t.Context(), "ES256", 0)
 			checkError(t, err, test.key)
 			if err != nil && (!errors.Is(err, down) || keys != nil) {
 				t.Errorf("keys %v, error %v", keys, err)
 			}
-			secret, err := s.EnsureSecret(t.Context())
+			secret, err := s.ensureSecret(t.Context())
 			checkError(t, err, test.secret)
 			if err != nil && (!errors.Is(err, down) || secret != nil) {
 				t.Errorf("secret %v, error %v", secret, err)
@@ -281,10 +281,10 @@ func TestAStorageThatFailsIsAnErrorAndNothingIsGeneratedOver(t *testing.T) {
 
 			// The same storage, up again.
 			up := NewStore(storage, testPrefix)
-			if keys, err := up.EnsureKey(t.Context(), "ES256", 0); err != nil || len(keys) != 1 {
+			if keys, err := up.ensureKey(t.Context(), "ES256", 0); err != nil || len(keys) != 1 {
 				t.Errorf("later: keys %v, error %v", keys, err)
 			}
-			if _, err := up.EnsureSecret(t.Context()); err != nil {
+			if _, err := up.ensureSecret(t.Context()); err != nil {
 				t.Error("later:", err)
 			}
 		})
@@ -301,9 +301,9 @@ func TestAWriteThatArrivedThoughItFailedIsFoundByTheNextAttempt(t *testing.T) {
 		return errors.Join(storage.Store(t.Context(), key, value), errors.New("connection lost"))
 	}}, testPrefix)
 	for _, want := range []string{"connection lost", ""} {
-		_, err := s.EnsureKey(t.Context(), "ES256", 0)
+		_, err := s.ensureKey(t.Context(), "ES256", 0)
 		checkError(t, err, want)
-		_, err = s.EnsureSecret(t.Context())
+		_, err = s.ensureSecret(t.Context())
 		checkError(t, err, want)
 	}
 	if found := files(t, storage.Path); len(found) != 2 {
@@ -314,7 +314,7 @@ func TestAWriteThatArrivedThoughItFailedIsFoundByTheNextAttempt(t *testing.T) {
 func TestAStorageThatForgetsWhatItTookIsAnError(t *testing.T) {
 	_, storage := newStore(t)
 	s := NewStore(&faulty{Storage: storage, list: func([]string, error) ([]string, error) { return nil, nil }}, testPrefix)
-	_, err := s.EnsureKey(t.Context(), "ES256", 0)
+	_, err := s.ensureKey(t.Context(), "ES256", 0)
 	checkError(t, err, "stored, but the storage does not list it")
 }
 
@@ -325,10 +325,10 @@ func TestWaitingForTheLockEndsWithTheContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.ensureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.ensureSecret(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -338,10 +338,10 @@ func TestNothingIsWrittenWhenTheContextEndedBeforeTheStore(t *testing.T) {
 	_, storage := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	s := NewStore(&faulty{Storage: storage, lock: func() error { cancel(); return nil }}, testPrefix)
-	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.Canceled) {
+	if _, err := s.ensureKey(ctx, "ES256", 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := s.ensureSecret(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if found := files(t, storage.Path); len(found) != 0 {
@@ -358,11 +358,11 @@ func (late) Deadline() (time.Time, bool) { return time.Now().Add(-time.Second), 
 func TestNothingIsWrittenByAProcessThatWasSuspendedUnderTheLock(t *testing.T) {
 	s, storage := newStore(t)
 	ctx := late{t.Context()}
-	if _, err := s.EnsureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("EnsureKey: %v", err)
+	if _, err := s.ensureKey(ctx, "ES256", 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ensureKey: %v", err)
 	}
-	if _, err := s.EnsureSecret(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("EnsureSecret: %v", err)
+	if _, err := s.ensureSecret(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("ensureSecret: %v", err)
 	}
 	if found := files(t, storage.Path); len(found) != 0 {
 		t.Errorf("objects %v", slices.Sorted(maps.Keys(found)))
@@ -382,17 +382,17 @@ func TestAListingThatBreaksOffIsNotBelieved(t *testing.T) {
 		}
 		return names, err
 	}}, testPrefix)
-	made, err := store.EnsureKey(t.Context(), "ES256", 0)
+	made, err := store.ensureKey(t.Context(), "ES256", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	breaks = 3
-	found, err := store.LoadKeys(t.Context(), "ES256")
+	found, err := store.loadKeys(t.Context(), "ES256")
 	if err != nil || len(found) != 1 || found[0].ID() != made[0].ID() {
 		t.Errorf("after %d listings that broke off: %d keys, %v", 3, len(found), err)
 	}
 	breaks = 1000
-	if found, err := store.LoadKeys(t.Context(), "ES256"); err == nil {
+	if found, err := store.loadKeys(t.Context(), "ES256"); err == nil {
 		t.Errorf("none is right: %d keys and no error", len(found))
 	}
 }

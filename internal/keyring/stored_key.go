@@ -31,19 +31,19 @@ type storedKey struct {
 	PrivateKey []byte    `json:"private_key"` // base64 of PKCS#8 DER, or of the secret itself for HMAC
 }
 
-// GeneratedKey is a signing key from storage, with what its use depends on.
-type GeneratedKey struct {
+// generatedKey is a signing key from storage, with what its use depends on.
+type generatedKey struct {
 	*Key
 	created int64 // unix seconds
 }
 
-// LoadKeys returns the generated keys of an algorithm, oldest first; none is not an
+// loadKeys returns the generated keys of an algorithm, oldest first; none is not an
 // error. It only reads.
 //
 // An object that cannot be read or does not match its name is an error that names it:
 // to ignore it could mean signing with another key than the other nodes, or refusing
 // tokens that are still valid.
-func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, error) {
+func (s *Store) loadKeys(ctx context.Context, a Algorithm) ([]generatedKey, error) {
 	p, err := a.profile()
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 	if err != nil {
 		return nil, fmt.Errorf("listing signing keys in %s: %w", folder, err)
 	}
-	var found []GeneratedKey
+	var found []generatedKey
 	for _, name := range names {
 		id, ok := strings.CutPrefix(name, folder+"/")
 		if !ok || !isKeyName(id) {
@@ -76,19 +76,19 @@ func (s *Store) LoadKeys(ctx context.Context, a Algorithm) ([]GeneratedKey, erro
 		}
 		found = append(found, k)
 	}
-	slices.SortFunc(found, func(a, b GeneratedKey) int {
+	slices.SortFunc(found, func(a, b generatedKey) int {
 		return cmp.Or(cmp.Compare(a.created, b.created), strings.Compare(a.id, b.id))
 	})
 	return found, nil
 }
 
-// LoadKeysBesides is LoadKeys where some are known. That a known key is gone is
-// believed if the storage answers and still lacks it. A storage without any keys may be
-// another storage, in which nothing is tried.
-func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []GeneratedKey) ([]GeneratedKey, error) {
-	keys, err := s.LoadKeys(ctx, a)
-	gone := func(k GeneratedKey) bool {
-		return !slices.ContainsFunc(keys, func(other GeneratedKey) bool { return other.id == k.id })
+// reloadKeys is loadKeys where some are known. That a known key is gone is believed if
+// the storage answers and still lacks it. A storage without any keys may be another
+// storage, in which nothing is tried.
+func (s *Store) reloadKeys(ctx context.Context, a Algorithm, known []generatedKey) ([]generatedKey, error) {
+	keys, err := s.loadKeys(ctx, a)
+	gone := func(k generatedKey) bool {
+		return !slices.ContainsFunc(keys, func(other generatedKey) bool { return other.id == k.id })
 	}
 	if err != nil || len(keys) == 0 || !slices.ContainsFunc(known, gone) {
 		return keys, err
@@ -96,10 +96,10 @@ func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []Genera
 	if err := s.certain(ctx); err != nil {
 		return nil, err
 	}
-	return s.LoadKeys(ctx, a)
+	return s.loadKeys(ctx, a)
 }
 
-// EnsureKey is LoadKeys, and where there is no key yet, or rotateEvery is positive and
+// ensureKey is loadKeys, and where there is no key yet, or rotateEvery is positive and
 // the newest key is that old, it generates and stores one. Of several nodes that do so
 // at once, one generates. It returns at least one key or an error. In a storage that
 // does not answer nothing is generated.
@@ -108,8 +108,8 @@ func (s *Store) LoadKeysBesides(ctx context.Context, a Algorithm, known []Genera
 // rotation until that time has come, unless it is deleted: a node that finds it cannot
 // tell which of the two clocks is wrong, and a key inserted among older ones would
 // retire its predecessor too early.
-func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Duration) ([]GeneratedKey, error) {
-	keys, err := s.LoadKeys(ctx, a)
+func (s *Store) ensureKey(ctx context.Context, a Algorithm, rotateEvery time.Duration) ([]generatedKey, error) {
+	keys, err := s.loadKeys(ctx, a)
 	if err != nil || fresh(keys, rotateEvery) {
 		return keys, err
 	}
@@ -121,10 +121,10 @@ func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Dur
 		return nil, err
 	}
 	err = s.exclusively(ctx, func(ctx context.Context) (err error) {
-		if keys, err = s.LoadKeys(ctx, a); err != nil || fresh(keys, rotateEvery) {
+		if keys, err = s.loadKeys(ctx, a); err != nil || fresh(keys, rotateEvery) {
 			return err
 		}
-		content, err := encodeKey(GeneratedKey{Key: next, created: now().Unix()})
+		content, err := encodeKey(generatedKey{Key: next, created: now().Unix()})
 		if err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (s *Store) EnsureKey(ctx context.Context, a Algorithm, rotateEvery time.Dur
 			return err
 		}
 		// What the storage has decides, not what was written to it.
-		if keys, err = s.LoadKeys(ctx, a); err != nil {
+		if keys, err = s.loadKeys(ctx, a); err != nil {
 			return err
 		}
 		if len(keys) == 0 {
@@ -163,7 +163,7 @@ func isKeyName(name string) bool {
 	return len(name) == 64 && strings.Trim(name, "0123456789abcdef") == ""
 }
 
-func encodeKey(k GeneratedKey) ([]byte, error) {
+func encodeKey(k generatedKey) ([]byte, error) {
 	stored := storedKey{Version: storedKeyVersion, Algorithm: k.algorithm, Created: k.created}
 	if secret, ok := k.private().([]byte); ok {
 		stored.PrivateKey = secret
@@ -179,34 +179,34 @@ func encodeKey(k GeneratedKey) ([]byte, error) {
 // decodeKey reads a key object and checks it against the folder and the name that it
 // was found under. The ID is made from the public key, and that from the private key,
 // so a damaged key is refused.
-func decodeKey(p profile, name string, content []byte) (GeneratedKey, error) {
+func decodeKey(p profile, name string, content []byte) (generatedKey, error) {
 	var stored storedKey
 	if err := json.Unmarshal(content, &stored); err != nil {
 		// The error of encoding/json may quote the content.
-		return GeneratedKey{}, errors.New("the object is damaged: it is not the JSON of a key")
+		return generatedKey{}, errors.New("the object is damaged: it is not the JSON of a key")
 	}
 	if stored.Version != storedKeyVersion {
-		return GeneratedKey{}, fmt.Errorf("the object has version %d, this program reads version %d", stored.Version, storedKeyVersion)
+		return generatedKey{}, fmt.Errorf("the object has version %d, this program reads version %d", stored.Version, storedKeyVersion)
 	}
 	if stored.Algorithm != p.algorithm {
-		return GeneratedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
+		return generatedKey{}, fmt.Errorf("the object is not a key for %s", p.algorithm)
 	}
 	if stored.Created <= 0 || stored.Created > maxCreated {
-		return GeneratedKey{}, errors.New("the object is damaged: its time of creation is impossible")
+		return generatedKey{}, errors.New("the object is damaged: its time of creation is impossible")
 	}
 	var private any = stored.PrivateKey
 	if p.family != familyHMAC {
 		var err error
 		if private, err = x509.ParsePKCS8PrivateKey(stored.PrivateKey); err != nil {
-			return GeneratedKey{}, fmt.Errorf("the object is damaged: %w", err)
+			return generatedKey{}, fmt.Errorf("the object is damaged: %w", err)
 		}
 	}
 	k, err := newKey(p, private)
 	if err != nil {
-		return GeneratedKey{}, err
+		return generatedKey{}, err
 	}
 	if keyName(k) != name {
-		return GeneratedKey{}, errors.New("the object is damaged: its key does not match its name")
+		return generatedKey{}, errors.New("the object is damaged: its key does not match its name")
 	}
-	return GeneratedKey{Key: k, created: stored.Created}, nil
+	return generatedKey{Key: k, created: stored.Created}, nil
 }

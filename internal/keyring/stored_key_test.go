@@ -13,7 +13,7 @@ import (
 // putKey stores a key like a node whose clock shows created.
 func putKey(t *testing.T, s *Store, k *Key, created int64) string {
 	t.Helper()
-	content, err := encodeKey(GeneratedKey{Key: k, created: created})
+	content, err := encodeKey(generatedKey{Key: k, created: created})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,14 +31,14 @@ func TestKeysAreLoadedOldestFirstAndTheLowerIDFirstWhereTheTimesAreEqual(t *test
 	putKey(t, s, young, 1790000001)
 	putKey(t, s, twin, 1790000000)
 	putKey(t, s, old, 1790000000)
-	keys, err := s.LoadKeys(t.Context(), "EdDSA")
+	keys, err := s.loadKeys(t.Context(), "EdDSA")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := ids([]*Key{old, twin, young}); !slices.Equal(ids(keys), want) {
 		t.Errorf("keys %v, want %v", ids(keys), want)
 	}
-	if _, err := NewRing("JWT", InUse(keys, time.Hour)...); err != nil {
+	if _, err := NewRing("JWT", inUse(keys, time.Hour)...); err != nil {
 		t.Error(err)
 	}
 }
@@ -47,7 +47,7 @@ func TestTimeOfCreationIsTheClockOfTheNodeThatStored(t *testing.T) {
 	now = func() time.Time { return time.Unix(1790000123, 999) }
 	defer func() { now = time.Now }()
 	s, storage := newStore(t)
-	if _, err := s.EnsureKey(t.Context(), "ES256", 0); err != nil {
+	if _, err := s.ensureKey(t.Context(), "ES256", 0); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range files(t, storage.Path) {
@@ -59,7 +59,7 @@ func TestTimeOfCreationIsTheClockOfTheNodeThatStored(t *testing.T) {
 
 func TestForeignNamesBesideTheKeysAreIgnored(t *testing.T) {
 	s, storage := newStore(t)
-	keys, err := s.EnsureKey(t.Context(), "ES256", 0)
+	keys, err := s.ensureKey(t.Context(), "ES256", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestForeignNamesBesideTheKeysAreIgnored(t *testing.T) {
 		listing.list = func([]string, error) ([]string, error) {
 			return storage.List(t.Context(), testPrefix+"/keys/es256", recursive)
 		}
-		found, err := NewStore(listing, testPrefix).LoadKeys(t.Context(), "ES256")
+		found, err := NewStore(listing, testPrefix).loadKeys(t.Context(), "ES256")
 		if err != nil || !slices.Equal(ids(found), ids(keys)) {
 			t.Errorf("recursive %v: keys %v, error %v", recursive, ids(found), err)
 		}
@@ -116,13 +116,13 @@ func TestOneDamagedKeyAmongSeveralIsAnErrorThatNamesIt(t *testing.T) {
 			put(t, storage, name, test.content)
 			before := files(t, storage.Path)
 
-			_, err := s.LoadKeys(t.Context(), "ES256")
+			_, err := s.loadKeys(t.Context(), "ES256")
 			checkError(t, err, "loading signing key "+name)
 			checkError(t, err, test.err)
-			_, err = s.EnsureKey(t.Context(), "ES256", 0)
+			_, err = s.ensureKey(t.Context(), "ES256", 0)
 			checkError(t, err, test.err)
 			if !maps.Equal(before, files(t, storage.Path)) {
-				t.Error("EnsureKey changed the storage")
+				t.Error("ensureKey changed the storage")
 			}
 		})
 	}
@@ -139,7 +139,7 @@ func TestKeyThatIsDeletedWhileItIsReadIsIgnored(t *testing.T) {
 		}
 		return nil
 	}}, testPrefix)
-	keys, err := s.LoadKeys(t.Context(), "EdDSA")
+	keys, err := s.loadKeys(t.Context(), "EdDSA")
 	if err != nil || !slices.Equal(ids(keys), ids([]*Key{stays})) {
 		t.Errorf("keys %v, error %v", ids(keys), err)
 	}

@@ -61,20 +61,16 @@ func (all Guards) HasGap(server *caddyhttp.Server) bool {
 // provisioned, which is when it gets there.
 type Guard struct{ see func(*http.Request) }
 
-// Match is MatchWithError.
-func (g *Guard) Match(r *http.Request) bool {
+// MatchWithError always matches.
+func (g *Guard) MatchWithError(r *http.Request) (bool, error) {
 	// An error is handled by the same server, in its own chain of routes. What a
 	// handler has set until then stays.
-	if HasSeen(r) {
-		return true
+	if !HasSeen(r) {
+		caddyhttp.SetVar(r.Context(), seenVar, true)
+		g.see(r)
 	}
-	caddyhttp.SetVar(r.Context(), seenVar, true)
-	g.see(r)
-	return true
+	return true, nil
 }
-
-// MatchWithError always matches.
-func (g *Guard) MatchWithError(r *http.Request) (bool, error) { return g.Match(r), nil }
 
 // HasSeen tells whether a request has reached the guard of its server.
 func HasSeen(r *http.Request) bool { return caddyhttp.GetVar(r.Context(), seenVar) != nil }

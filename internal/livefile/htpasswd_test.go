@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // Apache's htpasswd copies the file beside it, truncates it and writes it anew:
@@ -34,11 +36,8 @@ func TestAFileThatIsRewrittenInStepsIsUsedWhenItIsComplete(t *testing.T) {
 	}
 }
 
-func TestNoPartOfAFileIsActiveWhileTheRealHtpasswdRewritesIt(t *testing.T) {
-	tool, err := exec.LookPath("htpasswd")
-	if err != nil {
-		t.Fatalf("this test needs Apache's htpasswd (apt-get install apache2-utils): %v", err)
-	}
+func TestNoPartOfAFileIsActiveWhileHtpasswdRewritesIt(t *testing.T) {
+	tool := standin.Path(t, "htpasswd")
 	x := prepare(t)
 	now = time.Now
 	const users, added = 2000, 30

@@ -2,9 +2,9 @@
 // it changes, and the last good version stays active while the file is missing, empty
 // or broken.
 //
-// It polls, since notifications do not cross network file systems and bind
-// mounts, and it waits until a file is at rest: Apache's htpasswd truncates and
-// rewrites the live file, and a reader in between sees a shorter, valid one.
+// It polls, since notifications do not cross network file systems and bind mounts, and
+// it waits until a file is at rest: Apache's htpasswd truncates and rewrites the live
+// file, and a reader in between sees a shorter, valid one.
 package livefile
 
 import (
@@ -23,9 +23,9 @@ var Interval = 2 * time.Second
 // now is the clock.
 var now = time.Now
 
-// Options say which file to follow and whom to tell. Loaded and Observe are
-// called by Open and then by the goroutine that polls, never at the same time;
-// they must not call [File.Close].
+// Options say which file to follow and whom to tell. Loaded and Observe are called by
+// Open and then by the goroutine that polls, never at the same time; they must not call
+// [File.Close].
 type Options[T any] struct {
 	// Path of the file, absolute. Symbolic links are followed at each poll.
 	Path string
@@ -55,8 +55,7 @@ type Status struct {
 	LoadedAt time.Time
 }
 
-// File is a file that is being followed. Its methods are safe for concurrent
-// use.
+// File is a file that is being followed. Its methods are safe for concurrent use.
 type File[T any] struct {
 	options Options[T]
 	current atomic.Pointer[T]

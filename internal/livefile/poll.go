@@ -136,7 +136,7 @@ func (f *File[T]) step() {
 		return
 	}
 	f.install(value, sum)
-	f.options.Logger().Info("file has changed, its new version is active", zap.String("path", f.options.Path))
+	f.options.Logger().Info("file has changed; its new version is active", zap.String("path", f.options.Path))
 	f.warnOfWriters(s)
 }
 
@@ -172,7 +172,7 @@ func (f *File[T]) recovered() {
 	f.logged = nil
 	f.status.Store(&Status{LoadedAt: status.LoadedAt})
 	f.observe()
-	f.options.Logger().Info("file is good again, its active version has not changed", zap.String("path", f.options.Path))
+	f.options.Logger().Info("file is good again; its active version has not changed", zap.String("path", f.options.Path))
 }
 
 // fail keeps the active version and records why.
@@ -185,8 +185,8 @@ func (f *File[T]) fail(err error) {
 	f.observe()
 }
 
-// remind logs the error that keeps a newer version out: once each, and again
-// every hour.
+// remind logs the error that keeps a newer version out: once each, and again every
+// hour.
 func (f *File[T]) remind() {
 	status := f.Status()
 	if status.Err == nil {
@@ -204,12 +204,12 @@ func (f *File[T]) remind() {
 	fields := []zap.Field{
 		zap.String("path", f.options.Path),
 		zap.Error(status.Err),
-		zap.Time("in_force_since", status.LoadedAt),
+		zap.Time("active_since", status.LoadedAt),
 	}
 	if p := (*panicError)(nil); errors.As(status.Err, &p) {
 		fields = append(fields, zap.String("stack", p.stack))
 	}
-	f.options.Logger().Error("file is unusable, its last good version stays active", fields...)
+	f.options.Logger().Error("file is unusable; its last good version stays active", fields...)
 }
 
 func (f *File[T]) observe() {

@@ -17,7 +17,7 @@ const maxSize = 1 << 30
 var Rest = time.Second
 
 // errMoved says that the file changed while it was being looked at.
-var errMoved = errors.New("it is being rewritten; write it beside and rename it over the old one")
+var errMoved = errors.New("it is being rewritten; write a new file next to it and rename that over it")
 
 // sight is what one look at a path showed: a file or an error. The zero sight equals no
 // other, not even itself.
@@ -107,7 +107,7 @@ func reason(err error) error {
 		err = pathError.Err
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w: it must be readable for the user that Caddy runs as", err)
+		return fmt.Errorf("%w: it must be readable by the user that Caddy runs as", err)
 	}
 	return err
 }

@@ -13,7 +13,7 @@ func TestReasonsSayWhatToDoAndNotThePath(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"no permission", &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, "permission denied: it must be readable for the user that Caddy runs as"},
+		{"no permission", &fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, "permission denied: it must be readable by the user that Caddy runs as"},
 		{"not there", &fs.PathError{Op: "stat", Path: "/x", Err: syscall.ENOENT}, "no such file or directory"},
 		{"another error", os.ErrClosed, "file already closed"},
 	} {

@@ -1,6 +1,7 @@
 // Package oauth has the vocabulary of OAuth 2.0 (RFC 6749, RFC 6750): the errors and
-// what the log says about them, the names of grant types, and the syntax of scopes. It
-// knows nothing of HTTP writers, users or configuration.
+// what the log says about them, the names of grant types and endpoints, the syntax of
+// scopes, and the range of lifetimes. It knows nothing of HTTP writers, users or
+// configuration.
 package oauth
 
 import (
@@ -195,6 +196,16 @@ func UnauthorizedClient() *Error {
 
 func InvalidScope(reason, description string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidScope, Reason: reason, Description: description}
+}
+
+// ScopeNotAllowed refuses a scope that the client may not request.
+func ScopeNotAllowed(allowed []string) *Error {
+	return InvalidScope("scope_not_allowed", "a scope is unknown or not allowed for this client").Of(allowed)
+}
+
+// ScopeNotUsers refuses scopes of which the user may have none.
+func ScopeNotUsers(granted []string) *Error {
+	return InvalidScope("scope_not_users", "this user may not have any of these scopes").Of(granted)
 }
 
 // Of adds what could have been requested. What was requested is not logged: it may be a

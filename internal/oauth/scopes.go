@@ -27,19 +27,19 @@ func Intersect(list, allowed []string) []string {
 func ParseScope(value string) ([]string, bool) {
 	var scopes []string
 	for scope := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ' ' }) {
-		if !validScope(scope) || len(scopes) > MaxScopes {
+		if !validScope(scope) || len(scopes) > maxScopes {
 			return nil, false
 		}
 		if !slices.Contains(scopes, scope) {
 			scopes = append(scopes, scope)
 		}
 	}
-	return scopes, len(scopes) <= MaxScopes
+	return scopes, len(scopes) <= maxScopes
 }
 
 // validScope enforces scope-token = 1*( %x21 / %x23-5B / %x5D-7E ) of RFC 6749 §3.3.
 func validScope(scope string) bool {
-	if scope == "" || len(scope) > MaxScopeLength {
+	if scope == "" || len(scope) > maxScopeLength {
 		return false
 	}
 	for _, c := range []byte(scope) {
@@ -52,15 +52,15 @@ func validScope(scope string) bool {
 
 // ValidateScopes checks a list from the config or from a file.
 func ValidateScopes(setting string, scopes []string) error {
-	if len(scopes) > MaxScopes {
-		return fmt.Errorf("%s: there are %d, the maximum is %d", setting, len(scopes), MaxScopes)
+	if len(scopes) > maxScopes {
+		return fmt.Errorf("%s: there are %d, the maximum is %d", setting, len(scopes), maxScopes)
 	}
 	for i, scope := range scopes {
 		if strings.Contains(scope, " ") {
 			return fmt.Errorf("%s: %q contains a space: write each scope separately, without quotes around several", setting, scope)
 		}
 		if !validScope(scope) {
-			return fmt.Errorf("%s: %q is not a scope: it must be 1 to %d printable ASCII characters other than space, \" and \\", setting, scope, MaxScopeLength)
+			return fmt.Errorf("%s: %q is not a scope: it must be 1 to %d printable ASCII characters other than space, \" and \\", setting, scope, maxScopeLength)
 		}
 		if slices.Contains(scopes[:i], scope) {
 			return fmt.Errorf("%s: duplicate scope %q", setting, scope)
@@ -70,6 +70,6 @@ func ValidateScopes(setting string, scopes []string) error {
 }
 
 const (
-	MaxScopes      = 64
-	MaxScopeLength = 128
+	maxScopes      = 64
+	maxScopeLength = 128
 )

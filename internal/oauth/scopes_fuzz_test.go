@@ -12,8 +12,8 @@ func FuzzParseScope(f *testing.F) {
 	for _, scope := range []string{
 		"", " ", "read", "read write", "read  write", " read", "read ", "read read write read",
 		"READ read", "a\tb", "a\"b", `a\b`, "naïve", "read\x00", "read\nwrite", "!#[]^~",
-		strings.Repeat("x", MaxScopeLength), strings.Repeat("x", MaxScopeLength+1),
-		strings.Repeat("x ", MaxScopes) + "y",
+		strings.Repeat("x", maxScopeLength), strings.Repeat("x", maxScopeLength+1),
+		strings.Repeat("x ", maxScopes) + "y",
 	} {
 		f.Add(scope)
 	}
@@ -22,11 +22,11 @@ func FuzzParseScope(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(scopes) > MaxScopes || (len(scopes) == 0) != (strings.Trim(value, " ") == "") {
+		if len(scopes) > maxScopes || (len(scopes) == 0) != (strings.Trim(value, " ") == "") {
 			t.Fatalf("%q gives %d scopes", value, len(scopes))
 		}
 		for i, scope := range scopes {
-			if scope == "" || len(scope) > MaxScopeLength || slices.Contains(scopes[:i], scope) {
+			if scope == "" || len(scope) > maxScopeLength || slices.Contains(scopes[:i], scope) {
 				t.Fatalf("%q gives %q", value, scopes)
 			}
 			if strings.ContainsFunc(scope, func(r rune) bool { return r <= 0x20 || r >= 0x7f || r == '"' || r == '\\' }) {

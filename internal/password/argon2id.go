@@ -76,14 +76,3 @@ func matchesArgon2id(h Hash, password []byte) bool {
 func decoyArgon2id(p Params, seed []byte) Hash {
 	return Hash{params: p, salt: seed[:16], sum: make([]byte, 32), decoy: true}
 }
-
-// decode reads base64 of low to high bytes and refuses a second spelling of the same
-// bytes: spare bits that are set, and line breaks, which encoding/base64 skips even
-// when it is strict.
-func decode(encoding *base64.Encoding, s string, low, high int) ([]byte, bool) {
-	if strings.ContainsAny(s, "\r\n") {
-		return nil, false
-	}
-	b, err := encoding.Strict().DecodeString(s)
-	return b, err == nil && low <= len(b) && len(b) <= high
-}

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// bcryptMaxLength is how many bytes of a password bcrypt's key schedule uses (Provos
-	// and Mazières, 1999).
+	// bcryptMaxLength is how many bytes of a password bcrypt's key schedule uses
+	// (Provos and Mazières, 1999).
 	bcryptMaxLength = 72
 
 	bcryptMinCost, bcryptMaxCost = 4, 16

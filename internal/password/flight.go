@@ -11,8 +11,8 @@ import (
 // flights lets equal attempts that come at the same time share one comparison. Unlike
 // those of golang.org/x/sync/singleflight, a flight ends when its last caller has left.
 type flights struct {
-	mu    sync.Mutex
-	under map[attemptDigest]*flight // way
+	mu       sync.Mutex
+	underway map[attemptDigest]*flight
 }
 
 // flight is one comparison, in its own goroutine.
@@ -35,13 +35,13 @@ type comparison func(ctx context.Context, begin func() bool) (Result, error)
 func (s *flights) join(d attemptDigest, compare comparison) (f *flight, joined bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f := s.under[d]; f != nil {
+	if f := s.underway[d]; f != nil {
 		f.waiting++
 		return f, true
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	f = &flight{done: make(chan struct{}), cancel: cancel, waiting: 1}
-	s.under[d] = f
+	s.underway[d] = f
 	go func() {
 		defer cancel()
 		defer close(f.done)
@@ -100,8 +100,8 @@ func (s *flights) end(d attemptDigest, f *flight) {
 }
 
 func (s *flights) remove(d attemptDigest, f *flight) {
-	if s.under[d] == f {
-		delete(s.under, d)
+	if s.underway[d] == f {
+		delete(s.underway, d)
 	}
 }
 

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-func newFlights() *flights { return &flights{under: make(map[attemptDigest]*flight)} }
+func newFlights() *flights { return &flights{underway: make(map[attemptDigest]*flight)} }
 
 // at fails the test unless so many flights are under way.
 func (s *flights) at(t *testing.T, want int, reason string) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.under) != want {
-		t.Errorf("%d flights under way, want %d: %s", len(s.under), want, reason)
+	if len(s.underway) != want {
+		t.Errorf("%d flights under way, want %d: %s", len(s.underway), want, reason)
 	}
 }
 

@@ -45,7 +45,7 @@ var lookalikes = []struct {
 	{"$3$", errNT},
 	{"$NT$", errNT},
 	{"$A$", errMySQL},
-	{"sha1$", errSaltedDigest}, // Django and Werkzeug of before
+	{"sha1$", errSaltedDigest}, // old versions of Django and Werkzeug
 	{"sha224$", errSaltedDigest},
 	{"sha256$", errSaltedDigest},
 	{"sha384$", errSaltedDigest},
@@ -196,10 +196,12 @@ var (
 	// hashInBase64 matches only what no password has by chance.
 	hashInBase64 = regexp.MustCompile(`^\$(2[abxy]?|argon2(id|i|d)|y|apr1|1|5|6)\$[ -~]*\n?$`)
 
-	// mosquitto writes its iterations where scrypt has its parameters, and padded base64 where sha512-crypt has none.
+	// mosquitto writes its iterations where scrypt has its parameters, and padded
+	// base64 where sha512-crypt has none.
 	mosquitto = regexp.MustCompile(`^\$7\$[0-9]+\$|^\$6\$[^$]+\$[A-Za-z0-9+/]{86}==$`)
 
-	// placeholder is one of Caddy, of a Caddyfile, of a shell, of Docker Compose or of a template.
+	// placeholder is one of Caddy, of a Caddyfile, of a shell, of Docker Compose or of
+	// a template.
 	placeholder = regexp.MustCompile(`\{\$|\$\{|\{\{|\$\(|<%|\{(env|file|vars|http|system|time)\.|^\$\$?[A-Z_][A-Z0-9_]*$|^%[A-Za-z_][A-Za-z0-9_]*%$|^<[^<>]*>$`)
 
 	bsdi         = regexp.MustCompile(`^_[./0-9A-Za-z]{19}$`)

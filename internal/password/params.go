@@ -3,6 +3,7 @@ package password
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // Scheme names a way to hash passwords, for messages and for metrics.
@@ -55,6 +56,16 @@ func (p Params) String() string {
 		return fmt.Sprintf("%s rounds=%d,salt=%d", p.Scheme, p.cost, p.salt)
 	}
 	return string(p.Scheme)
+}
+
+// Kind names hashes that take the same time to compare: String without the length of
+// the salt, which matters for few passwords.
+func (p Params) Kind() string {
+	if p.Scheme == KeyedDigest {
+		return "plaintext"
+	}
+	kind, _, _ := strings.Cut(p.String(), "salt=")
+	return strings.TrimRight(kind, " ,")
 }
 
 // Advice returns why hashes like this one should be replaced and with what, or "" if

@@ -44,7 +44,8 @@ type Hash struct {
 	decoy     bool
 }
 
-// Parse reads a password hash in the format that its prefix names and checks its bounds:
+// Parse reads a password hash in the format that its prefix names and checks its
+// bounds:
 //
 //	$2a$ $2b$ $2y$      bcrypt, cost 4 to 16
 //	$argon2id$v=19$     argon2id (RFC 9106): m at most 262144 (256 MiB) and at least 8·p, t and p from 1 to 16,

@@ -1,7 +1,5 @@
 package password
 
-import "strings"
-
 // refusal is an error of Parse. All are constants: a text built from the hash cannot be
 // one.
 type refusal string
@@ -47,7 +45,7 @@ const (
 	errEmpty           refusal = "it is empty" + remedy
 	errBlanks          refusal = "there are blanks or invisible characters before or after it; remove them"
 	errBlankWithin     refusal = "it has a blank in it; a hash has none: remove it and what does not belong to the hash"
-	errNotASCII        refusal = "it has characters in it that are not ASCII, perhaps invisible ones; copy the hash anew"
+	errNotASCII        refusal = "it has characters in it that are not ASCII, perhaps invisible ones; copy the hash again"
 	errQuotes          refusal = "there are quotes or commas around it; remove them"
 	errBackslash       refusal = "its dollars are written with a backslash before them, as for a shell; remove the backslashes"
 	errPercent         refusal = "it is percent-encoded; write $ in place of %24"
@@ -55,7 +53,7 @@ const (
 	errPlaceholder     refusal = "it looks like a placeholder or a variable, which is not replaced in a hash; write the hash itself"
 	errLocked          refusal = "it is what /etc/shadow or /etc/passwd has in place of a hash, or marks an account as locked; remove the entry, or the mark before the hash"
 	errBase64          refusal = `it looks like a hash in base64, as a Kubernetes secret has it and old versions of "caddy hash-password" printed it; write it decoded, beginning with $`
-	errNoDollar        refusal = "the $ at its beginning is missing; write it before it"
+	errNoDollar        refusal = "the $ at its beginning is missing; add it"
 	errDjangoPrefix    refusal = "Django's name of the algorithm is before it; remove the name, so that the hash begins with $2 or $argon2id$"
 	errPrefixScheme    refusal = "the scheme in braces is not the scheme of the hash that follows it; correct or remove the braces"
 	errPrefixTwice     refusal = "there is more than one scheme in braces before it; keep one, or none"
@@ -88,24 +86,3 @@ const (
 	errDollar          refusal = "it begins with $ but with no supported prefix: $2a$, $2b$, $2y$, $argon2id$, $y$, $apr1$, $1$, $5$ or $6$" + remedy
 	errPlaintext       refusal = "it looks like a plaintext password: passwords are only kept as hashes" + remedy
 )
-
-// only reports whether s has only characters of the alphabet.
-func only(s, alphabet string) bool {
-	return strings.Trim(s, alphabet) == ""
-}
-
-// number reads a decimal number without sign and leading zeros that is from low to
-// high, 9 digits at most.
-func number(s string, low, high uint32) (uint32, bool) {
-	if s == "" || len(s) > 9 || len(s) > 1 && s[0] == '0' {
-		return 0, false
-	}
-	var n uint32
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return 0, false
-		}
-		n = n*10 + uint32(s[i]-'0')
-	}
-	return n, low <= n && n <= high
-}

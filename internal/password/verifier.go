@@ -27,7 +27,7 @@ type Verifier struct {
 func NewVerifier(gate *Gate) *Verifier {
 	key := make([]byte, 32)
 	rand.Read(key) // never fails: it crashes the program instead
-	return &Verifier{gate: gate, key: mac.NewKey(sha256.New, key), cache: newCache(), flights: flights{under: make(map[attemptDigest]*flight)}}
+	return &Verifier{gate: gate, key: mac.NewKey(sha256.New, key), cache: newCache(), flights: flights{underway: make(map[attemptDigest]*flight)}}
 }
 
 // SetCacheTTL changes for how long a match is remembered; 0 turns that off and forgets

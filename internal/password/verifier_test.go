@@ -322,7 +322,7 @@ func TestNothingThatIsPrintedShowsAPassword(t *testing.T) {
 		all.Go(func() { _, _ = v.Verify(t.Context(), a) })
 		synctest.Wait()
 		d := v.digest(a)
-		f := v.flights.under[d]
+		f := v.flights.underway[d]
 		look("in flight", a, &a, v, v.cache, v.gate, f)
 		release()
 		all.Wait()

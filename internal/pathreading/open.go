@@ -10,27 +10,28 @@ import (
 
 // openPath is a path that needs no token, or such a path and all below it.
 type openPath struct {
-	Path  string
-	Below bool // the path and what is below it
+	path  string
+	below bool // the path and what is below it
 }
 
 func (o openPath) matches(path string) bool {
-	rest, ok := strings.CutPrefix(path, o.Path)
-	return ok && (rest == "" || o.Below && rest[0] == '/')
+	rest, ok := strings.CutPrefix(path, o.path)
+	return ok && (rest == "" || o.below && rest[0] == '/')
 }
 
 // OpenPaths are the open paths of a bearer_auth. Unlike a matcher, they do not open a
 // path that can be read in more ways than one, unless it is open in every reading.
 type OpenPaths []openPath
 
+// ParseOpen reads the setting `open`.
 func ParseOpen(paths []string) (OpenPaths, error) {
 	parsed := make(OpenPaths, 0, len(paths))
 	for _, path := range paths {
-		if err := CheckOpenPath(path); err != nil {
+		if err := checkOpen(path); err != nil {
 			return nil, err
 		}
 		var open openPath
-		open.Path, open.Below = strings.CutSuffix(path, "/*")
+		open.path, open.below = strings.CutSuffix(path, "/*")
 		for _, other := range parsed {
 			if open == other {
 				return nil, fmt.Errorf("open %s: duplicate path", path)
@@ -41,8 +42,8 @@ func ParseOpen(paths []string) (OpenPaths, error) {
 	return parsed, nil
 }
 
-// CheckOpenPath refuses what could not be open, or is not meant to be.
-func CheckOpenPath(path string) error {
+// checkOpen refuses what could not be open, or is not meant to be.
+func checkOpen(path string) error {
 	bare, _ := strings.CutSuffix(path, "/*")
 	problem := ""
 	switch {
@@ -94,13 +95,14 @@ func (o OpenPaths) Have(u *url.URL) bool {
 	if len(o) == 0 {
 		return false
 	}
-	if IsPlainPath(u) { // then the escaped path is the same
-		return o.Rule(u.Path) >= 0
+	if IsPlain(u) { // then the escaped path is the same
+		return o.rule(u.Path) >= 0
 	}
-	return o.HaveUnplain(u)
+	return o.haveUnplain(u)
 }
 
-func (o OpenPaths) HaveUnplain(u *url.URL) bool {
+// haveUnplain is Have for a path that may have more than one reading.
+func (o OpenPaths) haveUnplain(u *url.URL) bool {
 	escaped := u.EscapedPath()
 	for i := range len(escaped) {
 		if c, ok := escapedByte(escaped[i:]); ok && c < utf8.RuneSelf {
@@ -111,7 +113,7 @@ func (o OpenPaths) HaveUnplain(u *url.URL) bool {
 	if err != nil || u.Opaque != "" || !isClear(path) {
 		return false
 	}
-	rule := o.Rule(path)
+	rule := o.rule(path)
 	if rule < 0 || !strings.Contains(path, ";") {
 		return rule >= 0
 	}
@@ -121,7 +123,7 @@ func (o OpenPaths) HaveUnplain(u *url.URL) bool {
 		}
 	}
 	cut, cutAll := cutParameters(path), cutAtParameter(path)
-	return isClear(cut) && isClear(cutAll) && o.Rule(cut) == rule && o.Rule(cutAll) == rule
+	return isClear(cut) && isClear(cutAll) && o.rule(cut) == rule && o.rule(cutAll) == rule
 }
 
 // isClear tells whether a decoded path has only one reading, apart from its parameters.
@@ -130,8 +132,8 @@ func isClear(path string) bool {
 		utf8.ValidString(path) && !strings.ContainsFunc(path, neverOpen)
 }
 
-// Rule is the index of the path that matches, or -1.
-func (o OpenPaths) Rule(path string) int {
+// rule is the index of the path that matches, or -1.
+func (o OpenPaths) rule(path string) int {
 	for i, open := range o {
 		if open.matches(path) {
 			return i

@@ -15,21 +15,21 @@ import (
 // slashes, C ends a string at a NUL, and some decode twice. What a matcher leaves
 // unchecked must be left unchecked in each of these readings.
 
-// Reading is a path as an app may read it. raw is its escaped form, as in url.URL, if
+// Reading is a path as an app may read it. Raw is its escaped form, as in url.URL, if
 // that is not the usual one.
 type Reading struct{ Path, Raw string }
 
-// readingSet is a path's readings, each once.
-type readingSet struct {
+// Readings are those of a path, each once.
+type Readings struct {
 	List  []Reading
+	Doubt Doubt // if there is any, more readings may exist
 	bytes int
-	Doubt doubt
 }
 
-// ReadingsOf finds all ways in which an app may read the path of a URL, in any order of
-// steps. The first is the path as it is.
-func ReadingsOf(u *url.URL) *readingSet {
-	s := &readingSet{List: make([]Reading, 0, 8)}
+// Of finds all ways in which an app may read the path of a URL, in any order of steps.
+// The first is the path as it is.
+func Of(u *url.URL) *Readings {
+	s := &Readings{List: make([]Reading, 0, 8)}
 	if u.Opaque != "" { // the proxy would send that in place of the path
 		s.List = append(s.List, Reading{u.Path, u.RawPath})
 		s.Doubt = Ambiguous
@@ -39,7 +39,7 @@ func ReadingsOf(u *url.URL) *readingSet {
 	s.add(Reading{Path: withReserved(u.EscapedPath())})
 	for i := 0; i < len(s.List) && s.Doubt == NoDoubt; i++ {
 		path := s.List[i].Path
-		for _, step := range ReadingSteps {
+		for _, step := range steps {
 			s.add(Reading{Path: step(path)})
 		}
 		if strings.Contains(path, "%") {
@@ -49,7 +49,7 @@ func ReadingsOf(u *url.URL) *readingSet {
 	return s
 }
 
-func (s *readingSet) add(r Reading) {
+func (s *Readings) add(r Reading) {
 	if s.Doubt != NoDoubt {
 		return
 	}
@@ -61,9 +61,9 @@ func (s *readingSet) add(r Reading) {
 	}
 	s.bytes += len(r.Path)
 	switch {
-	case HasDotSegment(r.Path):
+	case hasDotSegment(r.Path):
 		s.Doubt = DotSegment
-	case len(s.List) == MaxReadings || s.bytes > maxReadingBytes:
+	case len(s.List) == maxReadings || s.bytes > maxReadingBytes:
 		s.Doubt = Ambiguous
 	}
 	if s.Doubt == NoDoubt || len(s.List) == 0 {
@@ -78,9 +78,9 @@ func (s *readingSet) add(r Reading) {
 // that compares the escaped path may have either.
 var unescapedMarks = strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
-// IsPlainPath tells whether a URL has only one reading. That is true of nearly all
+// IsPlain tells whether a URL has only one reading. That is true of nearly all
 // requests, and allocates no memory.
-func IsPlainPath(u *url.URL) bool {
+func IsPlain(u *url.URL) bool {
 	if u.RawPath != "" || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
 		return false
 	}
@@ -110,9 +110,9 @@ func byteSet(members string) (set [256]bool) {
 	return set
 }
 
-// HasDotSegment tells whether a segment has only dots and blanks. Caddy's matchers
+// hasDotSegment tells whether a segment has only dots and blanks. Caddy's matchers
 // resolve it before they compare, so they cannot be asked about the path as it is.
-func HasDotSegment(path string) bool {
+func hasDotSegment(path string) bool {
 	for segment := range strings.SplitSeq(path, "/") {
 		if strings.Contains(segment, ".") && strings.TrimFunc(segment, isDotOrBlank) == "" {
 			return true
@@ -215,17 +215,17 @@ func escapedAgain(path string) string {
 	return string(out)
 }
 
-// Bounds on what one request can make us do. Real paths have a handful of readings.
+// Bounds on the work that one request can cause. Real paths have a handful of readings.
 const (
-	MaxReadings     = 64
+	maxReadings     = 64
 	maxReadingBytes = 64 << 10
 )
 
 // Doubt is why it is unclear what an app would read.
-type doubt int
+type Doubt int
 
 const (
-	NoDoubt doubt = iota
+	NoDoubt Doubt = iota
 	DotSegment
 	Ambiguous
 )

@@ -71,7 +71,7 @@ func TestReadingsOfAPath(t *testing.T) {
 		"*":                    {"/*"},
 		"http://x":             {"/"},
 	} {
-		readings := ReadingsOf(parsedPath(t, target))
+		readings := Of(parsedPath(t, target))
 		if readings.Doubt != NoDoubt {
 			t.Errorf("%s is in doubt: %d", target, readings.Doubt)
 		}
@@ -97,10 +97,10 @@ func TestDotSegmentsInAnyReading(t *testing.T) {
 		if err != nil { // Caddy answers it 400
 			continue
 		}
-		if readings := ReadingsOf(u); readings.Doubt != DotSegment {
+		if readings := Of(u); readings.Doubt != DotSegment {
 			t.Errorf("%s: doubt %d of %q", target, readings.Doubt, readings.List)
 		}
-		if IsPlainPath(u) {
+		if IsPlain(u) {
 			t.Errorf("%s is plain", target)
 		}
 	}
@@ -113,13 +113,13 @@ func TestReadingsAreBounded(t *testing.T) {
 		"too long":   "/" + strings.Repeat("a;/", 30000),
 		"one target": "x:admin/7",
 	} {
-		readings := ReadingsOf(parsedPath(t, target))
-		if readings.Doubt == NoDoubt || len(readings.List) > MaxReadings || len(readings.List) == 0 {
+		readings := Of(parsedPath(t, target))
+		if readings.Doubt == NoDoubt || len(readings.List) > maxReadings || len(readings.List) == 0 {
 			t.Errorf("%s: doubt %d, %d readings", name, readings.Doubt, len(readings.List))
 		}
 	}
 	long := "/" + strings.Repeat("%D1%84", 5000)
-	if readings := ReadingsOf(parsedPath(t, long)); readings.Doubt != NoDoubt || len(readings.List) != 1 {
+	if readings := Of(parsedPath(t, long)); readings.Doubt != NoDoubt || len(readings.List) != 1 {
 		t.Errorf("a long path of one reading has %d and the doubt %d", len(readings.List), readings.Doubt)
 	}
 }
@@ -135,7 +135,7 @@ func TestReadingsOfMatchersThatCompareTheEscapedPath(t *testing.T) {
 		"/queues%20/%252Fq": "/queues/%2Fq",
 	} {
 		u := parsedPath(t, target)
-		if !slices.ContainsFunc(ReadingsOf(u).List, func(r Reading) bool {
+		if !slices.ContainsFunc(Of(u).List, func(r Reading) bool {
 			return (&url.URL{Path: r.Path, RawPath: r.Raw}).EscapedPath() == want
 		}) {
 			t.Errorf("%s: no reading is escaped as %s", target, want)
@@ -144,9 +144,9 @@ func TestReadingsOfMatchersThatCompareTheEscapedPath(t *testing.T) {
 }
 
 func TestPlainPathsAllocateNoMemory(t *testing.T) {
-	u, open := parsedPath(t, "/assets/css/site.min.css"), OpenPaths{{Path: "/healthz"}, {Path: "/assets", Below: true}}
+	u, open := parsedPath(t, "/assets/css/site.min.css"), OpenPaths{{path: "/healthz"}, {path: "/assets", below: true}}
 	if allocations := testing.AllocsPerRun(100, func() {
-		if !IsPlainPath(u) || !open.Have(u) {
+		if !IsPlain(u) || !open.Have(u) {
 			t.Fatal("it is not plain, or not open")
 		}
 	}); allocations != 0 {
@@ -189,7 +189,7 @@ func TestWhatIsOpen(t *testing.T) {
 
 // Rewritten paths have no escaped form, so it is made up as for the next handler.
 func TestPathsThatARewriteLeft(t *testing.T) {
-	open := OpenPaths{{Path: "/assets", Below: true}}
+	open := OpenPaths{{path: "/assets", below: true}}
 	for path, want := range map[string]bool{
 		"/assets/x": true, "/assets/\u00e9": true, "/assets/a b": false, "/assets/a?b": false, "/assets/%2e%2e/x": false, "/assets/[x]": false, `/assets/..\x`: false, "assets/x": false,
 	} {
@@ -204,16 +204,16 @@ func TestPathsThatARewriteLeft(t *testing.T) {
 func TestMarksInAPathHaveTwoSpellings(t *testing.T) {
 	for _, target := range []string{"/p(x)!/7", "/p%28x%29%21/7", "/p%28x%29%21;v/7", "/%2570(x)!/7", "/p(x)!%20/7"} {
 		u := parsedPath(t, target)
-		if IsPlainPath(u) {
+		if IsPlain(u) {
 			t.Errorf("%s is plain", target)
 		}
 		for _, want := range []string{"/p(x)!/7", "/p%28x%29%21/7"} {
-			if !slices.ContainsFunc(ReadingsOf(u).List, func(r Reading) bool { return (&url.URL{Path: r.Path, RawPath: r.Raw}).EscapedPath() == want }) {
-				t.Errorf("%s is not read as %s, only as %q", target, want, ReadingsOf(u).List)
+			if !slices.ContainsFunc(Of(u).List, func(r Reading) bool { return (&url.URL{Path: r.Path, RawPath: r.Raw}).EscapedPath() == want }) {
+				t.Errorf("%s is not read as %s, only as %q", target, want, Of(u).List)
 			}
 		}
 	}
-	open := OpenPaths{{Path: "/p", Below: true}}
+	open := OpenPaths{{path: "/p", below: true}}
 	if !open.Have(parsedPath(t, "/p/a!b")) || open.Have(parsedPath(t, "/p/a%21b")) {
 		t.Error("a mark is open as it is, and not if it is escaped")
 	}

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// ReadingSteps are what apps do to a path, apart from decoding it. Each is applied to
-// every Reading that the others give, so that their order does not matter.
-var ReadingSteps = []func(path string) string{
+// steps are what apps do to a path, apart from decoding it. Each is applied to every
+// Reading that the others give, so that their order does not matter.
+var steps = []func(path string) string{
 	rooted, withoutAuthority, cutParameters, cutAtParameter, cutAtQuery, cutAtFragment, cutAtNUL, withoutControls, withoutInvalid,
 	backslashesAsSlashes, mergedSlashes, trimmedBlanks, trimmedDots, overlongAsASCII,
 }

@@ -87,7 +87,7 @@ func (s *Store) awaitSign(ctx context.Context) (recent bool, err error) {
 		ctx, cancel := context.WithTimeout(detached, readLimit)
 		defer cancel()
 		began := time.Now()
-		err := s.certain(ctx, "looking whether it answers")
+		err := s.certain(ctx, "checking whether it answers")
 		if err == nil {
 			a.signed.Store(&began)
 		}
@@ -97,7 +97,7 @@ func (s *Store) awaitSign(ctx context.Context) (recent bool, err error) {
 	case sign := <-signs:
 		return false, sign.Err
 	case <-ctx.Done():
-		return false, unavailable("looking whether it answers", ctx.Err())
+		return false, unavailable("checking whether it answers", ctx.Err())
 	}
 }
 

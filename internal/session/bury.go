@@ -3,6 +3,8 @@ package session
 import (
 	"context"
 	"errors"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // bury replaces the record of a session with a record that says it was revoked. It does
@@ -61,7 +63,7 @@ func (s *Store) buryAt(ctx, waiting context.Context, id ID, generation uint64, l
 			return false, err
 		}
 	}
-	if err := expired(held); err != nil {
+	if err := clock.Expired(held); err != nil {
 		return false, unavailable("storing "+s.recordKey(id), err)
 	}
 	stored := s.storage.Store(held, s.recordKey(id), revocation(s.now()))

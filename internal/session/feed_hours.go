@@ -230,8 +230,8 @@ const (
 	// slowly is how long an hour takes for no poll to wait for it.
 	slowly = time.Second
 
-	// pageEntries is how many entries an hour may have without being crowded, and restFor
-	// how many times as long as it took a crowded one is left alone.
+	// pageEntries is how many entries an hour may have without being crowded, and
+	// restFor how many times as long as it took a crowded one is left alone.
 	pageEntries = 1000
 	restFor     = 20
 )

@@ -62,10 +62,9 @@ func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, er
 	return names, err
 }
 
-// listTimesBesides is listTimes where some are known to be there. A list that lacks one
-// of them is believed when the storage answers wherever it is asked, and lacks it
-// still.
-func (s *Store) listTimesBesides(ctx context.Context, key, layout string, known []string) ([]string, error) {
+// relistTimes is listTimes where some names are known. A list that lacks one of these
+// is believed when the storage answers wherever it is asked, and still lacks it.
+func (s *Store) relistTimes(ctx context.Context, key, layout string, known []string) ([]string, error) {
 	names, err := s.listTimes(ctx, key, layout)
 	lacks := func(name string) bool { return !slices.Contains(names, name) }
 	if err != nil || !slices.ContainsFunc(known, lacks) {

@@ -71,7 +71,7 @@ func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err
 		_ = s.askWitness(ctx)
 	}
 	witnessed := s.witness == "" || s.memory.witnessed.Load()
-	hours, err := s.listTimesBesides(ctx, s.feedKey(""), hourLayout, v.known())
+	hours, err := s.relistTimes(ctx, s.feedKey(""), hourLayout, v.known())
 	if err == nil && len(hours) == 0 && !v.isComplete() && witnessed {
 		if _, err = s.listKnown(ctx, s.feedKey("")); err == nil {
 			hours, err = s.listTimes(ctx, s.feedKey(""), hourLayout)
@@ -115,7 +115,8 @@ func (s *Store) settle(ctx context.Context, reading int, at, began time.Time, wi
 	return nil
 }
 
-// backgroundReading is a reading that no poll waits for. When it has ended, err says how.
+// backgroundReading is a reading that no poll waits for. When it has ended, err says
+// how.
 type backgroundReading struct {
 	ended chan struct{}
 	err   error

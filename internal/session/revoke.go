@@ -6,6 +6,8 @@ import (
 	"errors"
 	"path"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // Revoke ends a session for good: its marker is written, its record is replaced by one
@@ -125,7 +127,7 @@ func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 		if err := s.ensure(ctx, path.Join(s.feedKey(hour), id.String()), note); err != nil {
 			return err
 		}
-		if expired(ctx) != nil {
+		if clock.Expired(ctx) != nil {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 			defer cancel()

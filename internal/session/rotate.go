@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
 // Rotate exchanges a generation for the next one. Within the grace after that, and as
@@ -103,7 +105,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if again, done, err := s.retried(held, id, generation, grace); done {
 		return again, err
 	}
-	if err := expired(caller); err != nil { // the caller would not get it, and its retry may go to another node
+	if err := clock.Expired(caller); err != nil { // the caller would not get it, and its retry may go to another node
 		return record{}, unavailable("exchanging a generation", err)
 	}
 	// An earlier attempt may have failed and yet take effect later. Then it is the same
@@ -115,7 +117,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli()}
 	// A lock whose holder was suspended may have another holder by now. Not every
 	// storage asks the context itself.
-	if err := expired(held); err != nil {
+	if err := clock.Expired(held); err != nil {
 		return record{}, unavailable("storing "+name, err)
 	}
 	first := next.Generation == 1 // which makes the record
@@ -140,7 +142,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 // returned. If the session was revoked meanwhile, without the lock, the record is made
 // to say so again, which is right at any time.
 func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
-	late := expired(held) // another holder of the lock may have handed out this generation
+	late := clock.Expired(held) // another holder of the lock may have handed out this generation
 	reading, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	st, err := s.readRecord(reading, id)
@@ -182,7 +184,7 @@ type handover struct {
 func (h *handover) settle(ctx context.Context, generation uint64, err error, delivered func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if left := expired(ctx); err == nil && left != nil {
+	if left := clock.Expired(ctx); err == nil && left != nil {
 		err = unavailable("exchanging a generation", left)
 	}
 	if err == nil {
@@ -209,18 +211,6 @@ func (h *handover) wait(ctx context.Context) (uint64, error) {
 		return 0, h.err
 	}
 	return h.generation, nil
-}
-
-// expired is Err by the clock. A context ends when the runtime gets to its timer, and
-// in a process that was suspended anything else, such as a write, may run first. Some
-// clocks stop with the process, and others do not.
-func expired(ctx context.Context) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		if now := time.Now(); !now.Before(deadline) || !now.Round(0).Before(deadline.Round(0)) {
-			return context.DeadlineExceeded
-		}
-	}
-	return ctx.Err()
 }
 
 func newAnswer() string {

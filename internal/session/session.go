@@ -6,13 +6,17 @@
 // created by the first exchange or revocation, as objects of the certmagic storage that
 // Caddy is configured with:
 //
-//	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it; or that the session was revoked
-//	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once, never taken back
-//	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for nodes that poll
-//	<prefix>/revocations/<hour>/page       begins an hour, since the one before it is crowded
-//	<prefix>/swept/<day>                   the mark of a day whose records are being removed, or gone: its sessions are over
-//	<prefix>/probe/<random>                tells the clock of the storage, or that it answers, for a moment; a crash can leave
-//	                                       one behind
+//	<prefix>/sessions/<day>/<id>           the record: the generation, and what made it;
+//	                                       or that the session was revoked
+//	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once,
+//	                                       never taken back
+//	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for
+//	                                       nodes that poll
+//	<prefix>/revocations/<hour>/page       begins an hour, since the hour before is crowded
+//	<prefix>/swept/<day>                   the mark of a day whose records are being
+//	                                       removed, or gone: its sessions are over
+//	<prefix>/probe/<random>                tells the clock of the storage, or that it
+//	                                       answers; a crash can leave one behind
 //
 // <day> is the UTC day on which the session ends (20060102), <id> its 160 random bits
 // in hex, <sid> both as an ID prints them, <hour> a UTC hour (2006010215). Names of
@@ -32,11 +36,13 @@
 //     token. Where the process knows that the answer never got out, a retry at the same
 //     process within minutes gets it; elsewhere, after a restart, or when the answer
 //     was lost on its way to the client, only a grace helps.
-//   - A lock that went stale can have two holders: the file system's after 10 seconds in which its holder did not run,
-//     as in a suspended process or a paused virtual machine, and at any time where the clocks of two nodes on one file
-//     system differ by more than about 5 seconds. No node begins a write later than 5 seconds after it got the lock,
-//     and each reads back what it wrote, so two holders within moments of each other are what it takes for two
-//     successes with one token. They have the same generation then, and the second one that is used ends the session.
+//   - A lock that went stale can have two holders: the file system's after 10 seconds
+//     in which its holder did not run, as in a suspended process or a paused virtual
+//     machine, and at any time where the clocks of two nodes on one file system differ
+//     by more than about 5 seconds. No node begins a write later than 5 seconds after
+//     it got the lock, and each reads back what it wrote, so two holders within moments
+//     of each other are what it takes for two successes with one token. They have the
+//     same generation then, and the second one that is used ends the session.
 //   - A holder that was killed leaves its lock, and the session answers that storage is
 //     not available until it is stale. Every generation has its own lock name, see
 //     lockKey, so a file of a few bytes may stay for good.
@@ -143,7 +149,8 @@ func (id ID) Day() time.Time {
 	return day
 }
 
-// String is the `sid` of tokens: the day and the random bits, 49 characters of [0-9a-f-].
+// String is the `sid` of tokens: the day and the random bits, 49 characters of
+// [0-9a-f-].
 func (id ID) String() string { return id.day + "-" + id.random }
 
 // Why a generation is refused.

@@ -180,9 +180,9 @@ func (s *Store) readRecord(ctx context.Context, id ID) (st state, err error) {
 	return st, nil
 }
 
-// readMarks reads what is beside the record and comes after it: its marker, which is
-// never removed before there is the mark of a swept day, and then that mark. So what is
-// missing was not there yet when what was read earlier was.
+// readMarks reads what stands next to the record and comes after it: its marker, which
+// is never removed before there is the mark of a swept day, and then that mark. So what
+// is missing was not there yet when what was read earlier was.
 func (s *Store) readMarks(ctx context.Context, id ID, st *state) error {
 	marker, err := s.load(ctx, s.markerKey(id))
 	if err != nil {
@@ -227,7 +227,7 @@ func (s *Store) look(ctx context.Context, id ID, generation uint64, grace time.D
 		return st, due, err
 	}
 	if err := storagecheck.Answers(ctx, s.storage, s.probeKey("")); err != nil {
-		return st, 0, unavailable("looking whether it has lost a session", err)
+		return st, 0, unavailable("checking whether it has lost a session", err)
 	}
 	if st, err = s.read(ctx, id); err != nil {
 		return st, 0, err

@@ -20,7 +20,7 @@ func Resolve(repl *caddy.Replacer, setting, value string) (string, error) {
 	switch {
 	case err == nil:
 	case strings.HasPrefix(value, "{file."):
-		return "", fmt.Errorf("%s: the file of %s is missing, empty or not readable for Caddy", setting, value)
+		return "", fmt.Errorf("%s: the file of %s is missing, empty or not readable by Caddy", setting, value)
 	case strings.HasPrefix(value, pathShorthand):
 		name := strings.TrimSuffix(strings.TrimPrefix(value, pathShorthand), "}")
 		return "", fmt.Errorf("%s: in a Caddyfile {file.%s} means a part of the request's path: write {file./path/to/%s}, or {file../%s} for a file where Caddy is started", setting, name, name, name)
@@ -51,6 +51,7 @@ func ResolveSecret(repl *caddy.Replacer, setting, value string) (string, error) 
 	return out, checkReplacedSecret(setting, value, out)
 }
 
+// ResolveList is Resolve for each value of a list.
 func ResolveList(repl *caddy.Replacer, setting string, values []string) ([]string, error) {
 	if values == nil {
 		return nil, nil

@@ -87,8 +87,8 @@ func errLikePlaceholder(setting, kind, name string) error {
 	return fmt.Errorf(problem+"write {file./path/to/secret} or {env.NAME}; if this is the secret itself, keep it in such a file or variable", setting)
 }
 
-// checkReplacedSecret refuses a secret in which a placeholder is left after replacement,
-// unless that was asked for by a backslash.
+// checkReplacedSecret refuses a secret in which a placeholder is left after
+// replacement, unless that was asked for by a backslash.
 func checkReplacedSecret(setting, before, value string) error {
 	if !strings.Contains(before, `\{`) && (strings.Contains(value, "{file.") || strings.Contains(value, "{env.")) {
 		return errUnclosedPlaceholder(setting)

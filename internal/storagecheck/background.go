@@ -46,16 +46,16 @@ func Start(ctx context.Context, storage certmagic.Storage, identity string, logg
 }
 
 // lacksInTime gives up on a storage that hangs whatever the context.
-func lacksInTime(ctx context.Context, storage certmagic.Storage) ([]Lack, error) {
+func lacksInTime(ctx context.Context, storage certmagic.Storage) ([]lack, error) {
 	type result struct {
-		lacks []Lack
+		lacks []lack
 		err   error
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		lacks, err := Lacks(ctx, storage, "grant-check")
+		lacks, err := lacksOf(ctx, storage, "grant-check")
 		done <- result{lacks, err}
 	}()
 	select {
@@ -71,11 +71,11 @@ func lacksInTime(ctx context.Context, storage certmagic.Storage) ([]Lack, error)
 	}
 }
 
-func tell(logger *zap.Logger, lacks []Lack) {
+func tell(logger *zap.Logger, lacks []lack) {
 	for _, lack := range lacks {
-		fields := []zap.Field{zap.String("lacks", lack.What), zap.String("remedy", lack.Remedy)}
-		if lack.Error != nil {
-			fields = append(fields, zap.Error(lack.Error))
+		fields := []zap.Field{zap.String("lacks", lack.what), zap.String("remedy", lack.remedy)}
+		if lack.err != nil {
+			fields = append(fields, zap.Error(lack.err))
 		}
 		logger.Warn("the storage does not do all that sessions need", fields...)
 	}

@@ -14,18 +14,18 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// Lack is something that a storage does not do.
-type Lack struct {
-	What   string // it does instead
-	Remedy string // or what it costs
-	Error  error  // may be nil
+// lack is something that a storage does not do.
+type lack struct {
+	what   string // it does instead
+	remedy string // or what it costs
+	err    error  // may be nil
 }
 
-// Lacks tries in a new folder of the storage what sessions need, and removes what it
+// lacksOf tries in a new folder of the storage what sessions need, and removes what it
 // has put there. An error says that nothing is known, since the storage does not
 // answer. It takes some seconds, and no longer than the context where the storage obeys
 // it. Whether a lock expires whose holder is gone cannot be checked here.
-func Lacks(ctx context.Context, storage certmagic.Storage, folder string) (lacks []Lack, err error) {
+func lacksOf(ctx context.Context, storage certmagic.Storage, folder string) (lacks []lack, err error) {
 	defer recovered(&err)
 	c := &check{storage: storage, folder: folder + "-" + random()}
 	defer c.tidy(ctx)
@@ -47,11 +47,11 @@ type check struct {
 	storage certmagic.Storage
 	folder  string
 	made    []string
-	lacks   []Lack
+	lacks   []lack
 }
 
 func (c *check) lack(err error, what, remedy string) {
-	c.lacks = append(c.lacks, Lack{what, remedy, err})
+	c.lacks = append(c.lacks, lack{what, remedy, err})
 }
 
 // put stores an object that is removed at the end.
@@ -96,7 +96,7 @@ func (c *check) writes(ctx context.Context) error {
 	case info.Modified.IsZero():
 		c.lack(nil, "Stat tells no time of modification", "what is left of old sessions is never removed: look at the size of the storage from time to time")
 	case time.Since(info.Modified).Abs() > clocksDiffer:
-		c.lack(nil, fmt.Sprintf("the clock of the storage and this one differ by %s", time.Since(info.Modified).Round(time.Second)), "set both by NTP; old sessions are removed when both clocks say so")
+		c.lack(nil, fmt.Sprintf("the clock of the storage and this one differ by %s", time.Since(info.Modified).Round(time.Second)), "synchronize both with NTP; old sessions are removed when both clocks say so")
 	}
 	if err := c.storage.Delete(ctx, key); err != nil {
 		return fmt.Errorf("deleting %s: %w", key, err)

@@ -109,7 +109,7 @@ func TestMain(m *testing.M) {
 func TestAFileStorageLacksNothing(t *testing.T) {
 	t.Parallel()
 	o := newOdd(t)
-	lacks, err := Lacks(t.Context(), o, "grant/check")
+	lacks, err := lacksOf(t.Context(), o, "grant/check")
 	if err != nil || len(lacks) > 0 {
 		t.Errorf("%+v, error %v", lacks, err)
 	}
@@ -199,11 +199,11 @@ func TestWhatAStorageLacksIsFoundOnceAndNothingIsLeft(t *testing.T) {
 			t.Parallel()
 			o := newOdd(t)
 			test.is(o)
-			lacks, err := Lacks(t.Context(), o, "grant/check")
+			lacks, err := lacksOf(t.Context(), o, "grant/check")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(lacks) != 1 || !strings.Contains(lacks[0].What, test.want) || lacks[0].Remedy == "" {
+			if len(lacks) != 1 || !strings.Contains(lacks[0].what, test.want) || lacks[0].remedy == "" {
 				t.Errorf("%+v, want one with %q", lacks, test.want)
 			}
 			wantNothingLeft(t, o)
@@ -231,7 +231,7 @@ func TestNothingIsReportedOfAStorageThatDoesNotAnswer(t *testing.T) {
 			is(o)
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
-			lacks, err := Lacks(ctx, o, "grant/check")
+			lacks, err := lacksOf(ctx, o, "grant/check")
 			if err == nil || len(lacks) > 0 || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%+v, error %v", lacks, err)
 			}

@@ -7,9 +7,9 @@ import "time"
 // default. A MaxDelay below MinDelay counts as MinDelay, a delay above 7 days as 7
 // days, and a number of failures above 10,000 as 10,000.
 type Limits struct {
-	// Failures of an account from one source before each further attempt has to wait. An
-	// address may have 10 times as many over all accounts, since many people may share it,
-	// and an IPv6 /48 100 times as many.
+	// Failures of an account from one source before each further attempt has to wait.
+	// An address may have 10 times as many over all accounts, since many people may
+	// share it, and an IPv6 /48 100 times as many.
 	Failures int
 
 	// MinDelay is the first wait. It doubles with each further failure up to MaxDelay.
@@ -36,8 +36,8 @@ func DefaultLimits() Limits {
 }
 
 const (
-	// addressFactor and networkFactor are how many times Limits.Failures an address and an
-	// IPv6 network may have.
+	// addressFactor and networkFactor are how many times Limits.Failures an address and
+	// an IPv6 network may have.
 	addressFactor, networkFactor = 10, 100
 
 	// quietTime is how long, at least, a key must have had no failure for its failures

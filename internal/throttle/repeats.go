@@ -24,7 +24,7 @@ func newRepeats(capacity int) *repeats {
 	return &repeats{pairs: pairs}
 }
 
-// has says whether that secret was wrong a moment ago. If so, it is remembered anew: a
+// has says whether that secret was wrong a moment ago. If so, the time begins again: a
 // script goes on for hours.
 func (r *repeats) has(pair digest, f Fingerprint, now time.Duration) bool {
 	if f == (Fingerprint{}) {

@@ -5,8 +5,10 @@
 // how it ended: parallel attempts get no more guesses than sequential ones. An attempt
 // that takes no time is settled at once instead. It is counted for
 //
-//   - the pair of account and source: after Limits.Failures each attempt waits, longer with each failure;
-//   - the source's address, and for IPv6 its /48: the same with more failures, whatever the accounts;
+//   - the pair of account and source: after Limits.Failures each attempt waits, longer
+//     with each failure;
+//   - the source's address, and for IPv6 its /48: the same with more failures, whatever
+//     the accounts;
 //   - the account, whatever the sources: at most Limits.AccountCeiling failures in a row.
 //
 // A source from which an attempt has succeeded is known good for that account. Its

@@ -98,7 +98,7 @@ func (c *Checker) Open(keys *KeySet, raw string) (*AccessToken, error) {
 	case keys.server:
 		token.Server = keys.server // one string is enough for all remembered tokens
 	default:
-		return nil, ErrOfAnotherServer()
+		return nil, ErrOfAnotherServer
 	}
 	if c.Issuer != "" && token.Issuer != c.Issuer {
 		return nil, Error("iss is not this server's issuer")
@@ -187,9 +187,9 @@ type Error string
 
 func (e Error) Error() string { return string(e) }
 
-// ErrOfAnotherServer is returned for a token of a server that shares a signing key with
-// this server, but not its storage, name and issuer.
-func ErrOfAnotherServer() error { return Error("it belongs to another server") }
+// ErrOfAnotherServer is for a token of a server that shares a signing key with this
+// server, but not its storage, name and issuer.
+const ErrOfAnotherServer = Error("it belongs to another server")
 
 // UncheckedError is why tokens cannot be checked now, which is not a fault of the
 // tokens.

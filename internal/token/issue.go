@@ -30,8 +30,8 @@ type Authorization struct {
 	Session *Session
 }
 
-// Issue makes the tokens of an authorization. The access token comes first: if it cannot
-// be made, no refresh token is consumed.
+// Issue makes the tokens of an authorization. The access token comes first: if it
+// cannot be made, no refresh token is consumed.
 func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at time.Time) (*Response, error) {
 	claims := p.accessClaims(keys, a, at)
 	payload := buffer.Borrow()

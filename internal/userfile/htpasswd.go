@@ -1,5 +1,5 @@
-// Package userfile holds the strict parsers of the files that name users and
-// clients: Apache's htpasswd format ([Htpasswd]) and a JSON list ([List]).
+// Package userfile holds the strict parsers of the files that name users and clients:
+// Apache's htpasswd format ([Htpasswd]) and a JSON list ([List]).
 //
 // Both read a whole file that is already in memory, hand each entry to the caller as
 // they find it, go on after a bad entry and report all errors at once ([Problems]).
@@ -53,9 +53,9 @@ var (
 // space around a line; as in nginx, a second colon starts a comment. A byte order mark
 // and CRLF line ends are accepted.
 //
-// each returns [ErrDuplicate] for a name it already has. Its errors and those of
-// the lines themselves are collected in a [*Problems]. A file without an entry
-// is [ErrEmpty], one in another format [ErrJSON] or [ErrYAML].
+// each returns [ErrDuplicate] for a name it already has. Its errors and those of the
+// lines themselves are collected in a [*Problems]. A file without an entry is
+// [ErrEmpty], one in another format [ErrJSON] or [ErrYAML].
 func Htpasswd(data []byte, each func(line int, name, hash string) error) error {
 	data, err := unmark(data)
 	if err != nil {

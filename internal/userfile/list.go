@@ -159,8 +159,8 @@ func (w *walker) key(seen map[string]bool) (string, error) {
 	return key, err
 }
 
-// next decodes the next element of a list into v. raw is nil after an error that
-// ends the file.
+// next decodes the next element of a list into v. raw is nil after an error that ends
+// the file.
 func (w *walker) next(v any) (at place, raw []byte, err error) {
 	start := int(w.decoder.InputOffset())
 	err = w.decoder.Decode(v)
@@ -195,7 +195,8 @@ func (w *walker) fail(err error) (place, error) {
 	}
 	offset := w.decoder.InputOffset()
 	if fatal(err) {
-		// The offsets of a decoder leave the tokens out: have the file checked as a whole.
+		// The offsets of a decoder leave the tokens out: have the file checked as a
+		// whole.
 		var syntax *json.SyntaxError
 		if errors.As(json.Unmarshal(w.data, new(json.RawMessage)), &syntax) {
 			offset, err = syntax.Offset, syntax

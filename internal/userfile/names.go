@@ -14,7 +14,7 @@ var (
 	errNameListed    = errors.New(`a mark of a list before the name, as YAML has it; remove it`)
 	errNameQuoted    = errors.New("quotes around the name; remove them")
 	errNameInvisible = errors.New("an invisible character in the name, shown here as its code; remove it")
-	errNameLost      = errors.New("the name has a character that an earlier conversion lost; save the file as UTF-8 and write the name anew")
+	errNameLost      = errors.New("the name has a character that an earlier conversion lost; save the file as UTF-8 and enter the name again")
 )
 
 // OddName says why a name is clearly a mistake: each byte of it counts at a login. It

@@ -10,13 +10,13 @@ import (
 // maxShown is how many problems are kept and printed; the rest are counted.
 const maxShown = 20
 
-// ErrDuplicate is what an each function returns for a name that it has seen
-// before in the same file. The parser then looks up where that was.
+// ErrDuplicate is what an each function returns for a name that it has seen before in
+// the same file. The parser then looks up where that was.
 var ErrDuplicate = errors.New("the name is already taken")
 
-// Problems is the error of [Htpasswd] and [List]: everything that is wrong with
-// a file, in the order of the file. It prints the first 20 and counts the rest.
-// errors.Is and errors.As reach the errors of each.
+// Problems is the error of [Htpasswd] and [List]: everything that is wrong with a file,
+// in the order of the file. It prints the first 20 and counts the rest. errors.Is and
+// errors.As reach the errors of each.
 type Problems struct {
 	shown []*problem
 	count int

@@ -30,9 +30,9 @@ type strict struct {
 	opened []int    // for each open value: where its keys start, or -1 for a list
 }
 
-// check walks through raw, which must be syntactically valid JSON. Where names
-// is not nil, raw must be an object with keys of these names, and null is
-// allowed only inside an object within it (it is a value that a claim can have).
+// check walks through raw, which must be syntactically valid JSON. Where names is not
+// nil, raw must be an object with keys of these names, and null is allowed only inside
+// an object within it (it is a value that a claim can have).
 func (s *strict) check(raw []byte, names map[string]bool) error {
 	s.keys, s.opened = s.keys[:0], s.opened[:0]
 	objects := 0

@@ -43,7 +43,7 @@ func isForm(contentTypes []string) bool {
 		return false
 	}
 	mediaType, _, _ := strings.Cut(contentTypes[0], ";")
-	return strings.EqualFold(strings.Trim(mediaType, " \t"), FormMediaType)
+	return strings.EqualFold(strings.Trim(mediaType, " \t"), formMediaType)
 }
 
 // isEncoded tells whether a body would have to be decoded first (RFC 9110 §8.4). A
@@ -125,7 +125,7 @@ func validText(s string) bool {
 var MaxBodyTime = 10 * time.Second
 
 const (
-	FormMediaType = "application/x-www-form-urlencoded"
+	formMediaType = "application/x-www-form-urlencoded"
 
 	maxBodySize   = 64 << 10
 	maxParameters = 100

@@ -16,7 +16,7 @@ type Page uint8
 
 const (
 	SameSite       Page = iota // or not a page, or a browser that does not say
-	crossSiteCORS              // by CORS: the page reads the answer if the site lets it
+	crossSiteCORS              // with CORS: the page reads the answer if the site lets it
 	CrossSiteBlind             // a form, a link, a beacon: the page never reads the answer
 )
 

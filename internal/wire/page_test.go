@@ -48,7 +48,7 @@ func TestWhatBrowsersSayOfAPage(t *testing.T) {
 
 func TestLookingForAPageAllocatesNothing(t *testing.T) {
 	for _, header := range []http.Header{
-		{"Content-Type": {FormMediaType}},
+		{"Content-Type": {formMediaType}},
 		{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Mode": {"cors"}},
 	} {
 		if n := testing.AllocsPerRun(100, func() { PageOf(header) }); n != 0 {

@@ -24,6 +24,7 @@ type PresentedClient struct {
 	BearerIgnored bool // there is an Authorization header that does not name the client
 }
 
+// All returns the readings.
 func (p *PresentedClient) All() []ClientCredentials { return p.Readings[:p.n] }
 
 func (p *PresentedClient) add(reading ClientCredentials) {
@@ -82,7 +83,7 @@ func clientHeader(values []string) (header string, bearer bool, err error) {
 		return "", false, nil
 	case 1:
 	default: // also if one of them is empty: it is unclear which of them others would read
-		return "", false, oauth.InvalidRequest("two_client_authentications", "there must be one Authorization header at most")
+		return "", false, oauth.InvalidRequest("two_client_authentications", "at most one Authorization header may be sent")
 	}
 	header = strings.Trim(values[0], " \t")
 	if hasScheme(header, "Bearer") {

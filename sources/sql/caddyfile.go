@@ -42,7 +42,7 @@ func (c *Clients) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return c.unmarshal(d, map[string]*string{"by_id": &c.ByIDQuery, "all": &c.AllQuery})
 }
 
-// unmarshal takes the settings of a database and the queries beside them.
+// unmarshal takes the settings of a database, and the queries.
 func (d *Database) unmarshal(tokens *caddyfile.Dispenser, queries map[string]*string) error {
 	tokens.Next() // the name of the module
 	if tokens.NextArg() {
@@ -90,7 +90,7 @@ func (d *Database) unmarshal(tokens *caddyfile.Dispenser, queries map[string]*st
 	return nil
 }
 
-// settings are the subdirectives that are no queries.
+// settings are the subdirectives that are not queries.
 var settings = []string{"driver", "dsn", "query_timeout", "max_connections", "idle_timeout", "max_lifetime"}
 
 func durationArg(tokens *caddyfile.Dispenser, name, value string, into *caddy.Duration) error {

@@ -33,9 +33,10 @@ type Clients struct {
 	// an id of another spelling are passed over. Required.
 	ByIDQuery string `json:"by_id,omitempty"`
 
-	// A query for all clients, with the same columns and without a parameter. It is made
-	// once for each config, in at most 5 seconds, and tells from the start what hashes and
-	// lifetimes there are. Default: none, then this is learned from look-ups.
+	// A query for all clients, with the same columns and without a parameter. It is
+	// made once for each config, in at most 5 seconds, and tells from the start what
+	// hashes and lifetimes there are. Default: none, then this is learned from
+	// look-ups.
 	AllQuery string `json:"all,omitempty"`
 }
 
@@ -107,7 +108,7 @@ var clientColumns = columns[directory.Client]{
 	required: []string{"id", "secret_hash"},
 	keys:     []string{"id"},
 	hints: map[string]string{
-		"secret": "a database holds no secrets in plaintext: select secret_hash, with the output of \"caddy hash-password\"",
+		"secret": "secrets in plaintext are not accepted from a database: select secret_hash, with the output of \"caddy hash-password\"",
 	},
 }
 

@@ -43,7 +43,7 @@ func (c columns[T]) of(names []string) ([]func(*T, any) error, error) {
 	return setters, nil
 }
 
-// rowReader makes of a row what it is of. It is used for one result.
+// rowReader makes a T of each row of one result.
 type rowReader[T any] struct {
 	names   []string
 	keys    []string
@@ -68,8 +68,8 @@ func (c columns[T]) reader(rows *sql.Rows) (*rowReader[T], error) {
 	return r, nil
 }
 
-// read takes the row at which the result is. One that cannot be used is returned with
-// the error, unless that is about whose it is.
+// read reads the current row. A row that cannot be used is returned with the error,
+// unless the error is about whose row it is.
 func (r *rowReader[T]) read(rows *sql.Rows) (*T, error) {
 	if err := rows.Scan(r.into...); err != nil {
 		return nil, err

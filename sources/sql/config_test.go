@@ -85,7 +85,7 @@ func TestConfigErrors(t *testing.T) {
 		from("login AS username"):                                                                        "column password_hash is missing: select it, or rename one with AS password_hash",
 		from("login AS username, id AS username, hash AS password_hash"):                                 "duplicate column username",
 		from("login AS username, hash AS password_hash, id AS credential_version"):                       "tokens end when password_hash changes",
-		usersOf("sqlite", path) + strings.Replace(clientsOf("sqlite", path), "*", "*, 'x' AS secret", 1): "clients sql: by_id: column secret: a database holds no secrets in plaintext",
+		usersOf("sqlite", path) + strings.Replace(clientsOf("sqlite", path), "*", "*, 'x' AS secret", 1): "clients sql: by_id: column secret: secrets in plaintext are not accepted from a database",
 	} {
 		err := s.load(lines)
 		if err == nil || !strings.Contains(err.Error(), says) {

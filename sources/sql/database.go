@@ -122,8 +122,7 @@ func (d *Database) Cleanup() error {
 	return leavePool(d.key)
 }
 
-// resolveDSN replaces the placeholders of a DSN. Its errors hold nothing of it but
-// those that are meant to be replaced.
+// resolveDSN replaces the placeholders of a DSN. Its errors show nothing else of it.
 func resolveDSN(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("dsn: it is missing: write \"dsn {env.DSN}\" and set DSN in the environment, or \"dsn {file./path/to/dsn}\"")
@@ -138,8 +137,8 @@ func resolveDSN(text string) (string, error) {
 
 var placeholders = regexp.MustCompile(`\{(env\.[A-Za-z0-9_]+|file\.[^{}]+)\}`)
 
-// shown is the text for a message about something misspelled, unless it may be a DSN
-// in the wrong place, which holds a password.
+// shown is the text for a message about something misspelled, unless it may be a DSN in
+// the wrong place, which holds a password.
 func shown(text, misspelled string) string {
 	if !plainWord.MatchString(misspelled) {
 		return ""
@@ -148,32 +147,6 @@ func shown(text, misspelled string) string {
 }
 
 var plainWord = regexp.MustCompile(`^[a-z_]+$`)
-
-// query is one of the operator's, by the name of its setting.
-type query struct{ name, text string }
-
-// check finds what no query may be. The column is what it looks for.
-func (q query) check(column string) error {
-	switch {
-	case strings.TrimSpace(q.text) == "":
-		return fmt.Errorf("%s: it is missing: write a query such as SELECT ... WHERE %s = $1", q.name, column)
-	case !strings.Contains(q.text, "$1"):
-		return fmt.Errorf("%s: it has no parameter: write WHERE %s = $1", q.name, column)
-	case otherParameter.MatchString(q.text):
-		return fmt.Errorf("%s: the only parameter is $1, which may be used several times", q.name)
-	}
-	return nil
-}
-
-// checkAll finds what a query for all must not be.
-func (q query) checkAll() error {
-	if strings.Contains(q.text, "$1") {
-		return fmt.Errorf("%s: it is for all and has no parameter: leave $1 out", q.name)
-	}
-	return nil
-}
-
-var otherParameter = regexp.MustCompile(`\$([02-9]|1[0-9])`)
 
 // probe asks each query for what no row has. An error is a mistake in a query; a
 // database that cannot be asked is only logged.

@@ -6,7 +6,8 @@
 // returns is taken by the names of its columns, which are those of the members of users
 // and clients in JSON: [Users] and [Clients] list them.
 //
-// A database that is down refuses no config. It is asked again at the next request,
-// which is answered with 503 until it is there. What it costs to ask a database, and
-// how long a changed user may still pass, is up to the directory: see its Users.
+// A database that is down does not make a config fail. It is asked again at the next
+// request, which is answered with 503 until it is there. What it costs to ask a
+// database, and how long a changed user may still pass, is up to the directory: see its
+// Users.
 package sql

@@ -12,12 +12,12 @@ import (
 type failure struct {
 	text    string
 	quoting string // text with the database's own words, if they help
-	mistake bool   // in the query or its tables, which waiting does not mend
+	mistake bool   // in the query or its tables, which waiting does not fix
 	again   bool   // worth another attempt at once: a query only reads
 	noRow   bool   // no row can have what was asked for
 }
 
-// mistake is an error that the operator has to mend before a query can be used.
+// mistake is an error that the operator has to fix before a query can be used.
 type mistake struct{ text string }
 
 func (m *mistake) Error() string { return m.text }

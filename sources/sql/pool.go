@@ -15,7 +15,7 @@ type poolKey struct {
 }
 
 // pool is the connections to a database. All sources with the same settings share one,
-// across reloads too, so that a reload does not connect anew and requests of the old
+// across reloads too, so that a reload does not connect again and requests of the old
 // config are served to their end.
 type pool struct{ *sql.DB }
 

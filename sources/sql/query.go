@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"iter"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -12,6 +14,33 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 )
+
+// query is one of the operator's, by the name of its setting.
+type query struct{ name, text string }
+
+// check refuses a text that cannot be a query for one row. column is what the query
+// looks for.
+func (q query) check(column string) error {
+	switch {
+	case strings.TrimSpace(q.text) == "":
+		return fmt.Errorf("%s: it is missing: write a query such as SELECT ... WHERE %s = $1", q.name, column)
+	case !strings.Contains(q.text, "$1"):
+		return fmt.Errorf("%s: it has no parameter: write WHERE %s = $1", q.name, column)
+	case otherParameter.MatchString(q.text):
+		return fmt.Errorf("%s: the only parameter is $1, which may be used several times", q.name)
+	}
+	return nil
+}
+
+// checkAll refuses a text that cannot be a query for all rows.
+func (q query) checkAll() error {
+	if strings.Contains(q.text, "$1") {
+		return fmt.Errorf("%s: it is for all and has no parameter: leave $1 out", q.name)
+	}
+	return nil
+}
+
+var otherParameter = regexp.MustCompile(`\$([02-9]|1[0-9])`)
 
 // one returns the row of a query that is what was asked for, or nil if there is none.
 // The errors hold nothing of the DSN, of what was asked for, or of the row.
@@ -67,7 +96,7 @@ func attemptOne[T any](ctx context.Context, db *sql.DB, query, asked string, col
 	return found, failed
 }
 
-// each goes through all rows of a query. It is as one in what its errors hold.
+// each goes through all rows of a query. Its errors hold no more than those of one.
 func each[T any](ctx context.Context, d *Database, query query, columns columns[T]) iter.Seq2[*T, error] {
 	return func(yield func(*T, error) bool) {
 		if query.text == "" {

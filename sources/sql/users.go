@@ -36,11 +36,11 @@ type Users struct {
 	// without one. It returns the same columns as by_username. Required.
 	BySubjectQuery string `json:"by_subject,omitempty"`
 
-	// A query for all users, or enough of them to be a sample, with the same columns and
-	// without a parameter. It is made once for each config, in at most 5 seconds, and
-	// tells from the start what hashes there are: an unknown name has to take as long as
-	// a known one. It also finds hashes that should be replaced, and ids that users of
-	// another source have. Default: none, then this is learned from look-ups.
+	// A query for all users, or enough of them to be a sample, with the same columns
+	// and without a parameter. It is made once for each config, in at most 5 seconds,
+	// and tells from the start what hashes there are: an unknown name has to take as
+	// long as a known one. It also finds hashes that should be replaced, and ids that
+	// users of another source have. Default: none, then this is learned from look-ups.
 	AllQuery string `json:"all,omitempty"`
 }
 

@@ -58,7 +58,7 @@ func flag(value any) (bool, error) {
 }
 
 // list takes words with spaces between them, the text of a PostgreSQL array or of a
-// JSON array. NULL is no list, which is not the same as an empty one.
+// JSON array. NULL means no list, which is not the same as an empty one.
 func list(value any) ([]string, error) {
 	if value == nil {
 		return nil, nil

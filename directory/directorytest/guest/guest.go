@@ -1,6 +1,6 @@
-// Package guest is a plugin with sources of its own, as a module of another author would
-// have: it imports the types of package directory, and embeds nothing. Its table stands
-// for a database.
+// Package guest is a plugin with sources of its own, as a module of another author
+// would have: it imports the types of package directory, and embeds nothing. Its table
+// stands for a database.
 package guest
 
 import (

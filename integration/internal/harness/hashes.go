@@ -14,6 +14,8 @@ import (
 	"github.com/go-crypt/x/yescrypt"
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // Hashes of "correct horse", made by the tools of their names.
@@ -49,7 +51,7 @@ func HashWith(t *testing.T, scheme, password string) string {
 		if hash := longAPR1[len(password)]; hash != "" {
 			return hash
 		}
-		output, err := exec.Command("htpasswd", "-nbm", "u", password).Output()
+		output, err := exec.Command(standin.Path(t, "htpasswd"), "-nbm", "u", password).Output()
 		if err != nil {
 			t.Fatalf("htpasswd -m: %v", err)
 		}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,20 +27,23 @@ type Process struct {
 }
 
 // CaddyBinary builds cmd/caddy and returns its path. It is in the go command's cache,
-// where the tests of all packages find it; "go run" says where.
+// where the tests of all packages find it: "go version" prints where "go run" has it.
 var CaddyBinary = sync.OnceValues(func() (string, error) {
 	for range 3 { // what was just linked is in a directory that goes away
-		run := exec.Command("go", "run", "-exec=echo", "./cmd/caddy")
+		run := exec.Command("go", "run", "-exec=go version", "./cmd/caddy")
 		run.Dir = repo.Path(".")
 		// without the flags of the tests, such as -race: the users' binary has none
 		run.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false")
+		if built, ok := debug.ReadBuildInfo(); ok && slices.Contains(built.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+			run.Env = append(run.Env, "CGO_ENABLED=0") // which only -race needed
+		}
 		var printed strings.Builder
 		run.Stderr = &printed
 		output, err := run.Output()
 		if err != nil {
 			return "", fmt.Errorf("building cmd/caddy: %w\n%s", err, printed.String())
 		}
-		binary := strings.TrimSpace(string(output))
+		binary, _, _ := strings.Cut(string(output), ": go")
 		if _, err := os.Stat(binary); err == nil {
 			return binary, nil
 		}

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	// before the checkout is looked for: this may be a tool, which runs anywhere
+	_ "github.com/caddygrant/caddy-grant/internal/standin"
 )
 
 // module is the product's path. Modules below it, such as integration/storage, have

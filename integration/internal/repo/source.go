@@ -18,7 +18,7 @@ import (
 // notTheProduct are the directories of the root without code of the product. The code
 // itself is found by the names of what it declares, so that it may move from package to
 // package: see [Function], [Value], [Declaring] and [Constants].
-var notTheProduct = []string{"bench", "cmd", "examples", "integration", "tools"}
+var notTheProduct = []string{"bench", "cmd", "examples", "integration", "internal/standin", "tools"}
 
 // Source is a Go file of the product, without tests.
 type Source struct {

@@ -1,5 +1,5 @@
 // Command caddy is Caddy with caddy-grant and its sources in databases built in, for
-// trying it out. Production binaries come from xcaddy, as the README says.
+// trying it out. Production binaries come from xcaddy.
 package main
 
 import (

@@ -14,9 +14,10 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
 
-// tokenRequest is a request to an endpoint, parsed once. Grants see this and never the
-// *http.Request. What is found out about it on the way is kept here for the log.
-type tokenRequest struct {
+// clientRequest is a request of a client at an endpoint, parsed once. Grants see this
+// and never the *http.Request. What is found out about it on the way is kept here for
+// the log.
+type clientRequest struct {
 	received time.Time
 	address  string      // of the client, as Caddy sees it; may be empty
 	header   http.Header // for Authorization and the header that end_user_ip names
@@ -41,10 +42,10 @@ type tokenRequest struct {
 }
 
 // grantType is empty if it is missing, and at endpoints that need none.
-func (req *tokenRequest) grantType() string { return req.params.Get("grant_type") }
+func (req *clientRequest) grantType() string { return req.params.Get("grant_type") }
 
 // usePublicClient accepts a public client by its id alone (RFC 6749 §2.1).
-func (req *tokenRequest) usePublicClient(client *directory.Client) {
+func (req *clientRequest) usePublicClient(client *directory.Client) {
 	req.client = client
 	req.endUserIP = plainAddr(req.address) // it is the user's own
 }
@@ -67,14 +68,14 @@ func plainAddr(s string) netip.Addr {
 // client that used the Authorization header, or a program that names no client and
 // waits to be asked. For a page's script the browser would ask its user, who does not
 // have the secret of a client.
-func (req *tokenRequest) awaitsChallenge() bool {
+func (req *clientRequest) awaitsChallenge() bool {
 	mode := req.header["Sec-Fetch-Mode"]
 	return (req.byHeader || req.unnamed) && (len(mode) == 0 || mode[0] == "navigate")
 }
 
 // source is the source of an attempt on a password or secret. Pages of other sites are
 // a source of their own.
-func (req *tokenRequest) source(s throttle.Source) throttle.Source {
+func (req *clientRequest) source(s throttle.Source) throttle.Source {
 	if req.page == wire.SameSite {
 		return s
 	}
@@ -83,13 +84,13 @@ func (req *tokenRequest) source(s throttle.Source) throttle.Source {
 
 // sender describes who presents a password or secret, and for which source failures are
 // counted.
-func (req *tokenRequest) sender(s throttle.Source) credential.Sender {
+func (req *clientRequest) sender(s throttle.Source) credential.Sender {
 	return credential.Sender{Source: req.source(s), Address: req.address, User: req.endUserIP}
 }
 
 // bearsSecret tells whether a request authenticates by more than a client_id. A public
 // client does not, so it may log out by a beacon when its page is closed.
-func (req *tokenRequest) bearsSecret() bool {
+func (req *clientRequest) bearsSecret() bool {
 	return req.params.Get("client_secret") != "" ||
 		slices.ContainsFunc(req.header["Authorization"], func(v string) bool { return strings.TrimSpace(v) != "" })
 }
