@@ -68,7 +68,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
 		return "", oauth.BodyTooLarge()
 	}
 	controller := http.NewResponseController(w)
-	if controller.SetReadDeadline(time.Now().Add(maxBodyTime)) == nil {
+	if controller.SetReadDeadline(time.Now().Add(MaxBodyTime)) == nil {
 		// the deadline is the connection's: left in place, it would end the request
 		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
 	}
@@ -120,10 +120,13 @@ func validText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
+// MaxBodyTime is how long the body of a request may take to arrive. It is a variable
+// for tests, which change it before they start anything.
+var MaxBodyTime = 10 * time.Second
+
 const (
 	formMediaType = "application/x-www-form-urlencoded"
 
 	maxBodySize   = 64 << 10
-	maxBodyTime   = 10 * time.Second
 	maxParameters = 100
 )

@@ -94,7 +94,7 @@ func startListening(t *testing.T, cmd *exec.Cmd, address string) *Process {
 		conn.Close()
 		return true
 	}); err != nil {
-		t.Fatal(err)
+		t.Fatalf("starting Caddy: %v", err)
 	}
 	return p
 }
@@ -125,11 +125,11 @@ func (p *Process) wait(ready func() bool) error {
 	for deadline := time.Now().Add(time.Minute); !ready(); time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-p.ended:
-			return fmt.Errorf("Caddy ended at once:\n%s", p.Printed())
+			return fmt.Errorf("it ended at once:\n%s", p.Printed())
 		default:
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("Caddy does not get ready:\n%s", p.Printed())
+			return fmt.Errorf("it does not get ready:\n%s", p.Printed())
 		}
 	}
 	return nil
