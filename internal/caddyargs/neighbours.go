@@ -72,7 +72,7 @@ const bcryptInBase64 = "JDJ"
 func hashLine(of string) string {
 	switch of {
 	case "token_endpoint":
-		return `a user of basic_auth is written "user <username> <hash>" here`
+		return `write a user of basic_auth as "user <username> <hash>"`
 	case "client":
 		return `the hash of the client's secret is "secret_hash <hash>"`
 	}

@@ -62,15 +62,15 @@ func TestNoTableHasAWordTwice(t *testing.T) {
 func TestWhatWasMeantByAWordThatIsNotThere(t *testing.T) {
 	const bcrypt = "$2a$10$4dnozm./4QlRyuncOi.D7e7FhymHy7mtbYUdV80rCn73EfrOSqrb2"
 	for _, test := range []struct{ name, of, line, want string }{
-		{"camel case", "token_endpoint", "grantTypes password", `: it is called "grants password refresh_token"`},
-		{"dashes", "token_endpoint", "grant-types password", `: it is called "grants password refresh_token"`},
-		{"capitals", "token_endpoint", "GRANT_TYPES password", `: it is called "grants password refresh_token"`},
-		{"a word of the block goes before one of all blocks", "bearer_auth", "login_page /login", ": there is no login page here; a request"},
+		{"camel case", "token_endpoint", "grantTypes password", `: write "grants password refresh_token"`},
+		{"dashes", "token_endpoint", "grant-types password", `: write "grants password refresh_token"`},
+		{"capitals", "token_endpoint", "GRANT_TYPES password", `: write "grants password refresh_token"`},
+		{"a word of the block goes before one of all blocks", "bearer_auth", "login_page /login", ": there is no login page; a request"},
 		{"a word goes before one that it begins like", "throttle", "lockout 10m", `"delay 30s 1h"`},
-		{"a beginning", "client", "cookie_secure true", ": there are no cookies here"},
-		{"a user of basic_auth", "token_endpoint", "alice " + bcrypt, `is written "user <username> <hash>" here`},
-		{"a user of basic_auth whose name is nearly a subdirective", "token_endpoint", "clint " + bcrypt, `is written "user <username> <hash>" here`},
-		{"a user of basic_auth with its hash in base64", "token_endpoint", "alice JDJhJDEwJDRkbm96bS4", `is written "user <username> <hash>" here`},
+		{"a beginning", "client", "cookie_secure true", ": there are no cookies"},
+		{"a user of basic_auth", "token_endpoint", "alice " + bcrypt, `write a user of basic_auth as "user <username> <hash>"`},
+		{"a user of basic_auth whose name is nearly a subdirective", "token_endpoint", "clint " + bcrypt, `write a user of basic_auth as "user <username> <hash>"`},
+		{"a user of basic_auth with its hash in base64", "token_endpoint", "alice JDJhJDEwJDRkbm96bS4", `write a user of basic_auth as "user <username> <hash>"`},
 		{"a user in the check", "bearer_auth", "alice " + bcrypt, `it belongs to token_endpoint: "user <username> <hash>"`},
 		{"a hash of a client", "client", "secret_hsh " + bcrypt, `is "secret_hash <hash>"`},
 		{"a hash and more", "token_endpoint", "alice " + bcrypt + " x", ""},
