@@ -163,7 +163,7 @@ func TestUnknownServersFailTheLoad(t *testing.T) {
 	lines := strings.Count(harness.GlobalOptions, "\n")
 	for _, test := range []struct{ name, sites, want string }{
 		{"with other names", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth /a api\n", 1), `there is no token_endpoint named "api", only ["default"]`},
-		{"with none at all", "http://127.0.0.1:%PORT% {\n\tbearer_auth\n}\n", `there is no token_endpoint named "default": add one, to any site`},
+		{"with none at all", "http://127.0.0.1:%PORT% {\n\tbearer_auth\n}\n", `there is no token_endpoint named "default": add one, to any site, or name another`},
 		{"of a matcher without its sign", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth closed\n\t@closed not path /a\n", 1), `if closed is a matcher, write @closed: the name of a matcher begins with @`},
 		{"that only stands in the shadow", strings.Replace(good, "\tbearer_auth\n", "\tbearer_auth api {\n\t\tshadow\n\t}\n", 1), `there is no token_endpoint named "api"`},
 	} {

@@ -105,7 +105,7 @@ func MissingServer(checks []Check, names []string) error {
 		if len(names) > 0 {
 			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", place(c.DefinedAt), c.Server, names, matcherHint(c.Server))
 		}
-		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site%s", place(c.DefinedAt), c.Server, matcherHint(c.Server))
+		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site, or name another%s", place(c.DefinedAt), c.Server, matcherHint(c.Server))
 	}
 	return nil
 }

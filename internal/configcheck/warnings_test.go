@@ -133,8 +133,8 @@ func TestAMissingServer(t *testing.T) {
 		{[]Check{check}, []string{"api", "default"}, ""},
 		{[]Check{{Server: "api", Off: true}}, nil, ""},
 		{[]Check{check}, []string{"default"}, `bearer_auth at Caddyfile:3: there is no token_endpoint named "api", only ["default"]` + hint},
-		{[]Check{check}, nil, `bearer_auth at Caddyfile:3: there is no token_endpoint named "api": add one, to any site` + hint},
-		{[]Check{{Server: "default"}}, nil, `bearer_auth at the config: there is no token_endpoint named "default": add one, to any site`},
+		{[]Check{check}, nil, `bearer_auth at Caddyfile:3: there is no token_endpoint named "api": add one, to any site, or name another` + hint},
+		{[]Check{{Server: "default"}}, nil, `bearer_auth at the config: there is no token_endpoint named "default": add one, to any site, or name another`},
 	} {
 		got := ""
 		if err := MissingServer(test.checks, test.names); err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -219,6 +220,9 @@ func (f *File[T]) observe() {
 }
 
 func (f *File[T]) unread(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; correct the path, or create the file", err)
+	}
 	return fmt.Errorf("%s: reading it: %w", f.options.Path, err)
 }
 

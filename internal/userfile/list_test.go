@@ -152,7 +152,7 @@ func TestListRefusesWhatIsNotExactlyRight(t *testing.T) {
 		{"an object with too many keys", `{"users":[{"claims":{` + wide + `}}]}`, "users[0] (line 1): more than 256 keys in one object"},
 		{"bytes that are not UTF-8", "{\"users\":[\n{\"username\":\"\xff\"}]}", "line 2: not valid UTF-8; save the file as UTF-8"},
 		{"UTF-16", "\xff\xfe{\x00", "it is UTF-16; save it as UTF-8"},
-		{"a name twice", "{\"users\":[\n{\"username\":\"a\"},\n{\"username\":\"b\"},\n{\"username\":\"a\"}]}", `users[2] (line 4): "a" is already on users[0] (line 2)`},
+		{"a name twice", "{\"users\":[\n{\"username\":\"a\"},\n{\"username\":\"b\"},\n{\"username\":\"a\"}]}", `users[2] (line 4): "a" is already on users[0] (line 2); delete one of the two`},
 		{"an error of the caller", "{\"users\":[\n{\"username\":\"bob\",\"password_hash\":\"unusable\"}]}", `users[0] (line 2): "bob": unusable hash`},
 		{"several problems", `{"users":[{"x":1},{"username":"a"},null]}`, `2 problems: users[0] (line 1): unknown key "x"; users[2] (line 1): null where an entry should be; remove it`},
 		{"a problem and a syntax error", "{\"users\":[{\"x\":1},\n]}", `2 problems: users[0] (line 1): unknown key "x"; line 2: not valid JSON`},

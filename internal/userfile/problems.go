@@ -114,7 +114,7 @@ type problem struct {
 func (p *problem) Error() string {
 	switch {
 	case p.first != (place{}):
-		return fmt.Sprintf("%s: %s is already on %s", p.at, showName(p.name), p.first)
+		return fmt.Sprintf("%s: %s is already on %s; delete one of the two", p.at, showName(p.name), p.first)
 	case p.name != "":
 		return fmt.Sprintf("%s: %s: %v", p.at, showName(p.name), p.err)
 	}
