@@ -52,6 +52,9 @@ func (l *readLog) next(path string) ([]map[string]any, error) {
 		return nil, err
 	}
 	for raw := range bytes.Lines(content) {
+		if !bytes.HasSuffix(raw, []byte("\n")) {
+			break // Caddy is still writing it
+		}
 		var line map[string]any
 		if err := json.Unmarshal(raw, &line); err != nil {
 			return nil, fmt.Errorf("log line is not JSON: %s", raw)
