@@ -21,8 +21,9 @@ type turns[T any] struct {
 
 // turn is the look-ups of one key.
 type turn[T any] struct {
-	open int
-	next *flight[T] // for callers that wait; nil if none does
+	open    int
+	next    *flight[T] // for callers that wait; nil if none does
+	waiting int        // for next
 }
 
 func newTurns[T any](name string, look func(context.Context, string) (*T, error)) *turns[T] {
@@ -32,6 +33,9 @@ func newTurns[T any](name string, look func(context.Context, string) (*T, error)
 // ask returns what the source says now, or an error when patience is over.
 func (x *turns[T]) ask(ctx context.Context, key string) (*T, error) {
 	f := x.join(key)
+	if f == nil {
+		return nil, fmt.Errorf("%s: %w", x.name, errBusy)
+	}
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
@@ -44,7 +48,7 @@ func (x *turns[T]) ask(ctx context.Context, key string) (*T, error) {
 	}
 }
 
-// join begins a look-up of a key, or waits for the next one.
+// join begins a look-up of a key, or waits for the next one. It is nil if too many do.
 func (x *turns[T]) join(key string) *flight[T] {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -53,17 +57,20 @@ func (x *turns[T]) join(key string) *flight[T] {
 		t = new(turn[T])
 		x.keys[key] = t
 	}
-	if t.next != nil {
-		return t.next
-	}
-	f := newFlight[T]()
-	if t.open == maxTurns {
-		t.next = f
-	} else {
+	if t.open < maxTurns {
+		f := newFlight[T]()
 		t.open++
 		go x.run(key, t, f)
+		return f
 	}
-	return f
+	if t.waiting == maxWaiting {
+		return nil
+	}
+	if t.next == nil {
+		t.next = newFlight[T]()
+	}
+	t.waiting++
+	return t.next
 }
 
 // run looks a key up for as long as callers wait for it.
@@ -80,7 +87,7 @@ func (x *turns[T]) following(key string, t *turn[T]) *flight[T] {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	f := t.next
-	t.next = nil
+	t.next, t.waiting = nil, 0
 	if f == nil {
 		if t.open--; t.open == 0 {
 			delete(x.keys, key)
@@ -89,5 +96,7 @@ func (x *turns[T]) following(key string, t *turn[T]) *flight[T] {
 	return f
 }
 
-// maxTurns is how many look-ups of one key may be open.
-const maxTurns = 4
+const (
+	maxTurns   = 4    // how many look-ups of one key may be open
+	maxWaiting = 1000 // how many callers may wait for the next look-up of a key
+)

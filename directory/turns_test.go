@@ -103,6 +103,34 @@ func TestRequestsOfOneClientHoldFewPlaces(t *testing.T) {
 	})
 }
 
+// Those that wait take memory, so their number is bounded too.
+func TestNoMoreRequestsWaitForOneClientThanTheirBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		x := newTurns("clients db", func(context.Context, string) (*int, error) {
+			<-answer
+			return new(int), nil
+		})
+		var group sync.WaitGroup
+		for range maxTurns + maxWaiting {
+			group.Go(func() {
+				if _, err := x.ask(t.Context(), "page"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		if _, err := x.ask(t.Context(), "page"); !IsBusy(err) {
+			t.Errorf("one more: %v", err)
+		}
+		close(answer)
+		group.Wait()
+		if _, err := x.ask(t.Context(), "page"); err != nil {
+			t.Errorf("when they are answered: %v", err)
+		}
+	})
+}
+
 // A request goes by what is in the source when it comes, or later.
 func TestAClientIsNeverOlderThanTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

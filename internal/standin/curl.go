@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"github.com/spf13/pflag"
 )
 
 // curlCommand is a command line of curl.
@@ -25,13 +27,6 @@ type curlCommand struct {
 	fail, failWithBody                  bool
 }
 
-// longOptions are the short ones by their long names, or by themselves.
-var longOptions = map[string]string{
-	"request": "X", "user": "u", "output": "o", "write-out": "w", "data": "d", "header": "H",
-	"include": "i", "silent": "s", "show-error": "S", "fail": "f",
-	"data-urlencode": "data-urlencode", "fail-with-body": "fail-with-body", "noproxy": "noproxy", "max-time": "max-time",
-}
-
 // errCurl is what a curl ends with.
 type errCurl struct {
 	code int
@@ -40,103 +35,69 @@ type errCurl struct {
 
 func (e errCurl) Error() string { return fmt.Sprintf("curl: (%d) %s", e.code, e.text) }
 
-var errNoOption = errors.New("the option")
-
 func parseCurl(s stdio, args []string) (c curlCommand, err error) {
-	for len(args) > 0 {
-		arg := args[0]
-		args = args[1:]
-		value := func(rest string) string {
-			if rest == "" && len(args) > 0 {
-				rest, args = args[0], args[1:]
-			}
-			return rest
-		}
-		if name, long := strings.CutPrefix(arg, "--"); long {
-			option, known := longOptions[name]
-			if !known {
-				return c, fmt.Errorf("%w %s", errNoOption, arg)
-			}
-			if !c.flag(option) {
-				err = c.set(s, option, value(""))
-			}
-		} else if options, short := strings.CutPrefix(arg, "-"); short && options != "" {
-			for options != "" && err == nil {
-				option := options[:1]
-				options = options[1:]
-				if !c.flag(option) {
-					err = c.set(s, option, value(options))
-					break
-				}
-			}
-		} else if c.url == "" {
-			c.url = arg
-		} else {
-			err = fmt.Errorf("%w of a second URL", errNoOption)
-		}
-		if err != nil {
-			return c, err
+	flags := pflag.NewFlagSet("curl", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVarP(&c.include, "include", "i", false, "")
+	flags.BoolVarP(&c.silent, "silent", "s", false, "")
+	flags.BoolVarP(&c.showError, "show-error", "S", false, "")
+	flags.BoolVarP(&c.fail, "fail", "f", false, "")
+	flags.BoolVar(&c.failWithBody, "fail-with-body", false, "")
+	flags.StringVarP(&c.method, "request", "X", "", "")
+	flags.StringVarP(&c.user, "user", "u", "", "")
+	flags.StringVarP(&c.output, "output", "o", "", "")
+	flags.StringVarP(&c.writeOut, "write-out", "w", "", "")
+	flags.String("noproxy", "", "")  // it knows no proxy
+	flags.String("max-time", "", "") // the tests have a deadline
+	add := func(piece func(stdio, string) (string, error)) func(string) error {
+		return func(value string) error {
+			text, err := piece(s, value)
+			c.data, c.hasData = append(c.data, text), true
+			return err
 		}
 	}
+	flags.FuncP("data", "d", "", add(asIs))
+	flags.Func("data-urlencode", "", add(urlencoded))
+	flags.FuncP("header", "H", "", func(value string) error { return c.addHeaders(s, value) })
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() != 1 {
+		return c, fmt.Errorf("a command line with %d URLs", flags.NArg())
+	}
+	c.url = flags.Arg(0)
 	return c, nil
 }
 
-// flag is an option without a value.
-func (c *curlCommand) flag(option string) bool {
-	flag := map[string]*bool{"i": &c.include, "s": &c.silent, "S": &c.showError, "f": &c.fail, "fail-with-body": &c.failWithBody}[option]
-	if flag != nil {
-		*flag = true
-	}
-	return flag != nil
-}
-
-func (c *curlCommand) set(s stdio, option, value string) error {
-	switch option {
-	case "X":
-		c.method = value
-	case "u":
-		c.user = value
-	case "o":
-		c.output = value
-	case "w":
-		c.writeOut = value
-	case "noproxy", "max-time": // it knows no proxy, and the tests have a deadline
-	case "d", "data-urlencode":
-		piece, err := data(s, option, value)
-		if err != nil {
+// addHeaders takes a header, or a file of headers behind an @.
+func (c *curlCommand) addHeaders(s stdio, value string) error {
+	if file, from := strings.CutPrefix(value, "@"); from {
+		var err error
+		if value, err = read(s, file); err != nil {
 			return err
 		}
-		c.data, c.hasData = append(c.data, piece), true
-	case "H":
-		lines := value
-		if file, from := strings.CutPrefix(value, "@"); from {
-			content, err := read(s, file)
-			if err != nil {
-				return err
-			}
-			lines = content
+	}
+	for line := range strings.Lines(value) {
+		if name, text, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); found {
+			c.headers = append(c.headers, [2]string{name, strings.TrimSpace(text)})
 		}
-		for line := range strings.Lines(lines) {
-			if name, text, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); found {
-				c.headers = append(c.headers, [2]string{name, strings.TrimSpace(text)})
-			}
-		}
-	default:
-		return fmt.Errorf("%w -%s", errNoOption, option)
 	}
 	return nil
 }
 
-// data is what an option adds to the form.
-func data(s stdio, option, value string) (string, error) {
-	if option == "d" {
-		if file, from := strings.CutPrefix(value, "@"); from {
-			content, err := read(s, file)
-			return strings.NewReplacer("\r", "", "\n", "").Replace(content), err
-		}
+// asIs is what -d adds to the form.
+func asIs(s stdio, value string) (string, error) {
+	file, from := strings.CutPrefix(value, "@")
+	if !from {
 		return value, nil
 	}
-	// content, =content, name=content, @file and name@file
+	content, err := read(s, file)
+	return strings.NewReplacer("\r", "", "\n", "").Replace(content), err
+}
+
+// urlencoded is what --data-urlencode adds to the form: of content, =content,
+// name=content, @file or name@file.
+func urlencoded(s stdio, value string) (string, error) {
 	name, content, found := strings.Cut(value, "=")
 	if !found {
 		var file string
@@ -172,12 +133,11 @@ func read(s stdio, file string) (string, error) {
 
 func curl(s stdio, args []string) int {
 	c, err := parseCurl(s, args)
-	if errors.Is(err, errNoOption) {
-		return unknown(s, "curl", "%v", err)
-	}
 	status := 0
 	if err == nil {
 		status, err = c.run(s)
+	} else if _, ok := errors.AsType[errCurl](err); !ok {
+		return unknown(s, "curl", "%v", err)
 	}
 	if c.writeOut != "" {
 		fmt.Fprint(s.out, strings.NewReplacer("%{http_code}", fmt.Sprintf("%03d", status), `\n`, "\n", "%%", "%").Replace(c.writeOut))

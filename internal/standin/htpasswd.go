@@ -12,6 +12,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/spf13/pflag"
 )
 
 // recorded is what Apache's htpasswd printed: a line with its arguments, in quotes if
@@ -28,40 +30,31 @@ type htpasswdCommand struct {
 }
 
 func parseHtpasswd(args []string) (c htpasswdCommand, err error) {
-	var operands, scheme []string
-	for len(args) > 0 {
-		arg := args[0]
-		args = args[1:]
-		if len(arg) < 2 || arg[0] != '-' || len(operands) > 0 {
-			operands = append(operands, arg)
-			continue
-		}
-		for i := 1; i < len(arg); i++ {
-			switch flag := arg[i]; flag {
-			case 'c':
-				c.create = true
-			case 'D':
-				c.remove = true
-			case 'n':
-				c.print = true
-			case 'b':
-				c.batch = true
-			case 'i':
-				c.stdin = true
-			case 'm', 'B', '2', '5', 'd', 's', 'p':
-				scheme = append(scheme, "-"+string(flag))
-			case 'C', 'r': // with a value, in the same argument or the next
-				value := arg[i+1:]
-				if value == "" && len(args) > 0 {
-					value, args = args[0], args[1:]
-				}
-				scheme = append(scheme, "-"+string(flag)+value)
-				i = len(arg)
-			default:
-				return c, fmt.Errorf("the option -%c", flag)
-			}
-		}
+	flags := pflag.NewFlagSet("htpasswd", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.SetInterspersed(false)
+	flags.BoolVarP(&c.create, "create", "c", false, "")
+	flags.BoolVarP(&c.remove, "delete", "D", false, "")
+	flags.BoolVarP(&c.print, "print", "n", false, "")
+	flags.BoolVarP(&c.batch, "batch", "b", false, "")
+	flags.BoolVarP(&c.stdin, "stdin", "i", false, "")
+	var scheme []string
+	for _, name := range []string{"m", "B", "2", "5", "d", "s", "p"} {
+		flags.BoolFuncP("scheme-"+name, name, "", func(string) error {
+			scheme = append(scheme, "-"+name)
+			return nil
+		})
 	}
+	for _, name := range []string{"C", "r"} { // with a value
+		flags.FuncP("cost-"+name, name, "", func(value string) error {
+			scheme = append(scheme, "-"+name+value)
+			return nil
+		})
+	}
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	operands := flags.Args()
 	if len(scheme) == 0 {
 		scheme = []string{"-m"}
 	}
