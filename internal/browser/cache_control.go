@@ -3,18 +3,23 @@ package browser
 import (
 	"net/http"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // makePrivate keeps an answer out of shared caches (RFC 9111 §5.2.2.7), and out of all
 // caches if it is a document of which the app says nothing.
 func makePrivate(h http.Header, document bool) {
-	for name := range h {
-		if isForSharedCaches(name) {
+	for name, values := range h {
+		switch {
+		case isForSharedCaches(name):
+			delete(h, name)
+		case name != "Cache-Control" && strings.EqualFold(name, "Cache-Control"):
+			h["Cache-Control"] = append(h["Cache-Control"], values...)
 			delete(h, name)
 		}
 	}
-	lines := h["Cache-Control"]
-	directives, ok := splitDirectives(strings.Join(lines, ", "))
+	directives, ok := splitDirectives(strings.Join(h["Cache-Control"], ", "))
 	switch {
 	case !ok:
 		h["Cache-Control"] = []string{"no-store"} // caches differ in how they read it
@@ -32,33 +37,33 @@ func makePrivate(h http.Header, document bool) {
 // isForSharedCaches recognizes the headers that tell a content delivery network or a
 // proxy otherwise than Cache-Control does, such as CDN-Cache-Control (RFC 9213).
 func isForSharedCaches(name string) bool {
-	switch name {
-	case "Surrogate-Control", "Edge-Control", "X-Accel-Expires":
-		return true
-	}
-	return strings.HasSuffix(name, "-Cache-Control")
+	const suffix = "-Cache-Control"
+	return strings.EqualFold(name, "Surrogate-Control") || strings.EqualFold(name, "Edge-Control") ||
+		strings.EqualFold(name, "X-Accel-Expires") ||
+		len(name) > len(suffix) && strings.EqualFold(name[len(name)-len(suffix):], suffix)
 }
 
-// privateDirectives drops what is for shared caches and has one directive that keeps
-// the answer out of them.
+// privateDirectives drops what is for shared caches and sees to it that one directive
+// keeps the answer out of them.
 func privateDirectives(directives []string) (private []string, changed bool) {
 	var isPrivate, noStore, mustUnderstand bool
 	private = make([]string, 1, len(directives)+1)
 	for _, directive := range directives {
-		name, _, hasValue := strings.Cut(directive, "=")
-		switch strings.ToLower(strings.TrimSpace(name)) {
-		case "public", "s-maxage":
+		name, rest := cutToken(directive)
+		plain := rest == ""
+		switch {
+		case strings.EqualFold(name, "public"), strings.EqualFold(name, "s-maxage"):
 			changed = true
 			continue
-		case "private":
-			if hasValue { // for some fields only
+		case strings.EqualFold(name, "private"):
+			if !plain { // for some fields only
 				changed = true
 				continue
 			}
 			isPrivate = true
-		case "no-store":
-			noStore = true
-		case "must-understand": // a cache that does so ignores no-store
+		case strings.EqualFold(name, "no-store"):
+			noStore = noStore || plain
+		case strings.EqualFold(name, "must-understand"): // who does ignores no-store
 			mustUnderstand = true
 		}
 		private = append(private, directive)
@@ -66,8 +71,17 @@ func privateDirectives(directives []string) (private []string, changed bool) {
 	if isPrivate || noStore && !mustUnderstand {
 		return private[1:], changed
 	}
-	private[0] = "private"
+	private[0] = "private" // first, where even a careless parser sees it
 	return private, true
+}
+
+func cutToken(directive string) (token, rest string) {
+	for i := range len(directive) {
+		if !httpguts.IsTokenRune(rune(directive[i])) {
+			return directive[:i], directive[i:]
+		}
+	}
+	return directive, ""
 }
 
 // splitDirectives splits at commas that are outside quotes. It is not ok if a quote does

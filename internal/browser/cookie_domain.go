@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 )
 
@@ -33,6 +34,8 @@ func validateDomain(domain string) error {
 		return errors.New("an address has no subdomains: leave cookie_domain out")
 	case strings.Contains(domain, ":"):
 		return errors.New("leave out the port: cookies are for all ports of a host")
+	case lower == "localhost":
+		return errors.New("browsers accept no cookies for the subdomains of localhost: leave cookie_domain out")
 	case strings.HasPrefix(domain, "."):
 		return errors.New("leave out the dot at the beginning: a domain always includes its subdomains")
 	case strings.HasSuffix(domain, "."):
@@ -85,7 +88,11 @@ func validateLabel(label string) error {
 	for _, c := range label {
 		switch {
 		case c >= 0x80:
-			return fmt.Errorf("write %s as browsers send it, beginning with xn--", label)
+			ascii, err := idna.Lookup.ToASCII(label)
+			if err != nil {
+				return fmt.Errorf("%s is not part of a domain name", label)
+			}
+			return fmt.Errorf("write %s as browsers send it: %s", label, ascii)
 		case c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z'):
 			return fmt.Errorf("%q is not allowed; write it as example.com", c)
 		}
@@ -104,5 +111,5 @@ func DomainCovers(domain, host string) bool {
 		return false
 	}
 	sub, ok := strings.CutSuffix(host, domain)
-	return ok && (sub == "" || strings.HasSuffix(sub, "."))
+	return ok && (sub == "" || len(sub) > 1 && strings.HasSuffix(sub, "."))
 }

@@ -71,7 +71,8 @@ func takeFrom(line string, taken func(string) bool, cookies []Cookie) (left stri
 	return strings.TrimLeft(strings.Join(parts, ";"), blanks), cookies
 }
 
-const blanks = " \t"
+// blanks are what parsers trim; a server lets only the first two through.
+const blanks = " \t\r\n"
 
 // cutCookie reads one cookie as browsers and RFC 6265 §5.2 do.
 func cutCookie(part string) (name, value string, hasValue bool) {

@@ -72,7 +72,7 @@ func prefersHTML(accept string) bool {
 		}
 		mediaType, params, err := mime.ParseMediaType(element)
 		weight, ok := weightOf(params)
-		if err != nil || !ok {
+		if err != nil || !ok || !strings.Contains(mediaType, "/") { // as Java's * is
 			return false
 		}
 		switch {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -45,20 +46,34 @@ func serializeOrigin(origin string) (string, error) {
 		return "", errors.New("it cannot be parsed")
 	case u.Scheme == "" || u.Opaque != "":
 		return "", errors.New("the scheme is missing")
+	case u.Scheme == "ws" || u.Scheme == "wss":
+		return "", errors.New("the origin of a WebSocket is that of its page")
 	case u.User != nil:
 		return "", errors.New("it has a user name")
 	case u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(origin, "#"):
 		return "", errors.New("it has a path, a query or a fragment")
-	case u.Hostname() == "" || strings.HasSuffix(u.Host, ":"):
+	case u.Hostname() == "":
 		return "", errors.New("the host is missing")
 	case strings.Contains(u.Host, "*"):
 		return "", errors.New("wildcards are not supported")
+	case !isPort(u):
+		return "", errors.New("the port is not a number from 1 to 65535")
 	}
-	host, err := idna.Punycode.ToASCII(u.Host)
-	if err != nil {
-		return "", errors.New("the host is not a domain name")
+	host := strings.ToLower(u.Host)
+	if strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }) {
+		ascii, err := idna.Lookup.ToASCII(u.Hostname())
+		if err != nil {
+			return "", errors.New("the host is not a domain name")
+		}
+		host = ascii + strings.TrimPrefix(u.Host, u.Hostname())
 	}
-	return u.Scheme + "://" + withoutDefaultPort(strings.ToLower(host), u.Scheme), nil
+	return u.Scheme + "://" + withoutDefaultPort(host, u.Scheme), nil
+}
+
+// isPort accepts no port as well, but not a colon without a port.
+func isPort(u *url.URL) bool {
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0 && !strings.HasPrefix(u.Port(), "0") || u.Port() == "" && !strings.HasSuffix(u.Host, ":")
 }
 
 func withoutDefaultPort(host, scheme string) string {
@@ -96,9 +111,12 @@ func (o *Origins) Check(r *http.Request, host string) error {
 	case host == "" && r.Header.Get("Sec-Fetch-Site") == "":
 		return errUnknownHost
 	default:
+		host = strings.ToLower(host)
 		// Browsers leave out a default port; proxies may add it.
-		scheme, _, _ := strings.Cut(origin[0], "://")
-		host = withoutDefaultPort(strings.ToLower(host), scheme)
+		scheme, of, _ := strings.Cut(origin[0], "://")
+		if short := withoutDefaultPort(host, scheme); of == short {
+			host = short
+		}
 	}
 	seen := *r
 	seen.Method, seen.Host = method, host

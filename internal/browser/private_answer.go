@@ -3,9 +3,10 @@ package browser
 import (
 	"bufio"
 	"io"
-	"mime"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -14,7 +15,7 @@ import (
 type PrivateAnswer struct {
 	caddyhttp.ResponseWriterWrapper
 	document bool
-	before   func(http.Header)
+	before   func(http.Header) // nil once it was called
 	settled  bool
 }
 
@@ -32,20 +33,28 @@ func (w *PrivateAnswer) Finish() { w.settle(nil) }
 
 // settle completes the header once. beginning is of the body, if that is known.
 func (w *PrivateAnswer) settle(beginning []byte) {
-	if w.settled {
-		return
+	if !w.settled {
+		w.settled = true
+		w.complete(beginning)
 	}
-	w.settled = true
+}
+
+func (w *PrivateAnswer) complete(beginning []byte) {
 	h := w.Header()
-	if w.before != nil {
-		w.before(h)
+	if before := w.before; before != nil {
+		w.before = nil
+		before(h)
 	}
 	makePrivate(h, w.document || isDocument(h, beginning))
 }
 
-// WriteHeader leaves informational answers as they are; 101 is final, as in net/http.
+// WriteHeader leaves informational answers as they are. 101 is final with HTTP/1.1, but
+// informational with HTTP/2, where another header may follow.
 func (w *PrivateAnswer) WriteHeader(status int) {
-	if status < 100 || status > 199 || status == http.StatusSwitchingProtocols {
+	switch {
+	case status == http.StatusSwitchingProtocols:
+		w.complete(nil)
+	case status < 100 || status > 199:
 		w.settle(nil)
 	}
 	w.ResponseWriter.WriteHeader(status)
@@ -56,10 +65,30 @@ func (w *PrivateAnswer) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// ReadFrom keeps sendfile.
-func (w *PrivateAnswer) ReadFrom(r io.Reader) (int64, error) {
+// ReadFrom keeps sendfile. Where the type is unknown it looks at the beginning first, as
+// net/http does.
+func (w *PrivateAnswer) ReadFrom(r io.Reader) (n int64, err error) {
+	if !w.settled && !w.document && isSniffed(w.Header()) {
+		n, err = io.CopyN(struct{ io.Writer }{w}, r, sniffed)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
 	w.settle(nil)
-	return w.ResponseWriterWrapper.ReadFrom(r)
+	more, err := w.ResponseWriterWrapper.ReadFrom(r)
+	return n + more, err
+}
+
+// sniffed is how much of a body net/http looks at.
+const sniffed = 512
+
+// isSniffed tells whether net/http will find the type of the body itself.
+func isSniffed(h http.Header) bool {
+	_, typed := h["Content-Type"]
+	return !typed && h.Get("Content-Encoding") == ""
 }
 
 // Flush is for apps that do not use http.ResponseController.
@@ -81,14 +110,18 @@ func (w *PrivateAnswer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffers, err
 }
 
-// isDocument recognizes what a tab shows as a page of its own.
+// isDocument recognizes what a tab or a frame shows as a page of its own.
 func isDocument(h http.Header, beginning []byte) bool {
-	contentType := h.Get("Content-Type")
-	if _, given := h["Content-Type"]; !given && len(beginning) > 0 && h.Get("Content-Encoding") == "" {
-		contentType = http.DetectContentType(beginning) // as net/http does
+	if len(beginning) > 0 && isSniffed(h) {
+		return isDocumentType(http.DetectContentType(beginning))
 	}
-	mediaType, _, _ := mime.ParseMediaType(contentType)
-	switch mediaType {
+	return slices.ContainsFunc(h["Content-Type"], isDocumentType)
+}
+
+// isDocumentType is generous with what follows the type, as browsers are.
+func isDocumentType(contentType string) bool {
+	contentType, _, _ = strings.Cut(contentType, ";")
+	switch strings.ToLower(strings.TrimSpace(contentType)) {
 	case "text/html", "application/xhtml+xml", "application/pdf", "image/svg+xml":
 		return true
 	}
