@@ -12,6 +12,7 @@ var arrows = map[string][]string{
 	// requests and answers
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
+	"internal/loginpage":  {},
 	"internal/token": {
 		"directory", "internal/buffer", "internal/clock", "internal/keyring", "internal/mac", "internal/oauth",
 		"internal/password", "internal/session",
