@@ -63,9 +63,9 @@ func privateDirectives(directives []string) (private []string, changed bool) {
 			isPrivate = true
 		case strings.EqualFold(name, "no-store"):
 			noStore = noStore || plain
-		case strings.EqualFold(name, "must-understand"): // who does ignores no-store
-			mustUnderstand = true
 		}
+		// A cache that understands the status ignores no-store then.
+		mustUnderstand = mustUnderstand || strings.Contains(strings.ToLower(directive), "must-understand")
 		private = append(private, directive)
 	}
 	if isPrivate || noStore && !mustUnderstand {

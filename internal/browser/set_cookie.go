@@ -11,7 +11,8 @@ import (
 )
 
 // SetCookie is a cookie that a browser is given. Without a Domain it is for the host
-// alone, without a MaxAge it ends with the browser.
+// alone, as one with the prefix __Host- always is; without a MaxAge it ends with the
+// browser.
 type SetCookie struct {
 	Name, Value string
 	Domain      string
@@ -25,16 +26,23 @@ func (c SetCookie) AddTo(h http.Header) {
 	if c.MaxAge > 0 {
 		maxAge = max(1, int(c.MaxAge/time.Second)) // 0 would leave it out
 	}
-	c.add(h, c.Domain, c.Value, maxAge)
+	c.add(h, c.domain(), c.Value, maxAge)
 }
 
 // ClearFrom clears the cookie in an answer, for the host and for the domain if there is
 // one: a browser keeps these as two cookies.
 func (c SetCookie) ClearFrom(h http.Header) {
 	c.add(h, "", "", -1)
-	if c.Domain != "" && !strings.HasPrefix(c.Name, "__Host-") {
-		c.add(h, c.Domain, "", -1)
+	if domain := c.domain(); domain != "" {
+		c.add(h, domain, "", -1)
 	}
+}
+
+func (c SetCookie) domain() string {
+	if strings.HasPrefix(c.Name, "__Host-") {
+		return ""
+	}
+	return c.Domain
 }
 
 func (c SetCookie) add(h http.Header, domain, value string, maxAge int) {
