@@ -13,6 +13,7 @@ var arrows = map[string][]string{
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
 	"internal/browser":    {},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
+	"internal/loginpage":  {},
 	"internal/token": {
 		"directory", "internal/buffer", "internal/clock", "internal/keyring", "internal/mac", "internal/oauth",
 		"internal/password", "internal/session",
