@@ -51,9 +51,11 @@ type foundSession struct {
 }
 
 // find checks the cookies of a request. A cookie that this server did not seal counts
-// as absent. So do two good ones of different sessions: one of them was planted.
+// as absent. So do two good ones of different sessions: one of them was planted. Where
+// the browser may have come over HTTPS, the name without a prefix is not read: another
+// host of the domain can plant it. A proxy need not be trusted for that.
 func (c *sessionCookies) find(tokens *token.Checker, r *http.Request, cookies []browser.Cookie) (found foundSession) {
-	host, overHTTPS, tried := hostOf(r), isHTTPS(r), 0
+	host, overHTTPS, tried := hostOf(r), r.TLS != nil || wire.SaysHTTPS(r), 0
 	for _, cookie := range cookies {
 		if cookie.Name != c.secure && (cookie.Name != c.plain || overHTTPS) {
 			continue
