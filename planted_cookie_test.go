@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/internal/browser"
@@ -35,6 +36,21 @@ func TestThePlainCookieIsNotReadWhereTheBrowserMayHaveComeOverHTTPS(t *testing.T
 			if read := found.err != nil; read != want {
 				t.Errorf("%s: %s is read: %v, want %v", name, cookie, read, want)
 			}
+		}
+	}
+}
+
+// Another host of the domain planted a good cookie and so many bad ones, all with a
+// longer path, that the visitor's own was not looked at.
+func TestCookiesThatAreTooManyToTellAreNobodys(t *testing.T) {
+	cookies := newSessionCookies("grant-default", "example.com")
+	tokens := &token.Checker{Keys: func(context.Context) *token.KeySet { return nil }}
+	r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
+	for n, clash := range map[int]bool{1: false, maxCookiesTried: false, maxCookiesTried + 1: true} {
+		sent := slices.Repeat([]browser.Cookie{{Name: cookies.plain, Value: "value"}}, n)
+		found := cookies.find(tokens, r, sent)
+		if found.clash != clash || found.isGood() {
+			t.Errorf("%d cookies: clash %v, good %v; want clash %v", n, found.clash, found.isGood(), clash)
 		}
 	}
 }

@@ -47,7 +47,7 @@ type foundSession struct {
 	opened []*token.BrowserSession // all that this server has sealed, good or not
 	err    error                   // why one of these is not good, or why that cannot be told
 	of     *token.BrowserSession   // that one; nil if there is none
-	clash  bool                    // there are good ones of several sessions
+	clash  bool                    // there are good ones of several sessions, or too many to tell
 }
 
 // find checks the cookies of a request. A cookie that this server did not seal counts
@@ -61,6 +61,7 @@ func (c *sessionCookies) find(tokens *token.Checker, r *http.Request, cookies []
 			continue
 		}
 		if tried++; tried > maxCookiesTried {
+			found.clash = true // there may be a good one among the others
 			break
 		}
 		place := c.place(cookie.Name == c.secure, host)
