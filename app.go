@@ -251,7 +251,7 @@ func (a *App) warn() {
 // describe is what the check of the config needs to know of a server.
 func describe(s *Server) configcheck.Server {
 	return configcheck.Server{
-		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
+		Name: s.Name, Issuer: s.Issuer, LoginPage: s.LoginPage != nil, Scopes: s.Scopes, Audience: s.Audience,
 		Clients: func(yield func(configcheck.Client) bool) {
 			for client := range s.clients.Known() {
 				if !yield(configcheck.Client{

@@ -325,7 +325,7 @@ func pageLinks(asked *url.URL, endpoint string) (login, logout string) {
 		here = path.Dir(here)
 	}
 	login = (&url.URL{Path: here}).EscapedPath()
-	logout = login + logoutPath
+	logout = strings.TrimSuffix(login, "/") + logoutPath // not //logout, which is a host
 	if asked.RawQuery != "" {
 		login += "?" + asked.RawQuery
 	}
