@@ -48,14 +48,14 @@ func serveLoginPage(p *loginPage, w http.ResponseWriter, r *http.Request, logger
 
 // answer checks what all requests for the page have in common.
 func (v *visit) answer() error {
-	_, asked := original(v.r)
+	method, asked := original(v.r)
 	v.view.Return = browser.ReturnPath(asked.Query().Get(returnParameter), v.page.isAt)
 	v.view.Host = hostOf(v.r)
 	v.view.Login, v.view.Logout = pageLinks(asked, v.endpoint)
 	switch host := hostOf(v.r); {
 	case !v.page.allowHTTP && !wire.IsSecure(v.r, caddyrequest.FromTrustedProxy(v.r)):
 		return v.refuse(oauth.NotSecure())
-	case !slices.Contains(pageMethods, v.r.Method):
+	case !slices.Contains(pageMethods, method):
 		return v.refuse(oauth.MethodNotAllowed(pageMethods, false))
 	case v.page.CookieDomain != "" && !browser.DomainCovers(v.page.CookieDomain, host):
 		return v.refuse(oauth.WrongHost())
@@ -67,7 +67,7 @@ func (v *visit) answer() error {
 	if v.found.BrowserSession != nil {
 		v.view.Username = v.found.Token.Username
 	}
-	if v.r.Method != http.MethodPost {
+	if method != http.MethodPost {
 		return v.show()
 	}
 	if err := v.checkPost(); err != nil {
@@ -82,7 +82,9 @@ func (v *visit) answer() error {
 // checkPost refuses a form that another site's page sent, which could log its visitor
 // in as somebody else (login CSRF), and one that may be a replay.
 func (v *visit) checkPost() error {
-	if err := v.page.own.Check(v.r, authorityOf(v.r)); err != nil {
+	asked := *v.r
+	asked.Method = http.MethodPost // which a rewrite may have changed
+	if err := v.page.own.Check(&asked, authorityOf(v.r)); err != nil {
 		return oauth.CrossOrigin()
 	}
 	if wire.IsEarly(v.r) {

@@ -137,7 +137,8 @@ func rememberedFor(tokens *token.Checker, cookie *token.SessionCookie) time.Dura
 	if !cookie.Remembered {
 		return 0
 	}
-	return max(tokens.Browser.Expires(cookie).Sub(clock.Now()), time.Second)
+	left := tokens.Browser.Expires(cookie).Sub(clock.Now())
+	return max((left + time.Second - 1).Truncate(time.Second), time.Second)
 }
 
 // clear takes the cookies away from the browser, under each name that the request has
@@ -224,6 +225,6 @@ func isHTTPS(r *http.Request) bool {
 
 const takenCookiesVar = "caddy_grant.cookies"
 
-// maxCookiesTried is how many cookies of the name are looked at: a browser may send
-// some that a sibling host has planted.
-const maxCookiesTried = 32
+// maxCookiesTried is how many cookies of the name are looked at. A sibling host can
+// plant some, and browsers keep about 180 for a site.
+const maxCookiesTried = 200
