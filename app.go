@@ -244,6 +244,10 @@ func (a *App) warn() {
 	}
 	for _, name := range a.names() {
 		config.Servers = append(config.Servers, describe(a.servers[name]))
+		if a.pages[name] != nil && !a.isChecked(name) {
+			a.logger.Warn("no bearer_auth takes the sessions of a login page", zap.String("server", name),
+				zap.String("advice", "add bearer_auth to the sites in front of your apps, or remove login_page"))
+		}
 	}
 	configcheck.Warn(a.logger, http, config)
 }
