@@ -17,6 +17,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 func init() {
@@ -29,7 +30,8 @@ type App struct {
 	ctx    caddy.Context
 	logger *zap.Logger
 
-	servers map[string]*Server // by name
+	servers map[string]*Server    // by name
+	pages   map[string]*loginPage // of the servers that have one, by their names
 
 	number uint64 // tells the configs of this process apart
 
@@ -37,6 +39,7 @@ type App struct {
 	checks          []configcheck.Check
 	endpoints       []configcheck.Endpoint
 	identityHeaders map[string]bool // of all bearer_auth handlers, by the names as an app may read them
+	cookieNames     map[string]bool // of the sessions of all servers
 	guards          listenerguard.Guards
 
 	started   bool
@@ -61,7 +64,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.number = configs.Add(1)
 	a.servers = make(map[string]*Server)
+	a.pages = make(map[string]*loginPage)
 	a.identityHeaders = make(map[string]bool)
+	a.cookieNames = make(map[string]bool)
 	a.guards = make(listenerguard.Guards)
 	a.checkLimits = newMergedLimits()
 
@@ -131,7 +136,25 @@ func (a *App) joinServer(ctx caddy.Context, config Config, definedAt string) (*S
 	if err := server.provision(ctx); err != nil {
 		return nil, fmt.Errorf("server %q: %w", config.Name, err)
 	}
+	if server.LoginPage != nil {
+		if err := a.addPage(server); err != nil {
+			return nil, fmt.Errorf("server %q: %w", config.Name, err)
+		}
+	}
 	return server, nil
+}
+
+// addPage sets up the login page of a server.
+func (a *App) addPage(server *Server) error {
+	page, err := newLoginPage(server)
+	if err != nil {
+		return err
+	}
+	a.pages[server.Name] = page
+	for _, name := range page.cookies.names() {
+		a.cookieNames[name] = true
+	}
+	return nil
 }
 
 // Start applies the bounds of this config and generates the missing keys. It fails if a
@@ -148,8 +171,8 @@ func (a *App) Start() error {
 	for _, name := range a.names() {
 		server := a.servers[name]
 		server.throttle.limits.Govern(a.number, server.throttle.own)
-		startServer(name, server.Issuer != "", server.Grants, server.credentials.SlowSchemes())
-		server.start(a.ctx, a.isChecked(name))
+		startServer(name, server.Issuer != "", server.LoginPage != nil, server.Grants, server.credentials.SlowSchemes())
+		server.start(a.ctx, a.isChecked(name) || server.LoginPage != nil)
 		memory = max(memory, server.credentials.HashMemory())
 	}
 	for _, check := range a.checks {
@@ -228,12 +251,12 @@ func (a *App) warn() {
 // describe is what the check of the config needs to know of a server.
 func describe(s *Server) configcheck.Server {
 	return configcheck.Server{
-		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
+		Name: s.Name, Issuer: s.Issuer, LoginPage: s.LoginPage != nil, Scopes: s.Scopes, Audience: s.Audience,
 		Clients: func(yield func(configcheck.Client) bool) {
 			for client := range s.clients.Known() {
 				if !yield(configcheck.Client{
 					ID:         client.ID,
-					MayLogIn:   s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
+					MayLogIn:   client.ID == token.LoginPage && s.LoginPage != nil || s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
 					Scopes:     client.Scopes,
 					Audience:   client.Audience,
 					Introspect: client.Introspect,

@@ -174,14 +174,16 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 		aliases = append(aliases, bearer.HeaderAlias(c.Header))
 	}
 	b.app.addCheck(check, aliases)
-	names := b.app.identityHeaders // of the whole config, once that is provisioned
-	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, names) })
+	headers, cookies := b.app.identityHeaders, b.app.cookieNames // of the whole config, once that is provisioned
+	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, headers, cookies) })
 }
 
 // guardRequest handles every request of an HTTP server that has a bearer_auth, also on
-// sites and routes without one: it removes the identity headers that a client sent and
-// makes {http.auth.user.*} empty.
-func guardRequest(r *http.Request, identityHeaders map[string]bool) {
+// sites and routes without one: it removes the identity headers that a client sent,
+// takes the session cookies, which are for this server alone, and makes
+// {http.auth.user.*} empty.
+func guardRequest(r *http.Request, identityHeaders, cookieNames map[string]bool) {
+	takeCookies(r, cookieNames)
 	if len(identityHeaders) > 0 {
 		bearer.RemoveIdentityHeaders(r, identityHeaders)
 		bearer.RemoveH2C(r)

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
@@ -24,9 +25,13 @@ import (
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
 	state.removeIdentityHeaders(r, b.app.identityHeaders)
+	takeCookies(r, b.app.cookieNames)
 	bearer.RestrictUpgrade(r, b.Upgrade)
 	if b.Off {
 		return next.ServeHTTP(w, r)
+	}
+	if page := b.loginPage(); page != nil && page.isAskedFor(r) {
+		return serveLoginPage(page, w, r, b.logger)
 	}
 
 	needed, refusal, err := b.needsCheck(r)
@@ -37,10 +42,18 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		return next.ServeHTTP(w, r)
 	}
 	var token *token.AccessToken
+	var session *foundSession
 	if refusal == nil {
-		token, refusal = b.check(state, r)
+		token, session, refusal = b.check(state, r)
 	}
 	countBearerCheck(b.Server, b.Shadow, bearerOutcome(token, refusal))
+	if session != nil && session.clash && !b.Shadow {
+		b.loginPage().cookies.clear(w.Header(), cookiesOf(r))
+		// else a cache would clear them for all others
+		private := browser.Private(w, isNavigation(r), nil)
+		defer private.Finish()
+		w = private
+	}
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)
 	}
@@ -49,9 +62,29 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	state.setUserPlaceholders(r, token)
 	b.setIdentityHeaders(r, token)
+	if session.isGood() {
+		return b.pass(state, w, r, next, session)
+	}
 	b.forwardToken(state, r)
 	return next.ServeHTTP(w, r)
 }
+
+// pass lets a request through that only its session lets through.
+func (b *BearerAuth) pass(state *bearerState, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, session *foundSession) error {
+	page := b.loginPage()
+	if !b.ForwardToken {
+		state.withhold(r)
+	} else if err := page.forward(state, r, session); err != nil {
+		b.logger.Error("making the token for the app", append(b.facts(r), zap.Error(err))...)
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	private := page.keepPrivate(w, r, session, b.logger)
+	defer private.Finish()
+	return next.ServeHTTP(private, r)
+}
+
+// loginPage is the login page of the server, or nil if there is none.
+func (b *BearerAuth) loginPage() *loginPage { return b.app.pages[b.Server] }
 
 // needsCheck tells whether a request is to be checked. A refusal means that this cannot
 // be told.
@@ -109,23 +142,40 @@ func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Readin
 	return false, nil
 }
 
-// check finds the token of a request and what is wrong with it. Without an error and
-// without a token the request is anonymous.
-func (b *BearerAuth) check(state *bearerState, r *http.Request) (*token.AccessToken, *bearer.Error) {
+// check finds the token of a request, or the session of its browser, and what is wrong
+// with it. Without an error and without a token the request is anonymous. session is
+// what the cookies say, nil if they do not matter.
+func (b *BearerAuth) check(state *bearerState, r *http.Request) (token *token.AccessToken, session *foundSession, refusal *bearer.Error) {
 	raw, refusal := bearer.TokenOf(r, state.authorization)
-	if refusal != nil {
-		if refusal.Anonymous && b.Optional {
-			return nil, nil
-		}
-		return nil, refusal
+	session = b.loginPage().sessionOf(state, r, raw)
+	switch {
+	case session.isGood():
+		return session.Token, session, b.loginPage().admits(r, session, b.Audience, b.Scopes)
+	case session != nil && isUnchecked(session.err):
+		return nil, session, uncheckable(session.err)
+	case refusal == nil:
+		token, refusal = b.checkToken(state, r, raw)
+		return token, session, refusal
+	case refusal.Kind != bearer.Anonymous:
+		return nil, session, refusal
+	case b.Optional:
+		return nil, session, nil
+	case session != nil && session.err != nil: // it was good once
+		refusal.Reason = "the session cookie: " + session.err.Error()
+		refusal.Token = session.of.Token
 	}
+	return nil, session, refusal
+}
+
+// checkToken checks a Bearer token.
+func (b *BearerAuth) checkToken(state *bearerState, r *http.Request, raw string) (*token.AccessToken, *bearer.Error) {
 	server := b.app.servers[b.Server]
 	if server == nil {
 		return nil, bearer.Unavailable("there is no such server", nil)
 	}
 	checked, err := state.tokenFor(r.Context(), server, raw)
-	if unchecked, ok := errors.AsType[token.UncheckedError](err); ok {
-		return nil, bearer.Unavailable(unchecked.Error(), unchecked.Unwrap())
+	if isUnchecked(err) {
+		return nil, uncheckable(err)
 	}
 	if err != nil {
 		return nil, bearer.InvalidToken(err.Error()).Of(checked)
@@ -146,6 +196,9 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (*token.AccessTo
 	return checked, nil
 }
 
+// uncheckable is the answer while tokens and sessions cannot be checked.
+func uncheckable(err error) *bearer.Error { return bearer.Unavailable(err.Error(), errors.Unwrap(err)) }
+
 // bearerOutcome is the result of a check in one word of a closed set.
 func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
 	switch {
@@ -155,8 +208,12 @@ func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
 		return outcomeSuccess
 	case refusal.Code != "":
 		return refusal.Code
-	case refusal.Status == http.StatusServiceUnavailable:
+	case refusal.Kind == bearer.Unchecked:
 		return outcomeUnavailable
+	case refusal.Kind == bearer.CrossOrigin:
+		return outcomeCrossOrigin
+	case refusal.Kind == bearer.NotForHere:
+		return outcomeWrongAudience
 	}
 	return outcomeNone
 }
@@ -164,11 +221,16 @@ func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
 // refuse logs the reason, and answers as RFC 6750 requires unless the check is in
 // shadow mode.
 func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
-	message := "request refused"
-	if b.Shadow {
-		message = "request would be refused"
+	page := b.loginPage()
+	shown := page != nil && refusal.Kind != bearer.Other && isNavigation(r)
+	switch {
+	case b.Shadow:
+		b.log(r, "request would be refused", refusal.Status, refusal)
+	case shown && refusal.Kind == bearer.Anonymous:
+		b.log(r, "sent to the login page", http.StatusSeeOther, refusal)
+	default:
+		b.log(r, "request refused", refusal.Status, refusal)
 	}
-	b.log(r, message, refusal)
 	if b.Shadow {
 		caddyrequest.AddLogField(r, zap.String("bearer_refusal", refusal.Reason))
 		return next.ServeHTTP(w, r)
@@ -177,15 +239,18 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 		caddyrequest.AddLogField(r, zap.String("oauth_error", refusal.Code))
 	}
 	refusal.SetHeaders(w.Header(), b.Server)
+	if shown {
+		return page.answer(w, r, refusal)
+	}
 	return caddyhttp.Error(refusal.Status, refusal)
 }
 
 // log writes the one log line. Only what is the fault of this server is an error.
-func (b *BearerAuth) log(r *http.Request, message string, refusal *bearer.Error) {
+func (b *BearerAuth) log(r *http.Request, message string, status int, refusal *bearer.Error) {
 	line := caddyrequest.Refusal{
-		Level: zapcore.InfoLevel, Message: message, Status: refusal.Status, Code: refusal.Code, Reason: refusal.Reason, Cause: refusal.Cause,
+		Level: zapcore.InfoLevel, Message: message, Status: status, Code: refusal.Code, Reason: refusal.Reason, Cause: refusal.Cause,
 	}
-	if refusal.Status == http.StatusServiceUnavailable {
+	if refusal.Kind == bearer.Unchecked {
 		line.Level = zapcore.ErrorLevel
 	}
 	if refusal.Token == nil {

@@ -26,7 +26,9 @@ type bearerState struct {
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
 	checks        []tokenCheck
-	checked       [1]tokenCheck      // room for the checks of most requests
+	checked       [1]tokenCheck // room for the checks of most requests
+	sessions      []sessionCheck
+	made          string             // the Authorization header that the app gets for a session
 	user          *token.AccessToken // of {http.auth.user.*}; nil if none
 }
 
@@ -42,6 +44,12 @@ type tokenCheck struct {
 	server *Server
 	token  *token.AccessToken
 	err    error
+}
+
+// sessionCheck is what a login page says of the request's session cookies.
+type sessionCheck struct {
+	page *loginPage
+	foundSession
 }
 
 // bearerStateOf returns the request's state, making it at the first check.
@@ -71,6 +79,24 @@ func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) 
 	token, err := server.tokens.Check(ctx, raw)
 	s.checks = append(s.checks, tokenCheck{server, token, err})
 	return token, err
+}
+
+// sessionFor checks the session cookies of a request once for each login page.
+func (s *bearerState) sessionFor(r *http.Request, page *loginPage) *foundSession {
+	for i := range s.sessions {
+		if s.sessions[i].page == page {
+			return &s.sessions[i].foundSession
+		}
+	}
+	s.sessions = append(s.sessions, sessionCheck{page, page.cookies.find(page.server.tokens, r, cookiesOf(r))})
+	return &s.sessions[len(s.sessions)-1].foundSession
+}
+
+// withhold takes away the token that an outer check gave to the app.
+func (s *bearerState) withhold(r *http.Request) {
+	if h := r.Header["Authorization"]; s.made != "" && len(h) == 1 && h[0] == s.made {
+		r.Header.Del("Authorization")
+	}
 }
 
 // removeIdentityHeaders removes the identity headers once per request, so that no check

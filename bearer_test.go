@@ -19,7 +19,7 @@ func TestTheGuardOfAListenerIsCheap(t *testing.T) {
 	server := &caddyhttp.Server{Routes: caddyhttp.RouteList{{HandlersRaw: make([]json.RawMessage, 1)}}}
 	names := map[string]bool{"x-user": true}
 	ctx := caddy.Context{Context: context.WithValue(t.Context(), caddyhttp.ServerCtxKey, server)}
-	make(listenerguard.Guards).Place(ctx, func(r *http.Request) { guardRequest(r, names) })
+	make(listenerguard.Guards).Place(ctx, func(r *http.Request) { guardRequest(r, names, map[string]bool{"__Host-grant-default": true}) })
 	guard := server.Routes[0].MatcherSets[0][0].(*listenerguard.Guard)
 	var requests []func()
 	for range 101 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -59,6 +60,18 @@ func init() {
 //		}
 //		clients htpasswd|json <path>
 //		default_client <id>
+//		login_page [<path>] {
+//			title           <title>
+//			template        <file>
+//			scopes          <scopes...>
+//			session_ttl     <duration>
+//			idle_ttl        <duration>
+//			remember        <duration>
+//			cookie_domain   <domain>
+//			cookie_name     <name>
+//			after_logout    <path>
+//			trusted_origins <origins...>
+//		}
 //		password_checks {
 //			concurrency <n>
 //			queue       <n>
@@ -105,7 +118,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 // checkWhole finds errors that are not those of a single line of the block.
 func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *endpointSources) error {
 	switch {
-	case len(handler.ClientsRaw) == 0:
+	case len(handler.ClientsRaw) == 0 && handler.LoginPage == nil:
 		return h.Err(errNoClients.Error())
 	case len(handler.UsersRaw) == 0:
 		return h.Err(errNoUsers.Error())
@@ -128,7 +141,7 @@ func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 	if strings.HasPrefix(path, "@") {
 		return d.Errf("token_endpoint takes a path such as /token, not the matcher %s: to serve the endpoint for some requests only, put it inside \"handle %s { ... }\"", path, path)
 	}
-	if err := validatePath(path); err != nil {
+	if err := pathreading.ValidateLiteral(path); err != nil {
 		return d.WrapErr(err)
 	}
 	handler.Path = path
@@ -195,6 +208,8 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *end
 		err = parseClients(d, sources)
 	case "default_client":
 		c.DefaultClient, err = caddyargs.One(d)
+	case "login_page":
+		c.LoginPage, err = parseLoginPage(d)
 	case "password_checks":
 		c.PasswordChecks, err = parsePasswordChecks(d)
 	case "throttle":
@@ -256,89 +271,8 @@ func checkName(h httpcaddyfile.Helper, handler *Handler) error {
 	return nil
 }
 
-func parsePasswordChecks(d *caddyfile.Dispenser) (*PasswordChecks, error) {
-	if d.NextArg() {
-		return nil, d.Err("password_checks takes no argument, only a block with concurrency, queue, wait or cache")
-	}
-	checks := new(PasswordChecks)
-	settings := caddyargs.NewBlock("password_checks")
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.Enter(d); err != nil {
-			return nil, err
-		}
-		var err error
-		switch d.Val() {
-		case "concurrency":
-			checks.Concurrency, err = caddyargs.Count(d)
-		case "queue":
-			checks.Queue, err = caddyargs.Count(d)
-		case "wait":
-			checks.Wait, err = caddyargs.Positive.Arg(d, nil)
-		case "cache":
-			checks.Cache, err = cacheArg(d)
-		default:
-			err = settings.Unrecognized(d)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if *checks == (PasswordChecks{}) {
-		return nil, d.Err("password_checks needs a block with concurrency, queue, wait or cache")
-	}
-	return checks, caddyargs.Wrap(d, checks.validate())
-}
-
-func parseThrottle(d *caddyfile.Dispenser) (*Throttle, error) {
-	limits := new(Throttle)
-	if args := d.RemainingArgs(); len(args) > 0 {
-		if len(args) != 1 || args[0] != "off" {
-			return nil, d.Err(throttleUsage)
-		}
-		limits.Off = true
-	}
-	settings := caddyargs.NewBlock("throttle")
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if err := settings.Enter(d); err != nil {
-			return nil, err
-		}
-		var err error
-		switch d.Val() {
-		case "failures":
-			limits.Failures, err = caddyargs.Count(d)
-		case "delay":
-			limits.MinDelay, limits.MaxDelay, err = delays.Two(d, "delay takes the first wait and the longest: \"delay 30s 1h\"")
-		case "account_ceiling":
-			limits.AccountCeiling, err = caddyargs.Count(d)
-		case "ipv4_prefix":
-			limits.IPv4Prefix, err = caddyargs.Count(d)
-		case "ipv6_prefix":
-			limits.IPv6Prefix, err = caddyargs.Count(d)
-		default:
-			err = settings.Unrecognized(d)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if *limits == (Throttle{}) {
-		return nil, d.Err(throttleUsage)
-	}
-	return limits, caddyargs.Wrap(d, limits.validate())
-}
-
 // leewayArg takes a duration that may be zero, which is not the default.
 func leewayArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
 	leeway, err := caddyargs.Duration{Like: "such as 30s"}.Arg(d, validateLeeway)
 	return &leeway, err
 }
-
-// cacheArg takes a duration, or "off" for none at all.
-func cacheArg(d *caddyfile.Dispenser) (*caddy.Duration, error) {
-	cache, err := caddyargs.Duration{Like: "such as 5m, or off", Positive: true, Off: true}.Arg(d, nil)
-	return &cache, err
-}
-
-var delays = caddyargs.Duration{Like: "with a unit, such as 30s or 1h", Positive: true}
-
-const throttleUsage = "throttle is \"off\", or takes a block with failures, delay, account_ceiling, ipv4_prefix or ipv6_prefix; it is on without this line"

@@ -93,7 +93,7 @@ type Config struct {
 	UsersRaw []json.RawMessage `json:"users,omitempty" caddy:"namespace=grant.users inline_key=source"`
 
 	// Where the clients are. The first source that has a client id decides. At least
-	// one. Required.
+	// one, unless there is a login page. Required.
 	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
 
 	// The id of a public client that stands for requests that name no client: requests
@@ -101,6 +101,9 @@ type Config struct {
 	// who can reach the endpoint can then try passwords without knowing a client.
 	// Placeholders are replaced at start. Default: none, such requests are refused.
 	DefaultClient string `json:"default_client,omitempty"`
+
+	// A page on which people log in with a browser. Default: none.
+	LoginPage *LoginPage `json:"login_page,omitempty"`
 
 	// Bounds on password hashing. All servers of a Caddy process share one budget, so
 	// servers that set a bound must agree on it. Default: the default of each bound.
@@ -148,8 +151,15 @@ func (c *Config) resolve(repl *caddy.Replacer) error {
 	if c.Scopes, err = setting.ResolveList(repl, "scopes", c.Scopes); err != nil {
 		return err
 	}
-	c.DefaultClient, err = setting.Resolve(repl, "default_client", c.DefaultClient)
-	return err
+	if c.DefaultClient, err = setting.Resolve(repl, "default_client", c.DefaultClient); err != nil {
+		return err
+	}
+	if c.LoginPage == nil {
+		return nil
+	}
+	page := *c.LoginPage // the handler keeps what it was given
+	c.LoginPage = &page
+	return page.resolve(repl)
 }
 
 // validate checks the settings other than sources and bounds, and fills in defaults.
@@ -199,6 +209,11 @@ func (c *Config) validate() error {
 	}
 	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
 		return err
+	}
+	if c.LoginPage != nil {
+		if err := c.LoginPage.validate(c.Name); err != nil {
+			return err
+		}
 	}
 	return oauth.ValidateScopes("scopes", c.Scopes)
 }

@@ -62,6 +62,12 @@ func (x *exchange) authenticate() (*token.KeySet, error) {
 
 // refuse answers with an error, and writes the one log line.
 func (x *exchange) refuse(err error) error {
+	return wire.WriteError(x.w, x.server.Name, x.report(err))
+}
+
+// report takes note of a refusal: for the metrics, and in the one log line. What is
+// returned is the answer.
+func (x *exchange) report(err error) *oauth.Error {
 	refusal, ok := errors.AsType[*oauth.Error](err)
 	if !ok {
 		refusal = oauth.ServerError(err)
@@ -96,7 +102,7 @@ func (x *exchange) refuse(err error) error {
 		// otherwise the server would wait for the body before it sends the answer
 		x.w.Header().Set("Connection", "close")
 	}
-	return wire.WriteError(x.w, x.server.Name, refusal)
+	return refusal
 }
 
 // levelOf is info for what the client caused, warn if that may be a theft, and error

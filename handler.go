@@ -14,8 +14,15 @@ import (
 )
 
 // ServeHTTP answers requests to the server's endpoints and passes on all others.
-// OPTIONS is passed on too, so that the CORS handling of the site answers it.
+// The login page is at its path as the browser asked for it. OPTIONS is passed on too,
+// so that the CORS handling of the site answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.page != nil {
+		takeCookies(r, h.cookieNames)
+		if h.page.isAskedFor(r) || h.page.isAt(r.URL.Path) && r.Method != http.MethodOptions {
+			return serveLoginPage(h.page, w, r, h.mount.logger)
+		}
+	}
 	if !h.routes.match(r) || r.Method == http.MethodOptions {
 		return next.ServeHTTP(w, r)
 	}

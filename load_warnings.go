@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,6 +81,14 @@ func (w *loadWarnings) warnOfGrants() {
 					zap.String("advice", "add "+grantType+" to the grants of the server, or remove it from those of the clients"))
 			}
 		}
+	}
+}
+
+// warnOfOwnClient reports a client that came into a file with the id of the login page.
+// It cannot authenticate.
+func (w *loadWarnings) warnOfOwnClient(ctx context.Context) {
+	if err := w.clients.CheckOwn(ctx); err != nil {
+		w.logger.Error("a client cannot authenticate", zap.Error(err))
 	}
 }
 

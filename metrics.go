@@ -31,7 +31,7 @@ var (
 		"server")
 
 	bearerChecks = counter("bearer_checks_total",
-		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, or unavailable.",
+		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, unavailable, or, for sessions of a login page, cross_origin or wrong_audience.",
 		"server", "shadow", "outcome")
 
 	passwordChecks = counter("password_checks_total",
@@ -124,11 +124,19 @@ func startRequests(server, endpoint, grantType string, outcomes []string) {
 
 // startServer creates the series of a server that offers these grants and has hashes of
 // these schemes.
-func startServer(server string, hasMetadata bool, grantTypes, schemes []string) {
+func startServer(server string, hasMetadata, hasPage bool, grantTypes, schemes []string) {
 	for endpoint, outcomes := range endpointOutcomes {
-		if endpoint != oauth.EndpointMetadata || hasMetadata {
-			startRequests(server, endpoint, "", outcomes)
+		switch endpoint {
+		case oauth.EndpointMetadata:
+			if !hasMetadata {
+				continue
+			}
+		case oauth.EndpointLogin, oauth.EndpointLogout:
+			if !hasPage {
+				continue
+			}
 		}
+		startRequests(server, endpoint, "", outcomes)
 	}
 	for _, grantType := range grantTypes {
 		startRequests(server, oauth.EndpointToken, grantType, grantOutcomes)
@@ -260,6 +268,8 @@ var endpointOutcomes = map[string][]string{
 	oauth.EndpointIntrospect: {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
 	oauth.EndpointJWKS:       {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable},
 	oauth.EndpointMetadata:   {outcomeSuccess, oauth.CodeInvalidRequest},
+	oauth.EndpointLogin:      {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidGrant, oauth.CodeInvalidScope, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
+	oauth.EndpointLogout:     {outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError},
 	oauth.EndpointNone:       {oauth.CodeInvalidRequest},
 }
 
@@ -272,6 +282,7 @@ var grantOutcomes = []string{
 // bearerOutcomes are how checks of requests end.
 var bearerOutcomes = []string{
 	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
+	outcomeCrossOrigin, outcomeWrongAudience,
 }
 
 var throttleLimits = []throttle.Limit{
@@ -287,4 +298,8 @@ const (
 	outcomeAnonymous   = "anonymous"
 	outcomeNone        = "none"
 	outcomeUnavailable = "unavailable"
+
+	// of sessions of a login page
+	outcomeCrossOrigin   = "cross_origin"
+	outcomeWrongAudience = "wrong_audience"
 )

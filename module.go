@@ -2,12 +2,12 @@ package caddygrant
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
+	"github.com/caddygrant/caddy-grant/internal/pathreading"
 )
 
 func init() {
@@ -56,9 +56,11 @@ type Handler struct {
 
 	Config
 
-	server *Server
-	routes *routes
-	mount  *mount
+	server      *Server
+	routes      *routes
+	mount       *mount
+	page        *loginPage      // nil if the server has none
+	cookieNames map[string]bool // of the sessions of all servers
 }
 
 // CaddyModule returns the Caddy module information.
@@ -74,43 +76,31 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Path == "" {
 		h.Path = defaultPath
 	}
-	if err := validatePath(h.Path); err != nil {
+	if err := pathreading.ValidateLiteral(h.Path); err != nil {
 		return err
+	}
+	if h.LoginPage != nil && h.LoginPage.Path == "" {
+		h.LoginPage.Path = h.Path + loginPath
 	}
 	app, err := ctx.App(appID)
 	if err != nil {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
 	grant := app.(*App)
+	h.cookieNames = grant.cookieNames
 	if h.server, err = grant.joinServer(ctx, h.Config, h.DefinedAt); err != nil {
 		return err
+	}
+	if h.page = grant.pages[h.server.Name]; h.page != nil && h.AllowHTTP {
+		h.page.allowHTTP = true
 	}
 	h.routes = newRoutes(h.Path, h.server.Issuer)
 	h.mount = &mount{server: h.server, path: h.Path, logger: ctx.Logger()}
 	grant.addEndpoint(configcheck.Endpoint{
-		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
+		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, LoginPage: h.page != nil, Matches: h.routes.all.Match,
 	})
 	return nil
 }
-
-// validatePath accepts an absolute, clean, literal path that is not the root.
-func validatePath(path string) error {
-	switch {
-	case !strings.HasPrefix(path, "/"):
-		return fmt.Errorf("path %q: it must start with a slash, such as /token; the site's address says the rest", path)
-	case strings.Contains(path, "*"):
-		return fmt.Errorf("path %q: it must be a path, not a matcher; what lies below it, such as %s/jwks, is served as well", path, strings.TrimRight(path, "/*"))
-	case strings.ContainsAny(path, "%?#{}\\\"; \t"):
-		return fmt.Errorf("path %q: it must be a literal path without any of %% ? # { } \\ \" ; or spaces; placeholders are not replaced here", path)
-	case path == "/" || strings.HasSuffix(path, "/"):
-		return fmt.Errorf("path %q: it must name one place below the root, without a slash at its end, such as /token", path)
-	case path != caddyhttp.CleanPath(path, true):
-		return fmt.Errorf("path %q: it must be without empty parts and without . and .., such as /token", path)
-	}
-	return nil
-}
-
-const defaultPath = "/token"
 
 // Interface guards
 var (

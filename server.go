@@ -61,6 +61,10 @@ func (s *Server) provision(ctx caddy.Context) error {
 		Logger:  s.logger,
 		Calls:   s.calls.value.Calls,
 	}
+	s.policy = s.tokenPolicy()
+	if s.LoginPage != nil {
+		settings.OwnClient = s.policy.Browser.Client
+	}
 	if s.users, err = loadUsers(ctx, &s.Config, settings); err != nil {
 		return err
 	}
@@ -71,12 +75,14 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 
-	s.policy = s.tokenPolicy()
 	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
 	warnings.warnOfGrants()
 	warnings.warnOfConfig(given)
 	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)
-	s.unwatch = watchFiles(hashKinds.Warn) // any file: a file of another server has nothing new to report
+	s.unwatch = watchFiles(func() { // any file: a file of another server has nothing new to report
+		hashKinds.Warn()
+		warnings.warnOfOwnClient(ctx)
+	})
 	hashKinds.Warn()
 
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
@@ -154,7 +160,7 @@ func (s *Server) release() {
 
 // tokenPolicy is what the settings say about tokens.
 func (s *Server) tokenPolicy() *token.Policy {
-	return &token.Policy{
+	policy := &token.Policy{
 		Server:     s.Name,
 		Issuer:     s.Issuer,
 		Audience:   s.Audience,
@@ -165,6 +171,10 @@ func (s *Server) tokenPolicy() *token.Policy {
 		Leeway:     time.Duration(*s.Leeway),
 		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
 	}
+	if s.LoginPage != nil {
+		policy.Browser = s.LoginPage.policy(s.AccessTokenTTL)
+	}
+	return policy
 }
 
 // longestTokenLife is how long after a key last signed a token that token may be valid.

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	"github.com/caddyserver/caddy/v2"
@@ -30,7 +31,30 @@ func NewClientDirectory(sources []Clients, settings Settings) (*ClientDirectory,
 			}
 		}
 	}
+	if err := d.CheckOwn(context.Background()); err != nil {
+		return nil, err
+	}
 	return d, surveyClients(context.Background(), d)
+}
+
+// CheckOwn tells whether a source has a client with the id of the server's own. A
+// source that cannot tell is passed over: whatever it says later, that client cannot
+// authenticate.
+func (d *ClientDirectory) CheckOwn(ctx context.Context) error {
+	if d.settings.OwnClient == nil {
+		return nil
+	}
+	for _, source := range d.sources {
+		if client, err := source.requested(ctx, d.settings.OwnClient.ID); client != nil && err == nil {
+			return fmt.Errorf("%s: client %s: this id is that of the server's own login page: give the client another id", source.name, Shown(client.ID))
+		}
+	}
+	return nil
+}
+
+// isOwn tells whether an id is that of the server's own client.
+func (d *ClientDirectory) isOwn(id string) bool {
+	return d.settings.OwnClient != nil && d.settings.OwnClient.ID == id
 }
 
 // All are the sources in their order.
@@ -47,9 +71,13 @@ func (d *ClientDirectory) All() []Clients {
 // have.
 func (d *ClientDirectory) IsLive() bool { return d.live }
 
-// Known goes through the clients that are in memory, of all sources.
+// Known goes through the clients that are in memory: the server's own, and those of all
+// sources.
 func (d *ClientDirectory) Known() iter.Seq[*Client] {
 	return func(yield func(*Client) bool) {
+		if own := d.settings.OwnClient; own != nil && !yield(own) {
+			return
+		}
 		for _, clients := range d.KnownBySource() {
 			for client := range clients {
 				if !yield(client) {
@@ -75,9 +103,12 @@ func (d *ClientDirectory) KnownBySource() iter.Seq2[string, iter.Seq[*Client]] {
 	}
 }
 
-// ByID returns the client with that id, or nil. It asks the sources now, all at the
-// same time. An error says that a source cannot tell.
+// ByID returns the client with that id, which may authenticate as it, or nil. It asks
+// the sources now, all at the same time. An error says that a source cannot tell.
 func (d *ClientDirectory) ByID(ctx context.Context, id string) (*Client, error) {
+	if d.isOwn(id) {
+		return nil, nil
+	}
 	if d.live {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // what is still under way is not waited for
@@ -105,6 +136,9 @@ func (d *ClientDirectory) RecentByID(ctx context.Context, id string) (*Client, e
 }
 
 func (d *ClientDirectory) ofToken(ctx context.Context, id string, how manner) (*Client, error) {
+	if d.isOwn(id) {
+		return d.settings.OwnClient, nil
+	}
 	for _, source := range d.sources {
 		if client, err := source.ofToken(ctx, id, how); client != nil || err != nil {
 			return client, err

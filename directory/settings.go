@@ -16,6 +16,11 @@ type Settings struct {
 	// [DefaultMaxAge].
 	MaxAge time.Duration
 
+	// A client that is the server itself: tokens and sessions can belong to it, and no
+	// request can authenticate as it. No source may have a client of its id. Default:
+	// none.
+	OwnClient *Client
+
 	// What the sources are warned of. Default: nothing is logged.
 	Logger *zap.Logger
 

@@ -22,8 +22,20 @@ type Error struct {
 
 	Token *token.AccessToken // if this server issued it, so that its claims can be trusted
 
-	Anonymous bool // no Bearer credentials, rather than bad ones
+	Kind Kind
 }
+
+// Kind is what kind of refusal it is, where that makes a difference.
+type Kind uint8
+
+const (
+	Other       Kind = iota
+	Anonymous        // no Bearer credentials, rather than bad ones
+	Unchecked        // tokens cannot be checked now
+	LacksScope       // of a session that is good
+	NotForHere       // of a session that is good, for another audience
+	CrossOrigin      // of a session that is good
+)
 
 // Of adds whose token it was.
 func (e *Error) Of(token *token.AccessToken) *Error {
@@ -33,7 +45,7 @@ func (e *Error) Of(token *token.AccessToken) *Error {
 
 // noCredentials is for a request that does not try to authenticate with a token.
 func noCredentials(reason string) *Error {
-	return &Error{Status: http.StatusUnauthorized, Reason: reason, Anonymous: true}
+	return &Error{Status: http.StatusUnauthorized, Reason: reason, Kind: Anonymous}
 }
 
 // InvalidRequest is for a request that can be read in more than one way.
@@ -57,7 +69,26 @@ func InsufficientScope(scopes []string) *Error {
 
 // Unavailable is the answer while tokens cannot be checked. cause may be nil.
 func Unavailable(reason string, cause error) *Error {
-	return &Error{Status: http.StatusServiceUnavailable, Reason: reason, Cause: cause}
+	return &Error{Status: http.StatusServiceUnavailable, Reason: reason, Cause: cause, Kind: Unchecked}
+}
+
+// SessionLacksScope is InsufficientScope for the session of a browser.
+func SessionLacksScope(scopes []string) *Error {
+	e := InsufficientScope(scopes)
+	e.Kind, e.Reason = LacksScope, "the session lacks a scope"
+	return e
+}
+
+// SessionNotForHere is for the session of a browser that is good for another resource.
+// It is not the 401 of a token: logging in again would not help.
+func SessionNotForHere() *Error {
+	return &Error{Status: http.StatusForbidden, Reason: "the server's audience is not that of this resource", Kind: NotForHere}
+}
+
+// CrossSession is for a request that a page of another origin sends with the session of
+// its visitor.
+func CrossSession() *Error {
+	return &Error{Status: http.StatusForbidden, Reason: "a page of another origin sent it", Kind: CrossOrigin}
 }
 
 // Error describes the refusal for Caddy's own log, without anything the client sent.
@@ -65,8 +96,11 @@ func (e *Error) Error() string { return e.Reason }
 
 // SetHeaders sets the challenge, or when to try again.
 func (e *Error) SetHeaders(h http.Header, realm string) {
-	if e.Status == http.StatusServiceUnavailable {
+	switch e.Kind {
+	case Unchecked:
 		h.Set("Retry-After", "5")
+		return
+	case NotForHere, CrossOrigin: // no token would help
 		return
 	}
 	challenge := `Bearer realm="` + realm + `"`

@@ -7,13 +7,17 @@ var subdirectives = []block{
 		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl",
 		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll",
 		"source_max_age", "typ", "leeway", "signing_key", "rotate_every", "user", "users",
-		"client", "clients", "default_client", "password_checks", "throttle",
+		"client", "clients", "default_client", "login_page", "password_checks", "throttle",
 		"allow_weak_hashes", "allow_http", "log_usernames",
 	}},
 	{"user", []string{"id", "scopes", "claim", "disabled"}},
 	{"client", []string{
 		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",
 		"access_token_ttl", "refresh_token_ttl", "introspect", "end_user_ip",
+	}},
+	{"login_page", []string{
+		"title", "template", "scopes", "session_ttl", "idle_ttl", "remember", "cookie_domain",
+		"cookie_name", "after_logout", "trusted_origins",
 	}},
 	{"password_checks", []string{"concurrency", "queue", "wait", "cache"}},
 	{"throttle", []string{

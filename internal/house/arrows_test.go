@@ -11,6 +11,7 @@ var arrows = map[string][]string{
 
 	// requests and answers
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
+	"internal/browser":    {},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
 	"internal/loginpage":  {},
 	"internal/token": {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	mostFiles   = 32
+	mostFiles   = 39
 	mostCircled = 3
 )
 

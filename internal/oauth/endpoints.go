@@ -7,5 +7,7 @@ const (
 	EndpointIntrospect = "introspect"
 	EndpointJWKS       = "jwks"
 	EndpointMetadata   = "metadata"
+	EndpointLogin      = "login"
+	EndpointLogout     = "logout"
 	EndpointNone       = "none" // no endpoint at this path
 )

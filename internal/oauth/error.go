@@ -112,6 +112,23 @@ func CrossSite() *Error {
 	return e
 }
 
+// CrossOrigin refuses a form of the login page that a page of another origin sends: it
+// could log its visitor in as somebody else, or out.
+func CrossOrigin() *Error {
+	e := InvalidRequest("cross_origin", "a page of another origin sent this")
+	e.Status = http.StatusForbidden
+	e.Remedy = "if it was the page itself, a proxy in between changes the host: have it keep Host, or name it in the global option trusted_proxies and have it send X-Forwarded-Host"
+	return e
+}
+
+// WrongHost is for a browser that would not keep the cookie.
+func WrongHost() *Error {
+	e := InvalidRequest("wrong_host", "the host is not part of cookie_domain")
+	e.Status = http.StatusForbidden
+	e.Remedy = "open the site at a host within cookie_domain, or give the login page of other hosts a server of its own"
+	return e
+}
+
 func NoEndpoint() *Error {
 	e := InvalidRequest("no_such_endpoint", "there is no endpoint at this path")
 	e.Status = http.StatusNotFound

@@ -38,7 +38,7 @@ type Revocations interface {
 func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	keys := c.Keys(ctx)
 	if keys == nil {
-		return nil, UncheckedError{reason: "no key to verify tokens with yet"}
+		return nil, errNoKeys
 	}
 	if len(raw) > keyring.MaxTokenLength {
 		return nil, keyring.ErrMalformed
@@ -55,15 +55,9 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	if err := c.CheckTimes(token); err != nil {
 		return token, err
 	}
-	user, client, err := c.recentParties(ctx, keys, token, before.user)
+	user, client, err := c.checkLive(ctx, keys, token, before.user)
 	if err != nil {
 		return token, err
-	}
-	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.Session); {
-	case err != nil:
-		return nil, UncheckedError{"the revoked sessions have not been read yet", err}
-	case revoked:
-		return token, Error("its session was revoked")
 	}
 	if remembered && before.user == user && before.client == client {
 		return before.narrowed, nil
@@ -127,6 +121,23 @@ func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken)
 	}
 	client, err := c.Clients.OfToken(ctx, token.CID)
 	return user, client, checkClient(client, err)
+}
+
+// checkLive checks what can change about the session of a token, or of a cookie, and
+// returns the user and the client that it belongs to: that they are still there, by
+// recent answers of their sources, and that the session was not revoked.
+func (c *Checker) checkLive(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
+	user, client, err := c.recentParties(ctx, keys, token, before)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.Session); {
+	case err != nil:
+		return nil, nil, UncheckedError{"the revoked sessions have not been read yet", err}
+	case revoked:
+		return nil, nil, Error("its session was revoked")
+	}
+	return user, client, nil
 }
 
 // recentParties is Parties by recent answers of the sources that have to be queried.
@@ -197,6 +208,9 @@ type UncheckedError struct {
 	reason string // one of a closed set
 	cause  error  // nil if the reason says all
 }
+
+// errNoKeys is for the time before the first keys.
+var errNoKeys = UncheckedError{reason: "no key to verify tokens with yet"}
 
 func (e UncheckedError) Error() string { return e.reason }
 

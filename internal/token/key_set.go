@@ -1,6 +1,7 @@
 package token
 
 import (
+	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -12,10 +13,11 @@ import (
 // KeySet is a complete set of keys; requests hold one from beginning to end.
 type KeySet struct {
 	Ring              *keyring.Ring
-	refresh           *keyring.Ring // for refresh tokens alone
-	credentialVersion mac.Key       // of `cver`
-	Decoy             mac.Key       // of the choice of decoys
-	server            string        // `srv`: stands for the server and its storage
+	refresh           *keyring.Ring      // for refresh tokens alone
+	credentialVersion mac.Key            // of `cver`
+	Decoy             mac.Key            // of the choice of decoys
+	server            string             // `srv`: stands for the server and its storage
+	cookies           func() cipher.AEAD // of session cookies
 
 	checked *checkedTokens // with these keys
 }
@@ -35,6 +37,10 @@ func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
 	if err != nil {
 		return nil, err
 	}
+	cookies, err := newCookieKey(secret)
+	if err != nil {
+		return nil, err
+	}
 	derived := func(label string) mac.Key { return mac.NewKey(sha256.New, secret.Derive(label, sha256.Size)) }
 	return &KeySet{
 		Ring:              ring,
@@ -42,6 +48,7 @@ func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
 		credentialVersion: derived("credential version"),
 		Decoy:             derived("decoy"),
 		server:            base64.RawURLEncoding.EncodeToString(secret.Derive("server", serverIDBytes)),
+		cookies:           cookies,
 		checked:           newCheckedTokens(),
 	}, nil
 }

@@ -18,6 +18,8 @@ type Policy struct {
 	SessionTTL time.Duration
 	Leeway     time.Duration // for clocks that differ
 	Refreshes  bool          // whether the refresh grant is offered
+
+	Browser *BrowserPolicy // nil if the server has no login page
 }
 
 // AllowedScopes are the client's own, or the server's if the client has no list.

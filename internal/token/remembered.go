@@ -11,9 +11,9 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 )
 
-// checkedTokens remembers access tokens that were found valid, so that the signature
-// and claims of a token that is sent again and again are checked once. It knows tokens
-// by digests, belongs to one set of keys, and says nothing about what may change:
+// checkedTokens remembers access tokens and session cookies that were found valid, so
+// that the signature and claims of a token that is sent again and again are checked
+// once. It knows tokens by digests, belongs to one set of keys, and says nothing about what may change:
 // whether a token is valid now is checked at every request, see [Checker.Check].
 //
 // When it is full, the least recently used token makes room, unless it was used a
@@ -31,9 +31,10 @@ type checkedToken struct {
 	token    *AccessToken
 	user     *directory.User
 	client   *directory.Client
-	narrowed *AccessToken // the token itself if nothing has changed
-	size     int          // in memory, in bytes
-	used     int64        // unix nanoseconds
+	narrowed *AccessToken    // the token itself if nothing has changed
+	session  *BrowserSession // of a cookie; nil for a token
+	size     int             // in memory, in bytes
+	used     int64           // unix nanoseconds
 }
 
 // tokenDigest stands for a whole token as it is sent, which has one spelling only. It

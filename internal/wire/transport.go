@@ -16,7 +16,7 @@ func IsSecure(r *http.Request, trustedProxy bool) bool {
 		return true
 	}
 	said, https := forwardedProto(r)
-	if isLocalPeer(r) {
+	if IsLocalPeer(r) {
 		return !said || https
 	}
 	return trustedProxy && said && https
@@ -26,6 +26,13 @@ func IsSecure(r *http.Request, trustedProxy bool) bool {
 // one to a proxy in front (RFC 8470 §5.1, by which every value means the same as 1).
 func IsEarly(r *http.Request) bool {
 	return r.TLS != nil && !r.TLS.HandshakeComplete || len(r.Header["Early-Data"]) > 0
+}
+
+// SaysHTTPS tells whether a proxy says that the browser came over HTTPS. Only a trusted
+// proxy is to be believed.
+func SaysHTTPS(r *http.Request) bool {
+	said, https := forwardedProto(r)
+	return said && https
 }
 
 // forwardedProto tells whether the request has an X-Forwarded-Proto, and whether every
@@ -43,7 +50,8 @@ func forwardedProto(r *http.Request) (said, https bool) {
 	return said, said && https
 }
 
-func isLocalPeer(r *http.Request) bool {
+// IsLocalPeer tells whether the peer is on this machine.
+func IsLocalPeer(r *http.Request) bool {
 	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && strings.HasPrefix(addr.Network(), "unix") {
 		return true
 	}

@@ -1,0 +1,184 @@
+package token
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+)
+
+// BrowserSession is a session cookie that was checked. It is shared by requests.
+type BrowserSession struct {
+	*SessionCookie
+
+	// Token is what the session stands for with its user and its client as they are
+	// now, in the form of an access token. There is no such token: it has no jti, aud
+	// and exp.
+	Token *AccessToken
+
+	user      *directory.User
+	client    *directory.Client
+	forwarded struct {
+		sync.Mutex
+		token string
+		until time.Time // when to make another one
+	}
+}
+
+// CheckCookie opens a session cookie and checks its session as [Checker.Check] does
+// that of a token: against the user, the client and the revoked sessions as they are
+// now. An error is the reason for the log, and the session returned with it says whose
+// it was; an [UncheckedError] is not a fault of the cookie.
+func (c *Checker) CheckCookie(ctx context.Context, value string, place CookiePlace) (*BrowserSession, error) {
+	keys := c.Keys(ctx)
+	if keys == nil {
+		return nil, errNoKeys
+	}
+	if len(value) > maxCookieValue {
+		return nil, errNotOurCookie
+	}
+	digest := digestCookie(value, place)
+	before, remembered := keys.checked.get(digest)
+	session := before.session
+	if !remembered {
+		cookie, err := keys.OpenCookie(value, place)
+		if err != nil {
+			return nil, err
+		}
+		session = &BrowserSession{SessionCookie: cookie, Token: c.tokenOf(keys, cookie)}
+	}
+	user, client, err := c.checkSession(ctx, keys, session, before.user)
+	if err != nil {
+		return session, err
+	}
+	if remembered && before.user == user && before.client == client {
+		return session, nil
+	}
+	session = &BrowserSession{
+		SessionCookie: session.SessionCookie, Token: c.currentToken(session, user, client),
+		user: user, client: client,
+	}
+	size := session.Token.memory(len(value)) + sessionSize
+	keys.checked.add(digest, checkedToken{token: session.Token, user: user, client: client, narrowed: session.Token, session: session, size: size})
+	return session, nil
+}
+
+// checkSession checks what can change about a session.
+func (c *Checker) checkSession(ctx context.Context, keys *KeySet, session *BrowserSession, before *directory.User) (*directory.User, *directory.Client, error) {
+	if c.Browser == nil {
+		return nil, nil, Error("the server has no login page")
+	}
+	if !clock.Now().Before(c.Browser.Expires(session.SessionCookie)) {
+		return nil, nil, Error("expired")
+	}
+	return c.checkLive(ctx, keys, session.Token, before)
+}
+
+// Renew seals the cookie of a session anew if it is time to, and if the session is
+// still good: the answer to a slow request must not bring back a session that ended
+// meanwhile.
+func (c *Checker) Renew(ctx context.Context, session *BrowserSession, place CookiePlace) (value string, renewed bool, err error) {
+	now := clock.Now()
+	keys := c.Keys(ctx)
+	if keys == nil || c.Browser == nil || !c.Browser.isDue(session.SessionCookie, now) {
+		return "", false, nil
+	}
+	if _, _, err := c.checkSession(ctx, keys, session, session.user); err != nil {
+		return "", false, nil //nolint:nilerr // the next request reports it
+	}
+	value, err = keys.Seal(session.SessionCookie, place, now)
+	return value, err == nil, err
+}
+
+// AccessToken returns an access token of the session for an app that wants one. It is
+// made anew at half its life, and when the user or the client changes.
+func (c *Checker) AccessToken(ctx context.Context, session *BrowserSession) (string, error) {
+	keys := c.Keys(ctx)
+	if keys == nil {
+		return "", errNoKeys
+	}
+	now := clock.Now()
+	session.forwarded.Lock()
+	defer session.forwarded.Unlock()
+	if now.Before(session.forwarded.until) {
+		return session.forwarded.token, nil
+	}
+	issued := now.Truncate(time.Second)
+	response, err := c.Issue(ctx, keys, &Authorization{
+		Client: session.client, User: session.user, Scopes: session.Token.Scopes,
+		Session: &Session{ID: session.SessionID, Ends: c.Browser.Expires(session.SessionCookie)},
+	}, issued)
+	if err != nil {
+		return "", fmt.Errorf("making a token to forward: %w", err)
+	}
+	session.forwarded.token = response.AccessToken
+	session.forwarded.until = issued.Add(time.Duration(response.ExpiresIn) * time.Second / 2)
+	return response.AccessToken, nil
+}
+
+// tokenOf is what a cookie says, without what only its user can tell.
+func (c *Checker) tokenOf(keys *KeySet, cookie *SessionCookie) *AccessToken {
+	token := &AccessToken{
+		AccessClaims: AccessClaims{
+			Issuer:            c.Issuer,
+			Subject:           cookie.Subject,
+			IssuedAt:          cookie.Begins,
+			CID:               LoginPage,
+			ClientID:          LoginPage,
+			Scope:             cookie.Scope,
+			SessionID:         cookie.SessionID,
+			CredentialVersion: cookie.CredentialVersion,
+			Server:            keys.server,
+		},
+		Session: cookie.Session,
+	}
+	if cookie.Scope != "" {
+		token.Scopes = strings.Split(cookie.Scope, " ")
+	}
+	return token
+}
+
+// currentToken is what a session stands for now: the scopes of the login as far as the
+// page and the user still have them, and the user's claims of now.
+func (c *Checker) currentToken(session *BrowserSession, user *directory.User, client *directory.Client) *AccessToken {
+	now := *session.Token
+	var login []string
+	if session.Scope != "" {
+		login = strings.Split(session.Scope, " ")
+	}
+	now.Scopes = user.Allowed(oauth.Intersect(login, c.AllowedScopes(client)))
+	now.Scope = strings.Join(now.Scopes, " ")
+	now.Username = user.Username
+	now.Others = make(map[string]any, len(user.Claims))
+	for name := range user.Claims {
+		if claim, has := userClaim(user, name); has {
+			now.Others[name] = claim
+		}
+	}
+	return &now
+}
+
+// digestCookie stands for a cookie in its place. No token has this digest: the first
+// byte of a token is a letter.
+func digestCookie(value string, place CookiePlace) tokenDigest {
+	var room [1024]byte // enough for most, without an allocation
+	text := append(room[:0], 0)
+	for _, part := range [...]string{place.Name, place.Host, value} {
+		text = append(append(text, part...), 0)
+	}
+	sum := sha256.Sum256(text)
+	return tokenDigest(sum[:sha256.Size/2])
+}
+
+// LoginPage is the client id of the login page, which its sessions belong to.
+const LoginPage = "login_page"
+
+// sessionSize is what a session takes in memory beside its token, with a token to
+// forward, in bytes.
+const sessionSize = 1500

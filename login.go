@@ -1,0 +1,353 @@
+package caddygrant
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/internal/allowance"
+	"github.com/caddygrant/caddy-grant/internal/browser"
+	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/loginpage"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
+	"github.com/caddygrant/caddy-grant/internal/wire"
+)
+
+// visit is one request for the login page.
+type visit struct {
+	*exchange
+	page  *loginPage
+	found foundSession     // what the cookies of the request say
+	sent  []browser.Cookie // those cookies
+	view  loginpage.View
+}
+
+// serveLoginPage answers a request for the page. The cookies were taken out of the
+// request.
+func serveLoginPage(p *loginPage, w http.ResponseWriter, r *http.Request, logger *zap.Logger) error {
+	x := newExchange(w, r, &mount{server: p.server, logger: logger})
+	_, asked := original(r)
+	if x.endpoint = p.endpoint(asked.Path); x.endpoint == "" {
+		x.endpoint = p.endpoint(r.URL.Path)
+	}
+	v := &visit{exchange: x, page: p, sent: cookiesOf(r)}
+	err := v.answer()
+	countRequest(p.server.Name, x.endpoint, "", x.outcome)
+	return err
+}
+
+// answer checks what all requests for the page have in common.
+func (v *visit) answer() error {
+	method, asked := original(v.r)
+	v.view.Return = browser.ReturnPath(asked.Query().Get(returnParameter), v.page.isAt)
+	v.view.Host = hostOf(v.r)
+	v.view.Login, v.view.Logout = pageLinks(asked, v.endpoint)
+	switch host := hostOf(v.r); {
+	case !v.page.allowHTTP && !wire.IsSecure(v.r, caddyrequest.FromTrustedProxy(v.r)):
+		return v.refuse(oauth.NotSecure())
+	case !slices.Contains(pageMethods, method):
+		return v.refuse(oauth.MethodNotAllowed(pageMethods, false))
+	case v.page.CookieDomain != "" && !browser.DomainCovers(v.page.CookieDomain, host):
+		return v.refuse(oauth.WrongHost())
+	}
+	v.found = v.page.cookies.find(v.server.tokens, v.r, v.sent)
+	if v.found.clash {
+		v.page.cookies.clear(v.w.Header(), v.sent)
+	}
+	if v.found.BrowserSession != nil {
+		v.view.Username = v.found.Token.Username
+	}
+	if method != http.MethodPost {
+		return v.show()
+	}
+	if err := v.checkPost(); err != nil {
+		return v.refuse(err)
+	}
+	if v.endpoint == oauth.EndpointLogout {
+		return v.logOut()
+	}
+	return v.logIn()
+}
+
+// checkPost refuses a form that another site's page sent, which could log its visitor
+// in as somebody else (login CSRF), and one that may be a replay.
+func (v *visit) checkPost() error {
+	asked := *v.r
+	asked.Method = http.MethodPost // which a rewrite may have changed
+	if err := v.page.own.Check(&asked, authorityOf(v.r)); err != nil {
+		return oauth.CrossOrigin()
+	}
+	if wire.IsEarly(v.r) {
+		return oauth.TooEarly()
+	}
+	return v.parse()
+}
+
+// show answers a GET.
+func (v *visit) show() error {
+	switch {
+	case v.endpoint == oauth.EndpointLogout:
+		v.view.Kind = loginpage.Logout
+	case v.found.BrowserSession != nil:
+		v.view.Kind = loginpage.Session
+	default:
+		v.view.Kind = loginpage.Form
+	}
+	return v.write(http.StatusOK)
+}
+
+// logIn checks the password, and begins a session.
+func (v *visit) logIn() error {
+	cookie, place, value, err := v.begin()
+	if err != nil {
+		v.view.Username = v.params.Get("username")
+		v.view.Remember = v.params.Get("remember") != ""
+		return v.refuse(err)
+	}
+	v.sessionID = cookie.SessionID
+	v.endFormer()
+	v.page.cookies.clear(v.w.Header(), v.stale(place))
+	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(v.server.tokens, cookie))
+	caddyrequest.SetUserID(v.r, cookie.Subject)
+	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
+		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)
+	}
+	return v.redirect(v.view.Return)
+}
+
+// begin is what a login does before it changes anything. The page stands for a public
+// client: the browser's address is that of the user.
+func (v *visit) begin() (*token.SessionCookie, token.CookiePlace, string, error) {
+	fail := func(err error) (*token.SessionCookie, token.CookiePlace, string, error) {
+		return nil, token.CookiePlace{}, "", err
+	}
+	https := browserOverHTTPS(v.r)
+	if !https && !v.page.allowHTTP && !wire.IsLocalPeer(v.r) {
+		return fail(oauth.NotSecure())
+	}
+	for _, name := range []string{"username", "password"} {
+		if v.params.Get(name) == "" {
+			return fail(oauth.MissingParameter(name))
+		}
+	}
+	ctx, s := v.r.Context(), v.server
+	keys := s.keys.current(ctx)
+	if keys == nil {
+		return fail(oauth.NoKeys())
+	}
+	v.usePublicClient(s.policy.Browser.Client)
+	checked, err := s.credentials.CheckUser(ctx, keys.Decoy, v.params.Get("username"), v.params.Get("password"), v.sender(addressOf(v.address)))
+	v.user, v.repeated = checked.Found, checked.Repeated
+	if err != nil {
+		return fail(err)
+	}
+	scopes, err := v.user.Narrow(s.policy.AllowedScopes(v.client))
+	if err != nil {
+		return fail(err)
+	}
+	at := clock.Now().Truncate(time.Second)
+	cookie := s.policy.BeginBrowserSession(keys, v.user, scopes, v.params.Get("remember") != "", at)
+	place := v.page.cookies.place(https, hostOf(v.r))
+	value, err := keys.Seal(cookie, place, at)
+	if err != nil {
+		return fail(err)
+	}
+	return cookie, place, value, nil
+}
+
+// endFormer ends the session that the browser had. The login goes on if that fails: the
+// browser forgets the cookie all the same.
+func (v *visit) endFormer() {
+	if v.found.BrowserSession == nil {
+		return
+	}
+	if err := v.end(v.found.BrowserSession); err != nil {
+		v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
+			zap.String("former_session_id", v.found.SessionID), zap.Error(err))...)
+	}
+}
+
+// stale are the cookies of the request under another name than the one that is set now.
+func (v *visit) stale(place token.CookiePlace) []browser.Cookie {
+	return slices.DeleteFunc(slices.Clone(v.sent), func(c browser.Cookie) bool { return c.Name == place.Name })
+}
+
+// logOut ends the session of the browser, whether or not it was still good, and takes
+// the cookie away.
+func (v *visit) logOut() error {
+	v.page.cookies.clear(v.w.Header(), v.sent)
+	v.w.Header().Set("Clear-Site-Data", `"cache"`) // not "cookies", which empties the whole domain
+	if err := v.endAll(); err != nil {
+		return v.refuse(err)
+	}
+	caddyrequest.AddLogField(v.r, zap.Bool("revoked", v.sessionID != ""))
+	if v.page.AfterLogout != "" {
+		return v.redirect(v.page.AfterLogout)
+	}
+	v.view.Username, v.view.Kind = "", loginpage.LoggedOut
+	return v.write(http.StatusOK)
+}
+
+// endAll ends the sessions of all cookies that this server has sealed, also of those
+// that are no longer good: logging out late is logging out.
+func (v *visit) endAll() error {
+	if len(v.found.opened) == 0 {
+		if unchecked, ok := errors.AsType[token.UncheckedError](v.found.err); ok {
+			return oauth.SourceUnavailable(unchecked.Cause())
+		}
+		v.logger.Info("no session to revoke", append(v.facts(), zap.String("reason", "no_session_cookie"))...)
+		return nil
+	}
+	v.client = v.server.policy.Browser.Client
+	for _, session := range v.found.opened {
+		v.sessionID, v.formerUser = session.SessionID, session.Subject
+		if err := v.end(session); err != nil {
+			return errStorage(v.r.Context(), err)
+		}
+		v.logger.Info("session revoked", v.facts()...)
+	}
+	return nil
+}
+
+// end revokes a session on all nodes. The bound on revocations does not stop it: then
+// it ends on this node at once, and on the others as soon as the bound allows.
+func (v *visit) end(session *token.BrowserSession) error {
+	_, err := v.server.sessions.End(v.r.Context(), allowance.Owner{Client: token.LoginPage, Subject: session.Subject}, session.Session)
+	return err
+}
+
+// refuse answers with a page that says why, and writes the one log line.
+func (v *visit) refuse(err error) error {
+	refusal := v.report(toPerson(err))
+	v.view.Kind, v.view.Problem = loginpage.Refusal, problemOf(refusal)
+	if v.endpoint == oauth.EndpointLogin && !slices.Contains(withoutForm, v.view.Problem) {
+		v.view.Kind = loginpage.Form
+	}
+	switch v.view.Problem {
+	case loginpage.WrongPassword:
+		v.w.Header().Set("WWW-Authenticate", `Bearer realm="`+v.server.Name+`"`) // which a 401 must have (RFC 9110 §15.5.2)
+	case loginpage.WrongHost:
+		v.view.Domain = v.page.CookieDomain
+	case loginpage.Throttled:
+		v.view.Wait = refusal.RetryAfter
+	case loginpage.Unavailable:
+		if v.endpoint == oauth.EndpointLogout {
+			v.view.Problem = loginpage.LoggedOutHere
+		}
+	}
+	if refusal.Allow != "" {
+		v.w.Header().Set("Allow", refusal.Allow)
+	}
+	if refusal.RetryAfter > 0 {
+		v.w.Header().Set("Retry-After", strconv.Itoa(int(refusal.RetryAfter.Seconds())))
+	}
+	return v.write(refusal.Status)
+}
+
+// toPerson is a refusal with the status of a page, where that of a token endpoint would
+// say something else.
+func toPerson(err error) error {
+	refusal, ok := errors.AsType[*oauth.Error](err)
+	if !ok {
+		return err
+	}
+	shown := *refusal
+	switch refusal.Code {
+	case oauth.CodeInvalidGrant:
+		shown.Status = http.StatusUnauthorized
+	case oauth.CodeInvalidScope:
+		shown.Status = http.StatusForbidden
+	}
+	return &shown
+}
+
+func (v *visit) write(status int) error { return v.page.pages.Write(v.w, v.r, status, v.view) }
+
+// redirect sends the browser on with a GET. The place is a path: the host of the
+// request is whatever the browser says.
+func (v *visit) redirect(to string) error {
+	v.w.Header().Set("Location", to)
+	v.w.Header().Set("Cache-Control", "no-store")
+	v.w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// problemOf is what a refusal means to the person at the browser.
+func problemOf(refusal *oauth.Error) loginpage.Problem {
+	if problem, ok := problems[refusal.Reason]; ok {
+		return problem
+	}
+	switch {
+	case refusal.Code == oauth.CodeInvalidGrant:
+		return loginpage.WrongPassword
+	case refusal.Code == oauth.CodeInvalidScope:
+		return loginpage.NoAccess
+	case refusal.Status == http.StatusTooManyRequests:
+		return loginpage.Throttled
+	case refusal.Status == http.StatusRequestEntityTooLarge:
+		return loginpage.TooLarge
+	case refusal.Status >= http.StatusInternalServerError:
+		return loginpage.Unavailable
+	}
+	return loginpage.BadRequest
+}
+
+// problems are what refusals mean, by their reasons in the log.
+var problems = map[string]loginpage.Problem{
+	"not_secure":           loginpage.NotSecure,
+	"method":               loginpage.MethodNotAllowed,
+	"wrong_host":           loginpage.WrongHost,
+	"cross_origin":         loginpage.CrossOrigin,
+	"missing_username":     loginpage.MissingUsername,
+	"missing_password":     loginpage.MissingPassword,
+	"password_checks_busy": loginpage.Busy,
+	"too_early":            loginpage.Busy,
+}
+
+// withoutForm are the problems that trying again on the same page does not solve.
+var withoutForm = []loginpage.Problem{
+	loginpage.NotSecure, loginpage.MethodNotAllowed, loginpage.WrongHost,
+}
+
+// pageLinks are the places of both pages, by the path that was asked for: it may begin
+// with more than this server knows of.
+func pageLinks(asked *url.URL, endpoint string) (login, logout string) {
+	here := path.Clean("/" + asked.Path) // which cannot be read as another host
+	if endpoint == oauth.EndpointLogout {
+		here = path.Dir(here)
+	}
+	login = (&url.URL{Path: here}).EscapedPath()
+	logout = strings.TrimSuffix(login, "/") + logoutPath // not //logout, which is a host
+	if asked.RawQuery != "" {
+		login += "?" + asked.RawQuery
+	}
+	return login, logout
+}
+
+// browserOverHTTPS tells how the browser came: its own word counts, since a proxy in
+// between may not say.
+func browserOverHTTPS(r *http.Request) bool {
+	if origin := r.Header["Origin"]; len(origin) == 1 {
+		scheme, _, found := strings.Cut(origin[0], "://")
+		if found {
+			return strings.EqualFold(scheme, "https")
+		}
+	}
+	return isHTTPS(r)
+}
+
+// returnParameter is the parameter of the page's URL that says where to return to.
+const returnParameter = "return_to"
+
+// pageMethods are what the page answers.
+var pageMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost}

@@ -1,0 +1,146 @@
+package caddygrant
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/browser"
+	"github.com/caddygrant/caddy-grant/internal/loginpage"
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// What a bearer_auth does with the sessions of a login page.
+
+// sessionOf is what the cookies of a request say, or nil if they do not matter: a
+// Bearer token that this server issued goes first, also where it is refused. raw is
+// empty if the request has no such token.
+func (p *loginPage) sessionOf(state *bearerState, r *http.Request, raw string) *foundSession {
+	if p == nil || len(cookiesOf(r)) == 0 {
+		return nil
+	}
+	if raw != "" && p.issued(state, r, raw) {
+		return nil
+	}
+	return state.sessionFor(r, p)
+}
+
+// issued tells whether a Bearer token is one of the server's.
+func (p *loginPage) issued(state *bearerState, r *http.Request, raw string) bool {
+	checked, err := state.tokenFor(r.Context(), p.server, raw)
+	if checked != nil || isUnchecked(err) {
+		return true
+	}
+	keys := p.server.keys.current(r.Context())
+	if keys == nil {
+		return false
+	}
+	_, err = token.OpenRefreshToken(keys, raw)
+	return err == nil
+}
+
+// admits tells what is wrong with a request that only a session lets through.
+func (p *loginPage) admits(r *http.Request, found *foundSession, audience, scopes []string) *bearer.Error {
+	if err := p.checkOrigin(r); err != nil {
+		return bearer.CrossSession().Of(found.Token)
+	}
+	if audience != nil && !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(p.server.Audience, a) }) {
+		return bearer.SessionNotForHere().Of(found.Token)
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(found.Token.Scopes, scope) {
+			return bearer.SessionLacksScope(scopes).Of(found.Token)
+		}
+	}
+	return nil
+}
+
+// checkOrigin refuses what a page of another origin sends, unless it is trusted or
+// cannot change anything.
+func (p *loginPage) checkOrigin(r *http.Request) error {
+	method, _ := original(r)
+	host := authorityOf(r)
+	err := p.apps.Check(r, host)
+	if err == nil && method != r.Method {
+		asked := *r
+		asked.Method = method
+		err = p.apps.Check(&asked, host)
+	}
+	return err
+}
+
+// keepPrivate makes the answer to a request that a session let through one that no
+// shared cache keeps, and renews the cookie with it.
+func (p *loginPage) keepPrivate(w http.ResponseWriter, r *http.Request, found *foundSession, logger *zap.Logger) *browser.PrivateAnswer {
+	return browser.Private(w, isNavigation(r), func(h http.Header) {
+		if err := p.cookies.renew(r.Context(), p.server.tokens, h, *found); err != nil {
+			logger.Error("renewing a session cookie", zap.String("server", p.server.Name), zap.Error(err))
+		}
+	})
+}
+
+// forward gives the app an access token in place of the cookie, unless the request has
+// an Authorization header of its own.
+func (p *loginPage) forward(state *bearerState, r *http.Request, found *foundSession) error {
+	if r.Header["Authorization"] != nil {
+		return nil
+	}
+	raw, err := p.server.tokens.AccessToken(r.Context(), found.BrowserSession)
+	if err != nil {
+		return err
+	}
+	state.made = "Bearer " + raw
+	r.Header["Authorization"] = []string{state.made}
+	return nil
+}
+
+// answer answers a navigation that is refused with a page, or sends it to the form.
+func (p *loginPage) answer(w http.ResponseWriter, r *http.Request, refusal *bearer.Error) error {
+	if refusal.Kind == bearer.Anonymous {
+		p.ask(w, r)
+		return nil
+	}
+	view := loginpage.View{Kind: loginpage.Refusal, Host: hostOf(r), Login: p.Path, Logout: p.Path + logoutPath, Return: "/"}
+	if refusal.Token != nil {
+		view.Username = refusal.Token.Username
+	}
+	switch refusal.Kind {
+	case bearer.CrossOrigin:
+		view.Problem = loginpage.CrossOrigin
+	case bearer.LacksScope:
+		view.Problem, view.Scopes = loginpage.ScopeMissing, strings.Fields(refusal.Scope)
+	case bearer.NotForHere:
+		view.Problem = loginpage.AudienceMissing
+	default:
+		view.Problem = loginpage.Unavailable
+	}
+	return p.pages.Write(w, r, refusal.Status, view)
+}
+
+// ask sends a browser to the form, with where to return. What a form sent is not sent
+// again after the login, so then there is no such place.
+func (p *loginPage) ask(w http.ResponseWriter, r *http.Request) {
+	method, asked := original(r)
+	to := (&url.URL{Path: p.Path}).EscapedPath()
+	if method == http.MethodGet || method == http.MethodHead {
+		if place := browser.ReturnPath(asked.RequestURI(), p.isAt); place != "/" {
+			to += "?" + returnParameter + "=" + url.QueryEscape(place)
+		}
+	}
+	h := w.Header()
+	h.Del("WWW-Authenticate")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// isNavigation tells whether a tab shows the answer to a request.
+func isNavigation(r *http.Request) bool {
+	asked := *r
+	asked.Method, asked.URL = original(r)
+	return browser.IsNavigation(&asked)
+}
