@@ -346,10 +346,14 @@ func (m *modelRun) answerLate(t *rapid.T) {
 			m.logOutWith(t, other, cookie)
 		}
 	})
+	m.tried[modelTried{n.number, cookie.value}] = m.at(n).wall
 	t.Logf("%d: late answer at %s to %s: %d", m.op, n.letter(), cookie, r.status)
 	renewed, cleared := m.given(t, n, r, cookie.session)
 	if cleared {
 		t.Fatal("a late answer takes the cookie away")
+	}
+	if renewed != nil && m.jar == cookie {
+		m.jar = renewed
 	}
 	for w := range cookie.session.worlds {
 		if ended && w.revoked && renewed != nil {
