@@ -12,6 +12,8 @@
 //
 //	password  logins whose password is remembered, beside respond and beside other token servers
 //	bearer    checked requests beside unchecked ones, with one token and with many
+//	browser   requests with the session cookie of a login page beside those with a token,
+//	          and the page itself beside respond
 //	refresh   refreshes beside a bare server that does the same in the storage
 //	latency   logins and respond, each at half of what it can
 //	idle      memory and start of a Caddy with and without it
@@ -68,6 +70,7 @@ type workload struct {
 var workloads = []workload{
 	{"password", measurePassword},
 	{"bearer", measureBearer},
+	{"browser", measureBrowser},
 	{"refresh", only(measureRefresh)},
 	{"latency", only(measureLatency)},
 	{"idle", only(measureIdle)},
