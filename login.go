@@ -168,15 +168,21 @@ func (v *visit) begin() (*token.SessionCookie, token.CookiePlace, string, error)
 	return cookie, place, value, nil
 }
 
-// endFormer ends the session that the browser had. The login goes on if that fails: the
+// endFormer ends the sessions that the browser had. The login goes on if that fails: the
 // browser forgets the cookie all the same.
 func (v *visit) endFormer() {
-	if v.found.BrowserSession == nil {
-		return
+	var former []*token.BrowserSession
+	switch {
+	case v.found.clash: // whichever of them is the visitor's own
+		former = v.found.opened
+	case v.found.isGood():
+		former = []*token.BrowserSession{v.found.BrowserSession}
 	}
-	if err := v.end(v.found.BrowserSession); err != nil {
-		v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
-			zap.String("former_session_id", v.found.SessionID), zap.Error(err))...)
+	for _, session := range former {
+		if err := v.end(session); err != nil {
+			v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
+				zap.String("former_session_id", session.SessionID), zap.Error(err))...)
+		}
 	}
 }
 
@@ -330,7 +336,7 @@ func pageLinks(asked *url.URL, endpoint string) (login, logout string) {
 		here = path.Dir(here)
 	}
 	login = (&url.URL{Path: here}).EscapedPath()
-	logout = login + logoutPath
+	logout = strings.TrimSuffix(login, "/") + logoutPath // not //logout, which is a host
 	if asked.RawQuery != "" {
 		login += "?" + asked.RawQuery
 	}
