@@ -183,7 +183,7 @@ func TestBackButtonShowsNothingOfTheAppAfterALogout(t *testing.T) {
 
 func TestSessionThatEndsWhileAPageIsOpen(t *testing.T) {
 	overBoth(t, func(t *testing.T, scheme string) {
-		s := startLoginSite(t, scheme, plainPage, "login_page {\n\t\t\tsession_ttl 6s\n\t\t}")
+		s := startLoginSite(t, scheme, plainPage, "login_page {\n\t\t\tsession_ttl 8s\n\t\t}")
 		p := newVisitor(t)
 		p.logIn(s.origin + "/page")
 		p.until("logged out in the open page", `fetch('/api').then(r => r.status === 401)`)
