@@ -244,6 +244,10 @@ func (a *App) warn() {
 	}
 	for _, name := range a.names() {
 		config.Servers = append(config.Servers, describe(a.servers[name]))
+		if a.pages[name] != nil && !a.isChecked(name) {
+			a.logger.Warn("no bearer_auth takes the sessions of a login page", zap.String("server", name),
+				zap.String("advice", "add bearer_auth to the sites in front of your apps, or remove login_page"))
+		}
 	}
 	configcheck.Warn(a.logger, http, config)
 }
@@ -251,7 +255,7 @@ func (a *App) warn() {
 // describe is what the check of the config needs to know of a server.
 func describe(s *Server) configcheck.Server {
 	return configcheck.Server{
-		Name: s.Name, Issuer: s.Issuer, Scopes: s.Scopes, Audience: s.Audience,
+		Name: s.Name, Issuer: s.Issuer, LoginPage: s.LoginPage != nil, Scopes: s.Scopes, Audience: s.Audience,
 		Clients: func(yield func(configcheck.Client) bool) {
 			for client := range s.clients.Known() {
 				if !yield(configcheck.Client{

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
@@ -48,6 +49,10 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	countBearerCheck(b.Server, b.Shadow, bearerOutcome(token, refusal))
 	if session != nil && session.clash && !b.Shadow {
 		b.loginPage().cookies.clear(w.Header(), cookiesOf(r))
+		// else a cache would clear them for all others
+		private := browser.Private(w, isNavigation(r), nil)
+		defer private.Finish()
+		w = private
 	}
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)

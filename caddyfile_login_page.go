@@ -59,5 +59,8 @@ func parsePageSetting(d *caddyfile.Dispenser, page *LoginPage, settings *caddyar
 	default:
 		err = settings.Unrecognized(d)
 	}
+	if err == nil && page.SessionTTL == 0 && page.IdleTTL == 0 { // which are compared once both can be there
+		err = caddyargs.Wrap(d, page.checkEarly(defaultName))
+	}
 	return err
 }

@@ -9,6 +9,10 @@
 // token pass (RFC 6750), and hands the claims to the app. The two find each other by
 // the name of a server in the app "grant" ([App]).
 //
+// With login_page ([LoginPage]) people log in with a browser, which keeps a sealed
+// session cookie. bearer_auth takes it in place of a token, and sends a browser without
+// one to the page.
+//
 // Users and clients come from modules in the namespaces grant.users and grant.clients:
 // from the config ([InlineUsers], [InlineClients]), from followed files
 // ([HtpasswdUsers], [JSONUsers], [HtpasswdClients], [JSONClients]), from PostgreSQL or

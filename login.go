@@ -48,14 +48,14 @@ func serveLoginPage(p *loginPage, w http.ResponseWriter, r *http.Request, logger
 
 // answer checks what all requests for the page have in common.
 func (v *visit) answer() error {
-	_, asked := original(v.r)
+	method, asked := original(v.r)
 	v.view.Return = browser.ReturnPath(asked.Query().Get(returnParameter), v.page.isAt)
 	v.view.Host = hostOf(v.r)
 	v.view.Login, v.view.Logout = pageLinks(asked, v.endpoint)
 	switch host := hostOf(v.r); {
 	case !v.page.allowHTTP && !wire.IsSecure(v.r, caddyrequest.FromTrustedProxy(v.r)):
 		return v.refuse(oauth.NotSecure())
-	case !slices.Contains(pageMethods, v.r.Method):
+	case !slices.Contains(pageMethods, method):
 		return v.refuse(oauth.MethodNotAllowed(pageMethods, false))
 	case v.page.CookieDomain != "" && !browser.DomainCovers(v.page.CookieDomain, host):
 		return v.refuse(oauth.WrongHost())
@@ -67,7 +67,7 @@ func (v *visit) answer() error {
 	if v.found.BrowserSession != nil {
 		v.view.Username = v.found.Token.Username
 	}
-	if v.r.Method != http.MethodPost {
+	if method != http.MethodPost {
 		return v.show()
 	}
 	if err := v.checkPost(); err != nil {
@@ -82,11 +82,16 @@ func (v *visit) answer() error {
 // checkPost refuses a form that another site's page sent, which could log its visitor
 // in as somebody else (login CSRF), and one that may be a replay.
 func (v *visit) checkPost() error {
-	if err := v.page.own.Check(v.r, authorityOf(v.r)); err != nil {
+	asked := *v.r
+	asked.Method = http.MethodPost // which a rewrite may have changed
+	if err := v.page.own.Check(&asked, authorityOf(v.r)); err != nil {
 		return oauth.CrossOrigin()
 	}
 	if wire.IsEarly(v.r) {
 		return oauth.TooEarly()
+	}
+	if v.endpoint == oauth.EndpointLogout && v.r.ContentLength == 0 {
+		return nil // a script may send no form, and there is nothing to fill in
 	}
 	return v.parse()
 }
@@ -163,15 +168,21 @@ func (v *visit) begin() (*token.SessionCookie, token.CookiePlace, string, error)
 	return cookie, place, value, nil
 }
 
-// endFormer ends the session that the browser had. The login goes on if that fails: the
+// endFormer ends the sessions that the browser had. The login goes on if that fails: the
 // browser forgets the cookie all the same.
 func (v *visit) endFormer() {
-	if v.found.BrowserSession == nil {
-		return
+	var former []*token.BrowserSession
+	switch {
+	case v.found.clash: // whichever of them is the visitor's own
+		former = v.found.opened
+	case v.found.isGood():
+		former = []*token.BrowserSession{v.found.BrowserSession}
 	}
-	if err := v.end(v.found.BrowserSession); err != nil {
-		v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
-			zap.String("former_session_id", v.found.SessionID), zap.Error(err))...)
+	for _, session := range former {
+		if err := v.end(session); err != nil {
+			v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
+				zap.String("former_session_id", session.SessionID), zap.Error(err))...)
+		}
 	}
 }
 
@@ -325,7 +336,7 @@ func pageLinks(asked *url.URL, endpoint string) (login, logout string) {
 		here = path.Dir(here)
 	}
 	login = (&url.URL{Path: here}).EscapedPath()
-	logout = login + logoutPath
+	logout = strings.TrimSuffix(login, "/") + logoutPath // not //logout, which is a host
 	if asked.RawQuery != "" {
 		login += "?" + asked.RawQuery
 	}

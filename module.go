@@ -97,7 +97,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.routes = newRoutes(h.Path, h.server.Issuer)
 	h.mount = &mount{server: h.server, path: h.Path, logger: ctx.Logger()}
 	grant.addEndpoint(configcheck.Endpoint{
-		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, Matches: h.routes.all.Match,
+		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, LoginPage: h.page != nil, Matches: h.routes.all.Match,
 	})
 	return nil
 }

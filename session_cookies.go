@@ -47,18 +47,21 @@ type foundSession struct {
 	opened []*token.BrowserSession // all that this server has sealed, good or not
 	err    error                   // why one of these is not good, or why that cannot be told
 	of     *token.BrowserSession   // that one; nil if there is none
-	clash  bool                    // there are good ones of several sessions
+	clash  bool                    // there are good ones of several sessions, or too many to tell
 }
 
 // find checks the cookies of a request. A cookie that this server did not seal counts
-// as absent. So do two good ones of different sessions: one of them was planted.
+// as absent. So do two good ones of different sessions: one of them was planted. Where
+// the browser may have come over HTTPS, the name without a prefix is not read: another
+// host of the domain can plant it. A proxy need not be trusted for that.
 func (c *sessionCookies) find(tokens *token.Checker, r *http.Request, cookies []browser.Cookie) (found foundSession) {
-	host, overHTTPS, tried := hostOf(r), isHTTPS(r), 0
+	host, overHTTPS, tried := hostOf(r), r.TLS != nil || wire.SaysHTTPS(r), 0
 	for _, cookie := range cookies {
 		if cookie.Name != c.secure && (cookie.Name != c.plain || overHTTPS) {
 			continue
 		}
 		if tried++; tried > maxCookiesTried {
+			found.clash = true // there may be a good one among the others
 			break
 		}
 		place := c.place(cookie.Name == c.secure, host)
@@ -134,7 +137,8 @@ func rememberedFor(tokens *token.Checker, cookie *token.SessionCookie) time.Dura
 	if !cookie.Remembered {
 		return 0
 	}
-	return max(tokens.Browser.Expires(cookie).Sub(clock.Now()), time.Second)
+	left := tokens.Browser.Expires(cookie).Sub(clock.Now())
+	return max((left + time.Second - 1).Truncate(time.Second), time.Second)
 }
 
 // clear takes the cookies away from the browser, under each name that the request has
@@ -221,6 +225,6 @@ func isHTTPS(r *http.Request) bool {
 
 const takenCookiesVar = "caddy_grant.cookies"
 
-// maxCookiesTried is how many cookies of the name are looked at: a browser may send
-// some that a sibling host has planted.
-const maxCookiesTried = 32
+// maxCookiesTried is how many cookies of the name are looked at. A sibling host can
+// plant some, and browsers keep about 180 for a site.
+const maxCookiesTried = 200

@@ -43,6 +43,7 @@ func TestWhatTheCaddyfileAdaptsToIsProvisioned(t *testing.T) {
 		"users.json":       `{"users": [{"username": "json-user", "password_hash": "` + harness.HashArgon2id + `"}]}`,
 		"clients.htpasswd": "htpasswd-client:" + harness.HashBcrypt + "\n",
 		"clients.json":     `{"clients": [{"id": "json-client", "secret_hash": "` + harness.HashArgon2id + `"}]}`,
+		"login.html":       `<!DOCTYPE html><title>{{.Title}}</title>`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ var frames = map[string][]string{
 	"token_endpoint":  {"token_endpoint {\n%s\n" + someClient + someUser + "}"},
 	"user":            {"token_endpoint {\n" + someClient + "user alice " + harness.HashBcrypt + " {\n%s\n}\n}"},
 	"client":          {"token_endpoint {\n" + someUser + "client app {\n%s\n}\n}", "token_endpoint {\n" + someUser + "client app {\nsecret s3cret-of-the-app\n%s\n}\n}"},
+	"login_page":      {"token_endpoint {\n" + someUser + "login_page {\n%s\n}\n}"},
 	"password_checks": {"token_endpoint {\n" + someClient + someUser + "password_checks {\n%s\n}\n}"},
 	"throttle":        {"token_endpoint {\n" + someClient + someUser + "throttle {\n%s\n}\n}"},
 	"bearer_auth":     {"bearer_auth {\n%s\n}"},

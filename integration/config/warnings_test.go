@@ -37,6 +37,7 @@ const (
 	orderWarning    = "a bearer_auth comes before the token_endpoint"
 	upstreamWarning = "an app is proxied with a bearer_auth before it, and without"
 	errorsProxy     = "handle_errors proxies where a bearer_auth refuses"
+	pageWarning     = "no bearer_auth takes the sessions of a login page"
 	errorsFiles     = "handle_errors serves files where a bearer_auth refuses"
 )
 
@@ -56,6 +57,12 @@ var warnedConfigs = []warned{
 	{"scopes of one client", "", ":%PORT% {\n%E%\nbearer_auth {\nscopes read write\n}\n}", "", "", ""},
 	{"a scope of a client of another server", "", ":%PORT% {\n%E%\ntoken_endpoint /second {\nname second\nuser alice %HASH%\nclient web {\npublic\nscopes admin\n}\n}\nbearer_auth {\nscopes admin\n}\n}", scopesWarning, "", ""},
 	{"the same for that server", "", ":%PORT% {\n%E%\ntoken_endpoint /second {\nname second\nuser alice %HASH%\nclient web {\npublic\nscopes admin\n}\n}\nbearer_auth second {\nscopes admin\n}\n}", "", "", ""},
+
+	// the login page
+	{"a login page without a check", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nuser alice %HASH%\nlogin_page\n}\n}", pageWarning, "add bearer_auth", ""},
+	{"a login page whose check is off", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nuser alice %HASH%\nlogin_page\n}\nbearer_auth {\noff\n}\n}", pageWarning, "", ""},
+	{"a login page and a check", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nscopes admin\nuser alice %HASH%\nlogin_page\n}\nbearer_auth {\nscopes admin\n}\n}", "", "", ""},
+	{"a scope that the login page does not give", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nscopes admin\nuser alice %HASH%\nlogin_page {\nscopes read\n}\n}\nbearer_auth {\nscopes admin\n}\n}", scopesWarning, "", ""},
 
 	// claims
 	{"a claim of no user", "", ":%PORT% {\n%E%\nbearer_auth {\ncopy_claims groups>X-Groups\n}\n}", claimWarning, "no user has it now", "groups"},

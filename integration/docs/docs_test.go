@@ -30,7 +30,7 @@ var groups = append([]group{
 	{"the first site", []string{"first-files", "first-install", "first-site", "first-password", "first-login", "first-call"}, testFirstSite},
 	{"a site with scopes", []string{"scoped-site", "scoped-received"}, testScopedSite},
 	{"the Caddyfile reference is what the parser accepts", []string{"reference", "bearer-reference"}, testReference},
-	{"the JSON is complete and works", []string{"config", "bearer-config", "users-file", "clients-file"}, testJSON},
+	{"the JSON is complete and works", []string{"config", "bearer-config", "users-file", "clients-file", "login-template"}, testJSON},
 	{"the metadata", []string{"metadata"}, testMetadata},
 	{"the challenge", []string{"challenge"}, testChallenge},
 	{"a user is added, and a password changed", []string{"new-hash", "edit-users", "new-user", "check-users"}, testChangeUsers},
@@ -43,7 +43,7 @@ var groups = append([]group{
 	{"the filter of the access log", []string{"access-log"}, testAccessLog},
 	{"what every client sends", []string{"token-request"}, testTokenRequest},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, testUnderAttack},
-}, slices.Concat(recipeGroups, bearerRecipeGroups, browserGroups, deployGroups, toolGroups, monitoringGroups)...)
+}, slices.Concat(recipeGroups, bearerRecipeGroups, loginGroups, browserGroups, deployGroups, toolGroups, monitoringGroups)...)
 
 // Every command, Caddyfile and JSON of the docs is executed: a block without a test,
 // or a test without its block, fails here.

@@ -23,7 +23,7 @@ import (
 func testJSON(t *testing.T, blocks map[string]block) {
 	wantAllKeys(t, blocks["bearer-config"], reflect.TypeFor[caddygrant.BearerAuth](), reflect.TypeFor[caddygrant.CopyClaim]())
 	wantAllKeys(t, blocks["config"], []reflect.Type{
-		reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.SigningKey](), reflect.TypeFor[caddygrant.PasswordChecks](), reflect.TypeFor[caddygrant.Throttle](),
+		reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.LoginPage](), reflect.TypeFor[caddygrant.SigningKey](), reflect.TypeFor[caddygrant.PasswordChecks](), reflect.TypeFor[caddygrant.Throttle](),
 		reflect.TypeFor[caddygrant.InlineUsers](), reflect.TypeFor[caddygrant.HtpasswdUsers](), reflect.TypeFor[caddygrant.JSONUsers](), reflect.TypeFor[directory.User](),
 		reflect.TypeFor[caddygrant.InlineClients](), reflect.TypeFor[caddygrant.HtpasswdClients](), reflect.TypeFor[caddygrant.JSONClients](), reflect.TypeFor[directory.Client](),
 	}...)
@@ -35,6 +35,7 @@ func testJSON(t *testing.T, blocks map[string]block) {
 	r.Write("etc/clients.json", blocks["clients-file"].text)
 	r.Write("etc/users.htpasswd", "carol:"+harness.HashBcrypt+"\n")
 	r.Write("etc/clients.htpasswd", "batch:"+harness.HashArgon2id+"\n")
+	r.Write("etc/login.html", blocks["login-template"].text)
 	r.Write("etc/hs256.secret", strings.Repeat("0123456789abcdef", 2)+"\n")
 	config := `{"admin": {"disabled": true, "config": {"persist": false}}, "storage": {"module": "file_system", "root": "` + r.Dir + `/storage"},
 		"apps": {"http": {"servers": {"site": {"listen": ["` + r.Address() + `"], "automatic_https": {"disable": true},

@@ -101,7 +101,7 @@ func (r *recipe) serve(caddyfile string) {
 // the connection without an answer.
 func (r *recipe) from(address string, request *http.Request) *harness.Answer {
 	r.T.Helper()
-	client := &http.Client{Transport: &http.Transport{
+	client := &http.Client{CheckRedirect: stay, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, to string) (net.Conn, error) {
 			conn, err := new(net.Dialer).DialContext(ctx, network, to)
@@ -123,6 +123,9 @@ func (r *recipe) from(address string, request *http.Request) *harness.Answer {
 	a := harness.Answer{Status: response.StatusCode, Header: response.Header, Body: body}
 	return &a
 }
+
+// stay returns a redirect as the answer that it is.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // loginRequest is the request of a correct login.
 func (r *recipe) loginRequest(headers ...string) *http.Request {

@@ -22,6 +22,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 		"throttle":        repo.Cases(t, "parseThrottle"),
 		"user":            repo.Cases(t, "parseUser"),
 		"client":          repo.Cases(t, "parseClient"),
+		"login_page":      repo.Cases(t, "parsePageSetting"),
 		"bearer_auth":     repo.Cases(t, "parseBearerSetting"),
 	}
 
@@ -61,6 +62,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 		"throttle":        {reflect.TypeFor[caddygrant.Throttle]()},
 		"user":            {reflect.TypeFor[directory.User]()},
 		"client":          {reflect.TypeFor[directory.Client]()},
+		"login_page":      {reflect.TypeFor[caddygrant.LoginPage]()},
 		"bearer_auth":     {reflect.TypeFor[caddygrant.BearerAuth]()},
 	}
 	docs, oneValue := godocDefaults(t), regexp.MustCompile("^`[^`]+`$")
@@ -82,13 +84,13 @@ func testReference(t *testing.T, blocks map[string]block) {
 			}
 		}
 	}
-	if compared < 18 {
+	if compared < 20 {
 		t.Errorf("only %d defaults were found in the godoc", compared)
 	}
 
 	// The syntax itself, filled in, is a Caddyfile.
 	values := strings.NewReplacer(
-		"[<path>]", "/oauth", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
+		"[<path>]", "/oauth", "[<page_path>]", "/oauth/login", "<title>", "Example", "<file>", "/etc/caddy/login.html", "<domain>", "example.com", "<cookie>", "session", "<target>", "/", "<origins...>", "https://app.example.com", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
 		"<scopes...>", "read write", "cache       <duration>|off", "cache 5m", "wait        <duration>", "wait 50s", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+harness.HashArgon2id,
 		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", harness.HashBcrypt,
 		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n",

@@ -60,7 +60,7 @@ func TestDocsRefusals(t *testing.T) {
 			t.Errorf("the docs have %q, which no code gives", reason)
 		}
 	}
-	if len(possible) < 24 {
+	if len(possible) < 27 {
 		t.Errorf("only %d reasons were found in the code", len(possible))
 	}
 }
@@ -73,6 +73,14 @@ func possibleRefusals(t *testing.T) map[string]string {
 	answers := map[string]string{
 		"bearer.noCredentials": "401 none", "bearer.InvalidRequest": "400 invalid_request", "bearer.InvalidToken": badToken,
 		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
+	}
+	made403 := map[string]string{ // by what makes them
+		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope",
+		"SessionNotForHere": "403 none", "CrossSession": "403 none",
+	}
+	elsewhere := map[string]bool{
+		"OpenRefreshToken": true, // not for bearer_auth
+		"checkSession":     true, // a cookie without a login page is not checked
 	}
 	ofOneClaim := regexp.MustCompile(`^(?:<claim>|\w+)( is (?:missing or )?malformed)$`)
 	possible := make(map[string]string)
@@ -110,9 +118,16 @@ func possibleRefusals(t *testing.T) map[string]string {
 				}
 				add(reason, answers[made])
 			case *ast.KeyValueExpr:
-				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reason" && function == "InsufficientScope" {
+				if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Reason" && made403[function] != "" {
 					reason, _ := repo.Literal(n.Value)
-					add(reason, "403 insufficient_scope")
+					add(reason, made403[function])
+				}
+			case *ast.AssignStmt:
+				for i, left := range n.Lhs {
+					if field, ok := left.(*ast.SelectorExpr); ok && field.Sel.Name == "Reason" && made403[function] != "" {
+						reason, _ := repo.Literal(n.Rhs[i])
+						add(reason, made403[function])
+					}
 				}
 			}
 			return true
@@ -120,16 +135,18 @@ func possibleRefusals(t *testing.T) map[string]string {
 	}
 	for _, source := range repo.Sources(t) {
 		for name, decl := range source.Functions() {
-			if name != "OpenRefreshToken" { // no business of bearer_auth
+			if !elsewhere[name] {
 				collect(source, name, decl)
 			}
 		}
 		for _, decl := range source.AST.Decls {
-			if constants, ok := decl.(*ast.GenDecl); ok && constants.Tok == token.CONST {
-				collect(source, "a constant", constants)
+			if values, ok := decl.(*ast.GenDecl); ok && (values.Tok == token.CONST || values.Tok == token.VAR) {
+				collect(source, "a value", values)
 			}
 		}
 	}
+
+	delete(possible, "it is not a session cookie of this server and place") // which counts as absent
 
 	// errors that are values
 	for _, decl := range repo.Declaring(t, "ErrBadSignature").AST.Decls {

@@ -24,6 +24,7 @@ func TestTheReadmesConfigsAreNotWarnedOf(t *testing.T) {
 			r.Write("etc/contacts-app.secret", "long-enough-secret")
 			r.Write("etc/web.secret", "long-enough-secret")
 			r.Write("etc/metrics.secret", "long-enough-secret")
+			r.Write("etc/login.html", "{{.Title}}")
 			text := b.text
 			if b.name == "traefik-caddy" { // it takes the place of one of two sites
 				text += "\nhttp://:9080 {\n\tbind 127.0.0.1\n\timport tokens\n}\n"

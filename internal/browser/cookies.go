@@ -91,8 +91,11 @@ func isHiddenIn(part string, taken func(string) bool) bool {
 				start = i
 			}
 			end = i + 1
-		case part[i] == '=' && end > start && taken(part[start:end]):
-			return true
+		case part[i] == '=' && end > start:
+			if taken(part[start:end]) {
+				return true
+			}
+			start = end // a name is looked up once, however many = follow
 		}
 	}
 	return false

@@ -169,3 +169,15 @@ func isFound(line string) bool {
 	}
 	return false
 }
+
+// With max_header_size raised, one request kept a processor busy for a long time.
+func TestTheSameNameIsLookedUpOnceHoweverOftenEqualsFollows(t *testing.T) {
+	looked := 0
+	TakeCookies(http.Header{"Cookie": {strings.Repeat("a", 100) + strings.Repeat("=", 100)}}, func(string) bool {
+		looked++
+		return false
+	})
+	if looked > 2 {
+		t.Errorf("%d look-ups", looked)
+	}
+}

@@ -21,7 +21,7 @@ func IsNavigation(r *http.Request) bool {
 }
 
 // IsHandshake tells whether a request asks for another protocol on its connection, as a
-// WebSocket handshake does: by Upgrade with HTTP/1.1, by CONNECT since HTTP/2 (RFC 8441).
+// WebSocket handshake does: by Upgrade with HTTP/1.1, later by CONNECT (RFC 8441).
 func IsHandshake(r *http.Request) bool {
 	return r.Method == http.MethodConnect || r.Header["Upgrade"] != nil || r.Header[":protocol"] != nil
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What current browsers send for a page over https (Chromium 120, Firefox 121, Safari 17).
+// What current browsers send for a page over https.
 var page = http.Header{
 	"Accept":                    {"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"},
 	"Sec-Fetch-Mode":            {"navigate"},

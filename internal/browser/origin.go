@@ -13,7 +13,8 @@ import (
 
 // Origins refuses requests by which another site would act for the person whose cookies
 // the browser adds. It is net/http's CrossOriginProtection, which is told what else is
-// unsafe, and which host the browser sees. Safe for concurrent use.
+// unsafe, which host the browser sees, and that a page over HTTP is of another origin
+// than TLS. Safe for concurrent use.
 type Origins struct {
 	protection http.CrossOriginProtection
 }
@@ -116,6 +117,10 @@ func (o *Origins) Check(r *http.Request, host string) error {
 		scheme, of, _ := strings.Cut(origin[0], "://")
 		if short := withoutDefaultPort(host, scheme); of == short {
 			host = short
+		}
+		// Of the same host, but anyone on the way may have written that page.
+		if r.TLS != nil && strings.EqualFold(scheme, "http") {
+			host = ""
 		}
 	}
 	seen := *r

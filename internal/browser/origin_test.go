@@ -170,3 +170,35 @@ func TestASafeMethodIsCheckedWithoutAllocating(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A browser that knows no Fetch Metadata says nothing else of a page that anyone on the
+// way may have written; SameSite counts it as the same site there, too.
+func TestAPageOverHTTPIsOfAnotherOriginThanTLS(t *testing.T) {
+	origins, err := NewOrigins([]string{"http://trusted.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, url, method, origin, site string
+		refused                         bool
+	}{
+		{"a form over HTTP that posts to TLS", "https://app.example.com/", "POST", "http://app.example.com", "", true},
+		{"a socket", "https://app.example.com/", "CONNECT", "http://app.example.com", "", true},
+		{"with the port of TLS", "https://app.example.com:8443/", "POST", "http://app.example.com:8443", "", true},
+		{"a browser that knows better", "https://app.example.com/", "POST", "http://app.example.com", "cross-site", true},
+		{"a trusted origin", "https://app.example.com/", "POST", "http://trusted.example", "", false},
+		{"a link", "https://app.example.com/", "GET", "http://app.example.com", "", false},
+		{"a form over TLS", "https://app.example.com/", "POST", "https://app.example.com", "", false},
+		{"a form over HTTP that posts to HTTP", "http://app.example.com/", "POST", "http://app.example.com", "", false},
+		{"a form over TLS to a proxy", "http://app.example.com/", "POST", "https://app.example.com", "", false},
+	} {
+		r := httptest.NewRequest(tt.method, tt.url, nil)
+		r.Header.Set("Origin", tt.origin)
+		if tt.site != "" {
+			r.Header.Set("Sec-Fetch-Site", tt.site)
+		}
+		if err := origins.Check(r, r.Host); (err != nil) != tt.refused {
+			t.Errorf("%s: %v, want it refused: %v", tt.name, err, tt.refused)
+		}
+	}
+}

@@ -7,6 +7,7 @@ var Neighbours = map[string][]Neighbour{
 	"token_endpoint":  wordsOfTokenEndpoint,
 	"user":            wordsOfUser,
 	"client":          wordsOfClient,
+	"login_page":      wordsOfLoginPage,
 	"password_checks": wordsOfPasswordChecks,
 	"throttle":        wordsOfThrottle,
 	"bearer_auth":     wordsOfBearerAuth,
@@ -14,18 +15,19 @@ var Neighbours = map[string][]Neighbour{
 
 // Everywhere are words that mean the same in all blocks, after those of the block.
 var Everywhere = []Neighbour{
-	{`login login_page login_url login_form login_path redirect* auth_redirect auth_url
-	authorize* authorization_code authorization_url authorization_endpoint callback* code
+	{`login login_url login_form login_path auth_redirect auth_url default_redirection_url
+	post_logout* ui theme portal sso sign_in`,
+		`a page on which people log in with a browser is set in token_endpoint: "login_page"`},
+	{`redirect* authorize* authorization_code authorization_url authorization_endpoint callback* code
 	pkce require_pkce requires_pkce requires_s256 code_challenge* response_type* implicit*
-	consent* default_redirection_url post_logout* ui theme portal sso oidc* openid* social
-	provider providers identity_provider* sign_in`,
-		`there is no login page and no redirect; people with a browser need a server with the authorization code flow, see README.md#should-you-use-it`},
+	consent* oidc* openid* social provider providers identity_provider*`,
+		`there is no authorization code flow; for apps that log people in that way use another server, see README.md#should-you-use-it; for a login page in front of apps without a login, write in token_endpoint "login_page"`},
 	{`client_credentials service_account* m2m machine_to_machine`,
 		`the client credentials grant is not offered; give the machine a user of its own in token_endpoint, "user <username> <hash>", and let it log in`},
 	{`device device_code device_flow device_authorization*`,
 		`the device grant is not offered; a device needs a server that has it, see README.md#should-you-use-it`},
 	{`cookie cookies cookie_* session_cookie* same_site domain csrf*`,
-		`there are no cookies; the client keeps the tokens and sends the access token in the header Authorization, see docs/sessions.md`},
+		`only the sessions of browsers have a cookie, which is set in token_endpoint: "login_page { cookie_domain example.com }"; a client keeps its tokens itself, see docs/sessions.md`},
 	{`mfa totp otp 2fa two_factor second_factor one_factor webauthn passkey passkeys captcha`,
 		`there is no second factor and no captcha; use an identity provider for these, see README.md#should-you-use-it`},
 	{`cors cors_* allow_origin* allowed_origin* web_origins origin origins access_control_allow*`,
@@ -43,7 +45,7 @@ var GrantTypes = []Neighbour{
 	{`client_credentials`,
 		`a client cannot get a token without a user; give the machine a user of its own in token_endpoint, "user <username> <hash>", and "grants password"`},
 	{`authorization_code code hybrid`,
-		`there is no login page; people with a browser need a server with the authorization code flow, see README.md#should-you-use-it`},
+		`there is no authorization code flow; for people with a browser write "login_page" in token_endpoint, or use a server with that flow, see README.md#should-you-use-it`},
 	{`implicit token id_token`,
 		`the implicit grant is not offered, and RFC 9700 says not to use it; a page needs a server with the authorization code flow, see README.md#should-you-use-it`},
 	{`device_code device urn:ietf:params:oauth:grant_type:device_code`,

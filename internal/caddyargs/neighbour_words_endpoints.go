@@ -52,7 +52,7 @@ var wordsOfTokenEndpoint = []Neighbour{
 	{`refresh_ttl refresh_lifetime refresh_expires_in refresh_token_lifetime refresh_token_lifespan
 	refresh_token_expiration refresh_token_expires_in refresh_token_validity session_idle* sso_session_idle*
 	inactivity idle_ttl idle_timeout`,
-		`to set how long an unused refresh token is valid, write "refresh_token_ttl 14d"`},
+		`to set how long an unused refresh token is valid, write "refresh_token_ttl 14d"; for the session of a browser, write "login_page { idle_ttl 12h }"`},
 	{`session_lifetime session_max* session_timeout session_duration session_expiration sso_session_max*
 	absolute_lifetime`,
 		`to set how long after its login a session ends, write "session_ttl 30d"`},
@@ -108,15 +108,15 @@ var wordsOfTokenEndpoint = []Neighbour{
 }
 
 var wordsOfBearerAuth = []Neighbour{
-	{`redirect* auth_redirect login login_url login_page unauthorized_url forbidden_url sign_in`,
-		`there is no login page; a request without a valid token gets 401, for which handle_errors can show a page, see docs/sites.md#handle_errors`},
+	{`redirect* auth_redirect login login_url unauthorized_url forbidden_url sign_in`,
+		`a browser is sent to a page to log in if the token_endpoint has one, "login_page"; other requests without a valid token get 401, see docs/login-page.md`},
 	{`logout logout_url sign_out revoke revocation blacklist denylist is_revoked`,
-		`a client logs out at /token/revoke, and bearer_auth then refuses its tokens, see docs/sessions.md#log-out`},
+		`a client logs out at /token/revoke, a browser at /token/login/logout, and bearer_auth then refuses them, see docs/sessions.md#log-out`},
 
 	// where the token is
 	{`from_cookie from_cookies from_query from_header from token_source token_sources token_name
 	token_header header header_name header_first query query_param param access_token cookie cookies cookie_*`,
-		`bearer_auth reads the token only from the header Authorization, never from a cookie or the query, see docs/checking-tokens.md#what-is-checked`},
+		`bearer_auth reads tokens only from the header Authorization, never from a cookie or the query, see docs/checking-tokens.md#what-is-checked; the cookie of a browser's session is that of a token_endpoint with "login_page"`},
 	{`realm`, `the realm of a refusal is the name of the token_endpoint, "name <name>"`},
 
 	// whose token

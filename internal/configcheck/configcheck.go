@@ -51,6 +51,7 @@ type Endpoint struct {
 	Handler   caddyhttp.MiddlewareHandler // a pointer, as in the routes
 	DefinedAt string                      // the line of the Caddyfile; empty if it has none
 	Path      string
+	LoginPage bool // it serves one
 
 	// Matches tells whether a request is for the endpoint.
 	Matches func(*http.Request) bool
@@ -58,10 +59,11 @@ type Endpoint struct {
 
 // Server is an authorization server.
 type Server struct {
-	Name     string
-	Issuer   string // empty if tokens have none
-	Scopes   []string
-	Audience []string
+	Name      string
+	Issuer    string // empty if tokens have none
+	LoginPage bool   // browsers have sessions with it
+	Scopes    []string
+	Audience  []string
 
 	Clients    iter.Seq[Client]
 	UserClaims iter.Seq[string] // names of the users' own claims, as often as users have them

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
@@ -39,6 +40,7 @@ type passed struct {
 	elsewhere bool     // another handler authenticates all requests, or some
 	root      string   // of files, as the handler vars sets it
 	fixed     bool     // its path was replaced by one that does not depend on the request
+	caching   string   // the place of a header directive by which caches may keep each answer
 }
 
 // with adds what was passed in a route next to this one.
@@ -52,6 +54,7 @@ func (p passed) with(other passed) passed {
 	p.checked = p.checked || other.checked
 	p.root = other.root
 	p.fixed = other.fixed
+	p.caching = cmp.Or(p.caching, other.caching)
 	return p
 }
 
@@ -182,6 +185,10 @@ func (w *walk) handlers(handlers []caddyhttp.MiddlewareHandler, at placement) pa
 		case *caddyhttp.VarsMiddleware:
 			if root, ok := (*handler)["root"].(string); ok {
 				at.root = root
+			}
+		case *headers.Handler:
+			if letsCachesKeep(handler) {
+				at.caching = here.place
 			}
 		case *rewrite.Rewrite:
 			at.fixed = at.fixed || isFixedPage(handler.URI)

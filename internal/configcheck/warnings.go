@@ -45,6 +45,7 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 		w.ofAudiences(&config.Servers[i])
 	}
 	w.ofListeners()
+	w.ofCaching(servers)
 	w.ofEndpoints()
 	w.ofUpstreams()
 	w.ofErrorRoutes()

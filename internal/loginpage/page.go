@@ -72,7 +72,7 @@ func (p *Page) try(v View, l locale) error {
 func samples() (views []View) {
 	for _, kind := range kinds {
 		for _, problem := range problems {
-			if (problem == NoProblem) == (kind == Refusal) || problem != NoProblem && kind != Form && kind != Refusal {
+			if problem == NoProblem && kind == Refusal || problem != NoProblem && kind != Refusal && kind != Form {
 				continue
 			}
 			views = append(views, View{
