@@ -125,6 +125,24 @@ func (b *tab) send(method, path, body string, headers ...string) harness.Answer 
 	return a
 }
 
+// handshake is the status of a request that may switch the protocol.
+func (b *tab) handshake(path string, headers ...string) int {
+	b.t.Helper()
+	lines := []string{"Host: " + b.host}
+	if len(b.cookies) > 0 {
+		lines = append(lines, "Cookie: "+strings.Join(b.cookies, "; "))
+	}
+	conn := b.site.Dial()
+	defer conn.Close()
+	conn.Send(b.site.RawRequest("GET", path, "", append(lines, headers...)...))
+	response, err := http.ReadResponse(conn.Reader, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	response.Body.Close()
+	return response.StatusCode
+}
+
 // keep does with the cookies of an answer what a browser does, but for their domains.
 func (b *tab) keep(a harness.Answer) {
 	for _, set := range (&http.Response{Header: a.Header}).Cookies() {

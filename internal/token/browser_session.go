@@ -26,8 +26,12 @@ type BrowserSession struct {
 	client    *directory.Client
 	forwarded struct {
 		sync.Mutex
-		token string
-		until time.Time // when to make another one
+		token       string
+		from, until time.Time // when to make another one: before the one, from the other on
+	}
+	renewal struct {
+		sync.Mutex
+		tried time.Time
 	}
 }
 
@@ -64,9 +68,21 @@ func (c *Checker) CheckCookie(ctx context.Context, value string, place CookiePla
 		SessionCookie: session.SessionCookie, Token: c.currentToken(session, user, client),
 		user: user, client: client,
 	}
-	size := session.Token.memory(len(value)) + sessionSize
-	keys.checked.add(digest, checkedToken{token: session.Token, user: user, client: client, narrowed: session.Token, session: session, size: size})
+	keys.checked.add(digest, checkedToken{
+		token: session.Token, user: user, client: client, narrowed: session.Token, session: session,
+		size: session.memory(len(value)),
+	})
 	return session, nil
+}
+
+// memory is about how many bytes a session takes, with a token to forward. length is
+// that of its cookie, which has none of the user's claims.
+func (s *BrowserSession) memory(length int) int {
+	claims := 0
+	for name, claim := range s.user.Claims {
+		claims += len(name) + len(claim)
+	}
+	return s.Token.memory(length) + sessionSize + claims + claims*4/3
 }
 
 // checkSession checks what can change about a session.
@@ -82,18 +98,40 @@ func (c *Checker) checkSession(ctx context.Context, keys *KeySet, session *Brows
 
 // Renew seals the cookie of a session anew if it is time to, and if the session is
 // still good: the answer to a slow request must not bring back a session that ended
-// meanwhile.
+// meanwhile, and must not take the place of the one that began then. So storage is
+// asked too, which knows what other nodes have revoked a moment ago. While that gives no
+// answer, the cookie stays as it is.
+//
+// Of requests at the same time only one renews a cookie.
 func (c *Checker) Renew(ctx context.Context, session *BrowserSession, place CookiePlace) (value string, renewed bool, err error) {
 	now := clock.Now()
 	keys := c.Keys(ctx)
-	if keys == nil || c.Browser == nil || !c.Browser.isDue(session.SessionCookie, now) {
+	if keys == nil || c.Browser == nil || !c.Browser.isDue(session.SessionCookie, now) || !session.mayTry(now, c.Browser.renewEvery()) {
 		return "", false, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, renewalLimit)
+	defer cancel()
+	if revoked, err := c.Sessions.Revoked(ctx, session.Session); revoked || err != nil {
+		return "", false, nil //nolint:nilerr // a later request tries again
+	}
+	// after storage, which may take its time
 	if _, _, err := c.checkSession(ctx, keys, session, session.user); err != nil {
 		return "", false, nil //nolint:nilerr // the next request reports it
 	}
 	value, err = keys.Seal(session.SessionCookie, place, now)
 	return value, err == nil, err
+}
+
+// mayTry tells whether to try to renew the cookie: not while another request does, nor
+// soon after one did.
+func (s *BrowserSession) mayTry(now time.Time, every time.Duration) bool {
+	s.renewal.Lock()
+	defer s.renewal.Unlock()
+	if now.Sub(s.renewal.tried).Abs() < min(every, renewalPause) {
+		return false
+	}
+	s.renewal.tried = now
+	return true
 }
 
 // AccessToken returns an access token of the session for an app that wants one. It is
@@ -106,7 +144,7 @@ func (c *Checker) AccessToken(ctx context.Context, session *BrowserSession) (str
 	now := clock.Now()
 	session.forwarded.Lock()
 	defer session.forwarded.Unlock()
-	if now.Before(session.forwarded.until) {
+	if now.Before(session.forwarded.until) && !now.Before(session.forwarded.from) {
 		return session.forwarded.token, nil
 	}
 	issued := now.Truncate(time.Second)
@@ -118,6 +156,7 @@ func (c *Checker) AccessToken(ctx context.Context, session *BrowserSession) (str
 		return "", fmt.Errorf("making a token to forward: %w", err)
 	}
 	session.forwarded.token = response.AccessToken
+	session.forwarded.from = issued
 	session.forwarded.until = issued.Add(time.Duration(response.ExpiresIn) * time.Second / 2)
 	return response.AccessToken, nil
 }
@@ -154,6 +193,7 @@ func (c *Checker) currentToken(session *BrowserSession, user *directory.User, cl
 	}
 	now.Scopes = user.Allowed(oauth.Intersect(login, c.AllowedScopes(client)))
 	now.Scope = strings.Join(now.Scopes, " ")
+	now.Issuer = c.Issuer // which a reload may change
 	now.Username = user.Username
 	now.Others = make(map[string]any, len(user.Claims))
 	for name := range user.Claims {
@@ -164,15 +204,15 @@ func (c *Checker) currentToken(session *BrowserSession, user *directory.User, cl
 	return &now
 }
 
-// digestCookie stands for a cookie in its place. No token has this digest: the first
-// byte of a token is a letter.
+// digestCookie stands for a cookie in its place. No token has this digest.
 func digestCookie(value string, place CookiePlace) tokenDigest {
 	var room [1024]byte // enough for most, without an allocation
-	text := append(room[:0], 0)
+	text := room[:0]
 	for _, part := range [...]string{place.Name, place.Host, value} {
 		text = append(append(text, part...), 0)
 	}
 	sum := sha256.Sum256(text)
+	sum[0] |= ofCookie
 	return tokenDigest(sum[:sha256.Size/2])
 }
 
@@ -180,5 +220,13 @@ func digestCookie(value string, place CookiePlace) tokenDigest {
 const LoginPage = "login_page"
 
 // sessionSize is what a session takes in memory beside its token, with a token to
-// forward, in bytes.
+// forward without claims of the user's own, in bytes.
 const sessionSize = 1500
+
+const (
+	// renewalLimit is how long an answer waits for the storage at most.
+	renewalLimit = time.Second
+
+	// renewalPause is how long after an attempt to renew a cookie there is no other.
+	renewalPause = 10 * time.Second
+)

@@ -28,6 +28,9 @@ type Revocations interface {
 	// SessionRevoked is called for every request. An error means that this cannot be
 	// told now.
 	SessionRevoked(context.Context, session.ID) (bool, error)
+
+	// Revoked asks storage, which knows first what other nodes revoke.
+	Revoked(context.Context, session.ID) (bool, error)
 }
 
 // Check verifies a token and returns what is left of it now, by what is in memory: see

@@ -13,8 +13,9 @@ import (
 
 // checkedTokens remembers access tokens and session cookies that were found valid, so
 // that the signature and claims of a token that is sent again and again are checked
-// once. It knows tokens by digests, belongs to one set of keys, and says nothing about what may change:
-// whether a token is valid now is checked at every request, see [Checker.Check].
+// once. It knows tokens by digests, belongs to one set of keys, and says nothing about
+// what may change: whether a token is valid now is checked at every request, see
+// [Checker.Check].
 //
 // When it is full, the least recently used token makes room, unless it was used a
 // moment ago: if more tokens are in use than it has room for, each would otherwise be
@@ -38,13 +39,14 @@ type checkedToken struct {
 }
 
 // tokenDigest stands for a whole token as it is sent, which has one spelling only. It
-// is half of a SHA-256: to find a token with the digest of a remembered one takes more
-// than 2^110 attempts.
+// is half of a SHA-256, of which one bit tells tokens from cookies: to find a token with
+// the digest of a remembered one takes more than 2^110 attempts.
 type tokenDigest [sha256.Size / 2]byte
 
 func digestToken(raw string) tokenDigest {
 	var room [1024]byte // enough for most, without an allocation
 	sum := sha256.Sum256(append(room[:0], raw...))
+	sum[0] &^= ofCookie
 	return tokenDigest(sum[:sha256.Size/2])
 }
 
@@ -87,6 +89,9 @@ func (c *checkedTokens) len() (tokens, bytes int) {
 	defer c.mu.Unlock()
 	return c.tokens.Len(), c.size
 }
+
+// ofCookie is the bit of the first byte of a digest that the digests of cookies have.
+const ofCookie = 0x80
 
 // The sizes are estimates. A usual token takes 650 bytes.
 const (

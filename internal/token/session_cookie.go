@@ -61,8 +61,11 @@ func (p *BrowserPolicy) Expires(c *SessionCookie) time.Time {
 
 // isDue tells whether it is time to seal a cookie anew.
 func (p *BrowserPolicy) isDue(c *SessionCookie, now time.Time) bool {
-	return !p.remembers(c) && !now.Before(time.Unix(c.Sealed, 0).Add(max(p.IdleTTL/renewals, time.Second)))
+	return !p.remembers(c) && !now.Before(time.Unix(c.Sealed, 0).Add(p.renewEvery()))
 }
+
+// renewEvery is how old a cookie gets before it is sealed anew.
+func (p *BrowserPolicy) renewEvery() time.Duration { return max(p.IdleTTL/renewals, time.Second) }
 
 // BeginBrowserSession begins a session on the login page. Nothing is written anywhere.
 func (p *Policy) BeginBrowserSession(keys *KeySet, user *directory.User, scopes []string, remember bool, at time.Time) *SessionCookie {
