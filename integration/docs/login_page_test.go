@@ -331,6 +331,9 @@ func recipeLoginSignOut(t *testing.T, blocks map[string]block) {
 	if !strings.Contains(blocks["login-logout-form"].text, `<form method="post" action="`+link+`">`) {
 		t.Errorf("the form of the app's own page does not post to %s", link)
 	}
+	b.wantFetch("POST", link, 303, "Origin: "+b.origin())
+	b.wantOpen("/page", 303, "")
+	b.logIn("/page")
 	if out := b.submit(link, ""); out.Status != 303 || out.Header.Get("Location") != "/" || len(b.cookies) > 0 {
 		t.Errorf("the logout: %d to %q, and the browser has %v", out.Status, out.Header.Get("Location"), b.cookies)
 	}
