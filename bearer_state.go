@@ -26,8 +26,8 @@ type bearerState struct {
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
 	checks        []tokenCheck
-	checked       [1]tokenCheck // room for the checks of most requests
-	sessions      []sessionCheck
+	checked       [1]tokenCheck      // room for the checks of most requests
+	sessions      *sessionCheck      // a list: most requests have one or none
 	made          string             // the Authorization header that the app gets for a session
 	user          *token.AccessToken // of {http.auth.user.*}; nil if none
 }
@@ -49,6 +49,7 @@ type tokenCheck struct {
 // sessionCheck is what a login page says of the request's session cookies.
 type sessionCheck struct {
 	page *loginPage
+	next *sessionCheck
 	foundSession
 }
 
@@ -83,13 +84,15 @@ func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) 
 
 // sessionFor checks the session cookies of a request once for each login page.
 func (s *bearerState) sessionFor(r *http.Request, page *loginPage) *foundSession {
-	for i := range s.sessions {
-		if s.sessions[i].page == page {
-			return &s.sessions[i].foundSession
+	for check := s.sessions; check != nil; check = check.next {
+		if check.page == page {
+			return &check.foundSession
 		}
 	}
-	s.sessions = append(s.sessions, sessionCheck{page, page.cookies.find(page.server.tokens, r, cookiesOf(r))})
-	return &s.sessions[len(s.sessions)-1].foundSession
+	check := &sessionCheck{page: page}
+	page.cookies.findIn(cookiesOf(r), page.server.tokens, r, &check.foundSession)
+	check.next, s.sessions = s.sessions, check
+	return &check.foundSession
 }
 
 // withhold takes away the token that an outer check gave to the app.

@@ -60,7 +60,7 @@ func (v *visit) answer() error {
 	case v.page.CookieDomain != "" && !browser.DomainCovers(v.page.CookieDomain, host):
 		return v.refuse(oauth.WrongHost())
 	}
-	v.found = v.page.cookies.find(v.server.tokens, v.r, v.sent)
+	v.page.cookies.findIn(v.sent, v.server.tokens, v.r, &v.found)
 	if v.found.clash {
 		v.page.cookies.clear(v.w.Header(), v.sent)
 	}

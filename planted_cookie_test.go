@@ -32,7 +32,8 @@ func TestThePlainCookieIsNotReadWhereTheBrowserMayHaveComeOverHTTPS(t *testing.T
 		for cookie, want := range map[string]bool{cookies.plain: test.plain, cookies.secure: test.secure} {
 			r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 			test.change(r)
-			found := cookies.find(tokens, r, []browser.Cookie{{Name: cookie, Value: "value"}})
+			var found foundSession
+			cookies.findIn([]browser.Cookie{{Name: cookie, Value: "value"}}, tokens, r, &found)
 			if read := found.err != nil; read != want {
 				t.Errorf("%s: %s is read: %v, want %v", name, cookie, read, want)
 			}
@@ -48,7 +49,8 @@ func TestCookiesThatAreTooManyToTellAreNobodys(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
 	for n, clash := range map[int]bool{1: false, maxCookiesTried: false, maxCookiesTried + 1: true} {
 		sent := slices.Repeat([]browser.Cookie{{Name: cookies.plain, Value: "value"}}, n)
-		found := cookies.find(tokens, r, sent)
+		var found foundSession
+		cookies.findIn(sent, tokens, r, &found)
 		if found.clash != clash || found.isGood() {
 			t.Errorf("%d cookies: clash %v, good %v; want clash %v", n, found.clash, found.isGood(), clash)
 		}

@@ -77,7 +77,7 @@ func (p *loginPage) checkOrigin(r *http.Request) error {
 // shared cache keeps, and renews the cookie with it.
 func (p *loginPage) keepPrivate(w http.ResponseWriter, r *http.Request, found *foundSession, logger *zap.Logger) *browser.PrivateAnswer {
 	return browser.Private(w, isNavigation(r), func(h http.Header) {
-		if err := p.cookies.renew(r.Context(), p.server.tokens, h, *found); err != nil {
+		if err := p.cookies.renew(r.Context(), p.server.tokens, h, found); err != nil {
 			logger.Error("renewing a session cookie", zap.String("server", p.server.Name), zap.Error(err))
 		}
 	})
@@ -140,7 +140,11 @@ func (p *loginPage) ask(w http.ResponseWriter, r *http.Request) {
 
 // isNavigation tells whether a tab shows the answer to a request.
 func isNavigation(r *http.Request) bool {
+	method, _ := original(r)
+	if method == r.Method { // all that is read beside the header
+		return browser.IsNavigation(r)
+	}
 	asked := *r
-	asked.Method, asked.URL = original(r)
+	asked.Method = method
 	return browser.IsNavigation(&asked)
 }

@@ -39,22 +39,24 @@ func newSessionCookies(name, domain string) *sessionCookies {
 // names are all names that the cookie can have.
 func (c *sessionCookies) names() []string { return []string{c.secure, c.plain} }
 
-// foundSession is what the cookies of a request say.
+// foundSession is what the cookies of a request say. It is not copied.
 type foundSession struct {
 	*token.BrowserSession // nil if there is no good one
 
 	place  token.CookiePlace
-	opened []*token.BrowserSession // all that this server has sealed, good or not
-	err    error                   // why one of these is not good, or why that cannot be told
-	of     *token.BrowserSession   // that one; nil if there is none
-	clash  bool                    // there are good ones of several sessions, or too many to tell
+	opened []*token.BrowserSession  // all that this server has sealed, good or not
+	room   [1]*token.BrowserSession // for those of most requests
+	err    error                    // why one of these is not good, or why that cannot be told
+	of     *token.BrowserSession    // that one; nil if there is none
+	clash  bool                     // there are good ones of several sessions, or too many to tell
 }
 
-// find checks the cookies of a request. A cookie that this server did not seal counts
+// findIn checks the cookies of a request. A cookie that this server did not seal counts
 // as absent. So do two good ones of different sessions: one of them was planted. Where
 // the browser may have come over HTTPS, the name without a prefix is not read: another
 // host of the domain can plant it. A proxy need not be trusted for that.
-func (c *sessionCookies) find(tokens *token.Checker, r *http.Request, cookies []browser.Cookie) (found foundSession) {
+func (c *sessionCookies) findIn(cookies []browser.Cookie, tokens *token.Checker, r *http.Request, found *foundSession) {
+	found.opened = found.room[:0]
 	host, overHTTPS, tried := hostOf(r), r.TLS != nil || wire.SaysHTTPS(r), 0
 	for _, cookie := range cookies {
 		if cookie.Name != c.secure && (cookie.Name != c.plain || overHTTPS) {
@@ -71,7 +73,6 @@ func (c *sessionCookies) find(tokens *token.Checker, r *http.Request, cookies []
 	if found.clash || isUnchecked(found.err) {
 		found.BrowserSession = nil
 	}
-	return found
 }
 
 // add takes in what was found out about one cookie.
@@ -123,7 +124,7 @@ func (c *sessionCookies) set(h http.Header, place token.CookiePlace, value strin
 }
 
 // renew seals the cookie of a session anew, if it is time to.
-func (c *sessionCookies) renew(ctx context.Context, tokens *token.Checker, h http.Header, found foundSession) error {
+func (c *sessionCookies) renew(ctx context.Context, tokens *token.Checker, h http.Header, found *foundSession) error {
 	value, renewed, err := tokens.Renew(ctx, found.BrowserSession, found.place)
 	if renewed {
 		c.set(h, found.place, value, rememberedFor(tokens, found.SessionCookie))
@@ -176,9 +177,13 @@ func takeCookies(r *http.Request, names map[string]bool) {
 		return
 	}
 	taken := browser.TakeCookies(r.Header, func(name string) bool { return names[name] })
-	if len(taken) > 0 {
-		caddyhttp.SetVar(r.Context(), takenCookiesVar, &takenCookies{append(cookiesOf(r), taken...)})
+	if len(taken) == 0 {
+		return
 	}
+	if before := cookiesOf(r); before != nil {
+		taken = append(before, taken...)
+	}
+	caddyhttp.SetVar(r.Context(), takenCookiesVar, &takenCookies{taken})
 }
 
 // cookiesOf are the session cookies that were taken out of a request.
@@ -201,8 +206,10 @@ func original(r *http.Request) (method string, u *url.URL) {
 // hostOf is the host that the browser asked for, without a port.
 func hostOf(r *http.Request) string {
 	host := authorityOf(r)
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
+	if strings.Contains(host, ":") { // else the error is an allocation
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
 	}
 	return strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
 }

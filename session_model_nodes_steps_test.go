@@ -114,7 +114,9 @@ func (m *modelRun) restartNode(t *rapid.T, n *modelNode) {
 	for _, s := range m.sessions {
 		s.become(func(w modelWorld) []modelWorld { return []modelWorld{w.forget(n.number)} })
 	}
-	maps.DeleteFunc(m.asked, func(a modelAsked, _ time.Time) bool { return a.node == n.number })
+	for _, asked := range []map[modelAsked]time.Time{m.asked, m.maybe} {
+		maps.DeleteFunc(asked, func(a modelAsked, _ time.Time) bool { return a.node == n.number })
+	}
 	m.disk.processes[n.number] = new(modelProcess)
 	n.stop()
 	var err error

@@ -87,6 +87,7 @@ func (n *modelNode) loadHandlers(ctx caddy.Context, broken bool) (*Handler, []*B
 		UsersRaw:        []json.RawMessage{caddyconfig.JSONModuleObject(modelUsers{Copy: n.copy}, "source", "model_test", nil)},
 		ClientsRaw:      []json.RawMessage{caddyconfig.JSONModuleObject(inline, "source", "inline", nil)},
 		AllowWeakHashes: true,
+		LoginPage:       modelLoginPage(),
 	}}
 	loaded, err := ctx.LoadModuleByID("http.handlers.token_endpoint", caddyconfig.JSON(endpoint, nil))
 	if err != nil {

@@ -77,14 +77,7 @@ func (m *modelRun) logIn(t *rapid.T) {
 		s.refused = slices.DeleteFunc(slices.Clone(scopes), func(s string) bool { return slices.Contains(left, s) })
 	}
 	m.issue(t, n, r, s)
-	s.worlds = map[modelWorld]bool{{}: true}
-	if over, may := m.swept[s.day]; may {
-		s.worlds = map[modelWorld]bool{{}: !over, modelWorld{}.remove(): true}
-		if over {
-			delete(s.worlds, modelWorld{})
-		}
-	}
-	m.sessions = append(m.sessions, s)
+	m.begin(s)
 }
 
 func (m *modelRun) refresh(t *rapid.T) {
@@ -245,14 +238,15 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 		t.Fatalf("%s asks storage", what)
 	}
 	got, passed := modelAnswer{status: r.status}, modelAsked{n.number, token.session.number}
-	lately := time.Since(m.asked[passed]) < time.Duration(n.sessions().poll)
+	poll := time.Duration(n.sessions().poll)
+	lately, maybe := time.Since(m.asked[passed]) < poll, time.Since(m.maybe[passed]) < 2*poll
 	m.judge(t, n, what, token.session, r, got, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
 		over := w.over || asks && w.damaged // storage reports a record that cannot be read
 		if w.revoked || over {              // a node that has not read yet may have revoked it itself
 			right = append(right, modelOutcome{refused, w})
 		}
-		if !w.knows[at.node] && (!asks || !w.revoked && !over || lately) {
+		if !w.knows[at.node] && (!asks || !w.revoked && !over || lately || maybe) {
 			right = append(right, modelOutcome{pass, w})
 		}
 		if asks && m.shaky(r) {

@@ -15,7 +15,7 @@ import (
 )
 
 // Two nodes on one storage do what a small model says, whatever happens: clients use
-// tokens of every age at either node, users change on one node before they do on the
+// tokens of every age at either node, browsers and thieves use cookies, users change on one node before they do on the
 // other, clocks are stepped, configs are reloaded, processes end and storage fails in
 // every way it can. No token works that must not, and no token is refused that must
 // work.
@@ -59,6 +59,10 @@ type modelRun struct {
 	tokens   []*modelToken
 	swept    map[string]bool // days whose sessions are over, or may be: false
 	asked    map[modelAsked]time.Time
+	maybe    map[modelAsked]time.Time // likewise, on the way to something else
+	cookies  []*modelCookie
+	jar      *modelCookie             // of the browser; nil: it has none
+	tried    map[modelTried]time.Time // by the node's clock
 	op       int
 
 	later    []modelLater // what stuck calls of a node may yet do
@@ -87,6 +91,8 @@ func newModelRun(t *rapid.T, offset *atomic.Int64, grace time.Duration, faulty b
 		users:  []modelUser{{name: "alice", id: "u-1"}, {name: "bob", scopes: []string{"a", "b"}}},
 		swept:  make(map[string]bool),
 		asked:  make(map[modelAsked]time.Time),
+		maybe:  make(map[modelAsked]time.Time),
+		tried:  make(map[modelTried]time.Time),
 	}
 	modelDisks.Store(m.name, m.disk)
 	for i := range m.nodes {
@@ -117,6 +123,7 @@ func (m *modelRun) step(t *rapid.T) {
 		{"refresh", 6, m.refresh}, {"log in", 2, m.logIn}, {"bearer check", 2, m.bearer}, {"introspect", 2, m.introspect},
 		{"revoke", 1, m.revoke}, {"poll", 1, m.poll}, {"time passes", 2, m.pass}, {"step a clock", 1, m.stepClock},
 		{"change a user", 1, m.changeUser}, {"copy users", 1, m.handUsers}, {"reload", 1, m.reload},
+		{"log in on the page", 2, m.logInByPage}, {"use a cookie", 3, m.use}, {"log out", 1, m.logOut}, {"answer late", 1, m.answerLate},
 		{"restart", 1, m.restart}, {"sweep", 1, m.sweep}, {"sweep by a wrong clock", 1, m.sweepByWrongClock},
 	}
 	if m.faulty {
@@ -149,6 +156,11 @@ func (m *modelRun) finish(t *rapid.T) {
 			if !token.refresh {
 				m.present(t, n, 0, token)
 			}
+		}
+	}
+	for _, cookie := range m.cookies {
+		for _, n := range m.nodes {
+			m.show(t, n, 0, cookie)
 		}
 	}
 	for _, token := range slices.Backward(m.tokens) {

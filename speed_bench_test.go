@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,7 +143,60 @@ func BenchmarkBearerAuth(b *testing.B) {
 	}
 }
 
-// What the two benchmarks above spend on making requests, for comparison.
+// The same for a session of the login page, with cookies as an app has them, and the
+// headers that browsers send.
+func BenchmarkBearerAuthCookie(b *testing.B) {
+	site := newSpeedSiteWith(b, "HS256", new(LoginPage))
+	cookies := []string{"theme=dark; " + site.logInByPage(b) + "; csrftoken=0123456789abcdef0123456789abcdef"}
+	for _, navigates := range []bool{false, true} {
+		name, mode, destination := "fetch", "cors", "empty"
+		if navigates {
+			name, mode, destination = "navigation", "navigate", "document"
+		}
+		b.Run(name, func(b *testing.B) {
+			modes, destinations, sites := []string{mode}, []string{destination}, []string{"same-origin"}
+			b.ReportAllocs()
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				r := httptest.NewRequest(http.MethodGet, "http://localhost/app", nil)
+				r.Header["Cookie"] = cookies
+				r.Header["Sec-Fetch-Mode"], r.Header["Sec-Fetch-Dest"], r.Header["Sec-Fetch-Site"] = modes, destinations, sites
+				if err := site.bearer.ServeHTTP(w, prepared(r, w), noNext); err != nil || w.Code != http.StatusOK {
+					b.Fatal(w.Code, err)
+				}
+			}
+		})
+	}
+}
+
+// All checks of a session cookie at every request.
+func BenchmarkCheckSessionCookie(b *testing.B) {
+	site := newSpeedSiteWith(b, "HS256", new(LoginPage))
+	name, value, _ := strings.Cut(site.logInByPage(b), "=")
+	place := token.CookiePlace{Name: name, Host: "localhost"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := site.endpoint.server.tokens.CheckCookie(context.Background(), value, place); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The login page, as a browser that does not have a session gets it.
+func BenchmarkLoginPage(b *testing.B) {
+	site := newSpeedSiteWith(b, "HS256", new(LoginPage))
+	b.ReportAllocs()
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://localhost/token/login?return_to=%2Fapp", nil)
+		r.Header["Accept-Language"] = []string{"de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7"}
+		if err := site.bearer.ServeHTTP(w, prepared(r, w), noNext); err != nil || w.Code != http.StatusOK {
+			b.Fatal(w.Code, err)
+		}
+	}
+}
+
+// What the benchmarks above spend on making requests, for comparison.
 func BenchmarkPreparedRequest(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

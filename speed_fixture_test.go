@@ -38,6 +38,11 @@ const (
 )
 
 func newSpeedSite(b testing.TB, algorithm string) *speedSite {
+	return newSpeedSiteWith(b, algorithm, nil)
+}
+
+// newSpeedSiteWith is one that may have a login page.
+func newSpeedSiteWith(b testing.TB, algorithm string, page *LoginPage) *speedSite {
 	b.Helper()
 	dir := b.TempDir()
 	users := filepath.Join(dir, "users")
@@ -65,6 +70,7 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 	}
 	site := new(speedSite)
 	site.endpoint = load("http.handlers.token_endpoint", Handler{Config: Config{
+		LoginPage:   page,
 		Scopes:      []string{"contacts.read", "contacts.write"},
 		SigningKeys: []SigningKey{{Algorithm: algorithm}},
 		UsersRaw:    []json.RawMessage{htpasswd(users)},
@@ -113,6 +119,21 @@ func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens t
 		b.Fatal(err)
 	}
 	return tokens
+}
+
+// logInByPage returns the session cookie of a new session, with its name.
+func (s *speedSite) logInByPage(b testing.TB) string {
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodPost, "http://localhost/token/login", strings.NewReader("username=alice&password=alice"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := s.bearer.ServeHTTP(w, prepared(r, w), noNext); err != nil {
+		b.Fatal(err)
+	}
+	set := w.Result().Cookies()
+	if w.Code != http.StatusSeeOther || len(set) != 1 {
+		b.Fatal(w.Code, w.Body)
+	}
+	return set[0].Name + "=" + set[0].Value
 }
 
 func (s *speedSite) keys() *token.KeySet { return s.endpoint.server.keys.active.Load() }

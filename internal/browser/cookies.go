@@ -52,7 +52,8 @@ func mentions(line string, taken func(string) bool) bool {
 
 // takeFrom takes the cookies out of one line, with the separators around them.
 func takeFrom(line string, taken func(string) bool, cookies []Cookie) (left string, _ []Cookie) {
-	var parts []string
+	var room [16]string // enough for most, without an allocation
+	parts := room[:0]
 	for part := range strings.SplitSeq(line, ";") {
 		switch name, value, _ := cutCookie(part); {
 		case taken(name):
