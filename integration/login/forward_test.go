@@ -116,3 +116,25 @@ func TestAForwardedTokenEndsWithItsSession(t *testing.T) {
 		t.Errorf("introspection: %s", a.Body)
 	}
 }
+
+// The token says what the user is now, not what the session began with.
+func TestAForwardedTokenIsMadeAnewWhenTheUserChanges(t *testing.T) {
+	app := harness.NewApp(t)
+	site := app.In(lines{check: "forward_token"}.in(pageSite))
+	s := startSite(t, "", site)
+	b := loggedIn(t, s, "alice")
+	for _, email := range []string{"alice@example.com", "a@example.org", "alice@example.com"} {
+		s.Reload("", strings.ReplaceAll(site, "alice@example.com", email))
+		b.wantUser("alice")
+		raw := strings.TrimPrefix(app.One(t).Header.Get("Authorization"), "Bearer ")
+		if got := harness.TextClaim(t, raw, "email"); got != email {
+			t.Errorf("the app is told %s, want %s", got, email)
+		}
+	}
+	s.Reload("", strings.Replace(site, "claim email alice@example.com", "scopes read", 1))
+	b.wantUser("alice")
+	raw := strings.TrimPrefix(app.One(t).Header.Get("Authorization"), "Bearer ")
+	if got := harness.TextClaim(t, raw, "scope"); got != "read" {
+		t.Errorf("the scopes are %s, want read", got)
+	}
+}
