@@ -51,7 +51,7 @@ func (d Data) Invalid(field string) bool { return d.Problem.concerns(field) }
 
 func newData(v View, l locale, title, nonce string, canRemember bool) Data {
 	d := Data{
-		View: v, Lang: l.tag.String(), Nonce: nonce, Title: title,
+		View: v, Lang: l.name, Nonce: nonce, Title: title,
 		CanRemember: canRemember, Focus: usernameField, Words: l.words,
 	}
 	if v.Username != "" && v.Problem != MissingUsername {

@@ -3,7 +3,9 @@ package loginpage
 import (
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/text/language"
 )
 
@@ -30,16 +32,17 @@ type Text struct{ Message, Advice string }
 
 type locale struct {
 	tag   language.Tag
+	name  string // the tag as text
 	words Words
 }
 
 // languages are all there are. The first one is for everyone else.
 var languages = []locale{
-	{language.English, english},
-	{language.German, german},
-	{language.French, french},
-	{language.Spanish, spanish},
-	{language.SimplifiedChinese, chinese},
+	{language.English, language.English.String(), english},
+	{language.German, language.German.String(), german},
+	{language.French, language.French.String(), french},
+	{language.Spanish, language.Spanish.String(), spanish},
+	{language.SimplifiedChinese, language.SimplifiedChinese.String(), chinese},
 }
 
 var matcher = language.NewMatcher(tags())
@@ -57,9 +60,43 @@ const (
 	longestPreference = 64
 )
 
-// choose returns the language that suits the Accept-Language of a request best. What
-// cannot be read is skipped.
-func choose(header []string) locale {
+// choose returns the language that suits the Accept-Language of a request best. Most
+// browsers of a site send one of a few.
+func choose(header []string) *locale {
+	if len(header) != 1 || len(header[0]) > longestRemembered {
+		return match(header)
+	}
+	chosen.Lock()
+	l, known := chosen.recent.Get(header[0])
+	chosen.Unlock()
+	if known {
+		return l
+	}
+	l = match(header)
+	chosen.Lock()
+	defer chosen.Unlock()
+	chosen.recent.Add(strings.Clone(header[0]), l)
+	return l
+}
+
+// chosen are the languages that were chosen for recent headers.
+var chosen = struct {
+	sync.Mutex
+	recent *simplelru.LRU[string, *locale]
+}{recent: newChosen()}
+
+func newChosen() *simplelru.LRU[string, *locale] {
+	recent, _ := simplelru.NewLRU[string, *locale](mostRemembered, nil) // an error only for a size that is not positive
+	return recent
+}
+
+const (
+	mostRemembered    = 500
+	longestRemembered = 200
+)
+
+// match looks through the preferences. What cannot be read is skipped.
+func match(header []string) *locale {
 	type preference struct {
 		tag    language.Tag
 		weight float32
@@ -94,5 +131,5 @@ func choose(header []string) locale {
 		wanted[i] = p.tag
 	}
 	_, index, _ := matcher.Match(wanted...)
-	return languages[index]
+	return &languages[index]
 }

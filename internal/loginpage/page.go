@@ -10,7 +10,6 @@ import (
 	"html/template"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -27,31 +26,42 @@ type Page struct {
 	title    string
 	remember bool
 	template *template.Template
+	forms    *forms // nil for a template of the config, which may show anything
 }
 
 //go:embed page.gohtml
 var builtIn string
 
-// New parses the template, and executes it for every page in every language: what is
-// wrong with it is known before anyone needs the page.
+// builtInTemplate is parsed once, and its escaping found out once.
+var builtInTemplate = template.Must(template.New("login_page").Parse(builtIn))
+
+// New parses the template, if there is one, and executes it for every page in every
+// language: what is wrong with it is known before anyone needs the page.
 func New(options Options) (*Page, error) {
-	text := options.Template
-	if text == "" {
-		text = builtIn
+	p := &Page{title: options.Title, remember: options.Remember, template: builtInTemplate, forms: newForms()}
+	if options.Template == "" {
+		return p, nil
 	}
-	parsed, err := template.New("login_page").Parse(text)
-	if err != nil {
+	var err error
+	if p.template, err = template.New("login_page").Parse(options.Template); err != nil {
 		return nil, err
 	}
-	p := &Page{title: options.Title, remember: options.Remember, template: parsed}
+	p.forms = nil
+	if err := p.tryAll(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Page) tryAll() error {
 	for _, l := range languages {
 		for _, v := range samples() {
 			if err := p.try(v, l); err != nil {
-				return nil, fmt.Errorf("the page %q%s in language %s: %w", v.Kind, because(v.Problem), l.tag, err)
+				return fmt.Errorf("the page %q%s in language %s: %w", v.Kind, because(v.Problem), l.tag, err)
 			}
 		}
 	}
-	return p, nil
+	return nil
 }
 
 func because(p Problem) string {
@@ -104,27 +114,30 @@ func (p *Page) Write(w http.ResponseWriter, r *http.Request, status int, v View)
 	if title == "" {
 		title = v.Host
 	}
-	nonce := rand.Text()
 	l := choose(r.Header["Accept-Language"])
-	page, err := p.render(newData(v, l, title, nonce, p.remember))
+	page, nonce, err := p.page(v, l, title)
 	if err != nil {
 		return fmt.Errorf("login page: %w", err)
 	}
-	header := w.Header()
-	header.Set("Content-Type", "text/html; charset=utf-8")
-	header.Set("Content-Length", strconv.Itoa(len(page)))
-	header.Set("Content-Language", l.tag.String())
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Security-Policy", "default-src 'none'; style-src 'nonce-"+nonce+"'; img-src 'self' data:; font-src 'self'; "+
-		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	header.Set("Referrer-Policy", "same-origin") // no-referrer makes the form's own Origin null
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("X-Frame-Options", "DENY")
+	page.setHeaders(w.Header(), l.name, nonce)
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(page) // a browser that is gone misses nothing
+		page.write(w, nonce)
 	}
 	return nil
+}
+
+// page is what to answer, and the nonce that belongs between its pieces.
+func (p *Page) page(v View, l *locale, title string) (pieces, string, error) {
+	nonce := rand.Text()
+	if p.forms != nil && isEmptyForm(&v) && len(title) <= longestTitle {
+		page, err := p.forms.get(formKey{l, title}, func(placeholder string) ([]byte, error) {
+			return p.render(newData(v, *l, title, placeholder, p.remember))
+		})
+		return page, nonce, err
+	}
+	page, err := p.render(newData(v, *l, title, nonce, p.remember))
+	return pieces{page}, nonce, err
 }
 
 func hostOf(r *http.Request) string {
