@@ -90,7 +90,7 @@ func (v *visit) checkPost() error {
 	if wire.IsEarly(v.r) {
 		return oauth.TooEarly()
 	}
-	if v.endpoint == oauth.EndpointLogout && v.r.ContentLength == 0 {
+	if v.endpoint == oauth.EndpointLogout && v.r.Header["Content-Type"] == nil {
 		return nil // a script may send no form, and there is nothing to fill in
 	}
 	return v.parse()

@@ -93,6 +93,8 @@ type page struct {
 	errors   []string
 	requests []request
 	remote   func(url string) []byte // see answerRemote
+
+	tolerated []string // see tolerate
 }
 
 // request is one that the page sent, with the headers that were sent in truth.
@@ -112,12 +114,27 @@ func newPage(t *testing.T) *page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	return openPage(t, browser, chromedp.WithNewBrowserContext())
+}
+
+// newTab is another tab of the same browser: it has the same cookies.
+func (p *page) newTab() *page {
+	p.t.Helper()
+	tab := openPage(p.t, p.ctx)
+	tab.tolerate(p.tolerated...)
+	return tab
+}
+
+func openPage(t *testing.T, parent context.Context, options ...chromedp.ContextOption) *page {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(parent, options...)
 	p := &page{t: t, ctx: ctx}
 	t.Cleanup(func() {
 		closeTab()
 		for _, text := range p.takeErrors() {
-			t.Errorf("in the console: %s", text)
+			if !slices.ContainsFunc(p.tolerated, func(part string) bool { return strings.Contains(text, part) }) {
+				t.Errorf("in the console: %s", text)
+			}
 		}
 	})
 	if err := chromedp.Listen(ctx, p.listen); err != nil {
@@ -246,6 +263,31 @@ func eval[T any](p *page, script string) T {
 	return run(p, "running "+script, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }
 
+// until waits until a script yields true, also across navigations.
+func (p *page) until(what, script string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	for {
+		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool](script, chromedp.EvalAwaitPromise))
+		if err == nil && yes {
+			return
+		}
+		if ctx.Err() != nil {
+			p.t.Fatalf("not %s: %v\nat %s\nthe page says: %s", what, err, p.location(), p.everything())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// location is the address of the page, for a message too.
+func (p *page) location() string {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	url, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href`))
+	return url
+}
+
 // answerRemote answers requests over HTTPS, which nothing on this machine does, in
 // place of the network. What it has nil for fails.
 func (p *page) answerRemote(answer func(url string) []byte) {
@@ -275,6 +317,10 @@ func (p *page) answer(event *fetch.EventRequestPaused) {
 		p.errors = append(p.errors, fmt.Sprintf("answering %s: %v", event.Request.URL, err))
 	}
 }
+
+// tolerate lets errors in the console pass that contain one of the texts, however many
+// there are.
+func (p *page) tolerate(texts ...string) { p.tolerated = append(p.tolerated, texts...) }
 
 // takeErrors returns the errors in the console since the last call.
 func (p *page) takeErrors() []string {

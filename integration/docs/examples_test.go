@@ -38,6 +38,7 @@ var exercises = map[string]func(*testing.T, *example){
 
 	"edge":            exampleEdge,
 	"from-basic-auth": exampleFromBasicAuth,
+	"login-page":      exampleLoginPage,
 	"sessions":        exampleSessions,
 }
 

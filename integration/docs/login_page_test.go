@@ -3,6 +3,7 @@ package docs
 import (
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -330,6 +331,9 @@ func recipeLoginSignOut(t *testing.T, blocks map[string]block) {
 	if !strings.Contains(blocks["login-logout-form"].text, `<form method="post" action="`+link+`">`) {
 		t.Errorf("the form of the app's own page does not post to %s", link)
 	}
+	b.wantFetch("POST", link, 303, "Origin: "+b.origin())
+	b.wantOpen("/page", 303, "")
+	b.logIn("/page")
 	if out := b.submit(link, ""); out.Status != 303 || out.Header.Get("Location") != "/" || len(b.cookies) > 0 {
 		t.Errorf("the logout: %d to %q, and the browser has %v", out.Status, out.Header.Get("Location"), b.cookies)
 	}
@@ -469,6 +473,31 @@ func recipeLoginProxy(t *testing.T, blocks map[string]block) {
 	if a := changed("X-Forwarded-Host: app.example.com"); a == nil || a.Status != 303 {
 		t.Errorf("with X-Forwarded-Host: %+v", a)
 	}
+}
+
+func exampleLoginPage(t *testing.T, e *example) {
+	if got := e.comments("login-page")[0]; !strings.HasPrefix(got, "HTTP/1.1 401 ") {
+		t.Errorf("what is no navigation: %s", got)
+	}
+	for name, admin := range map[string]int{"alice": 200, "bob": 403} {
+		b := (&recipe{Site: e.Site}).browser().at("localhost:" + strconv.Itoa(e.Port))
+		form := string(b.open(b.open("/").Header.Get("Location")).Body)
+		if !strings.Contains(form, "<h1>The example</h1>") || !strings.Contains(form, `name="remember"`) {
+			t.Errorf("the form: %s", form)
+		}
+		if in := b.submit("/token/login", "username="+name+"&password="+name+"-password"); in.Status != 303 {
+			t.Fatalf("%s: %d %s", name, in.Status, in.Body)
+		}
+		b.wantOpen("/", 200, "You are "+name+".\n")
+		if page := b.wantOpen("/admin", admin, ""); admin == 403 && !strings.Contains(string(page.Body), "<code>admin</code>") {
+			t.Errorf("the page does not name the scope: %s", page.Body)
+		}
+		if link := b.wantOpen("/logout", 302, "").Header.Get("Location"); b.submit(link, "").Status != 200 {
+			t.Errorf("%s cannot log out at %s", name, link)
+		}
+		b.wantOpen("/", 303, "")
+	}
+	e.ask("localhost", "GET", "/healthz", "").Want(t, 200, "")
 }
 
 // What the page quotes is what people see.

@@ -53,6 +53,8 @@ func (l lines) in(site string) string {
 	return strings.NewReplacer("%PAGE%", l.page, "%SERVER%", l.server, "%CHECK%", l.check, "%ROUTES%", l.routes).Replace(site)
 }
 
+func noRedirects(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // startPage serves [pageSite] with an app behind it. Redirects are not followed.
 func startPage(t *testing.T, l lines) (*harness.Site, *harness.App) {
 	t.Helper()
@@ -63,7 +65,7 @@ func startPage(t *testing.T, l lines) (*harness.Site, *harness.App) {
 func startSite(t *testing.T, options, sites string) *harness.Site {
 	t.Helper()
 	s := harness.StartWith(t, options, sites)
-	s.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	s.Client.CheckRedirect = noRedirects
 	return s
 }
 

@@ -114,6 +114,12 @@ func TestRequestsOfOtherOrigins(t *testing.T) {
 			t.Errorf("got %d", a.Status)
 		}
 	})
+	t.Run("CONNECT is judged as a POST is", func(t *testing.T) {
+		a := s.For(t).Exchange(s.RawRequest("CONNECT", alice.host, "", "Host: "+alice.host, "Cookie: "+alice.cookies[0], "Origin: https://evil.example"))
+		if a.Status != 403 {
+			t.Errorf("got %d", a.Status)
+		}
+	})
 	t.Run("GET on the pages changes nothing", func(t *testing.T) {
 		for _, method := range []string{"GET", "HEAD"} {
 			for _, path := range []string{page + "?username=bob&password=correct+horse", logout, logout + "?confirm=yes"} {

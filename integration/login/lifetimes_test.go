@@ -1,10 +1,13 @@
 package login
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
 func TestHowLongASessionLasts(t *testing.T) {
@@ -54,13 +57,18 @@ func TestTheCookieSlides(t *testing.T) {
 		t.Fatalf("after a part of the idle time: %q", got)
 	}
 	t.Run("for HEAD, POST, errors of the app and pages", func(t *testing.T) {
-		for _, method := range []string{"HEAD", "POST", "OPTIONS", "DELETE"} {
-			if a := newTab(t, s).with(first).fetch(method, "/app"); len(a.Header["Set-Cookie"]) != 1 {
+		for _, method := range []string{"HEAD", "POST", "OPTIONS", "DELETE", "a page"} {
+			b := loggedIn(t, s, "alice")
+			later(t, 2*time.Minute)
+			a := harness.Answer{}
+			if method == "a page" {
+				a = b.open("/app")
+			} else {
+				a = b.fetch(method, "/app")
+			}
+			if len(a.Header["Set-Cookie"]) != 1 {
 				t.Errorf("%s: %v", method, a.Header)
 			}
-		}
-		if a := newTab(t, s).with(first).open("/app"); len(a.Header["Set-Cookie"]) != 1 {
-			t.Errorf("a page: %v", a.Header)
 		}
 	})
 	t.Run("not with what a Bearer token let through", func(t *testing.T) {
@@ -76,9 +84,11 @@ func TestTheCookieSlides(t *testing.T) {
 		newTab(t, s).with(first, b.cookies[0]).wantUser("alice")
 	})
 	t.Run("a WebSocket renews it with the handshake", func(t *testing.T) {
+		b := loggedIn(t, s, "alice")
+		later(t, 2*time.Minute)
 		conn := s.For(t).Dial()
 		defer conn.Close()
-		conn.Send(s.RawRequest("GET", "/ws/", "", "Host: "+b.host, "Cookie: "+first, "Origin: http://"+b.host, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
+		conn.Send(s.RawRequest("GET", "/ws/", "", "Host: "+b.host, "Cookie: "+b.cookies[0], "Origin: http://"+b.host, "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
 		status, _ := conn.Reader.ReadString('\n')
 		var head strings.Builder
 		for line := "x"; line != "\r\n" && line != ""; {
@@ -105,6 +115,7 @@ func TestRenewalsThatCross(t *testing.T) {
 	b := loggedIn(t, s, "alice")
 	first := b.cookies[0]
 	later(t, 5*time.Minute)
+	var kept []string
 	t.Run("twenty requests at once are all of the same session", func(t *testing.T) {
 		tabs := make([]*tab, 20)
 		var all sync.WaitGroup
@@ -117,7 +128,6 @@ func TestRenewalsThatCross(t *testing.T) {
 			})
 		}
 		all.Wait()
-		var kept []string
 		for _, one := range tabs {
 			kept = append(kept, one.cookies...)
 			one.wantUser("alice")
@@ -125,10 +135,13 @@ func TestRenewalsThatCross(t *testing.T) {
 		newTab(t, s).with(kept...).wantUser("alice")
 	})
 	t.Run("after a logout all of them are over, also a renewal that comes late", func(t *testing.T) {
-		renewed := newTab(t, s).with(first)
-		renewed.wantUser("alice")
+		slices.Sort(kept)
+		kept = slices.Compact(kept)
+		if len(kept) < 2 {
+			t.Fatal("none of them got a renewal")
+		}
 		b.submit(logout, "").Want(t, 200, "")
-		for i, cookie := range []string{first, renewed.cookies[0]} {
+		for i, cookie := range kept {
 			late := newTab(t, s).with(cookie)
 			a := late.fetch("GET", "/app")
 			if a.Status != 401 || len(a.Header["Set-Cookie"]) > 0 {
@@ -136,8 +149,7 @@ func TestRenewalsThatCross(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a revoked cookie is over a day later too", func(t *testing.T) {
-
+	t.Run("a revoked cookie stays so", func(t *testing.T) {
 		b := newTab(t, s)
 		b.login("alice")
 		kept := b.cookies[0]

@@ -132,7 +132,7 @@ func TestSitesThatRewrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := harness.NewSite(t)
-			s.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			s.Client.CheckRedirect = noRedirects
 			if err := os.Mkdir(s.Path("spa"), 0o755); err != nil {
 				t.Fatal(err)
 			}

@@ -49,7 +49,7 @@ func TestMetricsAreThereBeforeTheFirstEvent(t *testing.T) {
 	for _, limit := range []string{"pair", "account", "address", "network", "rate", "sessions", "revocations", "client"} {
 		want = append(want, ofLimit(limit))
 	}
-	for _, outcome := range []string{"success", "anonymous", "none", "invalid_request", "invalid_token", "insufficient_scope", "unavailable"} {
+	for _, outcome := range []string{"success", "anonymous", "none", "invalid_request", "invalid_token", "insufficient_scope", "unavailable", "cross_origin", "wrong_audience"} {
 		want = append(want, ofBearer(outcome, true), ofBearer(outcome, false))
 	}
 	slices.Sort(want)
