@@ -33,6 +33,13 @@ func init() {
 // client has lost no longer count as the token's either, and a claim of the user's own
 // has its current value.
 //
+// Where the server has a login page, the session cookie of a browser counts like a
+// token, unless a token of the server is there too, and is taken out of every request.
+// The handler also answers at the path of that page. A browser without a session is sent
+// there, 303, with what its tab is to show; 403 if the session lacks a scope, is for
+// another audience, or a page of another origin sends what may change something. The
+// answer to a request that a cookie let through is made private to the browser.
+//
 // It sets the placeholders `{http.auth.user.id}` (the subject),
 // `{http.auth.user.username}`, `{http.auth.user.client_id}`, `{http.auth.user.scope}`,
 // `{http.auth.user.token_id}`, `{http.auth.user.session_id}`, and

@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -13,7 +12,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
@@ -111,62 +109,71 @@ func (v *visit) show() error {
 
 // logIn checks the password, and begins a session.
 func (v *visit) logIn() error {
-	cookie, place, value, err := v.begin()
+	err := v.checkLogin()
+	if err == nil {
+		err = v.begin()
+	}
 	if err != nil {
 		v.view.Username = v.params.Get("username")
-		v.view.Remember = v.params.Get("remember") != ""
+		v.view.Remember = v.remembers()
 		return v.refuse(err)
-	}
-	v.sessionID = cookie.SessionID
-	v.endFormer()
-	v.page.cookies.clear(v.w.Header(), v.stale(place))
-	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(v.server.tokens, cookie))
-	caddyrequest.SetUserID(v.r, cookie.Subject)
-	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
-		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)
 	}
 	return v.redirect(v.view.Return)
 }
 
-// begin is what a login does before it changes anything. The page stands for a public
-// client: the browser's address is that of the user.
-func (v *visit) begin() (*token.SessionCookie, token.CookiePlace, string, error) {
-	fail := func(err error) (*token.SessionCookie, token.CookiePlace, string, error) {
-		return nil, token.CookiePlace{}, "", err
-	}
-	https := browserOverHTTPS(v.r)
-	if !https && !v.page.allowHTTP && !wire.IsLocalPeer(v.r) {
-		return fail(oauth.NotSecure())
+// checkLogin checks the password. The page stands for a public client: the browser's
+// address is that of the user.
+func (v *visit) checkLogin() error {
+	if !browserOverHTTPS(v.r) && !v.page.allowHTTP && !wire.IsLocalPeer(v.r) {
+		return oauth.NotSecure()
 	}
 	for _, name := range []string{"username", "password"} {
 		if v.params.Get(name) == "" {
-			return fail(oauth.MissingParameter(name))
+			return oauth.MissingParameter(name)
 		}
 	}
 	ctx, s := v.r.Context(), v.server
 	keys := s.keys.current(ctx)
 	if keys == nil {
-		return fail(oauth.NoKeys())
+		return oauth.NoKeys()
 	}
 	v.usePublicClient(s.policy.Browser.Client)
 	checked, err := s.credentials.CheckUser(ctx, keys.Decoy, v.params.Get("username"), v.params.Get("password"), v.sender(addressOf(v.address)))
 	v.user, v.repeated = checked.Found, checked.Repeated
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	scopes, err := v.user.Narrow(s.policy.AllowedScopes(v.client))
-	if err != nil {
-		return fail(err)
+	v.scopes, err = v.user.Narrow(s.policy.AllowedScopes(v.client))
+	return err
+}
+
+// begin begins a session, and gives its cookie to the browser.
+func (v *visit) begin() error {
+	s := v.server
+	keys := s.keys.current(v.r.Context())
+	if keys == nil {
+		return oauth.NoKeys()
 	}
 	at := clock.Now().Truncate(time.Second)
-	cookie := s.policy.BeginBrowserSession(keys, v.user, scopes, v.params.Get("remember") != "", at)
-	place := v.page.cookies.place(https, hostOf(v.r))
+	cookie := s.policy.BeginBrowserSession(keys, v.user, v.scopes, v.remembers(), at)
+	place := v.page.cookies.place(browserOverHTTPS(v.r), hostOf(v.r))
 	value, err := keys.Seal(cookie, place, at)
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	return cookie, place, value, nil
+	v.sessionID = cookie.SessionID
+	v.endFormer()
+	v.page.cookies.clear(v.w.Header(), v.stale(place))
+	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(s.tokens, cookie))
+	caddyrequest.SetUserID(v.r, cookie.Subject)
+	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
+		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)
+	}
+	return nil
 }
+
+// remembers tells whether the checkbox was ticked.
+func (v *visit) remembers() bool { return v.params.Get("remember") != "" }
 
 // endFormer ends the sessions that the browser had. The login goes on if that fails: the
 // browser forgets the cookie all the same.
@@ -189,50 +196,6 @@ func (v *visit) endFormer() {
 // stale are the cookies of the request under another name than the one that is set now.
 func (v *visit) stale(place token.CookiePlace) []browser.Cookie {
 	return slices.DeleteFunc(slices.Clone(v.sent), func(c browser.Cookie) bool { return c.Name == place.Name })
-}
-
-// logOut ends the session of the browser, whether or not it was still good, and takes
-// the cookie away.
-func (v *visit) logOut() error {
-	v.page.cookies.clear(v.w.Header(), v.sent)
-	v.w.Header().Set("Clear-Site-Data", `"cache"`) // not "cookies", which empties the whole domain
-	if err := v.endAll(); err != nil {
-		return v.refuse(err)
-	}
-	caddyrequest.AddLogField(v.r, zap.Bool("revoked", v.sessionID != ""))
-	if v.page.AfterLogout != "" {
-		return v.redirect(v.page.AfterLogout)
-	}
-	v.view.Username, v.view.Kind = "", loginpage.LoggedOut
-	return v.write(http.StatusOK)
-}
-
-// endAll ends the sessions of all cookies that this server has sealed, also of those
-// that are no longer good: logging out late is logging out.
-func (v *visit) endAll() error {
-	if len(v.found.opened) == 0 {
-		if unchecked, ok := errors.AsType[token.UncheckedError](v.found.err); ok {
-			return oauth.SourceUnavailable(unchecked.Cause())
-		}
-		v.logger.Info("no session to revoke", append(v.facts(), zap.String("reason", "no_session_cookie"))...)
-		return nil
-	}
-	v.client = v.server.policy.Browser.Client
-	for _, session := range v.found.opened {
-		v.sessionID, v.formerUser = session.SessionID, session.Subject
-		if err := v.end(session); err != nil {
-			return errStorage(v.r.Context(), err)
-		}
-		v.logger.Info("session revoked", v.facts()...)
-	}
-	return nil
-}
-
-// end revokes a session on all nodes. The bound on revocations does not stop it: then
-// it ends on this node at once, and on the others as soon as the bound allows.
-func (v *visit) end(session *token.BrowserSession) error {
-	_, err := v.server.sessions.End(v.r.Context(), allowance.Owner{Client: token.LoginPage, Subject: session.Subject}, session.Session)
-	return err
 }
 
 // refuse answers with a page that says why, and writes the one log line.
@@ -263,23 +226,6 @@ func (v *visit) refuse(err error) error {
 	return v.write(refusal.Status)
 }
 
-// toPerson is a refusal with the status of a page, where that of a token endpoint would
-// say something else.
-func toPerson(err error) error {
-	refusal, ok := errors.AsType[*oauth.Error](err)
-	if !ok {
-		return err
-	}
-	shown := *refusal
-	switch refusal.Code {
-	case oauth.CodeInvalidGrant:
-		shown.Status = http.StatusUnauthorized
-	case oauth.CodeInvalidScope:
-		shown.Status = http.StatusForbidden
-	}
-	return &shown
-}
-
 func (v *visit) write(status int) error { return v.page.pages.Write(v.w, v.r, status, v.view) }
 
 // redirect sends the browser on with a GET. The place is a path: the host of the
@@ -289,43 +235,6 @@ func (v *visit) redirect(to string) error {
 	v.w.Header().Set("Cache-Control", "no-store")
 	v.w.WriteHeader(http.StatusSeeOther)
 	return nil
-}
-
-// problemOf is what a refusal means to the person at the browser.
-func problemOf(refusal *oauth.Error) loginpage.Problem {
-	if problem, ok := problems[refusal.Reason]; ok {
-		return problem
-	}
-	switch {
-	case refusal.Code == oauth.CodeInvalidGrant:
-		return loginpage.WrongPassword
-	case refusal.Code == oauth.CodeInvalidScope:
-		return loginpage.NoAccess
-	case refusal.Status == http.StatusTooManyRequests:
-		return loginpage.Throttled
-	case refusal.Status == http.StatusRequestEntityTooLarge:
-		return loginpage.TooLarge
-	case refusal.Status >= http.StatusInternalServerError:
-		return loginpage.Unavailable
-	}
-	return loginpage.BadRequest
-}
-
-// problems are what refusals mean, by their reasons in the log.
-var problems = map[string]loginpage.Problem{
-	"not_secure":           loginpage.NotSecure,
-	"method":               loginpage.MethodNotAllowed,
-	"wrong_host":           loginpage.WrongHost,
-	"cross_origin":         loginpage.CrossOrigin,
-	"missing_username":     loginpage.MissingUsername,
-	"missing_password":     loginpage.MissingPassword,
-	"password_checks_busy": loginpage.Busy,
-	"too_early":            loginpage.Busy,
-}
-
-// withoutForm are the problems that trying again on the same page does not solve.
-var withoutForm = []loginpage.Problem{
-	loginpage.NotSecure, loginpage.MethodNotAllowed, loginpage.WrongHost,
 }
 
 // pageLinks are the places of both pages, by the path that was asked for: it may begin

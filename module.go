@@ -32,6 +32,12 @@ func init() {
 // they come over loopback, from a trusted proxy that received them over HTTPS, or
 // `allow_http` is set.
 //
+// With a login page it also answers GET, HEAD and POST at the page's path and at
+// `<page>/logout`, with HTML: 200 with a form, who is logged in, or a button to log out;
+// 303 after a login; 401 for a wrong username or password; 403 for a page of another
+// origin, a host outside the cookie's domain, or a user who has none of the scopes; and
+// the other statuses as above.
+//
 // A login begins a session, and writes nothing. The first refresh or revocation of the
 // session writes to Caddy's storage, which all nodes of a server share.
 //

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	mostFiles   = 39
+	mostFiles   = 41
 	mostCircled = 3
 )
 
