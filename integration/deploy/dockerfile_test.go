@@ -124,7 +124,7 @@ func TestBuildContextIsCodeAlone(t *testing.T) {
 			return nil
 		}
 		base := filepath.Base(name)
-		code := filepath.Ext(name) == ".go" || base == "go.mod" || base == "go.sum" || name == "xcaddy.txt"
+		code := filepath.Ext(name) == ".go" || filepath.Ext(name) == ".gohtml" || base == "go.mod" || base == "go.sum" || name == "xcaddy.txt"
 		if !code && !ignored(name) {
 			t.Errorf("%s gets into the build", name)
 		}
