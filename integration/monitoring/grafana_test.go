@@ -141,7 +141,7 @@ func metricLabels(t *testing.T, ofCaddy ...string) map[string]labels {
 	t.Helper()
 	s := harness.NewSite(t)
 	s.Write("users.htpasswd", "carol:"+harness.CheapHash(t, "x")+"\n")
-	s.Reload("", strings.Replace(harness.WithCheapHashes(t, countedSite), "%SETTINGS%", "users htpasswd %DIR%/users.htpasswd", 1))
+	s.Reload("", strings.Replace(harness.WithCheapHashes(t, countedSite), "%SETTINGS%", "users htpasswd %DIR%/users.htpasswd\n\t\tlogin_page", 1))
 	metrics := make(map[string]labels)
 	for series := range s.Metrics() {
 		name, pairs, _ := strings.Cut(series, "{")

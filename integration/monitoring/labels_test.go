@@ -152,7 +152,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 		t.Errorf("%s: %s", problem.Metric, problem.Text)
 	}
 	values := map[string]string{
-		"server": `[a-z0-9_-]{1,32}`, "endpoint": `token|revoke|introspect|jwks|metadata|none`, "grant_type": `|password|refresh_token`,
+		"server": `[a-z0-9_-]{1,32}`, "endpoint": `token|revoke|introspect|jwks|metadata|login|logout|none`, "grant_type": `|password|refresh_token`,
 		"outcome": `success|anonymous|none|unavailable|[a-z]+_[a-z_]+`, "shadow": `true|false`, "limit": `pair|account|address|network|rate|sessions|revocations|client`,
 		"kind": `user|client`, "result": `compared|cached|repeated|joined|throttled|shed|client_gone`,
 		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients`,
