@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -254,5 +255,34 @@ func TestTheCommandsInCaddyfileExample(t *testing.T) {
 	a := s.Do(s.Request("GET", "/contacts", "", "Authorization: Bearer "+tokens["access_token"].(string)))
 	if a.Status != 401 {
 		t.Errorf("after the logout: %d", a.Status)
+	}
+}
+
+// A browser logs in to the demo, sees who it is, and logs out.
+func TestABrowserLogsInToCaddyfileExample(t *testing.T) {
+	s, _ := startDemo(t)
+	b := (&recipe{Site: s}).browser()
+	if a := b.open("/"); a.Status != 303 || a.Header.Get("Location") != "/token/login" {
+		t.Fatalf("without a session: %d %v", a.Status, a.Header)
+	}
+	if a := b.submit("/token/login", "username=demo&password=demo-password"); a.Status != 303 || a.Header.Get("Location") != "/" {
+		t.Fatalf("the login: %d %s", a.Status, a.Body)
+	}
+	who := b.open("/")
+	if !strings.Contains(string(who.Body), "You are demo. You came by login_page") {
+		t.Fatalf("the page says: %d %s", who.Status, who.Body)
+	}
+	out := regexp.MustCompile(`href=(/[^>]+)>Log out`).FindSubmatch(who.Body)
+	if out == nil {
+		t.Fatalf("there is no link to log out: %s", who.Body)
+	}
+	if a := b.open(string(out[1])); a.Status != 200 || !strings.Contains(string(a.Body), `<form method="post" action="/token/login/logout"`) {
+		t.Fatalf("the logout: %d %s", a.Status, a.Body)
+	}
+	if a := b.submit("/token/login/logout", ""); a.Status != 200 {
+		t.Fatalf("the logout: %d %s", a.Status, a.Body)
+	}
+	if a := b.open("/"); a.Status != 303 {
+		t.Errorf("after the logout: %d %s", a.Status, a.Body)
 	}
 }
