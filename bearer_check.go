@@ -55,7 +55,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		w = private
 	}
 	if refusal != nil {
-		return b.refuse(w, r, next, refusal)
+		return b.refuse(state, w, r, next, refusal)
 	}
 	if token == nil || b.Shadow {
 		return next.ServeHTTP(w, r)
@@ -80,7 +80,11 @@ func (b *BearerAuth) pass(state *bearerState, w http.ResponseWriter, r *http.Req
 	}
 	private := page.keepPrivate(w, r, session, b.logger)
 	defer private.Finish()
-	return next.ServeHTTP(private, r)
+	err := next.ServeHTTP(private, r)
+	if err != nil {
+		private.Forgo() // of the renewal: handle_errors writes the answer, and has the last word
+	}
+	return err
 }
 
 // loginPage is the login page of the server, or nil if there is none.
@@ -220,13 +224,16 @@ func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
 
 // refuse logs the reason, and answers as RFC 6750 requires unless the check is in
 // shadow mode.
-func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
+func (b *BearerAuth) refuse(state *bearerState, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
 	page := b.loginPage()
 	shown := page != nil && refusal.Kind != bearer.Other && isNavigation(r)
 	switch {
 	case b.Shadow:
 		b.log(r, "request would be refused", refusal.Status, refusal)
 	case shown && refusal.Kind == bearer.Anonymous:
+		if refusal.Token == nil && len(state.authorization) == 0 {
+			refusal.Reason = "no session cookie"
+		}
 		b.log(r, "sent to the login page", http.StatusSeeOther, refusal)
 	default:
 		b.log(r, "request refused", refusal.Status, refusal)

@@ -125,6 +125,9 @@ func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *endpointSourc
 	case handler.Typ == token.TypeAccessToken && handler.Issuer == "":
 		return h.WrapErr(errNeedsIssuer)
 	}
+	if err := handler.checkPagePath(); err != nil {
+		return h.WrapErr(err)
+	}
 	if err := sources.checkHashes(handler.AllowWeakHashes); err != nil {
 		return err
 	}

@@ -153,6 +153,9 @@ func (l *LoginPage) checkLifetimes() error {
 			return err
 		}
 	}
+	if time.Duration(l.IdleTTL) < minIdleTTL { // a cookie says when it was sealed, to the second
+		return errors.New("idle_ttl: it must be at least 2s")
+	}
 	if l.IdleTTL > l.SessionTTL {
 		return errors.New("idle_ttl is longer than session_ttl, which ends a session earlier: raise session_ttl, or lower idle_ttl")
 	}
@@ -200,6 +203,7 @@ const (
 
 	defaultPageSessionTTL = 7 * 24 * time.Hour
 	defaultIdleTTL        = 12 * time.Hour
+	minIdleTTL            = 2 * time.Second
 
 	// forwardedTokenTTL is how long an access token is valid that an app is given in
 	// place of a session cookie.

@@ -55,6 +55,10 @@ func (v *visit) answer() error {
 		return v.refuse(oauth.NotSecure())
 	case !slices.Contains(pageMethods, method):
 		return v.refuse(oauth.MethodNotAllowed(pageMethods, false))
+	case wire.TooManyParameters(asked.RawQuery):
+		return v.refuse(oauth.TooManyParameters())
+	case wire.QueryHas(asked.RawQuery, wire.CredentialParameters...):
+		return v.refuse(oauth.CredentialsInQuery())
 	case v.page.CookieDomain != "" && !browser.DomainCovers(v.page.CookieDomain, host):
 		return v.refuse(oauth.WrongHost())
 	}
@@ -202,7 +206,10 @@ func (v *visit) stale(place token.CookiePlace) []browser.Cookie {
 func (v *visit) refuse(err error) error {
 	refusal := v.report(toPerson(err))
 	v.view.Kind, v.view.Problem = loginpage.Refusal, problemOf(refusal)
-	if v.endpoint == oauth.EndpointLogin && !slices.Contains(withoutForm, v.view.Problem) {
+	switch {
+	case slices.Contains(ofTheURL, refusal.Reason): // which the form would send again
+		v.view.Login, _, _ = strings.Cut(v.view.Login, "?")
+	case v.endpoint == oauth.EndpointLogin && !slices.Contains(withoutForm, v.view.Problem):
 		v.view.Kind = loginpage.Form
 	}
 	switch v.view.Problem {

@@ -59,6 +59,9 @@ var problems = map[string]loginpage.Problem{
 	"too_early":            loginpage.Busy,
 }
 
+// ofTheURL are refusals, by their reasons, of the page's own URL.
+var ofTheURL = []string{"credentials_in_query", "too_many_parameters"}
+
 // withoutForm are the problems that trying again on the same page does not solve.
 var withoutForm = []loginpage.Problem{
 	loginpage.NotSecure, loginpage.MethodNotAllowed, loginpage.WrongHost,

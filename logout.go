@@ -16,6 +16,7 @@ import (
 // logOut ends the session of the browser, whether or not it was still good, and takes
 // the cookie away.
 func (v *visit) logOut() error {
+	v.view.Username = ""
 	v.page.cookies.clear(v.w.Header(), v.sent)
 	v.w.Header().Set("Clear-Site-Data", `"cache"`) // not "cookies", which empties the whole domain
 	if err := v.endAll(); err != nil {
@@ -25,7 +26,7 @@ func (v *visit) logOut() error {
 	if v.page.AfterLogout != "" {
 		return v.redirect(v.page.AfterLogout)
 	}
-	v.view.Username, v.view.Kind = "", loginpage.LoggedOut
+	v.view.Kind = loginpage.LoggedOut
 	return v.write(http.StatusOK)
 }
 

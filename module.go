@@ -1,7 +1,10 @@
 package caddygrant
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -88,6 +91,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.LoginPage != nil && h.LoginPage.Path == "" {
 		h.LoginPage.Path = h.Path + loginPath
 	}
+	if err := h.checkPagePath(); err != nil {
+		return err
+	}
 	app, err := ctx.App(appID)
 	if err != nil {
 		return fmt.Errorf("loading the grant app: %w", err)
@@ -105,6 +111,24 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	grant.addEndpoint(configcheck.Endpoint{
 		Handler: h, DefinedAt: h.DefinedAt, Path: h.Path, LoginPage: h.page != nil, Matches: h.routes.all.Match,
 	})
+	return nil
+}
+
+// checkPagePath keeps the login page from taking the place of an endpoint.
+func (h *Handler) checkPagePath() error {
+	if h.LoginPage == nil || h.LoginPage.Path == "" {
+		return nil
+	}
+	path := cmp.Or(h.Path, defaultPath)
+	taken := []string{path, path + revokePath, path + introspectPath, path + jwksPath}
+	if h.Issuer != "" {
+		taken = append(taken, metadataPath(h.Issuer))
+	}
+	for _, page := range []string{h.LoginPage.Path, h.LoginPage.Path + logoutPath} {
+		if slices.ContainsFunc(taken, func(path string) bool { return strings.EqualFold(path, page) }) {
+			return fmt.Errorf("login_page %s: there is an endpoint at %s: choose another path, such as %s", h.LoginPage.Path, page, path+loginPath)
+		}
+	}
 	return nil
 }
 

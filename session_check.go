@@ -23,10 +23,19 @@ func (p *loginPage) sessionOf(state *bearerState, r *http.Request, raw string) *
 	if p == nil || len(cookiesOf(r)) == 0 {
 		return nil
 	}
-	if raw != "" && p.issued(state, r, raw) {
+	if raw != "" && p.issued(state, r, raw) || raw == "" && p.issuedOne(r, state.authorization) {
 		return nil
 	}
 	return state.sessionFor(r, p)
+}
+
+// issuedOne is issued for a request that is refused, such as for two Authorization
+// headers, whatever its tokens are.
+func (p *loginPage) issuedOne(r *http.Request, authorization []string) bool {
+	return slices.ContainsFunc(bearer.TokensIn(authorization), func(raw string) bool {
+		checked, err := p.server.tokens.Check(r.Context(), raw)
+		return checked != nil || isUnchecked(err)
+	})
 }
 
 // issued tells whether a Bearer token is one of the server's.
@@ -104,7 +113,9 @@ func (p *loginPage) answer(w http.ResponseWriter, r *http.Request, refusal *bear
 		p.ask(w, r)
 		return nil
 	}
-	view := loginpage.View{Kind: loginpage.Refusal, Host: hostOf(r), Login: p.Path, Logout: p.Path + logoutPath, Return: "/"}
+	view := loginpage.View{
+		Kind: loginpage.Refusal, Host: hostOf(r), Login: p.Path, Logout: p.Path + logoutPath, Return: p.placeOf(r),
+	}
 	if refusal.Token != nil {
 		view.Username = refusal.Token.Username
 	}
@@ -112,7 +123,7 @@ func (p *loginPage) answer(w http.ResponseWriter, r *http.Request, refusal *bear
 	case bearer.CrossOrigin:
 		view.Problem = loginpage.CrossOrigin
 	case bearer.LacksScope:
-		view.Problem, view.Scopes = loginpage.ScopeMissing, strings.Fields(refusal.Scope)
+		view.Problem, view.Scopes = loginpage.ScopeMissing, missing(refusal)
 	case bearer.NotForHere:
 		view.Problem = loginpage.AudienceMissing
 	default:
@@ -121,15 +132,28 @@ func (p *loginPage) answer(w http.ResponseWriter, r *http.Request, refusal *bear
 	return p.pages.Write(w, r, refusal.Status, view)
 }
 
-// ask sends a browser to the form, with where to return. What a form sent is not sent
-// again after the login, so then there is no such place.
-func (p *loginPage) ask(w http.ResponseWriter, r *http.Request) {
+// placeOf is where a browser may return to after a request. What a form sent is not sent
+// again, so then there is no such place but /.
+func (p *loginPage) placeOf(r *http.Request) string {
 	method, asked := original(r)
+	if method != http.MethodGet && method != http.MethodHead {
+		return "/"
+	}
+	return browser.ReturnPath(asked.RequestURI(), p.isAt)
+}
+
+// missing are the scopes that a session lacks.
+func missing(refusal *bearer.Error) []string {
+	return slices.DeleteFunc(strings.Fields(refusal.Scope), func(scope string) bool {
+		return slices.Contains(refusal.Token.Scopes, scope)
+	})
+}
+
+// ask sends a browser to the form, with where to return.
+func (p *loginPage) ask(w http.ResponseWriter, r *http.Request) {
 	to := (&url.URL{Path: p.Path}).EscapedPath()
-	if method == http.MethodGet || method == http.MethodHead {
-		if place := browser.ReturnPath(asked.RequestURI(), p.isAt); place != "/" {
-			to += "?" + returnParameter + "=" + url.QueryEscape(place)
-		}
+	if place := p.placeOf(r); place != "/" {
+		to += "?" + returnParameter + "=" + url.QueryEscape(place)
 	}
 	h := w.Header()
 	h.Del("WWW-Authenticate")

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -316,6 +317,12 @@ func recipeLoginJellyfin(t *testing.T, blocks map[string]block) {
 		t.Error("a WebSocket is opened after the logout")
 	}
 	echoes(conn)
+
+	// closed by the app, so that the proxy is done with it before Caddy stops
+	if err := conn.WriteClose(1000); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 func recipeLoginSignOut(t *testing.T, blocks map[string]block) {

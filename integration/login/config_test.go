@@ -97,6 +97,7 @@ func TestConfigsOfThePageThatAreRefused(t *testing.T) {
 		{"a template that is not there", "", "template %DIR%/none.html", "none.html"},
 		{"a template with a fault", "", "template %DIR%/broken.html", "broken.html"},
 		{"two pages", "login_page", "", "login_page"},
+		{"an idle time under the second in which a cookie is sealed", "", "idle_ttl 1s", "idle_ttl"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := s.For(t).TryReload("", site(test.server, test.page))
@@ -112,6 +113,14 @@ func TestConfigsOfThePageThatAreRefused(t *testing.T) {
 		for _, path := range []string{"login", "/a*", "/a/../b", "//a", "/a?b", "/a /b"} {
 			if err := s.For(t).TryReload("", strings.Replace(site("", ""), "login_page {", "login_page "+path+" {", 1)); err == nil {
 				t.Errorf("%s: no error", path)
+			}
+		}
+	})
+	t.Run("the path of an endpoint", func(t *testing.T) {
+		for _, path := range []string{"/token", "/Token/Revoke", "/token/introspect", "/token/jwks", "/.well-known/oauth-authorization-server"} {
+			err := s.For(t).TryReload("", strings.Replace(site("issuer http://localhost", ""), "login_page {", "login_page "+path+" {", 1))
+			if err == nil || !strings.Contains(err.Error(), "there is an endpoint at") {
+				t.Errorf("%s: %v", path, err)
 			}
 		}
 	})

@@ -230,6 +230,12 @@ func (b *tab) wantUser(want string) {
 	}
 }
 
+// wantUserSoon is wantUser after a reload, when the config before may still answer.
+func (b *tab) wantUserSoon(want string) {
+	b.t.Helper()
+	harness.Eventually(b.t, "the app takes the tab for "+want, func() bool { return b.user() == want })
+}
+
 // sent is where an answer sends the browser, or its status.
 func sent(a harness.Answer) string {
 	if a.Status != http.StatusSeeOther {

@@ -122,7 +122,7 @@ func TestLoggingOutWhileTheStorageIsDown(t *testing.T) {
 	}
 	b.wantUser("alice")
 	a := b.submit(logout, "")
-	if a.Status != 503 || len(b.cookies) > 0 || a.Header.Get("Retry-After") == "" || !strings.Contains(string(a.Body), "could not end the session") {
+	if a.Status != 503 || len(b.cookies) > 0 || a.Header.Get("Retry-After") == "" || !strings.Contains(string(a.Body), "could not end the session") || strings.Contains(string(a.Body), "alice") {
 		t.Errorf("got %d %v %s", a.Status, a.Header, a.Body)
 	}
 	t.Run("logins go on, since nothing is written at one", func(t *testing.T) {
@@ -164,6 +164,9 @@ func TestWhileSessionsCannotBeChecked(t *testing.T) {
 		if html := strings.HasPrefix(a.Header.Get("Content-Type"), "text/html"); html == (name == "a fetch") {
 			t.Errorf("%s: %q", name, a.Header.Get("Content-Type"))
 		}
+	}
+	if a := b.open("/app?x=1"); !strings.Contains(string(a.Body), `href="/app?x=1"`) {
+		t.Errorf("to try again: %s", a.Body)
 	}
 	if a := newTab(t, s).open("/app"); a.Status != 303 {
 		t.Errorf("without a cookie: %d", a.Status)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
@@ -135,4 +136,25 @@ func TestHeadersOfThePages(t *testing.T) {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
 	})
+}
+
+// A route for errors has the last word on its answers, also on what caches may keep: so
+// no cookie is renewed with them.
+func TestAnErrorOfTheSiteRenewsNoCookie(t *testing.T) {
+	s, _ := startPage(t, lines{page: "idle_ttl 10m", routes: `respond /fails* 500 {
+		close
+	}
+	error /missing* 404
+	handle_errors {
+		header Cache-Control "public, max-age=600"
+		respond "{err.status_code}"
+	}`})
+	b := loggedIn(t, s, "alice")
+	later(t, 2*time.Minute)
+	if a := b.fetch("GET", "/missing.png"); a.Status != 404 || len(a.Header["Set-Cookie"]) > 0 {
+		t.Errorf("an error: %d %v", a.Status, a.Header)
+	}
+	if a := b.fetch("GET", "/app"); len(a.Header["Set-Cookie"]) != 1 {
+		t.Errorf("then an answer of the app: %d %v", a.Status, a.Header)
+	}
 }

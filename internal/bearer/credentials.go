@@ -46,5 +46,19 @@ func TokenOf(r *http.Request, authorization []string) (string, *Error) {
 	return token, nil
 }
 
+// TokensIn are the tokens of Bearer credentials in headers, of which a request should
+// have one. No more are looked at than a client sends by mistake.
+func TokensIn(authorization []string) (tokens []string) {
+	for _, value := range authorization[:min(len(authorization), maxCredentials)] {
+		scheme, token, _ := strings.Cut(strings.Trim(value, " \t"), " ")
+		if token = strings.Trim(token, " \t"); strings.EqualFold(scheme, "Bearer") && token != "" {
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens
+}
+
+const maxCredentials = 4
+
 // bearerInList finds Bearer credentials after others, which some apps would accept.
 var bearerInList = regexp.MustCompile(`(?i),[ \t]*bearer([ \t]|$)`)

@@ -27,6 +27,10 @@ func Private(w http.ResponseWriter, document bool, before func(h http.Header)) *
 	return &PrivateAnswer{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, document: document, before: before}
 }
 
+// Forgo leaves out what would be called before the header: a route for errors may still
+// let caches keep the answer.
+func (w *PrivateAnswer) Forgo() { w.before = nil }
+
 // Finish is to be called when the app returns: if it wrote nothing, the server, or a
 // route for errors, writes the header past this writer.
 func (w *PrivateAnswer) Finish() { w.settle(nil) }
