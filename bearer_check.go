@@ -30,8 +30,10 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if b.Off {
 		return next.ServeHTTP(w, r)
 	}
-	if page := b.loginPage(); page != nil && page.isAskedFor(r) {
-		return serveLoginPage(page, w, r, b.logger)
+	if page := b.loginPage(); page != nil {
+		if endpoint := page.askedFor(r); endpoint != "" {
+			return serveLoginPage(page, endpoint, w, r, b.logger)
+		}
 	}
 
 	needed, refusal, err := b.needsCheck(r)
@@ -55,7 +57,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		w = private
 	}
 	if refusal != nil {
-		return b.refuse(state, w, r, next, refusal)
+		return b.refuse(w, r, next, refusal)
 	}
 	if token == nil || b.Shadow {
 		return next.ServeHTTP(w, r)
@@ -151,7 +153,7 @@ func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Readin
 // what the cookies say, nil if they do not matter.
 func (b *BearerAuth) check(state *bearerState, r *http.Request) (token *token.AccessToken, session *foundSession, refusal *bearer.Error) {
 	raw, refusal := bearer.TokenOf(r, state.authorization)
-	session = b.loginPage().sessionOf(state, r, raw)
+	session = b.loginPage().sessionOf(state, r)
 	switch {
 	case session.isGood():
 		return session.Token, session, b.loginPage().admits(r, session, b.Audience, b.Scopes)
@@ -224,14 +226,14 @@ func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
 
 // refuse logs the reason, and answers as RFC 6750 requires unless the check is in
 // shadow mode.
-func (b *BearerAuth) refuse(state *bearerState, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
+func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, refusal *bearer.Error) error {
 	page := b.loginPage()
 	shown := page != nil && refusal.Kind != bearer.Other && isNavigation(r)
 	switch {
 	case b.Shadow:
 		b.log(r, "request would be refused", refusal.Status, refusal)
 	case shown && refusal.Kind == bearer.Anonymous:
-		if refusal.Token == nil && len(state.authorization) == 0 {
+		if refusal.Token == nil && len(bearerStateOf(r).authorization) == 0 {
 			refusal.Reason = "no session cookie"
 		}
 		b.log(r, "sent to the login page", http.StatusSeeOther, refusal)

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,8 +20,9 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.page != nil {
 		takeCookies(r, h.cookieNames)
-		if h.page.isAskedFor(r) || h.page.isAt(r.URL.Path) && r.Method != http.MethodOptions {
-			return serveLoginPage(h.page, w, r, h.mount.logger)
+		endpoint := cmp.Or(h.page.askedFor(r), h.page.endpoint(r.URL.Path))
+		if endpoint != "" && r.Method != http.MethodOptions {
+			return serveLoginPage(h.page, endpoint, w, r, h.mount.logger)
 		}
 	}
 	if !h.routes.match(r) || r.Method == http.MethodOptions {

@@ -32,12 +32,9 @@ type visit struct {
 
 // serveLoginPage answers a request for the page. The cookies were taken out of the
 // request.
-func serveLoginPage(p *loginPage, w http.ResponseWriter, r *http.Request, logger *zap.Logger) error {
+func serveLoginPage(p *loginPage, endpoint string, w http.ResponseWriter, r *http.Request, logger *zap.Logger) error {
 	x := newExchange(w, r, &mount{server: p.server, logger: logger})
-	_, asked := original(r)
-	if x.endpoint = p.endpoint(asked.Path); x.endpoint == "" {
-		x.endpoint = p.endpoint(r.URL.Path)
-	}
+	x.endpoint = endpoint
 	v := &visit{exchange: x, page: p, sent: cookiesOf(r)}
 	err := v.answer()
 	countRequest(p.server.Name, x.endpoint, "", x.outcome)

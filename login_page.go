@@ -71,14 +71,14 @@ func (p *loginPage) endpoint(path string) string {
 	return ""
 }
 
-// isAskedFor tells whether a request is for the page, by its path as it came. OPTIONS
-// is not: that is for whatever answers for the site.
-func (p *loginPage) isAskedFor(r *http.Request) bool {
+// askedFor is which page a request is for, by its path as it came, or empty. OPTIONS is
+// for whatever answers for the site.
+func (p *loginPage) askedFor(r *http.Request) string {
 	if r.Method == http.MethodOptions {
-		return false
+		return ""
 	}
 	_, asked := original(r)
-	return p.isAt(asked.Path)
+	return p.endpoint(asked.Path)
 }
 
 // isAt tells whether a path is that of the page, to log in or out.

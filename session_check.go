@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,34 +18,24 @@ import (
 // What a bearer_auth does with the sessions of a login page.
 
 // sessionOf is what the cookies of a request say, or nil if they do not matter: a
-// Bearer token that this server issued goes first, also where it is refused. raw is
-// empty if the request has no such token.
-func (p *loginPage) sessionOf(state *bearerState, r *http.Request, raw string) *foundSession {
+// Bearer token that this server issued goes first, also where it is refused.
+func (p *loginPage) sessionOf(state *bearerState, r *http.Request) *foundSession {
 	if p == nil || len(cookiesOf(r)) == 0 {
 		return nil
 	}
-	if raw != "" && p.issued(state, r, raw) || raw == "" && p.issuedOne(r, state.authorization) {
+	if slices.ContainsFunc(bearer.TokensIn(state.authorization), func(raw string) bool { return p.issued(r.Context(), raw) }) {
 		return nil
 	}
 	return state.sessionFor(r, p)
 }
 
-// issuedOne is issued for a request that is refused, such as for two Authorization
-// headers, whatever its tokens are.
-func (p *loginPage) issuedOne(r *http.Request, authorization []string) bool {
-	return slices.ContainsFunc(bearer.TokensIn(authorization), func(raw string) bool {
-		checked, err := p.server.tokens.Check(r.Context(), raw)
-		return checked != nil || isUnchecked(err)
-	})
-}
-
-// issued tells whether a Bearer token is one of the server's.
-func (p *loginPage) issued(state *bearerState, r *http.Request, raw string) bool {
-	checked, err := state.tokenFor(r.Context(), p.server, raw)
+// issued tells whether a token is one of the server's.
+func (p *loginPage) issued(ctx context.Context, raw string) bool {
+	checked, err := p.server.tokens.Check(ctx, raw)
 	if checked != nil || isUnchecked(err) {
 		return true
 	}
-	keys := p.server.keys.current(r.Context())
+	keys := p.server.keys.current(ctx)
 	if keys == nil {
 		return false
 	}

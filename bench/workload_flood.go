@@ -181,7 +181,7 @@ const (
 	floodUsers   = 1000
 	floodWorkers = 64
 
-	// Enough for half of the rate, even during the flood. With many more workers, the
+	// Enough for half of the rate, even during the flood. With far more workers, the
 	// p99 is set by the bursts in which the load generator makes up for its own pauses,
 	// and varies between 2 and 25 ms without any flood.
 	steadyWorkers = 32

@@ -45,6 +45,7 @@ func TestWhichCredentialsDecide(t *testing.T) {
 		{"SignalR's query with a JWT", "", "?id=1&access_token=" + foreign, "alice", true},
 		{"an empty one in the query", "", "?access_token=", "alice", true},
 		{"a token of this server beside one in the query", "Bearer " + bob.Access, "?access_token=abc", "400", false},
+		{"a refresh token of this server beside one in the query", "Bearer " + bob.Refresh, "?access_token=abc", "400", false},
 		{"one that was revoked beside one in the query", "Bearer " + revoked.Access, "?access_token=abc", "400", false},
 		{"one in the query beside a foreign header", "Bearer abc", "?access_token=abc", "alice", true},
 	} {
