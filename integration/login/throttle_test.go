@@ -65,3 +65,28 @@ func TestTooManyAttempts(t *testing.T) {
 		}
 	})
 }
+
+// While too many passwords are being checked, the form says to try again, and keeps the
+// name.
+func TestAFullQueueSaysToTryAgain(t *testing.T) {
+	const slow = `$2y$11$Ve7VhkpZV0UByf3CMebBJuo8MDfBvv6jpjBvBuj51me/1o5bfBHS.`
+	s, _ := startPage(t, lines{server: "user slow " + slow + "\n\t\tpassword_checks {\n\t\t\tconcurrency 1\n\t\t\tqueue 1\n\t\t\twait 50s\n\t\t}"})
+	answers := make(chan harness.Answer, 8)
+	for i := range cap(answers) { // different ones: equal ones would share a hash
+		go func() { answers <- newTab(t, s).submit(page, fmt.Sprintf("username=slow&password=wrong%d", i)) }()
+	}
+	busy := 0
+	for range cap(answers) {
+		a := <-answers
+		if a.Status != 503 {
+			continue
+		}
+		busy++
+		if body := string(a.Body); a.Header.Get("Retry-After") == "" || !strings.Contains(body, "Wait a few seconds and try again.") || !strings.Contains(body, `value="slow"`) {
+			t.Errorf("%v %s", a.Header, body)
+		}
+	}
+	if busy == 0 {
+		t.Error("no request was answered 503")
+	}
+}
