@@ -14,6 +14,7 @@ import (
 type asked struct {
 	mu       sync.Mutex
 	answers  *simplelru.LRU[ID, askedAnswer]
+	since    time.Time // answers from before it do not count, by the monotonic clock
 	together singleflight.Group
 	signs    singleflight.Group // that the storage answers
 	signed   atomic.Pointer[time.Time]
@@ -110,7 +111,18 @@ func (a *asked) get(id ID) (askedAnswer, bool) {
 func (a *asked) put(id ID, answer askedAnswer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.answers.Add(id, answer)
+	if !answer.at.Before(a.since) {
+		a.answers.Add(id, answer)
+	}
+}
+
+// forget drops all answers. A view that drops what it knows needs it: an answer can be
+// older than that.
+func (a *asked) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.since = time.Now()
+	a.answers.Purge()
 }
 
 const (

@@ -68,7 +68,9 @@ func (s *Store) await(ctx context.Context, urgent []string, began time.Time) err
 func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err error) {
 	v := &s.memory.view
 	at := s.now()
-	v.forget(at)
+	if v.forget(at) {
+		s.memory.asked.forget()
+	}
 	if s.witness != "" && !s.memory.witnessed.Load() {
 		_ = s.askWitness(ctx)
 	}

@@ -167,8 +167,8 @@ func (v *view) addAll(names []string) (entries int) {
 }
 
 // forget drops the sessions that are over by this time: none of their tokens is valid,
-// even with the largest leeway.
-func (v *view) forget(now time.Time) {
+// even with the largest leeway. It tells whether it drops any.
+func (v *view) forget(now time.Time) (dropped bool) {
 	from := now.Add(-keepLonger).UTC().Format(dayLayout)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -176,15 +176,14 @@ func (v *view) forget(now time.Time) {
 	case from < v.keepFrom:
 		v.readAnew()
 	case from > v.keepFrom:
-		for day := range v.revoked {
-			if day < from {
-				delete(v.revoked, day)
-			}
-		}
+		before := len(v.revoked) + len(v.swept)
+		maps.DeleteFunc(v.revoked, func(day string, _ map[random]struct{}) bool { return day < from })
 		maps.DeleteFunc(v.swept, func(day string, _ struct{}) bool { return day < from })
+		dropped = len(v.revoked)+len(v.swept) < before
 	}
 	v.keepFrom = from
 	v.knowFrom = max(v.knowFrom, from)
+	return dropped
 }
 
 // freshFor is much longer than the time between polls.

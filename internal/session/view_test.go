@@ -162,6 +162,24 @@ func TestARevocationIsKnownUntilItsSessionIsOverAndThenForgotten(t *testing.T) {
 	}
 }
 
+// The node asked storage just before it revoked the session. Then its clock goes far
+// ahead, so that it forgets the revocation, and back.
+func TestAnAnswerFromBeforeARevocationDoesNotCountOnceTheRevocationIsForgotten(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newShelf()), monthAhead()
+		if revoked, err := n.IsRevoked(t.Context(), id, time.Minute); revoked || err != nil {
+			t.Fatal(revoked, err)
+		}
+		must(t, n.Revoke(t.Context(), id))
+		n.skew = 100 * 24 * time.Hour
+		must(t, n.Poll(t.Context()))
+		n.skew = 0
+		if revoked, err := n.IsRevoked(t.Context(), id, time.Minute); !revoked || err != nil {
+			t.Errorf("revoked %t, %v", revoked, err)
+		}
+	})
+}
+
 func TestWhatWasSweptWithTheFeedStaysRevokedWhereAClockGoesBack(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
