@@ -29,6 +29,10 @@ var arrows = map[string][]string{
 	"internal/listenerguard": {},
 	"internal/setting":       {},
 
+	// operators
+	"internal/adminapi": {},
+	"internal/command":  {"internal/adminapi"},
+
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
 	"internal/keyring":      {"internal/clock", "internal/mac", "internal/storagecheck"},

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	mostFiles   = 41
+	mostFiles   = 46
 	mostCircled = 3
 )
 

@@ -1,0 +1,189 @@
+// Package adminapi is what an operator can see of the authorization servers of a
+// running Caddy, and do with them, over its admin endpoint: the paths, the JSON, and a
+// client. Every answer is JSON. Times are RFC 3339, durations are in seconds.
+//
+//	GET  /grant/servers                      []Status
+//	GET  /grant/servers/{name}               Status
+//	GET  /grant/servers/{name}/sessions      Sessions; query: user or subject
+//	POST /grant/servers/{name}/revoke        RevokeRequest → Revoked
+//	POST /grant/servers/{name}/unlock        UnlockRequest → Unlocked
+//	POST /grant/servers/{name}/rotate-key    → []Key
+//	POST /grant/servers/{name}/reload        → []File
+//	POST /grant/servers/{name}/explain       ExplainRequest → Explanation
+package adminapi
+
+import (
+	"context"
+	"time"
+)
+
+// Server is an authorization server that an operator looks at. An error is for the
+// operator: it says what to do. An [Error] has the status of the answer; any other error
+// is answered 500, or 503 if it is [ErrUnavailable].
+type Server interface {
+	Status(context.Context) (Status, error)
+	Sessions(context.Context, SessionsQuery) (Sessions, error)
+	Revoke(context.Context, RevokeRequest) (Revoked, error)
+	Unlock(context.Context, UnlockRequest) (Unlocked, error)
+	RotateKey(context.Context) ([]Key, error)
+	Reload(context.Context) ([]File, error)
+	Explain(context.Context, ExplainRequest) (Explanation, error)
+}
+
+// Status is the state of a server in one process.
+type Status struct {
+	Name      string    `json:"name"`
+	Issuer    string    `json:"issuer,omitempty"`
+	Grants    []string  `json:"grants"`     // grant types
+	LoginPage bool      `json:"login_page"` // whether it has one
+	StartedAt time.Time `json:"started_at"` // when this config took effect
+
+	Keys     []Key      `json:"keys"`
+	Files    []File     `json:"files"`   // that are followed
+	Users    Count      `json:"users"`   // of all sources
+	Clients  Count      `json:"clients"` // of all sources
+	Checks   Checks     `json:"password_checks"`
+	Throttle Throttle   `json:"throttle"`
+	Sessions Knowledge  `json:"sessions"`
+	Marks    []EndedAll `json:"ended,omitempty"` // sessions that were revoked as a whole, newest first
+}
+
+// Key is a signing key. Its stage is one of the constants.
+type Key struct {
+	ID        string     `json:"kid"`
+	Algorithm string     `json:"alg"`
+	Stage     string     `json:"stage"`
+	Since     *time.Time `json:"since,omitempty"` // when the stage began, if known
+	Until     *time.Time `json:"until,omitempty"` // when it ends, if known
+	Generated bool       `json:"generated"`       // whether it rotates; else it is configured
+}
+
+// Stages of a key, in the order of its life.
+const (
+	StagePublished = "published" // in the key set, does not sign yet
+	StageSigning   = "signing"
+	StageVerifying = "verifying" // its tokens are valid, it no longer signs
+)
+
+// Count is how many users or clients there are. With a source that cannot list them,
+// such as a database, they are only those of the other sources.
+type Count struct {
+	Count   int  `json:"count"`
+	Partial bool `json:"partial,omitempty"`
+}
+
+// File is a file of users or clients that is followed.
+type File struct {
+	Path     string    `json:"path"`
+	Reads    string    `json:"reads"` // "users" or "clients"
+	Entries  int       `json:"entries"`
+	LoadedAt time.Time `json:"loaded_at"`       // its active version
+	Error    string    `json:"error,omitempty"` // why its present version is not active
+}
+
+// Checks is how busy the hashing of passwords is. All servers of a process share it.
+type Checks struct {
+	Running     int `json:"running"`
+	Concurrency int `json:"concurrency"` // the maximum
+	Waiting     int `json:"waiting"`
+	Queue       int `json:"queue"` // the maximum
+}
+
+// Throttle is how many accounts and sources have to wait because of wrong passwords.
+type Throttle struct {
+	Off       bool `json:"off,omitempty"`
+	Accounts  int  `json:"accounts"`  // that only known sources can log in to
+	Pairs     int  `json:"pairs"`     // of an account and a source
+	Addresses int  `json:"addresses"` // and IPv6 networks
+}
+
+// Knowledge is what a process knows of the revoked sessions.
+type Knowledge struct {
+	Revoked int        `json:"revoked"`           // how many
+	ReadAt  *time.Time `json:"read_at,omitempty"` // when storage was last read; none: not yet
+	Error   string     `json:"error,omitempty"`   // of the last attempt
+}
+
+// EndedAll is that all sessions of a user, a client or the server up to a time were
+// revoked.
+type EndedAll struct {
+	Scope string    `json:"scope"` // "user", "client" or "server"
+	Of    string    `json:"of,omitempty"`
+	At    time.Time `json:"at"`
+}
+
+// RevokeRequest says which sessions to revoke: exactly one of its fields is set.
+type RevokeRequest struct {
+	Session string `json:"session,omitempty"` // `sid`
+	User    string `json:"user,omitempty"`    // username
+	Subject string `json:"subject,omitempty"` // `sub`, also of a user who is no longer there
+	Client  string `json:"client,omitempty"`  // client_id
+	All     bool   `json:"all,omitempty"`     // of the server
+}
+
+// Revoked is what was revoked: no token of it passes here any more, nor at any other
+// node once it has read that from storage.
+type Revoked struct {
+	Scope  string `json:"scope"` // "session", "user", "client" or "server"
+	Of     string `json:"of,omitempty"`
+	Within int64  `json:"within_seconds"` // how long other nodes may take to learn of it
+}
+
+// UnlockRequest says whose failures to forget: one or both of its fields are set.
+type UnlockRequest struct {
+	User    string `json:"user,omitempty"`    // username, as it was typed
+	Client  string `json:"client,omitempty"`  // client_id
+	Address string `json:"address,omitempty"` // IP address
+}
+
+// Unlocked is whose failures were forgotten.
+type Unlocked struct {
+	UnlockRequest
+	Within int64 `json:"within_seconds"` // how long other nodes may take to do so
+}
+
+// SessionsQuery says whose sessions to list: one field is set.
+type SessionsQuery struct {
+	User    string // username
+	Subject string // `sub`
+}
+
+// Sessions are the sessions of a user that storage knows: those that were refreshed.
+type Sessions struct {
+	Subject  string    `json:"subject"`
+	Sessions []Session `json:"sessions"` // newest first
+	More     bool      `json:"more"`     // there are more than were read
+	Note     string    `json:"note"`     // what the list cannot have
+}
+
+// Session is a session in storage.
+type Session struct {
+	ID          string    `json:"sid"`
+	Client      string    `json:"client_id"`
+	RefreshedAt time.Time `json:"refreshed_at"`
+	Ends        string    `json:"ends"` // the day, 2006-01-02
+	Refreshes   uint64    `json:"refreshes"`
+	Revoked     bool      `json:"revoked"`
+}
+
+// ExplainRequest has a token to look into.
+type ExplainRequest struct {
+	Token string `json:"token"`
+}
+
+// Explanation is what the checks of a token found, in their order, up to the first that
+// fails. Claims are those of a token whose signature verifies.
+type Explanation struct {
+	Active bool           `json:"active"`
+	Kind   string         `json:"kind"` // "access_token", "refresh_token" or "unknown"
+	Checks []CheckResult  `json:"checks"`
+	Claims map[string]any `json:"claims,omitempty"`
+}
+
+// CheckResult is one check of a token.
+type CheckResult struct {
+	Check  string `json:"check"` // such as "signature"
+	Passed bool   `json:"passed"`
+	Found  string `json:"found"`            // in words
+	Remedy string `json:"remedy,omitempty"` // what to do if it failed
+}

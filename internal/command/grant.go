@@ -1,0 +1,21 @@
+// Package command is `caddy grant`: the commands that edit files of users and clients,
+// check a config, look into tokens, and speak to a running Caddy. A command here reads
+// its flags and arguments, asks on the terminal and prints; what it does is in a
+// package of its own.
+package command
+
+import "github.com/spf13/cobra"
+
+// Long is the help text of `caddy grant`.
+const Long = `
+Edits files of users and clients, checks a config, looks into tokens, and speaks
+to a running Caddy over its admin API.
+
+Commands that print data take --json. Errors are written to stderr, with a
+nonzero exit status.`
+
+// Build adds the commands to `caddy grant`.
+func Build(grant *cobra.Command) {
+	grant.Args = cobra.NoArgs
+	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
