@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -25,6 +24,8 @@ type Notice struct {
 	Kind   NoticeKind
 	Of     string // the subject, the client_id, the username or the address; empty for a server
 	At     time.Time
+
+	digest string // of Of; the only thing known of it where the content is damaged
 }
 
 // NoticeKind is what a notice says.
@@ -53,19 +54,23 @@ type Claims struct {
 
 // name is that of the object in storage. The number comes first, so that names sort by
 // it; what follows keeps notices apart that two nodes number alike.
-func (n Notice) name() string {
-	sum := sha256.Sum256([]byte(n.Of))
-	return fmt.Sprintf("%016x-%s-%s", n.Number, n.Kind, hex.EncodeToString(sum[:8]))
+func (n Notice) name() string { return fmt.Sprintf("%016x-%s-%s", n.Number, n.Kind, n.digest) }
+
+func newNotice(number int64, kind NoticeKind, of string, at time.Time) Notice {
+	return Notice{Number: number, Kind: kind, Of: of, At: at.UTC().Truncate(time.Millisecond), digest: digestOf(of)}
 }
+
+func digestOf(of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return hex.EncodeToString(sum[:8])
+}
+
+// IsDamaged tells whether only its kind is known, and not whom it is about. It takes
+// effect all the same.
+func (n Notice) IsDamaged() bool { return n.digest != digestOf(n.Of) }
 
 // noticeName is what the name of a notice looks like; other objects are not notices.
-var noticeName = regexp.MustCompile(`^[0-7][0-9a-f]{15}-[a-z]+-[a-z]+-[0-9a-f]{16}$`)
-
-// numberOf reads the number from a name.
-func numberOf(name string) int64 {
-	number, _ := strconv.ParseInt(name[:16], 16, 64)
-	return number
-}
+var noticeName = regexp.MustCompile(`^([0-7][0-9a-f]{15})-([a-z]+-[a-z]+)-([0-9a-f]{16})$`)
 
 // storedNotice is a notice in storage.
 type storedNotice struct {
@@ -81,17 +86,20 @@ func encodeNotice(n Notice) []byte {
 	return append(encoded, '\n')
 }
 
-// decodeNotice reads a notice, whose name says what it has to be.
-func decodeNotice(name string, content []byte) (Notice, error) {
+// decodeNotice reads a notice. The name says what has to be known of it, also where a
+// write was cut off.
+func decodeNotice(name []string, content []byte) Notice {
+	number, _ := strconv.ParseInt(name[1], 16, 64)
+	damaged := Notice{Number: number, Kind: NoticeKind(name[2]), digest: name[3]}
 	var stored storedNotice
 	if err := json.Unmarshal(content, &stored); err != nil || stored.Version != noticeVersion {
-		return Notice{}, errors.New("it is damaged, or from a later version of this program")
+		return damaged
 	}
-	n := Notice{Number: stored.Number, Kind: stored.Kind, Of: stored.Of, At: stored.At}
-	if n.name() != name {
-		return Notice{}, errors.New("its content is not that of its name")
+	n := newNotice(stored.Number, stored.Kind, stored.Of, stored.At)
+	if n.name() != name[0] {
+		return damaged
 	}
-	return n, nil
+	return n
 }
 
 // latestNotice is the small object that tells whether there is something new.
@@ -106,12 +114,14 @@ func encodeLatest(latest latestNotice) []byte {
 	return append(encoded, '\n')
 }
 
-func decodeLatest(content []byte) (latestNotice, error) {
+// decodeLatest reads the object. Where a write was cut off, it says that there may be
+// something new, and not what.
+func decodeLatest(content []byte) latestNotice {
 	var latest latestNotice
 	if err := json.Unmarshal(content, &latest); err != nil || latest.Version != noticeVersion || latest.Number < 0 || latest.Change == "" {
-		return latestNotice{}, errors.New("it is damaged, or from a later version of this program")
+		return latestNotice{Version: noticeVersion, Number: unknownNumber, Change: "damaged " + digestOf(string(content))}
 	}
-	return latest, nil
+	return latest
 }
 
 // noticeSet is what is known of the notices. It is never changed.
@@ -122,19 +132,23 @@ type noticeSet struct {
 	ofServer int64
 	ofUser   map[string]int64
 	ofClient map[string]int64
+	damaged  map[string]int64 // by kind and digest
 }
 
 func newNoticeSet(latest latestNotice, all map[string]Notice) *noticeSet {
-	set := &noticeSet{latest: latest, byName: all, ofUser: make(map[string]int64), ofClient: make(map[string]int64)}
+	set := &noticeSet{latest: latest, byName: all, ofUser: make(map[string]int64), ofClient: make(map[string]int64), damaged: make(map[string]int64)}
 	for _, n := range all {
 		if !n.Kind.ends() {
 			continue
 		}
 		set.newest = max(set.newest, n.Number)
-		switch n.Kind {
-		case EndUser:
+		switch {
+		case n.IsDamaged():
+			of := string(n.Kind) + n.digest
+			set.damaged[of] = max(set.damaged[of], n.Number)
+		case n.Kind == EndUser:
 			set.ofUser[n.Of] = max(set.ofUser[n.Of], n.Number)
-		case EndClient:
+		case n.Kind == EndClient:
 			set.ofClient[n.Of] = max(set.ofClient[n.Of], n.Number)
 		default:
 			set.ofServer = max(set.ofServer, n.Number)
@@ -146,23 +160,27 @@ func newNoticeSet(latest latestNotice, all map[string]Notice) *noticeSet {
 // number is that of the last notice.
 func (s *noticeSet) number() int64 {
 	number := s.latest.Number
-	for name := range s.byName {
-		number = max(number, numberOf(name))
+	for _, n := range s.byName {
+		number = max(number, n.Number)
 	}
 	return number
 }
 
 // ended tells whether a notice ends a session.
 func (s *noticeSet) ended(c Claims) bool {
-	return s.newest > c.Version &&
-		(s.ofServer > c.Version || s.ofUser[c.Subject] > c.Version || s.ofClient[c.Client] > c.Version)
+	if s.newest <= c.Version {
+		return false
+	}
+	return s.ofServer > c.Version || s.ofUser[c.Subject] > c.Version || s.ofClient[c.Client] > c.Version ||
+		len(s.damaged) > 0 && max(s.damaged[string(EndUser)+digestOf(c.Subject)],
+			s.damaged[string(EndClient)+digestOf(c.Client)], s.damaged[string(EndServer)+digestOf("")]) > c.Version
 }
 
 // superseded are the names of the notices that say nothing any longer: there is a newer
 // one of the same kind and name, or failures from before it were forgotten anyway.
 func (s *noticeSet) superseded(now time.Time) (names []string) {
 	newest := make(map[string]int64)
-	of := func(n Notice) string { return string(n.Kind) + "\x00" + n.Of }
+	of := func(n Notice) string { return string(n.Kind) + n.digest }
 	for _, n := range s.byName {
 		newest[of(n)] = max(newest[of(n)], n.Number)
 	}
@@ -177,6 +195,9 @@ func (s *noticeSet) superseded(now time.Time) (names []string) {
 
 const (
 	noticeVersion = 1
+
+	// unknownNumber is that of a latest notice that cannot be read.
+	unknownNumber = -1
 
 	// forgivenFor is how long failed logins are remembered at most, and a day more.
 	forgivenFor = 9 * 24 * time.Hour

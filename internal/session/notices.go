@@ -150,10 +150,7 @@ func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice
 	case content == nil:
 		return new(latestNotice), nil
 	}
-	latest, err := decodeLatest(content)
-	if err != nil {
-		return nil, unavailable("loading "+key, err)
-	}
+	latest := decodeLatest(content)
 	return &latest, nil
 }
 
@@ -174,9 +171,10 @@ func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *not
 	if err != nil {
 		return nil, false, err
 	}
-	newest := false
+	newest := latest.Number == unknownNumber
 	for _, name := range names {
-		if !noticeName.MatchString(name) {
+		parts := noticeName.FindStringSubmatch(name)
+		if parts == nil {
 			continue
 		}
 		n, has := Notice{}, false
@@ -188,9 +186,7 @@ func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *not
 			if err != nil || content == nil {
 				return nil, false, err
 			}
-			if n, err = decodeNotice(name, content); err != nil {
-				return nil, false, unavailable("loading "+s.noticeKey(name), err)
-			}
+			n = decodeNotice(parts, content)
 		}
 		all[name] = n
 		newest = newest || n.Number >= latest.Number
@@ -207,6 +203,9 @@ func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
 	m.taking.Lock()
 	defer m.taking.Unlock()
 	known := m.set.Load()
+	if latest.Number == unknownNumber {
+		latest.Number = newNoticeSet(latestNotice{}, read).number()
+	}
 	if known == nil {
 		m.set.Store(newNoticeSet(latest, read))
 		return
@@ -235,7 +234,7 @@ func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
 	heard := m.heard
 	m.mu.Unlock()
 	for _, n := range news {
-		if heard != nil {
+		if heard != nil && !n.IsDamaged() {
 			heard(n)
 		}
 	}
@@ -309,7 +308,7 @@ func (s *Store) tell(ctx context.Context, kind NoticeKind, of string) (n Notice,
 			return nil
 		}
 		now := s.now()
-		n = Notice{Number: max(known.number()+1, now.UnixMilli()), Kind: kind, Of: of, At: now.UTC().Truncate(time.Millisecond)}
+		n = newNotice(max(known.number()+1, now.UnixMilli()), kind, of, now)
 		if err := s.ensure(ctx, s.noticeKey(n.name()), encodeNotice(n)); err != nil {
 			return err
 		}
@@ -348,8 +347,8 @@ func (s *Store) storeLatest(ctx context.Context, number int64) error {
 	if err != nil {
 		return err
 	}
-	if got, err := decodeLatest(content); err != nil || got != latest {
-		return unavailable("storing "+key, errors.Join(stored, err, errors.New("storage does not have what was stored in it")))
+	if decodeLatest(content) != latest {
+		return unavailable("storing "+key, errors.Join(stored, errors.New("storage does not have what was stored in it")))
 	}
 	return nil
 }
