@@ -111,7 +111,7 @@ func TestStatusIsReadable(t *testing.T) {
   users            12
   clients          3, and those of sources that cannot list them
   password checks  1 of 4 running, 2 of 64 waiting
-  throttled        1 accounts, 2 accounts from one source, 3 addresses
+  throttled        1 account, 2 accounts from one source, 3 addresses
   revoked          17 sessions, read 2 seconds ago
 
   KEY  ALGORITHM  STAGE      SINCE          UNTIL
