@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -27,8 +28,9 @@ type serverSessions struct {
 	sessionsOptions
 	logger *zap.Logger
 
-	followed bool // whether it keeps up with revocations
-	unsure   bool // whether they were read before the storage was known to answer
+	failure  atomic.Pointer[string] // of the last attempt to read what other nodes revoke; nil: it succeeded
+	followed bool                   // whether it keeps up with revocations
+	unsure   bool                   // whether they were read before the storage was known to answer
 }
 
 // sessionsOptions are what a server's sessions depend on.
@@ -107,7 +109,12 @@ func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 		case err == nil && failing:
 			x.logger.Info("revocations are read from storage again")
 		}
-		failing = err != nil
+		if failing = err != nil; failing {
+			text := err.Error()
+			x.failure.Store(&text)
+		} else {
+			x.failure.Store(nil)
+		}
 		if !checked {
 			continue
 		}
