@@ -13,7 +13,7 @@ import (
 // Where storage fails, the operator is told so, and that it is safe to repeat the command.
 func TestAnOperatorIsToldThatStorageFails(t *testing.T) {
 	t.Parallel()
-	a := startNode(t, t.TempDir()+"/storage", "", "")
+	a := startNode(t, t.TempDir()+"/storage", longWaits, "")
 	s := a.login("alice", "web")
 	a.lock("bob")
 	gone := a.storage + ".gone"

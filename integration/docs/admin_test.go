@@ -47,6 +47,9 @@ http://127.0.0.1:%PORT% {
 	token_endpoint {
 		issuer https://auth.example.com
 		users  htpasswd %DIR%/etc/users.htpasswd
+		throttle {
+			delay 1h 1h
+		}
 		client web {
 			secret web-secret
 		}
