@@ -37,7 +37,7 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 func serveAdminAPI(w http.ResponseWriter, r *http.Request) error {
 	config := caddy.ActiveContext()
 	if config.Context == nil {
-		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errors.New("Caddy is still starting, or stopping: try again")}
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errors.New("no config runs: Caddy is still starting, or stopping; try again")}
 	}
 	handler := adminapi.Handler{Logger: caddy.Log().Named(appID)}
 	if running, err := config.AppIfConfigured(appID); err == nil {
