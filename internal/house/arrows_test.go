@@ -30,8 +30,9 @@ var arrows = map[string][]string{
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi": {},
-	"internal/command":  {"internal/adminapi"},
+	"internal/adminapi":       {},
+	"internal/command":        {"internal/adminapi"},
+	"internal/passwordadvice": {},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
