@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"internal/adminapi":       {},
 	"internal/command":        {"internal/adminapi"},
 	"internal/passwordadvice": {},
+	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},

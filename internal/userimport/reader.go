@@ -1,0 +1,142 @@
+package userimport
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/password"
+	"github.com/caddygrant/caddy-grant/internal/userfile"
+)
+
+// reader collects the entries of a file.
+type reader struct {
+	options    Options
+	entries    []*Entry
+	first      map[string]int // the line of each name
+	attributes map[string]bool
+}
+
+// candidate is a user as a file has it.
+type candidate struct {
+	line       int
+	user       directory.User
+	secret     string // the hash, or the password with its scheme
+	plaintext  bool   // the secret is the password
+	attributes map[string]any
+	notes      []string
+}
+
+var errFull = fmt.Errorf("it has more than %d users", maxEntries)
+
+// add appends an entry.
+func (r *reader) add(e *Entry) error {
+	if len(r.entries) == maxEntries {
+		return errFull
+	}
+	r.entries = append(r.entries, e)
+	return nil
+}
+
+// skip is an entry that does not come over.
+func (r *reader) skip(line int, name string, reason error) error {
+	if _, known := r.first[name]; !known && name != "" {
+		r.first[name] = line
+	}
+	return r.add(&Entry{Line: line, Name: shown(name), Reason: reason.Error()})
+}
+
+// shown is a name as it is printed: in quotes only where it needs them.
+func shown(name string) string {
+	quoted := directory.Shown(name)
+	if name == "" || quoted == `"`+name+`"` && !strings.ContainsAny(name, " :") {
+		return name
+	}
+	return quoted
+}
+
+// take judges a candidate. Of two users with one name the first comes over: programs
+// that accept both read the first.
+func (r *reader) take(c candidate) error {
+	name := c.user.Username
+	for attribute := range c.attributes {
+		r.attributes[attribute] = true
+	}
+	if line, duplicate := r.first[name]; duplicate {
+		return r.skip(c.line, name, fmt.Errorf("the name is already on line %d, which counts", line))
+	}
+	r.first[name] = c.line
+
+	entry := &Entry{Line: c.line, Name: shown(name), Notes: c.notes}
+	user := c.user
+	if err := r.credential(entry, &user, c); err != nil {
+		return r.skip(c.line, name, err)
+	}
+	for _, claim := range r.options.Claims {
+		value, has := c.attributes[claim]
+		if !has {
+			continue
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return r.skip(c.line, name, fmt.Errorf("the attribute %s cannot be a claim", userfile.Quote(claim)))
+		}
+		if user.Claims == nil {
+			user.Claims = make(map[string]json.RawMessage)
+		}
+		user.Claims[claim] = encoded
+	}
+	checked := user
+	if entry.password != nil {
+		checked.PasswordHash = "made later"
+	}
+	if err := checked.Validate(); err != nil {
+		return r.skip(c.line, name, err)
+	}
+	if user.Disabled {
+		entry.Notes = append(entry.Notes, "disabled")
+	}
+	entry.User = &user
+	return r.add(entry)
+}
+
+// credential gives the user the hash, or the entry the password of which it is made.
+func (r *reader) credential(entry *Entry, user *directory.User, c candidate) error {
+	secret, plaintext := c.secret, c.plaintext
+	if !plaintext {
+		var err error
+		if secret, plaintext, err = schemed(secret); err != nil {
+			return err
+		}
+	}
+	if !plaintext {
+		hash, err := password.Parse(secret, r.options.AllowWeak)
+		switch {
+		case err == nil:
+			user.PasswordHash = password.Unprefixed(secret)
+			entry.Kind = strings.TrimRight(hash.Params().Kind(), " ,")
+			if advice := hash.Params().Advice(); advice != "" {
+				entry.Notes = append(entry.Notes, advice)
+			}
+			return nil
+		case errors.Is(err, password.ErrPlaintext) && r.options.Plaintext:
+		case errors.Is(err, password.ErrPlaintext):
+			return errors.New("it looks like a plaintext password; --plaintext makes a hash of it")
+		default:
+			return errors.New(strings.TrimPrefix(err.Error(), "reading password hash: "))
+		}
+	}
+	switch {
+	case secret == "":
+		return errors.New("it has no password")
+	case len(secret) > password.MaxLength:
+		return fmt.Errorf("its password is longer than %d bytes", password.MaxLength)
+	case strings.ContainsRune(secret, 0):
+		return errors.New("its password has a NUL in it")
+	}
+	entry.password = func() string { return secret }
+	entry.Kind = "plaintext"
+	return nil
+}
