@@ -151,6 +151,7 @@ func (r *reader) row(line int, row []string, at columns) error {
 // scopes reads names with blanks between them. An empty cell is no scope at all: it must
 // not mean more than a filled one.
 func (c *candidate) scopes(text string) {
+	c.scoped = true
 	switch names := strings.Fields(text); {
 	case len(names) == 0:
 		c.user.Scopes = []string{}

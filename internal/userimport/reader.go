@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -25,6 +26,7 @@ type candidate struct {
 	user       directory.User
 	secret     string // the hash, or the password with its scheme
 	plaintext  bool   // the secret is the password
+	scoped     bool   // the file says which scopes the user has
 	attributes map[string]any
 	notes      []string
 }
@@ -88,6 +90,9 @@ func (r *reader) take(c candidate) error {
 		}
 		user.Claims[claim] = encoded
 	}
+	if !c.scoped {
+		user.Scopes = r.scopes(c)
+	}
 	checked := user
 	if entry.password != nil {
 		checked.PasswordHash = "made later"
@@ -100,6 +105,28 @@ func (r *reader) take(c candidate) error {
 	}
 	entry.User = &user
 	return r.add(entry)
+}
+
+// scopes are those that the options give a user, nil if they say nothing.
+func (r *reader) scopes(c candidate) []string {
+	if r.options.Scopes == nil && r.options.ScopesFrom == "" {
+		return nil
+	}
+	scopes := append([]string{}, r.options.Scopes...)
+	add := func(value any) {
+		if text, ok := value.(string); ok && !slices.Contains(scopes, text) {
+			scopes = append(scopes, text)
+		}
+	}
+	switch values := c.attributes[r.options.ScopesFrom].(type) {
+	case []any:
+		for _, value := range values {
+			add(value)
+		}
+	default:
+		add(values)
+	}
+	return scopes
 }
 
 // credential gives the user the hash, or the entry the password of which it is made.

@@ -51,6 +51,12 @@ type Options struct {
 
 	// Claims are the attributes that become claims in the users' tokens.
 	Claims []string
+
+	// Scopes are those of each user for whom the file has no scopes.
+	Scopes []string
+
+	// ScopesFrom is the attribute whose values are further scopes, such as groups.
+	ScopesFrom string
 }
 
 // Entry is one user of a file, or a line that should be one.
@@ -118,11 +124,17 @@ func Read(format Format, data []byte, options Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, claim := range options.Claims {
-		if !r.attributes[claim] {
-			return nil, fmt.Errorf("no user has the attribute %s%s", userfile.Quote(claim), r.offered())
+	wanted := options.Claims
+	if options.ScopesFrom != "" {
+		wanted = append(slices.Clone(wanted), options.ScopesFrom)
+	}
+	for _, attribute := range wanted {
+		if !r.attributes[attribute] {
+			return nil, fmt.Errorf("no user has the attribute %s%s", userfile.Quote(attribute), r.offered())
 		}
-		delete(r.attributes, claim)
+	}
+	for _, attribute := range wanted {
+		delete(r.attributes, attribute)
 	}
 	return &Result{Entries: r.entries, Left: slices.Sorted(maps.Keys(r.attributes))}, nil
 }

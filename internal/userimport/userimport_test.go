@@ -229,6 +229,39 @@ users:
 	}
 }
 
+func TestScopesComeFromTheOptionsUnlessTheFileHasThem(t *testing.T) {
+	groups := strings.ReplaceAll("users:\n  alice: {password: HASH, groups: [admins, staff]}\n  bob: {password: HASH}\n"+
+		"  carol: {password: HASH, groups: [a b]}\n  dan: {password: HASH, groups: staff}\n", "HASH", goodHash)
+	table := "username,password,scopes\nalice,x,own\nbob,x,*\ncarol,x,\n"
+	for _, test := range []struct {
+		format  Format
+		text    string
+		options Options
+		want    string
+	}{
+		{Authelia, groups, Options{}, "alice[] bob[] carol[] dan[]"},
+		{Authelia, groups, Options{ScopesFrom: "groups"}, "alice[admins staff] bob[]none dan[staff]"},
+		{Authelia, groups, Options{Scopes: []string{"staff"}, ScopesFrom: "groups"}, "alice[staff admins] bob[staff] dan[staff]"},
+		{Htpasswd, "alice:" + goodHash, Options{Scopes: []string{"a", "b"}}, "alice[a b]"},
+		{CSV, table, Options{Scopes: []string{"a"}}, "alice[own] bob[] carol[]none"},
+	} {
+		var got []string
+		for _, e := range read(t, test.format, test.text, test.options).Entries {
+			if e.User == nil {
+				continue
+			}
+			text := fmt.Sprint(e.User.Username, e.User.Scopes)
+			if e.User.Scopes != nil && len(e.User.Scopes) == 0 {
+				text += "none"
+			}
+			got = append(got, text)
+		}
+		if text := strings.Join(got, " "); text != test.want {
+			t.Errorf("%+v: %s, want %s", test.options, text, test.want)
+		}
+	}
+}
+
 // Nine lines that would be a billion users.
 func TestABombOfAliasesStaysSmall(t *testing.T) {
 	var text strings.Builder
