@@ -32,6 +32,7 @@ var arrows = map[string][]string{
 	// operators
 	"internal/adminapi": {},
 	"internal/command":  {"internal/adminapi"},
+	"internal/fileedit": {},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
