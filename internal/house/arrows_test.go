@@ -31,8 +31,9 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi": {},
-	"internal/command":  {"internal/adminapi"},
+	"internal/command":  {"internal/adminapi", "internal/fileedit", "internal/password", "internal/setting", "internal/useredit"},
 	"internal/fileedit": {},
+	"internal/useredit": {"directory", "internal/oauth", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
