@@ -31,8 +31,10 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi":       {},
-	"internal/command":        {"internal/adminapi"},
+	"internal/command":        {"internal/adminapi", "internal/fileedit", "internal/password", "internal/setting", "internal/useredit"},
+	"internal/fileedit":       {},
 	"internal/passwordadvice": {},
+	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
 	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
