@@ -26,7 +26,7 @@ func check(t *testing.T, format Format, text string) {
 			}
 			continue
 		}
-		names := make(map[string]bool)
+		names, subjects := make(map[string]bool), make(map[string]bool)
 		for _, e := range result.Entries {
 			said := e.Reason + strings.Join(e.Notes, " ") + e.Kind
 			if strings.Contains(said, secretWord) && !strings.Contains(e.Name, secretWord) {
@@ -42,6 +42,10 @@ func check(t *testing.T, format Format, text string) {
 				t.Fatalf("%q comes over twice", e.User.Username)
 			}
 			names[e.User.Username] = true
+			if subjects[e.User.Subject()] {
+				t.Fatalf("two users have the subject %q", e.User.Subject())
+			}
+			subjects[e.User.Subject()] = true
 			if e.NeedsHash() {
 				if e.User.PasswordHash != "" {
 					t.Fatal("a user with a hash needs one")

@@ -17,6 +17,7 @@ type reader struct {
 	options    Options
 	entries    []*Entry
 	first      map[string]int // the line of each name
+	subjects   map[string]int // and of each subject that comes over
 	attributes map[string]bool
 }
 
@@ -100,6 +101,10 @@ func (r *reader) take(c candidate) error {
 	if err := checked.Validate(); err != nil {
 		return r.skip(c.line, name, err)
 	}
+	if line, duplicate := r.subjects[user.Subject()]; duplicate {
+		return r.skip(c.line, name, fmt.Errorf("its id is that of line %d; tokens of the two would be the same user's", line))
+	}
+	r.subjects[user.Subject()] = c.line
 	if user.Disabled {
 		entry.Notes = append(entry.Notes, "disabled")
 	}

@@ -107,7 +107,7 @@ func Read(format Format, data []byte, options Options) (*Result, error) {
 	if len(data) > MaxSize {
 		return nil, fmt.Errorf("it is larger than %d MiB", MaxSize>>20)
 	}
-	r := &reader{options: options, first: make(map[string]int), attributes: make(map[string]bool)}
+	r := &reader{options: options, first: make(map[string]int), subjects: make(map[string]int), attributes: make(map[string]bool)}
 	var err error
 	switch format {
 	case Htpasswd:

@@ -297,6 +297,9 @@ ivan;x
 judy;;hunter2;;*;;;
 alice;y;;;*;;;
 kim;z;;;"a\b";;;
+leo;z;;512a;*;;;
+512b;z;;;*;;;
+max;z;;512b;*;;;
 `, "HASH", goodHash), "\n", "\r\n"), Options{Claims: []string{"email", "team"}})
 	wantTold(t, result,
 		"2 alice: plaintext",
@@ -312,6 +315,9 @@ kim;z;;;"a\b";;;
 		"14 judy: skipped: it looks like a plaintext password",
 		"15 alice: skipped: the name is already on line 2",
 		"16 kim: skipped: scopes",
+		"17 leo: skipped: its id is that of line 2",
+		"18 512b: plaintext",
+		"19 max: skipped: its id is that of line 18",
 	)
 	alice, bob, carol := result.Entries[0].User, result.Entries[1].User, result.Entries[2].User
 	if alice.PasswordHash != "hash of correct horse" || alice.ID != "512a" || fmt.Sprint(alice.Scopes) != "[contacts.read contacts.write]" ||
