@@ -17,5 +17,7 @@ nonzero exit status.`
 // Build adds the commands to `caddy grant`.
 func Build(grant *cobra.Command) {
 	grant.Args = cobra.NoArgs
+	grant.AddCommand(newUserCommand())
+	grant.AddCommand(newClientCommand())
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }

@@ -62,8 +62,8 @@ func TestEditsThatLinesCannotHoldAreRefused(t *testing.T) {
 		change func(*File) error
 		want   string
 	}{
-		{"alice:H1\n", add("alice", hash2), `user "alice" is in it already`},
-		{"alice:H1\n# disabled: bob:H1\n", add("bob", hash2), `user "bob" is in it, and disabled`},
+		{"alice:H1\n", add("alice", hash2), `it has a user "alice" already`},
+		{"alice:H1\n# disabled: bob:H1\n", add("bob", hash2), `it has a user "bob" already, and is disabled`},
 		{"alice:H1\n", add("a:b", hash2), "a name with a colon"},
 		{"alice:H1\n", add("#bob", hash2), "begins with #"},
 		{"alice:H1\n", add(" bob", hash2), "blank before or after"},
@@ -73,10 +73,10 @@ func TestEditsThatLinesCannotHoldAreRefused(t *testing.T) {
 		{"alice:H1\n", add("", hash2), "1 to 255 bytes"},
 		{"alice:H1\n", add("bob", ""), "no entries without a hash"},
 		{"alice:H1\n", add("bob", hash1, raw("scopes", "[]")), "names and hashes and no scopes; use a JSON file"},
-		{"alice:H1\n", setHash("bob", hash1), `no user "bob" in it`},
-		{"alice:H1\n", remove("bob"), `no user "bob" in it`},
-		{"alice:H1\n", disable("bob"), `no user "bob" in it`},
-		{"alice:H1\nbob:H1\n", rename("alice", "bob", false), `user "bob" is in it already`},
+		{"alice:H1\n", setHash("bob", hash1), `it has no user "bob"`},
+		{"alice:H1\n", remove("bob"), `it has no user "bob"`},
+		{"alice:H1\n", disable("bob"), `it has no user "bob"`},
+		{"alice:H1\nbob:H1\n", rename("alice", "bob", false), `it has a user "bob" already`},
 		{"alice:H1\nbob:H1\n", rename("alice", "a:b", false), "a name with a colon"},
 		{"alice:H1\nbob:H1\n", rename("alice", "carol", true), "the htpasswd format has no ids"},
 		{"alice:H1\n", remove("alice"), "no users would be left"},

@@ -67,7 +67,7 @@ func TestEditsThatJSONCannotHoldAreRefused(t *testing.T) {
 		change func(*File) error
 		want   string
 	}{
-		{Users, file, add("alice", hash2), `user "alice" is in it already`},
+		{Users, file, add("alice", hash2), `it has a user "alice" already`},
 		{Users, file, add("7", hash2), "another user has its id"},
 		{Users, file, add("carol", hash2, raw("id", `"bob"`)), "another user has its id"},
 		{Users, file, add("carol", hash2, raw("scopes", `["a b"]`)), "scopes"},
@@ -76,9 +76,9 @@ func TestEditsThatJSONCannotHoldAreRefused(t *testing.T) {
 		{Users, file, add("carol", hash2, raw("claims", `{"a": 1,}`)), "claims: it is not JSON"},
 		{Users, file, add("carol", hash2, raw("nick", `"c"`)), "unknown key"},
 		{Users, file, add("c\xff", hash2), "UTF-8"},
-		{Users, file, rename("alice", "bob", true), `user "bob" is in it already`},
-		{Users, file, setHash("carol", hash1), `no user "carol" in it`},
-		{Users, `{"clients": []}`, setHash("carol", hash1), `no user "carol" in it`},
+		{Users, file, rename("alice", "bob", true), `it has a user "bob" already`},
+		{Users, file, setHash("carol", hash1), `it has no user "carol"`},
+		{Users, `{"clients": []}`, setHash("carol", hash1), `it has no user "carol"`},
 		{Clients, file, setHash("kiosk", hash1), `client "kiosk" is public: it has no secret`},
 		{Clients, file, add("web", ""), "no secret"},
 		{Clients, file, add("web", hash1, raw("public", "true")), "exclude each other"},

@@ -75,7 +75,7 @@ func Edit(data []byte, format Format, list List, change func(*File) error) ([]by
 	edited := f.content.bytes()
 	if err := Check(edited, format, list); err != nil {
 		if errors.Is(err, userfile.ErrEmpty) {
-			return nil, fmt.Errorf("no %s would be left, and such a file is not valid: Caddy would keep its last version, with the %s", list, list.one())
+			return nil, nameError{fmt.Sprintf("no %s would be left, and such a file is not valid: Caddy would keep its last version, with the %s", list, list.one()), ErrNoneLeft}
 		}
 		return nil, unusable(data, format, list, err)
 	}
@@ -140,14 +140,25 @@ func (f *File) Find(name string) (Entry, error) {
 			return entry, nil
 		}
 	}
-	return Entry{}, fmt.Errorf("%w: no %s %s in it", ErrNone, f.list.one(), directory.Shown(name))
+	return Entry{}, nameError{fmt.Sprintf("it has no %s %s", f.list.one(), directory.Shown(name)), ErrNone}
 }
 
 // Errors about names.
 var (
-	ErrNone   = errors.New("unknown name")
-	ErrExists = errors.New("the name is taken")
+	ErrNone     = errors.New("unknown name")
+	ErrExists   = errors.New("the name is taken")
+	ErrNoneLeft = errors.New("no entry would be left") // in the htpasswd format
 )
+
+// nameError is one of these, in the words for a person.
+type nameError struct {
+	text string
+	is   error
+}
+
+func (e nameError) Error() string { return e.text }
+
+func (e nameError) Unwrap() error { return e.is }
 
 // Free is nil if there is no entry of that name yet, and there can be.
 func (f *File) Free(name string) error {
@@ -158,10 +169,11 @@ func (f *File) Free(name string) error {
 	if err != nil {
 		return nil
 	}
+	state := "already"
 	if entry.Disabled {
-		return fmt.Errorf("%w: %s %s is in it, and disabled; enable or remove it", ErrExists, f.list.one(), directory.Shown(name))
+		state = "already, and is disabled"
 	}
-	return fmt.Errorf("%w: %s %s is in it already", ErrExists, f.list.one(), directory.Shown(name))
+	return nameError{fmt.Sprintf("it has a %s %s %s", f.list.one(), directory.Shown(name), state), ErrExists}
 }
 
 // Add adds an entry at the end. The members are further ones, of a JSON file. A client
