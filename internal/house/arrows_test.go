@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi":       {},
-	"internal/command":        {"internal/adminapi", "internal/fileedit", "internal/password", "internal/setting", "internal/useredit"},
+	"internal/command":        {"directory", "internal/adminapi", "internal/fileedit", "internal/password", "internal/passwordadvice", "internal/setting", "internal/useredit", "internal/userimport"},
 	"internal/fileedit":       {},
 	"internal/passwordadvice": {},
 	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},

@@ -169,6 +169,6 @@ func (r *reader) credential(entry *Entry, user *directory.User, c candidate) err
 		return errors.New("its password has a NUL in it")
 	}
 	entry.password = func() string { return secret }
-	entry.Kind = "plaintext"
+	entry.Kind = Plaintext
 	return nil
 }

@@ -32,6 +32,9 @@ func Formats() []string {
 	return []string{string(Htpasswd), string(Authelia), string(Dovecot), string(CSV)}
 }
 
+// ErrFormat says that a format is none of these.
+var ErrFormat = errors.New("unknown format")
+
 // Bounds of a file.
 const (
 	MaxSize     = 256 << 20 // bytes
@@ -58,6 +61,9 @@ type Options struct {
 	// ScopesFrom is the attribute whose values are further scopes, such as groups.
 	ScopesFrom string
 }
+
+// Plaintext is the kind of what is a password and not a hash.
+const Plaintext = "plaintext"
 
 // Entry is one user of a file, or a line that should be one.
 type Entry struct {
@@ -94,7 +100,7 @@ func (e *Entry) Hash(hash func(password string) (string, error), advise func(pas
 // Result is what a file has.
 type Result struct {
 	Entries []*Entry
-	Left    []string // attributes that [Options] does not ask for
+	Left    []string // attributes that [Options] does not ask for, as they may be printed
 }
 
 // Read reads a file of users. Its error is about the file as a whole.
@@ -119,7 +125,7 @@ func Read(format Format, data []byte, options Options) (*Result, error) {
 	case CSV:
 		err = r.csv(data)
 	default:
-		err = errors.New("unknown format")
+		err = ErrFormat
 	}
 	if err != nil {
 		return nil, err
@@ -136,7 +142,11 @@ func Read(format Format, data []byte, options Options) (*Result, error) {
 	for _, attribute := range wanted {
 		delete(r.attributes, attribute)
 	}
-	return &Result{Entries: r.entries, Left: slices.Sorted(maps.Keys(r.attributes))}, nil
+	result := &Result{Entries: r.entries}
+	for _, attribute := range slices.Sorted(maps.Keys(r.attributes)) {
+		result.Left = append(result.Left, shown(attribute))
+	}
+	return result, nil
 }
 
 // offered names the attributes that there are.
