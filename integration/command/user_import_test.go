@@ -123,9 +123,14 @@ func TestADryRunChangesNothing(t *testing.T) {
 	if stderr != "A dry run: 1 would come over, 1 would be kept, 0 would be skipped.\n" || i.read("users.htpasswd") != before {
 		t.Errorf("it says %s, the file is %s", stderr, i.read("users.htpasswd"))
 	}
+	// it tells of weak passwords, too
+	i.write("table.csv", "username,password\ncarol,hunter2\n")
+	i.want(0, []string{"table.csv", "--from", "csv", "--file", "users.htpasswd", "--dry-run"},
+		"table.csv:2: carol: would be added (its plaintext password is hashed); the password is weak: it has fewer than 8 characters")
+
 	// and needs no file to tell
 	i.want(0, []string{"old", "--from", "htpasswd", "--dry-run"}, "old:1: alice: would be added", "old:2: bob: would be added")
-	if files, _ := os.ReadDir(i.dir); len(files) != 2 {
+	if files, _ := os.ReadDir(i.dir); len(files) != 3 {
 		t.Errorf("there are the files %v", files)
 	}
 }

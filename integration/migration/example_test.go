@@ -4,7 +4,6 @@
 package migration
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"os"
@@ -120,14 +119,4 @@ func (e *example) wantSameUsers(members ...member) {
 		}
 	}
 	e.token("mallory", "mallory-password").Want(t, 400, "invalid_grant")
-}
-
-// usersOf are the users of a JSON file, each as its JSON has it.
-func usersOf(t *testing.T, text string) (users []map[string]any) {
-	t.Helper()
-	var file struct{ Users []map[string]any }
-	if err := json.Unmarshal([]byte(text), &file); err != nil {
-		t.Fatal(err)
-	}
-	return file.Users
 }

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"encoding/base64"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -102,6 +103,9 @@ func TestTheAppThatWasBehindAutheliaKeepsItsUsersAndGroups(t *testing.T) {
 	e := startExample(t, "from-authelia")
 	e.wantSameUsers(appMembers...) // mallory is disabled
 	e.app.Take()
+	if _, err := harness.Adapt(repo.Read(t, "examples/from-authelia/Caddyfile.before")); err != nil {
+		t.Errorf("the old config: %v", err)
+	}
 	headers := strings.Fields(regexp.MustCompile(`copy_headers (.*)`).FindStringSubmatch(repo.Read(t, "examples/from-authelia/Caddyfile.before"))[1])
 	cookie, _ := e.session("alice", "alice-password")
 	want := map[string]string{"Remote-User": "alice", "Remote-Groups": "admins,staff", "Remote-Email": "alice@example.com", "Remote-Name": "Alice Liddell"}
@@ -115,6 +119,34 @@ func TestTheAppThatWasBehindAutheliaKeepsItsUsersAndGroups(t *testing.T) {
 	}
 	if got.Header.Get("Cookie") != "" {
 		t.Errorf("the app got the session")
+	}
+}
+
+// The old side is Caddy itself, so this needs Go alone, too.
+func TestUsersOfBasicAuthGetInBeforeAndWhileTheyMove(t *testing.T) {
+	e := startExample(t, "from-basic-auth")
+	before := harness.NewSite(t)
+	before.Write("Caddyfile", "{\n\tadmin off\n\tpersist_config off\n\tstorage file_system storage\n}\n"+
+		oldConfig(t, "from-basic-auth", "Caddyfile.before", "app.example.com", "http://"+before.Address(), "127.0.0.1:9000", e.app.In("%APP%")))
+	harness.StartProcess(t, before.Dir, "Caddyfile", before.Address())
+	password := harness.Basic("alice", "alice-password")
+	for name, test := range map[string]struct {
+		header string
+		status int
+	}{"her password": {password, 200}, "a wrong one": {harness.Basic("alice", "wrong"), 401}, "nothing": {"Accept: */*", 401}} {
+		if a := before.Do(before.Request("GET", "/", "", test.header)); a.Status != test.status {
+			t.Errorf("before, alice opens it with %s: %d", name, a.Status)
+		}
+		if a := e.ask("GET", "/", "", test.header); a.Status != test.status {
+			t.Errorf("while she moves, alice opens it with %s: %d", name, a.Status)
+		}
+	}
+	e.app.One(t).WantIdentity(t, "X-User", "alice")
+	form := url.Values{"grant_type": {"password"}, "username": {"alice"}, "password": {"alice-password"}}
+	a := e.ask("POST", "/token", form.Encode(), harness.FormType, harness.Basic("web", "demo-secret"))
+	a.Want(t, 200, "")
+	if a := e.ask("GET", "/", "", harness.Bearer(a.Text(t, "access_token"))); a.Status != 200 || string(a.Body) != "You are alice.\n" {
+		t.Errorf("with a token: %d %s", a.Status, a.Body)
 	}
 }
 

@@ -194,6 +194,7 @@ func (r *userImport) shownSource() string {
 func (r *userImport) candidates(result *userimport.Result) {
 	r.report.Users, r.report.Left = []*importedUser{}, result.Left
 	for _, e := range result.Entries {
+		e.Advise(adviseImported)
 		u := &importedUser{Line: e.Line, Name: e.Name, Hash: e.Kind, Status: "skipped", Reason: e.Reason, Notes: e.Notes, entry: e}
 		r.report.Users = append(r.report.Users, u)
 		if e.User == nil {
@@ -271,10 +272,10 @@ func (r *userImport) hash(hash func(string) (string, error)) error {
 	for done, i := range waiting {
 		progress.at(done)
 		u := r.report.Users[r.places[i]]
-		if err := u.entry.Hash(hash, adviseImported); err != nil {
+		if err := u.entry.Hash(hash); err != nil {
 			return fmt.Errorf("%s:%d: %s: %w", r.shownSource(), u.Line, u.Name, err)
 		}
-		r.users[i].PasswordHash, u.Notes = u.entry.User.PasswordHash, u.entry.Notes
+		r.users[i].PasswordHash = u.entry.User.PasswordHash
 	}
 	return nil
 }

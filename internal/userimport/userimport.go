@@ -80,21 +80,28 @@ type Entry struct {
 // NeedsHash tells whether a hash is to be made of the user's password.
 func (e *Entry) NeedsHash() bool { return e.User != nil && e.password != nil }
 
-// Hash gives a user without a hash one. advise may return a note about the password.
-func (e *Entry) Hash(hash func(password string) (string, error), advise func(password, username string) string) error {
+// Hash gives a user without a hash one.
+func (e *Entry) Hash(hash func(password string) (string, error)) error {
 	if !e.NeedsHash() {
 		return nil
 	}
-	password := e.password()
-	hashed, err := hash(password)
+	hashed, err := hash(e.password())
 	if err != nil {
 		return err
 	}
-	if note := advise(password, e.User.Username); note != "" {
-		e.Notes = append(e.Notes, note)
-	}
 	e.User.PasswordHash, e.password = hashed, nil
 	return nil
+}
+
+// Advise adds a note about the password of a user without a hash, unless advise has
+// nothing to say about it.
+func (e *Entry) Advise(advise func(password, username string) string) {
+	if !e.NeedsHash() {
+		return
+	}
+	if note := advise(e.password(), e.User.Username); note != "" {
+		e.Notes = append(e.Notes, note)
+	}
 }
 
 // Result is what a file has.

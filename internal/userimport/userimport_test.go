@@ -13,8 +13,6 @@ import (
 // madeHash is what stands in for hashing: slow, and not what is tested.
 func madeHash(password string) (string, error) { return "hash of " + password, nil }
 
-func unadvised(string, string) string { return "" }
-
 // read reads a file whose passwords are then hashed.
 func read(t *testing.T, format Format, text string, options Options) *Result {
 	t.Helper()
@@ -23,7 +21,7 @@ func read(t *testing.T, format Format, text string, options Options) *Result {
 		t.Fatal(err)
 	}
 	for _, e := range result.Entries {
-		if err := e.Hash(madeHash, unadvised); err != nil {
+		if err := e.Hash(madeHash); err != nil {
 			t.Fatal(err)
 		}
 	}
