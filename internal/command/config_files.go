@@ -36,7 +36,7 @@ func fileOfConfig(cmd *cobra.Command, list useredit.List) (path string, format u
 	}
 	adapted, err := adapt(config, adapter)
 	if err != nil {
-		return "", "", fmt.Errorf("%s: %w", config, err)
+		return "", "", fmt.Errorf("%s: %w; correct it, or name the file of %s with --file", config, err, list)
 	}
 	sources := sourcesIn(adapted, list)
 	if len(sources) != 1 {

@@ -81,9 +81,6 @@ func hidden(cmd *cobra.Command, terminal *os.File, prompt string) (string, error
 	cmd.PrintErr(prompt)
 	line, err := term.ReadPassword(fd)
 	cmd.PrintErrln()
-	if errors.Is(err, io.EOF) {
-		return "", errors.New("no password was given; nothing was changed")
-	}
 	if err != nil {
 		return "", fmt.Errorf("reading from the terminal: %w", err)
 	}
