@@ -64,7 +64,7 @@ func TestNothingChangesUnlessBothPasswordsAreTheSame(t *testing.T) {
 	}
 }
 
-// Nobody types a password twice to learn that the name was wrong.
+// A person does not type a password twice to learn that the name was wrong.
 func TestWhatCannotBeDoneIsSaidBeforeThePasswordIsAskedFor(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "users", "alice:HASH\n")

@@ -148,7 +148,8 @@ func TestUsersAreListedWithoutTheirHashes(t *testing.T) {
 	}
 }
 
-// At three in the morning there is a config, and nobody knows where the file is.
+// At three in the morning there is a config, and the operator does not know where the
+// file is.
 func TestTheFileIsTheOneThatTheConfigNames(t *testing.T) {
 	t.Parallel()
 	site := func(lines string) string {

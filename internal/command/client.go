@@ -76,7 +76,7 @@ client: it gets none.
 				return func(file *useredit.File) error { return file.Add(id, hash, m.members...) }
 			}
 			if err := f.try(true, add(exampleHash)); err != nil {
-				return withHint(err, useredit.ErrExists, `for a new secret, run "caddy grant client rotate-secret"`)
+				return withAdvice(err, useredit.ErrExists, `for a new secret, run "caddy grant client rotate-secret"`)
 			}
 			return f.putSecret(cmd, true, add, done)
 		},
@@ -253,7 +253,7 @@ hash. Hashes are not shown.
 			if wantsJSON(cmd) {
 				return printJSON(cmd, clients)
 			}
-			return printRows(cmd, rows)
+			return table(cmd.OutOrStdout(), "", rows...)
 		},
 	}
 	addFileFlags(cmd, useredit.Clients)

@@ -17,7 +17,13 @@ nonzero exit status.`
 // Build adds the commands to `caddy grant`.
 func Build(grant *cobra.Command) {
 	grant.Args = cobra.NoArgs
+	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	grant.AddCommand(newUserCommand())
 	grant.AddCommand(newClientCommand())
-	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	grant.AddCommand(newStatusCommand())
+	grant.AddCommand(newSessionsCommand())
+	grant.AddCommand(newRevokeCommand())
+	grant.AddCommand(newUnlockCommand())
+	grant.AddCommand(newRotateKeyCommand())
+	grant.AddCommand(newReloadCommand())
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -78,22 +77,4 @@ func firstError(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// printRows prints a table on stdout. An empty cell is a dash.
-func printRows(cmd *cobra.Command, rows [][]string) error {
-	tabs := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		for i, cell := range row {
-			if cell == "" {
-				cell = "-"
-			}
-			if i > 0 {
-				cell = "\t" + cell
-			}
-			fmt.Fprint(tabs, cell)
-		}
-		fmt.Fprintln(tabs)
-	}
-	return tabs.Flush()
 }

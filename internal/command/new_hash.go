@@ -57,10 +57,10 @@ func hasher(cmd *cobra.Command) (func(string) (string, error), error) {
 	}
 }
 
-// withHint adds what to do to an error of a kind.
-func withHint(err, kind error, hint string) error {
+// withAdvice adds what to do to an error of a kind.
+func withAdvice(err, kind error, advice string) error {
 	if errors.Is(err, kind) {
-		return fmt.Errorf("%w; %s", err, hint)
+		return fmt.Errorf("%w; %s", err, advice)
 	}
 	return err
 }

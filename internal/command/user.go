@@ -59,7 +59,7 @@ scopes and claims are for JSON files.
 				return func(file *useredit.File) error { return file.Add(name, hash, members...) }
 			}
 			if err := f.try(true, add(exampleHash)); err != nil {
-				return withHint(err, useredit.ErrExists, `to change the password, run "caddy grant user passwd"; for a disabled user, "caddy grant user enable"`)
+				return withAdvice(err, useredit.ErrExists, `to change the password, run "caddy grant user passwd"; for a disabled user, "caddy grant user enable"`)
 			}
 			hash, err := newPasswordHash(cmd, name)
 			if err != nil {
@@ -112,7 +112,7 @@ refused. A disabled user stays disabled.
 				}
 			}
 			if err := f.try(false, set(exampleHash)); err != nil {
-				return withHint(err, useredit.ErrNone, `to add the user, run "caddy grant user add"`)
+				return withAdvice(err, useredit.ErrNone, `to add the user, run "caddy grant user add"`)
 			}
 			hash, err := newPasswordHash(cmd, name)
 			if err != nil {
@@ -173,7 +173,7 @@ gets "disabled": true.
 			cmd.PrintErrf(already, name, f.path)
 			return nil
 		}
-		return withHint(err, useredit.ErrNoneLeft, `to lock the user out, set another password with "caddy grant user passwd"`)
+		return withAdvice(err, useredit.ErrNoneLeft, `to lock the user out, set another password with "caddy grant user passwd"`)
 	}
 	addFileFlags(cmd, useredit.Users)
 	return cmd
@@ -243,7 +243,7 @@ password for later, use "disable".
 			}
 			err = f.edit(cmd, false, func(file *useredit.File) error { return file.Remove(args[0]) },
 				fmt.Sprintf("Removed the user %s from %s. Their tokens are refused, too.", args[0], f.path))
-			return withHint(err, useredit.ErrNoneLeft, `to lock the user out, set another password with "caddy grant user passwd"`)
+			return withAdvice(err, useredit.ErrNoneLeft, `to lock the user out, set another password with "caddy grant user passwd"`)
 		},
 	}
 	addFileFlags(cmd, useredit.Users)
@@ -293,7 +293,7 @@ of hash. Hashes are not shown.
 			if wantsJSON(cmd) {
 				return printJSON(cmd, users)
 			}
-			return printRows(cmd, rows)
+			return table(cmd.OutOrStdout(), "", rows...)
 		},
 	}
 	addFileFlags(cmd, useredit.Users)

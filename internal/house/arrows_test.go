@@ -23,14 +23,14 @@ var arrows = map[string][]string{
 	"internal/pathreading": {},
 
 	// what a config says
-	"internal/caddyargs":     {"internal/oauth"},
+	"internal/caddyargs":     {"internal/oauth", "internal/suggestion"},
 	"internal/caddyrequest":  {},
 	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
 	"internal/listenerguard": {},
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi":       {},
+	"internal/adminapi":       {"internal/suggestion"},
 	"internal/command":        {"directory", "internal/adminapi", "internal/fileedit", "internal/password", "internal/passwordadvice", "internal/setting", "internal/useredit", "internal/userimport"},
 	"internal/fileedit":       {},
 	"internal/passwordadvice": {},
@@ -47,9 +47,10 @@ var arrows = map[string][]string{
 	"internal/throttle":     {},
 	"internal/userfile":     {},
 
-	"internal/buffer":    {},
-	"internal/clock":     {},
-	"internal/governed":  {},
-	"internal/mac":       {},
-	"internal/seldomlog": {},
+	"internal/buffer":     {},
+	"internal/clock":      {},
+	"internal/governed":   {},
+	"internal/mac":        {},
+	"internal/seldomlog":  {},
+	"internal/suggestion": {},
 }
