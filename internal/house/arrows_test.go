@@ -31,7 +31,10 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi": {},
-	"internal/command":  {"internal/adminapi"},
+	"internal/command":  {"internal/adminapi", "internal/configreview"},
+	"internal/configreview": {
+		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
+	},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},

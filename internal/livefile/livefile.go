@@ -8,6 +8,7 @@
 package livefile
 
 import (
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -134,4 +135,14 @@ func (f *File[T]) guardedPoll() {
 		}
 	}()
 	f.poll()
+}
+
+// Writable returns what users other than its owner can change about a file, and what
+// that means, or "".
+func Writable(path string) (changed, why string) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", ""
+	}
+	return writable(path, info)
 }
