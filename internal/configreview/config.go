@@ -87,7 +87,7 @@ func read(adapted []byte) (*config, error) {
 		}
 	}
 	if err := json.Unmarshal(adapted, &all); err != nil {
-		return nil, fmt.Errorf("reading the config: %w", err)
+		return nil, fmt.Errorf("the config is not one of Caddy's: as JSON it must be an object with apps: %w", err)
 	}
 	c := new(config)
 	for _, name := range slices.Sorted(maps.Keys(all.Apps.HTTP.Servers)) {

@@ -134,13 +134,29 @@ func (r *review) ofPath(path string, e entry) position {
 // ofServer is the place of a setting of a server.
 func (r *review) ofServer(server *endpoint, e entry) position {
 	setting, _, _ := strings.Cut(e.message, " ")
+	switch {
+	case strings.Contains(e.message, "secret is"):
+		setting = "secret"
+	case e.text("grant_type") != "":
+		setting = "grants"
+	case e.text("audience") != "":
+		setting = "audience"
+	case strings.Contains(e.message, "scope"):
+		setting = "scopes"
+	case strings.HasPrefix(e.message, "no bearer_auth takes the sessions"):
+		setting = "login_page"
+	case e.text("of") == "users", e.text("of") == "clients":
+		setting = e.text("of")
+	}
 	n := r.node("token_endpoint", server.DefinedAt)
 	if id := e.text("client_id"); id != "" {
 		if i := slices.IndexFunc(server.ClientSources, func(s clientSource) bool { return s.Source == "inline" }); i >= 0 {
 			if child := n.child("client", id).child(setting); child != nil {
 				return child.position
 			}
-			return r.in(server, "clients", i, "client", id)
+			if n.child("client", id) != nil && n.child(setting) == nil || n == nil {
+				return r.in(server, "clients", i, "client", id)
+			}
 		}
 	}
 	if number, ok := e.fields["signing_key"].(int64); ok && number > 0 {
@@ -148,15 +164,8 @@ func (r *review) ofServer(server *endpoint, e entry) position {
 			return child.position
 		}
 	}
-	switch {
-	case e.text("of") == "server":
-		setting = "scopes"
-	case e.text("user_id") != "":
+	if e.text("user_id") != "" {
 		setting = "user"
-	case e.text("of") == "users", e.text("of") == "clients":
-		setting = e.text("of")
-	case strings.HasPrefix(e.message, "no bearer_auth takes the sessions"):
-		setting = "login_page"
 	}
 	return r.setting(server, setting)
 }
@@ -202,8 +211,8 @@ func (r *review) ofOpen(entries []entry) {
 // ofFailure is about a config that Caddy refuses.
 func (r *review) ofFailure(err error) {
 	text := err.Error()
-	if i := strings.LastIndex(text, provisioning); i >= 0 {
-		_, text, _ = strings.Cut(text[i+len(provisioning):], ": ")
+	if all := ofModule.FindAllStringIndex(text, -1); all != nil {
+		text = text[all[len(all)-1][1]:]
 	}
 	finding := Finding{Rule: "config-refused", Message: "Caddy refuses this config: " + text}
 	if found := inFile.FindStringSubmatch(text); found != nil {
@@ -222,8 +231,9 @@ func (r *review) ofFailure(err error) {
 }
 
 var (
+	// ofModule is how Caddy begins the error of a module, within those around it.
+	ofModule = regexp.MustCompile(`loading module '[^']+': (?:provision [\w.]+: |[\w.]+: invalid configuration: )?`)
+
 	inFile  = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
 	ofNamed = regexp.MustCompile(`server "([a-z0-9_-]+)": `)
 )
-
-const provisioning = ": provision "

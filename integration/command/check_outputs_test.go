@@ -1,0 +1,429 @@
+package command
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+	"github.com/caddygrant/caddy-grant/internal/configreview"
+)
+
+// badSite has an error, a warning and a note, and secrets that no output may have.
+const badSite = `example.com {
+	token_endpoint {
+		issuer https://example.com
+		scopes read write
+		client web {
+			secret canary-of-a-client
+		}
+		signing_key HS256 canary-of-a-key-0123456789abcdef
+		users htpasswd %DIR%/users
+	}
+	bearer_auth
+	reverse_proxy app:9000
+}
+b.example.com {
+	bearer_auth {
+		off
+	}
+	reverse_proxy b:9000
+}
+`
+
+func TestFindingsAreALineEachAndASummaryInWords(t *testing.T) {
+	dir := checkFixture(t, badSite, nil)
+	stdout, stderr, status := grantCommand(t, dir, "", "check")
+	if status != 1 || stderr != "" {
+		t.Errorf("status %d, stderr %q", status, stderr)
+	}
+	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
+	if last := lines[len(lines)-1]; last != "4 findings: 2 errors, 1 warning, 1 note" {
+		t.Errorf("the summary is %q", last)
+	}
+	finding := regexp.MustCompile(`^Caddyfile:\d+: (error|warning|note): .+ \[[a-z-]+\]$`)
+	for i, line := range lines[:len(lines)-1] {
+		if i%2 == 0 && !finding.MatchString(line) || i%2 == 1 && !strings.HasPrefix(line, "    ") {
+			t.Errorf("line %d is %q", i+1, line)
+		}
+	}
+	if !strings.HasPrefix(lines[0], "Caddyfile:6: error: the secret of client \"web\" is written in the config") {
+		t.Errorf("the first line is %q", lines[0])
+	}
+
+	stdout, _, status = grantCommand(t, checkFixture(t, checkedSite, nil), "", "check")
+	if stdout != "no findings\n" || status != 0 {
+		t.Errorf("without findings: status %d, stdout %q", status, stdout)
+	}
+}
+
+func TestFindingsAreLeftOutBySeverityAndByRule(t *testing.T) {
+	dir := checkFixture(t, badSite, nil)
+	rules := func(args ...string) (ids []string) {
+		for _, f := range checked(t, dir, args...) {
+			ids = append(ids, f.Rule)
+		}
+		return ids
+	}
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"plaintext-secret", "plaintext-secret", "no-scopes", "check-off"}},
+		{[]string{"--level", "warning"}, []string{"plaintext-secret", "plaintext-secret", "no-scopes"}},
+		{[]string{"--level", "error"}, []string{"plaintext-secret", "plaintext-secret"}},
+		{[]string{"--ignore", "plaintext-secret,check-off"}, []string{"no-scopes"}},
+		{[]string{"--ignore", "plaintext-secret", "--ignore", "check-off", "--ignore", "no-scopes"}, nil},
+	} {
+		if got := rules(test.args...); !slices.Equal(got, test.want) {
+			t.Errorf("%v: %v, want %v", test.args, got, test.want)
+		}
+	}
+}
+
+func TestSARIFIsAsCodeScanningReadsIt(t *testing.T) {
+	dir := checkFixture(t, badSite, map[string]string{"a b/users": "alice:" + harness.CheapHash(t, "secret") + "\n"})
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(strings.ReplaceAll(badSite, "%DIR%/users", "\"a b/users\"")), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, status := grantCommand(t, dir, "", "check", "--format", "sarif")
+	if status != 1 || stderr != "" {
+		t.Errorf("status %d, stderr %q", status, stderr)
+	}
+	var log struct {
+		Schema  string `json:"$schema"`
+		Version string
+		Runs    []struct {
+			Tool struct {
+				Driver struct {
+					Name, InformationURI string
+					Rules                []struct {
+						ID                   string
+						ShortDescription     struct{ Text string }
+						Help                 struct{ Text string }
+						DefaultConfiguration struct{ Level string }
+					}
+				}
+			}
+			Results []struct {
+				RuleID    string
+				RuleIndex int
+				Level     string
+				Message   struct{ Text string }
+				Locations []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI, URIBaseID string }
+						Region           struct{ StartLine int }
+					}
+				}
+			}
+		}
+	}
+	decoder := json.NewDecoder(strings.NewReader(stdout))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&log); err != nil {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	if log.Version != "2.1.0" || !strings.Contains(log.Schema, "sarif-2.1.0") || len(log.Runs) != 1 {
+		t.Fatalf("version %q, schema %q, %d runs", log.Version, log.Schema, len(log.Runs))
+	}
+	run := log.Runs[0]
+	if run.Tool.Driver.Name != "caddy-grant" || len(run.Tool.Driver.Rules) != len(configreview.Rules) {
+		t.Errorf("the driver is %+v", run.Tool.Driver)
+	}
+	levels := []string{"error", "warning", "note"}
+	for _, rule := range run.Tool.Driver.Rules {
+		if rule.ID == "" || rule.ShortDescription.Text == "" || rule.Help.Text == "" || !slices.Contains(levels, rule.DefaultConfiguration.Level) {
+			t.Errorf("a rule lacks something: %+v", rule)
+		}
+	}
+	if len(run.Results) != 5 {
+		t.Errorf("there are %d results", len(run.Results))
+	}
+	var places []string
+	for _, result := range run.Results {
+		if run.Tool.Driver.Rules[result.RuleIndex].ID != result.RuleID || !slices.Contains(levels, result.Level) || result.Message.Text == "" || len(result.Locations) != 1 {
+			t.Errorf("a result lacks something: %+v", result)
+			continue
+		}
+		at := result.Locations[0].PhysicalLocation
+		if at.Region.StartLine < 1 || at.ArtifactLocation.URIBaseID != "%SRCROOT%" || strings.HasPrefix(at.ArtifactLocation.URI, "/") || strings.Contains(at.ArtifactLocation.URI, "://") {
+			t.Errorf("a place is not relative: %+v", at)
+		}
+		places = append(places, fmt.Sprintf("%s:%d", at.ArtifactLocation.URI, at.Region.StartLine))
+	}
+	if want := []string{"Caddyfile:6", "Caddyfile:8", "Caddyfile:11", "Caddyfile:15", "a%20b/users:1"}; !slices.Equal(places, want) {
+		t.Errorf("the places are %v, want %v", places, want)
+	}
+
+	stdout, _, status = grantCommand(t, checkFixture(t, checkedSite, nil), "", "check", "--format", "sarif")
+	if !strings.Contains(stdout, `"results": []`) || status != 0 {
+		t.Errorf("without findings: status %d, %s", status, stdout)
+	}
+}
+
+func TestNoSecretAndNoHashIsPrinted(t *testing.T) {
+	weak := harness.CheapHash(t, "secret")
+	site := strings.NewReplacer("canary-of-a-client", "canary-1", "\tbearer_auth\n", "\tbearer_auth nowhere\n",
+		"users htpasswd %DIR%/users", "users htpasswd %DIR%/users\n\t\tclient b {\n\t\t\tsecret_hash "+weak+"\n\t\t}\n\t\tclient c {\n\t\t\tsecret {file.%DIR%/c}\n\t\t}").Replace(badSite)
+	files := map[string]string{"users": "alice:" + weak + "\n" + weak + ":alice\nbob:canary-plain\n", "c": " \"canary-file\" "}
+	for _, format := range []string{"text", "json", "sarif"} {
+		for _, broken := range []bool{false, true} {
+			all := map[string]string{"c": files["c"]}
+			if broken {
+				all["users"] = files["users"]
+			}
+			stdout, stderr, status := grantCommand(t, checkFixture(t, site, all), "", "check", "--verbose", "--format", format)
+			if status != 1 {
+				t.Errorf("status %d: %s", status, stderr)
+			}
+			for _, secret := range []string{"canary-1", "canary-of-a-key", "canary-file", "canary-plain", weak, weak[7:]} {
+				if strings.Contains(stdout+stderr, secret) {
+					t.Errorf("%s, broken %v: %q is printed", format, broken, secret)
+				}
+			}
+		}
+	}
+}
+
+func TestACheckThatCannotBeMadeSaysWhyWithStatus2(t *testing.T) {
+	dir := checkFixture(t, checkedSite, map[string]string{
+		"loop":       "import loop2\n",
+		"loop2":      "import loop\n",
+		"broken":     "example.com {\n\tno_such_directive\n}\n",
+		"list.json":  "[]",
+		"bad.json":   "{\"apps\": {\n}",
+		"other.conf": "example.com {\n}\n",
+	})
+	for _, test := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"no such file", []string{"--config", "nowhere"}, "no such file"},
+		{"a directory", []string{"--config", "."}, "is a directory"},
+		{"imports in a circle", []string{"--config", "loop", "--adapter", "caddyfile"}, "cycle"},
+		{"a mistake", []string{"--config", "broken", "--adapter", "caddyfile"}, "broken:2"},
+		{"JSON of another kind", []string{"--config", "list.json"}, "JSON"},
+		{"broken JSON", []string{"--config", "bad.json"}, "line 2"},
+		{"a Caddyfile by another name", []string{"--config", "other.conf"}, "--adapter"},
+		{"no such adapter", []string{"--adapter", "nothing"}, "no config adapter"},
+		{"no such format", []string{"--format", "xml"}, "text, json or sarif"},
+		{"no such severity", []string{"--level", "fatal"}, "error, warning or note"},
+		{"no such rule", []string{"--ignore", "nothing"}, "no such rule"},
+		{"what has no end", []string{"--config", "/dev/zero", "--adapter", "caddyfile"}, "larger than"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			stdout, stderr, status := grantCommand(t, dir, "", append([]string{"check"}, test.args...)...)
+			if status != 2 || stdout != "" || !strings.Contains(stderr, test.says) {
+				t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+			}
+		})
+	}
+	empty := publicDir(t)
+	if _, stderr, status := grantCommand(t, empty, "", "check"); status != 2 || !strings.Contains(stderr, "--config") {
+		t.Errorf("without a Caddyfile: status %d, stderr %q", status, stderr)
+	}
+}
+
+func TestFilesThatCannotBeReadAreFindings(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Fatal("there are no pipes in directories")
+	}
+	for name, prepare := range map[string]func(path string) error{
+		"a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o640) },
+		"a directory": func(path string) error { return os.Mkdir(path, 0o750) },
+		"a loop":      func(path string) error { return os.Symlink(path, path) },
+		"a huge file": func(path string) error {
+			if err := os.WriteFile(path, nil, 0o640); err != nil {
+				return err
+			}
+			return os.Truncate(path, 1<<40) // of holes
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := checkFixture(t, strings.Replace(checkedSite, "%DIR%/users", "%DIR%/odd", 1), nil)
+			if err := prepare(filepath.Join(dir, "odd")); err != nil {
+				t.Fatal(err)
+			}
+			findings := checked(t, dir)
+			if len(findings) != 1 || findings[0].Rule != "config-refused" || !strings.Contains(findings[0].Message, "odd") {
+				t.Errorf("got %+v", findings)
+			}
+		})
+	}
+}
+
+func TestACheckLeavesNoTraceAndDoesNotListen(t *testing.T) {
+	port := harness.FreePort(t)
+	site := fmt.Sprintf("{\n\tadmin 127.0.0.1:%d\n\tstorage file_system %%DIR%%/storage\n\tlog {\n\t\toutput file %%DIR%%/caddy.log\n\t}\n}\n", harness.FreePort(t)) +
+		strings.Replace(checkedSite, "example.com {", fmt.Sprintf("http://127.0.0.1:%d {\n\tlog {\n\t\toutput file %%DIR%%/access.log\n\t}", port), 1)
+	dir := checkFixture(t, site, nil)
+	tree := func(root string) (names []string) {
+		_ = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+			names = append(names, strings.TrimPrefix(path, root))
+			return err
+		})
+		return names
+	}
+	before, home := tree(dir), t.TempDir()
+	cmd := harness.CaddyCommand(t.Context(), t, dir, "grant", "check")
+	cmd.Env = append(cmd.Env, "HOME="+home)
+	output, err := cmd.CombinedOutput()
+	if err != nil || string(output) != "no findings\n" {
+		t.Fatalf("%v: %s", err, output)
+	}
+	if after := tree(dir); !slices.Equal(after, before) {
+		t.Errorf("the directory has %v, and had %v", after, before)
+	}
+	if after := tree(home); len(after) != 1 {
+		t.Errorf("the home has %v", after)
+	}
+	// it would not start where the port is taken; the check does not care
+	listener := taken(t, port)
+	defer listener.Close()
+	if findings := checked(t, dir); len(findings) > 0 {
+		t.Errorf("where the port is taken: %+v", findings)
+	}
+}
+
+func TestVerboseShowsCaddysLog(t *testing.T) {
+	dir := checkFixture(t, checkedSite, nil)
+	_, stderr, status := grantCommand(t, dir, "", "check", "--verbose")
+	if status != 0 || !strings.Contains(stderr, "users loaded") {
+		t.Errorf("status %d, stderr %q", status, stderr)
+	}
+}
+
+func TestJSONAndStdinAreChecked(t *testing.T) {
+	dir := checkFixture(t, badSite, nil)
+	adapted, err := harness.Adapt(strings.ReplaceAll(badSite, "%DIR%", dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed any
+	if err := json.Unmarshal(adapted, &parsed); err != nil {
+		t.Fatal(err)
+	}
+	indented, err := json.MarshalIndent(parsed, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// a matcher more, as only JSON can have it
+	config := strings.ReplaceAll(string(indented), `"defined_at": `, `"@id": `)
+	config = strings.Replace(config, "\"handler\": \"bearer_auth\"\n", `"handler": "bearer_auth", "match": [{"path": ["*"]}, {"path": ["admin"]}]`+"\n", 1)
+	if err := os.WriteFile(filepath.Join(dir, "caddy.json"), []byte(config), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	line := func(n int) string {
+		lines := bufio.NewScanner(strings.NewReader(config))
+		for ; lines.Scan(); n-- {
+			if n == 1 {
+				return lines.Text()
+			}
+		}
+		return ""
+	}
+	want := map[string]string{
+		"plaintext-secret": `[`, "no-scopes": "{", "check-off": "{", "dead-matcher": "{",
+	}
+	found := make(map[string]bool)
+	for _, f := range checked(t, dir, "--config", "caddy.json") {
+		text, wanted := want[f.Rule]
+		if !wanted || f.File != "caddy.json" || !strings.Contains(line(f.Line), text) {
+			t.Errorf("at %q: %+v", line(f.Line), f)
+		}
+		found[f.Rule] = true
+	}
+	if len(found) != len(want) {
+		t.Errorf("found %v, want %v", found, want)
+	}
+
+	for what, stdin := range map[string]string{"a Caddyfile": strings.ReplaceAll(badSite, "%DIR%", dir), "JSON": config} {
+		stdout, stderr, status := grantCommand(t, dir, stdin, "check", "--config", "-")
+		if status != 1 || !strings.HasPrefix(stdout, "stdin:") || stderr != "" {
+			t.Errorf("%s on stdin: status %d, %s%s", what, status, stdout, stderr)
+		}
+	}
+}
+
+// intended are the findings of the examples: their secrets are in the config, to be
+// tried out without another file, and one has an app that checks no tokens.
+var intended = map[string][]string{
+	"Caddyfile.example":                  {"plaintext-secret"},
+	"examples/edge/Caddyfile":            {"plaintext-secret"},
+	"examples/from-basic-auth/Caddyfile": {"plaintext-secret"},
+	"examples/hs256/Caddyfile":           {"plaintext-secret"},
+	"examples/htpasswd/Caddyfile":        {"no-audience"},
+	"examples/load-balancer/Caddyfile":   {"plaintext-secret"},
+	"examples/sessions/Caddyfile":        {"plaintext-secret"},
+	"examples/shared-server/Caddyfile":   {"plaintext-secret", "plaintext-secret"},
+	"examples/swagger-ui/Caddyfile":      {"plaintext-secret"},
+}
+
+func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
+	dir := publicDir(t)
+	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS(repo.Path("examples"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "Caddyfile.example"), []byte(repo.Read(t, "Caddyfile.example")), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	configs := []string{"Caddyfile.example"}
+	err := filepath.WalkDir(filepath.Join(dir, "examples"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if entry.Name() == "Caddyfile" {
+			name, _ := filepath.Rel(dir, path)
+			configs = append(configs, filepath.ToSlash(name))
+		}
+		return os.Chmod(path, 0o640) // a checkout cannot keep that
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(configs) < len(intended) {
+		t.Fatalf("there are only %v", configs)
+	}
+	for _, name := range configs {
+		config := filepath.Join(dir, name)
+		content, err := os.ReadFile(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// where the container has them
+		inside := strings.NewReplacer("/etc/caddy/", filepath.Dir(config)+"/", "/run/secrets/web_secret", filepath.Join(dir, "examples/compose/secrets/web.secret"))
+		if err := os.WriteFile(config, []byte(inside.Replace(string(content))), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		var rules []string
+		findings := checked(t, dir, "--config", name, "--adapter", "caddyfile")
+		for _, f := range findings {
+			rules = append(rules, f.Rule)
+		}
+		if !slices.Equal(rules, intended[name]) {
+			t.Errorf("%s: %+v, want %v", name, findings, intended[name])
+		}
+	}
+}
+
+func taken(t *testing.T, port int) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener
+}
