@@ -15,13 +15,13 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/configreview"
 )
 
-// checkCommand is `caddy grant check`.
-func checkCommand() *cobra.Command {
+// newCheckCommand is `caddy grant check`.
+func newCheckCommand() *cobra.Command {
 	var options configreview.Options
 	var format, level string
 	var ignored []string
 	cmd := &cobra.Command{
-		Use:   "check [--config <path>] [--adapter <name>] [--format text|json|sarif] [--level error|warning|note] [--ignore <rule>...] [--verbose]",
+		Use:   "check [--config <path>] [--adapter <name>] [--format text|json|sarif | --json] [--level error|warning|note] [--ignore <rule>...] [--verbose]",
 		Short: "Checks a config for what is weak, open or hardly meant",
 		Long: `
 Loads a config as "caddy validate" does and prints what an operator should know,
@@ -42,6 +42,9 @@ to the code scanning of a forge.`,
 		Args:         cobra.NoArgs,
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if wantsJSON(cmd) {
+				format = "json"
+			}
 			if err := checkFlags(format, level, ignored); err != nil {
 				return exit(cmd, 2, err)
 			}
@@ -64,6 +67,8 @@ to the code scanning of a forge.`,
 	cmd.Flags().StringVarP(&options.Adapter, "adapter", "a", "", "the config adapter (default: that of the file's name)")
 	cmd.Flags().BoolVar(&options.Verbose, "verbose", false, "let Caddy write its log to stderr while the config is loaded")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json or sarif")
+	addJSONFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("format", "json")
 	cmd.Flags().StringVar(&level, "level", string(configreview.Note), "the least severity to report: error, warning or note")
 	cmd.Flags().StringSliceVar(&ignored, "ignore", nil, "a rule whose findings to leave out; may be repeated")
 	return cmd
@@ -122,17 +127,6 @@ func relativeTo(dir, path string) string {
 		return relative
 	}
 	return path
-}
-
-// printable keeps what a terminal would obey out of a line: a config is the text of
-// others.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, text)
 }
 
 // moduleVersion is the version of this module in the binary, or "".
