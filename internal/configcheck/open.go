@@ -33,8 +33,9 @@ func (w *warnings) ofOpenRoutes() {
 		said[p.place] = true
 		if len(p.checks) == 0 && !p.checked {
 			if i := slices.IndexFunc(checks, func(c placement) bool { return c.sharesHosts(p) }); i >= 0 {
+				_, files := p.handler.(*fileserver.FileServer)
 				w.logger.Debug(OpenRoute, zap.String("place", p.place), zap.String("site", p.site()),
-					zap.String("bearer_auth", checks[i].where()))
+					zap.String("bearer_auth", checks[i].where()), zap.Bool("files", files))
 			}
 			continue
 		}

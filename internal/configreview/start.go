@@ -14,7 +14,6 @@ import (
 )
 
 // startRules are the rules of what start-up warns of, by the beginning of the message.
-// An empty rule is for what is found here in another way.
 var startRules = []struct{ message, rule string }{
 	{"hashes that should be replaced", "weak-hash"},
 	{"passwords take different times to check", "mixed-hashes"},
@@ -60,17 +59,22 @@ func (r *review) ofStart(e entry) {
 	if e.level < zap.WarnLevel {
 		return // ofOpen
 	}
-	rule, remedy := "startup-warning", e.text("advice")+e.text("remedy")
-	for _, known := range startRules {
-		if strings.HasPrefix(e.message, known.message) {
-			rule = known.rule
-		}
-	}
+	rule, remedy := RuleOf(e.message), e.text("advice")+e.text("remedy")
 	if r.isFound(rule, e) {
 		return
 	}
 	at := r.placeOf(e)
 	r.at(at, rule, e.message+details(e), remedy)
+}
+
+// RuleOf is the rule for a warning of start-up.
+func RuleOf(message string) string {
+	for _, known := range startRules {
+		if strings.HasPrefix(message, known.message) {
+			return known.rule
+		}
+	}
+	return "startup-warning"
 }
 
 // isFound tells whether a finding says the same already, and more.
@@ -201,7 +205,13 @@ func (r *review) ofOpen(entries []entry) {
 	for _, e := range entries {
 		switch {
 		case e.message == configcheck.OpenRoute && !upstreams[e.text("place")]:
-			r.at(r.placeOf(e), "open-route", fmt.Sprintf("requests get here without a token, though the site has a bearer_auth, at %s", e.text("bearer_auth")), "")
+			at := r.placeOf(e)
+			finding := Finding{Rule: "open-route", File: at.file, Line: at.line,
+				Message: fmt.Sprintf("requests get here without a token, though the site has a bearer_auth, at %s", e.text("bearer_auth"))}
+			if e.fields["files"] == true { // such as those of a single-page app
+				finding.Severity = Note
+			}
+			r.add(finding)
 		case e.message == configcheck.OpenRest:
 			r.at(r.placeOf(e), "open-rest", "the matcher of this bearer_auth names what it checks: all else of the site reaches the app without a token", "")
 		}
