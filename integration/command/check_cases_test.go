@@ -1,6 +1,9 @@
 package command
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -78,6 +81,9 @@ func checkCases(t *testing.T, weak string) []checkCase {
 			files: map[string]string{"users": "alice:" + harness.HashBcrypt + "\n", "users.mode": "644"}, at: "%DIR%/users", says: "chmod o-r"},
 		{name: "a secret that others can read", rule: "file-readable",
 			files: map[string]string{"secret": "long-enough-secret", "secret.mode": "604"}, at: "%DIR%/secret", says: "the secret of client web"},
+		{name: "a private key that others can read", rule: "file-readable",
+			bad:   []string{usersLine, usersLine + "\t\tsigning_key ES256\n\t\tsigning_key EdDSA file %DIR%/key.pem\n"},
+			files: map[string]string{"key.pem": privateKey(t), "key.pem.mode": "644"}, at: "%DIR%/key.pem", says: "private key"},
 		{name: "a config with a hash that others can read", rule: "file-readable",
 			bad:   []string{usersLine, "\t\tuser alice " + harness.HashBcrypt + "\n"},
 			files: map[string]string{"Caddyfile.mode": "644"}, at: "Caddyfile", says: "password hashes"},
@@ -188,4 +194,17 @@ func checkCases(t *testing.T, weak string) []checkCase {
 		{name: "pages that caches may keep", rule: "cacheable-pages",
 			bad: []string{"example.com {", "example.com {\n\theader X-Robots-Tag none\n\theader { # HERE\n\t\tCache-Control \"public, max-age=60\"\n\t\t-Server\n\t}\n", usersLine, usersLine + "\t\tlogin_page\n"}},
 	}
+}
+
+func privateKey(t *testing.T) string {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
 }

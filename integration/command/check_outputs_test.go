@@ -9,10 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -234,34 +232,6 @@ func TestACheckThatCannotBeMadeSaysWhyWithStatus2(t *testing.T) {
 	empty := publicDir(t)
 	if _, stderr, status := grantCommand(t, empty, "", "check"); status != 2 || !strings.Contains(stderr, "--config") {
 		t.Errorf("without a Caddyfile: status %d, stderr %q", status, stderr)
-	}
-}
-
-func TestFilesThatCannotBeReadAreFindings(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Fatal("there are no pipes in directories")
-	}
-	for name, prepare := range map[string]func(path string) error{
-		"a pipe":      func(path string) error { return syscall.Mkfifo(path, 0o640) },
-		"a directory": func(path string) error { return os.Mkdir(path, 0o750) },
-		"a loop":      func(path string) error { return os.Symlink(path, path) },
-		"a huge file": func(path string) error {
-			if err := os.WriteFile(path, nil, 0o640); err != nil {
-				return err
-			}
-			return os.Truncate(path, 1<<40) // of holes
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := checkFixture(t, strings.Replace(checkedSite, "%DIR%/users", "%DIR%/odd", 1), nil)
-			if err := prepare(filepath.Join(dir, "odd")); err != nil {
-				t.Fatal(err)
-			}
-			findings := checked(t, dir)
-			if len(findings) != 1 || findings[0].Rule != "config-refused" || !strings.Contains(findings[0].Message, "odd") {
-				t.Errorf("got %+v", findings)
-			}
-		})
 	}
 }
 

@@ -49,7 +49,8 @@ type endpoint struct {
 	Throttle        struct{ Off bool }
 	AllowWeakHashes bool `json:"allow_weak_hashes"`
 
-	listed []listedClient // of its files
+	listed []listedClient // clients of its files
+	all    []listedClient // and of the config
 }
 
 type signingKey struct{ Secret, File string }

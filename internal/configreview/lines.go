@@ -31,7 +31,9 @@ func (l *liner) value(path string) {
 	end := int(l.decoder.InputOffset())
 	l.line += bytes.Count(l.data[l.at:end], []byte("\n"))
 	l.at = end
-	l.lines[path] = l.line
+	if len(l.lines) < manyLines {
+		l.lines[path] = l.line
+	}
 	switch token {
 	case json.Delim('{'):
 		for l.decoder.More() {
@@ -58,3 +60,6 @@ func join(path, name string) string {
 	}
 	return path + "/" + name
 }
+
+// manyLines is more than a config has that was written by hand.
+const manyLines = 1_000_000

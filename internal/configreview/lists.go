@@ -19,6 +19,12 @@ import (
 // is wrong with the file as a whole, Caddy says.
 func (r *review) ofList(e *endpoint, what, format, path string) {
 	path = resolved(path)
+	key := what + " " + format + " " + path
+	if clients, read := r.lists[key]; read { // a snippet is in many sites
+		e.listed = append(e.listed, clients...)
+		return
+	}
+	r.lists[key] = nil
 	r.ofPermissions(path, "its "+what+" and their hashes", Warning)
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxList {
@@ -43,10 +49,11 @@ func (r *review) ofList(e *endpoint, what, format, path string) {
 	default:
 		_ = userfile.List(data, what, func(c *directory.Client) string { return c.ID }, func(line int, c *directory.Client) error {
 			weak.add(c.ID, c.SecretHash, position{path, line})
-			e.listed = append(e.listed, listedClient{*c, position{path, line}})
+			r.lists[key] = append(r.lists[key], listedClient{*c, position{path, line}})
 			return nil
 		})
 	}
+	e.listed = append(e.listed, r.lists[key]...)
 	r.ofWeakHashes(weak)
 }
 
@@ -57,13 +64,17 @@ type listedClient struct {
 }
 
 // clients are those of the config and of its files.
-func (r *review) clients(e *endpoint) (all []listedClient) {
+func (r *review) clients(e *endpoint) []listedClient {
+	if e.all != nil {
+		return e.all
+	}
 	for i, source := range e.ClientSources {
 		for _, client := range source.Clients {
-			all = append(all, listedClient{client, r.in(e, "clients", i, "client", client.ID)})
+			e.all = append(e.all, listedClient{client, r.in(e, "clients", i, "client", client.ID)})
 		}
 	}
-	return append(all, e.listed...)
+	e.all = append(e.all, e.listed...)
+	return e.all
 }
 
 // weakHashes are hashes that should be replaced, by the reason.

@@ -19,9 +19,13 @@ import (
 type source struct {
 	file    string // that the config was read from, for findings
 	adapted []byte // as Caddy's JSON
-	tree    []*node
-	marks   map[string]position // of handlers in a Caddyfile, by their paths in the JSON
-	lines   map[string]int      // of all values of a JSON file, by their paths
+
+	// of a Caddyfile
+	tree      []*node
+	endpoints map[string]*node    // by where they are defined
+	marks     map[string]position // of handlers, by their paths in the JSON
+
+	lines map[string]int // of the values of a JSON file, by their paths
 }
 
 // load reads a config and adapts it, as Caddy would.

@@ -23,6 +23,7 @@ func (s *source) readCaddyfile(data []byte) {
 		return
 	}
 	s.tree = treeOf(blocks)
+	s.endpoints = endpointsOf(s.tree, make(map[string]*node))
 	var positions []position
 	for i := range blocks {
 		for j, segment := range blocks[i].Segments {

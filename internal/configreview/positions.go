@@ -39,9 +39,18 @@ func splitPlace(place string) (file string, line int, ok bool) {
 	return place[:i], line, err == nil
 }
 
-// node is the line of the Caddyfile on which a handler is defined, or nil.
-func (s *source) node(directive, definedAt string) *node {
-	return find(s.tree, func(n *node) bool { return n.is(directive) && n.String() == definedAt })
+// endpoint is the line of a token_endpoint in a Caddyfile, or nil.
+func (s *source) endpoint(definedAt string) *node { return s.endpoints[definedAt] }
+
+// endpointsOf are the token_endpoints of a Caddyfile, by where they are defined.
+func endpointsOf(tree []*node, all map[string]*node) map[string]*node {
+	for _, n := range tree {
+		if n.is("token_endpoint") && all[n.String()] == nil {
+			all[n.String()] = n
+		}
+		endpointsOf(n.block, all)
+	}
+	return all
 }
 
 // setting is the place of a setting of a server, or of the server if it has none.
@@ -49,7 +58,7 @@ func (s *source) setting(e *endpoint, names ...string) position {
 	if s.lines != nil {
 		return s.position(e.path + "/" + strings.Join(names, "/"))
 	}
-	n := s.node("token_endpoint", e.DefinedAt)
+	n := s.endpoint(e.DefinedAt)
 	for _, name := range names {
 		if child := n.child(name); child != nil {
 			n = child
@@ -66,7 +75,7 @@ func (s *source) in(e *endpoint, sources string, source int, directive, name str
 	if s.lines != nil {
 		return s.position(e.path + "/" + sources + "/" + strconv.Itoa(source) + "/" + sources)
 	}
-	if n := s.node("token_endpoint", e.DefinedAt).child(directive, name); n != nil {
+	if n := s.endpoint(e.DefinedAt).child(directive, name); n != nil {
 		return n.position
 	}
 	return s.at(e.DefinedAt, e.path)

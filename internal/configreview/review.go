@@ -54,7 +54,7 @@ func Review(options Options) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &review{source: source, said: make(map[Finding]bool)}
+	r := &review{source: source, said: make(map[Finding]bool), lists: make(map[string][]listedClient)}
 	if r.config, err = read(source.adapted); err != nil {
 		return nil, err
 	}
@@ -82,6 +82,7 @@ type review struct {
 	config   *config
 	findings []Finding
 	said     map[Finding]bool
+	lists    map[string][]listedClient // of the files that were read
 }
 
 // add takes in a finding once: a snippet is in many sites. Its severity is that of its

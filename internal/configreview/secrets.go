@@ -17,7 +17,7 @@ func (r *review) ofSecrets() {
 			for _, client := range source.Clients {
 				if isPlain(client.Secret) {
 					at := r.in(e, "clients", i, "client", client.ID)
-					if n := r.node("token_endpoint", e.DefinedAt).child("client", client.ID).child("secret"); n != nil {
+					if n := r.endpoint(e.DefinedAt).child("client", client.ID).child("secret"); n != nil {
 						at = n.position
 					}
 					r.ofPlainSecret(at, "the secret of client "+directory.Shown(client.ID), "secret {file./path/to/secret}")
@@ -27,7 +27,7 @@ func (r *review) ofSecrets() {
 		for i, key := range e.SigningKeys {
 			if isPlain(key.Secret) {
 				at := r.setting(e, "signing_key")
-				if n := r.node("token_endpoint", e.DefinedAt).nth("signing_key", i); n != nil {
+				if n := r.endpoint(e.DefinedAt).nth("signing_key", i); n != nil {
 					at = n.position
 				}
 				r.ofPlainSecret(at, "the secret that signs tokens", "signing_key <algorithm> {file./path/to/secret}")

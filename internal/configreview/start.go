@@ -152,7 +152,7 @@ func (r *review) ofServer(server *endpoint, e entry) position {
 	case e.text("of") == "users", e.text("of") == "clients":
 		setting = e.text("of")
 	}
-	n := r.node("token_endpoint", server.DefinedAt)
+	n := r.endpoint(server.DefinedAt)
 	if id := e.text("client_id"); id != "" {
 		if i := slices.IndexFunc(server.ClientSources, func(s clientSource) bool { return s.Source == "inline" }); i >= 0 {
 			if child := n.child("client", id).child(setting); child != nil {
