@@ -13,8 +13,8 @@ import (
 // hand: tokens that live for months would otherwise keep any number of keys.
 const maxAtOnce = 50
 
-// ErrNotGenerated says that a server generates no signing keys.
-var ErrNotGenerated = errors.New("no signing key is generated: all are in the config, where the next key is listed second, after 15 minutes first, and alone when the tokens of the previous one have expired")
+// ErrNotGenerated says that the key that signs is not generated.
+var ErrNotGenerated = errors.New("the signing key is not generated, it is in the config: list the next key second there, after 15 minutes first, and alone when the last token of the previous one has expired")
 
 // NotNowError says why no key is made, although storage answers.
 type NotNowError struct{ reason string }
