@@ -397,3 +397,15 @@ func taken(t *testing.T, port int) net.Listener {
 	}
 	return listener
 }
+
+// What does not need the config to be loaded is found in any case.
+func TestAConfigThatCaddyRefusesHasItsOtherFindings(t *testing.T) {
+	dir := checkFixture(t, strings.Replace(badSite, "%DIR%/users", "%DIR%/nobody", 1), nil)
+	var rules []string
+	for _, f := range checked(t, dir) {
+		rules = append(rules, f.Rule)
+	}
+	if want := []string{"config-refused", "plaintext-secret", "plaintext-secret", "no-scopes", "check-off"}; !slices.Equal(rules, want) {
+		t.Errorf("found %v, want %v", rules, want)
+	}
+}

@@ -71,7 +71,17 @@ to the code scanning of a forge.`,
 	cmd.MarkFlagsMutuallyExclusive("format", "json")
 	cmd.Flags().StringVar(&level, "level", string(configreview.Note), "the least severity to report: error, warning or note")
 	cmd.Flags().StringSliceVar(&ignored, "ignore", nil, "a rule whose findings to leave out; may be repeated")
+	for flag, values := range map[string][]string{"format": {"text", "json", "sarif"}, "level": {"error", "warning", "note"}, "ignore": ruleIDs()} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
 	return cmd
+}
+
+func ruleIDs() (ids []string) {
+	for _, rule := range configreview.Rules {
+		ids = append(ids, rule.ID+"\t"+rule.Summary)
+	}
+	return ids
 }
 
 func checkFlags(format, level string, ignored []string) error {

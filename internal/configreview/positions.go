@@ -1,6 +1,7 @@
 package configreview
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -11,6 +12,15 @@ func (s *source) at(definedAt, path string) position {
 		return position{file, line}
 	}
 	return s.position(path)
+}
+
+// ofHandler is the place of a handler.
+func (s *source) ofHandler(h *handler) position {
+	var says struct {
+		DefinedAt string `json:"defined_at"`
+	}
+	_ = json.Unmarshal(h.raw, &says)
+	return s.at(says.DefinedAt, h.path)
 }
 
 // position is the place of a path in the config: the line itself or that of the part

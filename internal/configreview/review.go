@@ -42,7 +42,7 @@ const (
 // Severities are all of them, the worst first.
 var Severities = []Severity{Error, Warning, Note}
 
-// worse tells whether a severity is at least as bad as another.
+// atLeast tells whether a severity is at least as bad as another.
 func (s Severity) atLeast(other Severity) bool {
 	return slices.Index(Severities, s) <= slices.Index(Severities, other)
 }

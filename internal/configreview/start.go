@@ -228,6 +228,9 @@ func (r *review) ofFailure(err error) {
 	if found := inFile.FindStringSubmatch(text); found != nil {
 		finding.File = found[1]
 		finding.Line, _ = strconv.Atoi(found[2])
+	} else if h := r.refused(err.Error()); h != nil {
+		at := r.ofHandler(h)
+		finding.File, finding.Line = at.file, at.line
 	} else if found := ofNamed.FindStringSubmatch(text); found != nil {
 		if e := r.config.server(found[1]); e != nil {
 			at := r.setting(e)
@@ -240,7 +243,40 @@ func (r *review) ofFailure(err error) {
 	r.add(finding)
 }
 
+// refused is the handler that an error is about, as far as Caddy says where it is: in
+// which server, in which of its routes, and at which position there.
+func (r *review) refused(text string) *handler {
+	_, text, named := strings.Cut(text, "server ")
+	server, text, cut := strings.Cut(text, ": setting up ")
+	if !named || !cut {
+		return nil
+	}
+	path := "http/servers/" + server
+	var last *handler
+	for _, step := range stepTo.FindAllStringSubmatch(text, -1) {
+		switch {
+		case step[1] == "error":
+			path += "/errors"
+		case step[2] == "route":
+			number, _ := strconv.Atoi(step[3])
+			if strings.HasSuffix(path, server+"/errors") && len(r.config.checks) > 0 {
+				number-- // the listener guard has a route before those of the config
+			}
+			path += fmt.Sprintf("/routes/%d", number)
+		default:
+			path += "/handle/" + step[3]
+		}
+		if i := slices.IndexFunc(r.config.handlers, func(h *handler) bool { return h.path == path && h.name == step[4] }); i >= 0 {
+			last = r.config.handlers[i]
+		}
+	}
+	return last
+}
+
 var (
+	// stepTo is a step from an HTTP server to one of its handlers.
+	stepTo = regexp.MustCompile(`\b(error) (?:handling routes|subroutes)|\b(route|position) (\d+): (?:loading module '([^']+)')?`)
+
 	// ofModule is how Caddy begins the error of a module, within those around it.
 	ofModule = regexp.MustCompile(`loading module '[^']+': (?:provision [\w.]+: |[\w.]+: invalid configuration: )?`)
 
