@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
-	"github.com/caddygrant/caddy-grant/integration/internal/repo"
-	"github.com/caddygrant/caddy-grant/internal/configreview"
 )
 
 // badSite has an error, a warning and a note, and secrets that no output may have.
@@ -87,87 +85,6 @@ func TestFindingsAreLeftOutBySeverityAndByRule(t *testing.T) {
 		if got := rules(test.args...); !slices.Equal(got, test.want) {
 			t.Errorf("%v: %v, want %v", test.args, got, test.want)
 		}
-	}
-}
-
-func TestSARIFIsAsCodeScanningReadsIt(t *testing.T) {
-	dir := checkFixture(t, badSite, map[string]string{"a b/users": "alice:" + harness.CheapHash(t, "secret") + "\n"})
-	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(strings.ReplaceAll(badSite, "%DIR%/users", "\"a b/users\"")), 0o640); err != nil {
-		t.Fatal(err)
-	}
-	stdout, stderr, status := grantCommand(t, dir, "", "check", "--format", "sarif")
-	if status != 1 || stderr != "" {
-		t.Errorf("status %d, stderr %q", status, stderr)
-	}
-	var log struct {
-		Schema  string `json:"$schema"`
-		Version string
-		Runs    []struct {
-			Tool struct {
-				Driver struct {
-					Name, InformationURI string
-					Rules                []struct {
-						ID                   string
-						ShortDescription     struct{ Text string }
-						Help                 struct{ Text string }
-						DefaultConfiguration struct{ Level string }
-					}
-				}
-			}
-			Results []struct {
-				RuleID    string
-				RuleIndex int
-				Level     string
-				Message   struct{ Text string }
-				Locations []struct {
-					PhysicalLocation struct {
-						ArtifactLocation struct{ URI, URIBaseID string }
-						Region           struct{ StartLine int }
-					}
-				}
-			}
-		}
-	}
-	decoder := json.NewDecoder(strings.NewReader(stdout))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&log); err != nil {
-		t.Fatalf("%v: %s", err, stdout)
-	}
-	if log.Version != "2.1.0" || !strings.Contains(log.Schema, "sarif-2.1.0") || len(log.Runs) != 1 {
-		t.Fatalf("version %q, schema %q, %d runs", log.Version, log.Schema, len(log.Runs))
-	}
-	run := log.Runs[0]
-	if run.Tool.Driver.Name != "caddy-grant" || len(run.Tool.Driver.Rules) != len(configreview.Rules) {
-		t.Errorf("the driver is %+v", run.Tool.Driver)
-	}
-	levels := []string{"error", "warning", "note"}
-	for _, rule := range run.Tool.Driver.Rules {
-		if rule.ID == "" || rule.ShortDescription.Text == "" || rule.Help.Text == "" || !slices.Contains(levels, rule.DefaultConfiguration.Level) {
-			t.Errorf("a rule lacks something: %+v", rule)
-		}
-	}
-	if len(run.Results) != 5 {
-		t.Errorf("there are %d results", len(run.Results))
-	}
-	var places []string
-	for _, result := range run.Results {
-		if run.Tool.Driver.Rules[result.RuleIndex].ID != result.RuleID || !slices.Contains(levels, result.Level) || result.Message.Text == "" || len(result.Locations) != 1 {
-			t.Errorf("a result lacks something: %+v", result)
-			continue
-		}
-		at := result.Locations[0].PhysicalLocation
-		if at.Region.StartLine < 1 || at.ArtifactLocation.URIBaseID != "%SRCROOT%" || strings.HasPrefix(at.ArtifactLocation.URI, "/") || strings.Contains(at.ArtifactLocation.URI, "://") {
-			t.Errorf("a place is not relative: %+v", at)
-		}
-		places = append(places, fmt.Sprintf("%s:%d", at.ArtifactLocation.URI, at.Region.StartLine))
-	}
-	if want := []string{"Caddyfile:6", "Caddyfile:8", "Caddyfile:11", "Caddyfile:15", "a%20b/users:1"}; !slices.Equal(places, want) {
-		t.Errorf("the places are %v, want %v", places, want)
-	}
-
-	stdout, _, status = grantCommand(t, checkFixture(t, checkedSite, nil), "", "check", "--format", "sarif")
-	if !strings.Contains(stdout, `"results": []`) || status != 0 {
-		t.Errorf("without findings: status %d, %s", status, stdout)
 	}
 }
 
@@ -324,67 +241,6 @@ func TestJSONAndStdinAreChecked(t *testing.T) {
 		stdout, stderr, status := grantCommand(t, dir, stdin, "check", "--config", "-")
 		if status != 1 || !strings.HasPrefix(stdout, "stdin:") || stderr != "" {
 			t.Errorf("%s on stdin: status %d, %s%s", what, status, stdout, stderr)
-		}
-	}
-}
-
-// intended are the findings of the examples: their secrets are in the config, to be
-// tried out without another file, and one has an app that checks no tokens.
-var intended = map[string][]string{
-	"Caddyfile.example":                  {"plaintext-secret"},
-	"examples/edge/Caddyfile":            {"plaintext-secret"},
-	"examples/from-basic-auth/Caddyfile": {"plaintext-secret"},
-	"examples/hs256/Caddyfile":           {"plaintext-secret"},
-	"examples/htpasswd/Caddyfile":        {"no-audience"},
-	"examples/load-balancer/Caddyfile":   {"plaintext-secret"},
-	"examples/sessions/Caddyfile":        {"plaintext-secret"},
-	"examples/shared-server/Caddyfile":   {"plaintext-secret", "plaintext-secret"},
-	"examples/swagger-ui/Caddyfile":      {"plaintext-secret"},
-}
-
-func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
-	dir := publicDir(t)
-	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS(repo.Path("examples"))); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "Caddyfile.example"), []byte(repo.Read(t, "Caddyfile.example")), 0o640); err != nil {
-		t.Fatal(err)
-	}
-	configs := []string{"Caddyfile.example"}
-	err := filepath.WalkDir(filepath.Join(dir, "examples"), func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		if entry.Name() == "Caddyfile" {
-			name, _ := filepath.Rel(dir, path)
-			configs = append(configs, filepath.ToSlash(name))
-		}
-		return os.Chmod(path, 0o640) // a checkout cannot keep that
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(configs) < len(intended) {
-		t.Fatalf("there are only %v", configs)
-	}
-	for _, name := range configs {
-		config := filepath.Join(dir, name)
-		content, err := os.ReadFile(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		// where the container has them
-		inside := strings.NewReplacer("/etc/caddy/", filepath.Dir(config)+"/", "/run/secrets/web_secret", filepath.Join(dir, "examples/compose/secrets/web.secret"))
-		if err := os.WriteFile(config, []byte(inside.Replace(string(content))), 0o640); err != nil {
-			t.Fatal(err)
-		}
-		var rules []string
-		findings := checked(t, dir, "--config", name, "--adapter", "caddyfile")
-		for _, f := range findings {
-			rules = append(rules, f.Rule)
-		}
-		if !slices.Equal(rules, intended[name]) {
-			t.Errorf("%s: %+v, want %v", name, findings, intended[name])
 		}
 	}
 }
