@@ -20,6 +20,7 @@ func Build(grant *cobra.Command) {
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	grant.AddCommand(newUserCommand())
 	grant.AddCommand(newClientCommand())
+	grant.AddCommand(newCheckCommand())
 	grant.AddCommand(newStatusCommand())
 	grant.AddCommand(newSessionsCommand())
 	grant.AddCommand(newRevokeCommand())
