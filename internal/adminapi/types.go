@@ -166,9 +166,11 @@ type Session struct {
 	Revoked     bool      `json:"revoked"`
 }
 
-// ExplainRequest has a token to look into.
+// ExplainRequest has a token to look into, and what a bearer_auth asks of it.
 type ExplainRequest struct {
-	Token string `json:"token"`
+	Token    string   `json:"token"`
+	Audience []string `json:"audience,omitempty"` // none: that of the server
+	Scopes   []string `json:"scopes,omitempty"`
 }
 
 // Explanation is what the checks of a token found, in their order, up to the first that

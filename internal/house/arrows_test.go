@@ -31,7 +31,11 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi": {},
-	"internal/command":  {"internal/adminapi"},
+	"internal/command":  {"internal/adminapi", "internal/explain", "internal/tokenstore"},
+	"internal/explain": {
+		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/session", "internal/token",
+	},
+	"internal/tokenstore": {},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
