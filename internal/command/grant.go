@@ -18,4 +18,5 @@ nonzero exit status.`
 func Build(grant *cobra.Command) {
 	grant.Args = cobra.NoArgs
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	grant.AddCommand(explainCommand())
 }
