@@ -70,7 +70,7 @@ func revoke(x *exchange) (unknown string, err error) {
 			return unknown, nil
 		}
 		return "", revokeSession(ctx, x, of, access.Session)
-	case errors.Is(err, token.ErrOfAnotherServer), isOfAnotherServer(s, raw):
+	case errors.Is(err, token.ErrOfAnotherServer), issuedBySibling(s, raw) != "":
 		return "", oauth.TokenOfAnotherServer()
 	}
 	return "token_unknown", nil
@@ -96,8 +96,9 @@ func noSession(ctx context.Context, users *directory.UserDirectory, token *token
 	return "", nil
 }
 
-// isOfAnotherServer tells whether another server of this config issued the token.
-func isOfAnotherServer(s *Server, raw string) bool {
+// issuedBySibling names another server of this config that issued the token, or is
+// empty.
+func issuedBySibling(s *Server, raw string) string {
 	for _, other := range s.siblings {
 		if other == s {
 			continue
@@ -107,13 +108,13 @@ func isOfAnotherServer(s *Server, raw string) bool {
 			continue
 		}
 		if _, err := token.OpenRefreshToken(keys, raw); err == nil {
-			return true
+			return other.Name
 		}
 		if _, err := other.tokens.Open(keys, raw); err == nil {
-			return true
+			return other.Name
 		}
 	}
-	return false
+	return ""
 }
 
 // revokeSession ends a session if its tokens are this client's.

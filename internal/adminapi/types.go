@@ -184,8 +184,9 @@ type Explanation struct {
 
 // CheckResult is one check of a token.
 type CheckResult struct {
-	Check  string `json:"check"` // such as "signature"
-	Passed bool   `json:"passed"`
-	Found  string `json:"found"`            // in words
-	Remedy string `json:"remedy,omitempty"` // what to do if it failed
+	Check   string `json:"check"` // such as "signature"
+	Passed  bool   `json:"passed"`
+	Skipped bool   `json:"skipped,omitempty"` // it could not be made, and did not fail
+	Found   string `json:"found"`             // in words
+	Remedy  string `json:"remedy,omitempty"`  // what to do if it failed
 }

@@ -20,8 +20,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauthclient"
 )
 
-// explainCommand is `caddy grant explain`.
-func explainCommand() *cobra.Command {
+// newExplainCommand is `caddy grant explain`.
+func newExplainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain",
 		Short: "Says why a token is accepted or refused",
@@ -236,7 +236,10 @@ func (x explainedToken) print(w io.Writer) error {
 	var rows [][]string
 	for _, check := range x.Checks {
 		mark := "ok"
-		if !check.Passed {
+		switch {
+		case check.Skipped:
+			mark = "?"
+		case !check.Passed:
 			mark, remedy = "FAILS", check.Remedy
 		}
 		rows = append(rows, []string{mark, check.Check, check.Found})

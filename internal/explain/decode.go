@@ -14,6 +14,7 @@ type Decoded struct {
 	Header map[string]any
 	Claims map[string]any
 
+	payload     []byte
 	dots        int
 	looksSealed bool // as a session cookie does
 }
@@ -25,25 +26,27 @@ func Decode(raw string) Decoded {
 		return d
 	}
 	parts := strings.Split(raw, ".")
-	header, claims := object(parts[0]), object(parts[1])
-	if header != nil && header["alg"] != nil {
-		d.Header, d.Claims = header, claims
+	header, _ := object(parts[0])
+	if header == nil || header["alg"] == nil {
+		return d
 	}
+	d.Header = header
+	d.Claims, d.payload = object(parts[1])
 	return d
 }
 
 // object reads a part, nil if it is not a JSON object.
-func object(encoded string) (members map[string]any) {
+func object(encoded string) (members map[string]any, decoded []byte) {
 	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(decoded))
 	decoder.UseNumber()
 	if decoder.Decode(&members) != nil {
-		return nil
+		return nil, nil
 	}
-	return members
+	return members, decoded
 }
 
 func (d Decoded) alg() string { return member(d.Header, "alg") }

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
-	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -24,10 +23,8 @@ var refreshTokenChecks = []check{
 
 // refreshToken explains what a refresh would say.
 func (s *Server) refreshToken(ctx context.Context, keys *token.KeySet, refresh *token.RefreshToken, raw string) adminapi.Explanation {
-	f := &facts{
-		now: clock.Now(), server: s.Checker.Server, refresh: refresh, decoded: Decode(raw),
-		users: named(s.Checker.Users.All()), clients: named(s.Checker.Clients.All()),
-	}
+	f := factsOf(s.Checker, adminapi.ExplainRequest{Token: raw})
+	f.refresh = refresh
 	x := f.explain(refreshTokenChecks, s.checkRefreshToken(ctx, keys, refresh))
 	x.Kind, x.Claims = kindRefreshToken, f.decoded.Claims
 	return x

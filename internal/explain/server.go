@@ -15,6 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -45,26 +46,41 @@ func (s *Server) Token(ctx context.Context, request adminapi.ExplainRequest) adm
 			return s.refreshToken(ctx, keys, refresh, request.Token)
 		}
 	}
-	audience := request.Audience
-	if audience == nil {
-		audience = s.Checker.Audience
-	}
-	f := &facts{
-		now: clock.Now(), server: s.Checker.Server, issuer: s.Checker.Issuer, leeway: s.Checker.Leeway,
-		users: named(s.Checker.Users.All()), clients: named(s.Checker.Clients.All()),
-		audience: audience, scopes: request.Scopes, decoded: Decode(request.Token),
-	}
+	f := factsOf(s.Checker, request)
 	checked, err := s.Checker.Check(ctx, request.Token)
-	if f.token = checked; err == nil {
-		if refusal := bearer.Admits(checked, audience, request.Scopes); refusal != nil {
-			err = refusal
-		}
-		if issued, openErr := s.Checker.Open(keys, request.Token); openErr == nil {
-			f.issued = issued
-		}
-	} else if s.Issuer != nil && checked == nil {
+	f.token = checked
+	switch {
+	case err == nil:
+		f.issued, _ = s.Checker.Open(keys, request.Token) // which Check did, too
+		err = f.admits()
+	case checked == nil && s.Issuer != nil:
 		f.other = s.Issuer(request.Token)
 	}
+	return f.explanation(err)
+}
+
+func factsOf(checker *token.Checker, request adminapi.ExplainRequest) *facts {
+	audience := request.Audience
+	if audience == nil {
+		audience = checker.Audience
+	}
+	return &facts{
+		now: clock.Now(), server: checker.Server, issuer: checker.Issuer,
+		users: named(checker.Users.All()), clients: named(checker.Clients.All()),
+		audience: audience, scopes: request.Scopes, decoded: Decode(request.Token),
+	}
+}
+
+// admits is what a bearer_auth asks for beyond a valid token.
+func (f *facts) admits() error {
+	if refusal := bearer.Admits(f.token, f.audience, f.scopes); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// explanation is that of an access token.
+func (f *facts) explanation(err error) adminapi.Explanation {
 	x := f.explain(accessTokenChecks, err)
 	if f.token != nil {
 		x.Kind, x.Claims = kindAccessToken, f.decoded.Claims
@@ -72,12 +88,33 @@ func (s *Server) Token(ctx context.Context, request adminapi.ExplainRequest) adm
 	return x
 }
 
+// Config is a server as its config has it, without what is in storage.
+type Config struct {
+	Checker   *token.Checker
+	Ring      *keyring.Ring // of the keys that are configured
+	Generates bool          // whether it has others in storage
+}
+
+// Token explains what can be told of an access token by the config alone.
+func (c *Config) Token(ctx context.Context, request adminapi.ExplainRequest) adminapi.Explanation {
+	f := factsOf(c.Checker, request)
+	f.offline, f.generates = true, c.Generates
+	checked, err := c.Checker.CheckByConfig(ctx, c.Ring, request.Token)
+	f.token = checked
+	if err == nil {
+		f.issued, _ = token.ParseAccessToken(f.decoded.payload) // which CheckByConfig verified
+		err = f.admits()
+	}
+	return f.explanation(err)
+}
+
 // facts are what the words are made of.
 type facts struct {
+	offline, generates bool // see [Config]
+
 	now            time.Time
 	server, issuer string
-	other          string // server that issued it
-	leeway         time.Duration
+	other          string   // server that issued it
 	users, clients []string // sources
 	audience       []string // that is asked for
 	scopes         []string // that are asked for
@@ -104,10 +141,17 @@ func (f *facts) explain(checks []check, err error) adminapi.Explanation {
 			x.Checks = append(x.Checks, adminapi.CheckResult{Check: c.name, Found: failed.found(f), Remedy: failed.remedy(f)})
 			return x
 		}
+		if f.offline && slices.Contains(inStorage, c.name) {
+			x.Checks = append(x.Checks, adminapi.CheckResult{Check: c.name, Skipped: true, Found: "only a running server can tell: it is in the storage"})
+			continue
+		}
 		x.Checks = append(x.Checks, adminapi.CheckResult{Check: c.name, Passed: true, Found: c.passed(f)})
 	}
 	return x
 }
+
+// inStorage are the checks that a config alone cannot make.
+var inStorage = []string{checkServer, checkPassword, checkSession}
 
 // refusalOf is what there is to say of a reason of the checks.
 func refusalOf(err error) refusal {

@@ -178,6 +178,9 @@ func unknownKey(f *facts) string {
 	if f.other != "" {
 		return fmt.Sprintf("it is signed by a key of the server %q of the same config, not by one of %q", f.other, f.server)
 	}
+	if f.generates {
+		return "it is signed by a key that the config does not have, " + shown(f.decoded.kid()) + "; the server also has generated keys, which are in the storage"
+	}
 	if f.decoded.kid() == "" {
 		return "its header has no kid, so it is not a token of this server"
 	}
@@ -187,6 +190,9 @@ func unknownKey(f *facts) string {
 func unknownKeyRemedy(f *facts) string {
 	if f.other != "" {
 		return fmt.Sprintf("send it to apps that check tokens of %q, or name %q at this bearer_auth", f.other, f.other)
+	}
+	if f.generates {
+		return "ask the running Caddy, without --offline, or verify it with the server's key set, with --jwks"
 	}
 	if iss := f.decoded.text("iss"); iss != "" && iss != f.issuer {
 		return "it names the issuer " + shown(iss) + ", which is another server: get a token from this server"

@@ -23,19 +23,21 @@ var arrows = map[string][]string{
 	"internal/pathreading": {},
 
 	// what a config says
-	"internal/caddyargs":     {"internal/oauth"},
+	"internal/caddyargs":     {"internal/oauth", "internal/suggestion"},
 	"internal/caddyrequest":  {},
 	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
 	"internal/listenerguard": {},
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi": {},
-	"internal/command":  {"internal/adminapi", "internal/explain", "internal/tokenstore"},
+	"internal/adminapi": {"internal/suggestion"},
+	"internal/command":  {"internal/adminapi", "internal/explain", "internal/oauthclient", "internal/tokenstore"},
 	"internal/explain": {
-		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/session", "internal/token",
+		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
+		"internal/session", "internal/token",
 	},
-	"internal/tokenstore": {},
+	"internal/oauthclient": {},
+	"internal/tokenstore":  {"internal/oauthclient"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
@@ -47,9 +49,10 @@ var arrows = map[string][]string{
 	"internal/throttle":     {},
 	"internal/userfile":     {},
 
-	"internal/buffer":    {},
-	"internal/clock":     {},
-	"internal/governed":  {},
-	"internal/mac":       {},
-	"internal/seldomlog": {},
+	"internal/buffer":     {},
+	"internal/clock":      {},
+	"internal/governed":   {},
+	"internal/mac":        {},
+	"internal/seldomlog":  {},
+	"internal/suggestion": {},
 }
