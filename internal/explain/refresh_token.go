@@ -65,7 +65,7 @@ func init() {
 		}, always("add refresh_token to the grants of the server and of the client, or log in again when the access token ends")},
 		session.ErrUnavailable: {checkSession, always("the storage gave no answer"),
 			always("look at the storage, and try again: until then refreshes are answered 503")},
-		session.ErrRevoked: {checkSession, func(f *facts) string { return "the session " + shown(f.session()) + " was revoked" },
+		session.ErrRevoked: {checkSession, func(f *facts) string { return "the session " + f.session() + " was revoked" },
 			always("log in again; the log has a line with that session_id that says who ended it")},
 		session.ErrOver: {checkSession, always("the session ended, and its record was removed"), always("log in again")},
 		session.ErrReused: {checkSession, always("this refresh token was exchanged for another one before"),

@@ -148,7 +148,7 @@ var refusals = map[string]refusal{
 		return "the revoked sessions have not been read from storage yet, and storage gave no answer" + causeOf(f.err)
 	}, always("look at the storage, and try again: until then every token is answered 503")},
 	"its session was revoked": {checkSession, func(f *facts) string {
-		return "the session " + shown(f.session()) + " of " + f.user() + " was revoked: someone logged out, an operator ended it, or a refresh token was used twice"
+		return "the session " + f.session() + " of " + f.user() + " was revoked: someone logged out, an operator ended it, or a refresh token was used twice"
 	}, always("log in again; the log has a line with that session_id that says who ended it")},
 
 	"aud does not name this resource": {checkAudience, func(f *facts) string {
