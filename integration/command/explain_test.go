@@ -470,11 +470,8 @@ func TestExplainVerifiesWithAConfigAlone(t *testing.T) {
 	t.Parallel()
 	f := newExplainFixture(t, "gone")
 	gone, alice := f.web.Login(t, "gone").Access, f.web.Login(t, "alice").Access
-	config := f.Write("Caddyfile", f.Expand(explainSite))
+	config := f.Write("Caddyfile", f.Expand("{\n\tstorage file_system %DIR%/untouched\n}\n"+explainSite))
 	offline := []string{"--offline", "--config", config, "--adapter", "caddyfile", "--server", "default"}
-	if err := os.RemoveAll(f.Path("storage")); err != nil {
-		t.Fatal(err)
-	}
 	status, x := explainedBy(t, f.Site, alice, offline...)
 	skipped := 0
 	for _, check := range x.Checks {
@@ -501,5 +498,8 @@ func TestExplainVerifiesWithAConfigAlone(t *testing.T) {
 	status, _, stderr = grant(t, f.Dir, staff, "explain", "--offline", "--config", config, "--adapter", "caddyfile")
 	if status != 2 || !strings.Contains(stderr, "--server default or --server staff") {
 		t.Errorf("status %d: %s", status, stderr)
+	}
+	if _, err := os.Stat(f.Path("untouched")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the storage was touched: %v", err)
 	}
 }
