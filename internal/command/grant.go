@@ -25,4 +25,7 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newRotateKeyCommand())
 	grant.AddCommand(newReloadCommand())
 	grant.AddCommand(newExplainCommand())
+	grant.AddCommand(newLoginCommand())
+	grant.AddCommand(newLogoutCommand())
+	grant.AddCommand(newWhoamiCommand())
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -28,11 +30,30 @@ func secretFromStdin(cmd *cobra.Command, prompt string, longest int) (string, er
 	return string(content), nil
 }
 
-// askWithoutEcho asks on a terminal.
+// askWithoutEcho asks on a terminal. If the user interrupts that, the terminal shows
+// again what is typed.
 func askWithoutEcho(cmd *cobra.Command, terminal *os.File, prompt string) (string, error) {
-	fmt.Fprint(cmd.ErrOrStderr(), prompt)
-	secret, err := term.ReadPassword(int(terminal.Fd()))
-	fmt.Fprintln(cmd.ErrOrStderr())
+	descriptor := int(terminal.Fd())
+	before, err := term.GetState(descriptor)
+	if err != nil {
+		return "", fmt.Errorf("asking on the terminal: %w", err)
+	}
+	interrupts, answered := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupts)
+	defer close(answered)
+	go func() {
+		select {
+		case <-interrupts:
+			_ = term.Restore(descriptor, before)
+			fmt.Fprintln(promptTo(cmd, terminal))
+			os.Exit(130)
+		case <-answered:
+		}
+	}()
+	fmt.Fprint(promptTo(cmd, terminal), prompt)
+	secret, err := term.ReadPassword(descriptor)
+	fmt.Fprintln(promptTo(cmd, terminal))
 	if err != nil {
 		return "", fmt.Errorf("reading from the terminal: %w", err)
 	}
@@ -41,7 +62,7 @@ func askWithoutEcho(cmd *cobra.Command, terminal *os.File, prompt string) (strin
 
 // ask asks on a terminal for what may be seen. It reads no further than the line.
 func ask(cmd *cobra.Command, terminal *os.File, prompt string) (string, error) {
-	fmt.Fprint(cmd.ErrOrStderr(), prompt)
+	fmt.Fprint(promptTo(cmd, terminal), prompt)
 	var line strings.Builder
 	for b := make([]byte, 1); ; {
 		n, err := terminal.Read(b)
@@ -54,4 +75,12 @@ func ask(cmd *cobra.Command, terminal *os.File, prompt string) (string, error) {
 		}
 		return strings.TrimRight(line.String(), "\r"), nil
 	}
+}
+
+// promptTo is where the user sees a prompt: stderr, unless that goes elsewhere.
+func promptTo(cmd *cobra.Command, terminal *os.File) io.Writer {
+	if stderr, ok := cmd.ErrOrStderr().(*os.File); ok && !term.IsTerminal(int(stderr.Fd())) {
+		return terminal
+	}
+	return cmd.ErrOrStderr()
 }
