@@ -46,8 +46,8 @@ func (s *Server) checkRefreshToken(ctx context.Context, keys *token.KeySet, refr
 	case !s.Checker.MayRefresh(client):
 		return errMayNotRefresh
 	}
-	_, err := s.Sessions.Check(ctx, refresh.Session, refresh.Generation, s.Grace)
-	for _, known := range []error{session.ErrUnavailable, session.ErrRevoked, session.ErrOver, session.ErrReused, session.ErrAhead, session.ErrDamaged} {
+	_, err := s.Sessions.Check(ctx, refresh.SessionClaims(), refresh.Generation, s.Grace)
+	for _, known := range []error{session.ErrUnavailable, session.ErrRevoked, session.ErrEnded, session.ErrOver, session.ErrReused, session.ErrAhead, session.ErrDamaged} {
 		if errors.Is(err, known) {
 			return known
 		}
@@ -67,6 +67,7 @@ func init() {
 			always("look at the storage, and try again: until then refreshes are answered 503")},
 		session.ErrRevoked: {checkSession, func(f *facts) string { return "the session " + f.session() + " was revoked" },
 			always("log in again; the log has a line with that session_id that says who ended it")},
+		session.ErrEnded: {checkSession, always("an operator revoked all sessions of its user, its client or the server"), always("log in again")},
 		session.ErrOver: {checkSession, always("the session ended, and its record was removed"), always("log in again")},
 		session.ErrReused: {checkSession, always("this refresh token was exchanged for another one before"),
 			always("use the refresh token of the latest answer. Whoever sends this one ends the session: find out whether two programs share it, or it was stolen")},

@@ -33,7 +33,7 @@ type Server struct {
 
 // Sessions knows which refresh token of a session is the current one.
 type Sessions interface {
-	Check(ctx context.Context, id session.ID, generation uint64, grace time.Duration) (current bool, err error)
+	Check(ctx context.Context, claims session.Claims, generation uint64, grace time.Duration) (current bool, err error)
 }
 
 // Token explains what a bearer_auth says of a token that asks for this audience and
