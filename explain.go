@@ -20,17 +20,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// explainToken says in words what the checks of a server find.
-func explainToken(ctx context.Context, s *Server, request adminapi.ExplainRequest) adminapi.Explanation {
-	x := explain.Server{
-		Checker: s.tokens, Sessions: s.sessions, Grace: time.Duration(s.RefreshGrace),
-		Issuer: func(raw string) string { return issuedBySibling(s, raw) },
-	}
-	return x.Token(ctx, request)
-}
-
-// explainByConfig does that with what a config says, without a running server and
-// without the storage.
+// explainByConfig says in words what the checks of a token find by a config alone,
+// without a running server and without the storage.
 func explainByConfig(ctx context.Context, config []byte, name string, request adminapi.ExplainRequest) (string, adminapi.Explanation, error) {
 	servers, err := serversIn(config)
 	if err != nil {

@@ -96,27 +96,6 @@ func noSession(ctx context.Context, users *directory.UserDirectory, token *token
 	return "", nil
 }
 
-// issuedBySibling names another server of this config that issued the token, or is
-// empty.
-func issuedBySibling(s *Server, raw string) string {
-	for _, other := range s.siblings {
-		if other == s {
-			continue
-		}
-		keys := other.keys.active.Load()
-		if keys == nil {
-			continue
-		}
-		if _, err := token.OpenRefreshToken(keys, raw); err == nil {
-			return other.Name
-		}
-		if _, err := other.tokens.Open(keys, raw); err == nil {
-			return other.Name
-		}
-	}
-	return ""
-}
-
 // revokeSession ends a session if its tokens are this client's.
 func revokeSession(ctx context.Context, x *exchange, of allowance.Owner, id session.ID) error {
 	if of.Client != x.client.ID {

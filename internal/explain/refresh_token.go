@@ -68,7 +68,7 @@ func init() {
 		session.ErrRevoked: {checkSession, func(f *facts) string { return "the session " + f.session() + " was revoked" },
 			always("log in again; the log has a line with that session_id that says who ended it")},
 		session.ErrEnded: {checkSession, always("an operator revoked all sessions of its user, its client or the server"), always("log in again")},
-		session.ErrOver: {checkSession, always("the session ended, and its record was removed"), always("log in again")},
+		session.ErrOver:  {checkSession, always("the session ended, and its record was removed"), always("log in again")},
 		session.ErrReused: {checkSession, always("this refresh token was exchanged for another one before"),
 			always("use the refresh token of the latest answer. Whoever sends this one ends the session: find out whether two programs share it, or it was stolen")},
 		session.ErrAhead: {checkSession, always("it is ahead of what the storage has of the session: the storage has lost data"),
