@@ -71,7 +71,7 @@ func (x *outside) format(raw string) (found, remedy string) {
 		return "it is signed with a shared secret (" + alg + "): no public key verifies it", "give the app the secret of signing_key, or use a signing_key with a key pair, such as ES256"
 	}
 	if x.signed, err = jose.ParseSigned(raw, publicAlgorithms); err != nil {
-		return "it is not a token that a public key verifies: alg is " + shown(x.decoded.alg()), "verify the access token; alg none and unknown algorithms are never good"
+		return "it is not a token that a public key verifies: alg is " + word(x.decoded.alg()), "verify the access token; alg none and unknown algorithms are never good"
 	}
 	return "it is a signed token (JWT)", ""
 }
@@ -87,16 +87,16 @@ func (x *outside) key(string) (found, remedy string) {
 	})
 	switch {
 	case len(keys) == 0:
-		return fmt.Sprintf("the key set has %d keys, none with the kid %s", len(x.Keys.Keys), shown(kid)),
+		return fmt.Sprintf("the key set has %d keys, none with the kid %s", len(x.Keys.Keys), word(kid)),
 			"load the key set again, at most once a minute: the key may be new. If it still has no such key, another server issued the token, or its key has retired"
 	case len(keys) > 1:
 		return "it has no kid, and the key set has several keys", "ask the issuer for tokens with a kid"
 	case keys[0].Algorithm != "" && keys[0].Algorithm != x.decoded.alg():
-		return fmt.Sprintf("the key %s is for %s, and alg is %s", shown(kid), shown(keys[0].Algorithm), shown(x.decoded.alg())),
+		return fmt.Sprintf("the key %s is for %s, and alg is %s", word(kid), word(keys[0].Algorithm), word(x.decoded.alg())),
 			"find out who sends it: the server does not issue such a token"
 	}
 	x.with = keys[0]
-	return fmt.Sprintf("the key set has the key %s", shown(kid)), ""
+	return fmt.Sprintf("the key set has the key %s", word(kid)), ""
 }
 
 func (x *outside) signature(string) (found, remedy string) {
@@ -110,10 +110,10 @@ func (x *outside) signature(string) (found, remedy string) {
 func (x *outside) typ(string) (found, remedy string) {
 	typ := x.decoded.typ()
 	if !slices.Contains([]string{"", "jwt", "at+jwt", "application/at+jwt"}, strings.ToLower(typ)) {
-		return "typ is " + shown(typ) + "; an access token has JWT or at+jwt", "verify the access token"
+		return "typ is " + word(typ) + "; an access token has JWT or at+jwt", "verify the access token"
 	}
 	x.Kind = kindAccessToken
-	return "typ is " + shown(typ), ""
+	return "typ is " + word(typ), ""
 }
 
 func (x *outside) read(string) (found, remedy string) {

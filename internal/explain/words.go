@@ -40,11 +40,11 @@ type check struct {
 var accessTokenChecks = []check{
 	{checkFormat, always("it is a signed token (JWT)")},
 	{checkKey, func(f *facts) string {
-		return fmt.Sprintf("the server has the key %s, for %s", shown(f.decoded.kid()), shown(f.decoded.alg()))
+		return fmt.Sprintf("the server has the key %s, for %s", word(f.decoded.kid()), word(f.decoded.alg()))
 	}},
 	{checkSignature, always("it verifies with that key")},
 	{checkType, func(f *facts) string {
-		return fmt.Sprintf("typ is %s, that of an access token", shown(f.decoded.typ()))
+		return fmt.Sprintf("typ is %s, that of an access token", word(f.decoded.typ()))
 	}},
 	{checkClaims, always("all claims that the server writes are there")},
 	{checkServer, func(f *facts) string {
@@ -104,14 +104,14 @@ var refusals = map[string]refusal{
 		always("its header says that it is a refresh token, and this server did not issue it"),
 		always("send the access token to an app; send a refresh token only to the token endpoint that issued it")},
 	"the token's algorithm is not that of its key": {checkKey, func(f *facts) string {
-		return fmt.Sprintf("the server has the key %s, but not for alg %s", shown(f.decoded.kid()), shown(f.decoded.alg()))
+		return fmt.Sprintf("the server has the key %s, but not for alg %s", word(f.decoded.kid()), word(f.decoded.alg()))
 	}, always("no server of this kind issues such a token: find out who sends it")},
 	"the signature does not verify": {checkSignature,
 		always("the server has a key with that kid, and the signature is not by that key: the token was changed, cut or forged"),
 		always("send the token exactly as the token endpoint gave it; if it comes from a stranger, it is forged")},
 
 	"typ is not that of an access token": {checkType, func(f *facts) string {
-		return fmt.Sprintf("typ is %s; an access token has JWT or at+jwt", shown(f.decoded.typ()))
+		return fmt.Sprintf("typ is %s; an access token has JWT or at+jwt", word(f.decoded.typ()))
 	}, always("an app that has the secret of signing_key signed it for something else: send the access token")},
 	"its claims are not a JSON object, or a claim is duplicated": {checkClaims,
 		always("its claims are not a JSON object, or one of them is there twice"), sharedSecret},
@@ -179,12 +179,12 @@ func unknownKey(f *facts) string {
 		return fmt.Sprintf("it is signed by a key of the server %q of the same config, not by one of %q", f.other, f.server)
 	}
 	if f.generates {
-		return "it is signed by a key that the config does not have, " + shown(f.decoded.kid()) + "; the server also has generated keys, which are in the storage"
+		return "it is signed by a key that the config does not have, " + word(f.decoded.kid()) + "; the server also has generated keys, which are in the storage"
 	}
 	if f.decoded.kid() == "" {
 		return "its header has no kid, so it is not a token of this server"
 	}
-	return "it is signed by a key that this server does not have, " + shown(f.decoded.kid())
+	return "it is signed by a key that this server does not have, " + word(f.decoded.kid())
 }
 
 func unknownKeyRemedy(f *facts) string {
@@ -276,6 +276,16 @@ func (f *facts) expires() int64 {
 
 // shown quotes what comes from a token or a request, and cuts it.
 func shown(text string) string { return directory.Shown(text) }
+
+// word leaves a name of a key, an algorithm or a type as it is, if it is a plain one.
+func word(text string) string {
+	if plain.MatchString(text) {
+		return text
+	}
+	return shown(text)
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9._+/-]{1,64}$`)
 
 // list is for people: no list of scopes or audiences is empty without saying so.
 func list(values []string) string {
