@@ -272,10 +272,10 @@ func TestACommandGetsTheTokenAndItsExitStatusIsPassedOn(t *testing.T) {
 	}
 
 	// a session of another user does not do
-	if status, _, stderr := p.do(t, "", "login", p.URL(""), "--username", "bob", "--", "true"); status != 1 || !strings.Contains(stderr, "no terminal") {
+	if status, _, stderr := p.do(t, "", "login", p.URL(""), "--username", "bob", "--", "cat"); status != 1 || !strings.Contains(stderr, "no terminal") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
-	if status, _, stderr := p.do(t, "", "login", p.URL(""), "--scope", "admin", "--", "true"); status != 1 || !strings.Contains(stderr, "no terminal") {
+	if status, _, stderr := p.do(t, "", "login", p.URL(""), "--scope", "admin", "--", "cat"); status != 1 || !strings.Contains(stderr, "no terminal") {
 		t.Errorf("status %d: %s", status, stderr)
 	}
 }
@@ -361,7 +361,7 @@ func TestASessionThatIsOverSaysToLogInAgain(t *testing.T) {
 	p.edit(t, func(tokens map[string]any) { refresh = tokens["refresh_token"].(string) })
 	p.Public("cli").Revoke(refresh).Want(t, 200, "")
 	p.expire(t)
-	p.wantRefused(t, "log in first", "", "login", p.URL(""), "--", "true")
+	p.wantRefused(t, "log in first", "", "login", p.URL(""), "--", "cat")
 
 	p.logIn(t, "--client-id", "logins", "--client-secret-file", p.Write("logins.secret", "logins-secret"))
 	p.expire(t)

@@ -84,7 +84,7 @@ func tokenStore(cmd *cobra.Command) (*tokenstore.Store, *oauthclient.Client, err
 func runLogin(cmd *cobra.Command, args []string) error {
 	command := args[1:]
 	if dash := cmd.ArgsLenAtDash(); len(command) > 0 && dash != 1 {
-		return errors.New("write the command after --, as in: caddy grant login <URL> -- curl ...")
+		return errors.New("the command comes after --, as in \"caddy grant login https://app.example.com -- curl https://app.example.com/\"")
 	}
 	store, client, err := tokenStore(cmd)
 	if err != nil {

@@ -131,9 +131,10 @@ func (f *facts) explain(checks []check, err error) adminapi.Explanation {
 	x := adminapi.Explanation{Active: err == nil, Kind: kindUnknown, Checks: []adminapi.CheckResult{}}
 	failed := refusal{}
 	if f.err = err; err != nil {
-		if failed = refusalOf(err); failed.check == "" { // a reason without words is still the reason
-			x.Checks = append(x.Checks, adminapi.CheckResult{Check: "token", Found: err.Error()})
-			return x
+		failed = refusalOf(err)
+		if !slices.ContainsFunc(checks, func(c check) bool { return c.name == failed.check }) {
+			x.Checks = append(x.Checks, adminapi.CheckResult{Check: failed.check, Found: failed.found(f), Remedy: failed.remedy(f)})
+			return x // before any check
 		}
 	}
 	for _, c := range checks {
@@ -162,7 +163,7 @@ func refusalOf(err error) refusal {
 	if claim := malformedClaim.FindStringSubmatch(reason); claim != nil {
 		return refusals["<claim>"+claim[1]]
 	}
-	return refusal{}
+	return refusal{"token", always(reason), always("")} // without words it is still the reason
 }
 
 // Reasons are those that there are words for.

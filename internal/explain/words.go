@@ -31,6 +31,9 @@ const (
 	checkScope     = "scope"
 )
 
+// checkKeys comes before all of them, and is told only if it fails.
+const checkKeys = "keys"
+
 // check is one check, with what it found if it passed.
 type check struct {
 	name   string
@@ -97,7 +100,7 @@ var refusals = map[string]refusal{
 	"the token has a critical header": {checkFormat, always("its header has crit: it demands an extension that the server does not know"),
 		always("it comes from another server: get one from this server")},
 
-	"no key to verify tokens with yet": {checkKey, func(f *facts) string { return "the server has no keys yet" + causeOf(f.err) },
+	"no key to verify tokens with yet": {checkKeys, func(f *facts) string { return "the server has no keys yet" + causeOf(f.err) },
 		always("look at Caddy's log for errors of the storage, and try again")},
 	"this server has no key with the token's kid": {checkKey, unknownKey, unknownKeyRemedy},
 	"it is a refresh token; send the access token": {checkKey,
