@@ -325,7 +325,7 @@ func TestExplainTellsAGoodTokenAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newExplainFixture(t)
 	session := f.web.Login(t, "alice")
-	status, x := explainedBy(t, f.Site, session.Access, "--address", f.Admin(), "--scope", "read,write")
+	status, x := explainedBy(t, f.Site, session.Access, "--address", f.Admin(), "--scope", "read write")
 	if status != 0 || !x.Active || x.Kind != "access_token" || x.Claims["sub"] != "alice" || len(x.Checks) != 15 {
 		t.Errorf("status %d: %+v", status, x)
 	}
@@ -361,7 +361,11 @@ func TestExplainPrintsNothingThatCouldControlATerminal(t *testing.T) {
 	})
 	for _, flags := range [][]string{{"--address", f.Admin()}, {"--jwks", f.URL("/staff/jwks")}} {
 		status, stdout, stderr := grant(t, f.Dir, evil, append([]string{"explain"}, flags...)...)
-		if status != 1 || strings.ContainsAny(stdout+stderr, "\x1b\x07\u009b\u202e") || !strings.Contains(stdout, "which anyone can write") {
+		_, data, _ := grant(t, f.Dir, evil, append([]string{"explain", "--json"}, flags...)...)
+		if !json.Valid([]byte(data)) || !strings.Contains(data, `\u009b31m`) {
+			t.Errorf("%v: %q", flags, data)
+		}
+		if status != 1 || strings.ContainsAny(stdout+stderr+data, "\x1b\x07\u009b\u202e") || !strings.Contains(stdout, "which anyone can write") {
 			t.Errorf("%v: status %d: %q %q", flags, status, stdout, stderr)
 		}
 	}

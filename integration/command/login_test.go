@@ -167,6 +167,12 @@ func TestLoginKeepsTokensThatOnlyTheUserCanRead(t *testing.T) {
 		t.Errorf("the edge answers %d to the token", status)
 	}
 
+	replaced := p.token(t)
+	p.logIn(t)
+	if status := p.Edge(replaced); status != 401 {
+		t.Errorf("the edge answers %d to a token of the session before, which can no longer be revoked", status)
+	}
+
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}

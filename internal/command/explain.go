@@ -50,8 +50,8 @@ could not be told.
 	}
 	addAdminFlags(cmd)
 	cmd.Flags().String("server", "", "name of the authorization server (default: the one that issued it)")
-	cmd.Flags().StringSlice("scope", nil, "scope that a bearer_auth asks for (can be repeated)")
-	cmd.Flags().StringSlice("audience", nil, "audience that a bearer_auth asks for (can be repeated)")
+	cmd.Flags().StringArray("scope", nil, "scopes that a bearer_auth asks for, with spaces between them (can be repeated)")
+	cmd.Flags().StringArray("audience", nil, "audience that a bearer_auth asks for (can be repeated)")
 	cmd.Flags().String("jwks", "", "URL or file of a key set to verify with, in place of a running Caddy")
 	cmd.Flags().String("issuer", "", "iss that an app asks for; with --jwks")
 	cmd.Flags().Duration("leeway", time.Minute, "how far clocks may differ; with --jwks")
@@ -93,6 +93,13 @@ func runExplain(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
+// scopesFlag are the scopes of all --scope, which are also separated by spaces, as in a
+// request.
+func scopesFlag(cmd *cobra.Command) ([]string, error) {
+	values, err := cmd.Flags().GetStringArray("scope")
+	return strings.Fields(strings.Join(values, " ")), err
+}
+
 // explainedToken is an explanation and who gave it.
 type explainedToken struct {
 	adminapi.Explanation
@@ -109,10 +116,11 @@ type unverifiedToken struct {
 // explained asks whom the flags say.
 func explained(cmd *cobra.Command, raw string) (answer explainedToken, err error) {
 	request := adminapi.ExplainRequest{Token: raw}
-	for name, into := range map[string]*[]string{"scope": &request.Scopes, "audience": &request.Audience} {
-		if *into, err = cmd.Flags().GetStringSlice(name); err != nil {
-			return answer, err
-		}
+	if request.Scopes, err = scopesFlag(cmd); err != nil {
+		return answer, err
+	}
+	if request.Audience, err = cmd.Flags().GetStringArray("audience"); err != nil {
+		return answer, err
 	}
 	offline, err := cmd.Flags().GetBool("offline")
 	switch place := flagValue(cmd, "jwks"); {

@@ -52,7 +52,7 @@ it. The exit status is that of the command.
 	cmd.Flags().StringP("username", "u", "", "username (default: asked for)")
 	cmd.Flags().String("client-id", "", "client_id (default: the server's default client)")
 	cmd.Flags().String("client-secret-file", "", "file with the client's secret, which each refresh reads (default: asked for, if there is a client_id)")
-	cmd.Flags().StringSlice("scope", nil, "scope to ask for (can be repeated; default: the client's)")
+	cmd.Flags().StringArray("scope", nil, "scopes to ask for, with spaces between them (can be repeated; default: the client's)")
 	addStoreFlags(cmd)
 	return cmd
 }
@@ -135,7 +135,7 @@ func freshSession(cmd *cobra.Command, store *tokenstore.Store, client *oauthclie
 
 // fitsFlags tells whether a session is the one that the flags ask for.
 func fitsFlags(cmd *cobra.Command, session tokenstore.Session) (bool, error) {
-	scopes, err := cmd.Flags().GetStringSlice("scope")
+	scopes, err := scopesFlag(cmd)
 	if err != nil {
 		return false, err
 	}
@@ -150,7 +150,7 @@ func fitsFlags(cmd *cobra.Command, session tokenstore.Session) (bool, error) {
 
 // logIn begins a session and keeps it. stdin that belongs to a command is not read.
 func logIn(cmd *cobra.Command, store *tokenstore.Store, client *oauthclient.Client, u *url.URL, forCommand bool) (session tokenstore.Session, err error) {
-	scopes, err := cmd.Flags().GetStringSlice("scope")
+	scopes, err := scopesFlag(cmd)
 	if err != nil {
 		return session, err
 	}
@@ -190,6 +190,11 @@ func logIn(cmd *cobra.Command, store *tokenstore.Store, client *oauthclient.Clie
 		return session, err
 	}
 	defer unlock()
+	replaced, err := store.Load(session.URL)
+	if err == nil {
+		// no one could revoke it later; if this fails, it ends on its own
+		defer func() { _ = revokeSession(cmd.Context(), client, replaced) }()
+	}
 	return session, store.Save(&session)
 }
 
