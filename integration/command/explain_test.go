@@ -321,6 +321,19 @@ func TestExplainSaysWhatChangedSinceATokenWasIssued(t *testing.T) {
 	}
 }
 
+func TestExplainSaysThatAnOperatorRevokedAllSessions(t *testing.T) {
+	t.Parallel()
+	f := newExplainFixture(t, "ended")
+	session := f.web.Login(t, "ended")
+	if status, _, stderr := grant(t, f.Dir, "", "revoke", "--user", "ended", "--server", "default", "--address", f.Admin()); status != 0 {
+		t.Fatal(stderr)
+	}
+	f.wantExplained(t, explainCase{token: session.Access, reason: "its session was revoked", check: "session", says: []string{"an operator ended it"}})
+	f.web.Refresh(session.Refresh).Want(t, 400, "invalid_grant")
+	_, x := explainedBy(t, f.Site, session.Refresh, "--address", f.Admin())
+	wantFailing(t, x, "session", "an operator revoked all sessions")
+}
+
 func TestExplainTellsAGoodTokenAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	f := newExplainFixture(t)
