@@ -24,4 +24,5 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newUnlockCommand())
 	grant.AddCommand(newRotateKeyCommand())
 	grant.AddCommand(newReloadCommand())
+	grant.AddCommand(newTopCommand())
 }

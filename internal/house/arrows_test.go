@@ -30,8 +30,10 @@ var arrows = map[string][]string{
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi": {"internal/suggestion"},
-	"internal/command":  {"internal/adminapi"},
+	"internal/adminapi":   {"internal/suggestion"},
+	"internal/command":    {"internal/adminapi", "internal/statusview", "internal/topview"},
+	"internal/statusview": {"internal/adminapi"},
+	"internal/topview":    {"internal/statusview"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},

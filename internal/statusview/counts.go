@@ -6,6 +6,12 @@ import (
 	"slices"
 )
 
+// Labels of counts that are added up over servers.
+const (
+	Logins  = "Logins"
+	Refused = "Refused"
+)
+
 const (
 	success = "success"
 	shadow  = "true" // the label of a bearer_auth that lets everything through
@@ -17,10 +23,10 @@ func (h *history) done(server string) []Count {
 		return h.sum(func(s series) bool { return s.server == server && is(s) }).count(label)
 	}
 	return []Count{
-		of("Logins", func(s series) bool { return s.metric == metricPage || isGrant(s, "password") }),
+		of(Logins, func(s series) bool { return s.metric == metricPage || isGrant(s, "password") }),
 		of("Refreshes", func(s series) bool { return isGrant(s, "refresh_token") }),
 		of("Requests let through", func(s series) bool { return s.metric == metricBearer && isLetThrough(s.outcome) }),
-		of("Refused", isRefused),
+		of(Refused, isRefused),
 	}
 }
 

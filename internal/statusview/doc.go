@@ -86,18 +86,24 @@ func (v View) Names() (names []string) {
 	return names
 }
 
-// Problems is how many nodes do not answer, and how many facts are bad.
+// Problems is how many there are at all nodes.
 func (v View) Problems() (n int) {
 	for _, node := range v.Nodes {
-		if node.Error != "" {
-			n++
-		}
-		n += bad(node.Facts)
-		for _, server := range node.Servers {
-			n += bad(server.Facts)
-		}
+		n += node.Problems()
 	}
 	return n
+}
+
+// Problems is 1 if the node does not answer, and else how many facts are bad.
+func (n Node) Problems() int {
+	if n.Error != "" {
+		return 1
+	}
+	problems := bad(n.Facts)
+	for _, server := range n.Servers {
+		problems += bad(server.Facts)
+	}
+	return problems
 }
 
 func bad(facts []Fact) (n int) {

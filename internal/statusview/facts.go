@@ -10,7 +10,7 @@ import (
 
 // hashing says how busy the hashing of passwords is.
 func (h *history) hashing(checks adminapi.Checks) Fact {
-	fact := Fact{Label: "Hashing", Text: fmt.Sprintf("%d of %d at work, %d of %d waiting", checks.Running, checks.Concurrency, checks.Waiting, checks.Queue)}
+	fact := Fact{Label: "Passwords", Text: fmt.Sprintf("%d of %d running, %d of %d waiting", checks.Running, checks.Concurrency, checks.Waiting, checks.Queue)}
 	if checks.Waiting > 0 {
 		fact.Level = Notice
 	}
@@ -54,7 +54,7 @@ func throttle(t adminapi.Throttle) Fact {
 	case t.Accounts+t.Pairs+t.Addresses == 0:
 		return Fact{Label: "Throttled", Text: "no one"}
 	}
-	return Fact{Label: "Throttled", Level: Notice, Text: fmt.Sprintf("%s, %s with a source, %s",
+	return Fact{Label: "Throttled", Level: Notice, Text: fmt.Sprintf("%s, %s from one source, %s",
 		plural(t.Accounts, "account"), plural(t.Pairs, "account"), plurals(t.Addresses, "address", "addresses"))}
 }
 

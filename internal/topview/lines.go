@@ -2,6 +2,8 @@ package topview
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,6 +77,9 @@ func (m *model) body() (lines []string) {
 		}
 		return lines
 	}
+	if len(m.view.Nodes) > 1 {
+		lines = append(lines, m.overview()...)
+	}
 	for i, node := range m.view.Nodes {
 		if i > 0 {
 			lines = append(lines, "")
@@ -82,6 +87,41 @@ func (m *model) body() (lines []string) {
 		lines = append(lines, m.node(node)...)
 	}
 	return lines
+}
+
+// overview has a line for each node, since their sections may not fit.
+func (m *model) overview() []string {
+	lines := []string{m.row(strong.Styled("nodes"), "logins/s", "refused/s", "problems")}
+	for _, node := range m.view.Nodes {
+		switch {
+		case !node.Asked:
+			lines = append(lines, right("  "+node.Address, "asking ...", m.width))
+		case node.Error != "":
+			lines = append(lines, right("  "+node.Address, levels[statusview.Bad].Styled("NO ANSWER"), m.width))
+		default:
+			logins, refused := m.sums(node)
+			lines = append(lines, m.row("  "+node.Address, perSecond(logins), perSecond(refused), strconv.Itoa(node.Problems())))
+		}
+	}
+	return append(lines, "")
+}
+
+// sums adds up the servers of a node that are shown.
+func (m *model) sums(node statusview.Node) (logins, refused statusview.Count) {
+	for _, server := range node.Servers {
+		if m.server != "" && m.server != server.Name {
+			continue
+		}
+		for _, count := range server.Done {
+			switch count.Label {
+			case statusview.Logins:
+				logins.Known, logins.PerSecond = count.Known, logins.PerSecond+count.PerSecond
+			case statusview.Refused:
+				refused.Known, refused.PerSecond = count.Known, refused.PerSecond+count.PerSecond
+			}
+		}
+	}
+	return logins, refused
 }
 
 func (m *model) node(node statusview.Node) []string {
@@ -153,11 +193,14 @@ func (m *model) serverLines(server statusview.Server) (lines []string) {
 }
 
 func (m *model) count(indent string, c statusview.Count) string {
-	perSecond := "-"
-	if c.Known {
-		perSecond = fmt.Sprintf("%.2f", c.PerSecond)
+	return m.row(indent+c.Label, perSecond(c), humanize.Comma(int64(math.Round(c.LastMinute))), humanize.Commaf(c.Total))
+}
+
+func perSecond(c statusview.Count) string {
+	if !c.Known {
+		return "-"
 	}
-	return m.row(indent+c.Label, perSecond, humanize.Commaf(float64(int64(c.LastMinute+0.5))), humanize.Commaf(c.Total))
+	return fmt.Sprintf("%.2f", c.PerSecond)
 }
 
 // row has as many columns as there is room for.
