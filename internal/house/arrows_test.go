@@ -31,7 +31,8 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi":   {"internal/suggestion"},
-	"internal/command":    {"internal/adminapi", "internal/statusview", "internal/topview"},
+	"internal/command":    {"internal/adminapi", "internal/statuspage", "internal/statusview", "internal/topview"},
+	"internal/statuspage": {"internal/statusview"},
 	"internal/statusview": {"internal/adminapi"},
 	"internal/topview":    {"internal/statusview"},
 

@@ -2,13 +2,10 @@ package topview
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/dustin/go-humanize"
 
 	"github.com/caddygrant/caddy-grant/internal/statusview"
 )
@@ -42,23 +39,13 @@ func (m *model) header() string {
 	if n := len(m.view.Nodes); n > 1 {
 		line += fmt.Sprintf(", %d nodes", n)
 	}
-	switch n := m.view.Problems(); n {
-	case 0:
-	case 1:
-		line += "  " + levels[statusview.Bad].Styled("1 problem")
-	default:
-		line += "  " + levels[statusview.Bad].Styled(fmt.Sprintf("%d problems", n))
+	if text := m.view.ProblemsText(); text != "" {
+		line += "  " + levels[statusview.Bad].Styled(text)
 	}
-	latest := time.Time{}
-	for _, node := range m.view.Nodes {
-		if node.Last.After(latest) {
-			latest = node.Last
-		}
+	if last := m.view.LastAnswer(); last != "" {
+		return right(line, last, m.width)
 	}
-	if latest.IsZero() {
-		return line
-	}
-	return right(line, latest.Format(time.TimeOnly), m.width)
+	return line
 }
 
 func (m *model) footer(first, all int) string {
@@ -100,7 +87,7 @@ func (m *model) overview() []string {
 			lines = append(lines, right("  "+node.Address, levels[statusview.Bad].Styled("NO ANSWER"), m.width))
 		default:
 			logins, refused := m.sums(node)
-			lines = append(lines, m.row("  "+node.Address, perSecond(logins), perSecond(refused), strconv.Itoa(node.Problems())))
+			lines = append(lines, m.row("  "+node.Address, logins.PerSecondText(), refused.PerSecondText(), strconv.Itoa(node.Problems())))
 		}
 	}
 	return append(lines, "")
@@ -130,14 +117,8 @@ func (m *model) node(node statusview.Node) []string {
 	case !node.Asked:
 		return []string{title + "  asking ..."}
 	case node.Error != "":
-		text := node.Error
-		if node.Last.IsZero() {
-			text += ". It has not answered yet"
-		} else {
-			text += ". Its last answer was at " + node.Last.Format(time.TimeOnly)
-		}
 		return append([]string{title + "  " + levels[statusview.Bad].Styled("NO ANSWER")},
-			m.fact(statusview.Fact{Label: "Why", Text: text, Level: statusview.Bad})...)
+			m.fact(statusview.Fact{Label: "Why", Text: node.Why(), Level: statusview.Bad})...)
 	}
 	lines := []string{title}
 	for _, fact := range node.Facts {
@@ -193,14 +174,7 @@ func (m *model) serverLines(server statusview.Server) (lines []string) {
 }
 
 func (m *model) count(indent string, c statusview.Count) string {
-	return m.row(indent+c.Label, perSecond(c), humanize.Comma(int64(math.Round(c.LastMinute))), humanize.Commaf(c.Total))
-}
-
-func perSecond(c statusview.Count) string {
-	if !c.Known {
-		return "-"
-	}
-	return fmt.Sprintf("%.2f", c.PerSecond)
+	return m.row(indent+c.Label, c.PerSecondText(), c.LastMinuteText(), c.TotalText())
 }
 
 // row has as many columns as there is room for.
