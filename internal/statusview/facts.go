@@ -44,7 +44,10 @@ func facts(status *adminapi.Status, now time.Time) []Fact {
 	for _, ended := range status.Marks {
 		all = append(all, Fact{Label: "Ended", Text: endedText(ended, now)})
 	}
-	return append(all, Fact{Label: "Config", Text: "active since " + clock(status.StartedAt, now)})
+	if !status.StartedAt.IsZero() {
+		all = append(all, Fact{Label: "Config", Text: "active since " + clock(status.StartedAt, now)})
+	}
+	return all
 }
 
 func throttle(t adminapi.Throttle) Fact {

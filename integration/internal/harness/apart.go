@@ -81,6 +81,9 @@ func ApartWith(t *testing.T, options, sites string) *Site {
 	return s
 }
 
+// Admin is the address of the admin endpoint of a site that is [Apart].
+func (s *Site) Admin() string { return s.apart.admin }
+
 // load is caddy.Load in the process of the site.
 func (a *apart) load(s *Site, config []byte) error {
 	if a.process == nil {
