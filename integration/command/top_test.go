@@ -41,7 +41,7 @@ func startWatched(t *testing.T) (site *harness.Site, admin, users string) {
 		t.Fatal(err)
 	}
 	site = harness.Apart(t, strings.ReplaceAll(watchedSite, "%USERS%", users))
-	return site, adminOf(t, site, users), users
+	return site, harness.AdminStandIn(t, site.Admin(), users), users
 }
 
 // breakFile puts something else into a file, as if an hour ago: a young file might be

@@ -106,6 +106,21 @@ func (n Node) Problems() int {
 	return problems
 }
 
+// Broken are the facts that are bad, which are shown first.
+func (s Server) Broken() []Fact { return s.only(true) }
+
+// Sound are the others.
+func (s Server) Sound() []Fact { return s.only(false) }
+
+func (s Server) only(broken bool) (facts []Fact) {
+	for _, fact := range s.Facts {
+		if (fact.Level == Bad) == broken {
+			facts = append(facts, fact)
+		}
+	}
+	return facts
+}
+
 func bad(facts []Fact) (n int) {
 	for _, fact := range facts {
 		if fact.Level == Bad {

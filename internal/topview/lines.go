@@ -151,10 +151,8 @@ func (m *model) serverLines(server statusview.Server) (lines []string) {
 	} else {
 		lines = append(lines, m.row(title, "per second", "last minute", "total"))
 	}
-	for _, fact := range server.Facts {
-		if fact.Level == statusview.Bad {
-			lines = append(lines, m.fact(fact)...)
-		}
+	for _, fact := range server.Broken() {
+		lines = append(lines, m.fact(fact)...)
 	}
 	for _, count := range server.Done {
 		lines = append(lines, m.count("  ", count))
@@ -165,10 +163,8 @@ func (m *model) serverLines(server statusview.Server) (lines []string) {
 	if server.Issuer != "" {
 		lines = append(lines, m.fact(statusview.Fact{Label: "Issuer", Text: server.Issuer})...)
 	}
-	for _, fact := range server.Facts {
-		if fact.Level != statusview.Bad {
-			lines = append(lines, m.fact(fact)...)
-		}
+	for _, fact := range server.Sound() {
+		lines = append(lines, m.fact(fact)...)
 	}
 	return lines
 }
