@@ -40,9 +40,7 @@ func serveAdminAPI(w http.ResponseWriter, r *http.Request) error {
 		handler.Logger = app.logger // else logs that include grant.admin alone have nothing
 		handler.Servers = make(map[string]adminapi.Server)
 		for name, server := range app.servers {
-			if server, ok := any(server).(adminapi.Server); ok {
-				handler.Servers[name] = server
-			}
+			handler.Servers[name] = server
 		}
 	}
 	handler.Logger = handler.Logger.Named("admin")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
@@ -91,11 +92,12 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 	if s.LoginPage {
 		offers += ", login page"
 	}
-	throttle := fmt.Sprintf("%d accounts, %d accounts from one source, %d addresses", s.Throttle.Accounts, s.Throttle.Pairs, s.Throttle.Addresses)
+	throttle := fmt.Sprintf("%s, %s from one source, %s", english.Plural(s.Throttle.Accounts, "account", ""),
+		english.Plural(s.Throttle.Pairs, "account", ""), english.Plural(s.Throttle.Addresses, "address", "addresses"))
 	if s.Throttle.Off {
 		throttle = "off"
 	}
-	revoked := fmt.Sprintf("%d sessions", s.Sessions.Revoked)
+	revoked := english.Plural(s.Sessions.Revoked, "session", "")
 	switch {
 	case s.Sessions.Error != "":
 		revoked += ", the last read failed: " + s.Sessions.Error
