@@ -2,22 +2,13 @@ package admin
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
@@ -152,7 +143,7 @@ func TestPagesCannotChangeAnything(t *testing.T) {
 func TestTheLineHasTheCertificateOfRemoteAdmin(t *testing.T) {
 	t.Parallel()
 	a := startNode(t, t.TempDir(), "", "")
-	anna, onlooker := newCertificate(t, "anna"), newCertificate(t, "onlooker")
+	anna, onlooker := harness.NewClientCertificate(t, "anna"), harness.NewClientCertificate(t, "onlooker")
 	port := harness.FreePort(t)
 	a.loadWith(t, fmt.Sprintf(`{
 		"listen": %q,
@@ -164,7 +155,7 @@ func TestTheLineHasTheCertificateOfRemoteAdmin(t *testing.T) {
 				{"public_keys": [%q], "permissions": [{"paths": ["/grant"], "methods": ["GET"]}]}
 			]
 		}
-	}`, a.admin, port, anna.der, onlooker.der))
+	}`, a.admin, port, anna.Base64, onlooker.Base64))
 	var authority struct {
 		Root string `json:"root_certificate"`
 	}
@@ -172,8 +163,8 @@ func TestTheLineHasTheCertificateOfRemoteAdmin(t *testing.T) {
 	if err := json.Unmarshal(response.Body, &authority); err != nil {
 		t.Fatal(err)
 	}
-	as := func(c certificate) []string {
-		return []string{"--address", fmt.Sprintf("https://localhost:%d", port), "--cert", c.path, "--key", c.key, "--ca", a.Write("root.pem", authority.Root)}
+	as := func(c harness.ClientCertificate) []string {
+		return []string{"--address", fmt.Sprintf("https://localhost:%d", port), "--cert", c.Path, "--key", c.Key, "--ca", a.Write("root.pem", authority.Root)}
 	}
 	harness.Eventually(t, "the endpoint has its certificate", func() bool {
 		_, _, status := grantAny(t, append([]string{"status"}, as(anna)...)...)
@@ -183,7 +174,7 @@ func TestTheLineHasTheCertificateOfRemoteAdmin(t *testing.T) {
 	if _, errs := grant(t, 1, append([]string{"revoke", "--user", "bob"}, as(onlooker)...)...); !strings.Contains(errs, "not authorized") {
 		t.Errorf("an onlooker revokes: %s", errs)
 	}
-	grant(t, 1, append([]string{"status"}, as(newCertificate(t, "stranger"))...)...)
+	grant(t, 1, append([]string{"status"}, as(harness.NewClientCertificate(t, "stranger"))...)...)
 	grant(t, 0, append([]string{"revoke", "--user", "alice"}, as(anna)...)...)
 	lines := a.audited("sessions revoked by operator")
 	if len(lines) != 1 {
@@ -224,45 +215,4 @@ func (n *node) loadWith(t *testing.T, section string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-}
-
-// certificate is that of an operator.
-type certificate struct {
-	der       string // as the config has it
-	path, key string // PEM files
-}
-
-func newCertificate(t *testing.T, name string) certificate {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(0xfeed), Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := certificate{base64.StdEncoding.EncodeToString(der), filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")}
-	for path, block := range map[string]*pem.Block{c.path: {Type: "CERTIFICATE", Bytes: der}, c.key: {Type: "PRIVATE KEY", Bytes: encoded}} {
-		file, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := pem.Encode(file, block); err != nil {
-			t.Fatal(err)
-		}
-		if err := file.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return c
 }

@@ -14,7 +14,7 @@ func newRotateKeyCommand() *cobra.Command {
 Generates the next signing key now, without waiting for rotate_every. Rotation has
 stages, at all nodes: the next key is published first, so that apps can fetch it;
 then it signs; the previous key verifies tokens until the last of them has expired.
-No token becomes invalid. If a key was stolen, also revoke all sessions.
+No token becomes invalid, so this is not the remedy for a key that leaked.
 
 A key that the config names is not rotated: see the docs on nodes and keys.
 ` + addressHelp,
