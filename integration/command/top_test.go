@@ -41,7 +41,7 @@ func startWatched(t *testing.T) (site *harness.Site, admin, users string) {
 		t.Fatal(err)
 	}
 	site = harness.Apart(t, strings.ReplaceAll(watchedSite, "%USERS%", users))
-	return site, harness.AdminStandIn(t, site.Admin(), users), users
+	return site, site.Admin(), users
 }
 
 // breakFile puts something else into a file, as if an hour ago: a young file might be
@@ -131,6 +131,22 @@ func TestTopShowsWhyANodeDoesNotAnswerAndTheOthersAllTheSame(t *testing.T) {
 	if status := s.end(); status != 0 {
 		t.Errorf("after Ctrl-C the status is %d", status)
 	}
+}
+
+func TestTopShowsWhoHasToWait(t *testing.T) {
+	t.Parallel()
+	site, admin, _ := startWatched(t)
+	s := top(t, 80, 40, nil, "--address", admin, "--interval", "1s")
+	s.untilShows("Throttled  no one")
+	refused := 0
+	for i := 0; refused == 0; i++ {
+		if site.Login("alice", fmt.Sprintf("wrong-%d", i)).Status == 429 {
+			refused++
+		}
+	}
+	s.untilShows("Throttled  0 accounts, 1 account from one source, 0 addresses")
+	s.untilRow("too many: pair", 1)
+	s.untilRow("password: temporarily_unavailable", 1)
 }
 
 func TestTopTakesKeys(t *testing.T) {

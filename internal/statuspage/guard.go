@@ -18,13 +18,13 @@ import (
 type Handler struct {
 	view   func() statusview.View
 	hosts  []string // what the Host header may say
+	token  string   // of the link
 	cookie string   // its name: cookies of one host are the same for all ports
+	key    string   // its value
 
-	mu    sync.Mutex
-	token string // of the link; empty once it was used
-	spent string // then
-	key   string // value of the cookie
-	seen  time.Time
+	mu   sync.Mutex
+	used bool // the link
+	seen time.Time
 }
 
 // The paths.
@@ -93,14 +93,13 @@ var forbidden = said{
 // not by a redirect: a link that another site or a file has is from elsewhere, and so is
 // what it redirects to, which does not get the cookie.
 func (h *Handler) open(w http.ResponseWriter, r *http.Request, token string) {
-	h.mu.Lock()
-	first := h.token != "" && isSame(token, h.token)
-	again := h.spent != "" && isSame(token, h.spent)
+	is := isSame(token, h.token)
 	// what only looks ahead does not use up the link
 	ahead := r.Method == http.MethodHead || strings.Contains(r.Header.Get("Sec-Purpose")+r.Header.Get("Purpose"), "prefetch")
+	h.mu.Lock()
+	first, again := is && !h.used, is && h.used
 	if first && !ahead {
-		h.spent, h.token = h.token, ""
-		h.seen = time.Now()
+		h.used, h.seen = true, time.Now()
 	}
 	h.mu.Unlock()
 	switch {

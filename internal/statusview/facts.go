@@ -41,7 +41,11 @@ func facts(status *adminapi.Status, now time.Time) []Fact {
 	all = append(all,
 		Fact{Label: "Users", Text: plural(status.Users.Count, "user") + partial(status.Users) + ", " + plural(status.Clients.Count, "client") + partial(status.Clients)},
 		revoked(status.Sessions, now))
-	for _, ended := range status.Marks {
+	for i, ended := range status.Marks {
+		if i == mostEnded {
+			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("and %d more times", len(status.Marks)-i)})
+			break
+		}
 		all = append(all, Fact{Label: "Ended", Text: endedText(ended, now)})
 	}
 	if !status.StartedAt.IsZero() {
@@ -49,6 +53,9 @@ func facts(status *adminapi.Status, now time.Time) []Fact {
 	}
 	return all
 }
+
+// mostEnded is how many of the latest marks are shown.
+const mostEnded = 3
 
 func throttle(t adminapi.Throttle) Fact {
 	switch {
@@ -75,7 +82,7 @@ func keyFact(key adminapi.Key, now time.Time) Fact {
 
 func fileFact(file adminapi.File, now time.Time) Fact {
 	entries := plural(file.Entries, strings.TrimSuffix(file.Reads, "s"))
-	switch reason := strings.TrimSuffix(file.Error, "."); {
+	switch reason := strings.TrimSuffix(strings.TrimPrefix(file.Error, file.Path+": "), "."); {
 	case file.Error == "":
 		return Fact{Label: "File", Text: fmt.Sprintf("%s: %s, loaded %s", file.Path, entries, clock(file.LoadedAt, now))}
 	case file.LoadedAt.IsZero():
