@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/integration/internal/screen"
 )
 
 // watchedSite has what top and the status page show.
@@ -57,12 +58,18 @@ func breakFile(t *testing.T, path string) {
 	}
 }
 
+// watching is a running `caddy grant top`.
+type watching struct {
+	*screen.Terminal
+	t *testing.T
+}
+
 // top runs `caddy grant top` in a terminal.
-func top(t *testing.T, columns, rows int, environment []string, args ...string) *terminal {
+func top(t *testing.T, columns, rows int, environment []string, args ...string) *watching {
 	t.Helper()
 	cmd := harness.CaddyCommand(t.Context(), t, t.TempDir(), append([]string{"grant", "top"}, args...)...)
 	cmd.Env = append(cmd.Env, environment...)
-	return startInTerminal(t, cmd, columns, rows)
+	return &watching{screen.Start(t, cmd, columns, rows), t}
 }
 
 // rowOf matches a line of the table with its total.
@@ -70,18 +77,18 @@ func rowOf(label string, total int) *regexp.Regexp {
 	return regexp.MustCompile(fmt.Sprintf(`(?m)^ +%s .* %d$`, regexp.QuoteMeta(label), total))
 }
 
-func (s *terminal) untilRow(label string, total int) string {
+func (s *watching) untilRow(label string, total int) string {
 	s.t.Helper()
-	return s.until(rowOf(label, total).MatchString)
+	return s.Until(rowOf(label, total).MatchString)
 }
 
 func TestTopShowsLoginsRefusalsAndABrokenFileAsTheyHappen(t *testing.T) {
 	t.Parallel()
 	site, admin, users := startWatched(t)
 	s := top(t, 80, 24, nil, "--address", admin, "--interval", "1s")
-	s.untilShows("caddy grant top  all servers", admin, "server default", "per second", "Key ", "signing")
+	s.UntilShows("caddy grant top  all servers", admin, "server default", "per second", "Key ", "signing")
 	s.untilRow("Logins", 0)
-	if s.text() == "" || !s.emulator.IsAltScreen() {
+	if s.Text() == "" || s.IsAsBefore() {
 		t.Error("it does not draw on a screen of its own")
 	}
 	site.Login("alice", "correct horse").Want(t, 200, "")
@@ -90,23 +97,23 @@ func TestTopShowsLoginsRefusalsAndABrokenFileAsTheyHappen(t *testing.T) {
 	s.untilRow("password: invalid_grant", 1)
 	s.untilRow("Refused", 1)
 	breakFile(t, users)
-	text := s.untilShows("1 problem", "users.htpasswd is BROKEN: ", "The version of")
+	text := s.UntilShows("1 problem", "users.htpasswd is BROKEN: ", "The version of")
 	t.Logf("the screen:\n%s", text)
 
-	s.resize(40, 20)
-	s.untilShows("per second", "up/down")
-	for _, line := range strings.Split(s.text(), "\n") {
+	s.Resize(40, 20)
+	s.UntilShows("per second", "up/down")
+	for _, line := range strings.Split(s.Text(), "\n") {
 		if len([]rune(line)) > 40 {
 			t.Errorf("in 40 columns there is %q", line)
 		}
 	}
-	s.resize(80, 24)
-	s.untilShows("last minute")
-	s.press("q")
-	if status := s.end(); status != 0 {
+	s.Resize(80, 24)
+	s.UntilShows("last minute")
+	s.Press("q")
+	if status := s.End(); status != 0 {
 		t.Errorf("after q the status is %d", status)
 	}
-	if s.emulator.IsAltScreen() || s.emulator.CursorHidden() {
+	if !s.IsAsBefore() {
 		t.Error("the terminal is not as it was")
 	}
 }
@@ -119,7 +126,7 @@ func TestTopShowsWhyANodeDoesNotAnswerAndTheOthersAllTheSame(t *testing.T) {
 	t.Cleanup(other.Close)
 	address := other.Listener.Addr().String()
 	s := top(t, 80, 50, nil, "--address", nobody, "--address", admin, "--address", address, "--interval", "1s")
-	text := s.untilShows("3 nodes", "2 problems", "connection refused", "has no admin API of caddy-grant", "server default")
+	text := s.UntilShows("3 nodes", "2 problems", "connection refused", "has no admin API of caddy-grant", "server default")
 	for _, node := range []string{nobody, address} {
 		if !regexp.MustCompile(`(?m)^  ` + node + ` +NO ANSWER$`).MatchString(text) {
 			t.Errorf("the list of nodes does not say that %s gives no answer:\n%s", node, text)
@@ -127,8 +134,8 @@ func TestTopShowsWhyANodeDoesNotAnswerAndTheOthersAllTheSame(t *testing.T) {
 	}
 	site.Login("alice", "correct horse").Want(t, 200, "")
 	s.untilRow("Logins", 1)
-	s.press("\x03") // Ctrl-C
-	if status := s.end(); status != 0 {
+	s.Press("\x03") // Ctrl-C
+	if status := s.End(); status != 0 {
 		t.Errorf("after Ctrl-C the status is %d", status)
 	}
 }
@@ -137,14 +144,14 @@ func TestTopShowsWhoHasToWait(t *testing.T) {
 	t.Parallel()
 	site, admin, _ := startWatched(t)
 	s := top(t, 80, 40, nil, "--address", admin, "--interval", "1s")
-	s.untilShows("Throttled  no one")
+	s.UntilShows("Throttled  no one")
 	refused := 0
 	for i := 0; refused == 0; i++ {
 		if site.Login("alice", fmt.Sprintf("wrong-%d", i)).Status == 429 {
 			refused++
 		}
 	}
-	s.untilShows("Throttled  0 accounts, 1 account from one source, 0 addresses")
+	s.UntilShows("Throttled  0 accounts, 1 account from one source, 0 addresses")
 	s.untilRow("too many: pair", 1)
 	s.untilRow("password: temporarily_unavailable", 1)
 }
@@ -153,24 +160,24 @@ func TestTopTakesKeys(t *testing.T) {
 	t.Parallel()
 	_, admin, _ := startWatched(t)
 	s := top(t, 80, 24, nil, "--address", admin)
-	s.untilShows("server default", "every 2s")
-	s.press("+")
-	s.untilShows("every 5s")
-	s.press("--")
-	s.untilShows("every 1s")
-	s.press("s")
-	s.untilShows("caddy grant top  server default")
-	s.press("s")
-	s.untilShows("caddy grant top  all servers")
-	s.press("?")
-	s.untilShows("q, Ctrl-C    quit")
-	s.press("?")
-	s.until(func(text string) bool { return !strings.Contains(text, "q, Ctrl-C    quit") })
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	s.UntilShows("server default", "every 2s")
+	s.Press("+")
+	s.UntilShows("every 5s")
+	s.Press("--")
+	s.UntilShows("every 1s")
+	s.Press("s")
+	s.UntilShows("caddy grant top  server default")
+	s.Press("s")
+	s.UntilShows("caddy grant top  all servers")
+	s.Press("?")
+	s.UntilShows("q, Ctrl-C    quit")
+	s.Press("?")
+	s.Until(func(text string) bool { return !strings.Contains(text, "q, Ctrl-C    quit") })
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	s.end()
-	if s.emulator.IsAltScreen() || s.emulator.CursorHidden() {
+	s.End()
+	if !s.IsAsBefore() {
 		t.Error("after SIGTERM the terminal is not as it was")
 	}
 }
@@ -183,11 +190,11 @@ func TestTopUsesColoursUnlessToldNotTo(t *testing.T) {
 	nobody := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	for environment, want := range map[string]bool{"NO_COLOR=": true, "NO_COLOR=1": false} {
 		s := top(t, 80, 24, []string{environment}, "--address", nobody)
-		s.untilShows("NO ANSWER")
-		s.press("q")
-		s.end()
-		if got := coloured.MatchString(s.printed()); got != want {
-			t.Errorf("with %s there are colours: %v in %q", environment, got, s.printed())
+		s.UntilShows("NO ANSWER")
+		s.Press("q")
+		s.End()
+		if got := coloured.MatchString(s.Printed()); got != want {
+			t.Errorf("with %s there are colours: %v in %q", environment, got, s.Printed())
 		}
 	}
 }
@@ -206,14 +213,14 @@ func TestTopLetsNoNodeControlTheTerminal(t *testing.T) {
 	}))
 	t.Cleanup(hostile.Close)
 	s := top(t, 80, 30, nil, "--address", hostile.Listener.Addr().String())
-	text := s.untilShows(`server evil\x1b]0;owned\a`, `\x1b[2J\x1b[Hgone`, `/tmp/\x1bc\r\n`, `wide 用户`, `\x00. No`, `\u009b31mred\u202e`)
+	text := s.UntilShows(`server evil\x1b]0;owned\a`, `\x1b[2J\x1b[Hgone`, `/tmp/\x1bc\r\n`, `wide 用户`, `\x00. No`, `\u009b31mred\u202e`)
 	if !strings.Contains(text, "caddy grant top") {
 		t.Errorf("the screen is\n%s", text)
 	}
-	s.press("q")
-	s.end()
+	s.Press("q")
+	s.End()
 	for _, sequence := range []string{"\x1b]0;", "\x1b]52;", "\x1bc", "\u009b", "\u202e"} {
-		if strings.Contains(s.printed(), sequence) {
+		if strings.Contains(s.Printed(), sequence) {
 			t.Errorf("it printed %q", sequence)
 		}
 	}

@@ -1,4 +1,6 @@
-package command
+// Package screen runs commands in a pseudo-terminal, with an emulator that draws what
+// they print, so that a test sees what a person does.
+package screen
 
 import (
 	"errors"
@@ -14,11 +16,11 @@ import (
 	"github.com/creack/pty"
 )
 
-// terminal is a pseudo-terminal with a command in it, and an emulator that draws what it
-// prints, so that a test sees what a person does.
-type terminal struct {
+// Terminal is a pseudo-terminal with a command in it.
+type Terminal struct {
+	Cmd *exec.Cmd
+
 	t     *testing.T
-	cmd   *exec.Cmd
 	file  *os.File
 	ended chan error
 
@@ -27,10 +29,10 @@ type terminal struct {
 	raw      strings.Builder // all that was printed
 }
 
-// startInTerminal runs a command in a terminal until the test ends.
-func startInTerminal(t *testing.T, cmd *exec.Cmd, columns, rows int) *terminal {
+// Start runs a command in a terminal until the test ends.
+func Start(t *testing.T, cmd *exec.Cmd, columns, rows int) *Terminal {
 	t.Helper()
-	s := &terminal{t: t, cmd: cmd, ended: make(chan error, 1), emulator: vt.NewEmulator(columns, rows)}
+	s := &Terminal{Cmd: cmd, t: t, ended: make(chan error, 1), emulator: vt.NewEmulator(columns, rows)}
 	cmd.Env = append(cmd.Environ(), "TERM=xterm-256color", "COLORTERM=")
 	file, err := pty.StartWithSize(cmd, &pty.Winsize{Cols: uint16(columns), Rows: uint16(rows)})
 	if err != nil {
@@ -65,8 +67,8 @@ func startInTerminal(t *testing.T, cmd *exec.Cmd, columns, rows int) *terminal {
 	return s
 }
 
-// text is what the screen shows, without the spaces at the ends of its lines.
-func (s *terminal) text() string {
+// Text is what the screen shows, without the spaces at the ends of its lines.
+func (s *Terminal) Text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	lines := strings.Split(s.emulator.String(), "\n")
@@ -76,18 +78,18 @@ func (s *terminal) text() string {
 	return strings.TrimRight(strings.Join(lines, "\n"), "\n")
 }
 
-// printed is all that the command has printed.
-func (s *terminal) printed() string {
+// Printed is all that the command has printed.
+func (s *Terminal) Printed() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.raw.String()
 }
 
-// until waits for what the screen is to show.
-func (s *terminal) until(ok func(text string) bool) string {
+// Until waits for what the screen is to show.
+func (s *Terminal) Until(ok func(text string) bool) string {
 	s.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		text := s.text()
+		text := s.Text()
 		if ok(text) {
 			return text
 		}
@@ -97,10 +99,10 @@ func (s *terminal) until(ok func(text string) bool) string {
 	}
 }
 
-// untilShows waits until the screen has all of the texts.
-func (s *terminal) untilShows(texts ...string) string {
+// UntilShows waits until the screen has all of the texts.
+func (s *Terminal) UntilShows(texts ...string) string {
 	s.t.Helper()
-	return s.until(func(text string) bool {
+	return s.Until(func(text string) bool {
 		for _, part := range texts {
 			if !strings.Contains(text, part) {
 				return false
@@ -110,16 +112,16 @@ func (s *terminal) untilShows(texts ...string) string {
 	})
 }
 
-// press types keys.
-func (s *terminal) press(keys string) {
+// Press types keys.
+func (s *Terminal) Press(keys string) {
 	s.t.Helper()
 	if _, err := s.file.WriteString(keys); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// resize is what a person does with the window.
-func (s *terminal) resize(columns, rows int) {
+// Resize is what a person does with the window.
+func (s *Terminal) Resize(columns, rows int) {
 	s.t.Helper()
 	s.mu.Lock()
 	s.emulator.Resize(columns, rows)
@@ -129,8 +131,8 @@ func (s *terminal) resize(columns, rows int) {
 	}
 }
 
-// end waits until the command has ended, and returns its exit status.
-func (s *terminal) end() int {
+// End waits until the command has ended, and returns its exit status.
+func (s *Terminal) End() int {
 	s.t.Helper()
 	select {
 	case err := <-s.ended:
@@ -142,7 +144,15 @@ func (s *terminal) end() int {
 		}
 		return 0
 	case <-time.After(time.Minute):
-		s.t.Fatalf("the command does not end; the screen shows\n%s", s.text())
+		s.t.Fatalf("the command does not end; the screen shows\n%s", s.Text())
 		return -1
 	}
+}
+
+// IsAsBefore tells whether the command has left the terminal as it was: with the lines
+// from before, and a cursor.
+func (s *Terminal) IsAsBefore() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.emulator.IsAltScreen() && !s.emulator.CursorHidden()
 }
