@@ -121,12 +121,13 @@ func TestTopShowsLoginsRefusalsAndABrokenFileAsTheyHappen(t *testing.T) {
 func TestTopShowsWhyANodeDoesNotAnswerAndTheOthersAllTheSame(t *testing.T) {
 	t.Parallel()
 	site, admin, _ := startWatched(t)
+	second, secondAdmin, _ := startWatched(t)
 	nobody := fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
 	other := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(other.Close)
 	address := other.Listener.Addr().String()
-	s := top(t, 80, 50, nil, "--address", nobody, "--address", admin, "--address", address, "--interval", "1s")
-	text := s.UntilShows("3 nodes", "2 problems", "connection refused", "has no admin API of caddy-grant", "server default")
+	s := top(t, 80, 60, nil, "--address", nobody, "--address", admin, "--address", address, "--address", secondAdmin, "--interval", "1s")
+	text := s.UntilShows("4 nodes", "2 problems", "connection refused", "has no admin API of caddy-grant", "server default")
 	for _, node := range []string{nobody, address} {
 		if !regexp.MustCompile(`(?m)^  ` + node + ` +NO ANSWER$`).MatchString(text) {
 			t.Errorf("the list of nodes does not say that %s gives no answer:\n%s", node, text)
@@ -134,6 +135,11 @@ func TestTopShowsWhyANodeDoesNotAnswerAndTheOthersAllTheSame(t *testing.T) {
 	}
 	site.Login("alice", "correct horse").Want(t, 200, "")
 	s.untilRow("Logins", 1)
+	second.Login("alice", "correct horse").Want(t, 200, "")
+	second.Login("alice", "correct horse").Want(t, 200, "")
+	if s.untilRow("Logins", 2); !rowOf("Logins", 1).MatchString(s.Text()) {
+		t.Errorf("the nodes are mixed up:\n%s", s.Text())
+	}
 	s.Press("\x03") // Ctrl-C
 	if status := s.End(); status != 0 {
 		t.Errorf("after Ctrl-C the status is %d", status)

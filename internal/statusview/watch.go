@@ -2,18 +2,21 @@ package statusview
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
 
-// patience is how long a node may take to answer.
-const patience = 5 * time.Second
+// usualPatience is how long a node may take to answer.
+const usualPatience = 5 * time.Second
 
 // Watcher looks at nodes again and again. Each is asked on its own: one that does not
 // answer holds up no other.
 type Watcher struct {
 	mu       sync.Mutex
 	interval time.Duration
+	patience time.Duration
 	nodes    []*watched
 	changed  func()
 }
@@ -29,7 +32,7 @@ type watched struct {
 
 // NewWatcher watches once Run is called. It calls changed after each answer.
 func NewWatcher(targets []Target, interval time.Duration, changed func()) *Watcher {
-	w := &Watcher{interval: interval, changed: changed}
+	w := &Watcher{interval: interval, patience: usualPatience, changed: changed}
 	for _, target := range targets {
 		w.nodes = append(w.nodes, &watched{
 			Target: target, wake: make(chan struct{}, 1), node: Node{Address: Printable(target.Address)},
@@ -44,7 +47,7 @@ func (w *Watcher) Run(ctx context.Context) {
 	for _, node := range w.nodes {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				node.look(ctx)
+				node.look(ctx, w.patience)
 				if ctx.Err() != nil {
 					return
 				}
@@ -92,10 +95,13 @@ func (w *Watcher) View() View {
 }
 
 // look asks the node once.
-func (n *watched) look(ctx context.Context) {
+func (n *watched) look(ctx context.Context, patience time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	s, err := ask(ctx, n.Source)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("no answer within %v", patience)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if err != nil {

@@ -75,6 +75,15 @@ func TestNodeThatDoesNotAnswerHoldsUpNoOther(t *testing.T) {
 	}
 }
 
+func TestNodeThatHangsIsGivenUp(t *testing.T) {
+	w := NewWatcher([]Target{{"hangs", &fake{hang: true}}}, time.Hour, func() {})
+	w.patience = time.Millisecond
+	w.nodes[0].look(t.Context(), w.patience)
+	if got := w.View().Nodes[0]; got.Error != "no answer within 1ms" || got.Why() != "no answer within 1ms. It has not answered yet" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestNodeWithoutMetricsShowsItsState(t *testing.T) {
 	view := watch(t, map[string]*fake{"a": {statuses: []adminapi.Status{{
 		Name: "default", Files: []adminapi.File{{Path: "/etc/users", Reads: "users", Entries: 3, Error: "line 2: no colon"}},
