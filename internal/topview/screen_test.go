@@ -124,8 +124,8 @@ func TestEndOfTheScreenSaysWhyANodeDoesNotAnswer(t *testing.T) {
 // No size breaks it, and the lines stay as wide as the screen: see checks that.
 func TestScreenOfAnySize(t *testing.T) {
 	for width := 1; width < 100; width++ {
-		for _, height := range []int{1, 2, 3, 10, 50} {
-			for _, keys := range []string{"", "?", "G", "sG"} {
+		for _, height := range []int{1, 2, 24} {
+			for _, keys := range []string{"", "?", "sG"} {
 				screenOf(t, width, height, one(), silent()).pressed(keys).see(t)
 			}
 		}
