@@ -44,6 +44,7 @@ type App struct {
 
 	started   bool
 	stopCheck func() // of the storage; nil if it was not started
+	events    *eventSender
 
 	verifier    share[*pooledVerifier]
 	checkLimits *mergedLimits
@@ -71,6 +72,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.checkLimits = newMergedLimits()
 
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	var err error
+	if a.events, err = newEventSender(ctx); err != nil {
 		return err
 	}
 	a.verifier = join(verifierKey{}, newPooledVerifier)
@@ -165,6 +170,7 @@ func (a *App) Start() error {
 	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 		return err
 	}
+	a.events.start()
 	a.warn()
 	a.verifier.value.limits.Govern(a.number, a.checkLimits.checkLimits)
 	var memory uint64
@@ -204,6 +210,7 @@ func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
 	}
+	a.events.stop()
 	a.verifier.value.limits.Yield(a.number)
 	for _, server := range a.servers {
 		server.throttle.limits.Yield(a.number)

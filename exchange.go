@@ -79,6 +79,7 @@ func (x *exchange) report(err error) *oauth.Error {
 	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
 		countThrottled(x.server.Name, refusal.Limit)
 	}
+	x.emitRefused(refusal)
 	caddyrequest.AddLogField(x.r, zap.String("oauth_error", refusal.Code))
 	if grantType := x.knownGrantType(); grantType != "" {
 		caddyrequest.AddLogField(x.r, zap.String("grant_type", grantType))
@@ -131,10 +132,16 @@ func (x *exchange) details(refusal *oauth.Error) (fields []zap.Field) {
 	if x.page != wire.SameSite {
 		fields = append(fields, zap.Bool("cross_site", true))
 	}
-	if username := x.params.Get("username"); username != "" && x.server.LogUsernames {
-		fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
+	return append(fields, x.usernameFields()...)
+}
+
+// usernameFields is the username that was sent, if it may be logged.
+func (x *exchange) usernameFields() []zap.Field {
+	username := x.params.Get("username")
+	if username == "" || !x.server.LogUsernames {
+		return nil
 	}
-	return fields
+	return []zap.Field{zap.String("username", username[:min(len(username), directory.MaxNameLength)])}
 }
 
 // facts are the log fields that success and refusal share. A client or user is logged

@@ -66,8 +66,13 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 					debug.FreeOSMemory() // reading and parsing took twice the memory that is kept
 				}
 			},
-			Logger:  fileLogger,
-			Observe: func(status livefile.Status) { observeFile(key.path, key.reads, status.Err == nil, status.LoadedAt) },
+			Logger: fileLogger,
+			Observe: func(status livefile.Status) {
+				observeFile(key.path, key.reads, status.Err == nil, status.LoadedAt)
+				if status.Err != nil {
+					emitReloadFailed(key, status)
+				}
+			},
 		})
 		return pooledFile[T]{file}, err
 	})

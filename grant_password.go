@@ -23,7 +23,7 @@ func (*passwordGrant) parameters() []string { return []string{"username", "passw
 // authorize checks the user's password, then narrows the scopes to the user's.
 func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {
 	checked, err := g.credentials.CheckUser(ctx, keys.Decoy, req.params.Get("username"), req.params.Get("password"), req.sender(userSource(req)))
-	req.user, req.repeated = checked.Found, checked.Repeated
+	req.user, req.repeated, req.locked = checked.Found, checked.Repeated, checked.Locked
 	if err != nil {
 		return nil, err
 	}

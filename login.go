@@ -15,6 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/loginpage"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -140,7 +141,7 @@ func (v *visit) checkLogin() error {
 	}
 	v.usePublicClient(s.policy.Browser.Client)
 	checked, err := s.credentials.CheckUser(ctx, keys.Decoy, v.params.Get("username"), v.params.Get("password"), v.sender(addressOf(v.address)))
-	v.user, v.repeated = checked.Found, checked.Repeated
+	v.user, v.repeated, v.locked = checked.Found, checked.Repeated, checked.Locked
 	if err != nil {
 		return err
 	}
@@ -167,6 +168,7 @@ func (v *visit) begin() error {
 	v.page.cookies.clear(v.w.Header(), v.stale(place))
 	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(s.tokens, cookie))
 	caddyrequest.SetUserID(v.r, cookie.Subject)
+	v.emitIssued(cookie.Scope, "")
 	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
 		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)
 	}
@@ -190,7 +192,9 @@ func (v *visit) endFormer() {
 		if err := v.end(session); err != nil {
 			v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
 				zap.String("former_session_id", session.SessionID), zap.Error(err))...)
+			continue
 		}
+		v.emitRevoked(event.ByLogin, zap.String(event.SessionID, session.SessionID), zap.String(event.UserID, session.Subject))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddygrant/caddy-grant/internal/credential"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -58,6 +59,10 @@ var (
 	fileReloadSuccess = gauge("file_last_reload_success_timestamp_seconds",
 		"When the active version of the users or clients file was read.", fileLabels...)
 
+	droppedEvents = counter("events_dropped_total",
+		"Events that no handler got, since too many of that event were waiting for their handlers.",
+		"event")
+
 	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
 		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
 		"server")
@@ -65,7 +70,7 @@ var (
 
 var collectors = []prometheus.Collector{
 	requests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
-	fileEntries, fileReloadSuccessful, fileReloadSuccess, revocationsRead,
+	fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
 }
 
 var fileLabels = []string{"path", "reads"}
@@ -168,6 +173,14 @@ func startPasswordChecks() {
 		}
 	}
 }
+
+func startEvents() {
+	for _, kind := range event.Kinds {
+		droppedEvents.WithLabelValues(kind.Name)
+	}
+}
+
+func countDroppedEvent(name string) { droppedEvents.WithLabelValues(name).Inc() }
 
 func countRequest(server, endpoint, grantType, outcome string) {
 	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()

@@ -91,6 +91,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	storage := ctx.Storage()
 	place := placeOf(storage, s.Name, s.Issuer)
 	s.keys, err = newServerKeys(s.logger, keysOptions{
+		server:      s.Name,
 		signingKeys: s.SigningKeys,
 		typ:         s.Typ,
 		rotateEvery: time.Duration(s.RotateEvery),

@@ -23,6 +23,7 @@ func serveToken(x *exchange) error {
 	}
 	caddyrequest.SetUserID(x.r, x.user.Subject())
 	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
+	x.emitIssued(response.Scope, response.TokenID)
 	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(x.facts(),
 			zap.String("scope", response.Scope),

@@ -45,6 +45,7 @@ var arrows = map[string][]string{
 
 	"internal/buffer":    {},
 	"internal/clock":     {},
+	"internal/event":     {},
 	"internal/governed":  {},
 	"internal/mac":       {},
 	"internal/seldomlog": {},

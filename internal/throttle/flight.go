@@ -18,6 +18,7 @@ type flight struct {
 	since        time.Duration
 	element      *list.Element // in Throttle.inFlight; nil when it has landed
 	reservations int           // that have not ended
+	locked       bool          // it was the last failure that the account may have
 }
 
 // held is where an attempt is in flight.
@@ -82,6 +83,9 @@ func (f *flight) countFailure(at time.Duration) {
 	}
 	for _, h := range f.held {
 		h.table.fail(h.key, at)
+		if h.table == t.accounts {
+			f.locked = int(t.accounts.find(h.key).failures) == t.limits.AccountCeiling
+		}
 	}
 }
 
