@@ -231,6 +231,9 @@ func (a *App) Cleanup() error {
 	for _, server := range a.servers {
 		server.release()
 	}
+	if a.events != nil {
+		a.events.end()
+	}
 	_, err := a.verifier.leave()
 	return err
 }

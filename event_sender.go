@@ -16,12 +16,20 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/seldomlog"
 )
 
+func init() {
+	caddy.RegisterModule(new(eventSender))
+}
+
 // eventSender hands events to the subscribers of a config. Caddy calls these one after
 // another, and they may take as long as they like: so they are called in the
 // background, and no request waits for them. Every event has a queue of its own, or a
 // slow handler of one that comes often would hold up one that matters.
+//
+// It is a module so that its context says where the events come from: that of the app
+// names whichever module was loaded from it last.
 type eventSender struct {
 	ctx    caddy.Context
+	end    context.CancelFunc // of ctx
 	app    *caddyevents.App
 	queues map[string]*eventQueue
 
@@ -43,11 +51,32 @@ func newEventSender(ctx caddy.Context) (*eventSender, error) {
 	if err != nil {
 		return nil, fmt.Errorf("getting the events app: %w", err)
 	}
-	s := &eventSender{ctx: ctx, app: app.(*caddyevents.App), queues: make(map[string]*eventQueue)}
+	own, end := caddy.NewContext(ctx)
+	module, err := own.LoadModuleByID(string((*eventSender).CaddyModule(nil).ID), nil)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	s := module.(*eventSender)
+	s.end, s.app, s.queues = end, app.(*caddyevents.App), make(map[string]*eventQueue)
 	for _, kind := range event.Kinds {
 		s.queues[kind.Name] = &eventQueue{name: kind.Name, waiting: make(chan map[string]any, maxWaitingEvents)}
 	}
 	return s, s.app.On("started", s)
+}
+
+// CaddyModule returns the Caddy module information.
+func (*eventSender) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "grant.events",
+		New: func() caddy.Module { return new(eventSender) },
+	}
+}
+
+// Provision keeps the context.
+func (s *eventSender) Provision(ctx caddy.Context) error {
+	s.ctx = ctx
+	return nil
 }
 
 // Handle is called when all apps of the config have started.
@@ -174,5 +203,8 @@ func eventLogger() *zap.Logger { return caddy.Log().Named("grant.events") }
 // maxWaitingEvents is how many events of a name may wait.
 const maxWaitingEvents = 256
 
-// Interface guard
-var _ caddyevents.Handler = (*eventSender)(nil)
+// Interface guards
+var (
+	_ caddy.Provisioner   = (*eventSender)(nil)
+	_ caddyevents.Handler = (*eventSender)(nil)
+)

@@ -59,8 +59,9 @@ func (x *exchange) emitRefused(refusal *oauth.Error) {
 	})
 	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
 		emit(event.Throttled, func() map[string]any {
-			return x.eventData(append(x.usernameFields(), zap.String(event.Limit, refusal.Limit),
-				zap.Int(event.RetryAfter, int(refusal.RetryAfter.Seconds())))...)
+			data := x.eventData(x.usernameFields()...)
+			data[event.Limit], data[event.RetryAfter] = refusal.Limit, int(refusal.RetryAfter.Seconds())
+			return data
 		})
 	}
 	if x.locked && x.user != nil {
