@@ -30,6 +30,7 @@ type clientRequest struct {
 	reused   bool        // its refresh token was used before
 
 	byHeader      bool // the client is named in the Authorization header
+	authenticated bool // the client is who it says, or public
 	unnamed       bool // no client is named
 	bearerIgnored bool // there is an Authorization header that does not name the client
 

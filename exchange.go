@@ -57,7 +57,9 @@ func (x *exchange) authenticate() (*token.KeySet, error) {
 	if keys == nil {
 		return nil, oauth.NoKeys()
 	}
-	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.clientRequest)
+	err := x.server.authenticator.authenticate(x.r.Context(), keys, &x.clientRequest)
+	x.authenticated = err == nil
+	return keys, err
 }
 
 // refuse answers with an error, and writes the one log line.

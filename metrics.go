@@ -69,7 +69,7 @@ var (
 )
 
 var collectors = []prometheus.Collector{
-	requests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
+	requests, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
 	fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
 }
 

@@ -77,11 +77,13 @@ func (s *Server) provision(ctx caddy.Context) error {
 
 	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
 	warnings.warnOfGrants()
+	warnings.warnOfSunsets()
 	warnings.warnOfConfig(given)
 	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)
 	s.unwatch = watchFiles(func() { // any file: a file of another server has nothing new to report
 		hashKinds.Warn()
 		warnings.warnOfOwnClient(ctx)
+		s.startClients()
 	})
 	hashKinds.Warn()
 
@@ -138,6 +140,7 @@ func (s *Server) connect() {
 // lives if the storage does not answer, and keeps up with the sessions there. checked
 // tells whether the server's tokens are checked here.
 func (s *Server) start(ctx context.Context, checked bool) {
+	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
 }

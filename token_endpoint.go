@@ -51,6 +51,10 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x.grantType() == oauth.GrantTypePassword {
+		end := x.client.PasswordDeprecation()
+		wire.AnnounceDeprecation(x.w.Header(), end.Since, end.Sunset, end.Link)
+	}
 	if !x.client.MayUse(x.grantType()) {
 		return nil, oauth.UnauthorizedClient()
 	}
