@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
@@ -44,7 +45,7 @@ type App struct {
 
 	started   bool
 	stopCheck func() // of the storage; nil if it was not started
-	events    *eventSender
+	events    *event.Sender
 
 	verifier    share[*pooledVerifier]
 	checkLimits *mergedLimits
@@ -75,7 +76,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	var err error
-	if a.events, err = newEventSender(ctx); err != nil {
+	if a.events, err = event.NewSender(ctx, countDroppedEvent); err != nil {
 		return err
 	}
 	a.verifier = join(verifierKey{}, newPooledVerifier)
@@ -170,7 +171,8 @@ func (a *App) Start() error {
 	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 		return err
 	}
-	a.events.start()
+	startEvents()
+	a.events.Start()
 	a.warn()
 	a.verifier.value.limits.Govern(a.number, a.checkLimits.checkLimits)
 	var memory uint64
@@ -210,7 +212,7 @@ func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
 	}
-	a.events.stop()
+	a.events.Stop()
 	a.verifier.value.limits.Yield(a.number)
 	for _, server := range a.servers {
 		server.throttle.limits.Yield(a.number)
@@ -232,7 +234,7 @@ func (a *App) Cleanup() error {
 		server.release()
 	}
 	if a.events != nil {
-		a.events.end()
+		a.events.End()
 	}
 	_, err := a.verifier.leave()
 	return err

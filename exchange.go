@@ -11,6 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -81,7 +82,7 @@ func (x *exchange) report(err error) *oauth.Error {
 	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
 		countThrottled(x.server.Name, refusal.Limit)
 	}
-	x.emitRefused(refusal)
+	x.emit(refusal)
 	caddyrequest.AddLogField(x.r, zap.String("oauth_error", refusal.Code))
 	if grantType := x.knownGrantType(); grantType != "" {
 		caddyrequest.AddLogField(x.r, zap.String("grant_type", grantType))
@@ -106,6 +107,26 @@ func (x *exchange) report(err error) *oauth.Error {
 		x.w.Header().Set("Connection", "close")
 	}
 	return refusal
+}
+
+// emit sends the events of a refusal.
+func (x *exchange) emit(refusal *oauth.Error) {
+	attempt := func() []zap.Field { return append(x.facts(), x.usernameFields()...) }
+	event.EmitRefused(attempt, event.Refusal{
+		Status: refusal.Status, OAuthError: refusal.Code, Reason: refusal.Reason, Limit: refusal.Limit,
+	})
+	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
+		event.EmitThrottled(attempt, refusal.Limit, refusal.RetryAfter)
+	}
+	if x.locked && x.user != nil {
+		event.EmitLocked(attempt)
+	}
+	if x.reused {
+		event.EmitReuseDetected(x.facts)
+	}
+	if refusal.Alarm { // the session has ended
+		event.EmitRevoked(x.facts, event.ByServer, refusal.Reason)
+	}
 }
 
 // levelOf is info for what the client caused, warn if that may be a theft, and error

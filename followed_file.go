@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
@@ -70,7 +71,7 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 			Observe: func(status livefile.Status) {
 				observeFile(key.path, key.reads, status.Err == nil, status.LoadedAt)
 				if status.Err != nil {
-					emitReloadFailed(key, status)
+					event.EmitReloadFailed(key.path, key.reads, status.Err, status.LoadedAt)
 				}
 			},
 		})

@@ -168,7 +168,7 @@ func (v *visit) begin() error {
 	v.page.cookies.clear(v.w.Header(), v.stale(place))
 	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(s.tokens, cookie))
 	caddyrequest.SetUserID(v.r, cookie.Subject)
-	v.emitIssued(cookie.Scope, "")
+	event.EmitIssued(v.facts, cookie.Scope, "")
 	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
 		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)
 	}
@@ -194,7 +194,9 @@ func (v *visit) endFormer() {
 				zap.String("former_session_id", session.SessionID), zap.Error(err))...)
 			continue
 		}
-		v.emitRevoked(event.ByLogin, zap.String(event.SessionID, session.SessionID), zap.String(event.UserID, session.Subject))
+		event.EmitRevoked(func() []zap.Field { // of the former session
+			return append(v.facts(), zap.String("session_id", session.SessionID), zap.String("user_id", session.Subject))
+		}, event.ByLogin, "")
 	}
 }
 

@@ -48,7 +48,7 @@ func (v *visit) endAll() error {
 			return errStorage(v.r.Context(), err)
 		}
 		v.logger.Info("session revoked", v.facts()...)
-		v.emitRevoked(event.ByUser)
+		event.EmitRevoked(v.facts, event.ByUser, "")
 	}
 	return nil
 }

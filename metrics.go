@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/event"
+	"github.com/caddygrant/caddy-grant/internal/labelset"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -22,6 +23,10 @@ var (
 	requests = counter("requests_total",
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
 		"server", "endpoint", "grant_type", "outcome")
+
+	clientRequests = counter("client_requests_total",
+		"Token requests of clients that have authenticated, by client and grant, and by outcome: success, or refused. client_id is empty for clients beyond the first 500 of a server.",
+		"server", "client_id", "grant_type", "outcome")
 
 	throttled = counter("throttled_total",
 		"Requests that were refused because of earlier ones, by limit: pair (an account from one source), account, address, network (an IPv6 /48), rate (revocations of a user in a minute), sessions (first refreshes of a user by a client), revocations (of those sessions), or client (revocations of a client).",
@@ -154,6 +159,13 @@ func startServer(server string, hasMetadata, hasPage bool, grantTypes, schemes [
 	startPasswordChecks()
 }
 
+// startClient creates the series of a client.
+func startClient(server, id, grantType string) {
+	for _, outcome := range []string{outcomeSuccess, outcomeRefused} {
+		clientRequests.WithLabelValues(server, countedClients.Label(server, id), grantType, outcome)
+	}
+}
+
 func startThrottled(server string) {
 	for _, limit := range throttleLimits {
 		throttled.WithLabelValues(server, string(limit))
@@ -185,6 +197,18 @@ func countDroppedEvent(name string) { droppedEvents.WithLabelValues(name).Inc() 
 func countRequest(server, endpoint, grantType, outcome string) {
 	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
 }
+
+// countClientRequest counts a token request of a client that has authenticated: no
+// stranger makes a series.
+func countClientRequest(server, id, grantType, outcome string) {
+	if outcome != outcomeSuccess {
+		outcome = outcomeRefused
+	}
+	clientRequests.WithLabelValues(server, countedClients.Label(server, id), grantType, outcome).Inc()
+}
+
+// countedClients are those that have series of their own, by server.
+var countedClients = labelset.New(maxCountedClients)
 
 func countThrottled(server, limit string) { throttled.WithLabelValues(server, limit).Inc() }
 
@@ -307,7 +331,10 @@ const (
 	metricsNamespace = "caddy"
 	metricsSubsystem = "grant"
 
+	maxCountedClients = 500 // of a server
+
 	outcomeSuccess     = "success"
+	outcomeRefused     = "refused" // any other
 	outcomeAnonymous   = "anonymous"
 	outcomeNone        = "none"
 	outcomeUnavailable = "unavailable"

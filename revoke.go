@@ -30,7 +30,7 @@ func serveRevoke(x *exchange) error {
 	}
 	if x.sessionID != "" {
 		x.logger.Info("session revoked", x.facts()...)
-		x.emitRevoked(event.ByClient)
+		event.EmitRevoked(x.facts, event.ByClient, "")
 	} else {
 		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", unknown))...)
 	}

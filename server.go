@@ -145,6 +145,22 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.sessions.start(ctx, checked)
 }
 
+// startClients creates the series of the clients that are known, for the grants that
+// they may use.
+func (s *Server) startClients() {
+	known := 0
+	for client := range s.clients.Known() {
+		if known++; known > maxCountedClients {
+			return
+		}
+		for _, grantType := range s.Grants {
+			if client.ID != token.LoginPage && client.MayUse(grantType) {
+				startClient(s.Name, client.ID, grantType)
+			}
+		}
+	}
+}
+
 // release gives back the server's shares of the process's state.
 func (s *Server) release() {
 	if s.unwatch != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
@@ -268,7 +269,7 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 	}
 	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("signing key changed", zap.String("kid", ring.Signer().ID()))
-		emitKeyRotated(k.server, ring.Signer())
+		event.EmitKeyRotated(k.server, ring.Signer().ID(), string(ring.Signer().Algorithm()))
 	}
 	k.active.Store(set)
 	return nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -23,7 +24,7 @@ func serveToken(x *exchange) error {
 	}
 	caddyrequest.SetUserID(x.r, x.user.Subject())
 	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
-	x.emitIssued(response.Scope, response.TokenID)
+	event.EmitIssued(x.facts, response.Scope, response.TokenID)
 	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(x.facts(),
 			zap.String("scope", response.Scope),

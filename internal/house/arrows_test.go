@@ -45,8 +45,9 @@ var arrows = map[string][]string{
 
 	"internal/buffer":    {},
 	"internal/clock":     {},
-	"internal/event":     {},
+	"internal/event":     {"internal/clock", "internal/seldomlog"},
 	"internal/governed":  {},
+	"internal/labelset":  {},
 	"internal/mac":       {},
 	"internal/seldomlog": {},
 }
