@@ -58,19 +58,20 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *c
 		return nil, oauth.InvalidRefreshToken("user_changed")
 	}
 	req.user = user
-	current, err := g.sessions.Glance(ctx, presented.Session, presented.Generation, g.grace)
+	current, err := g.sessions.Glance(ctx, presented.SessionClaims(), presented.Generation, g.grace)
 	if err != nil {
 		return nil, g.refuse(ctx, req, presented, err)
 	}
 	scopes, err := g.scopes(req, presented, user)
 	if err != nil {
-		if _, cause := g.sessions.Check(ctx, presented.Session, presented.Generation, g.grace); cause != nil {
+		if _, cause := g.sessions.Check(ctx, presented.SessionClaims(), presented.Generation, g.grace); cause != nil {
 			return nil, g.refuse(ctx, req, presented, cause)
 		}
 		return nil, err
 	}
 	return &token.Authorization{Client: req.client, User: user, Scopes: scopes, Session: &token.Session{
 		ID:           presented.SessionID,
+		Version:      presented.SessionVersion,
 		Ends:         time.Unix(presented.SessionExpires, 0),
 		Scope:        presented.Scope,
 		RefusedScope: presented.RefusedScope,
@@ -144,6 +145,8 @@ func (g *refreshGrant) refuse(ctx context.Context, req *clientRequest, token *to
 				return errStorage(ctx, err)
 			}
 		}
+		return oauth.InvalidRefreshToken("session_revoked")
+	case errors.Is(cause, session.ErrEnded):
 		return oauth.InvalidRefreshToken("session_revoked")
 	case errors.Is(cause, session.ErrOver):
 		return oauth.InvalidRefreshToken("session_over")

@@ -79,7 +79,7 @@ func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introsp
 	if token.CID != x.client.ID && !slices.ContainsFunc(token.Audience, func(a string) bool { return slices.Contains(x.client.Introspect, a) }) {
 		return inactive(), nil
 	}
-	revoked, err := s.sessions.Revoked(ctx, token.Session)
+	revoked, err := s.sessions.Revoked(ctx, token.SessionClaims())
 	switch {
 	case err != nil:
 		return nil, errStorage(ctx, err)
@@ -93,7 +93,7 @@ func introspectAccessToken(x *exchange, keys *token.KeySet, raw string) (introsp
 // to this server only.
 func activeAccessToken(t *token.AccessToken) (introspection, error) {
 	claims := t.AccessClaims
-	claims.CredentialVersion, claims.Server, claims.ClientID = "", "", claims.CID
+	claims.CredentialVersion, claims.Server, claims.SessionVersion, claims.ClientID = "", "", 0, claims.CID
 	encoded, err := json.Marshal(claims)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the claims of a token: %w", err)
@@ -131,7 +131,7 @@ func introspectRefreshToken(x *exchange, keys *token.KeySet, token *token.Refres
 	if err != nil {
 		return inactiveUnless(err)
 	}
-	_, err = s.sessions.Check(ctx, token.Session, token.Generation, time.Duration(s.RefreshGrace))
+	_, err = s.sessions.Check(ctx, token.SessionClaims(), token.Generation, time.Duration(s.RefreshGrace))
 	switch {
 	case errors.Is(err, session.ErrUnavailable):
 		return nil, errStorage(ctx, err)

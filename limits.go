@@ -115,6 +115,7 @@ func mergeLimit[T comparable](m *mergedLimits, server, setting string, into *T, 
 // that governs it.
 type pooledVerifier struct {
 	*password.Verifier
+	gate   *password.Gate
 	limits *governed.Setting[checkLimits]
 }
 
@@ -122,7 +123,7 @@ func newPooledVerifier() *pooledVerifier {
 	limits := defaultCheckLimits()
 	gate := password.NewGate(limits.Limits)
 	observeGate(gate.Load)
-	v := &pooledVerifier{Verifier: password.NewVerifier(gate)}
+	v := &pooledVerifier{Verifier: password.NewVerifier(gate), gate: gate}
 	v.limits = governed.New(limits, func(l checkLimits) {
 		gate.SetLimits(l.Limits)
 		v.SetCacheTTL(l.cache)

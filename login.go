@@ -26,9 +26,11 @@ import (
 type visit struct {
 	*exchange
 	page  *loginPage
-	found foundSession     // what the cookies of the request say
-	sent  []browser.Cookie // those cookies
-	view  loginpage.View
+	found foundSession // what the cookies of the request say
+
+	version int64            // of a session that begins, see [session.Claims]
+	sent    []browser.Cookie // those cookies
+	view    loginpage.View
 }
 
 // serveLoginPage answers a request for the page. The cookies were taken out of the
@@ -139,6 +141,10 @@ func (v *visit) checkLogin() error {
 	if keys == nil {
 		return oauth.NoKeys()
 	}
+	var err error
+	if v.version, err = s.sessions.Version(ctx); err != nil { // before the password is checked, as for a token
+		return errStorage(ctx, err)
+	}
 	v.usePublicClient(s.policy.Browser.Client)
 	checked, err := s.credentials.CheckUser(ctx, keys.Decoy, v.params.Get("username"), v.params.Get("password"), v.sender(addressOf(v.address)))
 	v.user, v.repeated, v.locked = checked.Found, checked.Repeated, checked.Locked
@@ -157,7 +163,7 @@ func (v *visit) begin() error {
 		return oauth.NoKeys()
 	}
 	at := clock.Now().Truncate(time.Second)
-	cookie := s.policy.BeginBrowserSession(keys, v.user, v.scopes, v.remembers(), at)
+	cookie := s.policy.BeginBrowserSession(keys, v.user, v.version, v.scopes, v.remembers(), at)
 	place := v.page.cookies.place(browserOverHTTPS(v.r), hostOf(v.r))
 	value, err := keys.Seal(cookie, place, at)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -20,6 +21,7 @@ type Server struct {
 	Config
 	fingerprint string             // of the Config as given
 	definedAt   string             // where the config has its first endpoint
+	startedAt   time.Time          // when the config took effect
 	siblings    map[string]*Server // all of the config, by name
 
 	logger        *zap.Logger
@@ -140,6 +142,8 @@ func (s *Server) connect() {
 // lives if the storage does not answer, and keeps up with the sessions there. checked
 // tells whether the server's tokens are checked here.
 func (s *Server) start(ctx context.Context, checked bool) {
+	s.startedAt = clock.Now()
+	s.sessions.memory.OnNotice(s.heed)
 	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)

@@ -124,9 +124,9 @@ func (m *modelRun) given(t *rapid.T, n *modelNode, r modelReply, s *modelSession
 			t.Fatal(err)
 		}
 		if s.sid == "" {
-			s.sid, s.day, s.ends = sealed.SessionID, sealed.SessionID[:8], sealed.Ends
+			s.sid, s.day, s.ends, s.version = sealed.SessionID, sealed.SessionID[:8], sealed.Ends, sealed.SessionVersion
 		}
-		if sealed.SessionID != s.sid || sealed.Ends != s.ends || sealed.Remembered != (set.MaxAge > 0) {
+		if sealed.SessionID != s.sid || sealed.SessionVersion != s.version || sealed.Ends != s.ends || sealed.Remembered != (set.MaxAge > 0) {
 			t.Fatalf("%+v is set for session %d, max-age %d", sealed, s.number, set.MaxAge)
 		}
 		cookie = &modelCookie{value: set.Value, session: s, begins: sealed.Begins, sealed: sealed.Sealed, remembered: sealed.Remembered}
@@ -168,7 +168,11 @@ func (m *modelRun) logInOver(t *rapid.T, n *modelNode, former *modelCookie) {
 		good, asks = m.isGood(n, former), m.asks(n, former.session)
 		m.maybe[modelAsked{n.number, former.session.number}] = time.Now()
 	}
+	had, heard := n.hasNotices(), m.heardOf(n)
 	r := m.visit(n, "/token/login", former, form)
+	if m.unanswered(t, n, had && !asks, r) { // or the browser left while storage was asked for the former session
+		return
+	}
 	if r.status != want {
 		t.Fatalf("%d: %s: the answer is %d, want %d", m.op, what, r.status, want)
 	}
@@ -187,7 +191,7 @@ func (m *modelRun) logInOver(t *rapid.T, n *modelNode, former *modelCookie) {
 	default:
 		m.judge(t, n, what, former.session, r, modelAnswer{status: r.status}, func(w modelWorld, at modelMoment) (right []modelOutcome, slips []modelWorld) {
 			done := modelAnswer{status: http.StatusSeeOther}
-			if !good || w.knows[at.node] || asks {
+			if !good || w.knows[at.node] || w.ended || asks {
 				right = append(right, modelOutcome{done, w})
 			}
 			if !good || w.knows[at.node] {
@@ -207,13 +211,14 @@ func (m *modelRun) logInOver(t *rapid.T, n *modelNode, former *modelCookie) {
 	}
 	m.jar = cookie
 	m.begin(s)
+	m.beginAfter(t, heard, s)
 }
 
 // asks tells whether a node has to ask storage about a session.
 func (m *modelRun) asks(n *modelNode, s *modelSession) bool {
 	id, _ := session.ParseID(s.sid)
 	revoked, known := n.sessions().memory.InView(id)
-	return !revoked && !known
+	return !revoked && !known || !n.hasNotices()
 }
 
 // isGood tells whether a cookie is good at a node, apart from its session.
@@ -267,14 +272,14 @@ func (m *modelRun) show(t *rapid.T, n *modelNode, edge int, cookie *modelCookie)
 	known, maybe := time.Since(m.asked[passed]) < poll, time.Since(m.maybe[passed]) < 2*poll
 	m.judge(t, n, what, s, r, got, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
-		if w.revoked || w.over {
+		if w.revoked || w.over || w.ended {
 			right = append(right, modelOutcome{refused, w})
 		}
-		if !w.knows[at.node] && (!asks || !w.revoked && !w.over || known || maybe) {
-			if !due || lately || w.revoked || w.over || m.shaky(r) {
+		if !w.knows[at.node] && !w.knowsEnd[at.node] && (!asks || !w.revoked && !w.over || known || maybe) {
+			if !due || lately || w.revoked || w.over || w.ended || m.shaky(r) {
 				right = append(right, modelOutcome{pass, w})
 			}
-			if due && !w.revoked && !w.over {
+			if due && !w.revoked && !w.over && !w.ended {
 				right = append(right, modelOutcome{modelAnswer{status: pass.status, active: true}, w})
 			}
 		}
@@ -356,7 +361,7 @@ func (m *modelRun) answerLate(t *rapid.T) {
 		m.jar = renewed
 	}
 	for w := range cookie.session.worlds {
-		if ended && w.revoked && renewed != nil {
+		if ended && (w.revoked || w.ended) && renewed != nil {
 			t.Fatalf("%d: a late answer at %s gives back the cookie of a session that ended at %s", m.op, n.letter(), other.letter())
 		}
 	}

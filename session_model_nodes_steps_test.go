@@ -17,6 +17,9 @@ import (
 
 // polled records that a node has read the revocations, or may have.
 func (m *modelRun) polled(t *rapid.T, n *modelNode, r modelReply, did, may bool) {
+	if did {
+		m.hear(n.number)
+	}
 	for _, s := range m.sessions {
 		s.become(func(w modelWorld) []modelWorld {
 			switch {

@@ -60,7 +60,11 @@ func (n *modelNode) load(disk string, broken bool) error {
 		before()
 	}
 	// what Start does, without its background work
-	return handler.server.keys.generated.Attempt(ctx)
+	if err := handler.server.keys.generated.Attempt(ctx); err != nil {
+		return err
+	}
+	_ = handler.server.sessions.BeginNotices(ctx) // tried again later
+	return nil
 }
 
 // stop unloads the config.
@@ -234,6 +238,7 @@ func (t modelToken) claims() (c struct {
 	Exp            int64
 	SID            string
 	SessionExpires int64 `json:"session_exp"`
+	Version        int64 `json:"sver"`
 },
 ) {
 	parts := strings.Split(t.raw, ".")

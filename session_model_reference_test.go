@@ -22,6 +22,8 @@ type modelWorld struct {
 	damaged    bool     // its record
 	over       bool     // its record has been removed
 	revoked    bool
+	ended      bool    // by a notice
+	knowsEnd   [2]bool // a node must
 	feed       modelFeed
 	knows      [2]bool
 	lost       [2]modelLost
@@ -89,7 +91,7 @@ const (
 
 func (w modelWorld) judge(generation uint64, grace time.Duration, at modelMoment) []modelVerdict {
 	switch {
-	case w.revoked || w.over:
+	case w.revoked || w.over || w.ended:
 		return []modelVerdict{worthNothing}
 	case w.damaged || generation > w.generation:
 		return []modelVerdict{worthTheEnd}
@@ -159,6 +161,7 @@ func (w modelWorld) remove() modelWorld {
 // forget is what a node no longer knows once it ends.
 func (w modelWorld) forget(node int) modelWorld {
 	w.knows[node], w.lost[node] = false, modelLost{}
+	w.knowsEnd[node] = w.ended // it reads the notices, or asks for them
 	return w
 }
 
@@ -178,6 +181,7 @@ type modelSession struct {
 	user     int
 	password int
 	client   modelClient
+	version  int64 // of the login
 	scopes   []string
 	refused  []string // what the login requested beyond them
 	ends     int64

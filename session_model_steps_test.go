@@ -51,6 +51,7 @@ func (m *modelRun) logIn(t *rapid.T) {
 	if password = user.password; rapid.IntRange(0, 5).Draw(t, "wrong password") == 5 {
 		password++
 	}
+	had, heard := n.hasNotices(), m.heardOf(n)
 	r := m.post(t, n, "/token", client, url.Values{
 		"grant_type": {"password"}, "username": {user.name}, "password": {modelPassword(password)}, "scope": {scope},
 	})
@@ -68,6 +69,9 @@ func (m *modelRun) logIn(t *rapid.T) {
 	case !some:
 		want = modelRefusal(oauth.CodeInvalidScope)
 	}
+	if m.unanswered(t, n, had, r) {
+		return
+	}
 	m.wantExactly(t, "login of "+user.name+" at "+n.letter(), r, want)
 	if want.status != http.StatusOK {
 		return
@@ -78,6 +82,7 @@ func (m *modelRun) logIn(t *rapid.T) {
 	}
 	m.issue(t, n, r, s)
 	m.begin(s)
+	m.beginAfter(t, heard, s)
 }
 
 func (m *modelRun) refresh(t *rapid.T) {
@@ -223,7 +228,7 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	what := "bearer check at " + n.letter() + " of " + token.String()
 	id, _ := session.ParseID(token.session.sid)
 	known, complete := n.sessions().memory.InView(id)
-	asks := !known && !complete
+	asks := !known && !complete || !n.hasNotices()
 	r := m.get(n, edge, token.raw)
 	left, _ := m.copies[n.number][token.session.user].narrowed(token.scopes) // as of now
 	pass, refused := modelAnswer{status: http.StatusOK}, modelAnswer{status: http.StatusUnauthorized}
@@ -243,10 +248,10 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	m.judge(t, n, what, token.session, r, got, func(w modelWorld, at modelMoment) ([]modelOutcome, []modelWorld) {
 		var right []modelOutcome
 		over := w.over || asks && w.damaged // storage reports a record that cannot be read
-		if w.revoked || over {              // a node that has not read yet may have revoked it itself
+		if w.revoked || over || w.ended {   // a node that has not read yet may have revoked it itself
 			right = append(right, modelOutcome{refused, w})
 		}
-		if !w.knows[at.node] && (!asks || !w.revoked && !over || lately || maybe) {
+		if !w.knows[at.node] && !w.knowsEnd[at.node] && (!asks || !w.revoked && !over || lately || maybe) {
 			right = append(right, modelOutcome{pass, w})
 		}
 		if asks && m.shaky(r) {
@@ -263,7 +268,7 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 func (m *modelRun) poll(t *rapid.T) {
 	n := m.node(t)
 	var err error
-	r := m.watch(n, func(ctx context.Context) { err = n.sessions().Poll(ctx) })
+	r := m.watch(n, func(ctx context.Context) { err = n.sessions().read(ctx, true) })
 	t.Logf("%d: poll at %s: %v", m.op, n.letter(), err)
 	if err != nil && !m.shaky(r) {
 		t.Fatal(err)

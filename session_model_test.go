@@ -63,6 +63,7 @@ type modelRun struct {
 	cookies  []*modelCookie
 	jar      *modelCookie             // of the browser; nil: it has none
 	tried    map[modelTried]time.Time // by the node's clock
+	notices  []*modelNotice
 	op       int
 
 	later    []modelLater // what stuck calls of a node may yet do
@@ -124,6 +125,7 @@ func (m *modelRun) step(t *rapid.T) {
 		{"revoke", 1, m.revoke}, {"poll", 1, m.poll}, {"time passes", 2, m.pass}, {"step a clock", 1, m.stepClock},
 		{"change a user", 1, m.changeUser}, {"copy users", 1, m.handUsers}, {"reload", 1, m.reload},
 		{"log in on the page", 2, m.logInByPage}, {"use a cookie", 3, m.use}, {"log out", 1, m.logOut}, {"answer late", 1, m.answerLate},
+		{"end all", 1, m.endAll},
 		{"restart", 1, m.restart}, {"sweep", 1, m.sweep}, {"sweep by a wrong clock", 1, m.sweepByWrongClock},
 	}
 	if m.faulty {
@@ -291,14 +293,14 @@ func (m *modelRun) issue(t *rapid.T, n *modelNode, r modelReply, s *modelSession
 			ttl = modelRefreshTTL
 		}
 		if s.sid == "" {
-			s.sid, s.day = claims.SID, claims.SID[:8]
+			s.sid, s.day, s.version = claims.SID, claims.SID[:8], claims.Version
 			s.ends = at.Truncate(time.Second).Add(modelSessionTTL).Unix()
 			if !s.client.refreshes {
 				s.ends = at.Truncate(time.Second).Add(modelTokenTTL).Unix()
 			}
 		}
 		switch {
-		case claims.SID != s.sid,
+		case claims.SID != s.sid, claims.Version != s.version,
 			claims.Exp != min(claims.IAT+int64(ttl.Seconds()), s.ends),
 			claims.IAT > at.Unix() || claims.IAT < began.Unix(),
 			token.refresh && (claims.SessionExpires != s.ends || !slices.Equal(token.scopes, s.scopes)),

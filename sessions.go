@@ -1,9 +1,11 @@
 package caddygrant
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -26,8 +28,9 @@ type serverSessions struct {
 	sessionsOptions
 	logger *zap.Logger
 
-	followed bool // whether it keeps up with revocations
-	unsure   bool // whether they were read before the storage was known to answer
+	failure  atomic.Pointer[string] // of the last attempt to read what other nodes revoke; nil: it succeeded
+	followed bool                   // whether it keeps up with revocations
+	unsure   bool                   // whether they were read before the storage was known to answer
 }
 
 // sessionsOptions are what a server's sessions depend on.
@@ -64,16 +67,16 @@ func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 	}
 }
 
-// start keeps up with what is in storage until ctx ends. What other nodes revoke
-// matters only where tokens are checked.
+// start keeps up with what is in storage until ctx ends. Which sessions other nodes
+// revoke matters only where tokens are checked; notices matter everywhere.
 func (x *serverSessions) start(ctx context.Context, checked bool) {
 	x.memory.Serve(x.Store)
 	go x.sweep(ctx)
 	if checked {
 		x.followed = true
 		followView(x.server, x.memory.ViewReadAt())
-		go x.followRevocations(ctx)
 	}
+	go x.followRevocations(ctx, checked)
 }
 
 // readRevocations reads the revocations in storage, so that a new process need not ask
@@ -81,25 +84,24 @@ func (x *serverSessions) start(ctx context.Context, checked bool) {
 func (x *serverSessions) readRevocations(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, revocationsTimeout)
 	defer cancel()
-	switch err := x.Poll(ctx); {
-	case errors.Is(err, session.ErrReading):
+	err := x.Poll(ctx)
+	if errors.Is(err, session.ErrReading) {
+		err = nil
 		x.logger.Info("revocations are still being read; until then, storage is asked about each session")
-	case err != nil:
+	}
+	if err = cmp.Or(err, x.ReadNotices(ctx)); err != nil {
 		x.logger.Error("reading revocations from storage; trying again at start", storagecheck.Failure(err)...)
 	}
 	x.unsure = !x.memory.Witnessed()
 }
 
 // followRevocations keeps up with the sessions that other nodes revoke, until ctx ends.
-func (x *serverSessions) followRevocations(ctx context.Context) {
+func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 	failing, reading := false, x.memory.ViewReadAt().IsZero()
 	for x.awaitPoll(ctx) {
-		err := x.Poll(ctx)
+		err := x.read(ctx, checked)
 		if ctx.Err() != nil {
 			return
-		}
-		if errors.Is(err, session.ErrReading) {
-			err = nil
 		}
 		switch {
 		case err != nil && !failing:
@@ -107,7 +109,15 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 		case err == nil && failing:
 			x.logger.Info("revocations are read from storage again")
 		}
-		failing = err != nil
+		if failing = err != nil; failing {
+			text := err.Error()
+			x.failure.Store(&text)
+		} else {
+			x.failure.Store(nil)
+		}
+		if !checked {
+			continue
+		}
 		if reading && !x.memory.ViewReadAt().IsZero() {
 			reading = false
 			x.logger.Info("read the revocations in storage", zap.Int("sessions", x.memory.ViewSize()))
@@ -116,15 +126,23 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 	}
 }
 
-// SessionRevoked tells whether a session is revoked, for a check of its token: by what
-// is in memory, or by storage if that has not been read yet.
-func (x *serverSessions) SessionRevoked(ctx context.Context, id session.ID) (bool, error) {
-	return x.IsRevoked(ctx, id, x.poll)
+// read reads what other nodes have revoked since the last time.
+func (x *serverSessions) read(ctx context.Context, checked bool) error {
+	err := x.BeginNotices(ctx)
+	err = cmp.Or(err, x.ReadNotices(ctx))
+	if !checked {
+		return err
+	}
+	polled := x.Poll(ctx)
+	if errors.Is(polled, session.ErrReading) {
+		polled = nil
+	}
+	return cmp.Or(polled, err)
 }
 
 // Rotate is that of the store, within the bounds.
 func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
-	return x.Within(x.bounds.FirstRefreshBy(of)).Rotate(ctx, id, generation, grace, current)
+	return x.Within(x.bounds.FirstRefreshBy(of)).Of(of.Subject, of.Client).Rotate(ctx, id, generation, grace, current)
 }
 
 // Revoke is that of the store, within the bounds.

@@ -115,12 +115,6 @@ func userDirectory(t *testing.T, sources ...Users) (*UserDirectory, *observer.Ob
 	return d, logs
 }
 
-// ByUsername is ForLogin without what the password is checked with.
-func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User, error) {
-	user, _, err := d.login(ctx, username)
-	return user, err
-}
-
 func alice() *User { return &User{Username: "alice", ID: "1", PasswordHash: someHash} }
 
 var errDown = errors.New("connection refused")

@@ -163,7 +163,7 @@ func IsReservedClaim(name string) bool { return slices.Contains(reservedClaims, 
 // that bind or delegate a token.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"cid", "client_id", "scope", "username", "sid", "cver", "srv",
+	"cid", "client_id", "scope", "username", "sid", "cver", "srv", "sver",
 	"access_token_id", "refresh_token_id", "user_id", "expire_time", "gen", "session_exp",
 	"id", "token_id", "session_id",
 	"active", "token_type",

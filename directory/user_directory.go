@@ -123,6 +123,13 @@ func (d *UserDirectory) hiddenInMemory(user *User, i int) bool {
 	return false
 }
 
+// ByUsername returns the user of a name, nil if there is none. The error is a
+// DuplicateSubject, or says that a source cannot tell.
+func (d *UserDirectory) ByUsername(ctx context.Context, username string) (*User, error) {
+	user, _, err := d.login(ctx, username)
+	return user, err
+}
+
 // BySubject returns the user to whom tokens with that subject belong, or nil. It asks
 // the sources now. The subject is that of a token that was verified.
 func (d *UserDirectory) BySubject(ctx context.Context, subject string) (*User, error) {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddygrant/caddy-grant/internal/suggestion"
 )
 
 // Block keeps track of the subdirectives of a block: which were there, and which was
@@ -55,7 +57,7 @@ func (b *Block) Unrecognized(d *caddyfile.Dispenser) error {
 	if len(owners) > 0 {
 		return d.Errf("unrecognized subdirective %s of %s: it belongs to %s", word, b.of, strings.Join(owners, ", or to "))
 	}
-	if meant := suggestion(word, known); meant != "" {
+	if meant := suggestion.Nearest(word, known); meant != "" {
 		return d.Errf("unrecognized subdirective %s of %s: did you mean %s?", word, b.of, meant)
 	}
 	return d.Errf("unrecognized subdirective %s of %s", word, b.of)

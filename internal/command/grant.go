@@ -18,4 +18,10 @@ nonzero exit status.`
 func Build(grant *cobra.Command) {
 	grant.Args = cobra.NoArgs
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	grant.AddCommand(newStatusCommand())
+	grant.AddCommand(newSessionsCommand())
+	grant.AddCommand(newRevokeCommand())
+	grant.AddCommand(newUnlockCommand())
+	grant.AddCommand(newRotateKeyCommand())
+	grant.AddCommand(newReloadCommand())
 }

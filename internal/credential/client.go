@@ -28,7 +28,7 @@ type CheckedClient struct {
 // users.
 func (c *Checker) CheckClient(ctx context.Context, decoy mac.Key, first ClientSecret, or *ClientSecret, sender Sender) (CheckedClient, error) {
 	attempt := throttle.Attempt{
-		Account:     throttle.Join(KindClient, first.ID),
+		Account:     clientAccount(first.ID),
 		Source:      sender.Source,
 		Secret:      first.Secret,
 		SkipAccount: true,

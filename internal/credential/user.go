@@ -23,7 +23,7 @@ type CheckedUser struct {
 // names a hash.
 func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaintext string, sender Sender) (CheckedUser, error) {
 	attempt := throttle.Attempt{
-		Account: throttle.Join(KindUser, username),
+		Account: userAccount(username),
 		Source:  sender.Source,
 		Secret:  plaintext,
 	}

@@ -23,14 +23,14 @@ var arrows = map[string][]string{
 	"internal/pathreading": {},
 
 	// what a config says
-	"internal/caddyargs":     {"internal/oauth"},
+	"internal/caddyargs":     {"internal/oauth", "internal/suggestion"},
 	"internal/caddyrequest":  {},
 	"internal/configcheck":   {"directory", "internal/listenerguard", "internal/oauth"},
 	"internal/listenerguard": {},
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi": {},
+	"internal/adminapi": {"internal/suggestion"},
 	"internal/command":  {"internal/adminapi"},
 
 	// what is kept, and where
@@ -43,11 +43,12 @@ var arrows = map[string][]string{
 	"internal/throttle":     {},
 	"internal/userfile":     {},
 
-	"internal/buffer":    {},
-	"internal/clock":     {},
-	"internal/event":     {"internal/clock", "internal/seldomlog"},
-	"internal/governed":  {},
-	"internal/labelset":  {},
-	"internal/mac":       {},
-	"internal/seldomlog": {},
+	"internal/buffer":     {},
+	"internal/clock":      {},
+	"internal/event":      {"internal/clock", "internal/seldomlog"},
+	"internal/governed":   {},
+	"internal/labelset":   {},
+	"internal/mac":        {},
+	"internal/seldomlog":  {},
+	"internal/suggestion": {},
 }

@@ -18,6 +18,7 @@ type Follower struct {
 	options   FollowerOptions
 	complete  atomic.Bool   // Use has accepted a set
 	attempted chan struct{} // closed after the first attempt to generate what is missing
+	turn      chan struct{} // has a place for one Attempt or RotateNow
 }
 
 // FollowerOptions say what is followed, and what is done with it. All but RotateEvery
@@ -61,7 +62,7 @@ func NewMemory() *Memory {
 
 // NewFollower returns a follower that has not read anything.
 func NewFollower(options FollowerOptions) *Follower {
-	return &Follower{options: options, attempted: make(chan struct{})}
+	return &Follower{options: options, attempted: make(chan struct{}), turn: make(chan struct{}, 1)}
 }
 
 // Attempted is closed when Follow has tried once to generate what is missing.
@@ -128,43 +129,49 @@ func (f *Follower) Follow(ctx context.Context) {
 // changed. What this process knows and storage has lost is an error: storage that is
 // missing for a moment must not end every session and make nodes sign with different
 // keys. A restart generates new ones.
-func (f *Follower) Attempt(ctx context.Context) (err error) {
+func (f *Follower) Attempt(ctx context.Context) error {
+	return f.inTurn(ctx, func(ctx context.Context) error {
+		store := f.options.Store
+		hasSecret, known := f.options.Memory.known()
+		getSecret := store.ensureSecret
+		if hasSecret {
+			getSecret = store.loadSecret
+		}
+		err := f.update(ctx, getSecret, func(ctx context.Context, a Algorithm) ([]generatedKey, error) {
+			found, err := store.keepKeys(ctx, a, known[a])
+			if err != nil || len(found) > 0 && f.options.RotateEvery == 0 {
+				return found, err
+			}
+			return store.ensureKey(ctx, a, f.options.RotateEvery)
+		})
+		if err != nil {
+			return err
+		}
+		return f.deleteRetired(ctx)
+	})
+}
+
+// inTurn makes one attempt at a time: what one reads must not replace what another has
+// read after it. A panic is an error.
+func (f *Follower) inTurn(ctx context.Context, attempt func(context.Context) error) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
+	defer cancel()
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another look at the keys in storage to end: %w", ctx.Err())
+	}
 	defer func() {
+		<-f.turn
 		if r := recover(); r != nil {
 			err = fmt.Errorf("[PANIC] following the server's keys: %v", r)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, attemptLimit)
-	defer cancel()
-
-	store := f.options.Store
-	hasSecret, known := f.options.Memory.known()
-	getSecret := store.ensureSecret
-	if hasSecret {
-		getSecret = store.loadSecret
-	}
-	err = f.update(ctx, getSecret, func(ctx context.Context, a Algorithm) ([]generatedKey, error) {
-		found, err := store.reloadKeys(ctx, a, known[a])
-		switch {
-		case err != nil:
-			return nil, err
-		case len(found) == 0 && len(known[a]) > 0:
-			return nil, fmt.Errorf("the signing keys for %s that were in storage are gone; restore them, or restart to make new ones", a)
-		case len(found) > 0 && f.options.RotateEvery == 0:
-			return found, nil
-		}
-		return store.ensureKey(ctx, a, f.options.RotateEvery)
-	})
-	if err != nil {
-		return err
-	}
-	return f.deleteRetired(ctx)
+	return attempt(ctx)
 }
 
+// deleteRetired is for rotations by hand too, so it does not ask for RotateEvery.
 func (f *Follower) deleteRetired(ctx context.Context) error {
-	if f.options.RotateEvery == 0 {
-		return nil
-	}
 	_, known := f.options.Memory.known()
 	for algorithm, keys := range known {
 		if err := f.options.Store.deleteRetired(ctx, algorithm, keys, f.options.Lifetime()); err != nil {

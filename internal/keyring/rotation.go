@@ -85,6 +85,12 @@ func retired(keys []generatedKey, i int, lifetime time.Duration, at time.Time) b
 
 func signsFrom(k generatedKey) time.Time { return time.Unix(k.created, 0).Add(publishFor) }
 
+// nextWaits tells whether a rotation has begun: the newest of at least one key does not
+// sign yet.
+func nextWaits(keys []generatedKey, at time.Time) bool {
+	return len(keys) > 1 && at.Before(signsFrom(keys[len(keys)-1]))
+}
+
 // fresh tells whether there is a key that is new enough.
 func fresh(keys []generatedKey, rotateEvery time.Duration) bool {
 	if len(keys) == 0 {

@@ -99,6 +99,15 @@ func (s *Store) reloadKeys(ctx context.Context, a Algorithm, known []generatedKe
 	return s.loadKeys(ctx, a)
 }
 
+// keepKeys is reloadKeys where it is an error that all known keys are gone.
+func (s *Store) keepKeys(ctx context.Context, a Algorithm, known []generatedKey) ([]generatedKey, error) {
+	found, err := s.reloadKeys(ctx, a, known)
+	if err == nil && len(found) == 0 && len(known) > 0 {
+		return nil, fmt.Errorf("the signing keys for %s that were in storage are gone; restore them, or restart to make new ones", a)
+	}
+	return found, err
+}
+
 // ensureKey is loadKeys, and where there is no key yet, or rotateEvery is positive and
 // the newest key is that old, it generates and stores one. Of several nodes that do so
 // at once, one generates. It returns at least one key or an error. In a storage that
@@ -109,22 +118,36 @@ func (s *Store) reloadKeys(ctx context.Context, a Algorithm, known []generatedKe
 // tell which of the two clocks is wrong, and a key inserted among older ones would
 // retire its predecessor too early.
 func (s *Store) ensureKey(ctx context.Context, a Algorithm, rotateEvery time.Duration) ([]generatedKey, error) {
-	keys, err := s.loadKeys(ctx, a)
-	if err != nil || fresh(keys, rotateEvery) {
-		return keys, err
+	load := func(ctx context.Context) ([]generatedKey, error) { return s.loadKeys(ctx, a) }
+	keys, _, err := s.ensure(ctx, a, load, func(keys []generatedKey) bool { return fresh(keys, rotateEvery) })
+	return keys, err
+}
+
+// ensure loads the keys of an algorithm, and generates and stores another unless there
+// are enough. It returns that key too, nil if none was made here.
+func (s *Store) ensure(ctx context.Context, a Algorithm,
+	load func(context.Context) ([]generatedKey, error), enough func([]generatedKey) bool,
+) (keys []generatedKey, made *Key, err error) {
+	keys, err = load(ctx)
+	if err != nil || enough(keys) {
+		return keys, nil, err
 	}
 	if err := s.certain(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	next, err := GenerateKey(a) // before the lock: RSA takes seconds on a small machine
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	err = s.exclusively(ctx, func(ctx context.Context) (err error) {
-		if keys, err = s.loadKeys(ctx, a); err != nil || fresh(keys, rotateEvery) {
+		if keys, err = load(ctx); err != nil || enough(keys) {
 			return err
 		}
-		content, err := encodeKey(generatedKey{Key: next, created: now().Unix()})
+		created := now().Unix()
+		if len(keys) > 0 {
+			created = max(created, keys[len(keys)-1].created+1) // the newest, where clocks differ
+		}
+		content, err := encodeKey(generatedKey{Key: next, created: created})
 		if err != nil {
 			return err
 		}
@@ -134,19 +157,20 @@ func (s *Store) ensureKey(ctx context.Context, a Algorithm, rotateEvery time.Dur
 			return err
 		}
 		// What the storage has decides, not what was written to it.
-		if keys, err = s.loadKeys(ctx, a); err != nil {
+		if keys, err = load(ctx); err != nil {
 			return err
 		}
 		if len(keys) == 0 {
 			return fmt.Errorf("loading signing key %s: stored, but the storage does not list it", name)
 		}
+		made = next
 		s.notice(next, first)
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return keys, nil
+	return keys, made, nil
 }
 
 func (s *Store) keyFolder(a Algorithm) string {
@@ -154,8 +178,10 @@ func (s *Store) keyFolder(a Algorithm) string {
 }
 
 // keyName is the ID in hex: base64url does not survive storages that fold case.
-func keyName(k *Key) string {
-	digest, _ := base64.RawURLEncoding.DecodeString(k.id) // its own encoding
+func keyName(k *Key) string { return keyNameOf(k.id) }
+
+func keyNameOf(id string) string {
+	digest, _ := base64.RawURLEncoding.DecodeString(id) // its own encoding
 	return hex.EncodeToString(digest)
 }
 

@@ -8,6 +8,7 @@
 package livefile
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,7 @@ type File[T any] struct {
 	close sync.Once
 	stop  chan struct{}
 	done  chan struct{}
-	asked chan chan error // by Check
+	asked chan question // by Check and Reload
 
 	follower // touched only by Open and the polling goroutine
 }
@@ -93,7 +94,7 @@ func (f *File[T]) Status() Status { return *f.status.Load() }
 func (f *File[T]) Check() error {
 	answer := make(chan error, 1)
 	select {
-	case f.asked <- answer:
+	case f.asked <- question{f.check, answer}:
 		return <-answer
 	case <-f.done:
 		return f.Status().Err
@@ -116,22 +117,33 @@ func (f *File[T]) run() {
 		select {
 		case <-f.stop:
 			return
-		case answer := <-f.asked:
-			answer <- f.check()
+		case q := <-f.asked:
+			q.answer <- f.guarded(q.ask)
 		case <-ticker.C:
 			f.guardedPoll()
 		}
 	}
 }
 
-// guardedPoll keeps a panic of a callback from taking the whole server down.
+// question is for the goroutine that polls.
+type question struct {
+	ask    func() error
+	answer chan error // never blocks
+}
+
 func (f *File[T]) guardedPoll() {
+	_ = f.guarded(func() error { f.poll(); return nil }) // which logs errors itself
+}
+
+// guarded keeps a panic of a callback from taking the whole server down.
+func (f *File[T]) guarded(step func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err := newPanicError(p)
+			panicked := newPanicError(p)
+			err = fmt.Errorf("%s: %w", f.options.Path, panicked)
 			f.options.Logger().Error("[PANIC] following a file",
-				zap.String("path", f.options.Path), zap.Error(err), zap.String("stack", err.stack))
+				zap.String("path", f.options.Path), zap.Error(panicked), zap.String("stack", panicked.stack))
 		}
 	}()
-	f.poll()
+	return step()
 }

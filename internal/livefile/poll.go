@@ -37,7 +37,7 @@ type follower struct {
 
 // load is Open without the goroutine.
 func load[T any](options Options[T]) (*File[T], error) {
-	f := &File[T]{options: options, stop: make(chan struct{}), done: make(chan struct{}), asked: make(chan chan error)}
+	f := &File[T]{options: options, stop: make(chan struct{}), done: make(chan struct{}), asked: make(chan question)}
 	for try := 0; ; try++ {
 		s := look(options.Path)
 		err := f.first(s)
@@ -114,31 +114,39 @@ func (f *File[T]) step() {
 		return
 	}
 
+	_ = f.take(s)
+}
+
+// take activates the file in sight, unless it has changed since. The error is in the
+// status then, unless it is errMoved.
+func (f *File[T]) take(s sight) error {
 	data, err := s.read(f.options.Path)
 	if errors.Is(err, errMoved) {
-		return
+		return err
 	}
 	if err != nil {
 		// Not judged: a file that becomes readable by a chmod looks the same.
 		f.judged = sight{}
-		f.fail(f.unread(err))
-		return
+		return f.fail(f.unread(err))
 	}
 
 	f.judged = s
+	if s.young(Rest) { // a write that does not show may follow: the next polls read it again
+		f.judged = sight{}
+	}
 	sum := sha256.Sum256(data)
 	if sum == f.sum {
 		f.recovered()
-		return
+		return nil
 	}
 	value, err := f.parse(data)
 	if err != nil {
-		f.fail(err)
-		return
+		return f.fail(err)
 	}
 	f.install(value, sum)
 	f.options.Logger().Info("file has changed; its new version is active", zap.String("path", f.options.Path))
 	f.warnOfWriters(s)
+	return nil
 }
 
 // warnOfWriters warns that others can change the file: once per version, and again
@@ -176,14 +184,15 @@ func (f *File[T]) recovered() {
 	f.options.Logger().Info("file is good again; its active version has not changed", zap.String("path", f.options.Path))
 }
 
-// fail keeps the active version and records why.
-func (f *File[T]) fail(err error) {
+// fail keeps the active version, and records and returns why.
+func (f *File[T]) fail(err error) error {
 	status := f.Status()
 	if status.Err != nil && status.Err.Error() == err.Error() {
-		return
+		return err
 	}
 	f.status.Store(&Status{Err: err, LoadedAt: status.LoadedAt})
 	f.observe()
+	return err
 }
 
 // remind logs the error that keeps a newer version out: once each, and again every

@@ -131,6 +131,15 @@ func (g *Gate) Load() (running, waiting int) {
 	return g.running, g.waiting
 }
 
+// Limits returns the active limits, with a concurrency of at least 1.
+func (g *Gate) Limits() Limits {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	limits := g.limits
+	limits.Concurrency = g.concurrency()
+	return limits
+}
+
 // enter takes a free slot and returns nil, or puts a caller into the key's line and
 // returns it with its longest wait.
 func (g *Gate) enter(key lineKey) (*caller, time.Duration, error) {

@@ -292,6 +292,9 @@ func TestLoweredLimitsWaitForWhatRuns(t *testing.T) {
 		queue(t.Context(), g, "d", "d1", time.Second, report)
 		queue(t.Context(), g, "d", "d2", time.Second, report)
 		g.SetLimits(Limits{Concurrency: -5, Queue: 1, Wait: time.Millisecond}) // a concurrency of 1
+		if got := g.Limits(); got != (Limits{Concurrency: 1, Queue: 1, Wait: time.Millisecond}) {
+			t.Errorf("the limits are %+v", got)
+		}
 		releases[0]()
 		releases[1]()
 		if got := reports(report); got != "" {

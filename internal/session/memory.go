@@ -21,6 +21,7 @@ type Memory struct {
 	view        view
 	later       later
 	asked       asked
+	notices     notices
 
 	witnessed atomic.Bool // the storage has had its witness, see WithWitness
 

@@ -38,10 +38,16 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	h := &handover{done: make(chan struct{})}
 	go func() {
 		defer s.memory.slots.give()
-		defer unlock()
-		e, lock, err := s.exchange(ctx, id, generation, grace, current && !waited)
-		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
-		s.release(ctx, lock) // for which the caller need not wait
+		first := func() bool {
+			defer unlock()
+			e, lock, err := s.exchange(ctx, id, generation, grace, current && !waited)
+			h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
+			s.release(ctx, lock) // for which the caller need not wait
+			return err == nil && e.Generation == 1
+		}()
+		if first {
+			s.own(ctx, id)
+		}
 	}()
 	return h.wait(ctx)
 }
@@ -114,7 +120,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if answerID == "" {
 		answerID = newAnswer()
 	}
-	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli()}
+	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli(), Subject: s.owner.subject, Client: s.owner.client}
 	// A lock whose holder was suspended may have another holder by now. Not every
 	// storage asks the context itself.
 	if err := clock.Expired(held); err != nil {

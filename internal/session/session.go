@@ -156,6 +156,9 @@ func (id ID) String() string { return id.day + "-" + id.random }
 // Why a generation is refused.
 var (
 	ErrRevoked = errors.New("the session was revoked")
+
+	// ErrEnded is returned by callers of EndedNow, for a session that a notice ends.
+	ErrEnded   = errors.New("the session was revoked together with others")
 	ErrOver    = errors.New("the session ended, and its record was removed")
 	ErrReused  = errors.New("the refresh token was exchanged before")
 	ErrAhead   = errors.New("the refresh token is ahead of the session's record: the storage has lost data")

@@ -27,6 +27,7 @@ type Store struct {
 	witness string // empty: none
 
 	allowance Allowance // nil: no bound
+	owner     owner     // of the sessions, see Of; zero: unknown
 }
 
 // NewStore returns the sessions under a prefix of the storage, which has no slash at
@@ -110,6 +111,10 @@ type record struct {
 	Answer     string `json:"answer"`            // random, of the exchange that made the generation
 	Rotated    int64  `json:"rotated"`           // when that was, unix milliseconds
 	Revoked    string `json:"revoked,omitempty"` // when that was, see revocation
+
+	// for Sessions; earlier versions wrote neither
+	Subject string `json:"subject,omitempty"`
+	Client  string `json:"client,omitempty"`
 }
 
 // state is what storage says about a session. In the zero state nothing has happened to

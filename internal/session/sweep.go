@@ -59,6 +59,9 @@ func (s *Store) sweep(ctx context.Context) (Swept, error) {
 		if err := s.ensure(ctx, s.sweptKey(day), revocation(s.now())); err != nil {
 			return swept, err
 		}
+		if whole, err := s.sweepOwners(ctx, day, &swept); err != nil || !whole {
+			return swept, err
+		}
 		folder := path.Join(s.prefix, "sessions", day)
 		names, err := s.list(ctx, folder)
 		if err != nil {

@@ -15,6 +15,7 @@ type flight struct {
 	known        bool          // its source was known good when it took off
 	refusal      *RefusedError // if so, what a stranger would have been told then
 	held         []held        // where it is in flight, apart from the pair
+	forgiven     bool          // it is not in flight for the pair, see Forgive
 	since        time.Duration
 	element      *list.Element // in Throttle.inFlight; nil when it has landed
 	reservations int           // that have not ended
@@ -66,7 +67,7 @@ func (f *flight) countSuccess() {
 		inFlight = e.inFlight
 		t.pairs.remove(k.pair)
 	}
-	t.known.add(k.account, k.pair, inFlight, t.clock.passed)
+	t.known.add(k.account, k.pair, tagOf(k.address), inFlight, t.clock.passed)
 	if !f.skipAccount {
 		t.accounts.clear(k.account)
 	}
@@ -74,13 +75,10 @@ func (f *flight) countSuccess() {
 
 // countFailure makes an attempt in flight a failure.
 func (f *flight) countFailure(at time.Duration) {
-	t := f.throttle
-	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
-		s.fail(at)
-		s.consecutive++
-	} else {
-		t.pairs.fail(f.keys.pair, at)
+	if !f.forgiven {
+		f.failPair(at)
 	}
+	t := f.throttle
 	for _, h := range f.held {
 		h.table.fail(h.key, at)
 		if h.table == t.accounts {
@@ -89,16 +87,32 @@ func (f *flight) countFailure(at time.Duration) {
 	}
 }
 
+func (f *flight) failPair(at time.Duration) {
+	t := f.throttle
+	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
+		s.fail(at)
+		s.consecutive++
+	} else {
+		t.pairs.fail(f.keys.pair, at)
+	}
+}
+
 // uncount takes an attempt in flight back.
 func (f *flight) uncount() {
+	if !f.forgiven {
+		f.uncountPair()
+	}
+	for _, h := range f.held {
+		h.table.cancel(h.key)
+	}
+}
+
+func (f *flight) uncountPair() {
 	t := f.throttle
 	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
 		s.inFlight--
 	} else {
 		t.pairs.cancel(f.keys.pair)
-	}
-	for _, h := range f.held {
-		h.table.cancel(h.key)
 	}
 }
 

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"container/list"
+	"iter"
 	"slices"
 	"time"
 )
@@ -30,7 +31,8 @@ type knownAccount struct {
 // source counts the failures of an account and one source, which then are not in the
 // table of the pairs.
 type source struct {
-	pair digest
+	pair    digest
+	address tag // zero for a party or an unknown address
 	counter
 	consecutive uint32 // failures since the last success; time does not remove them
 }
@@ -58,9 +60,36 @@ func (a *knownAccount) index(pair digest) int {
 	return slices.IndexFunc(a.sources, func(s source) bool { return s.pair == pair })
 }
 
+// of are the sources of an account.
+func (k *known) of(account digest) iter.Seq[*source] {
+	return func(yield func(*source) bool) {
+		if element := k.accounts[account]; element != nil {
+			element.Value.(*knownAccount).each(yield)
+		}
+	}
+}
+
+// all are the sources of all accounts.
+func (k *known) all(yield func(*source) bool) {
+	for element := k.order.Front(); element != nil; element = element.Next() {
+		if !element.Value.(*knownAccount).each(yield) {
+			return
+		}
+	}
+}
+
+func (a *knownAccount) each(yield func(*source) bool) (more bool) {
+	for i := range a.sources {
+		if !yield(&a.sources[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // add makes a source known good, with no failures and so many attempts in flight.
-func (k *known) add(account, pair digest, inFlight uint32, now time.Duration) {
-	s := source{pair: pair, counter: newCounter(now)}
+func (k *known) add(account, pair digest, address tag, inFlight uint32, now time.Duration) {
+	s := source{pair: pair, address: address, counter: newCounter(now)}
 	s.inFlight = inFlight
 	element := k.accounts[account]
 	if element != nil {

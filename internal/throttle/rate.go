@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// maxRates is how many accounts a Rate remembers at most. Each takes about 100 bytes.
+// maxRates is how many accounts a Rate remembers at most. Each takes about 115 bytes.
 const maxRates = 1 << 16
 
 // Rate allows each account a number of events per minute, whether they fail or not. The

@@ -28,12 +28,13 @@ type table struct {
 	free     int32 // first of the places that are not used, chained by newer; 0: none
 }
 
-// entry takes 48 bytes, and its place in the map about as much again: see the
+// entry takes 64 bytes, and its place in the map about as much again: see the
 // capacities in throttle.go.
 type entry struct {
 	key          digest
 	older, newer int32
 	counter
+	owner owner
 }
 
 // sample is how many entries of a full table compete to stay.

@@ -39,8 +39,8 @@ import (
 )
 
 // How many entries the tables have at most. A pair, an account and an address take
-// about 100 bytes each, a known good source at most about 250, and a pair with wrong
-// secrets about 250: 55 MB when all are full.
+// about 115 bytes each, a known good source at most about 260, and a pair with wrong
+// secrets about 250: 60 MB when all are full.
 const (
 	maxPairs           = 1 << 17
 	maxAccounts        = 1 << 17
@@ -272,7 +272,7 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 		if e == nil {
 			return true, refused(LimitPair, inFlightDelay)
 		}
-		e.counter = s.counter
+		e.counter, e.owner = s.counter, ownerOfPair(&f.keys)
 		t.known.remove(f.keys.account, f.keys.pair)
 		return false, nil
 	}
@@ -307,16 +307,17 @@ type check struct {
 	limit Limit
 	bound bound
 	held  held
+	owner owner // of the entry
 }
 
 // appendPlaces appends the address and the network that an attempt is counted for.
 func (t *Throttle) appendPlaces(checks []check, f *flight) []check {
 	l, k := &t.limits, &f.keys
 	if k.address != (digest{}) {
-		checks = append(checks, check{LimitAddress, l.address(), held{t.addresses, k.address}})
+		checks = append(checks, check{LimitAddress, l.address(), held{t.addresses, k.address}, owner{}})
 	}
 	if k.network != (digest{}) {
-		checks = append(checks, check{LimitNetwork, l.network(), held{t.addresses, k.network}})
+		checks = append(checks, check{LimitNetwork, l.network(), held{t.addresses, k.network}, owner{network: true}})
 	}
 	return checks
 }
@@ -337,9 +338,9 @@ func longestWait(checks []check, now time.Duration) (longest time.Duration, by L
 
 // reserve counts an attempt from any other source, for all of its keys or for none.
 func (t *Throttle) reserve(f *flight, now time.Duration) error {
-	checks := append(make([]check, 0, 4), check{LimitPair, t.limits.pair(), held{t.pairs, f.keys.pair}})
+	checks := append(make([]check, 0, 4), check{LimitPair, t.limits.pair(), held{t.pairs, f.keys.pair}, ownerOfPair(&f.keys)})
 	if !f.skipAccount {
-		checks = append(checks, check{LimitAccount, t.limits.account(), held{t.accounts, f.keys.account}})
+		checks = append(checks, check{LimitAccount, t.limits.account(), held{t.accounts, f.keys.account}, owner{}})
 	}
 	checks = t.appendPlaces(checks, f)
 	if longest, by := longestWait(checks, now); longest > 0 {
@@ -354,6 +355,7 @@ func (t *Throttle) reserve(f *flight, now time.Duration) error {
 			return refused(c.limit, inFlightDelay)
 		}
 		e.inFlight++
+		e.owner = c.owner
 		if c.limit != LimitPair {
 			f.held = append(f.held, c.held)
 		}

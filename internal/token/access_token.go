@@ -84,6 +84,8 @@ func (t *AccessToken) Claim(name string) any {
 		return t.CredentialVersion
 	case "srv":
 		return t.Server
+	case "sver":
+		return t.SessionVersion
 	}
 	return t.Others[name]
 }
@@ -138,6 +140,9 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 		if !validDate(date.seconds) {
 			return nil, Error(date.name + " is missing or malformed")
 		}
+	}
+	if t.SessionVersion < 0 {
+		return nil, Error("sver is malformed")
 	}
 	var ok bool
 	if t.Session, ok = session.ParseID(t.SessionID); !ok {
@@ -207,8 +212,20 @@ func (t *AccessToken) readStrictly(payload []byte) error {
 		}
 		delete(claims, "aud")
 	}
+	if claim, there := claims["sver"]; there {
+		var ok bool
+		if t.SessionVersion, ok = sessionVersion(claim); !ok {
+			return Error("sver is malformed")
+		}
+		delete(claims, "sver")
+	}
 	t.Others = claims
 	return nil
+}
+
+// SessionClaims is what the token says of its session.
+func (t *AccessToken) SessionClaims() session.Claims {
+	return session.Claims{ID: t.Session, Subject: t.Subject, Client: t.CID, Version: t.SessionVersion}
 }
 
 // decodeStrictly decodes one JSON value, with its numbers as they are written.
@@ -232,6 +249,16 @@ func numericDate(claim any) (seconds int64, ok bool) {
 	}
 	seconds, err := strconv.ParseInt(string(number), 10, 64)
 	return seconds, err == nil && validDate(seconds)
+}
+
+// sessionVersion reads the number of a notice.
+func sessionVersion(claim any) (int64, bool) {
+	number, ok := claim.(strictjson.Number)
+	if !ok {
+		return 0, false
+	}
+	version, err := strconv.ParseInt(string(number), 10, 64)
+	return version, err == nil && version >= 0
 }
 
 // validDate refuses dates beyond the year 9999, before they can overflow.

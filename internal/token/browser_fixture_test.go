@@ -62,13 +62,13 @@ type revocations struct {
 	asked         atomic.Int32 // storage was
 }
 
-func (r *revocations) SessionRevoked(_ context.Context, id session.ID) (bool, error) {
-	return r.known[id], r.failed
+func (r *revocations) SessionRevoked(_ context.Context, of session.Claims) (bool, error) {
+	return r.known[of.ID], r.failed
 }
 
-func (r *revocations) Revoked(_ context.Context, id session.ID) (bool, error) {
+func (r *revocations) Revoked(_ context.Context, of session.Claims) (bool, error) {
 	r.asked.Add(1)
-	return r.stored[id] || r.known[id], r.failed
+	return r.stored[of.ID] || r.known[of.ID], r.failed
 }
 
 func aliceOfBrowser() directory.User {
@@ -131,7 +131,7 @@ func (s *browserServer) begin(t testing.TB, remember bool) (*SessionCookie, stri
 	if err != nil || user == nil {
 		t.Fatal("no alice", err)
 	}
-	cookie := s.BeginBrowserSession(s.keys, user, []string{"read", "write"}, remember, s.at)
+	cookie := s.BeginBrowserSession(s.keys, user, 0, []string{"read", "write"}, remember, s.at)
 	return cookie, s.seal(t, cookie)
 }
 

@@ -111,7 +111,7 @@ func (c *Checker) Renew(ctx context.Context, session *BrowserSession, place Cook
 	}
 	ctx, cancel := context.WithTimeout(ctx, renewalLimit)
 	defer cancel()
-	if revoked, err := c.Sessions.Revoked(ctx, session.Session); revoked || err != nil {
+	if revoked, err := c.Sessions.Revoked(ctx, session.Token.SessionClaims()); revoked || err != nil {
 		return "", false, nil //nolint:nilerr // a later request tries again
 	}
 	// after storage, which may take its time
@@ -150,7 +150,7 @@ func (c *Checker) AccessToken(ctx context.Context, session *BrowserSession) (str
 	issued := now.Truncate(time.Second)
 	response, err := c.Issue(ctx, keys, &Authorization{
 		Client: session.client, User: session.user, Scopes: session.Token.Scopes,
-		Session: &Session{ID: session.SessionID, Ends: c.Browser.Expires(session.SessionCookie)},
+		Session: &Session{ID: session.SessionID, Version: session.SessionVersion, Ends: c.Browser.Expires(session.SessionCookie)},
 	}, issued)
 	if err != nil {
 		return "", fmt.Errorf("making a token to forward: %w", err)
@@ -174,6 +174,7 @@ func (c *Checker) tokenOf(keys *KeySet, cookie *SessionCookie) *AccessToken {
 			SessionID:         cookie.SessionID,
 			CredentialVersion: cookie.CredentialVersion,
 			Server:            keys.server,
+			SessionVersion:    cookie.SessionVersion,
 		},
 		Session: cookie.Session,
 	}

@@ -27,10 +27,10 @@ type Checker struct {
 type Revocations interface {
 	// SessionRevoked is called for every request. An error means that this cannot be
 	// told now.
-	SessionRevoked(context.Context, session.ID) (bool, error)
+	SessionRevoked(context.Context, session.Claims) (bool, error)
 
 	// Revoked asks storage, which knows first what other nodes revoke.
-	Revoked(context.Context, session.ID) (bool, error)
+	Revoked(context.Context, session.Claims) (bool, error)
 }
 
 // Check verifies a token and returns what is left of it now, by what is in memory: see
@@ -134,7 +134,7 @@ func (c *Checker) checkLive(ctx context.Context, keys *KeySet, token *AccessToke
 	if err != nil {
 		return nil, nil, err
 	}
-	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.Session); {
+	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.SessionClaims()); {
 	case err != nil:
 		return nil, nil, UncheckedError{"the revoked sessions have not been read yet", err}
 	case revoked:

@@ -32,7 +32,8 @@ type AccessClaims struct {
 	Username          string   `json:"username"`
 	SessionID         string   `json:"sid"`
 	CredentialVersion string   `json:"cver,omitempty"`
-	Server            string   `json:"srv,omitempty"` // older tokens lack it
+	Server            string   `json:"srv,omitempty"`  // older tokens lack it
+	SessionVersion    int64    `json:"sver,omitempty"` // see [session.Claims]
 
 	own map[string]json.RawMessage // the user's own; none has the name of one above
 }

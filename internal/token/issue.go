@@ -80,6 +80,7 @@ func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) 
 		SessionID:         a.Session.ID,
 		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, a.User),
 		Server:            keys.server,
+		SessionVersion:    a.Session.Version,
 		own:               a.User.Claims,
 	}
 }

@@ -31,6 +31,7 @@ type RefreshToken struct {
 	SessionID         string `json:"sid"`
 	Generation        uint64 `json:"gen"` // 0 at login, one more at every refresh
 	CredentialVersion string `json:"cver"`
+	SessionVersion    int64  `json:"sver,omitempty"` // see [session.Claims]
 
 	Session session.ID `json:"-"` // of SessionID
 }
@@ -55,6 +56,7 @@ func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *Access
 		SessionID:         access.SessionID,
 		Generation:        generation,
 		CredentialVersion: access.CredentialVersion,
+		SessionVersion:    current.Version,
 	})
 	if err != nil {
 		return "", fmt.Errorf("encoding a refresh token: %w", err)
@@ -86,10 +88,15 @@ func OpenRefreshToken(keys *KeySet, raw string) (*RefreshToken, error) {
 	}
 	var ok bool
 	if token.Session, ok = session.ParseID(token.SessionID); !ok || token.ClientID == "" || token.UserID == "" ||
-		token.CredentialVersion == "" || token.Expires <= 0 || token.SessionExpires <= 0 {
+		token.CredentialVersion == "" || token.SessionVersion < 0 || token.Expires <= 0 || token.SessionExpires <= 0 {
 		return nil, Error("a claim of the refresh token is missing")
 	}
 	return token, nil
+}
+
+// SessionClaims is what the token says of its session.
+func (t *RefreshToken) SessionClaims() session.Claims {
+	return session.Claims{ID: t.Session, Subject: t.UserID, Client: t.ClientID, Version: t.SessionVersion}
 }
 
 // Expired allows no leeway: the same server issues and accepts refresh tokens.

@@ -13,9 +13,10 @@ import (
 
 // Session is the session that tokens belong to.
 type Session struct {
-	ID    string    // as in its tokens (`sid`)
-	Ends  time.Time // no token outlives it
-	Scope string    // of the login: refresh tokens keep it (RFC 6749 §6)
+	ID      string    // as in its tokens (`sid`)
+	Version int64     // likewise (`sver`), see [session.Claims]
+	Ends    time.Time // no token outlives it
+	Scope   string    // of the login: refresh tokens keep it (RFC 6749 §6)
 
 	// RefusedScope is what the login requested and the user may not have.
 	RefusedScope string
@@ -38,16 +39,18 @@ func (s *Session) next(ctx context.Context) (generation uint64, err error) {
 	return s.Exchange.Consume(ctx)
 }
 
-// NewSession begins a session at a login, given the requested and the granted scopes.
-// Nothing is written anywhere. Without refresh tokens it ends with its access token.
-func (p *Policy) NewSession(client *directory.Client, asked, granted []string, begins time.Time) *Session {
+// NewSession begins a session at a login, given its version and the requested and the
+// granted scopes. Nothing is written anywhere. Without refresh tokens it ends with its
+// access token.
+func (p *Policy) NewSession(client *directory.Client, version int64, asked, granted []string, begins time.Time) *Session {
 	if !p.MayRefresh(client) {
 		ends := begins.Add(p.accessTokenTTL(client))
-		return &Session{ID: session.NewID(ends).String(), Ends: ends}
+		return &Session{ID: session.NewID(ends).String(), Version: version, Ends: ends}
 	}
 	ends := begins.Add(p.SessionTTL)
 	return &Session{
 		ID:           session.NewID(ends).String(),
+		Version:      version,
 		Ends:         ends,
 		Scope:        strings.Join(granted, " "),
 		RefusedScope: refusedScope(asked, granted),

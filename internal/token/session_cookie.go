@@ -23,6 +23,7 @@ type SessionCookie struct {
 	SessionID         string `json:"sid"`
 	Subject           string `json:"sub"`
 	CredentialVersion string `json:"cver"`
+	SessionVersion    int64  `json:"sver,omitempty"`  // see [session.Claims]
 	Scope             string `json:"scope,omitempty"` // of the login
 	Begins            int64  `json:"iat"`             // unix seconds, as are the next two
 	Ends              int64  `json:"exp"`             // of the session
@@ -68,7 +69,7 @@ func (p *BrowserPolicy) isDue(c *SessionCookie, now time.Time) bool {
 func (p *BrowserPolicy) renewEvery() time.Duration { return max(p.IdleTTL/renewals, time.Second) }
 
 // BeginBrowserSession begins a session on the login page. Nothing is written anywhere.
-func (p *Policy) BeginBrowserSession(keys *KeySet, user *directory.User, scopes []string, remember bool, at time.Time) *SessionCookie {
+func (p *Policy) BeginBrowserSession(keys *KeySet, user *directory.User, version int64, scopes []string, remember bool, at time.Time) *SessionCookie {
 	ttl := p.Browser.SessionTTL
 	if remember = remember && p.Browser.RememberTTL > 0; remember {
 		ttl = p.Browser.RememberTTL
@@ -79,6 +80,7 @@ func (p *Policy) BeginBrowserSession(keys *KeySet, user *directory.User, scopes 
 		SessionID:         id.String(),
 		Subject:           user.Subject(),
 		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, user),
+		SessionVersion:    version,
 		Scope:             strings.Join(scopes, " "),
 		Begins:            at.Unix(),
 		Ends:              ends.Unix(),
@@ -128,7 +130,7 @@ func (k *KeySet) OpenCookie(value string, place CookiePlace) (*SessionCookie, er
 		return nil, errNotOurCookie
 	}
 	var ok bool
-	if c.Session, ok = session.ParseID(c.SessionID); !ok || c.Subject == "" || c.CredentialVersion == "" || c.Ends <= 0 {
+	if c.Session, ok = session.ParseID(c.SessionID); !ok || c.Subject == "" || c.CredentialVersion == "" || c.SessionVersion < 0 || c.Ends <= 0 {
 		return nil, errNotOurCookie
 	}
 	return c, nil

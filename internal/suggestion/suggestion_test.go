@@ -1,4 +1,4 @@
-package caddyargs
+package suggestion
 
 import "testing"
 
@@ -16,7 +16,7 @@ func TestSuggestions(t *testing.T) {
 		{"a short word is not taken for another", "it", ""},
 		{"capitals", "Secret", "secret"},
 	} {
-		if got := suggestion(test.word, known); got != test.want {
+		if got := Nearest(test.word, known); got != test.want {
 			t.Errorf("%s: %s gives %q, want %q", test.name, test.word, got, test.want)
 		}
 	}

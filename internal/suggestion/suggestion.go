@@ -1,8 +1,9 @@
-package caddyargs
+// Package suggestion finds what was meant by a mistyped word.
+package suggestion
 
-// suggestion is the known word that is nearest to a mistyped one, or empty if none is
+// Nearest is the known word that is nearest to a mistyped one, or empty if none is
 // near.
-func suggestion(word string, known []string) string {
+func Nearest(word string, known []string) string {
 	best, least := "", maxTypos+1
 	for _, candidate := range known {
 		// a short word is close to everything

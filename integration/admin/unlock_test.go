@@ -1,0 +1,116 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
+)
+
+// lock fails so often with an account that it has to wait, which it does not tell: the
+// right password would be an attempt too.
+func (n *node) lock(username string) {
+	n.T.Helper()
+	for i := range 5 {
+		n.Login(username, fmt.Sprintf("wrong %d", i)).Want(n.T, http.StatusBadRequest, "invalid_grant")
+	}
+	n.wantLocked(username)
+}
+
+func (n *node) wantLocked(username string) {
+	n.T.Helper()
+	if a := n.Login(username, "correct horse"); a.Status != http.StatusTooManyRequests {
+		n.T.Fatalf("%s: %d %s, want 429", username, a.Status, a.Body)
+	}
+}
+
+// An account that typed wrong passwords logs in again, at both nodes, and no other one.
+func TestAnAccountIsUnlockedOnBothNodes(t *testing.T) {
+	t.Parallel()
+	a, b := startNodes(t, "")
+	for _, n := range []*node{a, b} {
+		n.lock("alice")
+		n.lock("bob")
+	}
+	if got := grantJSON[adminapi.Status](a, "status", "--server", "default"); got.Throttle.Pairs != 2 {
+		t.Errorf("the status has %+v", got.Throttle)
+	}
+	out, _ := a.grant(0, "unlock", "alice")
+	if !regexp.MustCompile(`^Unlocked user alice\. Other nodes learn of it within \d+m?s\.\n$`).MatchString(out) {
+		t.Errorf("it prints %q", out)
+	}
+	a.Login("alice", "correct horse").Want(t, 200, "")
+	harness.Eventually(t, "alice logs in at the other node", func() bool { return b.Login("alice", "correct horse").Status == 200 })
+	a.wantLocked("bob")
+	b.wantLocked("bob")
+	if got := grantJSON[adminapi.Status](a, "status", "--server", "default"); got.Throttle.Pairs != 1 {
+		t.Errorf("the status has %+v", got.Throttle)
+	}
+}
+
+// Failures after an unlock count, also at a node that learns of the unlock only then.
+func TestFailuresAfterAnUnlockCount(t *testing.T) {
+	t.Parallel()
+	a, b := startNodes(t, "")
+	a.lock("alice")
+	a.grant(0, "unlock", "alice")
+	a.lock("alice")
+	a.grant(0, "unlock", "alice")
+	a.Login("alice", "correct horse").Want(t, 200, "")
+	b.lock("bob")
+	b.wantLocked("bob")
+}
+
+func TestAClientIsUnlocked(t *testing.T) {
+	t.Parallel()
+	a, b := startNodes(t, "")
+	login := func(n *node, secret string) int {
+		return n.Login("alice", "correct horse", "client_secret", secret).Status
+	}
+	for _, n := range []*node{a, b} {
+		for i := range 5 {
+			login(n, fmt.Sprintf("wrong %d", i))
+		}
+		if got := login(n, "web-secret"); got != http.StatusTooManyRequests {
+			t.Fatalf("after wrong secrets: %d", got)
+		}
+	}
+	a.grant(0, "unlock", "--client", "web")
+	if got := login(a, "web-secret"); got != 200 {
+		t.Errorf("after the unlock: %d", got)
+	}
+	harness.Eventually(t, "the client may ask at the other node", func() bool { return login(b, "web-secret") == 200 })
+}
+
+// An address that failed with many accounts.
+func TestAnAddressIsUnlocked(t *testing.T) {
+	t.Parallel()
+	a, b := startNodes(t, "throttle {\nfailures 1\n}")
+	for _, n := range []*node{a, b} {
+		for i := range 10 {
+			n.Login(fmt.Sprintf("stranger%d", i), fmt.Sprintf("wrong %d", i)).Want(t, 400, "invalid_grant")
+		}
+		n.wantLocked("alice")
+	}
+	a.grant(0, "unlock", "alice") // the address still has to wait
+	a.wantLocked("alice")
+	out, _ := a.grant(0, "unlock", "--ip", "127.0.0.1")
+	if want := regexp.MustCompile(`^Unlocked address 127\.0\.0\.1\. `); !want.MatchString(out) {
+		t.Errorf("it prints %q", out)
+	}
+	a.Login("alice", "correct horse").Want(t, 200, "")
+	harness.Eventually(t, "alice logs in at the other node", func() bool { return b.Login("alice", "correct horse").Status == 200 })
+}
+
+func TestWhoCannotBeUnlocked(t *testing.T) {
+	t.Parallel()
+	a := startNode(t, t.TempDir(), "", "")
+	for _, args := range [][]string{{"unlock"}, {"unlock", "--ip", "localhost"}, {"unlock", "alice", "--client", "web"}} {
+		if _, errs := a.grant(1, args...); !regexp.MustCompile("^Error: ").MatchString(errs) {
+			t.Errorf("%v: %s", args, errs)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
+)
+
+func newSessionsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sessions <user>",
+		Short: "Lists the sessions of a user",
+		Long: `
+Lists the sessions of a user that storage knows of, newest first. A login writes
+nothing, so a session is known from its first refresh on. To end sessions, also
+those that are not listed, use 'caddy grant revoke --user'.
+` + addressHelp,
+		Example: `  caddy grant sessions alice
+  caddy grant sessions --subject 7d3f2c --server default
+  caddy grant sessions alice --json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: runSessions,
+	}
+	addAdminFlags(cmd)
+	addServerFlag(cmd)
+	cmd.Flags().String("subject", "", "the user's subject (sub in tokens), also of a user who is no longer there")
+	addJSONFlag(cmd)
+	return cmd
+}
+
+func runSessions(cmd *cobra.Command, args []string) error {
+	query := adminapi.SessionsQuery{Subject: flagValue(cmd, "subject")}
+	if len(args) == 1 {
+		query.User = args[0]
+	}
+	if (query.User == "") == (query.Subject == "") {
+		return errors.New("name a user, or a subject with --subject")
+	}
+	_, server, err := adminServer(cmd)
+	if err != nil {
+		return err
+	}
+	found, err := wait(cmd, func(ctx context.Context) (adminapi.Sessions, error) { return server.Sessions(ctx, query) })
+	if err != nil {
+		return err
+	}
+	if wantsJSON(cmd) {
+		return printJSON(cmd, found)
+	}
+	out, now := cmd.OutOrStdout(), time.Now()
+	if len(found.Sessions) == 0 {
+		fmt.Fprintf(out, "No known sessions of subject %s.\n", printable(found.Subject))
+	} else {
+		rows := [][]string{{"SESSION", "CLIENT", "REFRESHED", "REFRESHES", "ENDS", "STATE"}}
+		for _, session := range found.Sessions {
+			state := "going on"
+			if session.Revoked {
+				state = "revoked"
+			}
+			rows = append(rows, []string{session.ID, session.Client, ago(session.RefreshedAt, now), fmt.Sprint(session.Refreshes), session.Ends, state})
+		}
+		if err := table(out, "", rows...); err != nil {
+			return err
+		}
+	}
+	if found.More {
+		fmt.Fprintln(out, "There are more.")
+	}
+	if found.Note != "" {
+		fmt.Fprintln(out, printable(found.Note))
+	}
+	return nil
+}

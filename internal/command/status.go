@@ -1,0 +1,161 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
+)
+
+func newStatusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Shows the authorization servers of a running Caddy",
+		Long: `
+Shows the authorization servers of a running Caddy: their keys and files, how many
+users and clients are loaded, how busy password checks are, and how many accounts
+and addresses have to wait after wrong passwords.
+
+With --json, the output is a list of all servers, or with --server an object.
+` + addressHelp,
+		Example: `  caddy grant status
+  caddy grant status --address unix//run/caddy-admin.sock
+  caddy grant status --server default --json`,
+		Args: cobra.NoArgs,
+		RunE: runStatus,
+	}
+	addAdminFlags(cmd)
+	cmd.Flags().String("server", "", "name of the authorization server (default: all)")
+	addJSONFlag(cmd)
+	return cmd
+}
+
+func runStatus(cmd *cobra.Command, _ []string) error {
+	client, err := adminClient(cmd)
+	if err != nil {
+		return err
+	}
+	if name := flagValue(cmd, "server"); name != "" {
+		status, err := wait(cmd, client.Server(name).Status)
+		if err != nil {
+			return err
+		}
+		if wantsJSON(cmd) {
+			return printJSON(cmd, status)
+		}
+		return printStatus(cmd.OutOrStdout(), status, time.Now())
+	}
+	statuses, err := wait(cmd, client.Servers)
+	switch {
+	case err != nil:
+		return err
+	case wantsJSON(cmd):
+		return printJSON(cmd, statuses)
+	case len(statuses) == 0:
+		cmd.PrintErrln("The running config has no authorization server: no site of it has a token_endpoint.")
+	}
+	for i, status := range statuses {
+		if i > 0 {
+			fmt.Fprintln(cmd.OutOrStdout())
+		}
+		if err := printStatus(cmd.OutOrStdout(), status, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printStatus prints a server for people.
+func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
+	name := "Server " + printable(s.Name)
+	if s.Issuer != "" {
+		name += ", " + printable(s.Issuer)
+	}
+	fmt.Fprintln(w, name)
+	offers := strings.Join(s.Grants, ", ")
+	if s.LoginPage {
+		offers += ", login page"
+	}
+	throttle := fmt.Sprintf("%s, %s from one source, %s", english.Plural(s.Throttle.Accounts, "account", ""),
+		english.Plural(s.Throttle.Pairs, "account", ""), english.Plural(s.Throttle.Addresses, "address", "addresses"))
+	if s.Throttle.Off {
+		throttle = "off"
+	}
+	revoked := english.Plural(s.Sessions.Revoked, "session", "")
+	switch {
+	case s.Sessions.Error != "":
+		revoked += ", the last read failed: " + s.Sessions.Error
+	case s.Sessions.ReadAt != nil:
+		revoked += ", read " + ago(*s.Sessions.ReadAt, now)
+	default:
+		revoked += ", not read from storage yet"
+	}
+	err := table(w, "  ",
+		[]string{"config", "since " + ago(s.StartedAt, now)},
+		[]string{"offers", offers},
+		[]string{"users", counted(s.Users)},
+		[]string{"clients", counted(s.Clients)},
+		[]string{"password checks", fmt.Sprintf("%d of %d running, %d of %d waiting", s.Checks.Running, s.Checks.Concurrency, s.Checks.Waiting, s.Checks.Queue)},
+		[]string{"throttled", throttle},
+		[]string{"revoked", revoked})
+	if err != nil {
+		return err
+	}
+	if err := printKeys(w, s.Keys, now); err != nil {
+		return err
+	}
+	if len(s.Files) > 0 {
+		fmt.Fprintln(w)
+		if err := printFiles(w, s.Files, now); err != nil {
+			return err
+		}
+	}
+	if len(s.Marks) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	rows := [][]string{{"SESSIONS OF", "NAME", "REVOKED"}}
+	for _, mark := range s.Marks {
+		rows = append(rows, []string{mark.Scope, mark.Of, ago(mark.At, now)})
+	}
+	return table(w, "  ", rows...)
+}
+
+// printKeys prints the signing keys after an empty line.
+func printKeys(w io.Writer, keys []adminapi.Key, now time.Time) error {
+	fmt.Fprintln(w)
+	rows := [][]string{{"KEY", "ALGORITHM", "STAGE", "SINCE", "UNTIL"}}
+	for _, key := range keys {
+		rows = append(rows, []string{key.ID, key.Algorithm, key.Stage, agoIfKnown(key.Since, now), agoIfKnown(key.Until, now)})
+	}
+	return table(w, "  ", rows...)
+}
+
+// printFiles prints the files of users and clients, and below them their errors.
+func printFiles(w io.Writer, files []adminapi.File, now time.Time) error {
+	rows := [][]string{{"FILE", "READS", "ENTRIES", "LOADED"}}
+	for _, file := range files {
+		rows = append(rows, []string{file.Path, file.Reads, fmt.Sprint(file.Entries), ago(file.LoadedAt, now)})
+	}
+	if err := table(w, "  ", rows...); err != nil {
+		return err
+	}
+	for _, file := range files {
+		if file.Error != "" {
+			fmt.Fprintf(w, "  %s was changed and is not active: %s\n", printable(file.Path), printable(file.Error))
+		}
+	}
+	return nil
+}
+
+func counted(c adminapi.Count) string {
+	if c.Partial {
+		return fmt.Sprintf("%d, and those of sources that cannot list them", c.Count)
+	}
+	return fmt.Sprint(c.Count)
+}

@@ -1,0 +1,371 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
+)
+
+// notices is what a process knows of the notices.
+type notices struct {
+	set      atomic.Pointer[noticeSet] // nil until they were read for the first time
+	taking   sync.Mutex                // what was read
+	together singleflight.Group        // of readings
+
+	mu    sync.Mutex
+	heard func(Notice) // nil: nobody listens
+}
+
+// OnNotice has a function called with each notice that comes after those of the first
+// reading, in place of the function that was set before.
+func (m *Memory) OnNotice(heard func(Notice)) {
+	m.notices.mu.Lock()
+	defer m.notices.mu.Unlock()
+	m.notices.heard = heard
+}
+
+// Notices are those known, newest first. read is false until they were read for the
+// first time.
+func (m *Memory) Notices() (all []Notice, read bool) {
+	set := m.notices.set.Load()
+	if set == nil {
+		return nil, false
+	}
+	for _, n := range set.byName {
+		all = append(all, n)
+	}
+	slices.SortFunc(all, func(a, b Notice) int { return int(b.Number - a.Number) })
+	return all, true
+}
+
+// Ended tells whether a notice that this process knows ends the session. known is false
+// until the notices were read for the first time.
+func (m *Memory) Ended(c Claims) (ended, known bool) {
+	set := m.notices.set.Load()
+	return set != nil && set.ended(c), set != nil
+}
+
+// EndedNow tells whether a notice ends the session, by what storage has.
+func (s *Store) EndedNow(ctx context.Context, c Claims) (bool, error) {
+	if err := s.ReadNotices(ctx); err != nil {
+		return false, err
+	}
+	ended, _ := s.memory.Ended(c)
+	return ended, nil
+}
+
+// Version is for the tokens of a session that begins now: the number of the last notice
+// that this process knows. Storage is read only if that never happened yet.
+func (s *Store) Version(ctx context.Context) (int64, error) {
+	if s.memory.notices.set.Load() == nil {
+		if err := s.readNoticesOnce(ctx); err != nil {
+			return 0, err
+		}
+	}
+	set := s.memory.notices.set.Load()
+	if set == nil {
+		return 0, nil // there is nothing in storage yet, not even what signs tokens
+	}
+	return set.latest.Number, nil
+}
+
+// readNoticesOnce reads for all callers of the same moment.
+func (s *Store) readNoticesOnce(ctx context.Context) error {
+	detached := context.WithoutCancel(ctx)
+	done := s.memory.notices.together.DoChan("", func() (any, error) { return nil, s.ReadNotices(detached) })
+	select {
+	case r := <-done:
+		return r.Err
+	case <-ctx.Done():
+		return unavailable("reading notices", ctx.Err())
+	}
+}
+
+// ReadNotices learns what operators have told since the last time. One small object is
+// read, and the notices only if it has changed. What is known stays known, whatever
+// storage says.
+func (s *Store) ReadNotices(ctx context.Context) error {
+	_, err := call(ctx, s.memory, readLimit, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.readNotices(ctx)
+	})
+	return err
+}
+
+func (s *Store) readNotices(ctx context.Context) error {
+	known := s.memory.notices.set.Load()
+	for range announceTries {
+		latest, err := s.loadLatest(ctx, known)
+		if err != nil || latest == nil {
+			return err
+		}
+		if known != nil && known.latest.Change == latest.Change {
+			return nil
+		}
+		all, whole, err := s.loadNotices(ctx, *latest, known)
+		if err != nil {
+			return err
+		}
+		if whole {
+			s.takeNotices(*latest, all)
+			return nil
+		}
+	}
+	return unavailable("reading notices", errors.New("they changed during every attempt"))
+}
+
+// loadLatest reads the object that tells of news. It returns nil where the storage has
+// nothing of this server yet, as before a first start. An object that is missing after
+// it was seen is an error.
+func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice, error) {
+	key := s.noticeKey(latestName)
+	content, err := s.load(ctx, key)
+	if err == nil && content == nil && known != nil && known.latest != (latestNotice{}) {
+		return nil, unavailable("loading "+key, errors.New("it was there before"))
+	}
+	if err == nil && content == nil {
+		if err := s.askWitness(ctx); err != nil {
+			if s.memory.witnessed.Load() {
+				return nil, err
+			}
+			return nil, nil
+		}
+		if known == nil && !s.tellsErrors() {
+			if _, err := s.awaitSign(ctx); err != nil {
+				return nil, err
+			}
+		}
+		content, err = s.load(ctx, key)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case content == nil:
+		return new(latestNotice), nil
+	}
+	latest := decodeLatest(content)
+	return &latest, nil
+}
+
+// loadNotices reads the notices that are not known yet. The one of the latest number has
+// to be among them: it is in storage first. They are not whole if one was deleted
+// meanwhile, for which there is a newer one then.
+func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *noticeSet) (all map[string]Notice, whole bool, err error) {
+	all = make(map[string]Notice)
+	if latest.Number == 0 {
+		return all, true, nil
+	}
+	if !s.tellsErrors() {
+		if _, err := s.awaitSign(ctx); err != nil {
+			return nil, false, err
+		}
+	}
+	names, err := s.listKnown(ctx, s.noticeKey(""))
+	if err != nil {
+		return nil, false, err
+	}
+	newest := latest.Number == unknownNumber
+	for _, name := range names {
+		parts := noticeName.FindStringSubmatch(name)
+		if parts == nil {
+			continue
+		}
+		n, has := Notice{}, false
+		if known != nil {
+			n, has = known.byName[name]
+		}
+		if !has {
+			content, err := s.load(ctx, s.noticeKey(name))
+			if err != nil || content == nil {
+				return nil, false, err
+			}
+			n = decodeNotice(parts, content)
+		}
+		all[name] = n
+		newest = newest || n.Number >= latest.Number
+	}
+	if !newest {
+		return nil, false, unavailable("listing "+s.noticeKey(""), errors.New("the latest notice is missing"))
+	}
+	return all, true, nil
+}
+
+// takeNotices takes in what was read, and tells of what is new.
+func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
+	m := &s.memory.notices
+	m.taking.Lock()
+	defer m.taking.Unlock()
+	known := m.set.Load()
+	if latest.Number == unknownNumber {
+		latest.Number = newNoticeSet(latestNotice{}, read).number()
+	}
+	if known == nil {
+		m.set.Store(newNoticeSet(latest, read))
+		return
+	}
+	if latest.Number < known.latest.Number { // an older reading, or an older storage
+		latest.Number = known.latest.Number
+	}
+	all := make(map[string]Notice, len(read))
+	var news []Notice
+	for name, n := range read {
+		all[name] = n
+		if _, before := known.byName[name]; !before {
+			news = append(news, n)
+		}
+	}
+	for name, n := range known.byName {
+		all[name] = n
+	}
+	set := newNoticeSet(latest, all)
+	for _, name := range set.superseded(time.Time{}) {
+		delete(all, name)
+	}
+	m.set.Store(newNoticeSet(latest, all))
+	slices.SortFunc(news, func(a, b Notice) int { return int(a.Number - b.Number) })
+	m.mu.Lock()
+	heard := m.heard
+	m.mu.Unlock()
+	for _, n := range news {
+		if heard != nil && !n.IsDamaged() {
+			heard(n)
+		}
+	}
+}
+
+// BeginNotices makes the object that tells of news, unless there is one, so that from
+// then on it is known to be missing where it cannot be read.
+func (s *Store) BeginNotices(ctx context.Context) error {
+	if set := s.memory.notices.set.Load(); set != nil && set.latest != (latestNotice{}) {
+		return nil
+	}
+	_, err := call(ctx, s.memory, revokeLimit, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.locked(ctx, s.noticeKey("begin"), func(ctx context.Context) error {
+			if err := s.certain(ctx, "making "+s.noticeKey(latestName)); err != nil {
+				return err
+			}
+			content, err := s.load(ctx, s.noticeKey(latestName))
+			if err != nil || content != nil {
+				return err
+			}
+			return s.storeLatest(ctx, 0)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return s.ReadNotices(ctx)
+}
+
+// Tell makes a notice. When it returns nil, this process knows it, and so does every
+// other node that reads from then on. After ErrUnavailable the notice may or may not
+// have been made; to repeat it is safe.
+func (s *Store) Tell(ctx context.Context, kind NoticeKind, of string) (Notice, error) {
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
+	defer cancel()
+	n, err := call(detached, s.memory, revokeLimit, func(ctx context.Context) (Notice, error) {
+		for range announceTries {
+			n, told, err := s.tell(ctx, kind, of)
+			if told || err != nil {
+				return n, err
+			}
+		}
+		return Notice{}, unavailable("storing a notice", errors.New("other nodes were quicker at every attempt"))
+	})
+	if err != nil {
+		return Notice{}, err
+	}
+	if err := s.ReadNotices(detached); err != nil {
+		return Notice{}, err
+	}
+	return n, nil
+}
+
+// tell is one attempt, under a lock for the notice that comes next. It is not told if
+// another node was quicker.
+func (s *Store) tell(ctx context.Context, kind NoticeKind, of string) (n Notice, told bool, err error) {
+	if err := s.readNotices(ctx); err != nil {
+		return n, false, err
+	}
+	before := s.memory.notices.set.Load()
+	if before == nil {
+		return n, false, unavailable("storing a notice", errors.New("the storage has nothing of this server yet"))
+	}
+	// a name of its own for each lock, see lockKey
+	err = s.locked(ctx, s.noticeKey(latestName)+"."+before.latest.Change, func(ctx context.Context) error {
+		if err := s.readNotices(ctx); err != nil {
+			return err
+		}
+		known := s.memory.notices.set.Load()
+		if known.latest.Change != before.latest.Change {
+			return nil
+		}
+		now := s.now()
+		n = newNotice(max(known.number()+1, now.UnixMilli()), kind, of, now)
+		if err := s.ensure(ctx, s.noticeKey(n.name()), encodeNotice(n)); err != nil {
+			return err
+		}
+		if err := clock.Expired(ctx); err != nil { // the lock may have another holder by now
+			return unavailable("storing a notice", err)
+		}
+		if err := s.storeLatest(ctx, n.Number); err != nil {
+			return err
+		}
+		told = true
+		s.deleteSuperseded(ctx, known, n, now)
+		return nil
+	})
+	return n, told && err == nil, err
+}
+
+// deleteSuperseded removes notices that say nothing any longer. What fails is left for
+// the next time.
+func (s *Store) deleteSuperseded(ctx context.Context, known *noticeSet, n Notice, now time.Time) {
+	all := map[string]Notice{n.name(): n}
+	for name, other := range known.byName {
+		all[name] = other
+	}
+	for _, name := range newNoticeSet(latestNotice{Number: n.Number}, all).superseded(now) {
+		if s.delete(ctx, s.noticeKey(name)) != nil {
+			return
+		}
+	}
+}
+
+// storeLatest says that there is something new.
+func (s *Store) storeLatest(ctx context.Context, number int64) error {
+	key, latest := s.noticeKey(latestName), latestNotice{Version: noticeVersion, Number: number, Change: newAnswer()}
+	stored := s.storage.Store(ctx, key, encodeLatest(latest))
+	content, err := s.load(ctx, key)
+	if err != nil {
+		return err
+	}
+	if decodeLatest(content) != latest {
+		return unavailable("storing "+key, errors.Join(stored, errors.New("storage does not have what was stored in it")))
+	}
+	return nil
+}
+
+// locked runs f under a lock of the storage, for lockHold at most.
+func (s *Store) locked(ctx context.Context, name string, f func(context.Context) error) error {
+	locking, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	if err := s.storage.Lock(locking, name); err != nil {
+		return unavailable("locking "+name, err)
+	}
+	defer s.release(ctx, name)
+	held, cancel := context.WithTimeout(ctx, lockHold)
+	defer cancel()
+	return f(held)
+}
+
+func (s *Store) noticeKey(name string) string { return path.Join(s.prefix, "notices", name) }
+
+const latestName = "latest"

@@ -1,0 +1,369 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// claims are those of a session of alice at web that begins at a node now.
+func (n *node) claims(t *testing.T) Claims {
+	t.Helper()
+	version, err := n.Version(t.Context())
+	must(t, err)
+	return Claims{ID: monthAhead(), Subject: "alice", Client: "web", Version: version}
+}
+
+func (n *node) tell(t *testing.T, kind NoticeKind, of string) Notice {
+	t.Helper()
+	notice, err := n.Tell(t.Context(), kind, of)
+	must(t, err)
+	return notice
+}
+
+func (n *node) wantEnded(t *testing.T, c Claims, want bool) {
+	t.Helper()
+	if ended, known := n.memory.Ended(c); ended != want || !known {
+		t.Errorf("ended %t, known %t, want %t", ended, known, want)
+	}
+}
+
+// tellers are two nodes at one storage that tell and hear.
+func tellers(t *testing.T) (a, b *node) {
+	storage := newShelf()
+	a, b = newNode(storage), newNode(storage)
+	must(t, a.BeginNotices(t.Context()))
+	must(t, b.BeginNotices(t.Context()))
+	return a, b
+}
+
+func TestANoticeEndsTheSessionsOfItsUserClientOrServerOnly(t *testing.T) {
+	for _, of := range []struct {
+		kind NoticeKind
+		name string
+		ends func(Claims) bool
+	}{
+		{EndUser, "alice", func(c Claims) bool { return c.Subject == "alice" }},
+		{EndClient, "web", func(c Claims) bool { return c.Client == "web" }},
+		{EndServer, "", func(Claims) bool { return true }},
+		{ForgiveUser, "alice", func(Claims) bool { return false }},
+	} {
+		t.Run(string(of.kind), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				a, b := tellers(t)
+				var sessions []Claims
+				for _, subject := range []string{"alice", "bob", "web", ""} {
+					for _, client := range []string{"web", "cli", "alice"} {
+						sessions = append(sessions, Claims{ID: monthAhead(), Subject: subject, Client: client})
+					}
+				}
+				a.tell(t, of.kind, of.name)
+				must(t, b.ReadNotices(t.Context()))
+				for _, n := range []*node{a, b, a.restart()} {
+					must(t, n.ReadNotices(t.Context()))
+					for _, c := range sessions {
+						n.wantEnded(t, c, of.ends(c))
+						c.Version, _ = n.Version(t.Context())
+						n.wantEnded(t, c, false)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The clocks of the nodes differ by years, and all happens in the same moment.
+func TestASessionThatBeganBeforeANoticeNeverOutlivesItWhateverTheClocksSay(t *testing.T) {
+	for _, skew := range []time.Duration{0, -20 * 365 * 24 * time.Hour, 20 * 365 * 24 * time.Hour} {
+		t.Run(skew.String(), func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				a, b := tellers(t)
+				b.skew = skew
+				first := b.claims(t)
+				before := a.tell(t, EndUser, "alice")
+				atLateNode := b.claims(t) // b has not read it
+				after := a.claims(t)
+				second := b.tell(t, EndUser, "alice")
+				if second.Number <= before.Number {
+					t.Errorf("notice %d comes after %d", second.Number, before.Number)
+				}
+				must(t, a.ReadNotices(t.Context()))
+				for _, n := range []*node{a, b} {
+					for _, c := range []Claims{first, atLateNode, after} {
+						n.wantEnded(t, c, true)
+					}
+					n.wantEnded(t, n.claims(t), false)
+				}
+			})
+		})
+	}
+}
+
+func TestEveryNoticeOfManyNodesAtOnceIsHeardByAll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		var nodes []*node
+		for range 4 {
+			n := newNode(storage)
+			must(t, n.BeginNotices(t.Context()))
+			nodes = append(nodes, n)
+		}
+		var wait sync.WaitGroup
+		for i, n := range nodes {
+			wait.Go(func() {
+				for j := range 5 {
+					for {
+						if _, err := n.Tell(t.Context(), EndUser, fmt.Sprint("user ", i, j)); err == nil {
+							break
+						}
+					}
+				}
+			})
+		}
+		wait.Wait()
+		for _, n := range append(nodes, nodes[0].restart()) {
+			must(t, n.ReadNotices(t.Context()))
+			all, _ := n.memory.Notices()
+			if len(all) != 20 {
+				t.Errorf("%d notices", len(all))
+			}
+			if !slices.IsSortedFunc(all, func(a, b Notice) int { return int(b.Number - a.Number) }) {
+				t.Error("they are not in order")
+			}
+		}
+	})
+}
+
+func TestANoticeThatIsRepeatedTakesThePlaceOfTheFormer(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := tellers(t)
+		for range 50 {
+			a.tell(t, EndUser, "alice")
+			a.tell(t, ForgiveAddress, "192.0.2.1")
+		}
+		a.tell(t, EndUser, "bob")
+		must(t, b.ReadNotices(t.Context()))
+		for _, n := range []*node{a, b, a.restart()} {
+			must(t, n.ReadNotices(t.Context()))
+			if all, _ := n.memory.Notices(); len(all) != 3 {
+				t.Errorf("%d notices are known", len(all))
+			}
+		}
+		names, err := a.list(t.Context(), a.noticeKey(""))
+		must(t, err)
+		if len(names) != 4 { // with the latest
+			t.Errorf("storage has %q", names)
+		}
+	})
+}
+
+func TestForgivenFailuresAreNotKeptForever(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, _ := tellers(t)
+		a.tell(t, ForgiveUser, "alice")
+		a.tell(t, EndUser, "alice")
+		time.Sleep(10 * 24 * time.Hour)
+		a.tell(t, EndUser, "bob")
+		again := a.restart()
+		must(t, again.ReadNotices(t.Context()))
+		if all, _ := again.memory.Notices(); len(all) != 2 {
+			t.Errorf("%v", all)
+		}
+	})
+}
+
+func TestANodeHearsEachNoticeOnceAndNoneFromBeforeItStarted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := tellers(t)
+		a.tell(t, ForgiveUser, "before")
+		b = b.restart()
+		must(t, b.ReadNotices(t.Context()))
+		var heard []string
+		b.memory.OnNotice(func(n Notice) { heard = append(heard, n.Of) })
+		a.tell(t, ForgiveUser, "alice")
+		a.tell(t, ForgiveUser, "bob")
+		for range 3 {
+			must(t, b.ReadNotices(t.Context()))
+		}
+		b.tell(t, ForgiveUser, "own")
+		if !slices.Equal(heard, []string{"alice", "bob", "own"}) {
+			t.Errorf("heard %q", heard)
+		}
+	})
+}
+
+func TestReadingCostsOneLoadWhereNothingIsNew(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := tellers(t)
+		for i := range 10 {
+			a.tell(t, EndUser, fmt.Sprint(i))
+		}
+		must(t, b.ReadNotices(t.Context()))
+		b.storage.log()
+		must(t, b.ReadNotices(t.Context()))
+		if calls := b.storage.log(); len(calls) != 1 {
+			t.Errorf("%q", calls)
+		}
+		a.tell(t, EndUser, "new")
+		b.storage.log()
+		must(t, b.ReadNotices(t.Context()))
+		loads := 0
+		for _, call := range b.storage.log() {
+			if len(call) > 4 && call[:4] == "load" {
+				loads++
+			}
+		}
+		if loads > 3 { // the latest, and the new one; perhaps a sign
+			t.Errorf("%d loads", loads)
+		}
+	})
+}
+
+func TestNoFaultOfTheStorageTakesANoticeBackOrHidesIt(t *testing.T) {
+	for what := refused; what <= hangsUnseen; what++ {
+		switch what {
+		case stuck, doneButStuck, late:
+			continue
+		}
+		for _, op := range []string{"load", "list", "store", "stat", "lock", "unlock", "delete"} {
+			if op == "lock" && slices.Contains([]fault{failsButDone, doneButHangs, panicsDone}, what) {
+				continue // the locks of this storage do not go stale
+			}
+			t.Run(fmt.Sprint(op, " ", what), func(t *testing.T) {
+				inBubble(t, func(t *testing.T) {
+					a, b := tellers(t)
+					c := a.claims(t)
+					a.tell(t, EndUser, "bob")
+					for skip := range 8 {
+						a.storage.add(&rule{op: op, skip: skip, times: 1, fault: what})
+						_, err := a.Tell(t.Context(), EndUser, "alice")
+						a.storage.recovers()
+						if err == nil {
+							a.wantEnded(t, c, true)
+						}
+						b.storage.add(&rule{op: op, skip: skip, times: 1, fault: what})
+						read := b.ReadNotices(t.Context())
+						b.storage.recovers()
+						if err == nil && read == nil {
+							b.wantEnded(t, c, true)
+						}
+						time.Sleep(time.Minute)
+						if err != nil {
+							a.tell(t, EndUser, "alice")
+						}
+						must(t, b.ReadNotices(t.Context()))
+						for _, n := range []*node{a, b, b.restart()} {
+							must(t, n.ReadNotices(t.Context()))
+							n.wantEnded(t, c, true)
+							n.wantEnded(t, Claims{ID: c.ID, Subject: "bob"}, true)
+							n.wantEnded(t, Claims{ID: c.ID, Subject: "carol"}, false)
+						}
+						c = b.claims(t)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A storage that was put back to an earlier state, or another one.
+func TestWhatANodeKnowsStaysWhateverTheStorageLoses(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := tellers(t)
+		c := a.claims(t)
+		first := a.tell(t, EndUser, "alice")
+		must(t, b.ReadNotices(t.Context()))
+		must(t, a.storage.Storage.Delete(t.Context(), a.noticeKey(first.name())))
+		a.tell(t, EndUser, "bob")
+		must(t, b.ReadNotices(t.Context()))
+		b.wantEnded(t, c, true)
+		must(t, a.storage.Storage.Delete(t.Context(), a.noticeKey(latestName)))
+		wantUnavailable(t, b.ReadNotices(t.Context()))
+		if _, err := b.EndedNow(t.Context(), c); err == nil {
+			t.Error("a refresh goes on")
+		}
+		b.wantEnded(t, c, true)
+		_, err := a.Tell(t.Context(), EndUser, "carol")
+		wantUnavailable(t, err)
+	})
+}
+
+func TestALatestWithoutItsNoticeIsNotBelieved(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, _ := tellers(t)
+		told := a.tell(t, EndUser, "alice")
+		put(t, a.storage.Storage, "notices/latest", fmt.Sprintf(`{"version":1,"number":%d,"change":"x"}`, told.Number+1))
+		again := a.restart()
+		wantUnavailable(t, again.ReadNotices(t.Context()))
+		if _, err := again.Version(t.Context()); err == nil {
+			t.Error("a login goes on")
+		}
+	})
+}
+
+func TestADamagedLatestHidesNoNotice(t *testing.T) {
+	for _, content := range []string{"}{", `{"version":2,"number":1,"change":"x"}`, ""} {
+		inBubble(t, func(t *testing.T) {
+			a, b := tellers(t)
+			c := a.claims(t)
+			a.tell(t, EndUser, "alice")
+			put(t, a.storage.Storage, "notices/latest", content)
+			for _, n := range []*node{b, a.restart()} {
+				must(t, n.ReadNotices(t.Context()))
+				n.wantEnded(t, c, true)
+				n.wantEnded(t, n.claims(t), false)
+				n.storage.log()
+				must(t, n.ReadNotices(t.Context()))
+				if calls := n.storage.log(); len(calls) != 1 {
+					t.Errorf("%q", calls)
+				}
+			}
+			b.tell(t, EndUser, "bob")
+			must(t, a.ReadNotices(t.Context()))
+			a.wantEnded(t, Claims{ID: c.ID, Subject: "bob"}, true)
+		})
+	}
+}
+
+func TestObjectsThatAreNotNoticesAreLeftAlone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, _ := tellers(t)
+		for _, name := range []string{"README", "0000000000000001-end-user-", "ffffffffffffffff-end-user-0123456789abcdef", "x/y"} {
+			put(t, a.storage.Storage, "notices/"+name, "")
+		}
+		a.tell(t, EndUser, "alice")
+		again := a.restart()
+		must(t, again.ReadNotices(t.Context()))
+		if all, _ := again.memory.Notices(); len(all) != 1 {
+			t.Errorf("%v", all)
+		}
+	})
+}
+
+// A write that is cut off leaves a notice of which only the name can be read.
+func TestADamagedNoticeStillEndsTheSessionsOfItsUserAndNoOthers(t *testing.T) {
+	for _, content := range []string{"", "{", `{"version":2}`, `{"version":1,"number":1,"kind":"end-user","of":"bob"}`} {
+		for _, of := range []struct {
+			kind NoticeKind
+			name string
+		}{{EndUser, "alice"}, {EndClient, "web"}, {EndServer, ""}} {
+			inBubble(t, func(t *testing.T) {
+				a, _ := tellers(t)
+				c := a.claims(t)
+				told := a.tell(t, of.kind, of.name)
+				put(t, a.storage.Storage, "notices/"+told.name(), content)
+				again := a.restart()
+				must(t, again.ReadNotices(t.Context()))
+				again.wantEnded(t, c, true)
+				again.wantEnded(t, Claims{ID: c.ID, Subject: "bob", Client: "cli"}, of.kind == EndServer)
+				again.wantEnded(t, again.claims(t), false)
+				again.tell(t, of.kind, of.name)
+				if all, _ := again.memory.Notices(); len(all) != 1 || all[0].IsDamaged() {
+					t.Errorf("%v", all)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package session
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"path"
+	"slices"
+	"time"
+)
+
+// owner is to whom a session belongs.
+type owner struct{ subject, client string }
+
+// Of returns the same sessions, those of a subject and a client: Rotate writes both into
+// the record, and an object by which Sessions finds it.
+func (s *Store) Of(subject, client string) *Store {
+	owned := *s
+	owned.owner = owner{subject, client}
+	return &owned
+}
+
+// Known is a session that was refreshed, as storage has it.
+type Known struct {
+	ID         ID
+	Client     string // empty if the session was revoked since
+	Rotated    time.Time
+	Generation uint64 // how many times it was refreshed; 0 if it was revoked since
+	Revoked    bool
+}
+
+// Sessions are the sessions of a subject that storage knows, those that end last first,
+// as many as are asked for at most. They are those that were refreshed by a version of
+// this program that notes the subject; that a session began is written nowhere. more
+// tells that there are others.
+func (s *Store) Sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
+	type result struct {
+		known []Known
+		more  bool
+	}
+	r, err := call(ctx, s.memory, sessionsLimit, func(ctx context.Context) (r result, err error) {
+		r.known, r.more, err = s.sessions(ctx, subject, most)
+		return r, err
+	})
+	return r.known, r.more, err
+}
+
+func (s *Store) sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
+	days, err := s.listTimes(ctx, path.Join(s.prefix, ownersName), dayLayout)
+	if err != nil {
+		return nil, false, err
+	}
+	today := s.now().UTC().Format(dayLayout)
+	for _, day := range slices.Backward(days) {
+		if day < today {
+			break // over
+		}
+		names, err := s.list(ctx, s.ownerKey(day, subject))
+		if err != nil {
+			return nil, false, err
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			if !isRandom(name) {
+				continue
+			}
+			if len(known) == most {
+				return known, true, nil
+			}
+			session, found, err := s.known(ctx, ID{day, name}, subject)
+			if err != nil {
+				return nil, false, err
+			}
+			if found {
+				known = append(known, session)
+			}
+		}
+	}
+	return known, false, nil
+}
+
+// known reads a session of a subject.
+func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, error) {
+	st, err := s.readRecord(ctx, id)
+	if err == nil && !st.revoked {
+		err = s.readMarks(ctx, id, &st)
+	}
+	switch {
+	case err != nil:
+		return Known{}, false, err
+	case errors.Is(st.unread, ErrDamaged), !st.found, st.swept:
+		return Known{}, false, nil
+	case st.unread != nil:
+		return Known{}, false, st.unread
+	case !st.buried() && st.Subject != subject: // an object that nobody but us should write says otherwise
+		return Known{}, false, nil
+	}
+	known := Known{ID: id, Client: st.Client, Generation: st.Generation, Revoked: st.revoked}
+	if st.Rotated > 0 {
+		known.Rotated = time.UnixMilli(st.Rotated)
+	}
+	return known, true, nil
+}
+
+// own writes the object by which Sessions finds a session. If that fails, Sessions lacks
+// it, and nothing else.
+func (s *Store) own(ctx context.Context, id ID) {
+	if s.owner.subject == "" {
+		return
+	}
+	defer func() { _ = recover() }()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
+	defer cancel()
+	_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.subject), id.random), revocation(s.now()))
+}
+
+// sweepOwners deletes the objects of a day by which Sessions finds its sessions.
+func (s *Store) sweepOwners(ctx context.Context, day string, swept *Swept) (whole bool, err error) {
+	folder := path.Join(s.prefix, ownersName, day)
+	tags, err := s.list(ctx, folder)
+	if err != nil {
+		return false, err
+	}
+	for _, tag := range tags {
+		names, err := s.list(ctx, path.Join(folder, tag))
+		if err != nil {
+			return false, err
+		}
+		if whole, err := s.deleteAll(ctx, path.Join(folder, tag), names, swept); err != nil || !whole {
+			return false, err
+		}
+		if err := s.delete(ctx, path.Join(folder, tag)); err != nil { // an empty directory
+			return false, err
+		}
+	}
+	if len(tags) == 0 {
+		return true, nil
+	}
+	return true, s.delete(ctx, folder)
+}
+
+// ownerKey is where the sessions of a subject that end on a day are noted. A subject is
+// hashed, since keys may be used as file names.
+func (s *Store) ownerKey(day, subject string) string {
+	sum := sha256.Sum256([]byte(subject))
+	return path.Join(s.prefix, ownersName, day, hex.EncodeToString(sum[:16]))
+}
+
+const (
+	ownersName = "owners"
+
+	sessionsLimit = 8 * time.Second
+)

@@ -1,0 +1,125 @@
+package session
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// refreshed begins a session that ends after some time, and refreshes it.
+func (n *node) refreshed(t *testing.T, subject, client string, length time.Duration) ID {
+	t.Helper()
+	id := NewID(time.Now().Add(length))
+	if _, err := n.Of(subject, client).Rotate(t.Context(), id, 0, 0, false); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	return id
+}
+
+func ids(known []Known) (ids []ID) {
+	for _, session := range known {
+		ids = append(ids, session.ID)
+	}
+	return ids
+}
+
+func TestTheSessionsOfAUserAreThoseThatWereRefreshed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := newNode(newShelf())
+		long, short := a.refreshed(t, "alice", "web", 40*24*time.Hour), a.refreshed(t, "alice", "cli", 24*time.Hour)
+		a.refreshed(t, "bob", "web", 24*time.Hour)
+		_ = NewID(time.Now().Add(time.Hour)) // never refreshed
+		if _, err := a.Of("alice", "web").Rotate(t.Context(), long, 1, 0, false); err != nil {
+			t.Fatal(err)
+		}
+		must(t, a.Revoke(t.Context(), short))
+		for _, n := range []*node{a, a.restart()} {
+			known, more, err := n.Sessions(t.Context(), "alice", 10)
+			if err != nil || more || !slices.Equal(ids(known), []ID{long, short}) {
+				t.Fatal(known, more, err)
+			}
+			if first := known[0]; first.Client != "web" || first.Generation != 2 || first.Revoked || !first.Rotated.Equal(time.Now()) {
+				t.Errorf("%+v", first)
+			}
+			if !known[1].Revoked {
+				t.Errorf("%+v", known[1])
+			}
+		}
+		if known, _, err := a.Sessions(t.Context(), "carol", 10); err != nil || len(known) > 0 {
+			t.Error(known, err)
+		}
+	})
+}
+
+func TestAListOfSessionsEndsWhereItIsLongEnough(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := newNode(newShelf())
+		for range 12 {
+			a.refreshed(t, "alice", "web", 24*time.Hour)
+		}
+		a.storage.log()
+		known, more, err := a.Sessions(t.Context(), "alice", 5)
+		if err != nil || !more || len(known) != 5 {
+			t.Fatal(len(known), more, err)
+		}
+		if calls := a.storage.log(); len(calls) > 40 {
+			t.Errorf("%d calls", len(calls))
+		}
+	})
+}
+
+func TestAListOfSessionsIsNotMadeUpWhereStorageFails(t *testing.T) {
+	for _, op := range []string{"list", "load"} {
+		inBubble(t, func(t *testing.T) {
+			a := newNode(newShelf())
+			a.refreshed(t, "alice", "web", 24*time.Hour)
+			a.storage.befalls(op, "", refused)
+			_, _, err := a.Sessions(t.Context(), "alice", 5)
+			wantUnavailable(t, err)
+		})
+	}
+}
+
+func TestASessionOfAnotherSubjectIsNotListedWhateverTheStorageSays(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := newNode(newShelf())
+		a.refreshed(t, "alice", "web", 24*time.Hour)
+		id := a.refreshed(t, "bob", "web", 24*time.Hour)
+		must(t, a.storage.Store(t.Context(), a.ownerKey(id.day, "alice")+"/"+id.random, nil))
+		if known, _, err := a.Sessions(t.Context(), "alice", 5); err != nil || len(known) != 1 {
+			t.Error(known, err)
+		}
+	})
+}
+
+func TestASessionGoesOnWhereItsOwnerCannotBeNoted(t *testing.T) {
+	for _, what := range []fault{refused, lost, hangs, panics} {
+		inBubble(t, func(t *testing.T) {
+			a := newNode(newShelf())
+			a.storage.befalls("store", "owners", what)
+			id := a.refreshed(t, "alice", "web", 24*time.Hour)
+			a.wantRotated(t, id, 1, 0, 2)
+			time.Sleep(time.Minute)
+		})
+	}
+}
+
+func TestASweepLeavesNothingOfTheOwners(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := newNode(newShelf())
+		for _, subject := range []string{"alice", "bob"} {
+			a.refreshed(t, subject, "web", 24*time.Hour)
+			a.refreshed(t, subject, "cli", 24*time.Hour)
+		}
+		time.Sleep(20 * 24 * time.Hour)
+		left := a.refreshed(t, "alice", "web", 24*time.Hour)
+		_, err := a.Sweep(t.Context())
+		must(t, err)
+		days, err := a.list(t.Context(), testPrefix+"/owners")
+		if err != nil || !slices.Equal(days, []string{left.day}) {
+			t.Error(days, err)
+		}
+	})
+}

@@ -1,0 +1,277 @@
+package caddygrant
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+)
+
+// This file is what operators see of a server, and do with it, over the admin API.
+
+// Status implements [adminapi.Server].
+func (s *Server) Status(context.Context) (adminapi.Status, error) {
+	running, waiting := s.verifier.gate.Load()
+	limits := s.verifier.gate.Limits()
+	status := adminapi.Status{
+		Name:      s.Name,
+		Issuer:    s.Issuer,
+		Grants:    s.Grants,
+		LoginPage: s.LoginPage != nil,
+		StartedAt: s.startedAt,
+		Keys:      s.adminKeys(),
+		Files:     s.adminFiles(),
+		Users:     countOf(s.users.Known(), s.users.IsLive()),
+		Clients:   countOf(s.clients.Known(), s.clients.IsLive()),
+		Checks:    adminapi.Checks{Running: running, Concurrency: limits.Concurrency, Waiting: waiting, Queue: limits.Queue},
+		Throttle:  adminapi.Throttle{Off: s.throttle.off},
+		Sessions:  s.sessions.knowledge(),
+	}
+	status.Throttle.Accounts, status.Throttle.Pairs, status.Throttle.Addresses = s.credentials.Waiting()
+	notices, _ := s.sessions.memory.Notices()
+	for _, notice := range notices {
+		if scope, ends := scopesOfNotices[notice.Kind]; ends {
+			status.Marks = append(status.Marks, adminapi.EndedAll{Scope: scope, Of: notice.Of, At: notice.At})
+		}
+	}
+	return status, nil
+}
+
+func countOf[T any](known func(func(T) bool), partial bool) adminapi.Count {
+	count := 0
+	for range known {
+		count++
+	}
+	return adminapi.Count{Count: count, Partial: partial}
+}
+
+// knowledge is what the server knows of the revoked sessions.
+func (x *serverSessions) knowledge() adminapi.Knowledge {
+	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
+	if at := x.memory.ViewReadAt(); !at.IsZero() {
+		known.ReadAt = &at
+	}
+	if failure := x.failure.Load(); failure != nil {
+		known.Error = *failure
+	}
+	return known
+}
+
+func (s *Server) adminKeys() []adminapi.Key {
+	keys := []adminapi.Key{}
+	for _, stage := range s.keys.stages(clock.Now()) {
+		keys = append(keys, adminapi.Key{
+			ID: stage.ID, Algorithm: string(stage.Algorithm), Stage: string(stage.Name),
+			Since: unlessZero(stage.Since), Until: unlessZero(stage.Until), Generated: stage.generated,
+		})
+	}
+	return keys
+}
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (s *Server) adminFiles() []adminapi.File {
+	files := []adminapi.File{}
+	for _, file := range s.followedFiles() {
+		files = append(files, file.admin())
+	}
+	return files
+}
+
+func (f fileState) admin() adminapi.File {
+	file := adminapi.File{Path: f.path, Reads: f.reads, Entries: f.entries, LoadedAt: f.LoadedAt}
+	if f.Err != nil {
+		file.Error = f.Err.Error()
+	}
+	return file
+}
+
+// Sessions implements [adminapi.Server].
+func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (adminapi.Sessions, error) {
+	subject := query.Subject
+	if query.User != "" {
+		var err error
+		if subject, err = s.subjectOf(ctx, query.User); err != nil {
+			return adminapi.Sessions{}, err
+		}
+	}
+	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
+	if err != nil {
+		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
+	}
+	list := adminapi.Sessions{Subject: subject, Sessions: []adminapi.Session{}, More: more, Note: noteOnSessions}
+	for _, session := range known {
+		list.Sessions = append(list.Sessions, adminapi.Session{
+			ID:          session.ID.String(),
+			Client:      session.Client,
+			RefreshedAt: session.Rotated,
+			Ends:        session.ID.Day().Format(time.DateOnly),
+			Refreshes:   session.Generation,
+			Revoked:     session.Revoked,
+		})
+	}
+	return list, nil
+}
+
+// subjectOf finds the subject of a user.
+func (s *Server) subjectOf(ctx context.Context, username string) (string, error) {
+	user, err := s.users.ByUsername(ctx, username)
+	switch {
+	case err != nil:
+		return "", &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the users cannot be looked up: " + err.Error()}
+	case user == nil:
+		return "", &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no user %q; if the user is gone, or was renamed, give the subject: the \"sub\" of the tokens, which is the former username unless the user had an id", username)}
+	}
+	return user.Subject(), nil
+}
+
+// Revoke implements [adminapi.Server].
+func (s *Server) Revoke(ctx context.Context, request adminapi.RevokeRequest) (adminapi.Revoked, error) {
+	var (
+		revoked = adminapi.Revoked{Within: s.hearWithin()}
+		err     error
+	)
+	switch {
+	case request.Session != "":
+		id, ok := session.ParseID(request.Session)
+		if !ok {
+			return revoked, &adminapi.Error{Status: http.StatusBadRequest, Message: "the session is not a \"sid\", such as tokens have and the log shows as session_id"}
+		}
+		revoked.Scope, revoked.Of = "session", id.String()
+		err = s.sessions.Store.Revoke(ctx, id)
+	case request.User != "" || request.Subject != "":
+		subject := request.Subject
+		if request.User != "" {
+			if subject, err = s.subjectOf(ctx, request.User); err != nil {
+				return revoked, err
+			}
+		}
+		revoked.Scope, revoked.Of = scopesOfNotices[session.EndUser], subject
+		_, err = s.sessions.Tell(ctx, session.EndUser, subject)
+	case request.Client != "":
+		revoked.Scope, revoked.Of = scopesOfNotices[session.EndClient], request.Client
+		_, err = s.sessions.Tell(ctx, session.EndClient, request.Client)
+	default:
+		revoked.Scope = scopesOfNotices[session.EndServer]
+		_, err = s.sessions.Tell(ctx, session.EndServer, "")
+	}
+	if err != nil {
+		return revoked, adminStorageError("revoking", err)
+	}
+	return revoked, nil
+}
+
+// Unlock implements [adminapi.Server].
+func (s *Server) Unlock(ctx context.Context, request adminapi.UnlockRequest) (adminapi.Unlocked, error) {
+	if request.Address != "" {
+		address, err := netip.ParseAddr(request.Address)
+		if err != nil {
+			return adminapi.Unlocked{}, &adminapi.Error{Status: http.StatusBadRequest, Message: "the address is not an IP address"}
+		}
+		request.Address = address.Unmap().WithZone("").String()
+	}
+	for _, unlock := range []struct {
+		kind session.NoticeKind
+		of   string
+	}{
+		{session.ForgiveUser, request.User}, {session.ForgiveClient, request.Client}, {session.ForgiveAddress, request.Address},
+	} {
+		if unlock.of == "" {
+			continue
+		}
+		if _, err := s.sessions.Tell(ctx, unlock.kind, unlock.of); err != nil {
+			s.heed(session.Notice{Kind: unlock.kind, Of: unlock.of}) // here it needs no storage
+			return adminapi.Unlocked{}, adminStorageError("telling the other nodes (here it is unlocked)", err)
+		}
+	}
+	return adminapi.Unlocked{UnlockRequest: request, Within: s.hearWithin()}, nil
+}
+
+// heed does what a notice says, apart from what it says of sessions.
+func (s *Server) heed(notice session.Notice) {
+	switch notice.Kind {
+	case session.ForgiveUser:
+		s.credentials.UnlockUser(notice.Of)
+	case session.ForgiveClient:
+		s.credentials.UnlockClient(notice.Of)
+	case session.ForgiveAddress:
+		if address, err := netip.ParseAddr(notice.Of); err == nil {
+			s.credentials.UnlockAddress(address)
+		}
+	}
+}
+
+// RotateKey implements [adminapi.Server].
+func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
+	_, err := s.keys.rotateNow(ctx)
+	notNow, isNotNow := errors.AsType[*keyring.NotNowError](err)
+	switch {
+	case errors.Is(err, keyring.ErrNotGenerated):
+		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "the signing key is given in the config, so only the config can rotate it: list the next key too, then first, then alone"}
+	case isNotNow:
+		return nil, &adminapi.Error{Status: http.StatusConflict, Message: notNow.Error()}
+	case err != nil:
+		return nil, adminStorageError("rotating the key", err)
+	}
+	return s.adminKeys(), nil
+}
+
+// Reload implements [adminapi.Server]. A file that cannot be used is in the answer with
+// its error; its last good version stays active.
+func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
+	files := s.followedFiles()
+	if len(files) == 0 {
+		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users or clients; its users are in the config, or in a source that follows changes itself"}
+	}
+	for _, file := range files {
+		if err := file.reload(ctx); err != nil {
+			s.logger.Error("an operator had a file reloaded, and it cannot be used", zap.String("path", file.path), zap.Error(err))
+		}
+	}
+	return s.adminFiles(), nil
+}
+
+// hearWithin is how many seconds other nodes take to learn of a notice or a revocation.
+func (s *Server) hearWithin() int64 {
+	return int64((s.sessions.poll + time.Second - 1) / time.Second)
+}
+
+// adminStorageError tells an operator that storage failed.
+func adminStorageError(doing string, err error) error {
+	return fmt.Errorf("%s: %w: %s", doing, adminapi.ErrUnavailable, cmp.Or(storagecheck.Remedy(err), err.Error()))
+}
+
+// scopesOfNotices are the words of the admin API for what a notice ends.
+var scopesOfNotices = map[session.NoticeKind]string{
+	session.EndUser: "user", session.EndClient: "client", session.EndServer: "server",
+}
+
+const (
+	maxSessionsListed = 200
+
+	noteOnSessions = "A session is known once its token was refreshed; sessions that were not, and those of the login page, are not listed. To end all of them, revoke those of the user."
+)
+
+// Interface guards
+var _ adminapi.Server = (*Server)(nil)
+
+// Explain implements [adminapi.Server].
+func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
+	return adminapi.Explanation{}, nil
+}
