@@ -84,7 +84,7 @@ func TestDocsOfEvents(t *testing.T) {
 		}
 	}
 	var described []string
-	for _, row := range regexp.MustCompile("(?m)^\\|([^|]*)\\| ").FindAllStringSubmatch(data, -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\|([^|]*)\| `).FindAllStringSubmatch(data, -1) {
 		described = append(described, names(row[1])...)
 	}
 	for name := range used {

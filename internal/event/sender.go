@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
@@ -27,8 +28,9 @@ func init() {
 // It is a module so that its context says where the events come from: that of the app
 // names whichever module was loaded from it last.
 type Sender struct {
-	ctx     caddy.Context
+	ctx     caddy.Context      // of the config
 	end     context.CancelFunc // of ctx
+	handle  caddy.Context      // of the handlers, which goes on for a while
 	app     *caddyevents.App
 	queues  map[string]*queue
 	dropped func(name string)
@@ -64,7 +66,22 @@ func NewSender(ctx caddy.Context, dropped func(name string)) (*Sender, error) {
 	for _, kind := range Kinds {
 		s.queues[kind.Name] = &queue{sender: s, name: kind.Name, waiting: make(chan map[string]any, maxWaiting)}
 	}
+	s.outlive()
 	return s, s.app.On("started", s)
+}
+
+// outlive lets handlers that are called as the config ends finish, within bounds: Caddy
+// drops an event whose context has ended. What waits then goes to the next config.
+func (s *Sender) outlive() {
+	s.handle = s.ctx
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
+	s.handle.Context = ctx
+	context.AfterFunc(s.ctx, func() {
+		for _, q := range s.queues {
+			q.pass()
+		}
+		time.AfterFunc(handlersFinish, cancel)
+	})
 }
 
 // CaddyModule returns the Caddy module information.
@@ -95,17 +112,16 @@ func (s *Sender) Handle(context.Context, caddy.Event) error {
 // wants tells whether an event may have a subscriber.
 func (s *Sender) wants(q *queue) bool { return !s.complete.Load() || q.wanted }
 
-// serve sends the events of a queue as long as the config lives. Those that are left
-// then go to the next config.
+// serve sends the events of a queue as long as the config lives.
 func (s *Sender) serve(q *queue) {
-	for s.ctx.Err() == nil {
+	for {
 		select {
 		case data := <-q.waiting:
 			s.deliver(q.name, data)
 		case <-s.ctx.Done():
+			return
 		}
 	}
-	q.pass()
 }
 
 // deliver calls the subscribers. Caddy logs their errors; a panic must not take the
@@ -117,13 +133,16 @@ func (s *Sender) deliver(name string, data map[string]any) {
 				zap.Any("panic", p), zap.ByteString("stack", debug.Stack()))
 		}
 	}()
-	s.app.Emit(s.ctx, name, data)
+	s.app.Emit(s.handle, name, data)
 }
 
 // add puts an event in the queue, or drops it if too many are waiting.
 func (q *queue) add(data map[string]any) {
 	select {
 	case q.waiting <- data:
+		if q.sender.ctx.Err() != nil { // the config has ended meanwhile
+			q.pass()
+		}
 	default:
 		q.sender.dropped(q.name)
 		droppedLog.Write(q.name, func() func(...zap.Field) {
@@ -165,11 +184,6 @@ func (s *Sender) Stop() {
 	changeSenders(func(all []*Sender) []*Sender {
 		return slices.DeleteFunc(all, func(other *Sender) bool { return other == s })
 	})
-	if !s.complete.Load() { // and never will be
-		for _, q := range s.queues {
-			q.pass()
-		}
-	}
 }
 
 // End is for a config that is unloaded, whether it has started or not.
@@ -204,8 +218,13 @@ var droppedLog seldomlog.Log
 // logger is Caddy's own, since events outlive configs.
 func logger() *zap.Logger { return caddy.Log().Named("grant.events") }
 
-// maxWaiting is how many events of a name may wait.
-const maxWaiting = 256
+const (
+	// maxWaiting is how many events of a name may wait.
+	maxWaiting = 256
+
+	// handlersFinish is how long handlers may take after the end of their config.
+	handlersFinish = 5 * time.Second
+)
 
 // Interface guards
 var (
