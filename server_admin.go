@@ -11,12 +11,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // This file is what operators see of a server, and do with it, over the admin API.
@@ -57,18 +59,6 @@ func countOf[T any](known func(func(T) bool), partial bool) adminapi.Count {
 	return adminapi.Count{Count: count, Partial: partial}
 }
 
-// knowledge is what the server knows of the revoked sessions.
-func (x *serverSessions) knowledge() adminapi.Knowledge {
-	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
-	if at := x.memory.ViewReadAt(); !at.IsZero() {
-		known.ReadAt = &at
-	}
-	if failure := x.failure.Load(); failure != nil {
-		known.Error = *failure
-	}
-	return known
-}
-
 func (s *Server) adminKeys() []adminapi.Key {
 	keys := []adminapi.Key{}
 	for _, stage := range s.keys.stages(clock.Now()) {
@@ -89,7 +79,7 @@ func unlessZero(t time.Time) *time.Time {
 
 func (s *Server) adminFiles() []adminapi.File {
 	files := []adminapi.File{}
-	for _, file := range s.followedFiles() {
+	for _, file := range followedFiles(s.users, s.clients) {
 		files = append(files, file.admin())
 	}
 	return files
@@ -134,12 +124,36 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 func (s *Server) subjectOf(ctx context.Context, username string) (string, error) {
 	user, err := s.users.ByUsername(ctx, username)
 	switch {
+	case isClash(err):
+		return "", &adminapi.Error{Status: http.StatusConflict, Message: err.Error()}
 	case err != nil:
 		return "", &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the users cannot be looked up: " + err.Error()}
 	case user == nil:
 		return "", &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no user %q; if the user is gone, or was renamed, give the subject: the \"sub\" of the tokens, which is the former username unless the user had an id", username)}
 	}
 	return user.Subject(), nil
+}
+
+// checkClient is an error if there is no such client: an operator who mistypes its id must
+// not believe that its sessions are over.
+func (s *Server) checkClient(ctx context.Context, id string) error {
+	if id == token.LoginPage && s.LoginPage != nil {
+		return nil
+	}
+	client, err := s.clients.ByID(ctx, id)
+	switch {
+	case err != nil:
+		return &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the clients cannot be looked up: " + err.Error()}
+	case client == nil:
+		return &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no client %q; the tokens of a client that was removed are refused as long as it is", id)}
+	}
+	return nil
+}
+
+// isClash tells whether a user of another source has the subject.
+func isClash(err error) bool {
+	_, clash := errors.AsType[directory.DuplicateSubject](err)
+	return clash
 }
 
 // Revoke implements [adminapi.Server].
@@ -166,6 +180,9 @@ func (s *Server) Revoke(ctx context.Context, request adminapi.RevokeRequest) (ad
 		revoked.Scope, revoked.Of = scopesOfNotices[session.EndUser], subject
 		_, err = s.sessions.Tell(ctx, session.EndUser, subject)
 	case request.Client != "":
+		if err = s.checkClient(ctx, request.Client); err != nil {
+			return revoked, err
+		}
 		revoked.Scope, revoked.Of = scopesOfNotices[session.EndClient], request.Client
 		_, err = s.sessions.Tell(ctx, session.EndClient, request.Client)
 	default:
@@ -237,7 +254,7 @@ func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
 // Reload implements [adminapi.Server]. A file that cannot be used is in the answer with
 // its error; its last good version stays active.
 func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
-	files := s.followedFiles()
+	files := followedFiles(s.users, s.clients)
 	if len(files) == 0 {
 		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users or clients; its users are in the config, or in a source that follows changes itself"}
 	}
