@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
@@ -44,6 +45,7 @@ type App struct {
 
 	started   bool
 	stopCheck func() // of the storage; nil if it was not started
+	events    *event.Sender
 
 	verifier    share[*pooledVerifier]
 	checkLimits *mergedLimits
@@ -71,6 +73,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.checkLimits = newMergedLimits()
 
 	if err := registerMetrics(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	var err error
+	if a.events, err = event.NewSender(ctx, countDroppedEvent); err != nil {
 		return err
 	}
 	a.verifier = join(verifierKey{}, newPooledVerifier)
@@ -165,6 +171,8 @@ func (a *App) Start() error {
 	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
 		return err
 	}
+	startEvents()
+	a.events.Start()
 	a.warn()
 	a.verifier.value.limits.Govern(a.number, a.checkLimits.checkLimits)
 	var memory uint64
@@ -205,6 +213,7 @@ func (a *App) Stop() error {
 	if a.stopCheck != nil {
 		a.stopCheck()
 	}
+	a.events.Stop()
 	a.verifier.value.limits.Yield(a.number)
 	for _, server := range a.servers {
 		server.throttle.limits.Yield(a.number)
@@ -224,6 +233,9 @@ func (a *App) Cleanup() error {
 	}
 	for _, server := range a.servers {
 		server.release()
+	}
+	if a.events != nil {
+		a.events.End()
 	}
 	_, err := a.verifier.leave()
 	return err

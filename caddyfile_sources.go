@@ -236,6 +236,12 @@ func parseClient(d *caddyfile.Dispenser, sources *endpointSources) error {
 			client.Introspect, err = caddyargs.List(d, "the client's own tokens only")
 		case "end_user_ip":
 			client.EndUserIP, err = caddyargs.One(d)
+		case "deprecation":
+			client.Deprecation, err = caddyargs.One(d)
+		case "deprecation_link":
+			client.DeprecationLink, err = caddyargs.One(d)
+		case "sunset":
+			client.Sunset, err = caddyargs.One(d)
 		default:
 			err = settings.Unrecognized(d)
 		}

@@ -26,8 +26,11 @@ type clientRequest struct {
 	bodyRead bool        // to its end
 	page     wire.Page   // the page that sent it, if of another site
 	repeated bool        // its password or secret was wrong a moment ago
+	locked   bool        // its wrong password was the last that the account may have
+	reused   bool        // its refresh token was used before
 
 	byHeader      bool // the client is named in the Authorization header
+	authenticated bool // the client is who it says, or public
 	unnamed       bool // no client is named
 	bearerIgnored bool // there is an Authorization header that does not name the client
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -57,7 +58,9 @@ func (x *exchange) authenticate() (*token.KeySet, error) {
 	if keys == nil {
 		return nil, oauth.NoKeys()
 	}
-	return keys, x.server.authenticator.authenticate(x.r.Context(), keys, &x.clientRequest)
+	err := x.server.authenticator.authenticate(x.r.Context(), keys, &x.clientRequest)
+	x.authenticated = err == nil
+	return keys, err
 }
 
 // refuse answers with an error, and writes the one log line.
@@ -79,6 +82,7 @@ func (x *exchange) report(err error) *oauth.Error {
 	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
 		countThrottled(x.server.Name, refusal.Limit)
 	}
+	x.emit(refusal)
 	caddyrequest.AddLogField(x.r, zap.String("oauth_error", refusal.Code))
 	if grantType := x.knownGrantType(); grantType != "" {
 		caddyrequest.AddLogField(x.r, zap.String("grant_type", grantType))
@@ -103,6 +107,26 @@ func (x *exchange) report(err error) *oauth.Error {
 		x.w.Header().Set("Connection", "close")
 	}
 	return refusal
+}
+
+// emit sends the events of a refusal.
+func (x *exchange) emit(refusal *oauth.Error) {
+	attempt := func() []zap.Field { return append(x.facts(), x.usernameFields()...) }
+	event.EmitRefused(attempt, event.Refusal{
+		Status: refusal.Status, OAuthError: refusal.Code, Reason: refusal.Reason, Limit: refusal.Limit,
+	})
+	if refusal.Limit != "" && refusal.Status == http.StatusTooManyRequests {
+		event.EmitThrottled(attempt, refusal.Limit, refusal.RetryAfter)
+	}
+	if x.locked && x.user != nil {
+		event.EmitLocked(attempt)
+	}
+	if x.reused {
+		event.EmitReuseDetected(x.facts)
+	}
+	if refusal.Alarm { // the session has ended
+		event.EmitRevoked(x.facts, event.ByServer, refusal.Reason)
+	}
 }
 
 // levelOf is info for what the client caused, warn if that may be a theft, and error
@@ -131,10 +155,16 @@ func (x *exchange) details(refusal *oauth.Error) (fields []zap.Field) {
 	if x.page != wire.SameSite {
 		fields = append(fields, zap.Bool("cross_site", true))
 	}
-	if username := x.params.Get("username"); username != "" && x.server.LogUsernames {
-		fields = append(fields, zap.String("username", username[:min(len(username), directory.MaxNameLength)]))
+	return append(fields, x.usernameFields()...)
+}
+
+// usernameFields is the username that was sent, if it may be logged.
+func (x *exchange) usernameFields() []zap.Field {
+	username := x.params.Get("username")
+	if username == "" || !x.server.LogUsernames {
+		return nil
 	}
-	return fields
+	return []zap.Field{zap.String("username", username[:min(len(username), directory.MaxNameLength)])}
 }
 
 // facts are the log fields that success and refusal share. A client or user is logged

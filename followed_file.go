@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
@@ -66,8 +67,13 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 					debug.FreeOSMemory() // reading and parsing took twice the memory that is kept
 				}
 			},
-			Logger:  fileLogger,
-			Observe: func(status livefile.Status) { observeFile(key.path, key.reads, status.Err == nil, status.LoadedAt) },
+			Logger: fileLogger,
+			Observe: func(status livefile.Status) {
+				observeFile(key.path, key.reads, status.Err == nil, status.LoadedAt)
+				if status.Err != nil {
+					event.EmitReloadFailed(key.path, key.reads, status.Err, status.LoadedAt)
+				}
+			},
 		})
 		return pooledFile[T]{file}, err
 	})

@@ -28,7 +28,7 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *
 		return nil, errStorage(ctx, err)
 	}
 	checked, err := g.credentials.CheckUser(ctx, keys.Decoy, req.params.Get("username"), req.params.Get("password"), req.sender(userSource(req)))
-	req.user, req.repeated = checked.Found, checked.Repeated
+	req.user, req.repeated, req.locked = checked.Found, checked.Repeated, checked.Locked
 	if err != nil {
 		return nil, err
 	}

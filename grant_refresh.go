@@ -60,12 +60,12 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *c
 	req.user = user
 	current, err := g.sessions.Glance(ctx, presented.SessionClaims(), presented.Generation, g.grace)
 	if err != nil {
-		return nil, g.refuse(ctx, presented, err)
+		return nil, g.refuse(ctx, req, presented, err)
 	}
 	scopes, err := g.scopes(req, presented, user)
 	if err != nil {
 		if _, cause := g.sessions.Check(ctx, presented.SessionClaims(), presented.Generation, g.grace); cause != nil {
-			return nil, g.refuse(ctx, presented, cause)
+			return nil, g.refuse(ctx, req, presented, cause)
 		}
 		return nil, err
 	}
@@ -76,13 +76,14 @@ func (g *refreshGrant) authorize(ctx context.Context, keys *token.KeySet, req *c
 		Scope:        presented.Scope,
 		RefusedScope: presented.RefusedScope,
 		Refreshes:    true,
-		Exchange:     &refreshExchange{grant: g, token: presented, current: current},
+		Exchange:     &refreshExchange{grant: g, req: req, token: presented, current: current},
 	}}, nil
 }
 
 // refreshExchange is the exchange of a refresh token that was found valid.
 type refreshExchange struct {
 	grant   *refreshGrant
+	req     *clientRequest
 	token   *token.RefreshToken
 	current bool // whether it was seen to be the current one
 }
@@ -92,7 +93,7 @@ func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
 	generation, err := e.grant.sessions.Rotate(ctx, allowance.OwnerOf(e.token), e.token.Session, e.token.Generation,
 		e.grant.grace, e.current)
 	if err != nil {
-		return 0, e.grant.refuse(ctx, e.token, err)
+		return 0, e.grant.refuse(ctx, e.req, e.token, err)
 	}
 	return generation, nil
 }
@@ -127,7 +128,7 @@ func (g *refreshGrant) scopes(req *clientRequest, token *token.RefreshToken, use
 // refuse answers when the session does not go on. A token that was used before was
 // stolen, from the client or by it, and there is no way to tell which: the session
 // ends.
-func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, cause error) error {
+func (g *refreshGrant) refuse(ctx context.Context, req *clientRequest, token *token.RefreshToken, cause error) error {
 	var refusal *oauth.Error
 	if refused, ok := allowance.Refused(cause); ok {
 		return oauth.TooManySessions(string(refused.Limit), refused.RetryAfter)
@@ -151,6 +152,7 @@ func (g *refreshGrant) refuse(ctx context.Context, token *token.RefreshToken, ca
 		return oauth.InvalidRefreshToken("session_over")
 	case errors.Is(cause, session.ErrReused):
 		countRefreshReuse(g.server)
+		req.reused = true
 		refusal = oauth.InvalidRefreshToken("refresh_token_reused")
 	case errors.Is(cause, session.ErrAhead):
 		end = g.endLost(token)

@@ -31,6 +31,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	x := newExchange(w, r, h.mount)
 	err := h.answer(x)
 	countRequest(h.server.Name, x.endpoint, x.knownGrantType(), x.outcome)
+	if grantType := x.knownGrantType(); x.authenticated && grantType != "" {
+		countClientRequest(h.server.Name, x.client.ID, grantType, x.outcome)
+	}
 	return err
 }
 

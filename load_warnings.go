@@ -11,6 +11,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
 // loadWarnings warns, at a start and at a reload, of what a config may say but hardly
@@ -80,6 +82,29 @@ func (w *loadWarnings) warnOfGrants() {
 					zap.Int("count", count), zap.String("client_id", first),
 					zap.String("advice", "add "+grantType+" to the grants of the server, or remove it from those of the clients"))
 			}
+		}
+	}
+}
+
+// warnOfSunsets says which clients may still log in with a password although the day has
+// passed on which that was to end. It is logged once per config, as warnOfGrants.
+func (w *loadWarnings) warnOfSunsets() {
+	if !slices.Contains(w.config.Grants, oauth.GrantTypePassword) {
+		return
+	}
+	now := clock.Now()
+	for source, clients := range w.clients.KnownBySource() {
+		count, first := 0, (*directory.Client)(nil)
+		for client := range clients {
+			if end := client.PasswordDeprecation().Sunset; !end.IsZero() && end.Before(now) && client.MayUse(oauth.GrantTypePassword) {
+				count++
+				first = cmp.Or(first, client)
+			}
+		}
+		if count > 0 {
+			w.logger.Warn("clients may use the password grant after its sunset", zap.String("source", source),
+				zap.Int("count", count), zap.String("client_id", first.ID), zap.String("sunset", first.Sunset),
+				zap.String("advice", "set the grants of these clients without password, or a later sunset"))
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/loginpage"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -146,7 +147,7 @@ func (v *visit) checkLogin() error {
 	}
 	v.usePublicClient(s.policy.Browser.Client)
 	checked, err := s.credentials.CheckUser(ctx, keys.Decoy, v.params.Get("username"), v.params.Get("password"), v.sender(addressOf(v.address)))
-	v.user, v.repeated = checked.Found, checked.Repeated
+	v.user, v.repeated, v.locked = checked.Found, checked.Repeated, checked.Locked
 	if err != nil {
 		return err
 	}
@@ -174,6 +175,7 @@ func (v *visit) begin() error {
 	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(s.tokens, cookie))
 	caddyrequest.SetUserID(v.r, cookie.Subject)
 	countPageLogin(s.Name)
+	event.EmitIssued(v.facts, cookie.Scope, "")
 	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
 		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)
 	}
@@ -197,7 +199,11 @@ func (v *visit) endFormer() {
 		if err := v.end(session); err != nil {
 			v.logger.Error("the session that a login replaces goes on: it could not be revoked", append(v.facts(),
 				zap.String("former_session_id", session.SessionID), zap.Error(err))...)
+			continue
 		}
+		event.EmitRevoked(func() []zap.Field { // of the former session
+			return append(v.facts(), zap.String("session_id", session.SessionID), zap.String("user_id", session.Subject))
+		}, event.ByLogin, "")
 	}
 }
 

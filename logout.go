@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/loginpage"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -47,6 +48,7 @@ func (v *visit) endAll() error {
 			return errStorage(v.r.Context(), err)
 		}
 		v.logger.Info("session revoked", v.facts()...)
+		event.EmitRevoked(v.facts, event.ByUser, "")
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddygrant/caddy-grant/internal/credential"
+	"github.com/caddygrant/caddy-grant/internal/event"
+	"github.com/caddygrant/caddy-grant/internal/labelset"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -25,6 +27,9 @@ var (
 	pageLogins = counter("page_logins_total",
 		"Logins on the login page, whose requests also count the page being shown.",
 		"server")
+	clientRequests = counter("client_requests_total",
+		"Token requests of clients that have authenticated, by client and grant, and by outcome: success, or refused. client_id is empty for clients beyond the first 500 of a server.",
+		"server", "client_id", "grant_type", "outcome")
 
 	throttled = counter("throttled_total",
 		"Requests that were refused because of earlier ones, by limit: pair (an account from one source), account, address, network (an IPv6 /48), rate (revocations of a user in a minute), sessions (first refreshes of a user by a client), revocations (of those sessions), or client (revocations of a client).",
@@ -62,14 +67,18 @@ var (
 	fileReloadSuccess = gauge("file_last_reload_success_timestamp_seconds",
 		"When the active version of the users or clients file was read.", fileLabels...)
 
+	droppedEvents = counter("events_dropped_total",
+		"Events that no handler got, since too many of that event were waiting for their handlers.",
+		"event")
+
 	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
 		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
 		"server")
 )
 
 var collectors = []prometheus.Collector{
-	requests, pageLogins, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
-	fileEntries, fileReloadSuccessful, fileReloadSuccess, revocationsRead,
+	requests, pageLogins, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning,
+	hashesWaiting, fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
 }
 
 var fileLabels = []string{"path", "reads"}
@@ -156,6 +165,13 @@ func startServer(server string, hasMetadata, hasPage bool, grantTypes, schemes [
 	startPasswordChecks()
 }
 
+// startClient creates the series of a client.
+func startClient(server, id, grantType string) {
+	for _, outcome := range []string{outcomeSuccess, outcomeRefused} {
+		clientRequests.WithLabelValues(server, countedClients.Label(server, id), grantType, outcome)
+	}
+}
+
 func startThrottled(server string) {
 	for _, limit := range throttleLimits {
 		throttled.WithLabelValues(server, string(limit))
@@ -176,11 +192,31 @@ func startPasswordChecks() {
 	}
 }
 
+func startEvents() {
+	for _, kind := range event.Kinds {
+		droppedEvents.WithLabelValues(kind.Name)
+	}
+}
+
+func countDroppedEvent(name string) { droppedEvents.WithLabelValues(name).Inc() }
+
 func countRequest(server, endpoint, grantType, outcome string) {
 	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
 }
 
 func countPageLogin(server string) { pageLogins.WithLabelValues(server).Inc() }
+
+// countClientRequest counts a token request of a client that has authenticated: no
+// stranger makes a series.
+func countClientRequest(server, id, grantType, outcome string) {
+	if outcome != outcomeSuccess {
+		outcome = outcomeRefused
+	}
+	clientRequests.WithLabelValues(server, countedClients.Label(server, id), grantType, outcome).Inc()
+}
+
+// countedClients are those that have series of their own, by server.
+var countedClients = labelset.New(maxCountedClients)
 
 func countThrottled(server, limit string) { throttled.WithLabelValues(server, limit).Inc() }
 
@@ -303,7 +339,10 @@ const (
 	metricsNamespace = "caddy"
 	metricsSubsystem = "grant"
 
+	maxCountedClients = 500 // of a server
+
 	outcomeSuccess     = "success"
+	outcomeRefused     = "refused" // any other
 	outcomeAnonymous   = "anonymous"
 	outcomeNone        = "none"
 	outcomeUnavailable = "unavailable"

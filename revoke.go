@@ -12,6 +12,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -29,6 +30,7 @@ func serveRevoke(x *exchange) error {
 	}
 	if x.sessionID != "" {
 		x.logger.Info("session revoked", x.facts()...)
+		event.EmitRevoked(x.facts, event.ByClient, "")
 	} else {
 		x.logger.Info("no session to revoke", append(x.facts(), zap.String("reason", unknown))...)
 	}

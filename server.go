@@ -79,11 +79,13 @@ func (s *Server) provision(ctx caddy.Context) error {
 
 	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
 	warnings.warnOfGrants()
+	warnings.warnOfSunsets()
 	warnings.warnOfConfig(given)
 	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)
 	s.unwatch = watchFiles(func() { // any file: a file of another server has nothing new to report
 		hashKinds.Warn()
 		warnings.warnOfOwnClient(ctx)
+		s.startClients()
 	})
 	hashKinds.Warn()
 
@@ -93,6 +95,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	storage := ctx.Storage()
 	place := placeOf(storage, s.Name, s.Issuer)
 	s.keys, err = newServerKeys(s.logger, keysOptions{
+		server:      s.Name,
 		signingKeys: s.SigningKeys,
 		typ:         s.Typ,
 		rotateEvery: time.Duration(s.RotateEvery),
@@ -141,8 +144,25 @@ func (s *Server) connect() {
 func (s *Server) start(ctx context.Context, checked bool) {
 	s.startedAt = clock.Now()
 	s.sessions.memory.OnNotice(s.heed)
+	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
+}
+
+// startClients creates the series of the clients that are known, for the grants that
+// they may use.
+func (s *Server) startClients() {
+	known := 0
+	for client := range s.clients.Known() {
+		if known++; known > maxCountedClients {
+			return
+		}
+		for _, grantType := range s.Grants {
+			if client.ID != token.LoginPage && client.MayUse(grantType) {
+				startClient(s.Name, client.ID, grantType)
+			}
+		}
+	}
 }
 
 // release gives back the server's shares of the process's state.

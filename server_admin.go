@@ -14,6 +14,7 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
@@ -192,6 +193,7 @@ func (s *Server) Revoke(ctx context.Context, request adminapi.RevokeRequest) (ad
 	if err != nil {
 		return revoked, adminStorageError("revoking", err)
 	}
+	event.EmitRevokedByOperator(s.Name, revoked.Scope, revoked.Of)
 	return revoked, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
@@ -161,6 +162,7 @@ const defaultAlgorithm = keyring.Algorithm("ES256")
 // generated in Caddy's storage, and what is derived from the server secret there.
 type serverKeys struct {
 	logger     *zap.Logger
+	server     string // its name
 	typ        string // of access tokens
 	configured []configuredKey
 	store      *keyring.Store
@@ -171,6 +173,7 @@ type serverKeys struct {
 
 // keysOptions are what a server's keys depend on.
 type keysOptions struct {
+	server      string // its name
 	signingKeys []SigningKey
 	typ         string               // of access tokens
 	rotateEvery time.Duration        // 0: off
@@ -198,7 +201,7 @@ func newServerKeys(logger *zap.Logger, o keysOptions) (*serverKeys, error) {
 	if o.rotateEvery != 0 && o.lifetime() > maxKeysAtOnce*o.rotateEvery {
 		return nil, fmt.Errorf("rotate_every: an access token lives more than %d times as long, and a key is kept for as long as its tokens: rotate less often, or lower access_token_ttl", maxKeysAtOnce)
 	}
-	k := &serverKeys{logger: logger, typ: o.typ, configured: configured}
+	k := &serverKeys{logger: logger, server: o.server, typ: o.typ, configured: configured}
 	k.pooled = join(keysKey{o.place}, func() pooledKeys { return pooledKeys{keyring.NewMemory()} })
 	k.store = keyring.NewStore(o.storage, o.place.prefix).WithNotice(k.logGenerated)
 	k.generated = keyring.NewFollower(keyring.FollowerOptions{
@@ -266,6 +269,7 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 	}
 	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("signing key changed", zap.String("kid", ring.Signer().ID()))
+		event.EmitKeyRotated(k.server, ring.Signer().ID(), string(ring.Signer().Algorithm()))
 	}
 	k.active.Store(set)
 	return nil

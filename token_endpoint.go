@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
@@ -23,6 +24,7 @@ func serveToken(x *exchange) error {
 	}
 	caddyrequest.SetUserID(x.r, x.user.Subject())
 	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
+	event.EmitIssued(x.facts, response.Scope, response.TokenID)
 	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(x.facts(),
 			zap.String("scope", response.Scope),
@@ -49,6 +51,10 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	keys, err := x.authenticate()
 	if err != nil {
 		return nil, err
+	}
+	if x.grantType() == oauth.GrantTypePassword {
+		end := x.client.PasswordDeprecation()
+		wire.AnnounceDeprecation(x.w.Header(), end.Since, end.Sunset, end.Link)
 	}
 	if !x.client.MayUse(x.grantType()) {
 		return nil, oauth.UnauthorizedClient()

@@ -74,7 +74,22 @@ type Client struct {
 	// Default: none.
 	EndUserIP string `json:"end_user_ip,omitempty"`
 
-	hash password.Hash // of a confidential client
+	// When the client's password grant is or was deprecated: a day, as in `2027-01-31`,
+	// or a time. Answers to its password logins then have the header `Deprecation` (RFC
+	// 9745). It changes nothing else. Default: none.
+	Deprecation string `json:"deprecation,omitempty"`
+
+	// The page that says what the client should do instead, a URL. It is in the header
+	// `Link` of these answers. Default: none.
+	DeprecationLink string `json:"deprecation_link,omitempty"`
+
+	// When the client's password grant is to end, not before `deprecation`. Answers to
+	// its password logins then have the header `Sunset` (RFC 8594). It does not end by
+	// itself: remove `password` from the client's grants. Default: none.
+	Sunset string `json:"sunset,omitempty"`
+
+	hash      password.Hash // of a confidential client
+	announced Deprecation
 }
 
 // CheckHash is what a secret is compared with. A public client has none.
@@ -143,6 +158,9 @@ func (c *Client) Validate(options Options) error {
 			return err
 		}
 	}
+	if _, err := c.deprecation(); err != nil {
+		return err
+	}
 	if err := oauth.ValidateScopes("scopes", c.Scopes); err != nil {
 		return err
 	}
@@ -171,6 +189,10 @@ func (c *Client) Prepare(options Options) error {
 
 // prepare is Prepare for a client that was checked.
 func (c *Client) prepare(options Options) error {
+	var err error
+	if c.announced, err = c.deprecation(); err != nil {
+		return err
+	}
 	switch {
 	case c.Secret != "":
 		c.hash = password.Digest(secretDigestKey, c.Secret)
@@ -197,7 +219,8 @@ func (c *Client) clone() *Client {
 // admitted.
 func (c *Client) equal(raw *Client) bool {
 	if c.ID != raw.ID || c.Secret != raw.Secret || c.SecretHash != raw.SecretHash || c.Public != raw.Public ||
-		c.AccessTokenTTL != raw.AccessTokenTTL || c.RefreshTokenTTL != raw.RefreshTokenTTL || c.EndUserIP != raw.EndUserIP {
+		c.AccessTokenTTL != raw.AccessTokenTTL || c.RefreshTokenTTL != raw.RefreshTokenTTL || c.EndUserIP != raw.EndUserIP ||
+		c.Deprecation != raw.Deprecation || c.DeprecationLink != raw.DeprecationLink || c.Sunset != raw.Sunset {
 		return false
 	}
 	lists := raw.lists()

@@ -125,6 +125,9 @@ func TestEveryChangeOfAClientIsAnotherClient(t *testing.T) {
 		"refresh_token_ttl": func(c *Client) { c.RefreshTokenTTL = caddy.Duration(time.Minute) },
 		"introspect":        func(c *Client) { c.Introspect = []string{"a"} },
 		"end_user_ip":       func(c *Client) { c.EndUserIP = "X-IP" },
+		"deprecation":       func(c *Client) { c.Deprecation = "2026-01-31" },
+		"deprecation_link":  func(c *Client) { c.Deprecation, c.DeprecationLink = "2026-01-31", "https://example.com/" },
+		"sunset":            func(c *Client) { c.Sunset = "2027-01-31" },
 	} {
 		changed := client()
 		change(changed)

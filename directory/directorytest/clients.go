@@ -64,6 +64,7 @@ func (s Clients) clients() []directory.Client {
 			ID: "full", SecretHash: Hash, Scopes: []string{"read", "write"}, DefaultScopes: []string{"read"}, Grants: []string{"password"},
 			Audience: []string{"https://api.example"}, AccessTokenTTL: caddy.Duration(time.Minute), RefreshTokenTTL: caddy.Duration(time.Hour),
 			Introspect: []string{"https://api.example"}, EndUserIP: "X-End-User-IP",
+			Deprecation: "2026-01-31", DeprecationLink: "https://app.example/login", Sunset: "2027-01-31T18:00:00Z",
 		},
 		directory.Client{ID: "empty", SecretHash: Hash, Scopes: []string{}, Grants: []string{}},
 	)
@@ -265,5 +266,6 @@ func settingsOf(c *directory.Client) directory.Client {
 		ID: c.ID, Secret: c.Secret, SecretHash: c.SecretHash, Public: c.Public, Scopes: c.Scopes, DefaultScopes: c.DefaultScopes,
 		Grants: c.Grants, Audience: c.Audience, AccessTokenTTL: c.AccessTokenTTL, RefreshTokenTTL: c.RefreshTokenTTL,
 		Introspect: c.Introspect, EndUserIP: c.EndUserIP,
+		Deprecation: c.Deprecation, DeprecationLink: c.DeprecationLink, Sunset: c.Sunset,
 	}
 }

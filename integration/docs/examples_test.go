@@ -49,8 +49,9 @@ var exercises = map[string]func(*testing.T, *example){
 	"basic-upstream": exampleMoved("basic-upstream"),
 }
 
-// notForCaddy are examples for other programs, which tests of their own exercise.
-var notForCaddy = map[string]bool{"compose": true, "fail2ban": true, "grafana": true, "postman": true, "prometheus": true, "systemd": true}
+// notForCaddy are examples for other programs, or for a Caddy with other plugins, which
+// tests of their own exercise.
+var notForCaddy = map[string]bool{"compose": true, "events": true, "fail2ban": true, "grafana": true, "postman": true, "prometheus": true, "systemd": true}
 
 // Every example starts as its comment says, and does what it is for. A directory that
 // nothing exercises fails the test.

@@ -290,7 +290,7 @@ func recipeCORS(t *testing.T, blocks map[string]block) {
 			t.Errorf("a page cannot send %s, only %s", name, allowed)
 		}
 	}
-	if expose := a.Header.Get("Access-Control-Expose-Headers"); expose != "WWW-Authenticate, Retry-After" {
+	if expose := a.Header.Get("Access-Control-Expose-Headers"); expose != "WWW-Authenticate, Retry-After, Deprecation, Sunset, Link" {
 		t.Errorf("a page can read %q", expose)
 	}
 	for _, test := range []struct {

@@ -93,7 +93,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 		"[<path>]", "/oauth", "[<page_path>]", "/oauth/login", "<title>", "Example", "<file>", "/etc/caddy/login.html", "<domain>", "example.com", "<cookie>", "session", "<target>", "/", "<origins...>", "https://app.example.com", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
 		"<scopes...>", "read write", "cache       <duration>|off", "cache 5m", "wait        <duration>", "wait 50s", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+harness.HashArgon2id,
 		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", harness.HashBcrypt,
-		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n",
+		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n", "<date>", "2027-01-31",
 		"throttle off|{", "throttle {", "ipv4_prefix     <bits>", "ipv4_prefix 24", "ipv6_prefix     <bits>", "ipv6_prefix 56",
 		"<algorithm> [<secret> | file <path>]", "ES256",
 		"htpasswd|json <path>", "htpasswd /etc/caddy/file",

@@ -14,6 +14,7 @@ var subdirectives = []block{
 	{"client", []string{
 		"secret", "secret_hash", "public", "scopes", "default_scopes", "grants", "audience",
 		"access_token_ttl", "refresh_token_ttl", "introspect", "end_user_ip",
+		"deprecation", "deprecation_link", "sunset",
 	}},
 	{"login_page", []string{
 		"title", "template", "scopes", "session_ttl", "idle_ttl", "remember", "cookie_domain",

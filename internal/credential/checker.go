@@ -43,6 +43,7 @@ type credential struct {
 type outcome struct {
 	password.Result
 	repeated bool // it was wrong a moment ago, and was not compared again
+	locked   bool // it was the last failure that the account may have
 }
 
 // check tells whether a credential matches, unless there were too many failures before
@@ -65,9 +66,9 @@ func (c *Checker) check(ctx context.Context, presented credential) (outcome, err
 		return o
 	})
 	switch {
-	case settlement == throttle.Settled:
+	case settlement == throttle.Settled, settlement == throttle.Locked:
 		c.observe(presented, result)
-		return outcome{Result: result}, refused.OrNil()
+		return outcome{Result: result, locked: settlement == throttle.Locked}, refused.OrNil()
 	case settlement == throttle.Repeated:
 		return c.repeated(presented, refused)
 	case refused != nil:
@@ -119,7 +120,7 @@ func settled(result password.Result, usable bool, reserved reservation) (outcome
 		return outcome{Result: result}, nil
 	}
 	reserved.Fail()
-	return outcome{Result: result}, asStranger(reserved.AsStranger()).OrNil()
+	return outcome{Result: result, locked: reserved.Locked()}, asStranger(reserved.AsStranger()).OrNil()
 }
 
 // fingerprints are that of an attempt and, if it has two readings, that of the first

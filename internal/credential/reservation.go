@@ -15,6 +15,7 @@ type reservation interface {
 	Recognize(fingerprint, also throttle.Fingerprint) bool
 	Succeed()
 	Fail()
+	Locked() bool      // a failed attempt was the last that the account may have
 	AsStranger() error // how to answer a failed attempt, if not as a wrong one
 	Cancel()
 }
@@ -97,5 +98,6 @@ func (uncounted) Repeated() bool                           { return false }
 func (uncounted) Recognize(_, _ throttle.Fingerprint) bool { return false }
 func (uncounted) Succeed()                                 {}
 func (uncounted) Fail()                                    {}
+func (uncounted) Locked() bool                             { return false }
 func (uncounted) AsStranger() error                        { return nil }
 func (uncounted) Cancel()                                  {}

@@ -15,6 +15,7 @@ import (
 type CheckedUser struct {
 	Found    *directory.User // the user of that name, whatever the result
 	Repeated bool            // the password was wrong a moment ago
+	Locked   bool            // it was the last wrong password before the account's ceiling
 }
 
 // CheckUser checks a username and password. Unknown and disabled users cost the same
@@ -51,7 +52,7 @@ func (c *Checker) CheckUser(ctx context.Context, decoy mac.Key, username, plaint
 	} else {
 		result, err = c.check(asking, presented)
 	}
-	checked.Repeated = result.repeated
+	checked.Repeated, checked.Locked = result.repeated, result.locked
 	switch {
 	case err != nil:
 		return checked, err

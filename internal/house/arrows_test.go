@@ -66,7 +66,9 @@ var arrows = map[string][]string{
 
 	"internal/buffer":     {},
 	"internal/clock":      {},
+	"internal/event":      {"internal/clock", "internal/seldomlog"},
 	"internal/governed":   {},
+	"internal/labelset":   {},
 	"internal/mac":        {},
 	"internal/seldomlog":  {},
 	"internal/suggestion": {},

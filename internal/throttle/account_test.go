@@ -186,3 +186,53 @@ func TestKnownAndUnknownAccountsAreRefusedAlike(t *testing.T) {
 		t.Errorf("an account with an owner:\n%s\none without:\n%s", want, got)
 	}
 }
+
+// The failure that reaches the ceiling says so, however the attempts are made, and no
+// other does.
+func TestTheFailureThatReachesTheCeilingSaysSo(t *testing.T) {
+	for name, fail := range map[string]func(*world, Attempt) bool{
+		"reserved": func(w *world, a Attempt) bool {
+			r := w.reserve(a)
+			r.Fail()
+			return r.Locked()
+		},
+		"two of one guess": func(w *world, a Attempt) bool {
+			a.Secret = "guess"
+			one, other := w.reserve(a), w.reserve(a)
+			one.Fail()
+			other.Fail()
+			if other.Locked() {
+				w.Error("both say so")
+			}
+			return one.Locked()
+		},
+		"settled": func(w *world, a Attempt) bool {
+			settlement, err := w.Settle(a, func() Outcome { return Outcome{Known: true} })
+			if settlement != Settled && settlement != Locked || err != nil {
+				w.Errorf("settlement %d, %v", settlement, err)
+			}
+			return settlement == Locked
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, Limits{AccountCeiling: 3})
+			for i := range 3 {
+				if locked := fail(w, from(nth(i), "alice")); locked != (i == 2) {
+					t.Errorf("failure %d: %t", i+1, locked)
+				}
+			}
+			w.pass(time.Hour)
+			if fail(w, from(nth(3), "alice")) {
+				t.Error("the account was locked before")
+			}
+			w.succeeds(from(nth(4), "bob"))
+			skips := from(nth(4), "carol")
+			skips.SkipAccount = true
+			for range 4 {
+				if fail(w, skips) {
+					t.Error("it has no ceiling")
+				}
+			}
+		})
+	}
+}

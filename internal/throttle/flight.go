@@ -19,6 +19,7 @@ type flight struct {
 	since        time.Duration
 	element      *list.Element // in Throttle.inFlight; nil when it has landed
 	reservations int           // that have not ended
+	locked       bool          // it was the last failure that the account may have
 }
 
 // held is where an attempt is in flight.
@@ -77,8 +78,12 @@ func (f *flight) countFailure(at time.Duration) {
 	if !f.forgiven {
 		f.failPair(at)
 	}
+	t := f.throttle
 	for _, h := range f.held {
 		h.table.fail(h.key, at)
+		if h.table == t.accounts {
+			f.locked = int(t.accounts.find(h.key).failures) == t.limits.AccountCeiling
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ type Reservation struct {
 
 	fingerprint, also Fingerprint
 	repeated          bool
+	locked            bool
 }
 
 // Repeated says that the same guess was wrong a moment ago. The attempt was not counted
@@ -48,12 +49,18 @@ func (r *Reservation) Succeed() { r.end(r.flight.succeed) }
 // Fail says that the password or secret was wrong, or that there is no such account.
 func (r *Reservation) Fail() {
 	r.end(func() {
+		landed := r.flight.element == nil // already, by another reservation of this guess or by time
 		r.flight.fail()
+		r.locked = r.flight.locked && !landed
 		t := r.throttle
 		t.repeats.add(r.flight.keys.pair, r.also, t.clock.passed)
 		t.repeats.add(r.flight.keys.pair, r.fingerprint, t.clock.passed)
 	})
 }
+
+// Locked says, once the attempt has failed, that this was the last failure that the
+// account may have: it has just reached Limits.AccountCeiling.
+func (r *Reservation) Locked() bool { return r.locked }
 
 // AsStranger is how an attempt that has failed is to be answered: the *RefusedError
 // that a stranger would have got in place of a known good source, or nil.

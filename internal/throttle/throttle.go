@@ -189,6 +189,7 @@ type Settlement int
 const (
 	Unsettled Settlement = iota // it has to be reserved, or was refused
 	Settled                     // it has ended
+	Locked                      // it has failed, and the account has just reached Limits.AccountCeiling
 	Repeated                    // it was wrong a moment ago, so it is wrong and was not counted
 )
 
@@ -242,6 +243,9 @@ func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlem
 	f.countFailure(now)
 	t.repeats.add(f.keys.pair, o.Also, now)
 	t.repeats.add(f.keys.pair, o.Fingerprint, now)
+	if f.locked {
+		return Locked, f.refusal.orNil()
+	}
 	return Settled, f.refusal.orNil()
 }
 

@@ -21,7 +21,8 @@ CREATE TABLE people (
 );
 CREATE TABLE apps (
 	id text PRIMARY KEY, secret_hash text, public boolean, scopes text, default_scopes text, grants text,
-	audience text, introspect text, access_token_ttl text, refresh_token_ttl text, end_user_ip text
+	audience text, introspect text, access_token_ttl text, refresh_token_ttl text, end_user_ip text,
+	deprecation text, deprecation_link text, sunset text
 );`
 
 	userColumns = `SELECT login AS username, hash AS password_hash, id, scopes, claims, disabled FROM people`
@@ -85,9 +86,10 @@ func insertClients(t *testing.T, db *sql.DB, clients ...directory.Client) {
 		return time.Duration(d).String()
 	}
 	for _, c := range clients {
-		run(t, db, `INSERT INTO apps VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		run(t, db, `INSERT INTO apps VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			c.ID, orNull(c.SecretHash), c.Public, words(c.Scopes), words(c.DefaultScopes), words(c.Grants), words(c.Audience), words(c.Introspect),
-			ttl(c.AccessTokenTTL), ttl(c.RefreshTokenTTL), orNull(c.EndUserIP))
+			ttl(c.AccessTokenTTL), ttl(c.RefreshTokenTTL), orNull(c.EndUserIP),
+			orNull(c.Deprecation), orNull(c.DeprecationLink), orNull(c.Sunset))
 	}
 }
 

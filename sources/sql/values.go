@@ -137,6 +137,14 @@ func duration(value any) (caddy.Duration, error) {
 	return caddy.Duration(d), nil
 }
 
+// date takes a date or a time of the database, or text that a client's date may be.
+func date(value any) (string, error) {
+	if at, ok := value.(time.Time); ok {
+		return at.UTC().Format(time.RFC3339), nil
+	}
+	return text(value)
+}
+
 // kindOf is what a value is called.
 func kindOf(value any) string {
 	switch value.(type) {

@@ -39,6 +39,10 @@ func TestValues(t *testing.T) {
 			`{"a": [1, 2]}`, map[string]json.RawMessage{"a": json.RawMessage(`[1, 2]`)},
 			"", refused("JSON object"), "[]", refused("JSON object"), `{"a":1,"a":2}`, refused("duplicate"), `{"a":1} x`, refused("JSON object"),
 		}},
+		"date": {as(date), []any{
+			nil, "", "2027-01-31", "2027-01-31", time.Date(2027, 1, 31, 1, 0, 0, 0, time.FixedZone("", 3600)), "2027-01-31T00:00:00Z",
+			true, refused("a boolean"),
+		}},
 		"duration": {as(duration), []any{
 			nil, caddy.Duration(0), "", caddy.Duration(0), "15m", caddy.Duration(15 * time.Minute), "1d", caddy.Duration(24 * time.Hour),
 			int64(90), caddy.Duration(90 * time.Second), int64(-1), refused("duration"), int64(1 << 62), refused("duration"),

@@ -89,11 +89,27 @@ func NewSite(t *testing.T) *Site {
 
 func newSite(t *testing.T) *Site {
 	t.Helper()
-	s := &Site{T: t, Dir: t.TempDir(), Port: FreePort(t), TLSPort: FreePort(t), log: new(readLog)}
+	s := &Site{T: t, Dir: tempDir(t), Port: FreePort(t), TLSPort: FreePort(t), log: new(readLog)}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
 	s.Client = &http.Client{Transport: transport, Timeout: time.Minute}
 	t.Cleanup(transport.CloseIdleConnections)
 	return s
+}
+
+// tempDir is a directory that is removed when what a config had begun to write at its end
+// is there.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	return dir
 }
 
 // Reload changes the running config and fails the test if Caddy refuses it.
