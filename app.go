@@ -188,6 +188,7 @@ func (a *App) Start() error {
 	defer cancel()
 	for _, server := range a.servers {
 		server.keys.current(ctx)
+		server.sessions.await(ctx)
 	}
 	a.logger.Info("password checks are bounded",
 		zap.Int("concurrency", a.checkLimits.Concurrency),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 )
 
@@ -33,7 +34,7 @@ func (f *followedFile[T]) fileState() fileState {
 
 // followedFiles are the files of a server's sources, each once for what it is read for:
 // the users' in the order of the sources, then the clients'.
-func (s *Server) followedFiles() []fileState {
+func followedFiles(users *directory.UserDirectory, clients *directory.ClientDirectory) []fileState {
 	var files []fileState
 	add := func(source any) {
 		f, ok := source.(following)
@@ -45,10 +46,10 @@ func (s *Server) followedFiles() []fileState {
 			files = append(files, file)
 		}
 	}
-	for _, source := range s.users.All() {
+	for _, source := range users.All() {
 		add(source)
 	}
-	for _, source := range s.clients.All() {
+	for _, source := range clients.All() {
 		add(source)
 	}
 	return files

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
@@ -56,18 +57,6 @@ func countOf[T any](known func(func(T) bool), partial bool) adminapi.Count {
 	return adminapi.Count{Count: count, Partial: partial}
 }
 
-// knowledge is what the server knows of the revoked sessions.
-func (x *serverSessions) knowledge() adminapi.Knowledge {
-	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
-	if at := x.memory.ViewReadAt(); !at.IsZero() {
-		known.ReadAt = &at
-	}
-	if failure := x.failure.Load(); failure != nil {
-		known.Error = *failure
-	}
-	return known
-}
-
 func (s *Server) adminKeys() []adminapi.Key {
 	keys := []adminapi.Key{}
 	for _, stage := range s.keys.stages(clock.Now()) {
@@ -88,7 +77,7 @@ func unlessZero(t time.Time) *time.Time {
 
 func (s *Server) adminFiles() []adminapi.File {
 	files := []adminapi.File{}
-	for _, file := range s.followedFiles() {
+	for _, file := range followedFiles(s.users, s.clients) {
 		files = append(files, file.admin())
 	}
 	return files
@@ -133,12 +122,20 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 func (s *Server) subjectOf(ctx context.Context, username string) (string, error) {
 	user, err := s.users.ByUsername(ctx, username)
 	switch {
+	case isClash(err):
+		return "", &adminapi.Error{Status: http.StatusConflict, Message: err.Error()}
 	case err != nil:
 		return "", &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the users cannot be looked up: " + err.Error()}
 	case user == nil:
 		return "", &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no user %q; if the user is gone, or was renamed, give the subject: the \"sub\" of the tokens, which is the former username unless the user had an id", username)}
 	}
 	return user.Subject(), nil
+}
+
+// isClash tells whether a user of another source has the subject.
+func isClash(err error) bool {
+	_, clash := errors.AsType[directory.DuplicateSubject](err)
+	return clash
 }
 
 // Revoke implements [adminapi.Server].
@@ -235,7 +232,7 @@ func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
 // Reload implements [adminapi.Server]. A file that cannot be used is in the answer with
 // its error; its last good version stays active.
 func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
-	files := s.followedFiles()
+	files := followedFiles(s.users, s.clients)
 	if len(files) == 0 {
 		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users or clients; its users are in the config, or in a source that follows changes itself"}
 	}

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -28,6 +30,7 @@ type serverSessions struct {
 	sessionsOptions
 	logger *zap.Logger
 
+	ready    chan struct{}          // closed once it was tried to read the notices
 	failure  atomic.Pointer[string] // of the last attempt to read what other nodes revoke; nil: it succeeded
 	followed bool                   // whether it keeps up with revocations
 	unsure   bool                   // whether they were read before the storage was known to answer
@@ -64,6 +67,7 @@ func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 		pooled:          pooled,
 		sessionsOptions: o,
 		logger:          logger,
+		ready:           make(chan struct{}),
 	}
 }
 
@@ -98,8 +102,14 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 // followRevocations keeps up with the sessions that other nodes revoke, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 	failing, reading := false, x.memory.ViewReadAt().IsZero()
+	ready := sync.OnceFunc(func() { close(x.ready) })
+	defer ready()
+	if _, read := x.memory.Notices(); read {
+		ready()
+	}
 	for x.awaitPoll(ctx) {
 		err := x.read(ctx, checked)
+		ready()
 		if ctx.Err() != nil {
 			return
 		}
@@ -123,6 +133,15 @@ func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 			x.logger.Info("read the revocations in storage", zap.Int("sessions", x.memory.ViewSize()))
 		}
 		observeView(x.server, x.memory.ViewReadAt())
+	}
+}
+
+// await waits for the first attempt to read the notices, which at a first start comes
+// after that to make the keys: without the notices, storage is asked for them.
+func (x *serverSessions) await(ctx context.Context) {
+	select {
+	case <-x.ready:
+	case <-ctx.Done():
 	}
 }
 
@@ -223,6 +242,18 @@ func (x *serverSessions) sweep(ctx context.Context) {
 			x.logger.Info("removed old sessions from storage", zap.Int("days", swept.Days), zap.Int("objects", swept.Objects))
 		}
 	}
+}
+
+// knowledge is what the server knows of the revoked sessions.
+func (x *serverSessions) knowledge() adminapi.Knowledge {
+	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
+	if at := x.memory.ViewReadAt(); !at.IsZero() {
+		known.ReadAt = &at
+	}
+	if failure := x.failure.Load(); failure != nil {
+		known.Error = *failure
+	}
+	return known
 }
 
 // release gives back the reference to the memory.

@@ -169,12 +169,12 @@ func TestDocsStorageOfSessions(t *testing.T) {
 	}
 	refresh := ask("/token", "grant_type=refresh_token&refresh_token="+login.Text(t, "refresh_token"))
 	refresh.Want(t, 200, "")
-	if got := objects(); len(got) != len(before)+1 {
+	if got := objects(); len(got) != len(before)+2 { // the record, and by which user it is found
 		t.Errorf("the refresh wrote: before it %v, after it %v", before, got)
 	}
 	other := r.Do(r.loginRequest())
 	ask("/token/revoke", "token="+other.Text(t, "refresh_token")).Want(t, 200, "")
-	if got := objects(); len(got) != len(before)+4 { // a record, which this session did not have, a marker and an entry
+	if got := objects(); len(got) != len(before)+5 { // a record, which this session did not have, a marker and an entry
 		t.Errorf("the logout wrote: before it %v, after it %v", before, got)
 	}
 

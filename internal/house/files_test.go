@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	mostFiles   = 46
+	mostFiles   = 52
 	mostCircled = 3
 )
 

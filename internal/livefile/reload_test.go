@@ -54,6 +54,9 @@ func TestAReloadTakesTheFileAsItIsNow(t *testing.T) {
 					t.Errorf("%v, want %q", err, test.failure)
 				}
 				x.want(test.active, test.failure)
+				if logged := x.logs.FilterLevelExact(zapcore.ErrorLevel).Len(); test.failure != "" && logged != 1 {
+					t.Errorf("%d lines of errors", logged)
+				}
 			}
 			x.polls(3)
 			x.want(test.active, test.failure)

@@ -119,7 +119,7 @@ func encodeLatest(latest latestNotice) []byte {
 func decodeLatest(content []byte) latestNotice {
 	var latest latestNotice
 	if err := json.Unmarshal(content, &latest); err != nil || latest.Version != noticeVersion || latest.Number < 0 || latest.Change == "" {
-		return latestNotice{Version: noticeVersion, Number: unknownNumber, Change: "damaged " + digestOf(string(content))}
+		return latestNotice{Version: noticeVersion, Change: "damaged " + digestOf(string(content))}
 	}
 	return latest
 }
@@ -177,7 +177,7 @@ func (s *noticeSet) ended(c Claims) bool {
 }
 
 // superseded are the names of the notices that say nothing any longer: there is a newer
-// one of the same kind and name, or failures from before it were forgotten anyway.
+// one of the same kind and name, or all nodes have had the time to forgive.
 func (s *noticeSet) superseded(now time.Time) (names []string) {
 	newest := make(map[string]int64)
 	of := func(n Notice) string { return string(n.Kind) + n.digest }
@@ -196,9 +196,7 @@ func (s *noticeSet) superseded(now time.Time) (names []string) {
 const (
 	noticeVersion = 1
 
-	// unknownNumber is that of a latest notice that cannot be read.
-	unknownNumber = -1
-
-	// forgivenFor is how long failed logins are remembered at most, and a day more.
+	// forgivenFor is how long a node may be cut off from storage and still learn that
+	// failed logins are forgiven. A node that starts anew has not counted any.
 	forgivenFor = 9 * 24 * time.Hour
 )

@@ -159,7 +159,7 @@ func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice
 // meanwhile, for which there is a newer one then.
 func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *noticeSet) (all map[string]Notice, whole bool, err error) {
 	all = make(map[string]Notice)
-	if latest.Number == 0 {
+	if latest == (latestNotice{}) {
 		return all, true, nil
 	}
 	if !s.tellsErrors() {
@@ -171,7 +171,7 @@ func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *not
 	if err != nil {
 		return nil, false, err
 	}
-	newest := latest.Number == unknownNumber
+	newest := latest.Number <= 0
 	for _, name := range names {
 		parts := noticeName.FindStringSubmatch(name)
 		if parts == nil {
@@ -203,9 +203,7 @@ func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
 	m.taking.Lock()
 	defer m.taking.Unlock()
 	known := m.set.Load()
-	if latest.Number == unknownNumber {
-		latest.Number = newNoticeSet(latestNotice{}, read).number()
-	}
+	latest.Number = newNoticeSet(latest, read).number()
 	if known == nil {
 		m.set.Store(newNoticeSet(latest, read))
 		return
@@ -247,21 +245,30 @@ func (s *Store) BeginNotices(ctx context.Context) error {
 		return nil
 	}
 	_, err := call(ctx, s.memory, revokeLimit, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, s.locked(ctx, s.noticeKey("begin"), func(ctx context.Context) error {
-			if err := s.certain(ctx, "making "+s.noticeKey(latestName)); err != nil {
-				return err
-			}
-			content, err := s.load(ctx, s.noticeKey(latestName))
-			if err != nil || content != nil {
-				return err
-			}
-			return s.storeLatest(ctx, 0)
-		})
+		return struct{}{}, s.beginNotices(ctx)
 	})
 	if err != nil {
 		return err
 	}
 	return s.ReadNotices(ctx)
+}
+
+// beginNotices needs no lock: a latest that says less than there is hides nothing.
+func (s *Store) beginNotices(ctx context.Context) error {
+	if err := s.askWitness(ctx); err != nil {
+		return err
+	}
+	key := s.noticeKey(latestName)
+	content, err := s.load(ctx, key)
+	if err == nil && content == nil && !s.tellsErrors() {
+		if err = s.certain(ctx, "making "+key); err == nil {
+			content, err = s.load(ctx, key)
+		}
+	}
+	if err != nil || content != nil {
+		return err
+	}
+	return s.ensure(ctx, key, encodeLatest(latestNotice{Version: noticeVersion, Change: newAnswer()}))
 }
 
 // Tell makes a notice. When it returns nil, this process knows it, and so does every

@@ -304,7 +304,7 @@ func TestALatestWithoutItsNoticeIsNotBelieved(t *testing.T) {
 }
 
 func TestADamagedLatestHidesNoNotice(t *testing.T) {
-	for _, content := range []string{"}{", `{"version":2,"number":1,"change":"x"}`, ""} {
+	for _, content := range []string{"}{", `{"version":2,"number":1,"change":"x"}`, "", `{"version":1,"number":0,"change":"x"}`} {
 		inBubble(t, func(t *testing.T) {
 			a, b := tellers(t)
 			c := a.claims(t)

@@ -103,16 +103,29 @@ func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, 
 	return known, true, nil
 }
 
-// own writes the object by which Sessions finds a session. If that fails, Sessions lacks
-// it, and nothing else.
-func (s *Store) own(ctx context.Context, id ID) {
+// own writes the object by which Sessions finds a session, while the caller does
+// something else. If that fails, Sessions lacks it, and nothing else. wait waits until it
+// is there, but not long.
+func (s *Store) own(ctx context.Context, id ID) (wait func()) {
 	if s.owner.subject == "" {
-		return
+		return func() {}
 	}
-	defer func() { _ = recover() }()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
-	defer cancel()
-	_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.subject), id.random), revocation(s.now()))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer cancel()
+		defer func() { _ = recover() }()
+		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.subject), id.random), revocation(s.now()))
+	}()
+	return func() {
+		patience := time.NewTimer(ownPatience)
+		defer patience.Stop()
+		select {
+		case <-done:
+		case <-patience.C:
+		}
+	}
 }
 
 // sweepOwners deletes the objects of a day by which Sessions finds its sessions.
@@ -151,4 +164,5 @@ const (
 	ownersName = "owners"
 
 	sessionsLimit = 8 * time.Second
+	ownPatience   = 500 * time.Millisecond
 )

@@ -38,16 +38,10 @@ func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time
 	h := &handover{done: make(chan struct{})}
 	go func() {
 		defer s.memory.slots.give()
-		first := func() bool {
-			defer unlock()
-			e, lock, err := s.exchange(ctx, id, generation, grace, current && !waited)
-			h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
-			s.release(ctx, lock) // for which the caller need not wait
-			return err == nil && e.Generation == 1
-		}()
-		if first {
-			s.own(ctx, id)
-		}
+		defer unlock()
+		e, lock, err := s.exchange(ctx, id, generation, grace, current && !waited)
+		h.settle(ctx, e.Generation, err, func() { s.memory.undelivered.forget(id) })
+		s.release(ctx, lock) // for which the caller need not wait
 	}()
 	return h.wait(ctx)
 }
@@ -67,6 +61,9 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 		if again, done, err := s.retried(reading, id, generation, grace); done {
 			return again, "", err
 		}
+	}
+	if generation == 0 {
+		defer s.own(ctx, id)()
 	}
 	locking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockWait)
 	defer cancel()

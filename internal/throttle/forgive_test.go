@@ -95,6 +95,32 @@ func TestKnownGoodSourcesAreForgivenAndStayKnownGood(t *testing.T) {
 	}
 }
 
+func TestWhatWasKnownGoodBeforeItsFailuresIsForgiven(t *testing.T) {
+	for name, forgive := range map[string]func(*world){
+		"the account": func(w *world) { w.Forgive(user("alice")) },
+		"the address": func(w *world) { w.forgiveAddress("198.51.100.1") },
+	} {
+		w := newWorld(t, Limits{})
+		owner := from("198.51.100.1", "alice")
+		w.succeeds(owner)
+		w.failsWhenAllowed(100, owner)
+		w.refused(owner, time.Hour, LimitPair, "100 failures")
+		w.remembers(entries{Pairs: 1}) // it is a stranger
+		forgive(w)
+		w.allowed(owner, name)
+	}
+}
+
+func TestOtherKnownGoodSourcesAreNotForgivenWithAnAddress(t *testing.T) {
+	w := newWorld(t, Limits{})
+	for _, owner := range []Attempt{from("198.51.100.2", "alice"), through("web", "alice"), {Account: user("alice")}} {
+		w.succeeds(owner)
+		w.fails(5, owner)
+		w.forgiveAddress("198.51.100.1")
+		w.refused(owner, 30*time.Second, LimitPair, fmt.Sprint(owner))
+	}
+}
+
 func TestAnAddressThatIsForgivenWaitsForNoFailuresOfItsOwn(t *testing.T) {
 	for _, address := range []string{"192.0.2.1", "2001:db8::1"} {
 		w := newWorld(t, Limits{})
