@@ -94,5 +94,8 @@ func testClientCommands(t *testing.T, blocks map[string]block) {
 	shell(t, r.Dir, blocks["client-rotate"].text, "")
 	harness.Eventually(t, "the new secret is taken", func() bool { return login(secret()).Status == 200 })
 	login(old).Want(t, 400, "invalid_client")
+	harness.Eventually(t, "the second edit is applied, too", func() bool {
+		return r.Login("alice", "correct horse", "client_id", "kiosk", "client_secret", "").Status == 400
+	})
 	r.Login("alice", "correct horse", "client_id", "kiosk", "client_secret", "").Want(t, 400, "invalid_client")
 }

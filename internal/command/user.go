@@ -23,7 +23,7 @@ only by one that Caddy accepts.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newUserAddCommand(), newUserPasswdCommand(), newUserStateCommand(true), newUserStateCommand(false),
-		newUserRenameCommand(), newUserRemoveCommand(), newUserListCommand())
+		newUserRenameCommand(), newUserRemoveCommand(), newUserListCommand(), newUserImportCommand())
 	return cmd
 }
 

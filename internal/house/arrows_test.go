@@ -30,10 +30,12 @@ var arrows = map[string][]string{
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi": {"internal/suggestion"},
-	"internal/command":  {"internal/adminapi", "internal/fileedit", "internal/password", "internal/setting", "internal/useredit"},
-	"internal/fileedit": {},
-	"internal/useredit": {"directory", "internal/oauth", "internal/password", "internal/userfile"},
+	"internal/adminapi":       {"internal/suggestion"},
+	"internal/command":        {"directory", "internal/adminapi", "internal/fileedit", "internal/password", "internal/passwordadvice", "internal/setting", "internal/useredit", "internal/userimport"},
+	"internal/fileedit":       {},
+	"internal/passwordadvice": {},
+	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
+	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},

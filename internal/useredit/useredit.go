@@ -115,6 +115,7 @@ type File struct {
 // content is a file of one format. Names exist, or do not, as the method needs it.
 type content interface {
 	entries() []Entry
+	fits(name string, members []Member) error
 	add(name, hash string, members []Member) error
 	setHash(name, hash string)
 	setDisabled(name string, disabled bool) error
