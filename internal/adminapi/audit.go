@@ -31,7 +31,7 @@ func whoAsks(r *http.Request) (fields []zap.Field) {
 
 // logRefusal writes the audit line of a change that was not made.
 func logRefusal(logger *zap.Logger, err error) {
-	fields := []zap.Field{zap.Int("status", statusOf(err)), zap.Error(err)}
+	fields := []zap.Field{zap.Int("status", statusOf(err)), zap.String("error", withoutTokens(err.Error()))}
 	if statusOf(err) < http.StatusInternalServerError {
 		logger.Info("change refused", fields...)
 	} else {
@@ -39,20 +39,21 @@ func logRefusal(logger *zap.Logger, err error) {
 	}
 }
 
-// shown is a name as it is logged: cut off, and not at all if it is a token, which
-// an operator may have put in the wrong place.
+// shown is a name as it is logged: cut off, and without tokens.
 func shown(name string) string {
-	if token.MatchString(name) {
-		return "(a token)"
-	}
+	name = withoutTokens(name)
 	if len(name) > longestShown {
 		return name[:longestShown] + "..."
 	}
 	return name
 }
 
-// token matches what has a JWT in it, or a part of one, and the value of a session
-// cookie: that many characters without a break are not a name.
-var token = regexp.MustCompile(`eyJ[0-9A-Za-z_-]{10}|[0-9A-Za-z_-]{100}`)
+// withoutTokens leaves out what an operator has put in the wrong place, such as a token
+// where a username belongs.
+func withoutTokens(text string) string { return token.ReplaceAllString(text, "(a token)") }
+
+// token matches a JWT or what begins as one, and the value of a session cookie: that
+// many characters without a break are not a name.
+var token = regexp.MustCompile(`eyJ[0-9A-Za-z_-]{10}[0-9A-Za-z_.-]*|[0-9A-Za-z_-]{100,}`)
 
 const longestShown = 256

@@ -175,13 +175,14 @@ func allows(w http.ResponseWriter, r *http.Request, methods ...string) error {
 	return refused(http.StatusMethodNotAllowed, "the method must be %s", strings.Join(methods, " or "))
 }
 
-// apiError is an error as Caddy writes it.
+// apiError is an error as Caddy writes it, and logs it.
 func apiError(w http.ResponseWriter, err error) caddy.APIError {
 	status := statusOf(err)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}
-	return caddy.APIError{HTTPStatus: status, Err: err, Message: err.Error()}
+	message := withoutTokens(err.Error())
+	return caddy.APIError{HTTPStatus: status, Err: errors.New(message), Message: message}
 }
 
 func statusOf(err error) int {

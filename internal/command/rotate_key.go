@@ -1,9 +1,12 @@
 package command
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 )
 
 func newRotateKeyCommand() *cobra.Command {
@@ -14,7 +17,7 @@ func newRotateKeyCommand() *cobra.Command {
 Generates the next signing key now, without waiting for rotate_every. Rotation has
 stages, at all nodes: the next key is published first, so that apps can fetch it;
 then it signs; the previous key verifies tokens until the last of them has expired.
-No token becomes invalid. If a key was stolen, also revoke all sessions.
+No token becomes invalid, so this is not the remedy for a key that leaked.
 
 A key that the config names is not rotated: see the docs on nodes and keys.
 ` + addressHelp,
@@ -41,5 +44,11 @@ func runRotateKey(cmd *cobra.Command, _ []string) error {
 	if wantsJSON(cmd) {
 		return printJSON(cmd, keys)
 	}
-	return printKeys(cmd.OutOrStdout(), keys, time.Now())
+	out, now := cmd.OutOrStdout(), time.Now()
+	for _, key := range keys {
+		if key.Stage == adminapi.StagePublished && key.Until != nil {
+			fmt.Fprintf(out, "The next key is published, and signs %s.\n", ago(*key.Until, now))
+		}
+	}
+	return printKeys(out, keys, now)
 }
