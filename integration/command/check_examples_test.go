@@ -11,18 +11,10 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
 
-// intended are the findings of the examples: their secrets are in the config, to be
-// tried out without another file, and one has an app that checks no tokens.
+// intended are the findings of the examples, apart from secrets in the config, which
+// are there to be tried out without another file.
 var intended = map[string][]string{
-	"Caddyfile.example":                  {"plaintext-secret"},
-	"examples/edge/Caddyfile":            {"plaintext-secret"},
-	"examples/from-basic-auth/Caddyfile": {"plaintext-secret"},
-	"examples/hs256/Caddyfile":           {"plaintext-secret"},
-	"examples/htpasswd/Caddyfile":        {"no-audience"},
-	"examples/load-balancer/Caddyfile":   {"plaintext-secret"},
-	"examples/sessions/Caddyfile":        {"plaintext-secret"},
-	"examples/shared-server/Caddyfile":   {"plaintext-secret", "plaintext-secret"},
-	"examples/swagger-ui/Caddyfile":      {"plaintext-secret"},
+	"examples/htpasswd/Caddyfile": {"no-audience"}, // its app checks no tokens
 }
 
 func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
@@ -47,7 +39,7 @@ func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(configs) < len(intended) {
+	if len(configs) < 15 {
 		t.Fatalf("there are only %v", configs)
 	}
 	for _, name := range configs {
@@ -62,7 +54,7 @@ func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
 			t.Fatal(err)
 		}
 		var rules []string
-		findings := checked(t, dir, "--config", name, "--adapter", "caddyfile")
+		findings := checked(t, dir, "--config", name, "--adapter", "caddyfile", "--ignore", "plaintext-secret")
 		for _, f := range findings {
 			rules = append(rules, f.Rule)
 		}

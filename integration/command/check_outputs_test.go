@@ -137,6 +137,9 @@ func TestACheckThatCannotBeMadeSaysWhyWithStatus2(t *testing.T) {
 		{"no such format", []string{"--format", "xml"}, "text, json or sarif"},
 		{"no such severity", []string{"--level", "fatal"}, "error, warning or note"},
 		{"no such rule", []string{"--ignore", "nothing"}, "no such rule"},
+		{"no such flag", []string{"--nothing"}, "unknown flag"},
+		{"an argument", []string{"Caddyfile"}, "unknown command \"Caddyfile\""},
+		{"two formats", []string{"--json", "--format", "sarif"}, "choose one"},
 		{"what has no end", []string{"--config", "/dev/zero", "--adapter", "caddyfile"}, "larger than"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -235,6 +238,11 @@ func TestJSONAndStdinAreChecked(t *testing.T) {
 	}
 	if len(found) != len(want) {
 		t.Errorf("found %v, want %v", found, want)
+	}
+
+	inJSON, _, _ := grantCommand(t, dir, "", "check", "--json")
+	if same, _, _ := grantCommand(t, dir, "", "check", "--format", "json"); inJSON != same || !json.Valid([]byte(inJSON)) {
+		t.Errorf("--json prints %s", inJSON)
 	}
 
 	for what, stdin := range map[string]string{"a Caddyfile": strings.ReplaceAll(badSite, "%DIR%", dir), "JSON": config} {

@@ -1,4 +1,3 @@
-// Package command tests the commands of `caddy grant` as processes.
 package command
 
 import (

@@ -39,10 +39,18 @@ to the code scanning of a forge.`,
 		Example: `  caddy grant check --config /etc/caddy/Caddyfile
   caddy grant check --level warning --ignore open-rest
   caddy grant check --format sarif > caddy-grant.sarif`,
-		Args:         cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return exit(cmd, 2, err)
+			}
+			return nil
+		},
 		SilenceUsage: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if wantsJSON(cmd) {
+				if cmd.Flags().Changed("format") && format != "json" {
+					return exit(cmd, 2, errors.New("--json and --format: choose one of them"))
+				}
 				format = "json"
 			}
 			if err := checkFlags(format, level, ignored); err != nil {
@@ -68,9 +76,10 @@ to the code scanning of a forge.`,
 	cmd.Flags().BoolVar(&options.Verbose, "verbose", false, "let Caddy write its log to stderr while the config is loaded")
 	cmd.Flags().StringVar(&format, "format", "text", "text, json or sarif")
 	addJSONFlag(cmd)
-	cmd.MarkFlagsMutuallyExclusive("format", "json")
 	cmd.Flags().StringVar(&level, "level", string(configreview.Note), "the least severity to report: error, warning or note")
 	cmd.Flags().StringSliceVar(&ignored, "ignore", nil, "a rule whose findings to leave out; may be repeated")
+	// 1 is for findings
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, 2, err) })
 	for flag, values := range map[string][]string{"format": {"text", "json", "sarif"}, "level": {"error", "warning", "note"}, "ignore": ruleIDs()} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}

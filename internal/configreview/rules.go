@@ -59,7 +59,7 @@ var Rules = []Rule{
 	{"unchecked-sessions", Warning, "no `bearer_auth` takes the sessions of a login page", "add bearer_auth to the sites in front of your apps"},
 
 	// what tokens must be like
-	{"no-scopes", Warning, "a `bearer_auth` asks for no scope, though the server's tokens have scopes: each of them is enough", "name the scopes that the app needs, with scopes"},
+	{"no-scopes", Warning, "no `bearer_auth` of a site asks for a scope, though the server's tokens have scopes: any token is enough", "name the scopes that the app needs, with scopes"},
 	{"unobtainable-scopes", Error, "a `bearer_auth` wants scopes that no client may ask for", "add them to a client or to the server"},
 	{"unknown-claim", Warning, "`copy_claims` names a claim that no token has", "correct its name"},
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},

@@ -104,7 +104,7 @@ func (r *review) ofChecks() {
 				remedy += fmt.Sprintf(", or name one that exists: %s", strings.Join(names, ", "))
 			}
 			r.at(at, "unknown-server", fmt.Sprintf("there is no token_endpoint named %q: \"caddy validate\" accepts this, but Caddy does not start", c.Server), remedy)
-		case len(c.Scopes) == 0 && r.hasScopes(server):
+		case !r.asksForScopes(c) && r.hasScopes(server):
 			r.at(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, so any token of server %q is enough%s", c.Server, onHosts(c.hosts)),
 				"name the scopes that the app needs, as in \"scopes "+r.exampleScope(server)+"\"")
 		}
@@ -116,6 +116,14 @@ func onHosts(hosts []string) string {
 		return ""
 	}
 	return ", on " + strings.Join(hosts[:min(3, len(hosts))], ", ")
+}
+
+// asksForScopes tells whether a check does, or another of its site: then this one is for
+// all users there, and the other for some paths.
+func (r *review) asksForScopes(c *check) bool {
+	return slices.ContainsFunc(r.config.checks, func(other *check) bool {
+		return !other.Off && other.site == c.site && other.Server == c.Server && len(other.Scopes) > 0
+	})
 }
 
 func (r *review) hasScopes(e *endpoint) bool { return r.exampleScope(e) != "" }
