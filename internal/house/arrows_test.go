@@ -31,7 +31,17 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi": {"internal/suggestion"},
-	"internal/command":  {"internal/adminapi"},
+	"internal/command": {
+		"directory", "internal/adminapi", "internal/configreview", "internal/fileedit", "internal/password",
+		"internal/passwordadvice", "internal/setting", "internal/useredit", "internal/userimport",
+	},
+	"internal/configreview": {
+		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
+	},
+	"internal/fileedit":       {},
+	"internal/passwordadvice": {},
+	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
+	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
