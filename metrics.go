@@ -22,6 +22,10 @@ var (
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
 		"server", "endpoint", "grant_type", "outcome")
 
+	pageLogins = counter("page_logins_total",
+		"Logins on the login page, whose requests also count the page being shown.",
+		"server")
+
 	throttled = counter("throttled_total",
 		"Requests that were refused because of earlier ones, by limit: pair (an account from one source), account, address, network (an IPv6 /48), rate (revocations of a user in a minute), sessions (first refreshes of a user by a client), revocations (of those sessions), or client (revocations of a client).",
 		"server", "limit")
@@ -64,7 +68,7 @@ var (
 )
 
 var collectors = []prometheus.Collector{
-	requests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
+	requests, pageLogins, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
 	fileEntries, fileReloadSuccessful, fileReloadSuccess, revocationsRead,
 }
 
@@ -144,6 +148,9 @@ func startServer(server string, hasMetadata, hasPage bool, grantTypes, schemes [
 	for _, scheme := range schemes {
 		hashDuration.WithLabelValues(scheme)
 	}
+	if hasPage {
+		pageLogins.WithLabelValues(server)
+	}
 	startThrottled(server)
 	refreshReuse.WithLabelValues(server)
 	startPasswordChecks()
@@ -172,6 +179,8 @@ func startPasswordChecks() {
 func countRequest(server, endpoint, grantType, outcome string) {
 	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
 }
+
+func countPageLogin(server string) { pageLogins.WithLabelValues(server).Inc() }
 
 func countThrottled(server, limit string) { throttled.WithLabelValues(server, limit).Inc() }
 

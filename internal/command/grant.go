@@ -27,4 +27,9 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newUnlockCommand())
 	grant.AddCommand(newRotateKeyCommand())
 	grant.AddCommand(newReloadCommand())
+	grant.AddCommand(newExplainCommand())
+	grant.AddCommand(newLoginCommand())
+	grant.AddCommand(newLogoutCommand())
+	grant.AddCommand(newWhoamiCommand())
+	grant.AddCommand(newTopCommand())
 }
