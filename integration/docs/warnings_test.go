@@ -33,8 +33,8 @@ func TestTheReadmesConfigsAreNotWarnedOf(t *testing.T) {
 				return fmt.Sprintf("http://:%d {", harness.FreePort(t))
 			})
 			text = strings.ReplaceAll(text, "bind 10.0.0.5", "bind 127.0.0.1")
-			if options := siteOptions.FindString(text); strings.Contains(options, "\tlog ") {
-				text = strings.TrimPrefix(text, options) // the log is the harness's here
+			if options := siteOptions.FindString(text); strings.Contains(options, "\tlog ") || strings.Contains(options, "\tadmin ") {
+				text = strings.TrimPrefix(text, options) // these are the harness's here
 			}
 			r.serve(text)
 			for _, line := range r.Warnings() {
