@@ -26,7 +26,9 @@ type loginScreen struct {
 
 	mu    sync.Mutex
 	shown bytes.Buffer
-	ended chan struct{}
+	ended chan struct{} // the command
+	read  chan struct{} // all that it wrote
+	slave *os.File
 }
 
 // inTerminal starts a command whose controlling terminal is a new one. What is set in
@@ -38,6 +40,7 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *loginScreen {
 		t.Fatal(err)
 	}
 	s := &loginScreen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{})}
+	s := &screen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{}), read: make(chan struct{}), slave: slave}
 	cmd.Stderr = slave
 	if cmd.Stdin == nil {
 		cmd.Stdin = slave
@@ -51,6 +54,7 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *loginScreen {
 	}
 	go func() {
 		_, _ = io.Copy(s, terminal)
+		close(s.read)
 	}()
 	go func() {
 		_ = cmd.Wait()
@@ -90,7 +94,8 @@ func (s *loginScreen) answer(prompt, line string) {
 // end waits for the end of the command.
 func (s *loginScreen) end() (status int, text string) {
 	<-s.ended
-	harness.Eventually(s.t, "the terminal shows all", func() bool { return strings.HasSuffix(s.text(), "\n") })
+	s.slave.Close() // the last one: then there is nothing more to read
+	<-s.read
 	return s.cmd.ProcessState.ExitCode(), s.text()
 }
 
