@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,8 +35,12 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 // serveAdminAPI looks at the config that runs when the request comes. The endpoint is
 // there before the apps of its own config are, and a while after they were replaced.
 func serveAdminAPI(w http.ResponseWriter, r *http.Request) error {
+	config := caddy.ActiveContext()
+	if config.Context == nil {
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errors.New("no config runs: Caddy is still starting, or stopping; try again")}
+	}
 	handler := adminapi.Handler{Logger: caddy.Log().Named(appID)}
-	if running, err := caddy.ActiveContext().AppIfConfigured(appID); err == nil {
+	if running, err := config.AppIfConfigured(appID); err == nil {
 		app := running.(*App)
 		handler.Logger = app.logger // else logs that include grant.admin alone have nothing
 		handler.Servers = make(map[string]adminapi.Server)

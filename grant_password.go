@@ -12,16 +12,21 @@ import (
 type passwordGrant struct {
 	credentials *credential.Checker
 	policy      *token.Policy
+	sessions    *serverSessions
 }
 
 func newPasswordGrant(parts grantParts) grant {
-	return &passwordGrant{credentials: parts.credentials, policy: parts.policy}
+	return &passwordGrant{credentials: parts.credentials, policy: parts.policy, sessions: parts.sessions}
 }
 
 func (*passwordGrant) parameters() []string { return []string{"username", "password"} }
 
 // authorize checks the user's password, then narrows the scopes to the user's.
 func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {
+	version, err := g.sessions.Version(ctx) // first: a notice that comes meanwhile ends the session
+	if err != nil {
+		return nil, errStorage(ctx, err)
+	}
 	checked, err := g.credentials.CheckUser(ctx, keys.Decoy, req.params.Get("username"), req.params.Get("password"), req.sender(userSource(req)))
 	req.user, req.repeated = checked.Found, checked.Repeated
 	if err != nil {
@@ -35,7 +40,7 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *
 	if err != nil {
 		return nil, err
 	}
-	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted}, nil
+	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted, Version: version}, nil
 }
 
 // userSource is the source for which a password attempt is counted. All users of an

@@ -17,6 +17,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // This file is what operators see of a server, and do with it, over the admin API.
@@ -132,6 +133,22 @@ func (s *Server) subjectOf(ctx context.Context, username string) (string, error)
 	return user.Subject(), nil
 }
 
+// checkClient is an error if there is no such client: an operator who mistypes its id must
+// not believe that its sessions are over.
+func (s *Server) checkClient(ctx context.Context, id string) error {
+	if id == token.LoginPage && s.LoginPage != nil {
+		return nil
+	}
+	client, err := s.clients.ByID(ctx, id)
+	switch {
+	case err != nil:
+		return &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the clients cannot be looked up: " + err.Error()}
+	case client == nil:
+		return &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no client %q; the tokens of a client that was removed are refused as long as it is", id)}
+	}
+	return nil
+}
+
 // isClash tells whether a user of another source has the subject.
 func isClash(err error) bool {
 	_, clash := errors.AsType[directory.DuplicateSubject](err)
@@ -162,6 +179,9 @@ func (s *Server) Revoke(ctx context.Context, request adminapi.RevokeRequest) (ad
 		revoked.Scope, revoked.Of = scopesOfNotices[session.EndUser], subject
 		_, err = s.sessions.Tell(ctx, session.EndUser, subject)
 	case request.Client != "":
+		if err = s.checkClient(ctx, request.Client); err != nil {
+			return revoked, err
+		}
 		revoked.Scope, revoked.Of = scopesOfNotices[session.EndClient], request.Client
 		_, err = s.sessions.Tell(ctx, session.EndClient, request.Client)
 	default:

@@ -61,18 +61,13 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	if err := checkScope(x); err != nil {
 		return nil, err
 	}
-	// before anything is checked: a notice that comes meanwhile ends the session
-	version, err := s.sessions.Version(ctx)
-	if err != nil {
-		return nil, errStorage(ctx, err)
-	}
 	authorization, err := grant.authorize(ctx, keys, &x.clientRequest)
 	if err != nil {
 		return nil, err
 	}
 	at := clock.Now().Truncate(time.Second)
 	if authorization.Session == nil {
-		authorization.Session = s.policy.NewSession(x.client, version, x.scopes, authorization.Scopes, at)
+		authorization.Session = s.policy.NewSession(x.client, authorization.Version, x.scopes, authorization.Scopes, at)
 	}
 	x.sessionID = authorization.Session.ID
 	return s.policy.Issue(ctx, keys, authorization, at)

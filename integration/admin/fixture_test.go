@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -28,11 +29,6 @@ const site = `{
 		output file "%DIR%/log.json"
 		format json
 	}
-	log audit {
-		output file "%DIR%/audit.json"
-		format json
-		include grant.admin
-	}
 }
 http://127.0.0.1:%PORT%, http://localhost:%PORT% {
 	token_endpoint {
@@ -42,6 +38,9 @@ http://127.0.0.1:%PORT%, http://localhost:%PORT% {
 		}
 		client mobile {
 			secret mobile-secret
+		}
+		client public {
+			public
 		}
 		user alice ` + harness.HashCheap + `
 		user bob ` + harness.HashCheapAnother + ` {
@@ -80,7 +79,21 @@ func startNode(t *testing.T, storage, lines, admin string) *node {
 	n := &node{Site: harness.NewSite(t), admin: admin, storage: storage}
 	config := n.Write("node.caddyfile", n.text(lines))
 	n.process = harness.StartQuickProcess(t, config, n.Address())
+	n.awaitConfig()
 	return n
+}
+
+// awaitConfig waits until the config runs: the ports are open a moment before.
+func (n *node) awaitConfig() {
+	n.T.Helper()
+	harness.Eventually(n.T, "the admin API answers", func() bool {
+		client, err := adminapi.NewClient(adminapi.Endpoint{Address: n.admin})
+		if err != nil {
+			n.T.Fatal(err)
+		}
+		_, err = client.Servers(n.T.Context())
+		return err == nil
+	})
 }
 
 // text is the Caddyfile of the node.

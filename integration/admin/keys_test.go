@@ -33,8 +33,9 @@ func (n *node) stages() map[string]string {
 // of creation in the key objects.
 func TestAKeyIsRotatedInStagesOnBothNodes(t *testing.T) {
 	t.Parallel()
-	a, b := startNodes(t, "rotate_every 24h")
+	a, b := startNodes(t, "")
 	old := a.stages()[adminapi.StageSigning]
+	a.age(old, 48*time.Hour)
 	s := a.login("alice", "web")
 	for _, n := range []*node{a, b} {
 		n.wantGoing(s)

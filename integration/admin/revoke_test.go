@@ -23,6 +23,7 @@ func TestSessionsThatAnOperatorRevokesAreOverOnBothNodes(t *testing.T) {
 		{"a user", func(map[string]*session) []string { return []string{"--user", "alice"} }, []string{"alice with web", "alice with mobile", "alice in a browser"}},
 		{"a subject", func(map[string]*session) []string { return []string{"--subject", "u-2"} }, []string{"bob with web", "bob in a browser"}},
 		{"a client", func(map[string]*session) []string { return []string{"--client", "web"} }, []string{"alice with web", "bob with web"}},
+		{"the login page", func(map[string]*session) []string { return []string{"--client", "login_page"} }, []string{"alice in a browser", "bob in a browser"}},
 		{"a server", func(map[string]*session) []string { return []string{"--all", "--yes"} }, []string{"alice with web", "alice with mobile", "alice in a browser", "bob with web", "bob in a browser"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -119,6 +120,9 @@ func TestSessionsAreListedOnceTheyWereRefreshed(t *testing.T) {
 	never, refreshed := a.login("alice", "web"), a.login("alice", "mobile")
 	b.wantGoing(refreshed)
 	b.wantGoing(a.login("bob", "web"))
+	harness.Eventually(t, "the session is listed", func() bool { // a refresh does not wait for that
+		return len(grantJSON[adminapi.Sessions](b, "sessions", "alice").Sessions) > 0
+	})
 	for _, n := range []*node{a, b} {
 		for _, args := range [][]string{{"sessions", "alice"}, {"sessions", "--subject", "alice"}} {
 			got := grantJSON[adminapi.Sessions](n, args...)

@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -11,8 +12,9 @@ import (
 
 // change is something that an operator can change.
 type change struct {
-	done string         // message of the audit line
-	new  func() request // for the body
+	done string // message of the audit line
+	turn turn   // nil: it need not wait for others
+	new  func() request
 	make func(context.Context, Server, request) (any, []zap.Field, error)
 }
 
@@ -25,6 +27,7 @@ type request interface {
 var changes = map[string]change{
 	actionRevoke: {
 		done: "sessions revoked by operator",
+		turn: telling,
 		new:  func() request { return new(RevokeRequest) },
 		make: func(ctx context.Context, s Server, body request) (any, []zap.Field, error) {
 			revoked, err := s.Revoke(ctx, *body.(*RevokeRequest))
@@ -33,6 +36,7 @@ var changes = map[string]change{
 	},
 	actionUnlock: {
 		done: "failures forgotten by operator",
+		turn: telling,
 		new:  func() request { return new(UnlockRequest) },
 		make: func(ctx context.Context, s Server, body request) (any, []zap.Field, error) {
 			unlocked, err := s.Unlock(ctx, *body.(*UnlockRequest))
@@ -92,13 +96,34 @@ func (h Handler) change(w http.ResponseWriter, r *http.Request, name, action str
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), patience)
 	defer cancel()
-	result, fields, err := c.make(ctx, server, body)
+	result, fields, err := c.inTurn(ctx, server, body)
 	if err != nil {
 		logRefusal(logger, err)
 		return nil, err
 	}
 	logger.Info(c.done, fields...)
 	return result, nil
+}
+
+// turn lets one change after another be made. A nil one lets all.
+type turn chan struct{}
+
+// telling is the turn of changes that other nodes are told. These lock storage, and who
+// does not get a lock at once asks for it only once a second: many at a time, such as
+// those of a script, would keep each other waiting until they give up.
+var telling = make(turn, 1)
+
+// inTurn makes a change when its turn comes.
+func (c change) inTurn(ctx context.Context, server Server, body request) (any, []zap.Field, error) {
+	if c.turn != nil {
+		select {
+		case c.turn <- struct{}{}:
+			defer func() { <-c.turn }()
+		case <-ctx.Done():
+			return nil, nil, fmt.Errorf("waiting for the changes of others: %w", ErrUnavailable)
+		}
+	}
+	return c.make(ctx, server, body)
 }
 
 func (r *RevokeRequest) check() error {

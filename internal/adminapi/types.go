@@ -129,7 +129,7 @@ type Revoked struct {
 	Within int64  `json:"within_seconds"` // how long other nodes may take to learn of it
 }
 
-// UnlockRequest says whose failures to forget: one or both of its fields are set.
+// UnlockRequest says whose failures to forget: a user or a client, an address, or both.
 type UnlockRequest struct {
 	User    string `json:"user,omitempty"`    // username, as it was typed
 	Client  string `json:"client,omitempty"`  // client_id

@@ -250,7 +250,7 @@ func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 			{ID: "20270131-ab", Client: "web", RefreshedAt: *before(time.Minute), Ends: "2027-01-31", Refreshes: 7},
 			{ID: "20270101-cd", Client: "mobile\n", RefreshedAt: *before(240 * time.Hour), Ends: "2027-01-01", Refreshes: 1, Revoked: true},
 		}},
-		keys: []adminapi.Key{{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished}},
+		keys: []adminapi.Key{{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Until: before(-10*time.Minute - 30*time.Second)}},
 	}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	if got, err := run(t, "sessions", "alice", "--address", address); err != nil || got != `SESSION      CLIENT      REFRESHED     REFRESHES  ENDS        STATE
@@ -273,7 +273,7 @@ sessions that were never refreshed are not known
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	if got, err := run(t, "rotate-key", "--address", address); err != nil || !strings.Contains(got, "new  ES256      published") {
+	if got, err := run(t, "rotate-key", "--address", address); err != nil || !strings.Contains(got, "new  ES256      published") || !strings.HasPrefix(got, "The next key is published, and signs 10 minutes from now.\n") {
 		t.Errorf("%v\n%s", err, got)
 	}
 	if got, err := run(t, "reload", "--address", address); err != nil || got != "Server default follows no files.\n" {

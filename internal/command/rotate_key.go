@@ -1,9 +1,12 @@
 package command
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 )
 
 func newRotateKeyCommand() *cobra.Command {
@@ -41,5 +44,11 @@ func runRotateKey(cmd *cobra.Command, _ []string) error {
 	if wantsJSON(cmd) {
 		return printJSON(cmd, keys)
 	}
-	return printKeys(cmd.OutOrStdout(), keys, time.Now())
+	out, now := cmd.OutOrStdout(), time.Now()
+	for _, key := range keys {
+		if key.Stage == adminapi.StagePublished && key.Until != nil {
+			fmt.Fprintf(out, "The next key is published, and signs %s.\n", ago(*key.Until, now))
+		}
+	}
+	return printKeys(out, keys, now)
 }

@@ -30,11 +30,22 @@ var arrows = map[string][]string{
 	"internal/setting":       {},
 
 	// operators
-	"internal/adminapi":   {"internal/suggestion"},
-	"internal/command":    {"internal/adminapi", "internal/statuspage", "internal/statusview", "internal/topview"},
-	"internal/statuspage": {"internal/statusview"},
-	"internal/statusview": {"internal/adminapi"},
-	"internal/topview":    {"internal/statusview"},
+	"internal/adminapi": {"internal/suggestion"},
+	"internal/command": {
+		"directory", "internal/adminapi", "internal/configreview", "internal/fileedit", "internal/password",
+		"internal/passwordadvice", "internal/setting", "internal/statuspage", "internal/statusview", "internal/topview",
+		"internal/useredit", "internal/userimport",
+	},
+	"internal/configreview": {
+		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
+	},
+	"internal/fileedit":       {},
+	"internal/passwordadvice": {},
+	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
+	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
+	"internal/statuspage":     {"internal/statusview"},
+	"internal/statusview":     {"internal/adminapi"},
+	"internal/topview":        {"internal/statusview"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},

@@ -27,7 +27,8 @@ type Authorization struct {
 	Client  *directory.Client
 	User    *directory.User
 	Scopes  []string // of the access token
-	Session *Session
+	Session *Session // that goes on; nil: one begins
+	Version int64    // of a session that begins, see [session.Claims]
 }
 
 // Issue makes the tokens of an authorization. The access token comes first: if it
