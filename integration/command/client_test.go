@@ -10,13 +10,13 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-var secretLine = regexp.MustCompile(`^[0-9a-f]{64}\n$`)
+var secretOnly = regexp.MustCompile(`^[0-9a-f]{64}\n$`)
 
 // secret is what a command printed on stdout, which must be a secret and nothing else.
 func (d desk) secret(args ...string) string {
 	d.t.Helper()
 	e := d.grant("", args...)
-	if e.status != 0 || !secretLine.MatchString(e.stdout) {
+	if e.status != 0 || !secretOnly.MatchString(e.stdout) {
 		d.t.Fatalf("caddy grant %q: exit status %d: %q\n%s", args, e.status, e.stdout, e.stderr)
 	}
 	secret := strings.TrimSpace(e.stdout)

@@ -28,4 +28,8 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newRotateKeyCommand())
 	grant.AddCommand(newReloadCommand())
 	grant.AddCommand(newTopCommand())
+	grant.AddCommand(newExplainCommand())
+	grant.AddCommand(newLoginCommand())
+	grant.AddCommand(newLogoutCommand())
+	grant.AddCommand(newWhoamiCommand())
 }

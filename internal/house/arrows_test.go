@@ -32,15 +32,22 @@ var arrows = map[string][]string{
 	// operators
 	"internal/adminapi": {"internal/suggestion"},
 	"internal/command": {
-		"directory", "internal/adminapi", "internal/configreview", "internal/fileedit", "internal/password",
-		"internal/passwordadvice", "internal/setting", "internal/statuspage", "internal/statusview", "internal/topview",
+		"directory", "internal/adminapi", "internal/configreview", "internal/explain", "internal/fileedit",
+		"internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
+		"internal/statuspage", "internal/statusview", "internal/tokenstore", "internal/topview",
 		"internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
 		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
 	},
+	"internal/explain": {
+		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
+		"internal/session", "internal/token",
+	},
 	"internal/fileedit":       {},
+	"internal/oauthclient":    {},
 	"internal/passwordadvice": {},
+	"internal/tokenstore":     {"internal/oauthclient"},
 	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
 	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 	"internal/statuspage":     {"internal/statusview"},
