@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
-	"github.com/caddygrant/caddy-grant/integration/internal/screen"
+	"github.com/caddygrant/caddy-grant/integration/internal/tty"
 )
 
 // watchedSite has what top and the status page show.
@@ -60,7 +60,7 @@ func breakFile(t *testing.T, path string) {
 
 // watching is a running `caddy grant top`.
 type watching struct {
-	*screen.Terminal
+	*tty.Terminal
 	t *testing.T
 }
 
@@ -69,7 +69,7 @@ func top(t *testing.T, columns, rows int, environment []string, args ...string) 
 	t.Helper()
 	cmd := harness.CaddyCommand(t.Context(), t, t.TempDir(), append([]string{"grant", "top"}, args...)...)
 	cmd.Env = append(cmd.Env, environment...)
-	return &watching{screen.Start(t, cmd, columns, rows), t}
+	return &watching{tty.Start(t, cmd, columns, rows), t}
 }
 
 // rowOf matches a line of the table with its total.

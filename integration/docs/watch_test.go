@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
-	"github.com/caddygrant/caddy-grant/integration/internal/screen"
+	"github.com/caddygrant/caddy-grant/integration/internal/tty"
 	"github.com/caddygrant/caddy-grant/internal/standin"
 )
 
@@ -48,7 +48,7 @@ func (o *operated) command(text string, programs map[string]string) *exec.Cmd {
 
 func testWatch(t *testing.T, blocks map[string]block) {
 	o := operate(t, blocks["audit-log"].text)
-	watching := screen.Start(t, o.command(blocks["watch"].text, nil), 80, 24)
+	watching := tty.Start(t, o.command(blocks["watch"].text, nil), 80, 24)
 	watching.UntilShows("server default", "every 2s")
 	o.Login("alice", "correct horse").Want(t, 200, "")
 	for i := range 5 {
@@ -65,7 +65,7 @@ func testWatch(t *testing.T, blocks map[string]block) {
 	}
 
 	nodes := strings.NewReplacer("10.0.0.2:2019", o.admin, "10.0.0.3:2019", fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)))
-	watching = screen.Start(t, o.command(nodes.Replace(blocks["watch-nodes"].text), nil), 80, 50)
+	watching = tty.Start(t, o.command(nodes.Replace(blocks["watch-nodes"].text), nil), 80, 50)
 	watching.UntilShows("2 nodes", "server default", "NO ANSWER", "connection refused")
 }
 

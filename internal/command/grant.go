@@ -27,6 +27,7 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newUnlockCommand())
 	grant.AddCommand(newRotateKeyCommand())
 	grant.AddCommand(newReloadCommand())
+	grant.AddCommand(newTopCommand())
 	grant.AddCommand(newExplainCommand())
 	grant.AddCommand(newLoginCommand())
 	grant.AddCommand(newLogoutCommand())

@@ -1,6 +1,6 @@
-// Package screen runs commands in a pseudo-terminal, with an emulator that draws what
+// Package tty runs commands in a pseudo-terminal, with an emulator that draws what
 // they print, so that a test sees what a person does.
-package screen
+package tty
 
 import (
 	"errors"
