@@ -191,13 +191,8 @@ func (b *BearerAuth) checkToken(state *bearerState, r *http.Request, raw string)
 	if audience == nil {
 		audience = server.Audience
 	}
-	if len(audience) > 0 && !slices.ContainsFunc(checked.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
-		return nil, bearer.InvalidToken("aud does not name this resource").Of(checked)
-	}
-	for _, scope := range b.Scopes {
-		if !slices.Contains(checked.Scopes, scope) {
-			return nil, bearer.InsufficientScope(b.Scopes).Of(checked)
-		}
+	if refusal := bearer.Admits(checked, audience, b.Scopes); refusal != nil {
+		return nil, refusal
 	}
 	return checked, nil
 }

@@ -7,6 +7,7 @@ import (
 )
 
 func init() {
+	command.Offline = explainByConfig
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "grant",
 		Usage:     "<command>",

@@ -72,7 +72,7 @@ func revoke(x *exchange) (unknown string, err error) {
 			return unknown, nil
 		}
 		return "", revokeSession(ctx, x, of, access.Session)
-	case errors.Is(err, token.ErrOfAnotherServer), isOfAnotherServer(s, raw):
+	case errors.Is(err, token.ErrOfAnotherServer), issuedBySibling(s, raw) != "":
 		return "", oauth.TokenOfAnotherServer()
 	}
 	return "token_unknown", nil
@@ -96,26 +96,6 @@ func noSession(ctx context.Context, users *directory.UserDirectory, token *token
 		return "session_impossible", nil // no token outlives its session
 	}
 	return "", nil
-}
-
-// isOfAnotherServer tells whether another server of this config issued the token.
-func isOfAnotherServer(s *Server, raw string) bool {
-	for _, other := range s.siblings {
-		if other == s {
-			continue
-		}
-		keys := other.keys.active.Load()
-		if keys == nil {
-			continue
-		}
-		if _, err := token.OpenRefreshToken(keys, raw); err == nil {
-			return true
-		}
-		if _, err := other.tokens.Open(keys, raw); err == nil {
-			return true
-		}
-	}
-	return false
 }
 
 // revokeSession ends a session if its tokens are this client's.

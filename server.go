@@ -205,3 +205,24 @@ func (s *Server) tokenPolicy() *token.Policy {
 func (s *Server) longestTokenLife() time.Duration {
 	return time.Duration(max(s.AccessTokenTTL, s.clients.LongestAccessTokenTTL()) + *s.Leeway)
 }
+
+// issuedBySibling names another server of this config that issued the token, or is
+// empty.
+func issuedBySibling(s *Server, raw string) string {
+	for _, other := range s.siblings {
+		if other == s {
+			continue
+		}
+		keys := other.keys.active.Load()
+		if keys == nil {
+			continue
+		}
+		if _, err := token.OpenRefreshToken(keys, raw); err == nil {
+			return other.Name
+		}
+		if _, err := other.tokens.Open(keys, raw); err == nil {
+			return other.Name
+		}
+	}
+	return ""
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/event"
+	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
@@ -292,5 +293,9 @@ var _ adminapi.Server = (*Server)(nil)
 
 // Explain implements [adminapi.Server].
 func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
-	return adminapi.Explanation{}, nil
+	x := explain.Server{
+		Checker: s.tokens, Sessions: s.sessions, Grace: time.Duration(s.RefreshGrace),
+		Issuer: func(raw string) string { return issuedBySibling(s, raw) },
+	}
+	return x.Token(ctx, request), nil
 }

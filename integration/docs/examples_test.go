@@ -40,6 +40,13 @@ var exercises = map[string]func(*testing.T, *example){
 	"from-basic-auth": exampleFromBasicAuth,
 	"login-page":      exampleLoginPage,
 	"sessions":        exampleSessions,
+
+	"from-apache":    exampleMoved("from-apache"),
+	"from-lighttpd":  exampleMoved("from-lighttpd"),
+	"from-nginx":     exampleMoved("from-nginx"),
+	"from-traefik":   exampleMoved("from-traefik"),
+	"from-authelia":  exampleMoved("from-authelia"),
+	"basic-upstream": exampleMoved("basic-upstream"),
 }
 
 // notForCaddy are examples for other programs, or for a Caddy with other plugins, which

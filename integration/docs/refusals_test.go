@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+	"github.com/caddygrant/caddy-grant/internal/explain"
 )
 
 func testChallenge(t *testing.T, blocks map[string]block) {
@@ -62,6 +63,24 @@ func TestDocsRefusals(t *testing.T) {
 	}
 	if len(possible) < 27 {
 		t.Errorf("only %d reasons were found in the code", len(possible))
+	}
+}
+
+// `caddy grant explain` has words for every reason that concerns a token.
+func TestExplainHasWordsForEveryRefusalOfAToken(t *testing.T) {
+	words := explain.Reasons()
+	of := 0
+	for reason, answer := range possibleRefusals(t) {
+		if answer != "401 invalid_token" && reason != "the token lacks a scope" && (answer != "503 none" || reason == "there is no such server") {
+			continue
+		}
+		of++
+		if !slices.Contains(words, reason) {
+			t.Errorf("internal/explain has no words for %q", reason)
+		}
+	}
+	if of < 20 {
+		t.Errorf("only %d reasons were found in the code", of)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestRequestsThatAreGranted(t *testing.T) {
 		{"POST", "/grant/servers/default/rotate-key", "{}", "rotate-key <nil>", `[{"kid":"new",`},
 		{"POST", "/grant/servers/default/rotate-key", "", "rotate-key <nil>", `[{"kid":"new",`},
 		{"POST", "/grant/servers/default/reload", "", "reload <nil>", `[{"path":"/a",`},
-		{"POST", "/grant/servers/default/explain", `{"token":"a.b.c"}`, "explain {Token:a.b.c}", `{"active":true,`},
+		{"POST", "/grant/servers/default/explain", `{"token":"a.b.c"}`, "explain {Token:a.b.c Audience:[] Scopes:[]}", `{"active":true,`},
 	} {
 		e := newEndpoint(t)
 		w := e.send(test.method, test.path, test.body)

@@ -166,9 +166,11 @@ type Session struct {
 	Revoked     bool      `json:"revoked"`
 }
 
-// ExplainRequest has a token to look into.
+// ExplainRequest has a token to look into, and what a bearer_auth asks of it.
 type ExplainRequest struct {
-	Token string `json:"token"`
+	Token    string   `json:"token"`
+	Audience []string `json:"audience,omitempty"` // none: that of the server
+	Scopes   []string `json:"scopes,omitempty"`
 }
 
 // Explanation is what the checks of a token found, in their order, up to the first that
@@ -182,8 +184,9 @@ type Explanation struct {
 
 // CheckResult is one check of a token.
 type CheckResult struct {
-	Check  string `json:"check"` // such as "signature"
-	Passed bool   `json:"passed"`
-	Found  string `json:"found"`            // in words
-	Remedy string `json:"remedy,omitempty"` // what to do if it failed
+	Check   string `json:"check"` // such as "signature"
+	Passed  bool   `json:"passed"`
+	Skipped bool   `json:"skipped,omitempty"` // it could not be made, and did not fail
+	Found   string `json:"found"`             // in words
+	Remedy  string `json:"remedy,omitempty"`  // what to do if it failed
 }

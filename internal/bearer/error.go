@@ -6,6 +6,7 @@ package bearer
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -65,6 +66,20 @@ func InsufficientScope(scopes []string) *Error {
 		Status: http.StatusForbidden, Code: oauth.CodeInsufficientScope, Reason: "the token lacks a scope",
 		Scope: strings.Join(scopes, " "),
 	}
+}
+
+// Admits tells what is wrong with a valid token at a resource that asks for one of
+// these audiences, if there are any, and for all of these scopes.
+func Admits(checked *token.AccessToken, audience, scopes []string) *Error {
+	if len(audience) > 0 && !slices.ContainsFunc(checked.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
+		return InvalidToken("aud does not name this resource").Of(checked)
+	}
+	for _, scope := range scopes {
+		if !slices.Contains(checked.Scopes, scope) {
+			return InsufficientScope(scopes).Of(checked)
+		}
+	}
+	return nil
 }
 
 // Unavailable is the answer while tokens cannot be checked. cause may be nil.

@@ -18,10 +18,17 @@ nonzero exit status.`
 func Build(grant *cobra.Command) {
 	grant.Args = cobra.NoArgs
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	grant.AddCommand(newUserCommand())
+	grant.AddCommand(newClientCommand())
+	grant.AddCommand(newCheckCommand())
 	grant.AddCommand(newStatusCommand())
 	grant.AddCommand(newSessionsCommand())
 	grant.AddCommand(newRevokeCommand())
 	grant.AddCommand(newUnlockCommand())
 	grant.AddCommand(newRotateKeyCommand())
 	grant.AddCommand(newReloadCommand())
+	grant.AddCommand(newExplainCommand())
+	grant.AddCommand(newLoginCommand())
+	grant.AddCommand(newLogoutCommand())
+	grant.AddCommand(newWhoamiCommand())
 }

@@ -1,7 +1,13 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -18,12 +24,28 @@ func wantsJSON(cmd *cobra.Command) bool {
 	return err == nil && wants
 }
 
-// printJSON prints a value as JSON on stdout, indented.
+// printJSON prints a value as JSON on stdout, indented. What could control a terminal is
+// escaped.
 func printJSON(cmd *cobra.Command, value any) error {
-	encoder := json.NewEncoder(cmd.OutOrStdout())
+	var encoded bytes.Buffer
+	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	var printed strings.Builder
+	for _, r := range encoded.String() {
+		if r == '\n' || unicode.IsPrint(r) {
+			printed.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) { // it is in a string
+			fmt.Fprintf(&printed, `\u%04x`, unit)
+		}
+	}
+	_, err := io.WriteString(cmd.OutOrStdout(), printed.String())
+	return err
 }
 
 // exit ends the command with a status other than 1, which is that of any error. It

@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+
+	"github.com/caddygrant/caddy-grant/internal/listenerguard"
 )
 
 // placement is one way in which a request gets to a handler: through which routes, and
@@ -106,9 +108,14 @@ func (w *walk) routes(routes caddyhttp.RouteList, at placement) passed {
 	groups := make(map[string]passed)
 	unchecked := make(map[string]bool) // groups of which a route has no check
 	behind := at.passed
+	inserted := 0 // routes that the config does not have
 	for i := range routes {
 		route := &routes[i]
-		here := at.below(fmt.Sprint(i))
+		if isGuard(route) {
+			inserted++
+			continue
+		}
+		here := at.below(fmt.Sprint(i - inserted))
 		here.passed = behind
 		for group, other := range groups {
 			if group != route.Group {
@@ -138,6 +145,15 @@ func (w *walk) routes(routes caddyhttp.RouteList, at placement) passed {
 		behind.fixed, behind.root = fixed, root
 	}
 	return behind
+}
+
+// isGuard tells whether a route is that of a listener guard, which only looks on.
+func isGuard(route *caddyhttp.Route) bool {
+	if len(route.Handlers) > 0 || len(route.MatcherSets) != 1 || len(route.MatcherSets[0]) != 1 {
+		return false
+	}
+	_, is := route.MatcherSets[0][0].(*listenerguard.Guard)
+	return is
 }
 
 // match notes what the matchers of a route say about the requests that get further.

@@ -49,6 +49,7 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 	w.ofEndpoints()
 	w.ofUpstreams()
 	w.ofErrorRoutes()
+	w.ofOpenRoutes()
 }
 
 // warn says what is wrong, where, and what to do.

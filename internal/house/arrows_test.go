@@ -31,7 +31,24 @@ var arrows = map[string][]string{
 
 	// operators
 	"internal/adminapi": {"internal/suggestion"},
-	"internal/command":  {"internal/adminapi"},
+	"internal/command": {
+		"directory", "internal/adminapi", "internal/configreview", "internal/explain", "internal/fileedit",
+		"internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
+		"internal/tokenstore", "internal/useredit", "internal/userimport",
+	},
+	"internal/configreview": {
+		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
+	},
+	"internal/explain": {
+		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
+		"internal/session", "internal/token",
+	},
+	"internal/fileedit":       {},
+	"internal/oauthclient":    {},
+	"internal/passwordadvice": {},
+	"internal/tokenstore":     {"internal/oauthclient"},
+	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
+	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},

@@ -84,7 +84,7 @@ func TestPackagesImportOnlyWhatTheyMay(t *testing.T) {
 }
 
 // Only the root package and caddyargs read the Caddyfile, and only the root counts for
-// Prometheus.
+// Prometheus. The check of a config looks for the lines of a Caddyfile.
 func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
 	for _, p := range list(t, "./...") {
 		name, _ := local(p.ImportPath)
@@ -93,8 +93,8 @@ func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
 		}
 		for what, allowed := range map[string][]string{
 			"github.com/prometheus/client_golang/prometheus":              {"."},
-			"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile":       {".", "internal/caddyargs"},
-			"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile":   {"."},
+			"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile":       {".", "internal/caddyargs", "internal/configreview"},
+			"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile":   {".", "internal/configreview"},
 			"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth": {"internal/configcheck"},
 		} {
 			if slices.Contains(p.Imports, what) && !slices.Contains(allowed, name) {

@@ -40,6 +40,9 @@ const (
 	errSSHA     refusal = "it begins like {SSHA} but is damaged: base64 of 20 bytes and a salt of 1 to 64 bytes should follow" + remedy
 )
 
+// ErrPlaintext is the error of [Parse] for what looks like nothing but a password.
+var ErrPlaintext error = errPlaintext
+
 // What is not a hash as it is written, though there may be one in it.
 const (
 	errEmpty           refusal = "it is empty" + remedy

@@ -58,6 +58,7 @@ func parseCurl(s stdio, args []string) (c curlCommand, err error) {
 	}
 	flags.FuncP("data", "d", "", add(asIs))
 	flags.Func("data-urlencode", "", add(urlencoded))
+	flags.FuncP("config", "K", "", func(value string) error { return c.addConfig(s, value) })
 	flags.FuncP("header", "H", "", func(value string) error { return c.addHeaders(s, value) })
 	if err := flags.Parse(args); err != nil {
 		return c, err
@@ -81,6 +82,22 @@ func (c *curlCommand) addHeaders(s stdio, value string) error {
 		if name, text, found := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); found {
 			c.headers = append(c.headers, [2]string{name, strings.TrimSpace(text)})
 		}
+	}
+	return nil
+}
+
+// addConfig takes a Bearer token from a file of options.
+func (c *curlCommand) addConfig(s stdio, file string) error {
+	content, err := read(s, file)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(content) {
+		token, found := strings.CutPrefix(strings.TrimSpace(line), `oauth2-bearer = "`)
+		if !found {
+			return fmt.Errorf("an option in %s", file)
+		}
+		c.headers = append(c.headers, [2]string{"Authorization", "Bearer " + strings.TrimSuffix(token, `"`)})
 	}
 	return nil
 }

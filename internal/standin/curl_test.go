@@ -18,7 +18,7 @@ import (
 // Every row is what curl sends: the stand-in must do the same.
 func TestCurlSendsTheRequest(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string]string{"secret": "s e+c&r\n", "lines": "a=1\r\nb=2\n"} {
+	for name, content := range map[string]string{"secret": "s e+c&r\n", "lines": "a=1\r\nb=2\n", "options": "oauth2-bearer = \"a.b-c_d\"\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -43,6 +43,7 @@ func TestCurlSendsTheRequest(t *testing.T) {
 		{"", "--data-urlencode|secret@secret|%URL%/t", "POST /t HTTP/1.1", "secret=s+e%2Bc%26r%0A", nil},
 		{"typed\n", "--data-urlencode|password@-|-d|a=1|%URL%/t", "POST /t HTTP/1.1", "password=typed%0A&a=1", nil},
 		{"X-Secret: from a pipe\n", "-H|@-|%URL%/t", "GET /t HTTP/1.1", "", []string{"X-Secret: from a pipe"}},
+		{"", "--config|options|%URL%", "GET / HTTP/1.1", "", []string{"Authorization: Bearer a.b-c_d"}},
 		{"", "-H|X_User: mallory|-H|x-user: mallory|-H|X-Two: 1|-H|X-Two: 2|%URL%", "GET / HTTP/1.1", "",
 			[]string{"X_User: mallory", "x-user: mallory", "X-Two: 1", "X-Two: 2"}},
 		{"", "-H|Host: api.example.com|-H|Accept: text/html|%URL%", "GET / HTTP/1.1", "", []string{"Host: api.example.com", "Accept: text/html"}},

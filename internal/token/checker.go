@@ -76,17 +76,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 
 // Open checks what never changes about a token: that this server issued it.
 func (c *Checker) Open(keys *KeySet, raw string) (*AccessToken, error) {
-	typ, payload, err := keys.Ring.Verify(raw)
-	if err != nil {
-		if unknown, ok := errors.AsType[*keyring.UnknownKeyError](err); ok && unknown.Type == typRefreshToken {
-			return nil, Error("it is a refresh token; send the access token")
-		}
-		return nil, err
-	}
-	if !slices.Contains(accessTokenTypes, strings.ToLower(typ)) {
-		return nil, Error("typ is not that of an access token")
-	}
-	token, err := ParseAccessToken(payload)
+	token, err := readSigned(keys.Ring, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +87,32 @@ func (c *Checker) Open(keys *KeySet, raw string) (*AccessToken, error) {
 	default:
 		return nil, ErrOfAnotherServer
 	}
-	if c.Issuer != "" && token.Issuer != c.Issuer {
-		return nil, Error("iss is not this server's issuer")
+	if err := c.checkIssuer(token); err != nil {
+		return nil, err
 	}
 	return token, nil
+}
+
+// readSigned reads an access token that a key of the ring signed.
+func readSigned(ring *keyring.Ring, raw string) (*AccessToken, error) {
+	typ, payload, err := ring.Verify(raw)
+	if err != nil {
+		if unknown, ok := errors.AsType[*keyring.UnknownKeyError](err); ok && unknown.Type == typRefreshToken {
+			return nil, Error("it is a refresh token; send the access token")
+		}
+		return nil, err
+	}
+	if !slices.Contains(accessTokenTypes, strings.ToLower(typ)) {
+		return nil, Error("typ is not that of an access token")
+	}
+	return ParseAccessToken(payload)
+}
+
+func (p *Policy) checkIssuer(token *AccessToken) error {
+	if p.Issuer != "" && token.Issuer != p.Issuer {
+		return Error("iss is not this server's issuer")
+	}
+	return nil
 }
 
 // CheckTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
@@ -169,6 +181,18 @@ func (c *Checker) User(ctx context.Context, keys *KeySet, subject, version strin
 
 // checkUser checks the user that a look-up found.
 func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, version string) error {
+	if err := checkExists(user, err); err != nil {
+		return err
+	}
+	current := credentialVersion(keys.credentialVersion, c.Server, user)
+	if subtle.ConstantTimeCompare([]byte(current), []byte(version)) != 1 {
+		return Error("its user has another password now")
+	}
+	return nil
+}
+
+// checkExists is checkUser without the password.
+func checkExists(user *directory.User, err error) error {
 	switch {
 	case err != nil:
 		return UncheckedError{"the users cannot be looked up", err}
@@ -176,10 +200,6 @@ func (c *Checker) checkUser(keys *KeySet, user *directory.User, err error, versi
 		return Error("its user is gone")
 	case user.Disabled:
 		return Error("its user is disabled")
-	}
-	current := credentialVersion(keys.credentialVersion, c.Server, user)
-	if subtle.ConstantTimeCompare([]byte(current), []byte(version)) != 1 {
-		return Error("its user has another password now")
 	}
 	return nil
 }

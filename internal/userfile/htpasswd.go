@@ -57,15 +57,10 @@ var (
 // lines themselves are collected in a [*Problems]. A file without an entry is
 // [ErrEmpty], one in another format [ErrJSON] or [ErrYAML].
 func Htpasswd(data []byte, each func(line int, name, hash string) error) error {
-	data, err := unmark(data)
+	text, err := htpasswdText(data)
 	if err != nil {
 		return err
 	}
-
-	if err := notHtpasswd(data); err != nil {
-		return err
-	}
-	text := string(data)
 	var problems Problems
 	empty := true
 	for number, line := range lines(text) {
@@ -91,6 +86,52 @@ func Htpasswd(data []byte, each func(line int, name, hash string) error) error {
 	})
 	return problems.err()
 }
+
+// HtpasswdLines reads the same format for a caller that has something to say about every
+// line: visit gets each entry, or what is wrong with its line. The name comes with an
+// error only where it certainly is a name.
+func HtpasswdLines(data []byte, visit func(line int, name, hash string, err error)) error {
+	text, err := htpasswdText(data)
+	if err != nil {
+		return err
+	}
+	empty := true
+	for number, line := range lines(text) {
+		empty = false
+		name, hash, err := split(line)
+		visit(number, name, hash, err)
+	}
+	if empty {
+		return ErrEmpty
+	}
+	return nil
+}
+
+// htpasswdText is the text of a file that is not clearly of another format.
+func htpasswdText(data []byte) (string, error) {
+	data, err := unmark(data)
+	if err != nil {
+		return "", err
+	}
+	if err := notHtpasswd(data); err != nil {
+		return "", err
+	}
+	return string(data), nil
+}
+
+// Lines yields the number and text of every line of a file that is neither blank nor a
+// comment, without the blanks around it. A byte order mark and CRLF line ends are
+// accepted.
+func Lines(data []byte) (iter.Seq2[int, string], error) {
+	data, err := unmark(data)
+	if err != nil {
+		return nil, err
+	}
+	return lines(string(data)), nil
+}
+
+// Unmark drops a byte order mark. UTF-16 is an error that says so.
+func Unmark(data []byte) ([]byte, error) { return unmark(data) }
 
 // lines yields the number and text of every line that should hold an entry.
 func lines(text string) iter.Seq2[int, string] {

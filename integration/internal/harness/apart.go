@@ -72,6 +72,16 @@ func Apart(t *testing.T, sites string) *Site {
 	return ApartWith(t, "", sites)
 }
 
+// ApartIn does the same after prepare has written the files that the sites need.
+func ApartIn(t *testing.T, sites string, prepare func(*Site)) *Site {
+	t.Helper()
+	s := newSite(t)
+	s.apart = &apart{admin: fmt.Sprintf("127.0.0.1:%d", FreePort(t))}
+	prepare(s)
+	s.Reload("", sites)
+	return s
+}
+
 // ApartWith does the same with more global options.
 func ApartWith(t *testing.T, options, sites string) *Site {
 	t.Helper()
@@ -80,6 +90,9 @@ func ApartWith(t *testing.T, options, sites string) *Site {
 	s.Reload(options, sites)
 	return s
 }
+
+// Admin is the address of the admin endpoint of a site that is [Apart].
+func (s *Site) Admin() string { return s.apart.admin }
 
 // load is caddy.Load in the process of the site.
 func (a *apart) load(s *Site, config []byte) error {

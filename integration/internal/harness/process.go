@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func startListening(t *testing.T, cmd *exec.Cmd, address string) *Process {
 		conn.Close()
 		return true
 	}); err != nil {
-		t.Fatalf("starting Caddy: %v", err)
+		t.Fatalf("starting %s: %v", filepath.Base(cmd.Path), err)
 	}
 	return p
 }

@@ -1,0 +1,214 @@
+package command
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
+	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+)
+
+const (
+	secretLine = "\t\t\tsecret {file.%DIR%/secret}\n"
+	usersLine  = "\t\tusers htpasswd %DIR%/users\n"
+	scopesLine = "\tbearer_auth {\n\t\tscopes read\n"
+	proxyLine  = "\treverse_proxy app:9000\n"
+	issuerLine = "\t\tissuer https://example.com\n"
+	checkBlock = "\tbearer_auth {\n\t\tscopes read\n\t}\n"
+)
+
+// checkCases are one config, or more, for each rule.
+func checkCases(t *testing.T, weak string) []checkCase {
+	another := harness.CheapHash(t, "another")
+	sha := harness.HashWith(t, "{SHA}", "correct horse")
+	return []checkCase{
+		// whether it starts
+		{name: "a users file that does not exist", rule: "config-refused",
+			bad: []string{"\ttoken_endpoint {", "\ttoken_endpoint { # HERE", "%DIR%/users", "%DIR%/nobody"}, says: "no such file"},
+		{name: "a users file with a mistake", rule: "config-refused",
+			files: map[string]string{"users": "alice:" + harness.HashBcrypt + "\n\nbob\n"}, at: "%DIR%/users:3", says: "no colon"},
+		{name: "a variable that is not set", rule: "config-refused",
+			bad: []string{"example.com {", "example.com {\n\thandle /a* {\n\t\trespond a\n\t\tbearer_auth { # HERE\n\t\t\taudience {env.NO_SUCH_VARIABLE}\n\t\t\tscopes read\n\t\t}\n\t}"}, says: "NO_SUCH_VARIABLE"},
+		{name: "a proxy with a certificate that does not exist", rule: "config-refused",
+			bad: []string{proxyLine, proxyLine + "\thandle_errors {\n\t\trewrite * /{err.status_code}\n\t\treverse_proxy app:9000 { # HERE\n\t\t\ttransport http {\n\t\t\t\ttls_trusted_ca_certs /no/such/file\n\t\t\t}\n\t\t}\n\t}\n"}, says: "/no/such/file"},
+		{name: "a server that no endpoint defines", rule: "unknown-server",
+			bad: []string{"\tbearer_auth {", "\tbearer_auth staff { # HERE"}, says: `no token_endpoint named "staff"`},
+		{name: "another server that no endpoint defines", rule: "unknown-server",
+			bad: []string{"example.com {", "example.com {\n\thandle /staff* {\n\t\tbearer_auth staff # HERE\n\t\trespond staff\n\t}\n"}, says: "caddy validate"},
+
+		// hashes
+		{name: "weak hashes of an htpasswd file", rule: "weak-hash",
+			files: map[string]string{"users": "# staff\nalice:" + weak + "\ncarol:" + another + "\n"},
+			at:    "%DIR%/users:2", says: `alice" (line 2), "carol" (line 3)`},
+		{name: "a hash that a thief guesses at once", rule: "weak-hash",
+			bad:   []string{usersLine, usersLine + "\t\tallow_weak_hashes\n"},
+			files: map[string]string{"users": "alice:" + sha + "\n"}, at: "%DIR%/users:1", says: "guessed almost at once"},
+		{name: "a weak hash of a JSON file", rule: "weak-hash",
+			bad:   []string{"users htpasswd %DIR%/users", "users json %DIR%/users.json"},
+			files: map[string]string{"users.json": "{\"users\": [\n{\"username\": \"dave\", \"password_hash\": \"" + weak + "\"}\n]}"},
+			at:    "%DIR%/users.json:2", says: `"dave" (line 2)`},
+		{name: "a weak hash of a JSON file of clients", rule: "weak-hash",
+			bad:   []string{usersLine, usersLine + "\t\tclients json %DIR%/clients.json\n", "secret {file.%DIR%/secret}", "secret_hash " + weak},
+			files: map[string]string{"clients.json": "{\"clients\": [{\"id\": \"app\",\n\"secret_hash\": \"" + weak + "\"}]}"},
+			at:    "%DIR%/clients.json:1", says: `"app"`, also: []string{"file-readable"}},
+		{name: "a weak hash in the config", rule: "weak-hash",
+			bad: []string{usersLine, "\t\tuser alice " + weak + " # HERE\n"}, says: "alice"},
+		{name: "a weak hash of a client in the config", rule: "weak-hash",
+			bad: []string{"\t\tclient web {", "\t\tclient web { # HERE", "secret {file.%DIR%/secret}", "secret_hash " + weak}, says: "web"},
+		{name: "hashes of two kinds", rule: "mixed-hashes",
+			bad:   []string{usersLine, "\t\tusers htpasswd %DIR%/users # HERE\n"},
+			files: map[string]string{"users": "alice:" + harness.HashBcrypt + "\nbob:" + harness.HashArgon2id + "\n"}, says: "bcrypt cost 10: 1"},
+		{name: "allow_weak_hashes without weak hashes", rule: "weak-hashes-allowed",
+			bad: []string{usersLine, usersLine + "\t\tallow_weak_hashes # HERE\n"}},
+
+		// secrets
+		{name: "a secret of a client in the config", rule: "plaintext-secret",
+			bad: []string{secretLine, "\t\t\tsecret long-enough-secret # HERE\n"}, says: "secret {file./path/to/secret}"},
+		{name: "a secret of a client in an imported file", rule: "plaintext-secret",
+			bad:   []string{secretLine, "\t\t\timport %DIR%/parts/secret.caddy\n"},
+			files: map[string]string{"parts/secret.caddy": "# the secret\nsecret long-enough-secret\n"}, at: "%DIR%/parts/secret.caddy:2"},
+		{name: "a secret of a client in a snippet", rule: "plaintext-secret",
+			bad: []string{"example.com {", "(web) {\n\tclient web {\n\t\tsecret {args[0]} # HERE\n\t}\n}\nexample.com {", "\t\tclient web {\n" + secretLine + "\t\t}\n", "\t\timport web long-enough-secret\n"}},
+		{name: "a secret of a client that the adapter puts in", rule: "plaintext-secret",
+			bad: []string{secretLine, "\t\t\tsecret {$NO_SUCH_VARIABLE:long-enough-secret} # HERE\n"}, says: "{env.NAME}"},
+		{name: "a secret that signs, in the config", rule: "plaintext-secret",
+			bad:  []string{usersLine, usersLine + "\t\tsigning_key ES256\n\t\tsigning_key HS256 0123456789abcdef0123456789abcdef # HERE\n"},
+			says: "signs tokens"},
+		{name: "a short secret", rule: "short-secret",
+			bad: []string{secretLine, "\t\t\tsecret {file.%DIR%/short} # HERE\n"}, files: map[string]string{"short": "123456789"}, says: "openssl rand"},
+		{name: "a secret with a blank after it", rule: "padded-secret",
+			bad: []string{secretLine, "\t\t\tsecret {file.%DIR%/padded} # HERE\n"}, files: map[string]string{"padded": "long-enough-secret \n"}, says: "blanks after it"},
+
+		// files
+		{name: "a users file that others can read", rule: "file-readable",
+			files: map[string]string{"users": "alice:" + harness.HashBcrypt + "\n", "users.mode": "644"}, at: "%DIR%/users", says: "chmod o-r"},
+		{name: "a secret that others can read", rule: "file-readable",
+			files: map[string]string{"secret": "long-enough-secret", "secret.mode": "604"}, at: "%DIR%/secret", says: "the secret of client web"},
+		{name: "a private key that others can read", rule: "file-readable",
+			bad:   []string{usersLine, usersLine + "\t\tsigning_key ES256\n\t\tsigning_key EdDSA file %DIR%/key.pem\n"},
+			files: map[string]string{"key.pem": privateKey(t), "key.pem.mode": "644"}, at: "%DIR%/key.pem", says: "private key"},
+		{name: "a config with a hash that others can read", rule: "file-readable",
+			bad:   []string{usersLine, "\t\tuser alice " + harness.HashBcrypt + "\n"},
+			files: map[string]string{"Caddyfile.mode": "644"}, at: "Caddyfile", says: "password hashes"},
+		{name: "a users file that others can write", rule: "file-writable",
+			files: map[string]string{"users": "alice:" + harness.HashBcrypt + "\n", "users.mode": "660"}, at: "%DIR%/users", says: "chmod go-w %DIR%/users"},
+		{name: "a directory that others can write", rule: "file-writable",
+			bad:   []string{"%DIR%/users", "%DIR%/open/users"},
+			files: map[string]string{"open/users": "alice:" + harness.HashBcrypt + "\n", "open.mode": "777"}, at: "%DIR%/open/users", says: "chmod go-w %DIR%/open"},
+		{name: "a file without users", rule: "empty-file",
+			bad:   []string{usersLine, usersLine + "\t\tusers json %DIR%/nobody.json\n"},
+			files: map[string]string{"nobody.json": `{"users": []}`}, at: "%DIR%/nobody.json"},
+		{name: "a file without clients", rule: "empty-file",
+			bad:   []string{usersLine, usersLine + "\t\tclients json %DIR%/none.json\n"},
+			files: map[string]string{"none.json": `{"clients": []}`}, at: "%DIR%/none.json"},
+		{name: "a user with the id of another", rule: "config-refused",
+			bad:   []string{"\ttoken_endpoint {", "\ttoken_endpoint { # HERE", usersLine, usersLine + "\t\tusers json %DIR%/users.json\n"},
+			files: map[string]string{"users.json": `{"users": [{"username": "bob", "id": "alice", "password_hash": "` + harness.HashBcrypt + `"}]}`}},
+
+		// the server
+		{name: "an access token that outlives the refresh token", rule: "lifetime-order",
+			bad: []string{issuerLine, issuerLine + "\t\taccess_token_ttl 2h # HERE\n\t\trefresh_token_ttl 1h\n"}, says: "2h"},
+		{name: "a refresh token that ends before an access token does", rule: "lifetime-order",
+			bad: []string{issuerLine, issuerLine + "\t\trefresh_token_ttl 30m # HERE\n"}},
+		{name: "an access token of a client that outlives the refresh token", rule: "lifetime-order",
+			bad: []string{"\t\tclient web {", "\t\tclient web { # HERE\n\t\t\taccess_token_ttl 20d"}, says: "web"},
+		{name: "a login that is remembered for a shorter time", rule: "lifetime-order",
+			bad: []string{usersLine, usersLine + "\t\tlogin_page {\n\t\t\tremember 2d # HERE\n\t\t}\n"}, says: "logged out earlier"},
+		{name: "a refresh token beyond its session", rule: "lifetime-beyond-session",
+			bad: []string{issuerLine, issuerLine + "\t\trefresh_token_ttl 40d # HERE\n"}, says: "raise session_ttl"},
+		{name: "an access token of a client beyond its session", rule: "lifetime-beyond-session",
+			bad: []string{issuerLine, issuerLine + "\t\tsession_ttl 1h\n", secretLine, secretLine + "\t\t\taccess_token_ttl 2h # HERE\n"}},
+		{name: "a token of a client in a file beyond its session", rule: "lifetime-beyond-session",
+			bad:   []string{usersLine, usersLine + "\t\tclients json %DIR%/clients.json\n"},
+			files: map[string]string{"clients.json": "{\"clients\": [\n{\"id\": \"app\", \"public\": true, \"refresh_token_ttl\": \"40d\"}]}"}, at: "%DIR%/clients.json:2"},
+		{name: "two apps and no audience", rule: "no-audience",
+			bad:  []string{"\ttoken_endpoint {", "\ttoken_endpoint { # HERE", issuerLine, "", scopesLine, "\tbearer_auth {\n", "scopes read write", "", proxyLine + "}\n", proxyLine + "}\nb.example.com {\n\tbearer_auth\n\treverse_proxy b:9000\n}\n"},
+			good: []string{scopesLine, "\tbearer_auth {\n", "scopes read write", "", proxyLine + "}\n", proxyLine + "}\nb.example.com {\n\tbearer_auth\n\treverse_proxy b:9000\n}\n"},
+			says: "2 sites"},
+		{name: "an app that checks tokens itself and no audience", rule: "no-audience",
+			bad:  []string{"\ttoken_endpoint {", "\ttoken_endpoint { # HERE", issuerLine, "", checkBlock, ""},
+			good: []string{checkBlock, ""}, says: "check aud"},
+		{name: "an http issuer", rule: "http-issuer",
+			bad: []string{issuerLine, "\t\tissuer http://localhost:8080 # HERE\n"}, says: "example.com",
+			good: []string{"example.com {", "http://localhost:8080 {", issuerLine, "\t\tissuer http://localhost:8080\n"}},
+		{name: "allow_http", rule: "allow-http", bad: []string{usersLine, usersLine + "\t\tallow_http # HERE\n"}},
+		{name: "no throttle", rule: "throttle-off", bad: []string{usersLine, usersLine + "\t\tthrottle off # HERE\n"}},
+		{name: "a grant that the server does not offer", rule: "unoffered-grant",
+			bad:  []string{issuerLine, issuerLine + "\t\tgrants password\n", secretLine, secretLine + "\t\t\tgrants password refresh_token # HERE\n"},
+			good: []string{issuerLine, issuerLine + "\t\tgrants password\n"}},
+		{name: "scopes with a comma", rule: "scope-with-comma",
+			bad: []string{"\t\tscopes read write\n", "\t\tscopes read read,write # HERE\n"}},
+		{name: "scopes of a client with a comma", rule: "scope-with-comma",
+			bad: []string{secretLine, "\t\t\tscopes read a,b # HERE\n" + secretLine}},
+
+		// what is open
+		{name: "an app that another site proxies", rule: "unchecked-upstream",
+			bad:  []string{proxyLine + "}\n", proxyLine + "}\nadmin.example.com {\n\treverse_proxy app:9000 # HERE\n}\n"},
+			good: []string{proxyLine + "}\n", proxyLine + "}\nadmin.example.com {\n\treverse_proxy other:9000\n}\n"}, says: "app:9000"},
+		{name: "an app that another port proxies", rule: "unchecked-upstream",
+			bad: []string{proxyLine + "}\n", proxyLine + "}\n:9999 {\n\treverse_proxy {\n\t\tto other:9000\n\t}\n\thandle_path /app/* {\n\t\treverse_proxy app:9000 { # HERE\n\t\t\theader_up Host a\n\t\t}\n\t}\n}\n"}},
+		{name: "an app that another file proxies", rule: "unchecked-upstream",
+			bad:   []string{proxyLine + "}\n", proxyLine + "}\nimport %DIR%/sites/*\n"},
+			files: map[string]string{"sites/b": "b.example.com {\n\tencode\n\treverse_proxy app:9000\n}\n"}, at: "%DIR%/sites/b:3"},
+		{name: "a route without a check", rule: "open-route",
+			bad:  []string{checkBlock + proxyLine, "\thandle /api/* {\n\t\tbearer_auth {\n\t\t\tscopes read\n\t\t}\n\t\treverse_proxy app:9000\n\t}\n\thandle {\n\t\treverse_proxy other:9000 # HERE\n\t}\n"},
+			good: []string{checkBlock + proxyLine, "\tbearer_auth {\n\t\tscopes read\n\t}\n\thandle /api/* {\n\t\treverse_proxy app:9000\n\t}\n\thandle {\n\t\treverse_proxy other:9000\n\t}\n"}, says: "bearer_auth, at Caddyfile:11"},
+		{name: "files without a check", rule: "open-route",
+			bad: []string{checkBlock + proxyLine, "\thandle /api/* {\n\t\tbearer_auth {\n\t\t\tscopes read\n\t\t}\n\t\treverse_proxy app:9000\n\t}\n\thandle {\n\t\troot /srv\n\t\tfile_server browse # HERE\n\t}\n"}},
+		{name: "a check of some paths", rule: "open-rest",
+			bad:  []string{"\tbearer_auth {", "\tbearer_auth /api* { # HERE"},
+			good: []string{"\tbearer_auth {", "\t@closed not path /healthz /assets*\n\tbearer_auth @closed {", "/healthz", "/healthz*"}},
+		{name: "a check that is off", rule: "check-off",
+			bad:  []string{proxyLine + "}\n", proxyLine + "}\nb.example.com {\n\tbearer_auth { # HERE\n\t\toff\n\t}\n\treverse_proxy b:9000\n}\n"},
+			good: []string{proxyLine + "}\n", proxyLine + "}\nb.example.com {\n\treverse_proxy b:9000\n}\n"}},
+		{name: "a check in shadow mode", rule: "check-shadow", bad: []string{scopesLine, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tshadow\n"}},
+		{name: "a check that is optional", rule: "check-optional", bad: []string{scopesLine, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\toptional\n"}},
+		{name: "a check of nothing", rule: "dead-check", bad: []string{"\tbearer_auth {", "\t@a path admin/*\n\tbearer_auth @a { # HERE"},
+			also: []string{"open-rest", "half-path"}},
+		{name: "half of a path", rule: "half-path", bad: []string{scopesLine, "\tbearer_auth /api/* { # HERE\n\t\tscopes read\n"}, says: "/api", also: []string{"open-rest"}},
+		{name: "handle_errors that proxies", rule: "error-route",
+			bad:  []string{proxyLine, proxyLine + "\thandle_errors {\n\t\treverse_proxy errors:9000 # HERE\n\t}\n"},
+			good: []string{proxyLine, proxyLine + "\thandle_errors {\n\t\trewrite * /{err.status_code}.html\n\t\treverse_proxy errors:9000\n\t}\n"}, says: "rewrite"},
+		{name: "handle_errors that serves files", rule: "error-route",
+			bad: []string{proxyLine, proxyLine + "\thandle_errors {\n\t\troot /srv\n\t\tfile_server { # HERE\n\t\t\thide .git\n\t\t}\n\t}\n"}},
+		{name: "an endpoint behind its own check", rule: "endpoint-behind-check",
+			bad:  []string{"\n" + checkBlock, "\n\t}\n", "\ttoken_endpoint {", "\troute {\n" + checkBlock + "\ttoken_endpoint { # HERE"},
+			says: "write token_endpoint before bearer_auth"},
+		{name: "a login page without a check", rule: "unchecked-sessions",
+			bad: []string{usersLine, usersLine + "\t\tlogin_page # HERE\n", checkBlock, ""}},
+
+		// tokens
+		{name: "a check without scopes", rule: "no-scopes", bad: []string{scopesLine, "\tbearer_auth { # HERE\n"}, says: "scopes read"},
+		{name: "a check without scopes, of a client that has them", rule: "no-scopes",
+			bad: []string{"\t\tscopes read write\n", "", secretLine, secretLine + "\t\t\tscopes read\n", scopesLine, "\tbearer_auth { # HERE\n"}},
+		{name: "a scope that no client may ask for", rule: "unobtainable-scopes", bad: []string{scopesLine, "\tbearer_auth { # HERE\n\t\tscopes admin\n"}, says: "admin"},
+		{name: "a claim that no token has", rule: "unknown-claim", bad: []string{scopesLine, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tcopy_claims user_id>X-User\n"}, says: "write sub instead"},
+		{name: "an audience that no check asks for", rule: "unasked-audience",
+			bad: []string{issuerLine, issuerLine + "\t\taudience files # HERE\n", scopesLine, scopesLine + "\t\taudience contacts\n"}, says: "files"},
+
+		// the surroundings
+		{name: "identity headers that get past", rule: "identity-header-gap",
+			bad: []string{"example.com {", "&(check) {\n\tbearer_auth { # HERE\n\t\tscopes read\n\t\tcopy_claims sub>X-User\n\t}\n}\n" +
+				"http://:8080 {\n\trequest_header X-Site a\n\tinvoke check\n\treverse_proxy other:9000\n}\nexample.com {"},
+			good: []string{"example.com {", "http://:8080 {\n\trequest_header X-Site a\n\tbearer_auth {\n\t\tscopes read\n\t\tcopy_claims sub>X-User\n\t}\n\treverse_proxy other:9000\n}\nexample.com {"}},
+		{name: "trusted proxies that are not strict", rule: "spoofed-address",
+			bad:  []string{"example.com {", "{\n\tservers {\n\t\ttrusted_proxies static 10.0.0.0/8 # HERE\n\t}\n}\nexample.com {"},
+			good: []string{"example.com {", "{\n\tservers {\n\t\ttrusted_proxies static 10.0.0.0/8\n\t\ttrusted_proxies_strict\n\t}\n}\nexample.com {"}, says: "add trusted_proxies_strict"},
+		{name: "pages that caches may keep", rule: "cacheable-pages",
+			bad: []string{"example.com {", "example.com {\n\theader X-Robots-Tag none\n\theader { # HERE\n\t\tCache-Control \"public, max-age=60\"\n\t\t-Server\n\t}\n", usersLine, usersLine + "\t\tlogin_page\n"}},
+	}
+}
+
+func privateKey(t *testing.T) string {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+}

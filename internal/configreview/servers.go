@@ -1,0 +1,134 @@
+package configreview
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// ofServers is about the settings of the authorization servers.
+func (r *review) ofServers() {
+	for _, e := range r.config.servers() {
+		r.ofOwnHashes(e)
+		r.ofLifetimes(e)
+		r.ofAudience(e)
+		r.ofIssuer(e)
+		if e.Throttle.Off {
+			r.at(r.setting(e, "throttle"), "throttle-off", "failed logins are not slowed down: passwords can be guessed as fast as they can be checked",
+				"remove \"throttle off\"; if a proxy in front does it, make sure that it counts by account too")
+		}
+	}
+	for _, e := range r.config.endpoints {
+		if e.AllowHTTP {
+			r.at(r.setting(e, "allow_http"), "allow-http", "allow_http: passwords, secrets and tokens cross the network in the clear", "")
+		}
+	}
+}
+
+// ofAudience is about tokens that name no audience: that is harmless as long as one app
+// takes them all.
+func (r *review) ofAudience(e *endpoint) {
+	if e.Issuer != "" || len(e.Audience) > 0 {
+		return
+	}
+	clients := r.clients(e)
+	if len(clients) > 0 && !slices.ContainsFunc(clients, func(c listedClient) bool { return len(c.Audience) == 0 }) ||
+		len(e.ClientSources) == 0 { // people with browsers only, whose cookie stays here
+		return
+	}
+	sites, unspecific := make(map[string]bool), false
+	for _, c := range r.config.checks {
+		if !c.Off && c.Server == e.Name {
+			sites[c.site] = true
+			unspecific = unspecific || len(c.Audience) == 0 && len(c.Scopes) == 0
+		}
+	}
+	at := r.setting(e)
+	const remedy = "write \"issuer https://<this site>\", or \"audience <the app's URL>\""
+	switch {
+	case len(sites) == 0:
+		r.at(at, "no-audience", fmt.Sprintf("tokens of server %q name no audience, and no bearer_auth here checks them: apps that verify them cannot tell whom they are for", e.Name),
+			remedy+", and make the app check aud")
+	case len(sites) > 1 && unspecific:
+		r.at(at, "no-audience", fmt.Sprintf("tokens of server %q name no audience, and %d sites take them: what one app is given opens the others", e.Name, len(sites)),
+			"give each client its audience, and each bearer_auth the audience of its app; or name the scopes of each app in its bearer_auth")
+	}
+}
+
+func (r *review) ofIssuer(e *endpoint) {
+	issuer := resolved(e.Issuer)
+	if !strings.HasPrefix(strings.ToLower(issuer), "http:") {
+		return
+	}
+	for _, other := range r.config.endpoints {
+		if other.Name != e.Name || len(other.hosts) > 0 && !slices.ContainsFunc(other.hosts, func(host string) bool { return !isLoopback(host) }) {
+			continue
+		}
+		where := "on every host"
+		if len(other.hosts) > 0 {
+			where = "on " + strings.Join(other.hosts[:min(3, len(other.hosts))], ", ")
+		}
+		r.at(r.setting(e, "issuer"), "http-issuer", fmt.Sprintf("the issuer is %s, which is for trying things out, but the server is %s", issuer, where), "")
+		return
+	}
+}
+
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// ofChecks is about each bearer_auth.
+func (r *review) ofChecks() {
+	var names []string
+	for _, e := range r.config.servers() {
+		names = append(names, e.Name)
+	}
+	for _, c := range r.config.checks {
+		at := r.source.at(c.DefinedAt, c.path)
+		server := r.config.server(c.Server)
+		switch {
+		case c.Off:
+			r.at(at, "check-off", "bearer_auth is off: what is behind it is open to everyone"+onHosts(c.hosts), "nothing, if that is meant: leave it out with --ignore check-off; else remove off")
+		case server == nil:
+			remedy := "add a token_endpoint to a site"
+			if c.Server != defaultServer {
+				remedy += fmt.Sprintf(" whose block has \"name %s\"", c.Server)
+			}
+			if len(names) > 0 {
+				remedy += fmt.Sprintf(", or name one that exists: %s", strings.Join(names, ", "))
+			}
+			r.at(at, "unknown-server", fmt.Sprintf("there is no token_endpoint named %q: \"caddy validate\" accepts this, but Caddy does not start", c.Server), remedy)
+		case len(c.Scopes) == 0 && r.hasScopes(server):
+			r.at(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, so any token of server %q is enough%s", c.Server, onHosts(c.hosts)),
+				"name the scopes that the app needs, as in \"scopes "+r.exampleScope(server)+"\"")
+		}
+	}
+}
+
+func onHosts(hosts []string) string {
+	if len(hosts) == 0 {
+		return ""
+	}
+	return ", on " + strings.Join(hosts[:min(3, len(hosts))], ", ")
+}
+
+func (r *review) hasScopes(e *endpoint) bool { return r.exampleScope(e) != "" }
+
+// exampleScope is a scope that tokens of a server may have, or "".
+func (r *review) exampleScope(e *endpoint) string {
+	if len(e.Scopes) > 0 {
+		return e.Scopes[0]
+	}
+	for _, c := range r.clients(e) {
+		if len(c.Scopes) > 0 {
+			return c.Scopes[0]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,285 @@
+package configreview
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/configcheck"
+)
+
+// startRules are the rules of what start-up warns of, by the beginning of the message.
+var startRules = []struct{ message, rule string }{
+	{"hashes that should be replaced", "weak-hash"},
+	{"passwords take different times to check", "mixed-hashes"},
+	{"secrets take different times to check", "mixed-hashes"},
+	{"a client's secret is short", "short-secret"},
+	{"a secret is surrounded by something that counts as part of it", "padded-secret"},
+	{"file can be changed by others", "file-writable"},
+	{"it has no users: ", "empty-file"},
+	{"it has no clients: ", "empty-file"},
+	{"a user is refused: the id belongs to another user", "duplicate-id"},
+	{"users of a source are refused with 503", "refused-entries"},
+	{"clients of a source are refused with 503", "refused-entries"},
+	{"a source could not be listed to its end", "unread-source"},
+	{"default_client could not be looked up", "unread-source"},
+	{"a client cannot authenticate", "client-of-login-page"},
+	{"refresh_token_ttl is longer than session_ttl", "lifetime-beyond-session"},
+	{"access_token_ttl is longer than session_ttl", "lifetime-beyond-session"},
+	{"clients list a grant that the server does not offer", "unoffered-grant"},
+	{"a scope has a comma in its name", "scope-with-comma"},
+	{"an app is proxied with a bearer_auth before it, and without", "unchecked-upstream"},
+	{"bearer_auth refuses nothing", "check-shadow"},
+	{"bearer_auth lets requests without a token pass", "check-optional"},
+	{"bearer_auth checks nothing", "dead-check"},
+	{"a matcher of bearer_auth matches no request", "dead-matcher"},
+	{"a path matcher names one half of a path", "half-path"},
+	{"handle_errors proxies where a bearer_auth refuses", "error-route"},
+	{"handle_errors serves files where a bearer_auth refuses", "error-route"},
+	{"a bearer_auth comes before the token_endpoint", "endpoint-behind-check"},
+	{"no bearer_auth takes the sessions of a login page", "unchecked-sessions"},
+	{"no client may ask for the scopes that bearer_auth wants", "unobtainable-scopes"},
+	{"copy_claims names a claim that no token has", "unknown-claim"},
+	{"clients have an audience that no bearer_auth asks for", "unasked-audience"},
+	{"identity headers are removed only from requests that reach a bearer_auth", "identity-header-gap"},
+	{"trusted_proxies is set without trusted_proxies_strict", "spoofed-address"},
+	{"header sets Cache-Control after a login_page or bearer_auth has made an answer private", "cacheable-pages"},
+	{"this config will not start", "will-not-start"},
+	{configcheck.OpenRoute, "open-route"},
+	{configcheck.OpenRest, "open-rest"},
+}
+
+// ofStart makes a finding of what start-up warns of.
+func (r *review) ofStart(e entry) {
+	if e.level < zap.WarnLevel {
+		return // ofOpen
+	}
+	rule, remedy := RuleOf(e.message), e.text("advice")+e.text("remedy")
+	if r.isFound(rule, e) {
+		return
+	}
+	at := r.placeOf(e)
+	r.at(at, rule, e.message+details(e), remedy)
+}
+
+// RuleOf is the rule for a warning of start-up.
+func RuleOf(message string) string {
+	for _, known := range startRules {
+		if strings.HasPrefix(message, known.message) {
+			return known.rule
+		}
+	}
+	return "startup-warning"
+}
+
+// isFound tells whether a finding says the same already, and more.
+func (r *review) isFound(rule string, e entry) bool {
+	switch rule {
+	case "weak-hash": // only those of a source of another module are not looked at
+		source := e.text("source")
+		return e.fields["path"] != nil || source == "users in the config" || source == "clients in the config"
+	case "file-writable":
+		return true
+	case "will-not-start":
+		return slices.ContainsFunc(r.findings, func(f Finding) bool { return f.Rule == "unknown-server" })
+	}
+	return false
+}
+
+// placeOf is where to look for what a warning is about.
+func (r *review) placeOf(e entry) position {
+	if path := e.text("path"); path != "" && e.logger == "grant.files" {
+		return position{file: path}
+	}
+	place, _, _ := strings.Cut(e.text("place"), ", ")
+	place = strings.TrimPrefix(place, "bearer_auth at ")
+	if of, found := strings.CutPrefix(e.text("of"), "bearer_auth at "); found {
+		place = of
+	}
+	if file, line, ok := splitPlace(place); ok {
+		return position{file, line}
+	}
+	if strings.HasPrefix(place, "http/") {
+		return r.ofPath(place, e)
+	}
+	if server := r.config.server(e.text("server")); server != nil {
+		return r.ofServer(server, e)
+	}
+	return position{file: r.file}
+}
+
+// ofPath is the place of a part of the HTTP app.
+func (r *review) ofPath(path string, e entry) position {
+	if at := r.position(path); at.line > 0 {
+		return at
+	}
+	var n *node
+	switch {
+	case strings.HasPrefix(e.message, "trusted_proxies"):
+		n = find(r.tree, func(n *node) bool { return n.is("trusted_proxies") })
+	case strings.HasPrefix(e.message, "header sets Cache-Control"):
+		n = find(r.tree, func(n *node) bool {
+			return n.is("header") && (n.mentions("cache-control") || n.mentions("surrogate-control"))
+		})
+	case strings.HasPrefix(e.message, "identity headers"):
+		n = find(r.tree, func(n *node) bool { return n.is("bearer_auth") })
+	}
+	if n == nil {
+		return position{file: r.file}
+	}
+	return n.position
+}
+
+// ofServer is the place of a setting of a server.
+func (r *review) ofServer(server *endpoint, e entry) position {
+	setting, _, _ := strings.Cut(e.message, " ")
+	switch {
+	case strings.Contains(e.message, "secret is"):
+		setting = "secret"
+	case e.text("grant_type") != "":
+		setting = "grants"
+	case e.text("audience") != "":
+		setting = "audience"
+	case strings.Contains(e.message, "scope"):
+		setting = "scopes"
+	case strings.HasPrefix(e.message, "no bearer_auth takes the sessions"):
+		setting = "login_page"
+	case e.text("of") == "users", e.text("of") == "clients":
+		setting = e.text("of")
+	}
+	n := r.endpoint(server.DefinedAt)
+	if id := e.text("client_id"); id != "" {
+		if i := slices.IndexFunc(server.ClientSources, func(s clientSource) bool { return s.Source == "inline" }); i >= 0 {
+			if child := n.child("client", id).child(setting); child != nil {
+				return child.position
+			}
+			if n.child("client", id) != nil && n.child(setting) == nil || n == nil {
+				return r.in(server, "clients", i, "client", id)
+			}
+		}
+	}
+	if number, ok := e.fields["signing_key"].(int64); ok && number > 0 {
+		if child := n.nth("signing_key", int(number)-1); child != nil {
+			return child.position
+		}
+	}
+	if e.text("user_id") != "" {
+		setting = "user"
+	}
+	return r.setting(server, setting)
+}
+
+// details are the fields of a warning that say more than where it is.
+func details(e entry) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(e.fields)) {
+		if slices.Contains(placeFields, name) || e.text(name) == "server" || name == "server" && e.text(name) == defaultServer {
+			continue
+		}
+		value := strings.Trim(fmt.Sprint(e.fields[name]), "[]")
+		if value != "" {
+			parts = append(parts, strings.ReplaceAll(name, "_", " ")+": "+value)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
+}
+
+// placeFields are not details.
+var placeFields = []string{"place", "advice", "remedy", "path", "logger", "msg"}
+
+// ofOpen is about routes that are open, unless they lead to an app that is checked
+// elsewhere: that is an error already.
+func (r *review) ofOpen(entries []entry) {
+	upstreams := make(map[string]bool)
+	for _, e := range entries {
+		upstreams[e.text("place")] = upstreams[e.text("place")] || strings.HasPrefix(e.message, "an app is proxied")
+	}
+	for _, e := range entries {
+		switch {
+		case e.message == configcheck.OpenRoute && !upstreams[e.text("place")]:
+			at := r.placeOf(e)
+			finding := Finding{Rule: "open-route", File: at.file, Line: at.line,
+				Message: fmt.Sprintf("requests get here without a token, though the site has a bearer_auth, at %s", e.text("bearer_auth"))}
+			if e.fields["files"] == true { // such as those of a single-page app
+				finding.Severity = Note
+			}
+			r.add(finding)
+		case e.message == configcheck.OpenRest:
+			r.at(r.placeOf(e), "open-rest", "the matcher of this bearer_auth names what it checks: all else of the site reaches the app without a token", "")
+		}
+	}
+}
+
+// ofFailure is about a config that Caddy refuses.
+func (r *review) ofFailure(err error) {
+	text := err.Error()
+	if all := ofModule.FindAllStringIndex(text, -1); all != nil {
+		text = text[all[len(all)-1][1]:]
+	}
+	finding := Finding{Rule: "config-refused", Message: "Caddy refuses this config: " + text}
+	if found := inFile.FindStringSubmatch(text); found != nil {
+		finding.File = found[1]
+		finding.Line, _ = strconv.Atoi(found[2])
+	} else if h := r.refused(err.Error()); h != nil {
+		at := r.ofHandler(h)
+		finding.File, finding.Line = at.file, at.line
+	} else if found := ofNamed.FindStringSubmatch(text); found != nil {
+		if e := r.config.server(found[1]); e != nil {
+			at := r.setting(e)
+			finding.File, finding.Line = at.file, at.line
+		}
+	}
+	if strings.Contains(text, "no such file") {
+		finding.Remedy = "correct the path or create the file; a relative path counts from the directory in which Caddy is started, here from that of this command"
+	}
+	r.add(finding)
+}
+
+// refused is the handler that an error is about, as far as Caddy says where it is: in
+// which server, in which of its routes, and at which position there.
+func (r *review) refused(text string) *handler {
+	_, text, named := strings.Cut(text, "server ")
+	server, text, cut := strings.Cut(text, ": setting up ")
+	if !named || !cut {
+		return nil
+	}
+	path := "http/servers/" + server
+	var last *handler
+	for _, step := range stepTo.FindAllStringSubmatch(text, -1) {
+		switch {
+		case step[1] == "error":
+			path += "/errors"
+		case step[2] == "route":
+			number, _ := strconv.Atoi(step[3])
+			if strings.HasSuffix(path, server+"/errors") && len(r.config.checks) > 0 {
+				number-- // the listener guard has a route before those of the config
+			}
+			path += fmt.Sprintf("/routes/%d", number)
+		default:
+			path += "/handle/" + step[3]
+		}
+		if i := slices.IndexFunc(r.config.handlers, func(h *handler) bool { return h.path == path && h.name == step[4] }); i >= 0 {
+			last = r.config.handlers[i]
+		}
+	}
+	return last
+}
+
+var (
+	// stepTo is a step from an HTTP server to one of its handlers.
+	stepTo = regexp.MustCompile(`\b(error) (?:handling routes|subroutes)|\b(route|position) (\d+): (?:loading module '([^']+)')?`)
+
+	// ofModule is how Caddy begins the error of a module, within those around it.
+	ofModule = regexp.MustCompile(`loading module '[^']+': (?:provision [\w.]+: |[\w.]+: invalid configuration: )?`)
+
+	inFile  = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
+	ofNamed = regexp.MustCompile(`server "([a-z0-9_-]+)": `)
+)

@@ -1,0 +1,87 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// Decoded is what a token says of itself, without a look at its signature: anyone can
+// write that. Both are nil if it is not a JWT.
+type Decoded struct {
+	Header map[string]any
+	Claims map[string]any
+
+	payload     []byte
+	dots        int
+	looksSealed bool // as a session cookie does
+}
+
+// Decode reads the header and the claims of a token. Numbers stay as they are written.
+func Decode(raw string) Decoded {
+	d := Decoded{dots: strings.Count(raw, "."), looksSealed: sealed.MatchString(raw)}
+	if d.dots != 2 || len(raw) > mostDecoded {
+		return d
+	}
+	parts := strings.Split(raw, ".")
+	header, _ := object(parts[0])
+	if header == nil || header["alg"] == nil {
+		return d
+	}
+	d.Header = header
+	d.Claims, d.payload = object(parts[1])
+	return d
+}
+
+// object reads a part, nil if it is not a JSON object.
+func object(encoded string) (members map[string]any, decoded []byte) {
+	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(decoded))
+	decoder.UseNumber()
+	if decoder.Decode(&members) != nil {
+		return nil, nil
+	}
+	return members, decoded
+}
+
+func (d Decoded) alg() string { return member(d.Header, "alg") }
+func (d Decoded) kid() string { return member(d.Header, "kid") }
+func (d Decoded) typ() string { return member(d.Header, "typ") }
+
+// text is a claim that is a string, else empty.
+func (d Decoded) text(claim string) string { return member(d.Claims, claim) }
+
+func member(of map[string]any, name string) string {
+	text, _ := of[name].(string)
+	return text
+}
+
+// Clean takes a token out of what people paste: a whole Authorization header, quotes,
+// or the answer of a token endpoint.
+func Clean(input string) string {
+	text := strings.TrimSpace(input)
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &answer) == nil && answer.AccessToken != "" {
+		return answer.AccessToken
+	}
+	text = strings.Trim(text, `"'`)
+	text = authorization.ReplaceAllString(text, "")
+	return strings.TrimSpace(text)
+}
+
+var (
+	authorization = regexp.MustCompile(`^(?i:authorization:\s*)?(?i:bearer\s+)?`)
+
+	// sealed is what a session cookie looks like, with its name or without it.
+	sealed = regexp.MustCompile(`^(?:[!#$%&'*+.^_|~0-9A-Za-z-]+=)?[A-Za-z0-9_-]{150,}$`)
+)
+
+// mostDecoded is more than any server reads.
+const mostDecoded = 64 << 10

@@ -1,0 +1,324 @@
+package explain
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/caddygrant/caddy-grant/directory"
+)
+
+// The checks of an access token, in the order in which bearer_auth makes them.
+const (
+	checkFormat    = "format"
+	checkKey       = "key"
+	checkSignature = "signature"
+	checkType      = "type"
+	checkClaims    = "claims"
+	checkServer    = "server"
+	checkIssuer    = "issuer"
+	checkExpiry    = "expiry"
+	checkNotBefore = "not_before"
+	checkUser      = "user"
+	checkPassword  = "password"
+	checkClient    = "client"
+	checkSession   = "session"
+	checkAudience  = "audience"
+	checkScope     = "scope"
+)
+
+// checkKeys comes before all of them, and is told only if it fails.
+const checkKeys = "keys"
+
+// check is one check, with what it found if it passed.
+type check struct {
+	name   string
+	passed func(*facts) string
+}
+
+var accessTokenChecks = []check{
+	{checkFormat, always("it is a signed token (JWT)")},
+	{checkKey, func(f *facts) string {
+		return fmt.Sprintf("the server has the key %s, for %s", word(f.decoded.kid()), word(f.decoded.alg()))
+	}},
+	{checkSignature, always("it verifies with that key")},
+	{checkType, func(f *facts) string {
+		return fmt.Sprintf("typ is %s, that of an access token", word(f.decoded.typ()))
+	}},
+	{checkClaims, always("all claims that the server writes are there")},
+	{checkServer, func(f *facts) string {
+		if f.decoded.text("srv") == "" {
+			return "it has no srv, as tokens of older versions"
+		}
+		return fmt.Sprintf("the server %q issued it", f.server)
+	}},
+	{checkIssuer, func(f *facts) string {
+		if f.issuer == "" {
+			return "the server has no issuer, so any iss is good"
+		}
+		return "iss is " + f.issuer
+	}},
+	{checkExpiry, func(f *facts) string { return "it expires " + f.when(f.token.Expires) }},
+	{checkNotBefore, func(f *facts) string {
+		if f.token.NotBefore == 0 {
+			return "it has no nbf"
+		}
+		return "it became valid " + f.when(f.token.NotBefore)
+	}},
+	{checkUser, func(f *facts) string { return f.user() + " exists, and is not disabled" }},
+	{checkPassword, always("the user's password is the one with which the session began")},
+	{checkClient, func(f *facts) string { return "the client " + shown(f.token.CID) + " exists" }},
+	{checkSession, always("it was not revoked")},
+	{checkAudience, func(f *facts) string {
+		if len(f.audience) == 0 {
+			return "no audience is asked for"
+		}
+		return "aud has " + list(f.token.Audience) + "; " + oneOf(f.audience) + " is asked for"
+	}},
+	{checkScope, func(f *facts) string {
+		if len(f.scopes) == 0 {
+			return "no scope is asked for; it has " + list(f.token.Scopes)
+		}
+		return "it has " + list(f.token.Scopes)
+	}},
+}
+
+// refusal is what there is to say of a reason.
+type refusal struct {
+	check         string
+	found, remedy func(*facts) string
+}
+
+// refusals are the reasons of [token.Checker] and of bearer_auth, in words.
+var refusals = map[string]refusal{
+	"not a signed token in compact form": {checkFormat, notAToken,
+		always("send the value of access_token as the token endpoint gave it: whole, without quotes and line breaks")},
+	"the token has a critical header": {checkFormat, always("its header has crit: it demands an extension that the server does not know"),
+		always("it comes from another server: get one from this server")},
+
+	"no key to verify tokens with yet": {checkKeys, func(f *facts) string { return "the server has no keys yet" + causeOf(f.err) },
+		always("look at Caddy's log for errors of the storage, and try again")},
+	"this server has no key with the token's kid": {checkKey, unknownKey, unknownKeyRemedy},
+	"it is a refresh token; send the access token": {checkKey,
+		always("its header says that it is a refresh token, and this server did not issue it"),
+		always("send the access token to an app; send a refresh token only to the token endpoint that issued it")},
+	"the token's algorithm is not that of its key": {checkKey, func(f *facts) string {
+		return fmt.Sprintf("the server has the key %s, but not for alg %s", word(f.decoded.kid()), word(f.decoded.alg()))
+	}, always("no server of this kind issues such a token: find out who sends it")},
+	"the signature does not verify": {checkSignature,
+		always("the server has a key with that kid, and the signature is not by that key: the token was changed, cut or forged"),
+		always("send the token exactly as the token endpoint gave it; if it comes from a stranger, it is forged")},
+
+	"typ is not that of an access token": {checkType, func(f *facts) string {
+		return fmt.Sprintf("typ is %s; an access token has JWT or at+jwt", word(f.decoded.typ()))
+	}, always("an app that has the secret of signing_key signed it for something else: send the access token")},
+	"its claims are not a JSON object, or a claim is duplicated": {checkClaims,
+		always("its claims are not a JSON object, or one of them is there twice"), sharedSecret},
+	"<claim> is missing or malformed": {checkClaims, func(f *facts) string { return "the claim " + f.err.Error() }, sharedSecret},
+	"<claim> is malformed":            {checkClaims, func(f *facts) string { return "the claim " + f.err.Error() }, sharedSecret},
+	"it belongs to another server": {checkServer,
+		always("a server that has the same signing key issued it, but its name, issuer or storage is another"),
+		always("get a token from this server; if both are one server, give them the same name, issuer and storage. A server that lost its storage refuses older tokens too: log in again")},
+	"iss is not this server's issuer": {checkIssuer, func(f *facts) string {
+		return fmt.Sprintf("iss is %s; this server is %s", shown(f.decoded.text("iss")), f.issuer)
+	}, always("get a token from this server; if its issuer was changed, log in again")},
+
+	"expired": {checkExpiry, func(f *facts) string { return "it expired " + f.when(f.expires()) },
+		always("refresh it, or log in again")},
+	"not yet valid": {checkNotBefore, func(f *facts) string { return "it becomes valid " + f.when(f.token.NotBefore) },
+		always("set the clocks of the server that issued it and of this one, or raise leeway")},
+
+	"the users cannot be looked up": {checkUser, func(f *facts) string { return "a source of users gave no answer" + causeOf(f.err) },
+		always("look at that source, and try again: until then every token is answered 503")},
+	"its user is gone": {checkUser, func(f *facts) string { return f.user() + " is no longer in " + sources(f.users) },
+		always("add the user again if they may log in; a user who was renamed keeps their sessions only if the id stays the same")},
+	"its user is disabled": {checkUser, func(f *facts) string { return f.user() + " is disabled" },
+		always("enable the user, who then logs in again or goes on")},
+	"its user has another password now": {checkPassword, func(f *facts) string {
+		return "the password of " + f.user() + " was changed after the session began"
+	}, always("log in again with the new password")},
+	"the clients cannot be looked up": {checkClient, func(f *facts) string { return "a source of clients gave no answer" + causeOf(f.err) },
+		always("look at that source, and try again: until then every token is answered 503")},
+	"its client is gone": {checkClient, func(f *facts) string {
+		return "the client " + shown(f.client()) + " is no longer in " + sources(f.clients)
+	}, always("add the client again, or log in with another client")},
+
+	"the revoked sessions have not been read yet": {checkSession, func(f *facts) string {
+		return "the revoked sessions have not been read from storage yet, and storage gave no answer" + causeOf(f.err)
+	}, always("look at the storage, and try again: until then every token is answered 503")},
+	"its session was revoked": {checkSession, func(f *facts) string {
+		return "the session " + f.session() + " of " + f.user() + " was revoked: someone logged out, an operator ended it, or a refresh token was used twice"
+	}, always("log in again; the log has a line with that session_id that says who ended it")},
+
+	"aud does not name this resource": {checkAudience, func(f *facts) string {
+		if f.issued != nil && len(f.issued.Audience) > len(f.token.Audience) {
+			return "aud has " + list(f.issued.Audience) + ", of which the client may still have " + list(f.token.Audience) + "; " + oneOf(f.audience) + " is asked for"
+		}
+		return "aud has " + list(f.token.Audience) + "; " + oneOf(f.audience) + " is asked for"
+	}, always("it is for another app: log in with a client whose audience has this app, or correct audience of this bearer_auth")},
+	"the token lacks a scope": {checkScope, lacksScope, lacksScopeRemedy},
+}
+
+// malformedClaim matches a reason that begins with the name of a claim.
+var malformedClaim = regexp.MustCompile(`^[a-z_]+( is (?:missing or )?malformed)$`)
+
+func notAToken(f *facts) string {
+	const what = "it is not a signed token (JWT), which has three parts in base64url with dots between them"
+	if f.decoded.looksSealed {
+		return what + ". It may be a session cookie: those are for browsers, and only the server can read them"
+	}
+	if f.decoded.dots == 2 {
+		return what + ": the parts are there, and one is damaged or cut, or the token is longer than the server reads"
+	}
+	return what
+}
+
+func unknownKey(f *facts) string {
+	if f.other != "" {
+		return fmt.Sprintf("it is signed by a key of the server %q of the same config, not by one of %q", f.other, f.server)
+	}
+	if f.generates {
+		return "it is signed by a key that the config does not have, " + word(f.decoded.kid()) + "; the server also has generated keys, which are in the storage"
+	}
+	if f.decoded.kid() == "" {
+		return "its header has no kid, so it is not a token of this server"
+	}
+	return "it is signed by a key that this server does not have, " + word(f.decoded.kid())
+}
+
+func unknownKeyRemedy(f *facts) string {
+	if f.other != "" {
+		return fmt.Sprintf("send it to apps that check tokens of %q, or name %q at this bearer_auth", f.other, f.other)
+	}
+	if f.generates {
+		return "ask the running Caddy, without --offline, or verify it with the server's key set, with --jwks"
+	}
+	if iss := f.decoded.text("iss"); iss != "" && iss != f.issuer {
+		return "it names the issuer " + shown(iss) + ", which is another server: get a token from this server"
+	}
+	return "it comes from another server, or from before the storage was lost, or its key has retired: log in again"
+}
+
+func sharedSecret(*facts) string {
+	return "an app that has the secret of signing_key signed it: only the server itself writes tokens that bearer_auth accepts"
+}
+
+func lacksScope(f *facts) string {
+	var missing, taken []string
+	for _, scope := range f.scopes {
+		switch {
+		case slices.Contains(f.token.Scopes, scope):
+		case f.issued != nil && slices.Contains(f.issued.Scopes, scope):
+			taken = append(taken, scope)
+		default:
+			missing = append(missing, scope)
+		}
+	}
+	text := "it has " + list(f.token.Scopes)
+	if len(missing) > 0 {
+		text += "; it lacks " + list(missing)
+	}
+	if len(taken) > 0 {
+		text += "; " + list(taken) + " was taken from its user or its client since"
+	}
+	return text
+}
+
+func lacksScopeRemedy(f *facts) string {
+	return "ask for the scope at login; if the login refuses it, add it to the scopes of the client " + shown(f.token.CID) + " or of " + f.user()
+}
+
+// always is a text that needs no facts.
+func always(text string) func(*facts) string { return func(*facts) string { return text } }
+
+// when is a NumericDate in words and as a time.
+func (f *facts) when(seconds int64) string { return when(f.now, seconds) }
+
+func when(now time.Time, seconds int64) string {
+	at := time.Unix(seconds, 0)
+	return humanize.RelTime(at, now, "ago", "from now") + " (" + at.UTC().Format(time.RFC3339) + ")"
+}
+
+// user is whose token it is.
+func (f *facts) user() string {
+	switch {
+	case f.refresh != nil:
+		return "the user with the sub " + shown(f.refresh.UserID)
+	case f.token == nil:
+		return "the user"
+	case f.token.Username == f.token.Subject:
+		return "the user " + shown(f.token.Username)
+	}
+	return "the user " + shown(f.token.Username) + " (sub " + shown(f.token.Subject) + ")"
+}
+
+func (f *facts) client() string {
+	if f.refresh != nil {
+		return f.refresh.ClientID
+	}
+	return f.token.CID
+}
+
+func (f *facts) session() string {
+	if f.refresh != nil {
+		return f.refresh.SessionID
+	}
+	return f.token.SessionID
+}
+
+func (f *facts) expires() int64 {
+	if f.refresh != nil {
+		return min(f.refresh.Expires, f.refresh.SessionExpires)
+	}
+	return f.token.Expires
+}
+
+// shown quotes what comes from a token or a request, and cuts it.
+func shown(text string) string { return directory.Shown(text) }
+
+// word leaves a name of a key, an algorithm or a type as it is, if it is a plain one.
+func word(text string) string {
+	if plain.MatchString(text) {
+		return text
+	}
+	return shown(text)
+}
+
+var plain = regexp.MustCompile(`^[A-Za-z0-9._+/-]{1,64}$`)
+
+// list is for people: no list of scopes or audiences is empty without saying so.
+func list(values []string) string {
+	if len(values) == 0 {
+		return "none"
+	}
+	quoted := make([]string, min(len(values), mostListed))
+	for i := range quoted {
+		quoted[i] = shown(values[i])
+	}
+	text := strings.Join(quoted, ", ")
+	if more := len(values) - len(quoted); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func oneOf(values []string) string {
+	if len(values) == 1 {
+		return list(values)
+	}
+	return "one of " + list(values)
+}
+
+// sources are where users or clients are looked up.
+func sources(names []string) string {
+	if len(names) == 0 {
+		return "the config"
+	}
+	return strings.Join(names, " or ")
+}
+
+const mostListed = 20

@@ -1,0 +1,8 @@
+//go:build unix && !linux
+
+package fileedit
+
+import "os"
+
+// copyAttributes is for Linux.
+func copyAttributes(string, *os.File) error { return nil }
