@@ -174,6 +174,7 @@ func (v *visit) begin() error {
 	v.page.cookies.clear(v.w.Header(), v.stale(place))
 	v.page.cookies.set(v.w.Header(), place, value, rememberedFor(s.tokens, cookie))
 	caddyrequest.SetUserID(v.r, cookie.Subject)
+	countPageLogin(s.Name)
 	event.EmitIssued(v.facts, cookie.Scope, "")
 	if entry := v.logger.Check(zapcore.DebugLevel, "session begun"); entry != nil {
 		entry.Write(append(v.facts(), zap.String("scope", cookie.Scope))...)

@@ -24,6 +24,9 @@ var (
 		"Requests to the endpoints, by grant type at the token endpoint, and by outcome: success or the error code.",
 		"server", "endpoint", "grant_type", "outcome")
 
+	pageLogins = counter("page_logins_total",
+		"Logins on the login page, whose requests also count the page being shown.",
+		"server")
 	clientRequests = counter("client_requests_total",
 		"Token requests of clients that have authenticated, by client and grant, and by outcome: success, or refused. client_id is empty for clients beyond the first 500 of a server.",
 		"server", "client_id", "grant_type", "outcome")
@@ -74,8 +77,8 @@ var (
 )
 
 var collectors = []prometheus.Collector{
-	requests, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning, hashesWaiting,
-	fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
+	requests, pageLogins, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning,
+	hashesWaiting, fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
 }
 
 var fileLabels = []string{"path", "reads"}
@@ -154,6 +157,9 @@ func startServer(server string, hasMetadata, hasPage bool, grantTypes, schemes [
 	for _, scheme := range schemes {
 		hashDuration.WithLabelValues(scheme)
 	}
+	if hasPage {
+		pageLogins.WithLabelValues(server)
+	}
 	startThrottled(server)
 	refreshReuse.WithLabelValues(server)
 	startPasswordChecks()
@@ -197,6 +203,8 @@ func countDroppedEvent(name string) { droppedEvents.WithLabelValues(name).Inc() 
 func countRequest(server, endpoint, grantType, outcome string) {
 	requests.WithLabelValues(server, endpoint, grantType, outcome).Inc()
 }
+
+func countPageLogin(server string) { pageLogins.WithLabelValues(server).Inc() }
 
 // countClientRequest counts a token request of a client that has authenticated: no
 // stranger makes a series.

@@ -99,7 +99,7 @@ func TestASeriesIsThereBeforeItsFirstEvent(t *testing.T) {
 	for name := range seriesOf(t, credential.KindUser) {
 		counts[strings.Fields(name)[0]]++
 	}
-	want := map[string]int{"requests_total": 37, "throttled_total": 8, "refresh_reuse_total": 1, "bearer_checks_total": 9, "password_checks_total": 7, "hash_duration_seconds": 1}
+	want := map[string]int{"requests_total": 37, "throttled_total": 8, "page_logins_total": 1, "refresh_reuse_total": 1, "bearer_checks_total": 9, "password_checks_total": 7, "hash_duration_seconds": 1}
 	if fmt.Sprint(counts) != fmt.Sprint(want) {
 		t.Errorf("%v, want %v", counts, want)
 	}

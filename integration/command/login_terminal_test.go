@@ -18,8 +18,8 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// screen is a terminal with a command in it.
-type screen struct {
+// loginScreen is a terminal with a command in it.
+type loginScreen struct {
 	t        *testing.T
 	terminal *os.File
 	cmd      *exec.Cmd
@@ -31,13 +31,13 @@ type screen struct {
 
 // inTerminal starts a command whose controlling terminal is a new one. What is set in
 // stdin stays.
-func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
+func inTerminal(t *testing.T, cmd *exec.Cmd) *loginScreen {
 	t.Helper()
 	terminal, slave, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{})}
+	s := &loginScreen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = slave
 	if cmd.Stdin == nil {
 		cmd.Stdin = slave
@@ -66,20 +66,20 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 }
 
 // Write takes what is shown.
-func (s *screen) Write(b []byte) (int, error) {
+func (s *loginScreen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.Write(b)
 }
 
-func (s *screen) text() string {
+func (s *loginScreen) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.String()
 }
 
 // answer waits for a prompt, and types a line.
-func (s *screen) answer(prompt, line string) {
+func (s *loginScreen) answer(prompt, line string) {
 	s.t.Helper()
 	harness.Eventually(s.t, "the terminal shows "+prompt, func() bool { return strings.HasSuffix(s.text(), prompt) })
 	if _, err := io.WriteString(s.terminal, line); err != nil {
@@ -88,7 +88,7 @@ func (s *screen) answer(prompt, line string) {
 }
 
 // end waits for the end of the command.
-func (s *screen) end() (status int, text string) {
+func (s *loginScreen) end() (status int, text string) {
 	<-s.ended
 	harness.Eventually(s.t, "the terminal shows all", func() bool { return strings.HasSuffix(s.text(), "\n") })
 	return s.cmd.ProcessState.ExitCode(), s.text()

@@ -15,7 +15,8 @@ import (
 // The docs name the module's metrics, all and no other.
 func TestDocsMetrics(t *testing.T) {
 	r := newRecipe(t)
-	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app\n\tmetrics /metrics\n}\n")
+	// a server with a page has a metric more
+	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app\n\tmetrics /metrics\n\thandle /page/* {\n\t\ttoken_endpoint {\n\t\t\tname page\n\t\t\tlogin_page\n\t\t\tuser alice " + harness.HashBcrypt + "\n\t\t}\n\t}\n}\n")
 	r.Login("alice", "correct horse").Want(t, 200, "")
 	metrics := string(r.Do(r.Request("GET", "/metrics", "")).Body)
 

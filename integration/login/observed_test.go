@@ -16,6 +16,7 @@ func TestWhatIsSeenOfLogins(t *testing.T) {
 	before := s.Metrics()
 	b := newTab(t, s)
 	b.open("/app?private-query=1")
+	b.open(page)
 	b.submit(page, "username=typed-by-mistake&password=never-log-this")
 	b.submit(page, "username=alice&password=never-log-this")
 	b.login("alice")
@@ -56,7 +57,8 @@ func TestWhatIsSeenOfLogins(t *testing.T) {
 		parts []string
 		want  float64
 	}{
-		{"logins by the page", []string{"requests_total", `endpoint="login"`, `outcome="success"`}, 1},
+		{"the page being shown, and logins", []string{"requests_total", `endpoint="login"`, `outcome="success"`}, 2},
+		{"logins on the page", []string{"page_logins_total"}, 1},
 		{"logins by the page that were refused", []string{"requests_total", `endpoint="login"`, `outcome="invalid_grant"`}, 2},
 		{"logouts", []string{"requests_total", `endpoint="logout"`, `outcome="success"`}, 1},
 		{"logins at the token endpoint", []string{"requests_total", `endpoint="token"`, `outcome="success"`}, 1},

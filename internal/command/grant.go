@@ -31,4 +31,5 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newLoginCommand())
 	grant.AddCommand(newLogoutCommand())
 	grant.AddCommand(newWhoamiCommand())
+	grant.AddCommand(newTopCommand())
 }

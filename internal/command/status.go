@@ -22,20 +22,31 @@ users and clients are loaded, how busy password checks are, and how many account
 and addresses have to wait after wrong passwords.
 
 With --json, the output is a list of all servers, or with --server an object.
-` + addressHelp,
+` + webHelp + addressHelp,
 		Example: `  caddy grant status
   caddy grant status --address unix//run/caddy-admin.sock
-  caddy grant status --server default --json`,
+  caddy grant status --server default --json
+  caddy grant status --web --open`,
 		Args: cobra.NoArgs,
 		RunE: runStatus,
 	}
-	addAdminFlags(cmd)
+	addNodesFlags(cmd)
 	cmd.Flags().String("server", "", "name of the authorization server (default: all)")
+	addWebFlags(cmd)
 	addJSONFlag(cmd)
 	return cmd
 }
 
 func runStatus(cmd *cobra.Command, _ []string) error {
+	switch web, err := wantsWeb(cmd); {
+	case err != nil:
+		return err
+	case web:
+		return runStatusWeb(cmd)
+	}
+	if err := oneNode(cmd, "--web, or caddy grant top"); err != nil {
+		return err
+	}
 	client, err := adminClient(cmd)
 	if err != nil {
 		return err

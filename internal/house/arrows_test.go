@@ -34,7 +34,8 @@ var arrows = map[string][]string{
 	"internal/command": {
 		"directory", "internal/adminapi", "internal/configreview", "internal/explain", "internal/fileedit",
 		"internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
-		"internal/tokenstore", "internal/useredit", "internal/userimport",
+		"internal/statuspage", "internal/statusview", "internal/tokenstore", "internal/topview",
+		"internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
 		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
@@ -46,7 +47,10 @@ var arrows = map[string][]string{
 	"internal/fileedit":       {},
 	"internal/oauthclient":    {},
 	"internal/passwordadvice": {},
+	"internal/statuspage":     {"internal/statusview"},
+	"internal/statusview":     {"internal/adminapi"},
 	"internal/tokenstore":     {"internal/oauthclient"},
+	"internal/topview":        {"internal/statusview"},
 	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
 	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 

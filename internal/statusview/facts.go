@@ -1,0 +1,141 @@
+package statusview
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
+)
+
+// hashing says how busy the hashing of passwords is.
+func (h *history) hashing(checks adminapi.Checks) Fact {
+	fact := Fact{Label: "Passwords", Text: fmt.Sprintf("%d of %d running, %d of %d waiting", checks.Running, checks.Concurrency, checks.Waiting, checks.Queue)}
+	if checks.Waiting > 0 {
+		fact.Level = Notice
+	}
+	spent := h.sum(func(s series) bool { return s.metric == metricHashTime })
+	count := h.sum(func(s series) bool { return s.metric == metricHashed })
+	if count.minute >= 1 {
+		fact.Text += fmt.Sprintf("; %.0f ms each", 1000*spent.minute/count.minute)
+	}
+	if shed := h.passwords()["shed"]; shed.minute >= 1 {
+		fact.Text += fmt.Sprintf("; %.0f turned away in the last minute, because the queue is full", shed.minute)
+		fact.Level = Bad
+	}
+	return fact
+}
+
+// facts are those of a server.
+func facts(status *adminapi.Status, now time.Time) []Fact {
+	all := []Fact{throttle(status.Throttle)}
+	for _, key := range status.Keys {
+		all = append(all, keyFact(key, now))
+	}
+	if len(status.Keys) == 0 {
+		all = append(all, Fact{"Key", "none: no token can be signed or verified", Bad})
+	}
+	for _, file := range status.Files {
+		all = append(all, fileFact(file, now))
+	}
+	all = append(all,
+		Fact{Label: "Users", Text: plural(status.Users.Count, "user") + partial(status.Users) + ", " + plural(status.Clients.Count, "client") + partial(status.Clients)},
+		revoked(status.Sessions, now))
+	for i, ended := range status.Marks {
+		if i == mostEnded {
+			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("and %d more times", len(status.Marks)-i)})
+			break
+		}
+		all = append(all, Fact{Label: "Ended", Text: endedText(ended, now)})
+	}
+	if !status.StartedAt.IsZero() {
+		all = append(all, Fact{Label: "Config", Text: "active since " + clock(status.StartedAt, now)})
+	}
+	return all
+}
+
+// mostEnded is how many of the latest marks are shown.
+const mostEnded = 3
+
+func throttle(t adminapi.Throttle) Fact {
+	switch {
+	case t.Off:
+		return Fact{Label: "Throttled", Text: "no one: throttling is off", Level: Notice}
+	case t.Accounts+t.Pairs+t.Addresses == 0:
+		return Fact{Label: "Throttled", Text: "no one"}
+	}
+	return Fact{Label: "Throttled", Level: Notice, Text: fmt.Sprintf("%s, %s from one source, %s",
+		plural(t.Accounts, "account"), plural(t.Pairs, "account"), plurals(t.Addresses, "address", "addresses"))}
+}
+
+func keyFact(key adminapi.Key, now time.Time) Fact {
+	text := key.Stage
+	if key.Since != nil {
+		text += " since " + clock(*key.Since, now)
+	}
+	if key.Until != nil {
+		text += " until " + clock(*key.Until, now)
+	}
+	text += fmt.Sprintf(", %s, kid %s", key.Algorithm, key.ID)
+	return Fact{Label: "Key", Text: text}
+}
+
+func fileFact(file adminapi.File, now time.Time) Fact {
+	entries := plural(file.Entries, strings.TrimSuffix(file.Reads, "s"))
+	switch reason := strings.TrimSuffix(strings.TrimPrefix(file.Error, file.Path+": "), "."); {
+	case file.Error == "":
+		return Fact{Label: "File", Text: fmt.Sprintf("%s: %s, loaded %s", file.Path, entries, clock(file.LoadedAt, now))}
+	case file.LoadedAt.IsZero():
+		return Fact{"File", fmt.Sprintf("%s is BROKEN: %s. No version of it is active", file.Path, reason), Bad}
+	default:
+		return Fact{"File", fmt.Sprintf("%s is BROKEN: %s. The version of %s is active: %s", file.Path, reason, clock(file.LoadedAt, now), entries), Bad}
+	}
+}
+
+func revoked(k adminapi.Knowledge, now time.Time) Fact {
+	fact := Fact{Label: "Revoked", Text: plural(k.Revoked, "session")}
+	switch {
+	case k.ReadAt != nil:
+		fact.Text += ", read from storage " + clock(*k.ReadAt, now)
+	case k.Error == "":
+		fact.Text += ", storage not read yet"
+	}
+	if k.Error != "" {
+		fact.Text += ". STORAGE FAILS: " + k.Error
+		fact.Level = Bad
+	}
+	return fact
+}
+
+func endedText(ended adminapi.EndedAll, now time.Time) string {
+	of := "of the server"
+	if ended.Of != "" {
+		of = "of " + ended.Scope + " " + ended.Of
+	}
+	return fmt.Sprintf("all sessions %s that began before %s", of, clock(ended.At, now))
+}
+
+func partial(c adminapi.Count) string {
+	if c.Partial {
+		return " (without sources that cannot list them)"
+	}
+	return ""
+}
+
+func plural(n int, word string) string { return plurals(n, word, word+"s") }
+
+func plurals(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// clock is the time of day, with the date if that is not today.
+func clock(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format("2006-01-02 15:04")
+}
