@@ -18,29 +18,26 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// loginScreen is a terminal with a command in it.
-type loginScreen struct {
+// screen is a terminal with a command in it.
+type screen struct {
 	t        *testing.T
 	terminal *os.File
 	cmd      *exec.Cmd
 
 	mu    sync.Mutex
 	shown bytes.Buffer
-	ended chan struct{} // the command
-	read  chan struct{} // all that it wrote
-	slave *os.File
+	ended chan struct{}
 }
 
 // inTerminal starts a command whose controlling terminal is a new one. What is set in
 // stdin stays.
-func inTerminal(t *testing.T, cmd *exec.Cmd) *loginScreen {
+func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	t.Helper()
 	terminal, slave, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &loginScreen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{})}
-	s := &screen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{}), read: make(chan struct{}), slave: slave}
+	s := &screen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{})}
 	cmd.Stderr = slave
 	if cmd.Stdin == nil {
 		cmd.Stdin = slave
@@ -54,7 +51,6 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *loginScreen {
 	}
 	go func() {
 		_, _ = io.Copy(s, terminal)
-		close(s.read)
 	}()
 	go func() {
 		_ = cmd.Wait()
@@ -70,20 +66,20 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *loginScreen {
 }
 
 // Write takes what is shown.
-func (s *loginScreen) Write(b []byte) (int, error) {
+func (s *screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.Write(b)
 }
 
-func (s *loginScreen) text() string {
+func (s *screen) text() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.shown.String()
 }
 
 // answer waits for a prompt, and types a line.
-func (s *loginScreen) answer(prompt, line string) {
+func (s *screen) answer(prompt, line string) {
 	s.t.Helper()
 	harness.Eventually(s.t, "the terminal shows "+prompt, func() bool { return strings.HasSuffix(s.text(), prompt) })
 	if _, err := io.WriteString(s.terminal, line); err != nil {
@@ -92,10 +88,9 @@ func (s *loginScreen) answer(prompt, line string) {
 }
 
 // end waits for the end of the command.
-func (s *loginScreen) end() (status int, text string) {
+func (s *screen) end() (status int, text string) {
 	<-s.ended
-	s.slave.Close() // the last one: then there is nothing more to read
-	<-s.read
+	harness.Eventually(s.t, "the terminal shows all", func() bool { return strings.HasSuffix(s.text(), "\n") })
 	return s.cmd.ProcessState.ExitCode(), s.text()
 }
 

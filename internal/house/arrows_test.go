@@ -53,9 +53,6 @@ var arrows = map[string][]string{
 	"internal/topview":        {"internal/statusview"},
 	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
 	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
-	"internal/statuspage":     {"internal/statusview"},
-	"internal/statusview":     {"internal/adminapi"},
-	"internal/topview":        {"internal/statusview"},
 
 	// what is kept, and where
 	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
