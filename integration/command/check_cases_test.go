@@ -137,6 +137,8 @@ func checkCases(t *testing.T, weak string) []checkCase {
 		{name: "a grant that the server does not offer", rule: "unoffered-grant",
 			bad:  []string{siteIssuer, siteIssuer + "\t\tgrants password\n", siteSecret, siteSecret + "\t\t\tgrants password refresh_token # HERE\n"},
 			good: []string{siteIssuer, siteIssuer + "\t\tgrants password\n"}},
+		{name: "a client after its sunset", rule: "past-sunset",
+			bad: []string{"\t\tclient web {", "\t\tclient web { # HERE\n\t\t\tdeprecation 2020-01-01\n\t\t\tsunset 2020-02-01"}, says: "web"},
 		{name: "scopes with a comma", rule: "scope-with-comma",
 			bad: []string{"\t\tscopes read write\n", "\t\tscopes read read,write # HERE\n"}},
 		{name: "scopes of a client with a comma", rule: "scope-with-comma",

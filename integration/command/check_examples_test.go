@@ -30,7 +30,7 @@ func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		if entry.Name() == "Caddyfile" {
+		if entry.Name() == "Caddyfile" && filepath.Base(filepath.Dir(path)) != "events" { // which needs another module
 			name, _ := filepath.Rel(dir, path)
 			configs = append(configs, filepath.ToSlash(name))
 		}
