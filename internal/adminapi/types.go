@@ -189,5 +189,5 @@ type CheckResult struct {
 	Passed  bool   `json:"passed"`
 	Skipped bool   `json:"skipped,omitempty"` // it could not be made, and did not fail
 	Found   string `json:"found"`             // in words
-	Remedy  string `json:"remedy,omitempty"`  // what to do if it failed
+	Remedy  string `json:"remedy,omitempty"`  // what to do if it did not pass
 }
