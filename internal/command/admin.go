@@ -47,6 +47,9 @@ func flagValue(cmd *cobra.Command, name string) string {
 
 // adminClient asks the Caddy that the flags name.
 func adminClient(cmd *cobra.Command) (*adminapi.Client, error) {
+	if flagValue(cmd, "config") != "" {
+		quiet()
+	}
 	address, err := caddycmd.DetermineAdminAPIAddress(flagValue(cmd, "address"), nil, flagValue(cmd, "config"), flagValue(cmd, "adapter"))
 	if err != nil {
 		return nil, fmt.Errorf("looking for the address of the admin endpoint: %w", err)
