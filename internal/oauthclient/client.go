@@ -50,8 +50,32 @@ func (c *Client) Parse(text string) (*url.URL, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("the URL has a query or a fragment: leave it out")
 	}
-	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	normalize(u)
 	return u, c.permits(u)
+}
+
+// normalize spells a place in one way, as there is one session at it.
+func normalize(u *url.URL) {
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	if port := defaultPorts[u.Scheme]; port != "" {
+		u.Host = strings.TrimSuffix(u.Host, port)
+	}
+	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	u.Path, _ = url.PathUnescape(u.RawPath) // cannot fail: it was parsed
+}
+
+var defaultPorts = map[string]string{"https": ":443", "http": ":80"}
+
+// Same tells whether two URLs are spellings of one.
+func Same(a, b string) bool {
+	one, err := url.Parse(a)
+	other, bad := url.Parse(b)
+	if err != nil || bad != nil {
+		return false
+	}
+	normalize(one)
+	normalize(other)
+	return one.String() == other.String()
 }
 
 // permits refuses to send a password in the clear.
@@ -102,8 +126,8 @@ type Endpoints struct {
 // Where there is none, a URL with a path is the token endpoint itself, and one without
 // a path has it at /token.
 func (c *Client) Discover(ctx context.Context, u *url.URL) (Endpoints, error) {
-	issuer := strings.TrimSuffix(u.String(), "/")
-	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	issuer := strings.TrimRight(u.String(), "/")
+	path := strings.TrimRight(u.EscapedPath(), "/")
 	wellKnown := u.Scheme + "://" + u.Host + wellKnownPath + path
 	var metadata struct {
 		Issuer string `json:"issuer"`
@@ -115,7 +139,7 @@ func (c *Client) Discover(ctx context.Context, u *url.URL) (Endpoints, error) {
 		return Endpoints{}, err
 	case err != nil || metadata.Token == "": // an answer of something else
 		return guessed(u, path), nil
-	case strings.TrimSuffix(metadata.Issuer, "/") != issuer:
+	case !Same(metadata.Issuer, issuer):
 		// RFC 8414 §3.3: it must not be used
 		return Endpoints{}, fmt.Errorf("the metadata of %s is that of %s: give that URL, or the URL of the token endpoint", issuer, printed(metadata.Issuer))
 	}
