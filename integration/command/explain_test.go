@@ -352,6 +352,9 @@ func TestExplainTellsAGoodTokenAndChangesNothing(t *testing.T) {
 	if status, stdout, stderr := grant(t, f.Dir, session.Access, "explain", "--config", config); status != 0 || stdout == "" || stderr != "" {
 		t.Errorf("with a config: status %d: %s%s", status, stdout, stderr)
 	}
+	if status, stdout, stderr := grant(t, f.Dir, "", "status", "--config", config); status != 0 || stdout == "" || stderr != "" {
+		t.Errorf("status with a config: status %d: %s%s", status, stdout, stderr)
+	}
 	for _, input := range []string{"Authorization: Bearer " + session.Access, "bearer " + session.Access, `"` + session.Access + `"`, `{"access_token":"` + session.Access + `","token_type":"Bearer"}`} {
 		if status, stdout, stderr := grant(t, f.Dir, input, "explain", "--address", f.Admin()); status != 0 || !strings.HasPrefix(stdout, "Access token, good, as the server default says.\n") {
 			t.Errorf("status %d for %.20s: %s%s", status, input, stdout, stderr)

@@ -47,16 +47,26 @@ func flagValue(cmd *cobra.Command, name string) string {
 
 // adminClient asks the Caddy that the flags name.
 func adminClient(cmd *cobra.Command) (*adminapi.Client, error) {
-	if flagValue(cmd, "config") != "" {
-		quiet()
-	}
-	address, err := caddycmd.DetermineAdminAPIAddress(flagValue(cmd, "address"), nil, flagValue(cmd, "config"), flagValue(cmd, "adapter"))
+	address, err := adminAddress(cmd, flagValue(cmd, "address"))
 	if err != nil {
-		return nil, fmt.Errorf("looking for the address of the admin endpoint: %w", err)
+		return nil, err
 	}
 	return adminapi.NewClient(adminapi.Endpoint{
 		Address: address, Certificate: flagValue(cmd, "cert"), Key: flagValue(cmd, "key"), Authorities: flagValue(cmd, "ca"),
 	})
+}
+
+// adminAddress is an address, or that of the config if it is empty.
+func adminAddress(cmd *cobra.Command, address string) (string, error) {
+	config := flagValue(cmd, "config")
+	if config != "" {
+		quiet()
+	}
+	address, err := caddycmd.DetermineAdminAPIAddress(address, nil, config, flagValue(cmd, "adapter"))
+	if err != nil {
+		return "", fmt.Errorf("looking for the address of the admin endpoint: %w", err)
+	}
+	return address, nil
 }
 
 // adminServer asks which servers there are, and returns the one that --server names or
