@@ -97,6 +97,16 @@ func (s *Store) tellsErrors() bool {
 	return files
 }
 
+// sign is an error unless the storage answers, where a failed read can look like one
+// that finds nothing.
+func (s *Store) sign(ctx context.Context) error {
+	if s.tellsErrors() {
+		return nil
+	}
+	_, err := s.awaitSign(ctx)
+	return err
+}
+
 // certain is an error unless the storage answers wherever it keeps something, so that
 // what it does not have can be believed.
 func (s *Store) certain(ctx context.Context, doing string) error {

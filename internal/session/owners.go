@@ -46,7 +46,19 @@ func (s *Store) Sessions(ctx context.Context, subject string, most int) (known [
 	return r.known, r.more, err
 }
 
+// sessions needs a sign before and after it that no place of the storage is down, which
+// can look as if sessions were missing.
 func (s *Store) sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
+	if err := s.sign(ctx); err != nil {
+		return nil, false, err
+	}
+	if known, more, err = s.listed(ctx, subject, most); err != nil {
+		return nil, false, err
+	}
+	return known, more, s.sign(ctx)
+}
+
+func (s *Store) listed(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
 	days, err := s.listTimes(ctx, path.Join(s.prefix, ownersName), dayLayout)
 	if err != nil {
 		return nil, false, err
@@ -110,10 +122,16 @@ func (s *Store) own(ctx context.Context, id ID) (wait func()) {
 	if s.owner.subject == "" {
 		return func() {}
 	}
+	select {
+	case s.memory.owning <- struct{}{}:
+	default: // the storage hangs
+		return func() {}
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer s.memory.owning.give()
 		defer cancel()
 		defer func() { _ = recover() }()
 		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.subject), id.random), revocation(s.now()))
@@ -126,6 +144,25 @@ func (s *Store) own(ctx context.Context, id ID) (wait func()) {
 		case <-patience.C:
 		}
 	}
+}
+
+// sweepUnownedDays deletes the notes of days that no session has: of sessions that were
+// never written, and of days that a node of an earlier version has swept. It needs no
+// mark, since it ends no session.
+func (s *Store) sweepUnownedDays(ctx context.Context, days []string, now time.Time, swept *Swept) error {
+	noted, err := s.listTimes(ctx, path.Join(s.prefix, ownersName), dayLayout)
+	if err != nil {
+		return err
+	}
+	for _, day := range noted {
+		if slices.Contains(days, day) || !isPast(day, now) {
+			continue
+		}
+		if whole, err := s.sweepOwners(ctx, day, swept); err != nil || !whole {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweepOwners deletes the objects of a day by which Sessions finds its sessions.
