@@ -39,26 +39,19 @@ func (s *Store) Sessions(ctx context.Context, subject string, most int) (known [
 		known []Known
 		more  bool
 	}
-	r, err := call(ctx, s.memory, sessionsLimit, func(ctx context.Context) (r result, err error) {
-		r.known, r.more, err = s.sessions(ctx, subject, most)
-		return r, err
+	r, err := call(ctx, s.memory, sessionsLimit, func(ctx context.Context) (result, error) {
+		return signed(ctx, s, func() (r result, err error) {
+			r.known, r.more, err = s.sessions(ctx, subject, most)
+			return r, err
+		})
 	})
-	return r.known, r.more, err
+	if err != nil {
+		return nil, false, err
+	}
+	return r.known, r.more, nil
 }
 
-// sessions needs a sign before and after it that no place of the storage is down, which
-// can look as if sessions were missing.
 func (s *Store) sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
-	if err := s.sign(ctx); err != nil {
-		return nil, false, err
-	}
-	if known, more, err = s.listed(ctx, subject, most); err != nil {
-		return nil, false, err
-	}
-	return known, more, s.sign(ctx)
-}
-
-func (s *Store) listed(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
 	days, err := s.listTimes(ctx, path.Join(s.prefix, ownersName), dayLayout)
 	if err != nil {
 		return nil, false, err
