@@ -1,9 +1,15 @@
 package caddygrant
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
@@ -13,4 +19,38 @@ func TestARefusalOfAFailedStorageHasARemedy(t *testing.T) {
 	if e, ok := errors.AsType[*oauth.Error](errStorage(t.Context(), denied)); !ok || e.Remedy == "" {
 		t.Error("a refusal has no remedy")
 	}
+}
+
+// An alert on the metric must fire where the notices of operators cannot be read, too.
+func TestTheMetricOfReadRevocationsStandsStillWhereNoticesCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		storage := &certmagic.FileStorage{Path: t.TempDir()}
+		x := newServerSessions(zap.NewNop(), sessionsOptions{
+			server: t.Name(), storage: storage, place: storagePlace{"grant/x", t.Name()}, poll: time.Second,
+		})
+		latest := "grant/x/notices/latest"
+		if err := storage.Store(t.Context(), latest, []byte(`{"version":1,"number":7,"change":"x"}`)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		x.start(ctx, true)
+		readAt := func() float64 {
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			return seriesOf(t, t.Name())["revocations_last_read_timestamp_seconds "+t.Name()]
+		}
+		if got := readAt(); got != 0 || x.knowledge().Error == "" {
+			t.Errorf("read at %v, error %q", got, x.knowledge().Error)
+		}
+		if err := storage.Delete(t.Context(), latest); err != nil {
+			t.Fatal(err)
+		}
+		before := readAt()
+		if before == 0 || readAt() <= before || x.knowledge().Error != "" {
+			t.Errorf("read at %v, error %q", before, x.knowledge().Error)
+		}
+		cancel()
+		synctest.Wait()
+		x.release()
+	})
 }
