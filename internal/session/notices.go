@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"path"
@@ -43,7 +44,7 @@ func (m *Memory) Notices() (all []Notice, read bool) {
 	for _, n := range set.byName {
 		all = append(all, n)
 	}
-	slices.SortFunc(all, func(a, b Notice) int { return int(b.Number - a.Number) })
+	slices.SortFunc(all, func(a, b Notice) int { return cmp.Compare(b.Number, a.Number) })
 	return all, true
 }
 
@@ -258,7 +259,7 @@ func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
 		delete(all, name)
 	}
 	m.set.Store(newNoticeSet(latest, all))
-	slices.SortFunc(news, func(a, b Notice) int { return int(a.Number - b.Number) })
+	slices.SortFunc(news, func(a, b Notice) int { return cmp.Compare(a.Number, b.Number) })
 	m.mu.Lock()
 	heard := m.heard
 	m.mu.Unlock()

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -131,7 +132,7 @@ func TestEveryNoticeOfManyNodesAtOnceIsHeardByAll(t *testing.T) {
 			if len(all) != 20 {
 				t.Errorf("%d notices", len(all))
 			}
-			if !slices.IsSortedFunc(all, func(a, b Notice) int { return int(b.Number - a.Number) }) {
+			if !slices.IsSortedFunc(all, func(a, b Notice) int { return cmp.Compare(b.Number, a.Number) }) {
 				t.Error("they are not in order")
 			}
 		}
