@@ -197,8 +197,15 @@ func (s *noticeSet) superseded(now time.Time) (names []string) {
 	return names
 }
 
-// isForgotten tells whether all nodes have had the time to forgive.
-func (n Notice) isForgotten(now time.Time) bool { return !n.Kind.ends() && now.Sub(n.At) > forgivenFor }
+// isForgotten tells whether all nodes have had the time to forgive. A kind of a later
+// version is not ours to forget.
+func (n Notice) isForgotten(now time.Time) bool {
+	switch n.Kind {
+	case ForgiveUser, ForgiveClient, ForgiveAddress:
+		return now.Sub(n.At) > forgivenFor
+	}
+	return false
+}
 
 const (
 	noticeVersion = 1

@@ -552,3 +552,38 @@ func TestForgivenFailuresLeaveTheMemoryToo(t *testing.T) {
 		}
 	})
 }
+
+func TestANoticeOfALaterVersionIsKeptAndEndsNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a, b := tellers(t)
+		c := a.claims(t)
+		later := newNotice(time.Now().UnixMilli(), "end-group", "staff", time.Now())
+		put(t, a.storage.Storage, "notices/"+later.name(), string(encodeNotice(later)))
+		for range 2 {
+			a.tell(t, EndUser, "bob")
+			time.Sleep(20 * 24 * time.Hour)
+		}
+		for _, n := range []*node{a, b, b.restart()} {
+			must(t, n.ReadNotices(t.Context()))
+			n.wantEnded(t, c, false)
+		}
+		if content, err := a.load(t.Context(), a.noticeKey(later.name())); err != nil || content == nil {
+			t.Errorf("it is gone: %v", err)
+		}
+	})
+}
+
+// Every request with a token is checked against all notices.
+func TestACheckAgainstManyNoticesAllocatesNothing(t *testing.T) {
+	all := make(map[string]Notice)
+	for i := range 10_000 {
+		n := newNotice(int64(i+1), []NoticeKind{EndUser, EndClient}[i%2], fmt.Sprint("of ", i), time.Now())
+		all[n.name()] = n
+	}
+	m := NewMemory()
+	m.notices.set.Store(newNoticeSet(latestNotice{Number: 10_000}, all))
+	c := Claims{ID: monthAhead(), Subject: "alice", Client: "web"}
+	if allocs := testing.AllocsPerRun(100, func() { m.Ended(c) }); allocs > 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}

@@ -61,7 +61,7 @@ func (s *Store) sessions(ctx context.Context, subject string, most int) (known [
 		if day < today {
 			break // over
 		}
-		names, err := s.list(ctx, s.ownerKey(day, subject))
+		names, err := s.listOnce(ctx, s.ownerKey(day, subject)) // on most days there is none
 		if err != nil {
 			return nil, false, err
 		}
