@@ -105,10 +105,14 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 		}
 	}
 	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
+	if err == nil {
+		err = s.sessions.ReadNotices(ctx)
+	}
 	if err != nil {
 		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
 	}
 	list := adminapi.Sessions{Subject: subject, Sessions: []adminapi.Session{}, More: more, Note: noteOnSessions}
+	endedAt := s.sessions.endedAt(subject)
 	for _, session := range known {
 		list.Sessions = append(list.Sessions, adminapi.Session{
 			ID:          session.ID.String(),
@@ -116,7 +120,7 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			RefreshedAt: session.Rotated,
 			Ends:        session.ID.Day().Format(time.DateOnly),
 			Refreshes:   session.Generation,
-			Revoked:     session.Revoked,
+			Revoked:     session.Revoked || !session.Rotated.After(endedAt(session.Client)),
 		})
 	}
 	return list, nil
