@@ -173,7 +173,10 @@ func (s *Store) sweepOwners(ctx context.Context, day string, swept *Swept) (whol
 		if whole, err := s.deleteAll(ctx, path.Join(folder, tag), names, swept); err != nil || !whole {
 			return false, err
 		}
-		if err := s.delete(ctx, path.Join(folder, tag)); err != nil { // an empty directory
+		if !s.tellsErrors() {
+			continue // no directories
+		}
+		if err := s.delete(ctx, path.Join(folder, tag)); err != nil {
 			return false, err
 		}
 	}
