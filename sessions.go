@@ -217,10 +217,11 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 // untilPoll is short before the first reading, without which storage is asked about
 // each session.
 func (x *serverSessions) untilPoll() time.Duration {
-	if x.memory.ViewReadAt().IsZero() {
-		return min(x.poll, time.Second)
+	_, heard := x.memory.Ended(session.Claims{})
+	if heard && (!x.followed || !x.memory.ViewReadAt().IsZero()) {
+		return x.poll
 	}
-	return x.poll
+	return min(x.poll, time.Second)
 }
 
 // sweep removes what is left of ended sessions, about every hour and a half, until ctx

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,4 +54,42 @@ func TestTheMetricOfReadRevocationsStandsStillWhereNoticesCannotBeRead(t *testin
 		synctest.Wait()
 		x.release()
 	})
+}
+
+// Also where no tokens are checked, and so no revocations of sessions are read.
+func TestStorageIsReadAsOftenAsThePollSays(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			storage := &countedLoads{FileStorage: &certmagic.FileStorage{Path: t.TempDir()}}
+			x := newServerSessions(zap.NewNop(), sessionsOptions{
+				server: t.Name(), storage: storage, place: storagePlace{"grant/x", t.Name()}, poll: time.Minute,
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			x.start(ctx, checked)
+			time.Sleep(5 * time.Second)
+			synctest.Wait()
+			before := storage.loads.Load()
+			time.Sleep(10 * time.Minute)
+			synctest.Wait()
+			if loads := storage.loads.Load() - before; loads < 9 || loads > 11 {
+				t.Errorf("checked %t: %d reads in ten minutes", checked, loads)
+			}
+			cancel()
+			synctest.Wait()
+			x.release()
+		})
+	}
+}
+
+// countedLoads counts how often it was asked whether there are notices.
+type countedLoads struct {
+	*certmagic.FileStorage
+	loads atomic.Int64
+}
+
+func (c *countedLoads) Load(ctx context.Context, key string) ([]byte, error) {
+	if key == "grant/x/notices/latest" {
+		c.loads.Add(1)
+	}
+	return c.FileStorage.Load(ctx, key)
 }
