@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"sync"
@@ -220,7 +221,7 @@ func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *not
 		newest = newest || n.Number >= latest.Number
 	}
 	if !newest {
-		return nil, false, unavailable("listing "+s.noticeKey(""), errors.New("the latest notice is missing"))
+		return nil, false, unavailable("listing "+s.noticeKey(""), fmt.Errorf("the latest notice is missing; if it is lost, delete %s, restart all nodes, and revoke again", s.noticeKey(latestName)))
 	}
 	whole, err = s.loadEach(ctx, unknown, all)
 	return all, whole, err

@@ -303,6 +303,13 @@ func TestALatestWithoutItsNoticeIsNotBelieved(t *testing.T) {
 		if _, err := again.Version(t.Context()); err == nil {
 			t.Error("a login goes on")
 		}
+
+		must(t, a.storage.Storage.Delete(t.Context(), a.noticeKey(latestName))) // as the error says
+		again = a.restart()
+		must(t, again.BeginNotices(t.Context()))
+		again.wantEnded(t, Claims{ID: monthAhead(), Subject: "alice"}, true)
+		again.wantEnded(t, again.claims(t), false)
+		again.tell(t, EndUser, "bob")
 	})
 }
 
