@@ -66,7 +66,7 @@ func (s *Server) adminKeys() []adminapi.Key {
 	for _, stage := range s.keys.stages(clock.Now()) {
 		keys = append(keys, adminapi.Key{
 			ID: stage.ID, Algorithm: string(stage.Algorithm), Stage: string(stage.Name),
-			Since: unlessZero(stage.Since), Until: unlessZero(stage.Until), Generated: stage.generated,
+			Since: unlessZero(stage.Since), Until: unlessZero(stage.Until), Generated: stage.generated, Object: stage.Object,
 		})
 	}
 	return keys

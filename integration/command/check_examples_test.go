@@ -30,7 +30,7 @@ func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		if entry.Name() == "Caddyfile" {
+		if entry.Name() == "Caddyfile" && filepath.Base(filepath.Dir(path)) != "events" { // which needs another module
 			name, _ := filepath.Rel(dir, path)
 			configs = append(configs, filepath.ToSlash(name))
 		}
@@ -54,7 +54,7 @@ func TestTheExamplesHaveNoFindingsThatAreNotIntended(t *testing.T) {
 			t.Fatal(err)
 		}
 		var rules []string
-		findings := checked(t, dir, "--config", name, "--adapter", "caddyfile", "--ignore", "plaintext-secret")
+		findings := checked(t, dir, "--config", name, "--adapter", "caddyfile", "--ignore", "plaintext-secret", "--level", "warning")
 		for _, f := range findings {
 			rules = append(rules, f.Rule)
 		}

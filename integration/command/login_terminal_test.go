@@ -26,7 +26,9 @@ type screen struct {
 
 	mu    sync.Mutex
 	shown bytes.Buffer
-	ended chan struct{}
+	ended chan struct{} // the command
+	read  chan struct{} // all that it wrote
+	slave *os.File
 }
 
 // inTerminal starts a command whose controlling terminal is a new one. What is set in
@@ -37,7 +39,7 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &screen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{})}
+	s := &screen{t: t, terminal: terminal, cmd: cmd, ended: make(chan struct{}), read: make(chan struct{}), slave: slave}
 	cmd.Stderr = slave
 	if cmd.Stdin == nil {
 		cmd.Stdin = slave
@@ -51,6 +53,7 @@ func inTerminal(t *testing.T, cmd *exec.Cmd) *screen {
 	}
 	go func() {
 		_, _ = io.Copy(s, terminal)
+		close(s.read)
 	}()
 	go func() {
 		_ = cmd.Wait()
@@ -90,7 +93,8 @@ func (s *screen) answer(prompt, line string) {
 // end waits for the end of the command.
 func (s *screen) end() (status int, text string) {
 	<-s.ended
-	harness.Eventually(s.t, "the terminal shows all", func() bool { return strings.HasSuffix(s.text(), "\n") })
+	s.slave.Close() // the last one: then there is nothing more to read
+	<-s.read
 	return s.cmd.ProcessState.ExitCode(), s.text()
 }
 

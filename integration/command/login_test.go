@@ -209,11 +209,30 @@ func TestWhoamiTellsTheUserTheScopesAndTheEnd(t *testing.T) {
 		t.Errorf("%v: %s", err, stdout)
 	}
 	// a second session has to be named
-	p.want(t, "correct horse", "login", p.URL("/token"), "--username", "bob")
+	other := newPerson(t)
+	p.want(t, "correct horse", "login", other.URL("/token"), "--username", "bob")
 	p.wantRefused(t, "2 URLs", "", "whoami")
+	if stdout, _ := p.want(t, "", "whoami", other.URL("/token")); !strings.Contains(stdout, "bob") {
+		t.Error(stdout)
+	}
+}
+
+func TestTheSiteAndItsTokenEndpointAreOneLogin(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.want(t, "correct horse", "login", p.URL("/token"), "--username", "alice")
+	if stdout, _ := p.want(t, "", "whoami", p.URL("")); !strings.Contains(stdout, "alice") {
+		t.Error(stdout)
+	}
+	before := p.token(t)
+	p.want(t, "correct horse", "login", p.URL(""), "--username", "bob")
 	if stdout, _ := p.want(t, "", "whoami", p.URL("/token")); !strings.Contains(stdout, "bob") {
 		t.Error(stdout)
 	}
+	if status := p.Edge(before); status != 401 {
+		t.Errorf("the edge answers %d to a token of the login before", status)
+	}
+	p.wantRefused(t, "not logged in", "", "whoami", p.URL("/elsewhere"))
 }
 
 func TestLogoutRevokesTheSessionAndForgetsIt(t *testing.T) {

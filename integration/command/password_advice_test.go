@@ -10,8 +10,9 @@ func TestAWeakPasswordIsTakenWithAWarning(t *testing.T) {
 	d := newDesk(t, "users", "bob:HASH\n")
 	for password, want := range map[string]string{
 		"hunter2":                      "Warning: the password is weak: it has fewer than 8 characters",
-		"iloveyou1234567":              "Warning: the password is weak: it is easy to guess",
-		"bob-bob-bob-bob-bob":          "Warning: the password is weak: ",
+		"iloveyou1234567":              "Warning: the password is weak: it is one of the most common passwords",
+		"qwertyuiopasdfghjkl":          "Warning: the password is weak: it is easy to guess",
+		"bob-bob-bob-bob-2026":         "Warning: the password is weak: it is made of the name of its user",
 		"xK9#mQ2$vL7@":                 "Warning: the password is weak: it has fewer than 15 characters",
 		"grün Kartoffel Fluss leise":   "",
 		"correct horse battery staple": "",

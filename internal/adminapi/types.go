@@ -53,9 +53,10 @@ type Key struct {
 	ID        string     `json:"kid"`
 	Algorithm string     `json:"alg"`
 	Stage     string     `json:"stage"`
-	Since     *time.Time `json:"since,omitempty"` // when the stage began, if known
-	Until     *time.Time `json:"until,omitempty"` // when it ends, if known
-	Generated bool       `json:"generated"`       // whether it rotates; else it is configured
+	Since     *time.Time `json:"since,omitempty"`  // when the stage began, if known
+	Until     *time.Time `json:"until,omitempty"`  // when it ends, if known
+	Generated bool       `json:"generated"`        // whether it rotates; else it is configured
+	Object    string     `json:"object,omitempty"` // its place in storage, if it is generated
 }
 
 // Stages of a key, in the order of its life.

@@ -194,6 +194,9 @@ func logIn(cmd *cobra.Command, store *tokenstore.Store, client *oauthclient.Clie
 	if err == nil {
 		// no one could revoke it later; if this fails, it ends on its own
 		defer func() { _ = revokeSession(cmd.Context(), client, replaced) }()
+		if replaced.URL != session.URL {
+			_ = store.Delete(replaced)
+		}
 	}
 	return session, store.Save(&session)
 }
@@ -234,11 +237,11 @@ func printSession(cmd *cobra.Command, session tokenstore.Session) {
 	if session.KeptIn != "keyring" {
 		kept = session.KeptIn
 	}
-	until := "until its access token ends"
+	how := "valid until the access token ends"
 	if session.Tokens.Refresh != "" {
-		until = "and refreshed when needed"
+		how = "refreshed when needed"
 	}
-	cmd.PrintErrf("Logged in at %s as %s, %s. The tokens are kept in %s.\n", session.URL, printable(session.Username), until, kept)
+	cmd.PrintErrf("Logged in at %s as %s. The tokens are kept in %s, and %s.\n", session.URL, printable(session.Username), kept, how)
 }
 
 const longestPassword = 4096

@@ -51,8 +51,10 @@ func askWithoutEcho(cmd *cobra.Command, terminal *os.File, prompt string) (strin
 		case <-answered:
 		}
 	}()
+	stopEcho(descriptor) // before the prompt, which some answer at once
 	fmt.Fprint(promptTo(cmd, terminal), prompt)
 	secret, err := term.ReadPassword(descriptor)
+	_ = term.Restore(descriptor, before)
 	fmt.Fprintln(promptTo(cmd, terminal))
 	if err != nil {
 		return "", fmt.Errorf("reading from the terminal: %w", err)

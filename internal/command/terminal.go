@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -22,14 +20,14 @@ func newPassword(cmd *cobra.Command, name string) (string, error) {
 	if !ok || !term.IsTerminal(int(terminal.Fd())) {
 		return passwordLine(stdin)
 	}
-	password, err := hidden(cmd, terminal, "New password for "+name+": ")
+	password, err := askWithoutEcho(cmd, terminal, "New password for "+name+": ")
 	if err != nil {
 		return "", err
 	}
 	if password == "" {
 		return "", errors.New("the password is empty; nothing was changed")
 	}
-	again, err := hidden(cmd, terminal, "The same again: ")
+	again, err := askWithoutEcho(cmd, terminal, "The same again: ")
 	if err != nil {
 		return "", err
 	}
@@ -53,36 +51,4 @@ func passwordLine(stdin io.Reader) (string, error) {
 		line = strings.TrimSuffix(trimmed, "\r")
 	}
 	return strings.TrimPrefix(line, "\ufeff"), nil // which PowerShell writes
-}
-
-// hidden reads a line on a terminal without echo, which it turns on again if the
-// command is interrupted.
-func hidden(cmd *cobra.Command, terminal *os.File, prompt string) (string, error) {
-	fd := int(terminal.Fd())
-	state, err := term.GetState(fd)
-	if err != nil {
-		return "", fmt.Errorf("reading from the terminal: %w", err)
-	}
-	interrupted, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
-	defer func() {
-		signal.Stop(interrupted)
-		close(done)
-	}()
-	go func() {
-		select {
-		case <-interrupted:
-			_ = term.Restore(fd, state)
-			cmd.PrintErrln()
-			os.Exit(1)
-		case <-done:
-		}
-	}()
-	cmd.PrintErr(prompt)
-	line, err := term.ReadPassword(fd)
-	cmd.PrintErrln()
-	if err != nil {
-		return "", fmt.Errorf("reading from the terminal: %w", err)
-	}
-	return string(line), nil
 }

@@ -102,6 +102,11 @@ func (r *review) at(at position, rule, message, remedy string) {
 	r.add(Finding{Rule: rule, File: at.file, Line: at.line, Message: message, Remedy: remedy})
 }
 
+// note is at, for what may well be meant.
+func (r *review) note(at position, rule, message, remedy string) {
+	r.add(Finding{Rule: rule, Severity: Note, File: at.file, Line: at.line, Message: message, Remedy: remedy})
+}
+
 // Select leaves what is at least as bad as a severity, without some rules.
 func Select(findings []Finding, least Severity, ignored []string) []Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {

@@ -37,11 +37,12 @@ var Rules = []Rule{
 	// the authorization server
 	{"lifetime-order", Warning, "an access token is valid longer than the refresh token that should renew it", "lower access_token_ttl, or raise refresh_token_ttl"},
 	{"lifetime-beyond-session", Warning, "a token's lifetime is longer than `session_ttl`, which ends the token earlier", "raise session_ttl, or lower the other lifetime"},
-	{"no-audience", Warning, "tokens name no audience, though more than one app accepts them, or apps verify them on their own", "set an issuer, or audience, so that each app can refuse tokens that are meant for another"},
-	{"http-issuer", Warning, "the issuer is an http URL of a loopback host, but the server is on other hosts too", "write the https URL of the site, such as https://api.example.com"},
+	{"no-audience", Warning, "tokens name no audience, though more than one app accepts them, or apps verify them on their own; a note where one app accepts them", "set an issuer, or audience, so that each app can refuse tokens that are meant for another"},
+	{"http-issuer", Warning, "the issuer is an http URL of a loopback host, but the server is on other hosts too; a note where it is on loopback only", "write the https URL of the site, such as https://api.example.com"},
 	{"allow-http", Warning, "passwords and tokens are accepted over plain HTTP", "remove allow_http; behind a proxy that does TLS, name it in trusted_proxies instead"},
 	{"throttle-off", Warning, "failed logins are not slowed down", "remove \"throttle off\", or set its bounds"},
 	{"unoffered-grant", Warning, "clients list a grant that the server does not offer", "add it to the server's grants, or remove it from the clients'"},
+	{"past-sunset", Warning, "clients may use the password grant after its `sunset`", "remove \"password\" from the clients' grants, or set a later sunset"},
 	{"scope-with-comma", Warning, "a scope has a comma in its name: scopes are separated by spaces", "write spaces in place of commas"},
 
 	// what is open
@@ -59,7 +60,7 @@ var Rules = []Rule{
 	{"unchecked-sessions", Warning, "no `bearer_auth` takes the sessions of a login page", "add bearer_auth to the sites in front of your apps"},
 
 	// what tokens must be like
-	{"no-scopes", Warning, "no `bearer_auth` of a site asks for a scope, though the server's tokens have scopes: any token is enough", "name the scopes that the app needs, with scopes"},
+	{"no-scopes", Warning, "no `bearer_auth` of a site asks for a scope, though the server's tokens have scopes: any token is enough; a note where they have none", "name the scopes that the app needs, with scopes"},
 	{"unobtainable-scopes", Error, "a `bearer_auth` wants scopes that no client may ask for", "add them to a client or to the server"},
 	{"unknown-claim", Warning, "`copy_claims` names a claim that no token has", "correct its name"},
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},

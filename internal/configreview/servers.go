@@ -26,8 +26,8 @@ func (r *review) ofServers() {
 	}
 }
 
-// ofAudience is about tokens that name no audience: that is harmless as long as one app
-// takes them all.
+// ofAudience is about tokens that name no audience: that does little harm as long as one
+// app takes them all.
 func (r *review) ofAudience(e *endpoint) {
 	if e.Issuer != "" || len(e.Audience) > 0 {
 		return
@@ -53,6 +53,8 @@ func (r *review) ofAudience(e *endpoint) {
 	case len(sites) > 1 && unspecific:
 		r.at(at, "no-audience", fmt.Sprintf("tokens of server %q name no audience, and %d sites take them: what one app is given opens the others", e.Name, len(sites)),
 			"give each client its audience, and each bearer_auth the audience of its app; or name the scopes of each app in its bearer_auth")
+	default:
+		r.note(at, "no-audience", fmt.Sprintf("tokens of server %q name no audience: an app elsewhere that verifies them cannot tell whom they are for", e.Name), remedy)
 	}
 }
 
@@ -61,6 +63,7 @@ func (r *review) ofIssuer(e *endpoint) {
 	if !strings.HasPrefix(strings.ToLower(issuer), "http:") {
 		return
 	}
+	at := r.setting(e, "issuer")
 	for _, other := range r.config.endpoints {
 		if other.Name != e.Name || len(other.hosts) > 0 && !slices.ContainsFunc(other.hosts, func(host string) bool { return !isLoopback(host) }) {
 			continue
@@ -69,9 +72,10 @@ func (r *review) ofIssuer(e *endpoint) {
 		if len(other.hosts) > 0 {
 			where = "on " + strings.Join(other.hosts[:min(3, len(other.hosts))], ", ")
 		}
-		r.at(r.setting(e, "issuer"), "http-issuer", fmt.Sprintf("the issuer is %s, which is for trying things out, but the server is %s", issuer, where), "")
+		r.at(at, "http-issuer", fmt.Sprintf("the issuer is %s, which is for trying things out, but the server is %s", issuer, where), "")
 		return
 	}
+	r.note(at, "http-issuer", fmt.Sprintf("the issuer is %s, which is for trying things out on this machine", issuer), "")
 }
 
 func isLoopback(host string) bool {
@@ -107,6 +111,9 @@ func (r *review) ofChecks() {
 		case !r.asksForScopes(c) && r.hasScopes(server):
 			r.at(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, so any token of server %q is enough%s", c.Server, onHosts(c.hosts)),
 				"name the scopes that the app needs, as in \"scopes "+r.exampleScope(server)+"\"")
+		case !r.asksForScopes(c):
+			r.note(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, and server %q has none: every user and every client may do all that the app offers%s", c.Server, onHosts(c.hosts)),
+				"nothing, if that is meant; else give token_endpoint scopes, and name those that the app needs in bearer_auth")
 		}
 	}
 }

@@ -11,20 +11,41 @@ func TestPasswordsThatAreGuessedFirstAreNamed(t *testing.T) {
 		{"", errTooShort},
 		{"hunter2", errTooShort},
 		{"пароль1", errTooShort},
-		{"password", errCommon},
-		{"iloveyou", errGuessed},
-		{"Password", errCommon},
-		{"PASSWORD1234567", errGuessed},
-		{"123456789012345", errGuessed},
-		{"aaaaaaaaaaaaaaaaaaaa", errGuessed},
-		{"qwertyuiopasdfghjkl", errGuessed},
-		{"passwordpasswordpassword", errGuessed},
-		{"Sommer2025!", errGuessed},
-		{"alice.liddell", errPersonal},
-		{"aliceliddellalice", errPersonal},
-		{"ALICE@example.com", errPersonal},
 		{"xK9#mQ2$vL7@", errShort},
+		{"Tr0ub4dor&3", errShort},
+
+		{"password", errCommon},
+		{"iloveyou", errCommon},
+		{"Password123!", errCommon},
+		{"PASSWORD1234567", errCommon},
+		{"P@ssw0rd2024!!!!", errCommon},
+		{"!!!Password24.12.1987", errCommon},
+		{"changemechangeme", errCommon},
+		{"SummerTime2024!!", errCommon}, // "ert" is a run of keys
+		{"Sommer2025!", errCommon},
+		{"qwertyuiop", errCommon},
+
+		{"MonkeyDragon1234", errGuessed},
+		{"password-is-password", errGuessed},
+		{"Caddy-Grant-2026", errGuessed},
+		{"WelcomeToCaddy2026!", errGuessed},
+		{"123456789012345", errGuessed},
+		{"abcdefghijklmnop", errGuessed},
+		{"aaaaaaaaaaaaaaaaaaaa", errGuessed},
+		{"1111222233334444", errGuessed},
+		{"xK9#xK9#xK9#xK9#xK", errGuessed},
+		{"qwertyuiopasdfghjkl", errGuessed},
+		{"1qaz2wsx3edc4rfv", errGuessed},
+		{"zaq12wsxcde34rfv", errGuessed},
+		{"йцукенгшщзхъфыва", errGuessed},
 		{strings.Repeat("a", 1<<20), errGuessed},
+
+		{"alice2024", errPersonal},
+		{"alice.liddell", errPersonal},
+		{"alice123456789012", errPersonal},
+		{"aliceliddellalice", errPersonal},
+		{"alice-19871224-liddell", errPersonal},
+		{"ALICE@example.com", errPersonal},
 	} {
 		reason, weak := Weak(test.password, "alice", "alice.liddell@example.com")
 		if !weak || reason != test.reason {
@@ -36,7 +57,11 @@ func TestPasswordsThatAreGuessedFirstAreNamed(t *testing.T) {
 func TestLongPasswordsThatAreNotGuessedAreGood(t *testing.T) {
 	for _, password := range []string{
 		"correct horse battery staple",
+		"correcthorsebatterystaple",
+		"love door milk tree",
 		"xK9#mQ2$vL7@wR4!",
+		"839201746652910",
+		"alice839201746652910",
 		"Kartoffel singt leise am Fluss",
 		"三つの赤い橋を静かに渡る夜明けの猫",
 		strings.Repeat("correct horse battery staple ", 30),
@@ -58,7 +83,7 @@ func TestTheNameOfTheUserCounts(t *testing.T) {
 	}
 }
 
-// The library would take days for each of these.
+// The time grows with the square of what is looked at.
 func TestLongPasswordsAreDecidedOnTheirBeginning(t *testing.T) {
 	for _, unit := range []string{"a", "1", "aB3$", "@4$", "\xff", "漢", "password"} {
 		password := strings.Repeat(unit, 1<<20/len(unit))

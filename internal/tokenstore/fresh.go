@@ -22,6 +22,7 @@ func (s *Store) Fresh(ctx context.Context, client *oauthclient.Client, url strin
 	if err != nil || session.isFresh() {
 		return session, err
 	}
+	url = session.URL
 	unlock, err := s.Lock(ctx, url)
 	if err != nil {
 		return session, err

@@ -9,9 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,8 +79,33 @@ type file struct {
 // ErrNone is that there is no session of a URL.
 var ErrNone = errors.New("you are not logged in")
 
-// Load returns the session of a URL, or ErrNone.
-func (s *Store) Load(url string) (Session, error) { return s.read(s.path(url), true) }
+// Load returns the session of a URL, or ErrNone. The site and its token endpoint are the
+// same for it, unless there are several sessions at the site.
+func (s *Store) Load(url string) (Session, error) {
+	session, err := s.read(s.path(url), true)
+	if !errors.Is(err, ErrNone) {
+		return session, err
+	}
+	all, listed := s.List()
+	if listed != nil {
+		return session, err
+	}
+	all = slices.DeleteFunc(all, func(other Session) bool { return !other.isAt(url) })
+	if len(all) != 1 {
+		return session, err
+	}
+	return s.read(s.path(all[0].URL), true)
+}
+
+// isAt tells whether a URL is the token endpoint of the session, or its site.
+func (x *Session) isAt(address string) bool {
+	wanted, err := url.Parse(address)
+	endpoint, bad := url.Parse(x.Endpoints.Token)
+	if err != nil || bad != nil || wanted.Scheme != endpoint.Scheme || wanted.Host != endpoint.Host {
+		return false
+	}
+	return wanted.Path == "" || wanted.Path == "/" || wanted.String() == endpoint.String()
+}
 
 // List returns all sessions, without what the keyring has of them.
 func (s *Store) List() ([]Session, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -46,7 +47,7 @@ func (r *reader) authelia(data []byte) error {
 // yamlError leaves out what is in a file: an unquoted password that begins with * or &
 // is the name of an anchor to YAML.
 func yamlError(err error) error {
-	if text := err.Error(); plainWords.MatchString(text) {
+	if text := err.Error(); plainWords().MatchString(text) {
 		return errors.New(text)
 	}
 	const advice = "not valid YAML; a value that begins with a special character needs quotes"
@@ -56,11 +57,13 @@ func yamlError(err error) error {
 	return errors.New(advice)
 }
 
-var (
-	plainWords = regexp.MustCompile(`^yaml: line \d+: (mapping values are not allowed in this context|did not find expected [a-z' ,\[\]{}:-]{1,40}|` +
+// plainWords is compiled at its first use, as a server never needs it.
+var plainWords = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^yaml: line \d+: (mapping values are not allowed in this context|did not find expected [a-z' ,\[\]{}:-]{1,40}|` +
 		`could not find expected ':'|found a tab character [a-z ]{1,60}|block sequence entries are not allowed in this context)$`)
-	yamlLine = regexp.MustCompile(`line \d+`)
-)
+})
+
+var yamlLine = regexp.MustCompile(`line \d+`)
 
 // usersOf is the mapping of names to users.
 func usersOf(root *yaml.Node) (users *yaml.Node, err error) {

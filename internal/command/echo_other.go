@@ -1,0 +1,6 @@
+//go:build !unix
+
+package command
+
+// stopEcho leaves it to the reading of the secret.
+func stopEcho(int) {}
