@@ -103,6 +103,9 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			return adminapi.Sessions{}, err
 		}
 	}
+	if err := s.sessions.ReadNotices(ctx); err != nil { // which may have ended some
+		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
+	}
 	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
 	if err != nil {
 		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
@@ -116,6 +119,7 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			Ends:        session.ID.Day().Format(time.DateOnly),
 			Refreshes:   session.Generation,
 			Revoked:     session.Revoked,
+			Ended:       session.Ended,
 		})
 	}
 	return list, nil
