@@ -165,7 +165,7 @@ type Session struct {
 	Refreshes   uint64    `json:"refreshes,omitempty"`
 	Ends        string    `json:"ends"` // the day, 2006-01-02
 	Revoked     bool      `json:"revoked"`
-	Ended       bool      `json:"ended,omitempty"` // together with other sessions, of its user, its client or the server
+	Ended       bool      `json:"ended,omitempty"` // revoked together with others, of its user, its client or the server
 }
 
 // ExplainRequest has a token to look into, and what a bearer_auth asks of it.

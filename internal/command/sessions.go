@@ -79,10 +79,10 @@ func runSessions(cmd *cobra.Command, args []string) error {
 func sessionRow(session adminapi.Session, now time.Time) []string {
 	state, refreshed, refreshes := "active", "-", "-"
 	switch {
-	case session.Revoked:
-		state = "revoked"
 	case session.Ended:
 		state = "revoked with others"
+	case session.Revoked:
+		state = "revoked"
 	}
 	if !session.RefreshedAt.IsZero() {
 		refreshed, refreshes = ago(session.RefreshedAt, now), fmt.Sprint(session.Refreshes)
