@@ -104,15 +104,14 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			return adminapi.Sessions{}, err
 		}
 	}
-	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
-	if err == nil {
-		err = s.sessions.ReadNotices(ctx)
+	if err := s.sessions.ReadNotices(ctx); err != nil { // which may have ended some
+		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
 	}
+	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
 	if err != nil {
 		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
 	}
 	list := adminapi.Sessions{Subject: subject, Sessions: []adminapi.Session{}, More: more, Note: noteOnSessions}
-	endedAt := s.sessions.endedAt(subject)
 	for _, session := range known {
 		list.Sessions = append(list.Sessions, adminapi.Session{
 			ID:          session.ID.String(),
@@ -120,7 +119,8 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			RefreshedAt: session.Rotated,
 			Ends:        session.ID.Day().Format(time.DateOnly),
 			Refreshes:   session.Generation,
-			Revoked:     session.Revoked || !session.Rotated.After(endedAt(session.Client)),
+			Revoked:     session.Revoked || session.Ended,
+			Ended:       session.Ended,
 		})
 	}
 	return list, nil

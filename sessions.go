@@ -164,8 +164,8 @@ func (x *serverSessions) read(ctx context.Context, checked bool) (heard bool, er
 }
 
 // Rotate is that of the store, within the bounds.
-func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
-	return x.Within(x.bounds.FirstRefreshBy(of)).Of(of.Subject, of.Client).Rotate(ctx, id, generation, grace, current)
+func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, c session.Claims, generation uint64, grace time.Duration, current bool) (uint64, error) {
+	return x.Within(x.bounds.FirstRefreshBy(of)).Of(c).Rotate(ctx, c.ID, generation, grace, current)
 }
 
 // Revoke is that of the store, within the bounds.

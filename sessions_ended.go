@@ -2,7 +2,6 @@ package caddygrant
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/session"
@@ -27,24 +26,6 @@ func (x *serverSessions) SessionRevoked(ctx context.Context, c session.Claims) (
 		return true, nil
 	}
 	return x.IsRevoked(ctx, c.ID, x.poll)
-}
-
-// endedAt tells when the sessions of a subject at a client were last revoked as a whole, zero
-// if never. A session that was refreshed later began later, since a refresh asks storage.
-// It is for operators to read: what tokens are checked against does not go by clocks.
-func (x *serverSessions) endedAt(subject string) func(client string) time.Time {
-	notices, _ := x.memory.Notices()
-	notices = slices.DeleteFunc(notices, func(n session.Notice) bool {
-		return n.Kind != session.EndServer && n.Kind != session.EndClient && (n.Kind != session.EndUser || n.Of != subject)
-	})
-	return func(client string) (at time.Time) {
-		for _, n := range notices {
-			if (n.Kind != session.EndClient || n.Of == client) && n.At.After(at) {
-				at = n.At
-			}
-		}
-		return at
-	}
 }
 
 // Revoked is that of the store, by what storage has.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -132,8 +133,21 @@ func TestSessionsAreListedOnceTheyWereRefreshed(t *testing.T) {
 			}
 		}
 	}
+	again := a.login("alice", "mobile")
+	b.wantGoing(again)
+	a.grant(0, "revoke", "--user", "alice")
+	got := grantJSON[adminapi.Sessions](b, "sessions", "alice") // which has not polled, perhaps
+	if len(got.Sessions) != 2 || !got.Sessions[0].Ended || !got.Sessions[1].Ended || !got.Sessions[0].Revoked {
+		t.Errorf("after all were revoked: %+v", got)
+	}
+	if text, _ := b.grant(0, "sessions", "alice"); strings.Count(text, "revoked with others") != 2 {
+		t.Error(text)
+	}
+	never = a.login("alice", "web")
 	a.grant(0, "revoke", "--session", refreshed.id)
-	if got := grantJSON[adminapi.Sessions](b, "sessions", "alice"); len(got.Sessions) != 1 || !got.Sessions[0].Revoked {
+	if got := grantJSON[adminapi.Sessions](b, "sessions", "alice"); len(got.Sessions) != 2 || !slices.ContainsFunc(got.Sessions, func(s adminapi.Session) bool {
+		return s.ID == refreshed.id && s.Revoked && s.RefreshedAt.IsZero()
+	}) {
 		t.Errorf("after it was revoked: %+v", got)
 	}
 	a.wantGoing(never)

@@ -255,7 +255,7 @@ func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 	}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	if got, err := run(t, "sessions", "alice", "--address", address); err != nil || got != `SESSION      CLIENT      REFRESHED     REFRESHES  ENDS        STATE
-20270131-ab  web         1 minute ago  7          2027-01-31  going on
+20270131-ab  web         1 minute ago  7          2027-01-31  active
 20270101-cd  "mobile\n"  1 week ago    1          2027-01-01  revoked
 There are more.
 sessions that were never refreshed are not known

@@ -10,24 +10,21 @@ import (
 	"time"
 )
 
-// owner is to whom a session belongs.
-type owner struct{ subject, client string }
-
-// Of returns the same sessions, those of a subject and a client: Rotate writes both into
-// the record, and an object by which Sessions finds it.
-func (s *Store) Of(subject, client string) *Store {
+// Of returns the same sessions, for a session of which the claims are known: Rotate
+// writes them into the record, and an object by which Sessions finds it.
+func (s *Store) Of(c Claims) *Store {
 	owned := *s
-	owned.owner = owner{subject, client}
+	owned.owner = c
 	return &owned
 }
 
 // Known is a session that was refreshed, as storage has it.
 type Known struct {
-	ID         ID
-	Client     string // empty if the session was revoked since
+	Claims     // without Client and Version if the session was revoked since
 	Rotated    time.Time
 	Generation uint64 // how many times it was refreshed; 0 if it was revoked since
 	Revoked    bool
+	Ended      bool // by a notice that this process knows
 }
 
 // Sessions are the sessions of a subject that storage knows, those that end last first,
@@ -101,7 +98,14 @@ func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, 
 	case !st.buried() && st.Subject != subject: // an object that nobody but us should write says otherwise
 		return Known{}, false, nil
 	}
-	known := Known{ID: id, Client: st.Client, Generation: st.Generation, Revoked: st.revoked}
+	known := Known{
+		Claims:     Claims{ID: id, Subject: subject, Client: st.Client, Version: st.Session},
+		Generation: st.Generation,
+		Revoked:    st.revoked,
+	}
+	if !st.buried() {
+		known.Ended, _ = s.memory.Ended(known.Claims)
+	}
 	if st.Rotated > 0 {
 		known.Rotated = time.UnixMilli(st.Rotated)
 	}
@@ -112,7 +116,7 @@ func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, 
 // something else. If that fails, Sessions lacks it, and nothing else. wait waits until it
 // is there, but not long.
 func (s *Store) own(ctx context.Context, id ID) (wait func()) {
-	if s.owner.subject == "" {
+	if s.owner.Subject == "" {
 		return func() {}
 	}
 	select {
@@ -127,7 +131,7 @@ func (s *Store) own(ctx context.Context, id ID) (wait func()) {
 		defer s.memory.owning.give()
 		defer cancel()
 		defer func() { _ = recover() }()
-		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.subject), id.random), revocation(s.now()))
+		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.Subject), id.random), revocation(s.now()))
 	}()
 	return func() {
 		patience := time.NewTimer(ownPatience)

@@ -13,7 +13,7 @@ import (
 func (n *node) refreshed(t *testing.T, subject, client string, length time.Duration) ID {
 	t.Helper()
 	id := NewID(time.Now().Add(length))
-	if _, err := n.Of(subject, client).Rotate(t.Context(), id, 0, 0, false); err != nil {
+	if _, err := n.Of(Claims{Subject: subject, Client: client}).Rotate(t.Context(), id, 0, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
@@ -33,7 +33,7 @@ func TestTheSessionsOfAUserAreThoseThatWereRefreshed(t *testing.T) {
 		long, short := a.refreshed(t, "alice", "web", 40*24*time.Hour), a.refreshed(t, "alice", "cli", 24*time.Hour)
 		a.refreshed(t, "bob", "web", 24*time.Hour)
 		_ = NewID(time.Now().Add(time.Hour)) // never refreshed
-		if _, err := a.Of("alice", "web").Rotate(t.Context(), long, 1, 0, false); err != nil {
+		if _, err := a.Of(Claims{Subject: "alice", Client: "web"}).Rotate(t.Context(), long, 1, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		must(t, a.Revoke(t.Context(), short))
@@ -127,12 +127,34 @@ func TestASweepLeavesNothingOfTheOwners(t *testing.T) {
 	})
 }
 
+func TestASessionThatANoticeEndedIsListedAsEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		a := newNode(newShelf())
+		must(t, a.BeginNotices(t.Context()))
+		a.refreshed(t, "alice", "web", 24*time.Hour)
+		if known, _, err := a.Sessions(t.Context(), "alice", 5); err != nil || len(known) != 1 || known[0].Ended {
+			t.Fatal(known, err)
+		}
+		a.tell(t, EndUser, "alice")
+		version, err := a.Version(t.Context())
+		must(t, err)
+		later := NewID(time.Now().Add(48 * time.Hour))
+		if _, err := a.Of(Claims{Subject: "alice", Client: "web", Version: version}).Rotate(t.Context(), later, 0, 0, false); err != nil {
+			t.Fatal(err)
+		}
+		known, _, err := a.Sessions(t.Context(), "alice", 5)
+		if err != nil || len(known) != 2 || known[0].Ended || !known[1].Ended {
+			t.Error(known, err)
+		}
+	})
+}
+
 // Otherwise a user who logs in and refreshes again and again could fill the storage in
 // spite of the bound.
 func TestWhatTheAllowanceRefusesIsNotNotedEither(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		a := newNode(newShelf())
-		bounded := a.Within(newAllowance(0)).Of("alice", "web")
+		bounded := a.Within(newAllowance(0)).Of(Claims{Subject: "alice", Client: "web"})
 		if _, err := bounded.Rotate(t.Context(), monthAhead(), 0, 0, false); !errors.Is(err, errTestBound) {
 			t.Fatal(err)
 		}
@@ -154,7 +176,7 @@ func TestASessionThatAnEarlierVersionRefreshedIsListedAfterItsNextRefresh(t *tes
 		}
 		for generation := range uint64(3) {
 			a.storage.log()
-			if _, err := a.Of("alice", "web").Rotate(t.Context(), id, generation+1, 0, false); err != nil {
+			if _, err := a.Of(Claims{Subject: "alice", Client: "web"}).Rotate(t.Context(), id, generation+1, 0, false); err != nil {
 				t.Fatal(err)
 			}
 			noted := slices.ContainsFunc(a.storage.log(), func(call string) bool { return strings.HasPrefix(call, "store owners") })

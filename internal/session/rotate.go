@@ -115,7 +115,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if answerID == "" {
 		answerID = newAnswer()
 	}
-	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli(), Subject: s.owner.subject, Client: s.owner.client}
+	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli(), Subject: s.owner.Subject, Client: s.owner.Client, Session: s.owner.Version}
 	// A lock whose holder was suspended may have another holder by now. Not every
 	// storage asks the context itself.
 	if err := clock.Expired(held); err != nil {
