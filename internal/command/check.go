@@ -21,7 +21,7 @@ func newCheckCommand() *cobra.Command {
 	var format, level string
 	var ignored []string
 	cmd := &cobra.Command{
-		Use:   "check [--config <path>] [--adapter <name>] [--format text|json|sarif | --json] [--level error|warning|note] [--ignore <rule>...] [--verbose]",
+		Use:   "check [--config PATH] [--adapter NAME] [--format text|json|sarif | --json] [--level error|warning|note] [--ignore RULE...] [--verbose]",
 		Short: "Checks a config for what is weak, open or hardly meant",
 		Long: `
 Loads a config as "caddy validate" does and prints what an operator should know,

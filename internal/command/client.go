@@ -16,7 +16,7 @@ import (
 
 func newClientCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "client <command>",
+		Use:   "client COMMAND",
 		Short: "Adds, changes and lists the clients of a file",
 		Long: `
 Edits a file of clients, the apps that ask for tokens. All else in the file stays
@@ -37,7 +37,7 @@ and nothing else.`
 
 func newClientAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "add <id>",
+		Use:   "add ID",
 		Short: "Adds a client, and prints its secret",
 		Long: `
 Adds a client to a file, and creates the file if there is none. The client gets a
@@ -101,7 +101,7 @@ client: it gets none.
 
 func newClientRotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rotate-secret <id>",
+		Use:   "rotate-secret ID",
 		Short: "Gives a client a new secret, and prints it",
 		Long: `
 Gives a client a new random secret, and prints it on stdout. The old secret is
@@ -129,7 +129,7 @@ add a second client, move the app to it, and remove the first one.
 
 func newClientRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "remove <id>",
+		Use:   "remove ID",
 		Short: "Removes a client",
 		Long: `
 Removes a client from a file. Its sessions end, and its tokens are refused.

@@ -25,7 +25,7 @@ your configuration directory.`
 
 func newLoginCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "login <URL> [-- <command> [<argument>...]]",
+		Use:   "login URL [-- COMMAND [ARGUMENT...]]",
 		Short: "Logs in at a token endpoint, and keeps the tokens",
 		Long: `
 Logs in with a username and a password, and keeps the tokens. The URL is that of

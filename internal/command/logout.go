@@ -14,7 +14,7 @@ import (
 
 func newLogoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "logout [<URL>]",
+		Use:   "logout [URL]",
 		Short: "Revokes the tokens of a login, and forgets them",
 		Long: `
 Revokes the session of 'caddy grant login', so that no token of it is good any

@@ -12,7 +12,7 @@ import (
 
 func newRevokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "revoke (--session <id> | --user <name> | --subject <id> | --client <id> | --all)",
+		Use:   "revoke (--session ID | --user NAME | --subject ID | --client ID | --all)",
 		Short: "Revokes sessions",
 		Long: `
 Revokes a session, all sessions of a user or of a client, or all sessions of a

@@ -14,7 +14,7 @@ import (
 
 func newSessionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "sessions <user>",
+		Use:   "sessions USER",
 		Short: "Lists the sessions of a user",
 		Long: `
 Lists the sessions of a user that storage knows of, newest first. A login writes

@@ -13,7 +13,7 @@ import (
 
 func newUnlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "unlock [<user>]",
+		Use:   "unlock [USER]",
 		Short: "Lets a user, a client or an address log in again after wrong passwords",
 		Long: `
 Forgets the failed logins of a user, a client or an IP address, so that they no

@@ -12,7 +12,7 @@ import (
 
 func newUserCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "user <command>",
+		Use:   "user COMMAND",
 		Short: "Adds, changes and lists the users of a file",
 		Long: `
 Edits a file of users, htpasswd or JSON. All else in the file stays as it is:
@@ -35,7 +35,7 @@ the machine could see.`
 
 func newUserAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "add <name>",
+		Use:   "add NAME",
 		Short: "Adds a user",
 		Long: `
 Adds a user to a file, and creates the file if there is none. The flags for an id,
@@ -87,7 +87,7 @@ func userMembers(cmd *cobra.Command) (members []useredit.Member, err error) {
 
 func newUserPasswdCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "passwd <name>",
+		Use:   "passwd NAME",
 		Short: "Changes the password of a user",
 		Long: `
 Changes the password of a user. The user's sessions end, and their tokens are
@@ -133,7 +133,7 @@ refused. A disabled user stays disabled.
 // newUserStateCommand is disable, or enable.
 func newUserStateCommand(disabled bool) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "enable <name>",
+		Use:   "enable NAME",
 		Short: "Lets a disabled user log in again",
 		Long: `
 Lets a disabled user log in again, with the password from before.
@@ -142,7 +142,7 @@ Lets a disabled user log in again, with the password from before.
 	}
 	done, already := "Enabled the user %s in %s. The password is the one from before.", "The user %s of %s is not disabled; nothing was changed.\n"
 	if disabled {
-		cmd.Use, cmd.Short = "disable <name>", "Refuses a user without removing it"
+		cmd.Use, cmd.Short = "disable NAME", "Refuses a user without removing it"
 		cmd.Long = `
 Refuses a user's logins, and the tokens that the user has. The hash stays in the
 file, for "enable".
@@ -184,7 +184,7 @@ var errUnchanged = errors.New("nothing was changed")
 
 func newUserRenameCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rename <name> <new name>",
+		Use:   "rename NAME NEW_NAME",
 		Short: "Gives a user another name",
 		Long: `
 Gives a user another name to log in with. Tokens belong to the user's id, which is
@@ -227,7 +227,7 @@ go on to see the old name as the subject.
 
 func newUserRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "remove <name>",
+		Use:   "remove NAME",
 		Short: "Removes a user",
 		Long: `
 Removes a user from a file. Their tokens are refused from then on. To keep the

@@ -18,7 +18,7 @@ import (
 
 func newUserImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "import <source>",
+		Use:   "import SOURCE",
 		Short: "Adds the users of another program's file",
 		Long: `
 Reads the users of another program, adds them to a file, and says for each line

@@ -16,7 +16,7 @@ import (
 
 func newWhoamiCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "whoami [<URL>]",
+		Use:   "whoami [URL]",
 		Short: "Shows who is logged in, and with which scopes",
 		Long: `
 Shows the session of 'caddy grant login': the user, the scopes, and when the
