@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/passwordadvice"
 	"github.com/caddygrant/caddy-grant/internal/useredit"
 	"github.com/caddygrant/caddy-grant/internal/userimport"
@@ -30,7 +29,10 @@ what became of it. The source is a file, or - for stdin. --from says what it is:
   csv       a table whose first line names the columns: username, password_hash
             or password, and if you like id, scopes, disabled, and others
 
-Users who are in the file already stay as they are, unless --replace is given.
+Users who are in the file already stay as they are, unless --replace is given. It
+replaces the hash, and what else the source has of the user. A disabled user stays
+disabled, and an id, scopes and claims that the source does not have stay.
+
 Hashes come over as they are, if the server accepts their kind. Passwords in
 plaintext (a password column, {PLAIN}) are hashed. What an htpasswd file cannot
 hold, such as scopes, needs a JSON file: such a user is skipped.
@@ -49,7 +51,7 @@ The exit status is 2 if some users did not come over.
 	flags := cmd.Flags()
 	flags.String("from", "", "what the source is: "+strings.Join(userimport.Formats(), ", "))
 	flags.Bool("dry-run", false, "say what would happen, and change nothing")
-	flags.Bool("replace", false, "replace users who are in the file already")
+	flags.Bool("replace", false, "replace what the source has of users who are in the file already")
 	flags.Bool("plaintext", false, "take what looks like a plaintext password for one, and hash it")
 	flags.Bool("allow-weak-hashes", false, "take {SHA} and {SSHA} over, for a server with allow_weak_hashes")
 	flags.StringSlice("claims", nil, "attributes that become claims in the users' tokens, such as email")
@@ -66,8 +68,8 @@ type userImport struct {
 	source string
 	file   entriesFile
 	dryRun bool
-	users  []*directory.User // those that can come over
-	places []int             // of each of them in the report
+	users  []useredit.Incoming // those that can come over
+	places []int               // of each of them in the report
 	report importReport
 }
 
@@ -77,18 +79,6 @@ type importReport struct {
 	DryRun bool            `json:"dry_run"`
 	Users  []*importedUser `json:"users"`
 	Left   []string        `json:"left_behind,omitempty"`
-}
-
-// importedUser is what became of a line.
-type importedUser struct {
-	Line   int      `json:"line"`
-	Name   string   `json:"name,omitempty"`
-	Status string   `json:"status"`         // added, replaced, kept or skipped
-	Hash   string   `json:"hash,omitempty"` // its kind
-	Reason string   `json:"reason,omitempty"`
-	Notes  []string `json:"notes,omitempty"`
-
-	entry *userimport.Entry
 }
 
 func importUsers(cmd *cobra.Command, source string) error {
@@ -204,21 +194,7 @@ func (r *userImport) candidates(result *userimport.Result) {
 		if e.NeedsHash() {
 			candidate.PasswordHash = exampleHash
 		}
-		r.users, r.places = append(r.users, &candidate), append(r.places, len(r.report.Users)-1)
-	}
-}
-
-// become notes what became of a user.
-func (u *importedUser) become(outcome useredit.Outcome) {
-	switch {
-	case outcome.Err != nil:
-		u.Status, u.Reason = "skipped", outcome.Err.Error()
-	case outcome.Kept:
-		u.Status, u.Reason = "kept", "the file has a user of this name; --replace replaces it"
-	case outcome.Replaced:
-		u.Status = "replaced"
-	default:
-		u.Status = "added"
+		r.users, r.places = append(r.users, useredit.Incoming{User: &candidate, Scoped: e.Scoped}), append(r.places, len(r.report.Users)-1)
 	}
 }
 
@@ -312,30 +288,4 @@ func (r *userImport) tell() error {
 		return exit(r.cmd, 2, nil)
 	}
 	return nil
-}
-
-// line is "users.htpasswd:3: alice: added (bcrypt cost 10)".
-func (u *importedUser) line(source string, dryRun bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d: ", source, u.Line)
-	if u.Name != "" {
-		b.WriteString(u.Name + ": ")
-	}
-	if dryRun && u.Status != "skipped" {
-		b.WriteString("would be ")
-	}
-	b.WriteString(u.Status)
-	if u.Status == "added" || u.Status == "replaced" {
-		kind := u.Hash
-		if kind == userimport.Plaintext {
-			kind = "its plaintext password is hashed"
-		}
-		fmt.Fprintf(&b, " (%s)", kind)
-		for _, note := range u.Notes {
-			b.WriteString("; " + note)
-		}
-	} else {
-		b.WriteString(": " + u.Reason)
-	}
-	return b.String()
 }

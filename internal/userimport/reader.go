@@ -108,7 +108,7 @@ func (r *reader) take(c candidate) error {
 	if user.Disabled {
 		entry.Notes = append(entry.Notes, "disabled")
 	}
-	entry.User = &user
+	entry.User, entry.Scoped = &user, c.scoped || user.Scopes != nil
 	return r.add(entry)
 }
 
