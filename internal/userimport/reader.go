@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/password"
@@ -167,6 +168,8 @@ func (r *reader) credential(entry *Entry, user *directory.User, c candidate) err
 		return fmt.Errorf("its password is longer than %d bytes", password.MaxLength)
 	case strings.ContainsRune(secret, 0):
 		return errors.New("its password has a NUL in it")
+	case !utf8.ValidString(secret):
+		return errors.New("its password is not UTF-8 text, and no login can send it; convert the file to UTF-8")
 	}
 	entry.password = func() string { return secret }
 	entry.Kind = Plaintext

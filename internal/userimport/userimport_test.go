@@ -370,6 +370,7 @@ func TestPasswordsThatNoLoginAcceptsAreSkipped(t *testing.T) {
 		"":                         "it has no password",
 		strings.Repeat("a", 1025):  "longer than 1024 bytes",
 		"a\x00b":                   "a NUL",
+		"gr\xfcn":                  "not UTF-8",
 		strings.Repeat("a b", 300): "",
 	} {
 		e := read(t, Dovecot, "alice:{PLAIN}"+secret, Options{}).Entries[0]
