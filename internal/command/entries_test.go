@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 const (
@@ -130,6 +132,10 @@ func TestWhatClientsCannotHaveIsRefused(t *testing.T) {
 		"add web --public --algorithm bcrypt":        "none of the others can be",
 		"add web --algorithm md5":                    "--algorithm md5: it must be sha256-crypt, argon2id or bcrypt",
 		"add web --algorithm bcrypt --bcrypt-cost 4": "--bcrypt-cost 4: it must be from 10 to 16",
+		"add web --bcrypt-cost 12":                   "--bcrypt-cost is for --algorithm bcrypt",
+		"add web --public --bcrypt-cost 12":          "none of the others can be",
+		"rotate-secret kiosk --bcrypt-cost 12":       "--bcrypt-cost is for --algorithm bcrypt",
+		"add " + token.LoginPage:                     "login_page is the id of the login page itself",
 		"rotate-secret kiosk":                        `client "kiosk" is public: it has no secret`,
 		"rotate-secret web":                          `it has no client "web"`,
 		"remove web":                                 `it has no client "web"`,
