@@ -71,7 +71,7 @@ func (i imports) want(status int, args []string, lines ...string) (stderr string
 		i.t.Fatalf("%q: exit status %d, want %d, and %d lines\n%s%s", args, got, status, len(lines), stdout, stderr)
 	}
 	for at, line := range printed {
-		if !strings.HasPrefix(line, lines[at]) {
+		if !strings.HasPrefix(line+"\n", lines[at]) {
 			i.t.Errorf("it says\n%s\nwant\n%s", line, lines[at])
 		}
 	}
@@ -87,10 +87,10 @@ func TestAnImportSaysForEachLineWhatBecameOfIt(t *testing.T) {
 		"old:2: bob: skipped: it looks like a plaintext password; --plaintext",
 		"old:3: carol: skipped: {SHA} is one round of SHA-1",
 		"old:4: skipped: no colon in it",
-		"old:5: dan: added (bcrypt cost 5); bcrypt with a cost below 10, quick to guess",
+		"old:5: dan: added (bcrypt cost 5); bcrypt with a cost below 10, quick to guess\n",
 	}
 	stderr := i.want(2, []string{"old", "--from", "htpasswd", "--file", "users.htpasswd"}, lines...)
-	if !strings.Contains(stderr, "Imported 2 of 5 users into users.htpasswd.\n") {
+	if !strings.Contains(stderr, "Imported 2 of 5 users into users.htpasswd.\n") || strings.Count(stderr, `"caddy grant user add"`) != 1 {
 		t.Errorf("it says %s", stderr)
 	}
 	want := "alice:" + harness.HashBcrypt + "\n" + strings.SplitAfter(oldHtpasswd, "\n")[4]

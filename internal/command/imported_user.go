@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/useredit"
-	"github.com/caddygrant/caddy-grant/internal/userfile"
 	"github.com/caddygrant/caddy-grant/internal/userimport"
 )
 
@@ -63,7 +62,7 @@ func changes(before, after *directory.User) (all []string) {
 	var set []string
 	for _, name := range slices.Sorted(maps.Keys(after.Claims)) {
 		if !bytes.Equal(before.Claims[name], after.Claims[name]) {
-			set = append(set, userfile.Quote(name))
+			set = append(set, directory.Shown(name))
 		}
 	}
 	switch {

@@ -79,6 +79,7 @@ type importReport struct {
 	DryRun bool            `json:"dry_run"`
 	Users  []*importedUser `json:"users"`
 	Left   []string        `json:"left_behind,omitempty"`
+	Remedy string          `json:"remedy,omitempty"` // for hashes that are weak or did not come over
 }
 
 func importUsers(cmd *cobra.Command, source string) error {
@@ -263,11 +264,17 @@ func adviseImported(password, username string) string {
 	return ""
 }
 
+// anew is the remedy for hashes, once for all users.
+const anew = `A hash that is weak or not accepted needs a new password: run "caddy grant user passwd" for users who are in the file, and "caddy grant user add" for those who were skipped.`
+
 // tell prints the report, one line for each user.
 func (r *userImport) tell() error {
 	counts := make(map[string]int)
 	for _, u := range r.report.Users {
 		counts[u.Status]++
+		if u.entry.Anew && u.Status != "kept" {
+			r.report.Remedy = anew
+		}
 	}
 	if wantsJSON(r.cmd) {
 		if err := printJSON(r.cmd, r.report); err != nil {
@@ -279,6 +286,9 @@ func (r *userImport) tell() error {
 		}
 		if len(r.report.Left) > 0 {
 			r.cmd.PrintErrf("Left behind: %s. --claims takes them over as claims, --scopes-from as scopes.\n", strings.Join(r.report.Left, ", "))
+		}
+		if r.report.Remedy != "" {
+			r.cmd.PrintErrln(r.report.Remedy)
 		}
 		if r.dryRun {
 			r.cmd.PrintErrf("A dry run: %d would come over, %d would be kept, %d would be skipped.\n", r.coming(), counts["kept"], counts["skipped"])

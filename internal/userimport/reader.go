@@ -49,7 +49,8 @@ func (r *reader) skip(line int, name string, reason error) error {
 	if _, known := r.first[name]; !known && name != "" {
 		r.first[name] = line
 	}
-	return r.add(&Entry{Line: line, Name: shown(name), Reason: reason.Error()})
+	text, anew := password.WithoutRemedy(reason.Error())
+	return r.add(&Entry{Line: line, Name: shown(name), Reason: text, Anew: anew})
 }
 
 // shown is a name as it is printed: in quotes only where it needs them.
@@ -150,7 +151,8 @@ func (r *reader) credential(entry *Entry, user *directory.User, c candidate) err
 		case err == nil:
 			user.PasswordHash = password.Unprefixed(secret)
 			entry.Kind = strings.TrimRight(hash.Params().Kind(), " ,")
-			if advice := hash.Params().Advice(); advice != "" {
+			var advice string
+			if advice, entry.Anew = password.WithoutRemedy(hash.Params().Advice()); advice != "" {
 				entry.Notes = append(entry.Notes, advice)
 			}
 			return nil

@@ -74,6 +74,7 @@ type Entry struct {
 	Kind   string          // of the hash, such as "bcrypt cost 10"
 	Reason string          // why it does not come over
 	Notes  []string        // what differs from before
+	Anew   bool            // the remedy is a new password
 
 	password func() string // of a user without a hash; a function, so that it is not printed
 }
