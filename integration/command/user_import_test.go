@@ -234,7 +234,7 @@ func TestAnImportThatCannotBeIsOneError(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"old", "--file", "a"}, `required flag(s) "from" not set`},
+		{[]string{"old", "--file", "a"}, "say what the source is with --from: htpasswd, authelia, dovecot, csv"},
 		{[]string{"old", "--from", "passwd", "--file", "a"}, "--from passwd: it must be one of htpasswd, authelia, dovecot, csv"},
 		{[]string{"missing", "--from", "htpasswd", "--file", "a"}, "no such file"},
 		{[]string{"list.json", "--from", "htpasswd", "--file", "a"}, "list.json: it is JSON"},
@@ -280,6 +280,9 @@ func TestTheExamplesHaveWhatAnImportMakes(t *testing.T) {
 			if status, stdout, stderr := i.run("", args...); status != 0 {
 				t.Fatalf("%q: exit status %d\n%s%s", args, status, stdout, stderr)
 			}
+		}
+		if test.example == "from-nginx" && i.read("users.json") != repo.Read(t, "examples/from-nginx/users.json") {
+			t.Errorf("the commands make\n%s", i.read("users.json"))
 		}
 		want := jsonUsers(t, repo.Read(t, "examples/"+test.example+"/users.json"))
 		if got := jsonUsers(t, i.read("users.json")); !reflect.DeepEqual(got, want) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -57,7 +58,6 @@ The exit status is 2 if some users did not come over.
 	flags.StringSlice("claims", nil, "attributes that become claims in the users' tokens, such as email")
 	flags.StringSlice("scopes", nil, "the scopes of all users for whom the source has none, \"\" for none")
 	flags.String("scopes-from", "", "an attribute whose values are further scopes, such as groups")
-	_ = cmd.MarkFlagRequired("from")
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(userimport.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -151,6 +151,12 @@ func (r *userImport) read() (*userimport.Result, error) {
 	case options.Scopes == nil:
 		options.Scopes = []string{}
 	}
+	switch formats := userimport.Formats(); {
+	case from == "":
+		return nil, fmt.Errorf("say what the source is with --from: %s", strings.Join(formats, ", "))
+	case !slices.Contains(formats, from):
+		return nil, fmt.Errorf("--from %s: it must be one of %s", from, strings.Join(formats, ", "))
+	}
 	in := r.cmd.InOrStdin()
 	if r.source != "-" {
 		file, err := os.Open(r.source)
@@ -165,10 +171,7 @@ func (r *userImport) read() (*userimport.Result, error) {
 		return nil, fmt.Errorf("reading %s: %w", r.shownSource(), err)
 	}
 	result, err := userimport.Read(userimport.Format(from), data, options)
-	switch {
-	case errors.Is(err, userimport.ErrFormat):
-		return nil, fmt.Errorf("--from %s: it must be one of %s", from, strings.Join(userimport.Formats(), ", "))
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.shownSource(), err)
 	}
 	return result, nil

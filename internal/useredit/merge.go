@@ -131,6 +131,8 @@ func membersOf(u *directory.User) (members []Member) {
 	}
 	if u.Scopes != nil {
 		add("scopes", u.Scopes)
+		scopes := &members[len(members)-1] // there are no quotes in them
+		scopes.Value = bytes.ReplaceAll(scopes.Value, []byte(`","`), []byte(`", "`))
 	}
 	if len(u.Claims) > 0 {
 		add("claims", u.Claims)
