@@ -79,6 +79,19 @@ func TestOfTwoLinesOfAUserTheOneThatCountsIsReplaced(t *testing.T) {
 	}
 }
 
+func TestAnEntryThatIsRefusedIsNotReplaced(t *testing.T) {
+	const before = `{"users": [{"username": "bob", "password_hash": "H1"}, {"Username": "alice", "password_hash": "H1"}]}`
+	_, err := Edit([]byte(fill(before)), JSON, Users, func(f *File) error {
+		if outcome := f.Merge([]Incoming{{User: &directory.User{Username: "alice", PasswordHash: hash2}}}, true)[0]; outcome.Err == nil {
+			t.Error("it is replaced")
+		}
+		return nil
+	})
+	if err == nil || !strings.HasPrefix(err.Error(), "correct the file first") {
+		t.Errorf("the edit says %v", err)
+	}
+}
+
 // One by one, with a look at the whole file for each, this would take hours.
 func TestManyUsersAreAddedAtOnce(t *testing.T) {
 	users := make([]*directory.User, 20_000)
