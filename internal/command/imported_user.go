@@ -40,6 +40,9 @@ func (u *importedUser) become(outcome useredit.Outcome) {
 	}
 }
 
+// comes tells whether the user is in the file after the import because of it.
+func (u *importedUser) comes() bool { return u.Status == "added" || u.Status == "replaced" }
+
 // changes are what a replaced user has got, and kept, apart from the hash.
 func changes(before, after *directory.User) (all []string) {
 	if before.Disabled {
@@ -93,7 +96,7 @@ func (u *importedUser) line(source string, dryRun bool) string {
 		b.WriteString("would be ")
 	}
 	b.WriteString(u.Status)
-	if u.Status == "added" || u.Status == "replaced" {
+	if u.comes() {
 		kind := u.Hash
 		if kind == userimport.Plaintext {
 			kind = "its plaintext password is hashed"

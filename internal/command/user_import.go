@@ -232,7 +232,7 @@ func ignoreUnchanged(err error) error {
 // coming is how many users come over.
 func (r *userImport) coming() (n int) {
 	for _, u := range r.report.Users {
-		if u.Status == "added" || u.Status == "replaced" {
+		if u.comes() {
 			n++
 		}
 	}
@@ -243,7 +243,7 @@ func (r *userImport) coming() (n int) {
 func (r *userImport) hash(hash func(string) (string, error)) error {
 	var waiting []int
 	for i := range r.users {
-		if u := r.report.Users[r.places[i]]; u.entry.NeedsHash() && (u.Status == "added" || u.Status == "replaced") {
+		if u := r.report.Users[r.places[i]]; u.entry.NeedsHash() && u.comes() {
 			waiting = append(waiting, i)
 		}
 	}
@@ -275,7 +275,7 @@ func (r *userImport) tell() error {
 	counts := make(map[string]int)
 	for _, u := range r.report.Users {
 		counts[u.Status]++
-		if u.entry.Anew && u.Status != "kept" {
+		if u.entry.Anew && (u.comes() || u.entry.User == nil) {
 			r.report.Remedy = anew
 		}
 	}

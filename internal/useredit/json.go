@@ -91,6 +91,9 @@ func (o *object) entries() (all []Entry) {
 			}
 			e = Entry{Name: u.Username, Hash: u.PasswordHash, Disabled: u.Disabled, User: u}
 		}
+		if name, found := o.nameOf(element); !found || name != e.Name {
+			continue // a member Username, which json.Unmarshal takes and the server refuses
+		}
 		all = append(all, e)
 	}
 	return all

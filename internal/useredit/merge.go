@@ -78,11 +78,7 @@ func (m *merge) user(u Incoming) Outcome {
 		m.places[u.Username] = m.content.last()
 	}
 	if before != nil || after.Disabled {
-		place, found := m.places[u.Username]
-		if !found { // its member has another case, and the file is refused
-			return Outcome{Err: errors.New("its entry in the file is not valid")}
-		}
-		if err := m.content.change(place, before, after); err != nil {
+		if err := m.content.change(m.places[u.Username], before, after); err != nil {
 			return Outcome{Err: err}
 		}
 	}

@@ -79,16 +79,25 @@ func TestOfTwoLinesOfAUserTheOneThatCountsIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAnEntryThatIsRefusedIsNotReplaced(t *testing.T) {
+// json.Unmarshal reads "Username" as the name, and the server does not.
+func TestAnEntryThatTheServerRefusesIsNotEdited(t *testing.T) {
 	const before = `{"users": [{"username": "bob", "password_hash": "H1"}, {"Username": "alice", "password_hash": "H1"}]}`
-	_, err := Edit([]byte(fill(before)), JSON, Users, func(f *File) error {
-		if outcome := f.Merge([]Incoming{{User: &directory.User{Username: "alice", PasswordHash: hash2}}}, true)[0]; outcome.Err == nil {
-			t.Error("it is replaced")
+	for name, change := range map[string]func(*File) error{
+		"set": setHash("alice", hash2), "disable": disable("alice"), "rename": rename("alice", "al", true), "remove": remove("alice"),
+		"merge": func(f *File) error {
+			if outcome := f.Merge([]Incoming{{User: &directory.User{Username: "alice", PasswordHash: hash2}}}, true)[0]; outcome.After != nil {
+				t.Error("another entry is replaced")
+			}
+			return nil
+		},
+	} {
+		want := `it has no user "alice"`
+		if name == "merge" {
+			want = "correct the file first"
 		}
-		return nil
-	})
-	if err == nil || !strings.HasPrefix(err.Error(), "correct the file first") {
-		t.Errorf("the edit says %v", err)
+		if _, err := Edit([]byte(fill(before)), JSON, Users, change); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
 	}
 }
 
