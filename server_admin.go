@@ -220,7 +220,21 @@ func (s *Server) Unlock(ctx context.Context, request adminapi.UnlockRequest) (ad
 			return adminapi.Unlocked{}, adminStorageError("telling the other nodes (here it is unlocked)", err)
 		}
 	}
-	return adminapi.Unlocked{UnlockRequest: request, Within: s.hearWithin()}, nil
+	return adminapi.Unlocked{UnlockRequest: request, Within: s.hearWithin(), Unknown: s.isUnknown(ctx, request)}, nil
+}
+
+// isUnknown tells whether there is no user or client of the name that was unlocked, which
+// may be a typo. A source that cannot tell is no reason to say so.
+func (s *Server) isUnknown(ctx context.Context, request adminapi.UnlockRequest) bool {
+	switch {
+	case request.User != "":
+		user, err := s.users.ByUsername(ctx, request.User)
+		return user == nil && err == nil
+	case request.Client != "":
+		client, err := s.clients.ByID(ctx, request.Client)
+		return client == nil && err == nil
+	}
+	return false
 }
 
 // heed does what a notice says, apart from what it says of sessions.

@@ -140,7 +140,8 @@ type UnlockRequest struct {
 // Unlocked is whose failures were forgotten.
 type Unlocked struct {
 	UnlockRequest
-	Within int64 `json:"within_seconds"` // how long other nodes may take to do so
+	Within  int64 `json:"within_seconds"`    // how long other nodes may take to do so
+	Unknown bool  `json:"unknown,omitempty"` // there is no user or client of that name
 }
 
 // SessionsQuery says whose sessions to list: one field is set.

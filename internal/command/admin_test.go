@@ -45,7 +45,7 @@ func (f *fakeServer) Revoke(_ context.Context, r adminapi.RevokeRequest) (admina
 
 func (f *fakeServer) Unlock(_ context.Context, r adminapi.UnlockRequest) (adminapi.Unlocked, error) {
 	f.unlocked = append(f.unlocked, r)
-	return adminapi.Unlocked{UnlockRequest: r, Within: 300}, nil
+	return adminapi.Unlocked{UnlockRequest: r, Within: 300, Unknown: r.User == "nobody" || r.Client == "nobody"}, nil
 }
 
 func (f *fakeServer) RotateKey(context.Context) ([]adminapi.Key, error) { return f.keys, nil }
@@ -70,15 +70,22 @@ func serve(t *testing.T, servers map[string]adminapi.Server) string {
 // run runs `caddy grant` with arguments.
 func run(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
+	stdout, _, err = runBoth(t, args...)
+	return stdout, err
+}
+
+// runBoth is run for a test that reads stderr too.
+func runBoth(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
 	grant := &cobra.Command{Use: "grant", SilenceUsage: true, SilenceErrors: true}
 	Build(grant)
-	var out bytes.Buffer
+	var out, errs bytes.Buffer
 	grant.SetOut(&out)
-	grant.SetErr(io.Discard)
+	grant.SetErr(&errs)
 	grant.SetIn(strings.NewReader("y\n"))
 	grant.SetArgs(args)
 	err = grant.Execute()
-	return out.String(), err
+	return out.String(), errs.String(), err
 }
 
 func before(d time.Duration) *time.Time {
@@ -240,6 +247,26 @@ func TestWhoIsUnlocked(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.says) || len(f.unlocked) > 0 {
 			t.Errorf("%v: %v, %+v", test.args, err, f.unlocked)
 		}
+	}
+}
+
+func TestAnUnlockedNameThatDoesNotExistIsPointedOut(t *testing.T) {
+	address := serve(t, map[string]adminapi.Server{"default": &fakeServer{status: adminapi.Status{Name: "default"}}})
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"nobody"}, "Warning: there is no user nobody; failed logins under that name are forgotten all the same.\n"},
+		{[]string{"--client", "nobody", "--ip", "192.0.2.1"}, "Warning: there is no client nobody; failed logins under that name are forgotten all the same.\n"},
+		{[]string{"alice"}, ""},
+	} {
+		out, errs, err := runBoth(t, append([]string{"unlock", "--address", address}, test.args...)...)
+		if err != nil || !strings.HasPrefix(out, "Unlocked ") || errs != test.says {
+			t.Errorf("%v: %v, %q, %q", test.args, err, out, errs)
+		}
+	}
+	if out, err := run(t, "unlock", "nobody", "--json", "--address", address); err != nil || !strings.Contains(out, `"unknown": true`) {
+		t.Errorf("%v, %s", err, out)
 	}
 }
 

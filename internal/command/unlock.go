@@ -67,6 +67,9 @@ func runUnlock(cmd *cobra.Command, args []string) error {
 	if request.Address != "" {
 		whose = append(whose, "address "+request.Address)
 	}
+	if unlocked.Unknown {
+		cmd.PrintErrf("Warning: there is no %s; failed logins under that name are forgotten all the same.\n", printable(whose[0]))
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Unlocked %s. %s\n", printable(strings.Join(whose, " and ")), otherNodes(unlocked.Within))
 	return nil
 }
