@@ -98,7 +98,7 @@ func TestStatusIsReadable(t *testing.T) {
 		Name: "default", Issuer: "https://auth.example.com", Grants: []string{"password", "refresh_token"}, LoginPage: true,
 		StartedAt: *before(3 * time.Hour),
 		Keys: []adminapi.Key{
-			{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Since: before(5 * time.Minute), Until: before(-10*time.Minute - 30*time.Second), Generated: true},
+			{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Since: before(5 * time.Minute), Until: before(-10 * time.Minute), Generated: true},
 			{ID: "old", Algorithm: "ES256", Stage: adminapi.StageSigning, Generated: true},
 		},
 		Files: []adminapi.File{
@@ -277,12 +277,12 @@ func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 			{ID: "20270131-ab", Client: "web", RefreshedAt: *before(time.Minute), Ends: "2027-01-31", Refreshes: 7},
 			{ID: "20270101-cd", Client: "mobile\n", RefreshedAt: *before(240 * time.Hour), Ends: "2027-01-01", Refreshes: 1, Revoked: true},
 		}},
-		keys: []adminapi.Key{{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Until: before(-10*time.Minute - 30*time.Second)}},
+		keys: []adminapi.Key{{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Until: before(-10 * time.Minute)}},
 	}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	if got, err := run(t, "sessions", "alice", "--address", address); err != nil || got != `SESSION      CLIENT      REFRESHED     REFRESHES  ENDS        STATE
 20270131-ab  web         1 minute ago  7          2027-01-31  going on
-20270101-cd  "mobile\n"  1 week ago    1          2027-01-01  revoked
+20270101-cd  "mobile\n"  10 days ago   1          2027-01-01  revoked
 There are more.
 sessions that were never refreshed are not known
 ` {
