@@ -49,7 +49,7 @@ client: it gets none.
 ` + clientFileHelp,
 		Example: `  caddy grant client add web --file clients.json --scopes contacts.read > web.secret
   caddy grant client add kiosk --file clients.json --public --grants password`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs("name the client", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := args[0]
 			f, err := findFile(cmd, useredit.Clients)
@@ -109,7 +109,7 @@ refused as soon as Caddy applies the change. To change a secret without an outag
 add a second client, move the app to it, and remove the first one.
 ` + clientFileHelp,
 		Example:           `  caddy grant client rotate-secret web --file clients.json > web.secret`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the client", 1),
 		ValidArgsFunction: completeNames(useredit.Clients),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Clients)
@@ -135,7 +135,7 @@ func newClientRemoveCommand() *cobra.Command {
 Removes a client from a file. Its sessions end, and its tokens are refused.
 ` + clientFileHelp,
 		Example:           `  caddy grant client remove web --file clients.json`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the client", 1),
 		ValidArgsFunction: completeNames(useredit.Clients),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Clients)
@@ -229,7 +229,7 @@ Lists the clients of a file: id, scopes, grant types, audiences, and the kind of
 hash. Hashes are not shown.
 ` + clientFileHelp,
 		Example: `  caddy grant client list --file clients.json`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := findFile(cmd, useredit.Clients)
 			if err != nil {

@@ -44,7 +44,7 @@ scopes and claims are for JSON files.
 		Example: `  caddy grant user add alice --file /etc/caddy/users.htpasswd
   caddy grant user add alice --file users.json --scopes contacts.read,contacts.write
   pass show alice | caddy grant user add alice --file users.htpasswd`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs("name the user", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			f, err := findFile(cmd, useredit.Users)
@@ -95,7 +95,7 @@ refused. A disabled user stays disabled.
 ` + passwordHelp + "\n" + entriesFileHelp,
 		Example: `  caddy grant user passwd alice --file /etc/caddy/users.htpasswd
   caddy grant user passwd alice --config /etc/caddy/Caddyfile`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the user", 1),
 		ValidArgsFunction: completeNames(useredit.Users),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
@@ -154,7 +154,7 @@ gets "disabled": true.
 		cmd.Example = `  caddy grant user disable alice --file /etc/caddy/users.htpasswd`
 		done, already = "Disabled the user %s in %s. Their tokens are refused, too.", "The user %s of %s is disabled already; nothing was changed.\n"
 	}
-	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), completeNames(useredit.Users)
+	cmd.Args, cmd.ValidArgsFunction = exactArgs("name the user", 1), completeNames(useredit.Users)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		name := args[0]
 		f, err := findFile(cmd, useredit.Users)
@@ -195,7 +195,7 @@ With --keep-id (JSON files only) the old name becomes the id: tokens stay, and a
 go on to see the old name as the subject.
 ` + entriesFileHelp,
 		Example: `  caddy grant user rename alice alice.smith --file users.json --keep-id`,
-		Args:    cobra.ExactArgs(2), ValidArgsFunction: completeNames(useredit.Users),
+		Args:    exactArgs("name the user, and the new name", 2), ValidArgsFunction: completeNames(useredit.Users),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Users)
 			if err != nil {
@@ -234,7 +234,7 @@ Removes a user from a file. Their tokens are refused from then on. To keep the
 password for later, use "disable".
 ` + entriesFileHelp,
 		Example:           `  caddy grant user remove alice --file /etc/caddy/users.htpasswd`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the user", 1),
 		ValidArgsFunction: completeNames(useredit.Users),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Users)
@@ -269,7 +269,7 @@ of hash. Hashes are not shown.
 ` + entriesFileHelp,
 		Example: `  caddy grant user list --file /etc/caddy/users.htpasswd
   caddy grant user list --json | jq -r '.[] | select(.disabled) | .username'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := findFile(cmd, useredit.Users)
 			if err != nil {

@@ -40,7 +40,7 @@ The exit status is 2 if some users did not come over.
 		Example: `  caddy grant user import /etc/apache2/users --from htpasswd --file users.htpasswd --dry-run
   caddy grant user import users_database.yml --from authelia --file users.json --claims email --scopes-from groups
   caddy grant user import staff.csv --from csv --file users.json --scopes contacts.read`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs("name the file to read, or - for stdin", 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return importUsers(cmd, args[0]) },
 	}
 	addFileFlags(cmd, useredit.Users)
