@@ -146,7 +146,7 @@ func (s *Server) checkClient(ctx context.Context, id string) error {
 	case err != nil:
 		return &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the clients cannot be looked up: " + err.Error()}
 	case client == nil:
-		return &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no client %q; the tokens of a client that was removed are refused as long as it is", id)}
+		return &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no client %q; if it was removed, its tokens are refused already", id)}
 	}
 	return nil
 }

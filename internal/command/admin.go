@@ -27,7 +27,7 @@ func addAdminFlags(cmd *cobra.Command) {
 	flags.StringP("config", "c", "", "config in which to look for that address")
 	flags.StringP("adapter", "a", "", "name of the config's adapter")
 	flags.String("cert", "", "your certificate for remote admin, in PEM")
-	flags.String("key", "", "its key, in PEM")
+	flags.String("key", "", "key of the certificate of --cert, in PEM")
 	flags.String("ca", "", "certificate of the authority behind the endpoint of remote admin, in PEM")
 }
 

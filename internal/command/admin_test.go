@@ -116,7 +116,7 @@ func TestStatusIsReadable(t *testing.T) {
   config           since 3 hours ago
   offers           password, refresh_token, login page
   users            12
-  clients          3, and those of sources that cannot list them
+  clients          2, and those of sources that cannot list them, and the login page
   password checks  1 of 4 running, 2 of 64 waiting
   throttled        1 account, 2 accounts from one source, 3 addresses
   revoked          17 sessions, read 2 seconds ago
@@ -281,7 +281,7 @@ func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 	}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	if got, err := run(t, "sessions", "alice", "--address", address); err != nil || got != `SESSION      CLIENT      REFRESHED     REFRESHES  ENDS        STATE
-20270131-ab  web         1 minute ago  7          2027-01-31  going on
+20270131-ab  web         1 minute ago  7          2027-01-31  active
 20270101-cd  "mobile\n"  10 days ago   1          2027-01-01  revoked
 There are more.
 sessions that were never refreshed are not known
@@ -306,12 +306,12 @@ sessions that were never refreshed are not known
 	if got, err := run(t, "reload", "--address", address); err != nil || got != "Server default follows no files.\n" {
 		t.Errorf("%v\n%s", err, got)
 	}
-	f.files = []adminapi.File{{Path: "/users", Reads: "users", Entries: 1, LoadedAt: time.Now(), Error: "line 2: no colon"}}
+	f.files = []adminapi.File{{Path: "/users", Reads: "users", Entries: 1, LoadedAt: time.Now(), Error: "/users: line 2: no colon"}}
 	got, err := run(t, "reload", "--address", address)
 	if err == nil || !strings.Contains(got, "/users was changed and is not active: line 2: no colon") {
 		t.Errorf("%v\n%s", err, got)
 	}
-	if got, err := run(t, "reload", "--json", "--address", address); err == nil || !strings.Contains(got, `"error": "line 2: no colon"`) {
+	if got, err := run(t, "reload", "--json", "--address", address); err == nil || !strings.Contains(got, `"error": "/users: line 2: no colon"`) {
 		t.Errorf("%v\n%s", err, got)
 	}
 }

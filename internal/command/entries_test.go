@@ -107,7 +107,7 @@ func TestWhatCannotBeDoneIsSaidAndLeavesTheFileAlone(t *testing.T) {
 		{"x\n", "it has the htpasswd format, not JSON", "add dave -f FILE/users --format json"},
 		{"x\n", "--format yaml: it must be htpasswd or json", "add dave -f FILE/users --format yaml"},
 		{"x\n", "none of the others can be", "add dave -f FILE/users --config Caddyfile"},
-		{"x\n", "accepts 1 arg(s)", "add -f FILE/users"},
+		{"x\n", "name the user: grant user add <name>", "add -f FILE/users"},
 	} {
 		d.refuse(test.stdin, test.why, append([]string{"user"}, strings.Split(test.args, " ")...)...)
 	}

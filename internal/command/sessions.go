@@ -58,7 +58,7 @@ func runSessions(cmd *cobra.Command, args []string) error {
 	} else {
 		rows := [][]string{{"SESSION", "CLIENT", "REFRESHED", "REFRESHES", "ENDS", "STATE"}}
 		for _, session := range found.Sessions {
-			state := "going on"
+			state := "active"
 			if session.Revoked {
 				state = "revoked"
 			}
