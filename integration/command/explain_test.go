@@ -397,7 +397,7 @@ func TestExplainSaysWhatIsWrongWithTheCommand(t *testing.T) {
 		"no Caddy":                 {"a.b.c", []string{"--address", fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))}, "--address"},
 		"a key set over http":      {"a.b.c", []string{"--jwks", "http://192.0.2.1/jwks"}, "--insecure-http"},
 		"a key set that is none":   {"a.b.c", []string{"--jwks", os.Args[0]}, "not a key set"},
-		"a key set and a server":   {"a.b.c", []string{"--jwks", "x", "--server", "default"}, "none of the others can be"},
+		"a key set and a server":   {"a.b.c", []string{"--jwks", "x", "--server", "default"}, "--jwks and --server cannot be used together"},
 		"no config to verify with": {"a.b.c", []string{"--offline"}, "there is no config"},
 	} {
 		t.Run(name, func(t *testing.T) {

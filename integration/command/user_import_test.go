@@ -198,7 +198,7 @@ func TestAnImportThatCannotBeIsOneError(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"old", "--file", "a"}, `required flag(s) "from" not set`},
+		{[]string{"old", "--file", "a"}, "--from is missing"},
 		{[]string{"old", "--from", "passwd", "--file", "a"}, "--from passwd: it must be one of htpasswd, authelia, dovecot, csv"},
 		{[]string{"missing", "--from", "htpasswd", "--file", "a"}, "no such file"},
 		{[]string{"list.json", "--from", "htpasswd", "--file", "a"}, "list.json: it is JSON"},

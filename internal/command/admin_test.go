@@ -200,12 +200,14 @@ func TestWhatIsRevoked(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "say which sessions"},
-		{[]string{"--user", ""}, "say which sessions"},
-		{[]string{"--user", "", "--yes"}, "say which sessions"},
-		{[]string{"--user", "alice", "--all", "--yes"}, "none of the others can be"},
+		{nil, "name what to revoke"},
+		{[]string{"--user", ""}, "name what to revoke"},
+		{[]string{"--user", "", "--yes"}, "name what to revoke"},
+		{[]string{"--user", "alice", "--all", "--yes"}, "--all and --user cannot be used together"},
+		{[]string{"--user", "alice", "--all", "--session", "2-a"}, "--all, --session and --user cannot be used together"},
 		{[]string{"--all"}, "there is no terminal on which to ask: add --yes"},
-		{[]string{"alice"}, "unknown command"},
+		{[]string{"alice"}, "name what to revoke with a flag, such as --user alice"},
+		{[]string{"user", "alice"}, "name what to revoke with a flag, such as --user alice"},
 	} {
 		f := &fakeServer{status: adminapi.Status{Name: "default"}}
 		_, err := run(t, append([]string{"revoke", "--address", serve(t, map[string]adminapi.Server{"default": f})}, test.args...)...)
@@ -239,7 +241,7 @@ func TestWhoIsUnlocked(t *testing.T) {
 		{nil, "name a user"},
 		{[]string{""}, "name a user"},
 		{[]string{"alice", "--client", "web"}, "not both"},
-		{[]string{"alice", "bob"}, "accepts at most 1"},
+		{[]string{"alice", "bob"}, "too many arguments: grant unlock [<user>]"},
 		{[]string{"--ip", "example.com"}, "must be an IP address"},
 	} {
 		f := &fakeServer{status: adminapi.Status{Name: "default"}}

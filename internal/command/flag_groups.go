@@ -1,7 +1,7 @@
 package command
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -22,7 +22,7 @@ func plainFlagErrors(cmd *cobra.Command) {
 				return err
 			}
 		}
-		return inWords(errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
+		return inWords(cmp.Or(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()))
 	}
 }
 
@@ -32,18 +32,22 @@ func inWords(err error) error {
 		return nil
 	}
 	if found := missingFlags.FindStringSubmatch(err.Error()); found != nil {
-		return fmt.Errorf("%s is missing", asFlags(strings.Split(strings.Trim(found[1], `"`), `", "`), " or "))
+		names := strings.Split(strings.Trim(found[1], `"`), `", "`)
+		if len(names) > 1 {
+			return fmt.Errorf("%s are missing", asFlags(names))
+		}
+		return fmt.Errorf("%s is missing", asFlags(names))
 	}
 	if found := exclusiveFlags.FindStringSubmatch(err.Error()); found != nil {
-		return fmt.Errorf("%s cannot be used together", asFlags(strings.Fields(found[1]), " and "))
+		return fmt.Errorf("%s cannot be used together", asFlags(strings.Fields(found[1])))
 	}
 	return err
 }
 
-func asFlags(names []string, word string) string {
+func asFlags(names []string) string {
 	text := "--" + names[len(names)-1]
 	if others := names[:len(names)-1]; len(others) > 0 {
-		text = "--" + strings.Join(others, ", --") + word + text
+		text = "--" + strings.Join(others, ", --") + " and " + text
 	}
 	return text
 }

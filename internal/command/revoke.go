@@ -27,7 +27,12 @@ until they expire.
   caddy grant revoke --session 20270131-8f2b...
   caddy grant revoke --client mobile --server default
   caddy grant revoke --all --yes`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errors.New("name what to revoke with a flag, such as --user alice or --session 20270131-8f2b...")
+			}
+			return nil
+		},
 		RunE: runRevoke,
 	}
 	addAdminFlags(cmd)
@@ -54,7 +59,7 @@ func runRevoke(cmd *cobra.Command, _ []string) error {
 		Client: flagValue(cmd, "client"), All: all,
 	}
 	if request == (adminapi.RevokeRequest{}) {
-		return errors.New("say which sessions, with --session, --user, --subject, --client or --all")
+		return errors.New("name what to revoke, with --session, --user, --subject, --client or --all")
 	}
 	name, server, err := adminServer(cmd)
 	if err != nil {

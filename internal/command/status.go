@@ -27,7 +27,7 @@ With --json, the output is a list of all servers, or with --server an object.
   caddy grant status --address unix//run/caddy-admin.sock
   caddy grant status --server default --json
   caddy grant status --web --open`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: runStatus,
 	}
 	addNodesFlags(cmd)

@@ -24,7 +24,7 @@ the address: to unlock a user and the place that they log in from, name both.
   caddy grant unlock alice --ip 192.0.2.7
   caddy grant unlock --client mobile
   caddy grant unlock --ip 2001:db8::7`,
-		Args: cobra.MaximumNArgs(1),
+		Args: rangeArgs("", 0, 1),
 		RunE: runUnlock,
 	}
 	cmd.Flags().String("client", "", "client id, instead of a user")

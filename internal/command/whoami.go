@@ -23,9 +23,9 @@ Shows the session of 'caddy grant login': the user, the scopes, and when the
 access token ends. An access token that has ended is refreshed first, which
 tells whether the session goes on. The URL can be left out if there is one
 session.`,
-		Example: `  $ caddy grant whoami
-  $ caddy grant whoami https://app.example.com --json`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  caddy grant whoami
+  caddy grant whoami https://app.example.com --json`,
+		Args: rangeArgs("", 0, 1),
 		RunE: runWhoami,
 	}
 	addStoreFlags(cmd)
