@@ -5,9 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -321,6 +325,43 @@ sessions that were never refreshed are not known
 func TestACaddyThatDoesNotAnswerIsAskedForByItsFlags(t *testing.T) {
 	_, err := run(t, "status", "--address", "unix//nowhere/admin.sock")
 	if err == nil || !strings.Contains(err.Error(), "Caddy does not answer at unix//nowhere/admin.sock") || !strings.Contains(err.Error(), "--config") {
+		t.Error(err)
+	}
+}
+
+func TestAConfigThatTurnsTheAdminEndpointOffIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "caddy.json")
+	for content, says := range map[string]string{
+		`{"admin": {"disabled": true}}`:                         path + ` turns the admin endpoint off, with "admin off"`,
+		`{"admin": {"listen": "unix//nowhere/a.sock"}}`:         "Caddy does not answer at unix//nowhere/a.sock",
+		`{"admin": {"listen": "unix//nowhere/a.sock"}, "x": []`: "looking for the address of the admin endpoint",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{"status", "reload"} {
+			if _, err := run(t, command, "--config", path); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s with %s: %v", command, content, err)
+			}
+		}
+	}
+	if err := os.WriteFile(path, []byte(`{"admin": {"disabled": true}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "status", "--config", path, "--address", "unix//nowhere/b.sock"); err == nil || !strings.Contains(err.Error(), "unix//nowhere/b.sock") {
+		t.Errorf("with an address: %v", err)
+	}
+	if _, err := run(t, "status", "--web", "--config", path); err == nil || !strings.Contains(err.Error(), "turns the admin endpoint off") {
+		t.Errorf("the page: %v", err)
+	}
+}
+
+func TestASocketThatMayNotBeUsedIsNotSaidToBeDead(t *testing.T) {
+	err := withHint(&adminapi.Unreachable{
+		Address: "unix//run/caddy.sock",
+		Err:     &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EACCES)},
+	})
+	if !strings.Contains(err.Error(), "you have no permission to connect to Caddy at unix//run/caddy.sock") || !strings.Contains(err.Error(), "sudo") || strings.Contains(err.Error(), "running") {
 		t.Error(err)
 	}
 }
