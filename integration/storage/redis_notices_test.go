@@ -34,7 +34,7 @@ func TestRedisHasTheOrdersOfAnOperator(t *testing.T) {
 	var sessions []session.Claims
 	for _, subject := range subjects {
 		id := session.NewID(time.Now().AddDate(0, 1, 0))
-		if _, err := a.Of(subject, "web").Rotate(t.Context(), id, 0, 0, false); err != nil {
+		if _, err := a.Of(session.Claims{Subject: subject, Client: "web"}).Rotate(t.Context(), id, 0, 0, false); err != nil {
 			t.Fatal(err)
 		}
 		sessions = append(sessions, session.Claims{ID: id, Subject: subject, Client: "web"})

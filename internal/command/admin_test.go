@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -363,5 +364,17 @@ func TestASocketThatMayNotBeUsedIsNotSaidToBeDead(t *testing.T) {
 	})
 	if !strings.Contains(err.Error(), "you have no permission to connect to Caddy at unix//run/caddy.sock") || !strings.Contains(err.Error(), "sudo") || strings.Contains(err.Error(), "running") {
 		t.Error(err)
+	}
+}
+
+func TestStatusShowsTheLatestOfManyMarks(t *testing.T) {
+	var marks []adminapi.EndedAll
+	for i := range 1_000 {
+		marks = append(marks, adminapi.EndedAll{Scope: "user", Of: fmt.Sprintf("u-%d", i), At: time.Now()})
+	}
+	address := serve(t, map[string]adminapi.Server{"default": &fakeServer{status: adminapi.Status{Name: "default", Marks: marks}}})
+	got, err := run(t, "status", "--address", address)
+	if err != nil || !strings.Contains(got, " u-19 ") || strings.Contains(got, " u-20 ") || !strings.HasSuffix(got, "\n  and 980 older ones, see --json\n") {
+		t.Errorf("%v\n%s", err, got)
 	}
 }
