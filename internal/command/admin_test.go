@@ -188,10 +188,10 @@ func TestWhatIsRevoked(t *testing.T) {
 		want adminapi.RevokeRequest
 		says string
 	}{
-		{[]string{"--user", "alice"}, adminapi.RevokeRequest{User: "alice"}, "Revoked all sessions of user alice. Other nodes learn of it within 2s.\n"},
+		{[]string{"--user", "alice"}, adminapi.RevokeRequest{User: "alice"}, "Revoked all sessions of user alice. Other nodes learn of it within 2s. Logins there until then are revoked too: log in again after that.\n"},
 		{[]string{"--subject", "u-1"}, adminapi.RevokeRequest{Subject: "u-1"}, "Revoked all sessions of subject u-1. "},
 		{[]string{"--client", "web"}, adminapi.RevokeRequest{Client: "web"}, "Revoked all sessions of client web. "},
-		{[]string{"--session", "2-a"}, adminapi.RevokeRequest{Session: "2-a"}, "Revoked session 2-a. "},
+		{[]string{"--session", "2-a"}, adminapi.RevokeRequest{Session: "2-a"}, "Revoked session 2-a. Other nodes learn of it within 2s.\n"},
 		{[]string{"--all", "--yes"}, adminapi.RevokeRequest{All: true}, "Revoked all sessions of server default. "},
 		{[]string{"--user", "alice", "--json"}, adminapi.RevokeRequest{User: "alice"}, "{\n  \"scope\": \"user\",\n  \"of\": \"u-1\",\n  \"within_seconds\": 2\n}\n"},
 	} {
