@@ -243,7 +243,7 @@ func TestAnImportThatCannotBeIsOneError(t *testing.T) {
 		{[]string{"old", "--from", "htpasswd", "--file", "a", "--claims", "email"}, "no user has the attribute"},
 		{[]string{"old", "--from", "htpasswd", "--file", "a", "--claims", "sub"}, "it has a meaning of its own"},
 		{[]string{"old", "--from", "htpasswd", "--file", "a", "--algorithm", "md5"}, "it must be argon2id or bcrypt"},
-		{[]string{"--from", "htpasswd", "--file", "a"}, "name the file to read, or - for stdin: caddy grant user import <source>"},
+		{[]string{"--from", "htpasswd", "--file", "a"}, "name the file to read, or - for stdin: caddy grant user import SOURCE"},
 	} {
 		status, stdout, stderr := i.run("", test.args...)
 		if status != 1 || stdout != "" || !strings.HasPrefix(stderr, "Error: ") || !strings.Contains(stderr, test.want) {

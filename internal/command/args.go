@@ -30,7 +30,7 @@ func rangeArgs(usage string, least, most int) cobra.PositionalArgs {
 	}
 }
 
-// usageOf is a command with its arguments, "caddy grant user add <name>".
+// usageOf is a command with its arguments, "caddy grant user add NAME".
 func usageOf(cmd *cobra.Command) string {
 	_, args, _ := strings.Cut(cmd.Use, " ")
 	return strings.TrimSpace(cmd.CommandPath() + " " + args)

@@ -13,20 +13,20 @@ func TestACommandWithTheWrongNumberOfArgumentsSaysWhatItTakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"user add", nil, "name the user: caddy grant user add <name>"},
-		{"user passwd", nil, "name the user: caddy grant user passwd <name>"},
-		{"user disable", nil, "name the user: caddy grant user disable <name>"},
-		{"user enable", nil, "name the user: caddy grant user enable <name>"},
-		{"user remove", nil, "name the user: caddy grant user remove <name>"},
-		{"user rename", []string{"alice"}, "name the user, and the new name: caddy grant user rename <name> <new name>"},
-		{"user import", nil, "name the file to read, or - for stdin: caddy grant user import <source>"},
+		{"user add", nil, "name the user: caddy grant user add NAME"},
+		{"user passwd", nil, "name the user: caddy grant user passwd NAME"},
+		{"user disable", nil, "name the user: caddy grant user disable NAME"},
+		{"user enable", nil, "name the user: caddy grant user enable NAME"},
+		{"user remove", nil, "name the user: caddy grant user remove NAME"},
+		{"user rename", []string{"alice"}, "name the user, and the new name: caddy grant user rename NAME NEW_NAME"},
+		{"user import", nil, "name the file to read, or - for stdin: caddy grant user import SOURCE"},
 		{"user list", []string{"alice"}, "it takes no arguments: caddy grant user list"},
-		{"client add", nil, "name the client: caddy grant client add <id>"},
-		{"client rotate-secret", nil, "name the client: caddy grant client rotate-secret <id>"},
-		{"client remove", nil, "name the client: caddy grant client remove <id>"},
+		{"client add", nil, "name the client: caddy grant client add ID"},
+		{"client rotate-secret", nil, "name the client: caddy grant client rotate-secret ID"},
+		{"client remove", nil, "name the client: caddy grant client remove ID"},
 		{"client list", []string{"web"}, "it takes no arguments: caddy grant client list"},
 		// a password that is given as an argument is not shown again
-		{"user add", []string{"alice", "pony2024!"}, "too many arguments: caddy grant user add <name>"},
+		{"user add", []string{"alice", "pony2024!"}, "too many arguments: caddy grant user add NAME"},
 	} {
 		caddy := &cobra.Command{Use: "caddy"}
 		grant := &cobra.Command{Use: "grant"}
