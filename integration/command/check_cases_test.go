@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/configreview"
 )
 
 const (
@@ -164,6 +165,37 @@ func checkCases(t *testing.T, weak string) []checkCase {
 		{name: "a check of some paths", rule: "open-rest",
 			bad:  []string{"\tbearer_auth {", "\tbearer_auth /api* { # HERE"},
 			good: []string{"\tbearer_auth {", "\t@closed not path /healthz /assets*\n\tbearer_auth @closed {", "/healthz", "/healthz*"}},
+		{name: "a check that a header turns off", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m not header X-Skip 1\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Error, says: "the header X-Skip, which a client chooses"},
+		{name: "a check that a header turns on", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m header Authorization *\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Error, says: "the header Authorization"},
+		{name: "a check that the query turns off", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m not query preview=*\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Error, says: "the query parameter preview"},
+		{name: "a check that a cookie turns off", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m expression {cookie.preview} != 'yes'\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Error, says: "a cookie"},
+		{name: "a check of a part that a header turns off", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m {\n\t\tpath /api*\n\t\tnot header X-Skip 1\n\t}\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Error, says: "the header X-Skip"},
+		{name: "a check that a protocol turns off", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m not protocol grpc\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Error, says: "the protocol grpc"},
+		{name: "a check of a method", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m method POST\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Warning, says: "GET, HEAD, PUT, PATCH, DELETE, OPTIONS and other methods"},
+		{name: "a check of a method in an expression", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m expression {method} == 'POST'\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Warning, says: "GET, HEAD, PUT"},
+		{name: "checks that leave a method out", rule: "open-rest",
+			bad:  []string{siteCheck, "\t@read method GET HEAD\n\tbearer_auth @read { # HERE\n\t\tscopes read\n\t}\n\t@write not method GET HEAD TRACE DELETE\n\tbearer_auth @write {\n\t\tscopes write\n\t}\n"},
+			good: []string{siteCheck, "\t@read method GET HEAD\n\tbearer_auth @read {\n\t\tscopes read\n\t}\n\t@write not method GET HEAD\n\tbearer_auth @write {\n\t\tscopes write\n\t}\n"}, says: "with DELETE reach"},
+		{name: "a check of all but what browsers ask first", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m not method OPTIONS\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Note, says: "OPTIONS"},
+		{name: "a check of all but some addresses", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m not remote_ip 10.0.0.0/8\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Note, says: "by the address"},
+		{name: "a check by a variable", rule: "open-rest", bad: []string{"\tbearer_auth {", "\t@m not vars open yes\n\tbearer_auth @m { # HERE"},
+			severity: configreview.Note, says: "not about paths"},
+		{name: "a check of another host", rule: "open-rest",
+			bad:  []string{"example.com {", "example.com, a.example.com {", "\tbearer_auth {", "\t@m host a.example.com\n\tbearer_auth @m { # HERE"},
+			good: []string{"\tbearer_auth {", "\t@m host example.com\n\tbearer_auth @m {"}},
+		{name: "a header and then all", rule: "open-rest",
+			bad:  []string{siteCheck, "\t@m not header X-Skip 1\n\tbearer_auth @m { # HERE\n\t\tscopes read\n\t}\n"},
+			good: []string{siteCheck, siteCheck + "\t@m header X-More 1\n\tbearer_auth @m {\n\t\tscopes write\n\t}\n"}},
 		{name: "a check that is off", rule: "check-off",
 			bad:  []string{siteProxy + "}\n", siteProxy + "}\nb.example.com {\n\tbearer_auth { # HERE\n\t\toff\n\t}\n\treverse_proxy b:9000\n}\n"},
 			good: []string{siteProxy + "}\n", siteProxy + "}\nb.example.com {\n\treverse_proxy b:9000\n}\n"}},

@@ -48,7 +48,7 @@ var Rules = []Rule{
 	// what is open
 	{"unchecked-upstream", Error, "an app behind a `bearer_auth` can be reached without it, on the same site, another site or another port", "put a bearer_auth before each way to the app"},
 	{"open-route", Warning, "a site with a `bearer_auth` has a proxy that requests reach without it; a file server is a note", "put the bearer_auth before all routes, and name what is open with its open; or say that the route is meant to be open with a bearer_auth whose block is the single line: off"},
-	{"open-rest", Warning, "a `bearer_auth` checks only what its matcher names, and all else reaches the app unchecked", "remove the matcher, and name what needs no token with open"},
+	{"open-rest", Warning, "a `bearer_auth` checks only what its matcher names, and all else reaches the app unchecked; an error where clients choose, as with a header, and a note for addresses and `OPTIONS`", "remove the matcher, and name what needs no token with open"},
 	{"check-off", Note, "a `bearer_auth` is `off`: what is behind it is open", "remove off where a token should be needed"},
 	{"check-shadow", Warning, "a `bearer_auth` is in shadow mode, and refuses nothing", "remove shadow"},
 	{"check-optional", Warning, "a `bearer_auth` is optional, and requests without a token pass", "remove optional"},

@@ -3,6 +3,7 @@ package configreview
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -214,9 +215,50 @@ func (r *review) ofOpen(entries []entry) {
 			}
 			r.add(finding)
 		case e.message == configcheck.OpenRest:
-			r.at(r.placeOf(e), "open-rest", "the matcher of this bearer_auth names what it checks: all else of the site reaches the app without a token", "")
+			r.add(openRest(e, r.placeOf(e)))
 		}
 	}
+}
+
+// openRest is about a bearer_auth that leaves out some requests: who decides which, says
+// how bad that is.
+func openRest(e entry, at position) Finding {
+	finding := Finding{Rule: "open-rest", File: at.file, Line: at.line}
+	const remove = "remove the matcher, and name the paths that need no token with open"
+	switch what := e.text("what"); e.text("by") {
+	case configcheck.OpenByClient:
+		finding.Severity, finding.Remedy = Error, remove
+		finding.Message = fmt.Sprintf("clients decide whether this bearer_auth checks them, since its matcher asks for %s, which a client chooses: a request that does not match reaches the app without a token", what)
+	case configcheck.OpenByMethod:
+		finding.Message = "this bearer_auth checks some methods only: requests with " + inWords(strings.Fields(what)) + " reach the app without a token"
+		finding.Remedy = remove + "; for pages that everyone may read, see to it that the app changes nothing on these methods"
+		if what == http.MethodOptions { // as a browser asks for permission
+			finding.Severity = Note
+			finding.Remedy = "nothing, if the app answers OPTIONS with CORS headers only; else answer OPTIONS in Caddy, and remove the matcher"
+		}
+	case configcheck.OpenByAddress:
+		finding.Severity = Note
+		finding.Message = "this bearer_auth checks requests by the address that they come from: from other addresses they reach the app without a token"
+		finding.Remedy = "nothing, if every user and program at these addresses may do all that the app offers; else remove the matcher"
+	case configcheck.OpenByOther:
+		finding.Severity = Note
+		finding.Message = "the matcher of this bearer_auth is not about paths: the requests that it does not match reach the app without a token"
+		finding.Remedy = "nothing, if no client can bring that about; else remove the matcher, and name the paths that need no token with open"
+	default:
+		finding.Message = "the matcher of this bearer_auth names what it checks: all else of the site reaches the app without a token"
+	}
+	return finding
+}
+
+// inWords lists methods.
+func inWords(methods []string) string {
+	if i := slices.Index(methods, configcheck.OtherMethod); i >= 0 {
+		methods[i] = "other methods"
+	}
+	if len(methods) < 2 {
+		return strings.Join(methods, "")
+	}
+	return strings.Join(methods[:len(methods)-1], ", ") + " and " + methods[len(methods)-1]
 }
 
 // ofFailure is about a config that Caddy refuses.
