@@ -44,8 +44,7 @@ func (w *warnings) ofOpenRoutes() {
 			continue
 		}
 		if g, check := gapBefore(p); g.by != "" {
-			i := slices.IndexFunc(w.placements, func(c placement) bool { return c.check == check })
-			w.logger.Debug(OpenRest, zap.String("place", w.placements[i].where()), zap.String("site", p.site()),
+			w.logger.Debug(OpenRest, zap.String("place", w.placeOf(check)), zap.String("site", p.site()),
 				zap.String("handler", p.place), zap.String("by", g.by), zap.String("what", g.what))
 		}
 	}

@@ -66,7 +66,7 @@ var Rules = []Rule{
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},
 
 	// the surroundings
-	{"identity-header-gap", Error, "identity headers that clients send reach an app", "put a bearer_auth into each site that proxies"},
+	{"identity-header-gap", Error, "identity headers that clients send reach an app, or a directive after the `bearer_auth` overwrites them; a warning where the client does not choose the value", "put a bearer_auth into each site that proxies, and let no later directive set these headers"},
 	{"spoofed-address", Error, "clients can choose the address that failed logins are counted for", "add trusted_proxies_strict"},
 	{"cacheable-pages", Error, "shared caches may keep pages of logged-in users", "set Cache-Control in a header directive of its own"},
 	{"startup-warning", Warning, "start-up warns of something that has no rule of its own", "see the message"},

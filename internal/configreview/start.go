@@ -54,6 +54,7 @@ var startRules = []struct{ message, rule string }{
 	{"this config will not start", "will-not-start"},
 	{configcheck.OpenRoute, "open-route"},
 	{configcheck.OpenRest, "open-rest"},
+	{configcheck.Overwritten, "identity-header-gap"},
 }
 
 // ofStart makes a finding of what start-up warns of.
@@ -216,8 +217,48 @@ func (r *review) ofOpen(entries []entry) {
 			r.add(finding)
 		case e.message == configcheck.OpenRest:
 			r.add(openRest(e, r.placeOf(e)))
+		case e.message == configcheck.Overwritten:
+			r.add(r.overwritten(e))
 		}
 	}
+}
+
+// overwritten is about an identity header that a directive sets after the bearer_auth.
+func (r *review) overwritten(e entry) Finding {
+	header := e.text("header")
+	at := r.placeOf(e)
+	if n := r.lineThatSets(header, e.text("value"), at); n != nil {
+		at = n.position
+	}
+	finding := Finding{Rule: "identity-header-gap", File: at.file, Line: at.line,
+		Remedy: fmt.Sprintf("remove it: bearer_auth has set %s already; for what the app needs apart from the user, take a header that copy_claims does not set", header)}
+	if e.fields["client"] == true {
+		finding.Message = fmt.Sprintf("%s is set to %s, which the client chooses, after the bearer_auth at %s has set it to a claim of the token: every user can be any other user to the app",
+			header, e.text("value"), e.text("bearer_auth"))
+		return finding
+	}
+	finding.Severity = Warning
+	finding.Message = fmt.Sprintf("%s is set to %q, after the bearer_auth at %s has set it to a claim of the token: the app does not see who the user is",
+		header, e.text("value"), e.text("bearer_auth"))
+	return finding
+}
+
+// lineThatSets is the line of a Caddyfile that sets a header of requests, in a proxy at a
+// place if that is known: placeholders may be written shorter there.
+func (r *review) lineThatSets(header, value string, proxy position) *node {
+	sets := func(n *node) bool {
+		return (n.is("header_up") || n.is("request_header")) && len(n.words) > 2 && strings.EqualFold(strings.TrimLeft(n.words[1], "+?>"), header)
+	}
+	if at := find(r.tree, func(n *node) bool { return n.position == proxy && !sets(n) }); at != nil && proxy.line > 0 {
+		if n := find(at.block, sets); n != nil {
+			return n
+		}
+	}
+	exact := find(r.tree, func(n *node) bool { return sets(n) && slices.Contains(n.words[2:], value) })
+	if exact != nil {
+		return exact
+	}
+	return find(r.tree, sets)
 }
 
 // openRest is about a bearer_auth that leaves out some requests: who decides which, says
