@@ -38,6 +38,9 @@ func checkCases(t *testing.T, weak string) []checkCase {
 		{name: "another server that no endpoint defines", rule: "unknown-server",
 			bad: []string{"example.com {", "example.com {\n\thandle /staff* {\n\t\tbearer_auth staff # HERE\n\t\trespond staff\n\t}\n"}, says: "caddy validate"},
 
+		{name: "a config of another site", rule: "nothing-to-check", at: "Caddyfile",
+			bad: []string{checkedSite, "example.com {\n\treverse_proxy app:9000\n}\n"}, says: "no token_endpoint and no bearer_auth"},
+
 		// hashes
 		{name: "weak hashes of an htpasswd file", rule: "weak-hash",
 			files: map[string]string{"users": "# staff\nalice:" + weak + "\ncarol:" + another + "\n"},
@@ -241,6 +244,15 @@ func checkCases(t *testing.T, weak string) []checkCase {
 			good: []string{siteCheck, "\troute {\n\t\trequest_header X-User {cookie.user}\n\t\tbearer_auth {\n\t\t\tscopes read\n\t\t\tcopy_claims sub>X-User\n\t\t}\n\t}\n"}},
 		{name: "an identity header that is the same for all", rule: "identity-header-gap", severity: configreview.Warning,
 			bad: []string{siteScopes, "\tbearer_auth {\n\t\tscopes read\n\t\tcopy_claims sub>X-User\n", siteProxy, "\treverse_proxy app:9000 {\n\t\theader_up X-User admin # HERE\n\t}\n"}, says: "does not see who the user is"},
+		{name: "an admin endpoint for everyone", rule: "open-admin",
+			bad:  []string{"example.com {", "{\n\tadmin 0.0.0.0:2019 # HERE\n}\nexample.com {"},
+			good: []string{"example.com {", "{\n\tadmin unix//run/caddy/admin.sock\n}\nexample.com {"}, says: "0.0.0.0:2019"},
+		{name: "an admin endpoint on all addresses, with origins", rule: "open-admin",
+			bad:  []string{"example.com {", "{\n\tadmin :2019 { # HERE\n\t\torigins example.com\n\t}\n}\nexample.com {"},
+			good: []string{"example.com {", "{\n\tadmin 127.0.0.1:2020\n}\nexample.com {"}},
+		{name: "an admin endpoint on an address of a network", rule: "open-admin",
+			bad:  []string{"example.com {", "{\n\tadmin tcp/192.0.2.1:2019 # HERE\n}\nexample.com {"},
+			good: []string{"example.com {", "{\n\tadmin off\n}\nexample.com {"}},
 		{name: "trusted proxies that are not strict", rule: "spoofed-address",
 			bad:  []string{"example.com {", "{\n\tservers {\n\t\ttrusted_proxies static 10.0.0.0/8 # HERE\n\t}\n}\nexample.com {"},
 			good: []string{"example.com {", "{\n\tservers {\n\t\ttrusted_proxies static 10.0.0.0/8\n\t\ttrusted_proxies_strict\n\t}\n}\nexample.com {"}, says: "add trusted_proxies_strict"},

@@ -19,6 +19,8 @@ var Rules = []Rule{
 	{"unknown-server", Error, "a `bearer_auth` names a server that no `token_endpoint` defines: `caddy validate` accepts the config, but Caddy does not start with it", "name a token_endpoint that exists, or add one"},
 	{"will-not-start", Error, "Caddy does not start with the config, for another reason that `caddy validate` does not tell", "correct it as the message says"},
 
+	{"nothing-to-check", Warning, "a config has neither a `token_endpoint` nor a `bearer_auth`: it may be the wrong file", "name the config that Caddy runs with, with --config"},
+
 	// passwords, secrets and files
 	{"weak-hash", Warning, "hashes that are quick to guess, and whose they are", "set new passwords: \"caddy hash-password --algorithm argon2id\" makes a hash"},
 	{"mixed-hashes", Note, "hashes of several kinds: the time of a login tells which names exist", "make new hashes until all are of one kind"},
@@ -69,6 +71,7 @@ var Rules = []Rule{
 	{"identity-header-gap", Error, "identity headers that clients send reach an app, or a directive after the `bearer_auth` overwrites them; a warning where the client does not choose the value", "put a bearer_auth into each site that proxies, and let no later directive set these headers"},
 	{"spoofed-address", Error, "clients can choose the address that failed logins are counted for", "add trusted_proxies_strict"},
 	{"cacheable-pages", Error, "shared caches may keep pages of logged-in users", "set Cache-Control in a header directive of its own"},
+	{"open-admin", Error, "other machines can reach Caddy's admin endpoint, which ends sessions and replaces the config without asking who is there", "remove the line \"admin\", or let it listen on a Unix socket or on localhost"},
 	{"startup-warning", Warning, "start-up warns of something that has no rule of its own", "see the message"},
 }
 
