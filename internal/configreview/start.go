@@ -1,6 +1,7 @@
 package configreview
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -67,7 +68,23 @@ func (r *review) ofStart(e entry) {
 		return
 	}
 	at := r.placeOf(e)
-	r.at(at, rule, e.message+details(e), remedy)
+	message := e.message + details(e)
+	switch rule {
+	case "half-path":
+		message = fmt.Sprintf("the path matcher of this bearer_auth names %s, but not %s: apps often answer both, and one of them is then left out",
+			list(e.texts("paths")), list(e.texts("not_matched")))
+	case "empty-file":
+		remedy = cmp.Or(remedy, fmt.Sprintf("add entries with \"caddy grant %s add\", or leave the file out", strings.TrimSuffix(e.entries(), "s")))
+	}
+	r.at(at, rule, message, remedy)
+}
+
+// entries is what a file without entries lacks, users or clients.
+func (e entry) entries() string {
+	if strings.HasPrefix(e.message, "it has no clients") {
+		return "clients"
+	}
+	return "users"
 }
 
 // RuleOf is the rule for a warning of start-up.
@@ -184,7 +201,7 @@ func details(e entry) string {
 		if slices.Contains(placeFields, name) || e.text(name) == "server" || name == "server" && e.text(name) == defaultServer {
 			continue
 		}
-		value := strings.Trim(fmt.Sprint(e.fields[name]), "[]")
+		value := shown(e.fields[name])
 		if value != "" {
 			parts = append(parts, strings.ReplaceAll(name, "_", " ")+": "+value)
 		}
@@ -266,12 +283,13 @@ func (r *review) lineThatSets(header, value string, proxy position) *node {
 func openRest(e entry, at position) Finding {
 	finding := Finding{Rule: "open-rest", File: at.file, Line: at.line}
 	const remove = "remove the matcher, and name the paths that need no token with open"
-	switch what := e.text("what"); e.text("by") {
+	what := e.text("what")
+	switch e.text("by") {
 	case configcheck.OpenByClient:
 		finding.Severity, finding.Remedy = Error, remove
 		finding.Message = fmt.Sprintf("clients decide whether this bearer_auth checks them, since its matcher asks for %s, which a client chooses: a request that does not match reaches the app without a token", what)
 	case configcheck.OpenByMethod:
-		finding.Message = "this bearer_auth checks some methods only: requests with " + inWords(strings.Fields(what)) + " reach the app without a token"
+		finding.Message = "this bearer_auth checks some methods only, and not " + list(strings.Fields(strings.ReplaceAll(what, configcheck.OtherMethod, "others"))) + ": with these, requests reach the app without a token"
 		finding.Remedy = remove + "; for pages that everyone may read, see to it that the app changes nothing on these methods"
 		if what == http.MethodOptions { // as a browser asks for permission
 			finding.Severity = Note
@@ -291,17 +309,6 @@ func openRest(e entry, at position) Finding {
 	return finding
 }
 
-// inWords lists methods.
-func inWords(methods []string) string {
-	if i := slices.Index(methods, configcheck.OtherMethod); i >= 0 {
-		methods[i] = "other methods"
-	}
-	if len(methods) < 2 {
-		return strings.Join(methods, "")
-	}
-	return strings.Join(methods[:len(methods)-1], ", ") + " and " + methods[len(methods)-1]
-}
-
 // ofFailure is about a config that Caddy refuses.
 func (r *review) ofFailure(err error) {
 	text := err.Error()
@@ -319,6 +326,18 @@ func (r *review) ofFailure(err error) {
 		if e := r.config.server(found[1]); e != nil {
 			at := r.setting(e)
 			finding.File, finding.Line = at.file, at.line
+		}
+	}
+	if found := ofFile.FindStringSubmatch(text); found != nil && hashAdvice.MatchString(text) {
+		finding.Message = hashAdvice.ReplaceAllString(finding.Message, "")
+		named := nameOfEntry.FindStringSubmatch(text)
+		switch {
+		case strings.Contains(text, "no entries in it"):
+			finding.Remedy = fmt.Sprintf("add one with \"caddy grant %s add\"", strings.TrimSuffix(found[1], "s"))
+		case named != nil:
+			finding.Remedy = newHash(found[1], named[1], found[2])
+		default:
+			finding.Remedy = newHash(found[1], "", found[2])
 		}
 	}
 	if strings.Contains(text, "no such file") {
@@ -364,6 +383,12 @@ var (
 	// ofModule is how Caddy begins the error of a module, within those around it.
 	ofModule = regexp.MustCompile(`loading module '[^']+': (?:provision [\w.]+: |[\w.]+: invalid configuration: )?`)
 
-	inFile  = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
+	inFile = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
+
+	// of a file, and of an entry in it, with the advice at the end
+	ofFile      = regexp.MustCompile(`(users|clients) file (.+?): `)
+	nameOfEntry = regexp.MustCompile(`: line \d+: "([^"\\]+)": `)
+	hashAdvice  = regexp.MustCompile(`; (?:make a new one with "caddy hash-password|(?:set one|set a password|add one) with: htpasswd)[^;\n]*$`)
+
 	ofNamed = regexp.MustCompile(`server "([a-z0-9_-]+)": `)
 )
