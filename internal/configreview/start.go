@@ -287,9 +287,9 @@ func openRest(e entry, at position) Finding {
 	switch e.text("by") {
 	case configcheck.OpenByClient:
 		finding.Severity, finding.Remedy = Error, remove
-		finding.Message = fmt.Sprintf("clients decide whether this bearer_auth checks them, since its matcher asks for %s, which a client chooses: a request that does not match reaches the app without a token", what)
+		finding.Message = fmt.Sprintf("clients decide whether this bearer_auth checks them, since its matcher asks for %s, which a client chooses: requests that do not match it reach the app without a token", what)
 	case configcheck.OpenByMethod:
-		finding.Message = "this bearer_auth checks some methods only, and not " + list(strings.Fields(strings.ReplaceAll(what, configcheck.OtherMethod, "others"))) + ": with these, requests reach the app without a token"
+		finding.Message = "this bearer_auth does not check requests with the method " + list(strings.Fields(strings.ReplaceAll(what, configcheck.OtherMethod, "others"))) + ": they reach the app without a token"
 		finding.Remedy = remove + "; for pages that everyone may read, see to it that the app changes nothing on these methods"
 		if what == http.MethodOptions { // as a browser asks for permission
 			finding.Severity = Note
@@ -297,7 +297,7 @@ func openRest(e entry, at position) Finding {
 		}
 	case configcheck.OpenByAddress:
 		finding.Severity = Note
-		finding.Message = "this bearer_auth checks requests by the address that they come from: from other addresses they reach the app without a token"
+		finding.Message = "this bearer_auth leaves out requests by the address that they come from: these reach the app without a token"
 		finding.Remedy = "nothing, if every user and program at these addresses may do all that the app offers; else remove the matcher"
 	case configcheck.OpenByOther:
 		finding.Severity = Note
