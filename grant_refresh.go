@@ -90,7 +90,7 @@ type refreshExchange struct {
 
 // Consume makes the next generation in storage.
 func (e *refreshExchange) Consume(ctx context.Context) (uint64, error) {
-	generation, err := e.grant.sessions.Rotate(ctx, allowance.OwnerOf(e.token), e.token.Session, e.token.Generation,
+	generation, err := e.grant.sessions.Rotate(ctx, allowance.OwnerOf(e.token), e.token.SessionClaims(), e.token.Generation,
 		e.grant.grace, e.current)
 	if err != nil {
 		return 0, e.grant.refuse(ctx, e.req, e.token, err)

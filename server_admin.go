@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,6 +104,9 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			return adminapi.Sessions{}, err
 		}
 	}
+	if err := s.sessions.ReadNotices(ctx); err != nil { // which may have ended some
+		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
+	}
 	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
 	if err != nil {
 		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
@@ -115,7 +119,8 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 			RefreshedAt: session.Rotated,
 			Ends:        session.ID.Day().Format(time.DateOnly),
 			Refreshes:   session.Generation,
-			Revoked:     session.Revoked,
+			Revoked:     session.Revoked || session.Ended,
+			Ended:       session.Ended,
 		})
 	}
 	return list, nil
@@ -206,17 +211,17 @@ func (s *Server) Unlock(ctx context.Context, request adminapi.UnlockRequest) (ad
 		}
 		request.Address = address.Unmap().WithZone("").String()
 	}
-	for _, unlock := range []struct {
-		kind session.NoticeKind
-		of   string
-	}{
-		{session.ForgiveUser, request.User}, {session.ForgiveClient, request.Client}, {session.ForgiveAddress, request.Address},
-	} {
-		if unlock.of == "" {
-			continue
-		}
-		if _, err := s.sessions.Tell(ctx, unlock.kind, unlock.of); err != nil {
-			s.heed(session.Notice{Kind: unlock.kind, Of: unlock.of}) // here it needs no storage
+	notices := []session.Notice{
+		{Kind: session.ForgiveUser, Of: request.User},
+		{Kind: session.ForgiveClient, Of: request.Client},
+		{Kind: session.ForgiveAddress, Of: request.Address},
+	}
+	notices = slices.DeleteFunc(notices, func(n session.Notice) bool { return n.Of == "" })
+	for i, notice := range notices {
+		if _, err := s.sessions.Tell(ctx, notice.Kind, notice.Of); err != nil {
+			for _, untold := range notices[i:] { // here it needs no storage
+				s.heed(untold)
+			}
 			return adminapi.Unlocked{}, adminStorageError("telling the other nodes (here it is unlocked)", err)
 		}
 	}

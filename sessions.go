@@ -108,7 +108,7 @@ func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 		ready()
 	}
 	for x.awaitPoll(ctx) {
-		err := x.read(ctx, checked)
+		heard, err := x.read(ctx, checked)
 		ready()
 		if ctx.Err() != nil {
 			return
@@ -132,7 +132,9 @@ func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 			reading = false
 			x.logger.Info("read the revocations in storage", zap.Int("sessions", x.memory.ViewSize()))
 		}
-		observeView(x.server, x.memory.ViewReadAt())
+		if heard {
+			observeView(x.server, x.memory.ViewReadAt())
+		}
 	}
 }
 
@@ -145,23 +147,25 @@ func (x *serverSessions) await(ctx context.Context) {
 	}
 }
 
-// read reads what other nodes have revoked since the last time.
-func (x *serverSessions) read(ctx context.Context, checked bool) error {
-	err := x.BeginNotices(ctx)
-	err = cmp.Or(err, x.ReadNotices(ctx))
+// read reads what other nodes have revoked since the last time. heard tells whether
+// notices were read.
+func (x *serverSessions) read(ctx context.Context, checked bool) (heard bool, err error) {
+	err = x.BeginNotices(ctx)
+	unheard := x.ReadNotices(ctx)
+	heard, err = unheard == nil, cmp.Or(err, unheard)
 	if !checked {
-		return err
+		return heard, err
 	}
 	polled := x.Poll(ctx)
 	if errors.Is(polled, session.ErrReading) {
 		polled = nil
 	}
-	return cmp.Or(polled, err)
+	return heard, cmp.Or(polled, err)
 }
 
 // Rotate is that of the store, within the bounds.
-func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, id session.ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
-	return x.Within(x.bounds.FirstRefreshBy(of)).Of(of.Subject, of.Client).Rotate(ctx, id, generation, grace, current)
+func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, c session.Claims, generation uint64, grace time.Duration, current bool) (uint64, error) {
+	return x.Within(x.bounds.FirstRefreshBy(of)).Of(c).Rotate(ctx, c.ID, generation, grace, current)
 }
 
 // Revoke is that of the store, within the bounds.
@@ -213,10 +217,11 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 // untilPoll is short before the first reading, without which storage is asked about
 // each session.
 func (x *serverSessions) untilPoll() time.Duration {
-	if x.memory.ViewReadAt().IsZero() {
-		return min(x.poll, time.Second)
+	_, heard := x.memory.Ended(session.Claims{})
+	if heard && (!x.followed || !x.memory.ViewReadAt().IsZero()) {
+		return x.poll
 	}
-	return x.poll
+	return min(x.poll, time.Second)
 }
 
 // sweep removes what is left of ended sessions, about every hour and a half, until ctx

@@ -18,7 +18,9 @@ func (x *serverSessions) SessionRevoked(ctx context.Context, c session.Claims) (
 		if _, err := x.Version(ctx); err != nil {
 			return false, err
 		}
-		ended, _ = x.memory.Ended(c)
+		if ended, known = x.memory.Ended(c); !known {
+			return false, session.ErrUnavailable
+		}
 	}
 	if ended {
 		return true, nil

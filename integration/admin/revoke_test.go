@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -131,12 +133,60 @@ func TestSessionsAreListedOnceTheyWereRefreshed(t *testing.T) {
 			}
 		}
 	}
+	again := a.login("alice", "mobile")
+	b.wantGoing(again)
+	a.grant(0, "revoke", "--user", "alice")
+	got := grantJSON[adminapi.Sessions](b, "sessions", "alice") // which has not polled, perhaps
+	if len(got.Sessions) != 2 || !got.Sessions[0].Ended || !got.Sessions[1].Ended || !got.Sessions[0].Revoked {
+		t.Errorf("after all were revoked: %+v", got)
+	}
+	if text, _ := b.grant(0, "sessions", "alice"); strings.Count(text, "revoked with others") != 2 {
+		t.Error(text)
+	}
+	never = a.login("alice", "web")
 	a.grant(0, "revoke", "--session", refreshed.id)
-	if got := grantJSON[adminapi.Sessions](b, "sessions", "alice"); len(got.Sessions) != 1 || !got.Sessions[0].Revoked {
+	if got := grantJSON[adminapi.Sessions](b, "sessions", "alice"); len(got.Sessions) != 2 || !slices.ContainsFunc(got.Sessions, func(s adminapi.Session) bool {
+		return s.ID == refreshed.id && s.Revoked && s.RefreshedAt.IsZero()
+	}) {
 		t.Errorf("after it was revoked: %+v", got)
 	}
 	a.wantGoing(never)
 	if _, errs := a.grant(1, "sessions", "nobody"); !regexp.MustCompile("(?i)user").MatchString(errs) {
 		t.Error(errs)
 	}
+}
+
+// The list says of each session whether it goes on, however it was ended.
+func TestTheListOfSessionsSaysWhichWereRevokedWithOthers(t *testing.T) {
+	t.Parallel()
+	a, b := startNodes(t, "")
+	refreshed := func(n *node, username, client string) string {
+		s := n.login(username, client)
+		s.with(t, n.As(client).Refreshed(t, s.refresh))
+		return s.id
+	}
+	wantRevoked := func(n *node, username string, want map[string]bool) {
+		t.Helper()
+		got := make(map[string]bool)
+		for _, s := range grantJSON[adminapi.Sessions](n, "sessions", username).Sessions {
+			got[s.ID] = s.Revoked
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", username, got, want)
+		}
+	}
+	alice := map[string]bool{refreshed(a, "alice", "web"): false, refreshed(b, "alice", "mobile"): false}
+	bob, bobMobile := refreshed(b, "bob", "web"), refreshed(a, "bob", "mobile")
+	wantRevoked(b, "alice", alice)
+	a.grant(0, "revoke", "--user", "alice")
+	for id := range alice {
+		alice[id] = true
+	}
+	wantRevoked(b, "alice", alice)
+	alice[refreshed(a, "alice", "web")] = false
+	wantRevoked(a, "alice", alice)
+	b.grant(0, "revoke", "--client", "web")
+	wantRevoked(a, "bob", map[string]bool{bob: true, bobMobile: false})
+	b.grant(0, "revoke", "--all", "--yes")
+	wantRevoked(a, "bob", map[string]bool{bob: true, bobMobile: true})
 }

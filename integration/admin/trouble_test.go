@@ -1,6 +1,8 @@
 package admin
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -51,6 +53,34 @@ func TestAnOperatorIsToldThatStorageFails(t *testing.T) {
 	}
 	a.grant(0, "revoke", "--user", "alice")
 	a.wantOver(s)
+}
+
+// An operator who unlocks an account and an address gets both at this node.
+func TestWhatCannotBeToldIsUnlockedHereAsAWhole(t *testing.T) {
+	t.Parallel()
+	a := startNode(t, t.TempDir()+"/storage", "throttle {\nfailures 1\ndelay 1h 1h\n}", "")
+	login := func(username, password string) int {
+		return a.Login(username, password, "client_id", "public", "client_secret", "").Status
+	}
+	for i := range 10 {
+		login(fmt.Sprintf("stranger%d", i), fmt.Sprintf("wrong %d", i))
+	}
+	if got := login("alice", "correct horse"); got != http.StatusTooManyRequests {
+		t.Fatalf("after wrong passwords: %d", got)
+	}
+	gone := a.storage + ".gone"
+	if err := os.Rename(a.storage, gone); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(a.storage, []byte("not a directory"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs := a.grant(1, "unlock", "alice", "--ip", "127.0.0.1"); !strings.Contains(errs, "here it is unlocked") {
+		t.Errorf("unlock prints %s", errs)
+	}
+	if got := login("alice", "correct horse"); got != 200 {
+		t.Errorf("after the unlock: %d", got)
+	}
 }
 
 // Operators at both nodes do not undo or hide what others do.

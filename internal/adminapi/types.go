@@ -160,11 +160,12 @@ type Sessions struct {
 // Session is a session in storage.
 type Session struct {
 	ID          string    `json:"sid"`
-	Client      string    `json:"client_id"`
-	RefreshedAt time.Time `json:"refreshed_at"`
+	Client      string    `json:"client_id,omitempty"` // this and the two below are not known once it was revoked itself
+	RefreshedAt time.Time `json:"refreshed_at,omitzero"`
+	Refreshes   uint64    `json:"refreshes,omitempty"`
 	Ends        string    `json:"ends"` // the day, 2006-01-02
-	Refreshes   uint64    `json:"refreshes"`
 	Revoked     bool      `json:"revoked"`
+	Ended       bool      `json:"ended,omitempty"` // revoked together with others, of its user, its client or the server
 }
 
 // ExplainRequest has a token to look into, and what a bearer_auth asks of it.

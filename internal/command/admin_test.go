@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -254,7 +255,7 @@ func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 	}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	if got, err := run(t, "sessions", "alice", "--address", address); err != nil || got != `SESSION      CLIENT      REFRESHED     REFRESHES  ENDS        STATE
-20270131-ab  web         1 minute ago  7          2027-01-31  going on
+20270131-ab  web         1 minute ago  7          2027-01-31  active
 20270101-cd  "mobile\n"  1 week ago    1          2027-01-01  revoked
 There are more.
 sessions that were never refreshed are not known
@@ -293,5 +294,17 @@ func TestACaddyThatDoesNotAnswerIsAskedForByItsFlags(t *testing.T) {
 	_, err := run(t, "status", "--address", "unix//nowhere/admin.sock")
 	if err == nil || !strings.Contains(err.Error(), "Caddy does not answer at unix//nowhere/admin.sock") || !strings.Contains(err.Error(), "--config") {
 		t.Error(err)
+	}
+}
+
+func TestStatusShowsTheLatestOfManyMarks(t *testing.T) {
+	var marks []adminapi.EndedAll
+	for i := range 1_000 {
+		marks = append(marks, adminapi.EndedAll{Scope: "user", Of: fmt.Sprintf("u-%d", i), At: time.Now()})
+	}
+	address := serve(t, map[string]adminapi.Server{"default": &fakeServer{status: adminapi.Status{Name: "default", Marks: marks}}})
+	got, err := run(t, "status", "--address", address)
+	if err != nil || !strings.Contains(got, " u-19 ") || strings.Contains(got, " u-20 ") || !strings.HasSuffix(got, "\n  and 980 older ones, see --json\n") {
+		t.Errorf("%v\n%s", err, got)
 	}
 }

@@ -32,5 +32,4 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newLoginCommand())
 	grant.AddCommand(newLogoutCommand())
 	grant.AddCommand(newWhoamiCommand())
-	grant.AddCommand(newTopCommand())
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,11 +59,7 @@ func runSessions(cmd *cobra.Command, args []string) error {
 	} else {
 		rows := [][]string{{"SESSION", "CLIENT", "REFRESHED", "REFRESHES", "ENDS", "STATE"}}
 		for _, session := range found.Sessions {
-			state := "going on"
-			if session.Revoked {
-				state = "revoked"
-			}
-			rows = append(rows, []string{session.ID, session.Client, ago(session.RefreshedAt, now), fmt.Sprint(session.Refreshes), session.Ends, state})
+			rows = append(rows, sessionRow(session, now))
 		}
 		if err := table(out, "", rows...); err != nil {
 			return err
@@ -75,4 +72,20 @@ func runSessions(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(out, printable(found.Note))
 	}
 	return nil
+}
+
+// sessionRow is a line of the table. Of a session that was revoked itself, only that is
+// known.
+func sessionRow(session adminapi.Session, now time.Time) []string {
+	state, refreshed, refreshes := "active", "-", "-"
+	switch {
+	case session.Ended:
+		state = "revoked with others"
+	case session.Revoked:
+		state = "revoked"
+	}
+	if !session.RefreshedAt.IsZero() {
+		refreshed, refreshes = ago(session.RefreshedAt, now), fmt.Sprint(session.Refreshes)
+	}
+	return []string{session.ID, cmp.Or(session.Client, "-"), refreshed, refreshes, session.Ends, state}
 }

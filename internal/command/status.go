@@ -131,11 +131,21 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 	}
 	fmt.Fprintln(w)
 	rows := [][]string{{"SESSIONS OF", "NAME", "REVOKED"}}
-	for _, mark := range s.Marks {
+	shown := s.Marks[:min(len(s.Marks), mostMarks)]
+	for _, mark := range shown {
 		rows = append(rows, []string{mark.Scope, mark.Of, ago(mark.At, now)})
 	}
-	return table(w, "  ", rows...)
+	if err := table(w, "  ", rows...); err != nil {
+		return err
+	}
+	if more := len(s.Marks) - len(shown); more > 0 {
+		fmt.Fprintf(w, "  and %d older ones, see --json\n", more)
+	}
+	return nil
 }
+
+// mostMarks is how many of the latest are shown: they are never deleted.
+const mostMarks = 20
 
 // printKeys prints the signing keys after an empty line.
 func printKeys(w io.Writer, keys []adminapi.Key, now time.Time) error {

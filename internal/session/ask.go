@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +19,15 @@ type asked struct {
 	since    time.Time // answers from before it do not count, by the monotonic clock
 	together singleflight.Group
 	signs    singleflight.Group // that the storage answers
-	signed   atomic.Pointer[time.Time]
+	signed   atomic.Pointer[sign]
+	begun    atomic.Int64 // how many signs were asked for
 	slots    chan struct{}
+}
+
+// sign is that the storage answers.
+type sign struct {
+	at     time.Time // when it was asked for, by the monotonic clock
+	number int64
 }
 
 type askedAnswer struct {
@@ -79,26 +88,49 @@ func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
 // same time share a sign, which counts for a second. recent says that there was a sign
 // already.
 func (s *Store) awaitSign(ctx context.Context) (recent bool, err error) {
-	a := &s.memory.asked
-	if last := a.signed.Load(); last != nil && time.Since(*last) < signFor {
+	if last := s.memory.asked.signed.Load(); last != nil && time.Since(last.at) < signFor {
 		return true, nil
 	}
+	return false, s.askForSign(ctx)
+}
+
+// awaitNewSign is awaitSign for one that is asked for from now on.
+func (s *Store) awaitNewSign(ctx context.Context) error {
+	a := &s.memory.asked
+	begun := a.begun.Load()
+	for {
+		if last := a.signed.Load(); last != nil && last.number > begun {
+			return nil
+		}
+		if err := s.askForSign(ctx); err != nil { // it may have been asked for before
+			return err
+		}
+	}
+}
+
+func (s *Store) askForSign(ctx context.Context) error {
+	a := &s.memory.asked
 	detached := context.WithoutCancel(ctx)
-	signs := a.signs.DoChan("", func() (any, error) {
+	signs := a.signs.DoChan("", func() (_ any, err error) {
+		defer func() {
+			if p := recover(); p != nil { // else it ends the process
+				err = unavailable("checking whether it answers", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
+			}
+		}()
 		ctx, cancel := context.WithTimeout(detached, readLimit)
 		defer cancel()
-		began := time.Now()
-		err := s.certain(ctx, "checking whether it answers")
+		asked := &sign{time.Now(), a.begun.Add(1)}
+		err = s.certain(ctx, "checking whether it answers")
 		if err == nil {
-			a.signed.Store(&began)
+			a.signed.Store(asked)
 		}
 		return nil, err
 	})
 	select {
 	case sign := <-signs:
-		return false, sign.Err
+		return sign.Err
 	case <-ctx.Done():
-		return false, unavailable("checking whether it answers", ctx.Err())
+		return unavailable("checking whether it answers", ctx.Err())
 	}
 }
 

@@ -97,6 +97,23 @@ func (s *Store) tellsErrors() bool {
 	return files
 }
 
+// signed is the result of a reading by which something counts as known that a place of
+// the storage that is down would hide: there has to be a sign before and after it that
+// none is.
+func signed[T any](ctx context.Context, s *Store, read func() (T, error)) (result T, err error) {
+	var none T
+	if s.tellsErrors() {
+		return read()
+	}
+	if _, err := s.awaitSign(ctx); err != nil {
+		return none, err
+	}
+	if result, err = read(); err != nil {
+		return none, err
+	}
+	return result, s.awaitNewSign(ctx)
+}
+
 // certain is an error unless the storage answers wherever it keeps something, so that
 // what it does not have can be believed.
 func (s *Store) certain(ctx context.Context, doing string) error {

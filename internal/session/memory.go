@@ -27,6 +27,7 @@ type Memory struct {
 
 	slots                      slots // for what runs in storage
 	revocations                slots // for revocations, each of which then takes one of slots
+	owning                     slots // for notes of owners, without which an exchange goes on
 	polling, reading, sweeping sync.Mutex
 	background                 atomic.Pointer[backgroundReading] // the last one
 	sweepDue                   map[string]string                 // hours of the feed to the day after which half their entries can go
@@ -43,6 +44,7 @@ func NewMemory() *Memory {
 		asked:       newAsked(),
 		slots:       make(slots, maxCalls),
 		revocations: make(slots, maxCalls/2),
+		owning:      make(slots, maxCalls),
 	}
 }
 

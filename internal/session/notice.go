@@ -89,8 +89,7 @@ func encodeNotice(n Notice) []byte {
 // decodeNotice reads a notice. The name says what has to be known of it, also where a
 // write was cut off.
 func decodeNotice(name []string, content []byte) Notice {
-	number, _ := strconv.ParseInt(name[1], 16, 64)
-	damaged := Notice{Number: number, Kind: NoticeKind(name[2]), digest: name[3]}
+	damaged := Notice{Number: numberOf(name), Kind: NoticeKind(name[2]), digest: name[3]}
 	var stored storedNotice
 	if err := json.Unmarshal(content, &stored); err != nil || stored.Version != noticeVersion {
 		return damaged
@@ -100,6 +99,12 @@ func decodeNotice(name []string, content []byte) Notice {
 		return damaged
 	}
 	return n
+}
+
+// numberOf is the number in the name of a notice.
+func numberOf(name []string) int64 {
+	number, _ := strconv.ParseInt(name[1], 16, 64) // fits, see noticeName
+	return number
 }
 
 // latestNotice is the small object that tells whether there is something new.
@@ -119,7 +124,7 @@ func encodeLatest(latest latestNotice) []byte {
 func decodeLatest(content []byte) latestNotice {
 	var latest latestNotice
 	if err := json.Unmarshal(content, &latest); err != nil || latest.Version != noticeVersion || latest.Number < 0 || latest.Change == "" {
-		return latestNotice{Version: noticeVersion, Change: "damaged " + digestOf(string(content))}
+		return latestNotice{Version: noticeVersion, Change: "damaged-" + digestOf(string(content))}
 	}
 	return latest
 }
@@ -185,12 +190,21 @@ func (s *noticeSet) superseded(now time.Time) (names []string) {
 		newest[of(n)] = max(newest[of(n)], n.Number)
 	}
 	for name, n := range s.byName {
-		old := !n.Kind.ends() && now.Sub(n.At) > forgivenFor
-		if n.Number < newest[of(n)] || old && n.Number < s.latest.Number {
+		if n.Number < newest[of(n)] || n.isForgotten(now) && n.Number < s.latest.Number {
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// isForgotten tells whether all nodes have had the time to forgive. A kind of a later
+// version is not ours to forget.
+func (n Notice) isForgotten(now time.Time) bool {
+	switch n.Kind {
+	case ForgiveUser, ForgiveClient, ForgiveAddress:
+		return now.Sub(n.At) > forgivenFor
+	}
+	return false
 }
 
 const (

@@ -1,8 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"sync"
@@ -18,7 +20,8 @@ import (
 type notices struct {
 	set      atomic.Pointer[noticeSet] // nil until they were read for the first time
 	taking   sync.Mutex                // what was read
-	together singleflight.Group        // of readings
+	partly   readPartly
+	together singleflight.Group // of readings
 
 	mu    sync.Mutex
 	heard func(Notice) // nil: nobody listens
@@ -42,7 +45,7 @@ func (m *Memory) Notices() (all []Notice, read bool) {
 	for _, n := range set.byName {
 		all = append(all, n)
 	}
-	slices.SortFunc(all, func(a, b Notice) int { return int(b.Number - a.Number) })
+	slices.SortFunc(all, func(a, b Notice) int { return cmp.Compare(b.Number, a.Number) })
 	return all, true
 }
 
@@ -58,7 +61,10 @@ func (s *Store) EndedNow(ctx context.Context, c Claims) (bool, error) {
 	if err := s.ReadNotices(ctx); err != nil {
 		return false, err
 	}
-	ended, _ := s.memory.Ended(c)
+	ended, known := s.memory.Ended(c)
+	if !known {
+		return false, unavailable("reading notices", errNothingYet)
+	}
 	return ended, nil
 }
 
@@ -113,12 +119,32 @@ func (s *Store) readNotices(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if whole && known == nil { // else what is known makes up for it
+			whole, err = s.isLatest(ctx, *latest)
+		}
+		if err != nil {
+			return err
+		}
 		if whole {
 			s.takeNotices(*latest, all)
 			return nil
 		}
 	}
 	return unavailable("reading notices", errors.New("they changed during every attempt"))
+}
+
+// isLatest tells whether nothing was told since. A folder is not listed in one moment:
+// a list may lack a notice that is added meanwhile, and also the older one that is
+// deleted for it.
+func (s *Store) isLatest(ctx context.Context, latest latestNotice) (bool, error) {
+	content, err := s.load(ctx, s.noticeKey(latestName))
+	switch {
+	case err != nil:
+		return false, err
+	case content == nil:
+		return latest == (latestNotice{}), nil
+	}
+	return decodeLatest(content).Change == latest.Change, nil
 }
 
 // loadLatest reads the object that tells of news. It returns nil where the storage has
@@ -144,6 +170,9 @@ func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice
 		}
 		content, err = s.load(ctx, key)
 	}
+	if err == nil && content == nil && known == nil {
+		err = s.checkNoNotices(ctx)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -154,6 +183,16 @@ func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice
 	return &latest, nil
 }
 
+// checkNoNotices is an error if there are notices, and so the object that tells of news
+// must be there too.
+func (s *Store) checkNoNotices(ctx context.Context) error {
+	names, err := s.list(ctx, s.noticeKey(""))
+	if err == nil && slices.ContainsFunc(names, func(name string) bool { return name == latestName || noticeName.MatchString(name) }) {
+		err = unavailable("loading "+s.noticeKey(latestName), errors.New("there are notices without it"))
+	}
+	return err
+}
+
 // loadNotices reads the notices that are not known yet. The one of the latest number has
 // to be among them: it is in storage first. They are not whole if one was deleted
 // meanwhile, for which there is a newer one then.
@@ -162,39 +201,30 @@ func (s *Store) loadNotices(ctx context.Context, latest latestNotice, known *not
 	if latest == (latestNotice{}) {
 		return all, true, nil
 	}
-	if !s.tellsErrors() {
-		if _, err := s.awaitSign(ctx); err != nil {
-			return nil, false, err
-		}
-	}
-	names, err := s.listKnown(ctx, s.noticeKey(""))
+	names, err := signed(ctx, s, func() ([]string, error) { return s.listKnown(ctx, s.noticeKey("")) })
 	if err != nil {
 		return nil, false, err
 	}
 	newest := latest.Number <= 0
+	var unknown [][]string
 	for _, name := range names {
 		parts := noticeName.FindStringSubmatch(name)
 		if parts == nil {
 			continue
 		}
-		n, has := Notice{}, false
-		if known != nil {
-			n, has = known.byName[name]
-		}
+		n, has := s.knownNotice(known, name)
 		if !has {
-			content, err := s.load(ctx, s.noticeKey(name))
-			if err != nil || content == nil {
-				return nil, false, err
-			}
-			n = decodeNotice(parts, content)
+			unknown = append(unknown, parts)
+			n.Number = numberOf(parts)
 		}
 		all[name] = n
 		newest = newest || n.Number >= latest.Number
 	}
 	if !newest {
-		return nil, false, unavailable("listing "+s.noticeKey(""), errors.New("the latest notice is missing"))
+		return nil, false, unavailable("listing "+s.noticeKey(""), fmt.Errorf("the latest notice is missing; if it is lost, delete %s, restart all nodes, and revoke again", s.noticeKey(latestName)))
 	}
-	return all, true, nil
+	whole, err = s.loadEach(ctx, unknown, all)
+	return all, whole, err
 }
 
 // takeNotices takes in what was read, and tells of what is new.
@@ -204,6 +234,7 @@ func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
 	defer m.taking.Unlock()
 	known := m.set.Load()
 	latest.Number = newNoticeSet(latest, read).number()
+	m.partly.forget()
 	if known == nil {
 		m.set.Store(newNoticeSet(latest, read))
 		return
@@ -220,14 +251,16 @@ func (s *Store) takeNotices(latest latestNotice, read map[string]Notice) {
 		}
 	}
 	for name, n := range known.byName {
-		all[name] = n
+		if _, still := read[name]; still || !n.isForgotten(s.now()) {
+			all[name] = n
+		}
 	}
 	set := newNoticeSet(latest, all)
 	for _, name := range set.superseded(time.Time{}) {
 		delete(all, name)
 	}
 	m.set.Store(newNoticeSet(latest, all))
-	slices.SortFunc(news, func(a, b Notice) int { return int(a.Number - b.Number) })
+	slices.SortFunc(news, func(a, b Notice) int { return cmp.Compare(a.Number, b.Number) })
 	m.mu.Lock()
 	heard := m.heard
 	m.mu.Unlock()
@@ -303,10 +336,10 @@ func (s *Store) tell(ctx context.Context, kind NoticeKind, of string) (n Notice,
 	}
 	before := s.memory.notices.set.Load()
 	if before == nil {
-		return n, false, unavailable("storing a notice", errors.New("the storage has nothing of this server yet"))
+		return n, false, unavailable("storing a notice", errNothingYet)
 	}
 	// a name of its own for each lock, see lockKey
-	err = s.locked(ctx, s.noticeKey(latestName)+"."+before.latest.Change, func(ctx context.Context) error {
+	err = s.locked(ctx, s.noticeKey(latestName)+"."+before.latest.Change, func(ctx context.Context) (err error) {
 		if err := s.readNotices(ctx); err != nil {
 			return err
 		}
@@ -325,11 +358,29 @@ func (s *Store) tell(ctx context.Context, kind NoticeKind, of string) (n Notice,
 		if err := s.storeLatest(ctx, n.Number); err != nil {
 			return err
 		}
-		told = true
+		if told, err = s.isNext(ctx, n); err != nil || !told {
+			return err
+		}
 		s.deleteSuperseded(ctx, known, n, now)
 		return nil
 	})
 	return n, told && err == nil, err
+}
+
+// isNext tells whether no other notice came first with the same number, or a higher one,
+// which a session may have that began before this notice was stored. Not every storage
+// has locks that let one node at a time make a notice.
+func (s *Store) isNext(ctx context.Context, n Notice) (bool, error) {
+	names, err := s.listKnown(ctx, s.noticeKey(""))
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names {
+		if parts := noticeName.FindStringSubmatch(name); parts != nil && name != n.name() && numberOf(parts) >= n.Number {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // deleteSuperseded removes notices that say nothing any longer. What fails is left for
@@ -372,6 +423,10 @@ func (s *Store) locked(ctx context.Context, name string, f func(context.Context)
 	defer cancel()
 	return f(held)
 }
+
+// errNothingYet is for the time before a first start, when the storage does not even
+// have what signs tokens.
+var errNothingYet = errors.New("the storage has nothing of this server yet")
 
 func (s *Store) noticeKey(name string) string { return path.Join(s.prefix, "notices", name) }
 

@@ -10,24 +10,21 @@ import (
 	"time"
 )
 
-// owner is to whom a session belongs.
-type owner struct{ subject, client string }
-
-// Of returns the same sessions, those of a subject and a client: Rotate writes both into
-// the record, and an object by which Sessions finds it.
-func (s *Store) Of(subject, client string) *Store {
+// Of returns the same sessions, for a session of which the claims are known: Rotate
+// writes them into the record, and an object by which Sessions finds it.
+func (s *Store) Of(c Claims) *Store {
 	owned := *s
-	owned.owner = owner{subject, client}
+	owned.owner = c
 	return &owned
 }
 
 // Known is a session that was refreshed, as storage has it.
 type Known struct {
-	ID         ID
-	Client     string // empty if the session was revoked since
+	Claims     // without Client and Version if the session was revoked since
 	Rotated    time.Time
 	Generation uint64 // how many times it was refreshed; 0 if it was revoked since
 	Revoked    bool
+	Ended      bool // by a notice that this process knows
 }
 
 // Sessions are the sessions of a subject that storage knows, those that end last first,
@@ -39,11 +36,16 @@ func (s *Store) Sessions(ctx context.Context, subject string, most int) (known [
 		known []Known
 		more  bool
 	}
-	r, err := call(ctx, s.memory, sessionsLimit, func(ctx context.Context) (r result, err error) {
-		r.known, r.more, err = s.sessions(ctx, subject, most)
-		return r, err
+	r, err := call(ctx, s.memory, sessionsLimit, func(ctx context.Context) (result, error) {
+		return signed(ctx, s, func() (r result, err error) {
+			r.known, r.more, err = s.sessions(ctx, subject, most)
+			return r, err
+		})
 	})
-	return r.known, r.more, err
+	if err != nil {
+		return nil, false, err
+	}
+	return r.known, r.more, nil
 }
 
 func (s *Store) sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
@@ -56,7 +58,7 @@ func (s *Store) sessions(ctx context.Context, subject string, most int) (known [
 		if day < today {
 			break // over
 		}
-		names, err := s.list(ctx, s.ownerKey(day, subject))
+		names, err := s.listOnce(ctx, s.ownerKey(day, subject)) // on most days there is none
 		if err != nil {
 			return nil, false, err
 		}
@@ -96,7 +98,14 @@ func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, 
 	case !st.buried() && st.Subject != subject: // an object that nobody but us should write says otherwise
 		return Known{}, false, nil
 	}
-	known := Known{ID: id, Client: st.Client, Generation: st.Generation, Revoked: st.revoked}
+	known := Known{
+		Claims:     Claims{ID: id, Subject: subject, Client: st.Client, Version: st.Session},
+		Generation: st.Generation,
+		Revoked:    st.revoked,
+	}
+	if !st.buried() {
+		known.Ended, _ = s.memory.Ended(known.Claims)
+	}
 	if st.Rotated > 0 {
 		known.Rotated = time.UnixMilli(st.Rotated)
 	}
@@ -107,16 +116,22 @@ func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, 
 // something else. If that fails, Sessions lacks it, and nothing else. wait waits until it
 // is there, but not long.
 func (s *Store) own(ctx context.Context, id ID) (wait func()) {
-	if s.owner.subject == "" {
+	if s.owner.Subject == "" {
+		return func() {}
+	}
+	select {
+	case s.memory.owning <- struct{}{}:
+	default: // the storage hangs
 		return func() {}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readLimit)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer s.memory.owning.give()
 		defer cancel()
 		defer func() { _ = recover() }()
-		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.subject), id.random), revocation(s.now()))
+		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.Subject), id.random), revocation(s.now()))
 	}()
 	return func() {
 		patience := time.NewTimer(ownPatience)
@@ -126,6 +141,25 @@ func (s *Store) own(ctx context.Context, id ID) (wait func()) {
 		case <-patience.C:
 		}
 	}
+}
+
+// sweepUnownedDays deletes the notes of days that no session has: of sessions that were
+// never written, and of days that a node of an earlier version has swept. It needs no
+// mark, since it ends no session.
+func (s *Store) sweepUnownedDays(ctx context.Context, days []string, now time.Time, swept *Swept) error {
+	noted, err := s.listTimes(ctx, path.Join(s.prefix, ownersName), dayLayout)
+	if err != nil {
+		return err
+	}
+	for _, day := range noted {
+		if slices.Contains(days, day) || !isPast(day, now) {
+			continue
+		}
+		if whole, err := s.sweepOwners(ctx, day, swept); err != nil || !whole {
+			return err
+		}
+	}
+	return nil
 }
 
 // sweepOwners deletes the objects of a day by which Sessions finds its sessions.
@@ -143,7 +177,10 @@ func (s *Store) sweepOwners(ctx context.Context, day string, swept *Swept) (whol
 		if whole, err := s.deleteAll(ctx, path.Join(folder, tag), names, swept); err != nil || !whole {
 			return false, err
 		}
-		if err := s.delete(ctx, path.Join(folder, tag)); err != nil { // an empty directory
+		if !s.tellsErrors() {
+			continue // no directories
+		}
+		if err := s.delete(ctx, path.Join(folder, tag)); err != nil {
 			return false, err
 		}
 	}

@@ -62,9 +62,6 @@ func (s *Store) exchange(ctx context.Context, id ID, generation uint64, grace ti
 			return again, "", err
 		}
 	}
-	if generation == 0 {
-		defer s.own(ctx, id)()
-	}
 	locking, cancel := context.WithTimeout(context.WithoutCancel(ctx), lockWait)
 	defer cancel()
 	name := s.lockKey(id, generation)
@@ -105,8 +102,9 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	held, cancel := context.WithTimeout(ctx, lockHold)
 	defer cancel()
 
-	if again, done, err := s.retried(held, id, generation, grace); done {
-		return again, err
+	former, done, err := s.retried(held, id, generation, grace)
+	if done {
+		return former, err
 	}
 	if err := clock.Expired(caller); err != nil { // the caller would not get it, and its retry may go to another node
 		return record{}, unavailable("exchanging a generation", err)
@@ -117,7 +115,7 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 	if answerID == "" {
 		answerID = newAnswer()
 	}
-	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli(), Subject: s.owner.subject, Client: s.owner.client}
+	next := record{Generation: generation + 1, Answer: answerID, Rotated: s.now().UnixMilli(), Subject: s.owner.Subject, Client: s.owner.Client, Session: s.owner.Version}
 	// A lock whose holder was suspended may have another holder by now. Not every
 	// storage asks the context itself.
 	if err := clock.Expired(held); err != nil {
@@ -129,10 +127,13 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 			return record{}, err
 		}
 	}
+	if former.Subject == "" { // the first, or of an earlier version
+		defer s.own(ctx, id)()
+	}
 	// From here on until the caller has the new generation, the process remembers that
 	// it was not delivered.
 	s.memory.undelivered.remember(id, next)
-	err := s.storage.Store(held, name, encodeRecord(next))
+	err = s.storage.Store(held, name, encodeRecord(next))
 	s.memory.undelivered.remember(id, next) // starts the time again, since the write may have taken long
 	err = s.confirm(ctx, held, id, next, err)
 	if first && errors.Is(err, errNotStored) {

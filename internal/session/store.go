@@ -27,7 +27,7 @@ type Store struct {
 	witness string // empty: none
 
 	allowance Allowance // nil: no bound
-	owner     owner     // of the sessions, see Of; zero: unknown
+	owner     Claims    // of the session, see Of; zero: unknown
 }
 
 // NewStore returns the sessions under a prefix of the storage, which has no slash at
@@ -115,6 +115,7 @@ type record struct {
 	// for Sessions; earlier versions wrote neither
 	Subject string `json:"subject,omitempty"`
 	Client  string `json:"client,omitempty"`
+	Session int64  `json:"sver,omitempty"` // its version, see Claims
 }
 
 // state is what storage says about a session. In the zero state nothing has happened to

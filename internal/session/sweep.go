@@ -79,6 +79,9 @@ func (s *Store) sweep(ctx context.Context) (Swept, error) {
 		}
 		swept.Days++
 	}
+	if err := s.sweepUnownedDays(ctx, days, now, &swept); err != nil || swept.More {
+		return swept, err
+	}
 	err = s.sweepFeed(ctx, hours, now, latest, &swept)
 	return swept, err
 }
