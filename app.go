@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
@@ -254,6 +255,7 @@ func (a *App) warn() {
 	config := configcheck.Config{
 		Checks: a.checks, Endpoints: a.endpoints,
 		ListenerHasGap: func(s *caddyhttp.Server) bool { return len(a.identityHeaders) > 0 && a.guards.HasGap(s) },
+		Alias:          bearer.HeaderAlias,
 	}
 	for _, name := range a.names() {
 		config.Servers = append(config.Servers, describe(a.servers[name]))

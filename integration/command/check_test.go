@@ -45,6 +45,8 @@ type checkCase struct {
 	says  string            // in the message or the remedy
 	good  []string          // replacements in checkedSite, which mend it; nil for none
 	also  []string          // other rules that find the same mistake
+
+	severity configreview.Severity // empty for any
 }
 
 // checkFixture is a directory with a config and what it names.
@@ -187,6 +189,9 @@ func TestEachFindingIsMadeAtItsLineAndGoneOnceItIsMended(t *testing.T) {
 			}
 			if !strings.Contains(f.Message+" "+f.Remedy, strings.ReplaceAll(test.says, "%DIR%", dir)) {
 				t.Errorf("it does not say %q: %+v", test.says, f)
+			}
+			if test.severity != "" && f.Severity != test.severity {
+				t.Errorf("it is %s, want %s", f.Severity, test.severity)
 			}
 			if f.Severity == "" || f.Remedy == "" {
 				t.Errorf("it has no severity or no remedy: %+v", f)

@@ -430,7 +430,7 @@ func TestExplainSaysWhatIsWrongWithTheCommand(t *testing.T) {
 		"a page for a key set":     {"a.b.c", []string{"--jwks", page.URL}, "is not the JSON"},
 		"JSON for a key set":       {"a.b.c", []string{"--jwks", page.URL + "/json"}, "is not a key set"},
 		"a key set that is none":   {"a.b.c", []string{"--jwks", os.Args[0]}, "not a key set"},
-		"a key set and a server":   {"a.b.c", []string{"--jwks", "x", "--server", "default"}, "none of the others can be"},
+		"a key set and a server":   {"a.b.c", []string{"--jwks", "x", "--server", "default"}, "--jwks and --server cannot be used together"},
 		"no config to verify with": {"a.b.c", []string{"--offline"}, "there is no config"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,7 +40,7 @@ to the code scanning of a forge.`,
   caddy grant check --level warning --ignore open-rest
   caddy grant check --format sarif > caddy-grant.sarif`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
+			if err := noArgs(cmd, args); err != nil {
 				return exit(cmd, 2, err)
 			}
 			return nil

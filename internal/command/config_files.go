@@ -128,7 +128,7 @@ func sourcesIn(config []byte, list useredit.List) (sources []configSource) {
 
 func notOne(config string, list useredit.List, sources []configSource) error {
 	if len(sources) == 0 {
-		return fmt.Errorf("%s names no file of %s: name it with --file; %s in the config itself are changed there", config, list, list)
+		return fmt.Errorf("%s names no file of %s: name one with --file. To change %s that are in the config itself, edit the config", config, list, list)
 	}
 	var paths []string
 	for _, source := range sources {

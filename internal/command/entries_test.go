@@ -110,7 +110,7 @@ func TestWhatCannotBeDoneIsSaidAndLeavesTheFileAlone(t *testing.T) {
 		{"", "line 1", "list -f FILE/plain"},
 		{"x\n", "it has the htpasswd format, not JSON", "add dave -f FILE/users --format json"},
 		{"x\n", "--format yaml: it must be htpasswd or json", "add dave -f FILE/users --format yaml"},
-		{"x\n", "none of the others can be", "add dave -f FILE/users --config Caddyfile"},
+		{"x\n", "--config and --file cannot be used together", "add dave -f FILE/users --config Caddyfile"},
 		{"x\n", "name the user: grant user add NAME", "add -f FILE/users"},
 	} {
 		d.refuse(test.stdin, test.why, append([]string{"user"}, strings.Split(test.args, " ")...)...)
@@ -129,11 +129,11 @@ func TestWhatClientsCannotHaveIsRefused(t *testing.T) {
 		"add web --access-token-ttl soon":            "soon",
 		"add web --default-scopes a --scopes b":      `"a" is not among the client's scopes`,
 		"add web --public --introspect x":            "a public client may not ask about tokens",
-		"add web --public --algorithm bcrypt":        "none of the others can be",
+		"add web --public --algorithm bcrypt":        "--algorithm and --public cannot be used together",
 		"add web --algorithm md5":                    "--algorithm md5: it must be sha256-crypt, argon2id or bcrypt",
 		"add web --algorithm bcrypt --bcrypt-cost 4": "--bcrypt-cost 4: it must be from 10 to 16",
 		"add web --bcrypt-cost 12":                   "--bcrypt-cost is for --algorithm bcrypt",
-		"add web --public --bcrypt-cost 12":          "none of the others can be",
+		"add web --public --bcrypt-cost 12":          "--bcrypt-cost and --public cannot be used together",
 		"rotate-secret kiosk --bcrypt-cost 12":       "--bcrypt-cost is for --algorithm bcrypt",
 		"add " + token.LoginPage:                     "login_page is the id of the login page itself",
 		"rotate-secret kiosk":                        `client "kiosk" is public: it has no secret`,

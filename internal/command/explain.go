@@ -41,11 +41,11 @@ and without its storage: the keys, users and clients that are configured.
 The exit status is 0 if the token is good, or, with --offline, as good as the
 config can tell; 1 if it is refused, and 2 if that could not be told.
 ` + addressHelp,
-		Example: `  $ caddy grant explain < token.txt
-  $ caddy grant explain --server staff --scope contacts.write
-  $ caddy grant explain --jwks https://login.example.com/token/jwks --issuer https://login.example.com
-  $ caddy grant explain --offline --config /etc/caddy/Caddyfile`,
-		Args: cobra.NoArgs,
+		Example: `  caddy grant explain < token.txt
+  caddy grant explain --server staff --scope contacts.write
+  caddy grant explain --jwks https://login.example.com/token/jwks --issuer https://login.example.com
+  caddy grant explain --offline --config /etc/caddy/Caddyfile`,
+		Args: noArgs,
 		RunE: runExplain,
 	}
 	addAdminFlags(cmd)

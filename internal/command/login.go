@@ -42,11 +42,11 @@ CADDY_GRANT_TOKEN. A command named curl also sends it, as if it had
 --oauth2-bearer, without the token in its arguments, where other users could see
 it. The exit status is that of the command.
 ` + keptHelp,
-		Example: `  $ caddy grant login https://app.example.com --username alice
-  $ caddy grant login https://login.example.com/token --client-id web --client-secret-file web.secret
-  $ caddy grant login https://app.example.com -- curl https://app.example.com/api/contacts
-  $ caddy grant login https://app.example.com -- ./import.py contacts.csv`,
-		Args: cobra.MinimumNArgs(1),
+		Example: `  caddy grant login https://app.example.com --username alice
+  caddy grant login https://login.example.com/token --client-id web --client-secret-file web.secret
+  caddy grant login https://app.example.com -- curl https://app.example.com/api/contacts
+  caddy grant login https://app.example.com -- ./import.py contacts.csv`,
+		Args: rangeArgs("name the site", 1, -1),
 		RunE: runLogin,
 	}
 	cmd.Flags().StringP("username", "u", "", "username (default: asked for)")

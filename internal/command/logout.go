@@ -22,9 +22,9 @@ longer, and forgets its tokens. The URL can be left out if there is one session.
 
 If the server gives no answer, the tokens are kept, so that you can try again.
 With --forget they are forgotten without being revoked.`,
-		Example: `  $ caddy grant logout
-  $ caddy grant logout https://app.example.com`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  caddy grant logout
+  caddy grant logout https://app.example.com`,
+		Args: rangeArgs("", 0, 1),
 		RunE: runLogout,
 	}
 	cmd.Flags().Bool("forget", false, "forget the tokens without revoking them")

@@ -25,10 +25,10 @@ access token ends. The URL can be left out if there is one session.
 An access token that has ended is refreshed first, which tells whether the
 session goes on. Until then the server is not asked, and may have revoked it.
 --check asks now, by a refresh.`,
-		Example: `  $ caddy grant whoami
-  $ caddy grant whoami --check
-  $ caddy grant whoami https://app.example.com --json`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  caddy grant whoami
+  caddy grant whoami --check
+  caddy grant whoami https://app.example.com --json`,
+		Args: rangeArgs("", 0, 1),
 		RunE: runWhoami,
 	}
 	cmd.Flags().Bool("check", false, "refresh the tokens, to learn whether the session goes on")

@@ -25,6 +25,9 @@ type Config struct {
 	// ListenerHasGap tells whether clients' identity headers get past the guard of an
 	// HTTP server that has a bearer_auth.
 	ListenerHasGap func(*caddyhttp.Server) bool
+
+	// Alias is what a header's name has in common with all that an app may take for it.
+	Alias func(header string) string
 }
 
 // Check is a bearer_auth.

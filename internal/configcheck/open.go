@@ -1,7 +1,6 @@
 package configcheck
 
 import (
-	"net/http"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -41,23 +40,14 @@ func (w *warnings) ofOpenRoutes() {
 		}
 		// a bearer_auth that leaves out the root and what no path matcher knows does not
 		// name exceptions, but what it is for
-		if len(p.checks) > 0 && !slices.ContainsFunc(p.checks, (*Check).coversMost) {
-			i := slices.IndexFunc(w.placements, func(c placement) bool { return c.check == p.checks[0] })
-			w.logger.Debug(OpenRest, zap.String("place", w.placements[i].where()), zap.String("site", p.site()),
-				zap.String("handler", p.place))
+		if len(p.checks) == 0 {
+			continue
+		}
+		if g, check := gapBefore(p); g.by != "" {
+			w.logger.Debug(OpenRest, zap.String("place", w.placeOf(check)), zap.String("site", p.site()),
+				zap.String("handler", p.place), zap.String("by", g.by), zap.String("what", g.what))
 		}
 	}
-}
-
-// coversMost tells whether a check is for a site as a whole, maybe with exceptions, or
-// says itself that it is for nothing.
-func (c *Check) coversMost() bool {
-	return c.Off || len(c.Matchers) == 0 ||
-		slices.ContainsFunc([]string{"/", "/any-other-path"}, func(path string) bool {
-			return slices.ContainsFunc([]string{http.MethodGet, http.MethodPost}, func(method string) bool {
-				return c.appliesTo(exampleRequest(method, path, ""))
-			})
-		})
 }
 
 // answersFromElsewhere tells whether a handler answers with what is not in the config.

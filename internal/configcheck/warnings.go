@@ -50,6 +50,7 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 	w.ofUpstreams()
 	w.ofErrorRoutes()
 	w.ofOpenRoutes()
+	w.ofOverwritten()
 }
 
 // warn says what is wrong, where, and what to do.

@@ -17,6 +17,13 @@ type config struct {
 	handlers  []*handler
 	endpoints []*endpoint
 	checks    []*check
+	admin     admin
+}
+
+// admin is Caddy's admin endpoint.
+type admin struct {
+	Disabled bool
+	Listen   string
 }
 
 // handler is an HTTP handler, at its path in the config.
@@ -83,14 +90,15 @@ type check struct {
 // read finds the handlers of a config.
 func read(adapted []byte) (*config, error) {
 	var all struct {
-		Apps struct {
+		Admin admin
+		Apps  struct {
 			HTTP struct{ Servers map[string]any }
 		}
 	}
 	if err := json.Unmarshal(adapted, &all); err != nil {
 		return nil, fmt.Errorf("the config is not one of Caddy's: as JSON it must be an object with apps: %w", err)
 	}
-	c := new(config)
+	c := &config{admin: all.Admin}
 	for _, name := range slices.Sorted(maps.Keys(all.Apps.HTTP.Servers)) {
 		c.walk(all.Apps.HTTP.Servers[name], "http/servers/"+name, name, nil)
 	}

@@ -54,7 +54,7 @@ func (r *review) ofList(e *endpoint, what, format, path string) {
 		})
 	}
 	e.listed = append(e.listed, r.lists[key]...)
-	r.ofWeakHashes(weak)
+	r.ofWeakHashes(weak, func(name string) string { return newHash(what, name, path) })
 }
 
 // listedClient is a client, and where it is.
@@ -95,7 +95,8 @@ func (w weakHashes) add(name, hash string, at position) {
 	}
 }
 
-func (r *review) ofWeakHashes(weak weakHashes) {
+// ofWeakHashes takes how to replace the hash of a name, or nil for hashes of the config.
+func (r *review) ofWeakHashes(weak weakHashes, remedyFor func(name string) string) {
 	for _, advice := range slices.Sorted(maps.Keys(weak)) {
 		all := weak[advice]
 		var who []string
@@ -106,6 +107,13 @@ func (r *review) ofWeakHashes(weak weakHashes) {
 			who = append(who, fmt.Sprintf("%d more", more))
 		}
 		reason, remedy, _ := strings.Cut(advice, "; ")
+		if remedyFor != nil {
+			name := ""
+			if len(all) == 1 {
+				name = all[0].name
+			}
+			remedy = remedyFor(name)
+		}
 		finding := Finding{Rule: "weak-hash", File: all[0].file, Line: all[0].line, Remedy: remedy,
 			Message: fmt.Sprintf("%s: %s: %s", count(len(all), "weak hash"), reason, strings.Join(who, ", "))}
 		if strings.Contains(reason, "almost at once") {
@@ -128,7 +136,7 @@ func (r *review) ofOwnHashes(e *endpoint) {
 			weak.add(client.ID, client.SecretHash, r.in(e, "clients", i, "client", client.ID))
 		}
 	}
-	r.ofWeakHashes(weak)
+	r.ofWeakHashes(weak, nil)
 	if allowed && !r.needsWeakHashes() {
 		r.at(r.setting(e, "allow_weak_hashes"), "weak-hashes-allowed", "allow_weak_hashes is set, but no hash here needs it", "")
 	}
@@ -147,18 +155,18 @@ func (r *review) ofLifetimes(e *endpoint) {
 	if e.Grants != nil && !slices.Contains(e.Grants, refreshGrant) {
 		return
 	}
-	const message = "an access token is valid for %v, and the refresh token that renews it for %v only: clients have no reason to refresh, and a revoked user's access lasts longer"
+	const message = "an access token is valid for %s, and the refresh token that renews it for %s only: clients have no reason to refresh, and a revoked user's access lasts longer"
 	if access > refresh {
 		at := r.setting(e, "access_token_ttl")
 		if e.AccessTokenTTL == 0 {
 			at = r.setting(e, "refresh_token_ttl")
 		}
-		r.at(at, "lifetime-order", fmt.Sprintf(message, access, refresh), "")
+		r.at(at, "lifetime-order", fmt.Sprintf(message, duration(access), duration(refresh)), "")
 	}
 	for _, c := range r.clients(e) {
 		own, renews := orDefault(c.AccessTokenTTL, access), orDefault(c.RefreshTokenTTL, refresh)
 		if (c.AccessTokenTTL != 0 || c.RefreshTokenTTL != 0) && own > renews && (c.Grants == nil || slices.Contains(c.Grants, refreshGrant)) {
-			r.at(c.position, "lifetime-order", fmt.Sprintf("client %s: "+message, directory.Shown(c.ID), own, renews), "")
+			r.at(c.position, "lifetime-order", fmt.Sprintf("client %s: "+message, directory.Shown(c.ID), duration(own), duration(renews)), "")
 		}
 	}
 	for _, c := range e.listed { // start-up looks at those of the config only
@@ -171,7 +179,7 @@ func (r *review) ofLifetimes(e *endpoint) {
 	if page := e.LoginPage; page != nil && page.Remember != 0 {
 		if ttl := orDefault(page.SessionTTL, 7*24*time.Hour); time.Duration(page.Remember) < ttl {
 			r.at(r.setting(e, "login_page", "remember"), "lifetime-order",
-				fmt.Sprintf("remember is %v, and session_ttl of the login page %v: a user who asks to stay logged in is logged out earlier", time.Duration(page.Remember), ttl),
+				fmt.Sprintf("remember is %s, and session_ttl of the login page %s: a user who asks to stay logged in is logged out earlier", duration(time.Duration(page.Remember)), duration(ttl)),
 				"raise remember, or lower session_ttl of the login page")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -55,12 +56,15 @@ func provision(adapted []byte, verbose bool) ([]entry, error) {
 	err = validate(config)
 	var entries []entry
 	for _, logged := range captured.TakeAll() {
-		if isOurs(logged.LoggerName) && (logged.Level >= zap.WarnLevel || logged.Message == configcheck.OpenRoute || logged.Message == configcheck.OpenRest) {
+		if isOurs(logged.LoggerName) && (logged.Level >= zap.WarnLevel || slices.Contains(forCheck, logged.Message)) {
 			entries = append(entries, entry{logged.LoggerName, logged.Level, logged.Message, logged.ContextMap()})
 		}
 	}
 	return entries, err
 }
+
+// forCheck are messages at the level debug that are for the check.
+var forCheck = []string{configcheck.OpenRoute, configcheck.OpenRest, configcheck.Overwritten}
 
 // validate is caddy.Validate; a module that panics has failed.
 func validate(config *caddy.Config) (err error) {

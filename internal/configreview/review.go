@@ -58,6 +58,10 @@ func Review(options Options) ([]Finding, error) {
 	if r.config, err = read(source.adapted); err != nil {
 		return nil, err
 	}
+	if len(r.config.endpoints)+len(r.config.checks) == 0 {
+		r.at(position{file: r.file}, "nothing-to-check", "no token_endpoint and no bearer_auth in this config: there is nothing here that this check is for", "")
+	}
+	r.ofAdmin()
 	r.ofSecrets()
 	r.ofFiles()
 	r.ofServers()

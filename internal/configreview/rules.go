@@ -19,8 +19,10 @@ var Rules = []Rule{
 	{"unknown-server", Error, "a `bearer_auth` names a server that no `token_endpoint` defines: `caddy validate` accepts the config, but Caddy does not start with it", "name a token_endpoint that exists, or add one"},
 	{"will-not-start", Error, "Caddy does not start with the config, for another reason that `caddy validate` does not tell", "correct it as the message says"},
 
+	{"nothing-to-check", Warning, "a config has neither a `token_endpoint` nor a `bearer_auth`: it may be the wrong file", "name the config that Caddy runs with, with --config"},
+
 	// passwords, secrets and files
-	{"weak-hash", Warning, "hashes that are quick to guess, and whose they are", "set new passwords: \"caddy hash-password --algorithm argon2id\" makes a hash"},
+	{"weak-hash", Warning, "hashes that are quick to guess, and whose they are", "set new passwords: with \"caddy grant user passwd <name>\" in a file; \"caddy hash-password --algorithm argon2id\" makes a hash for the config itself"},
 	{"mixed-hashes", Note, "hashes of several kinds: the time of a login tells which names exist", "make new hashes until all are of one kind"},
 	{"weak-hashes-allowed", Note, "`allow_weak_hashes` is set, and no hash needs it", "remove allow_weak_hashes"},
 	{"plaintext-secret", Error, "a secret is written in the config itself", "move it to a file or a variable: {file./path/to/secret} or {env.NAME}"},
@@ -48,7 +50,7 @@ var Rules = []Rule{
 	// what is open
 	{"unchecked-upstream", Error, "an app behind a `bearer_auth` can be reached without it, on the same site, another site or another port", "put a bearer_auth before each way to the app"},
 	{"open-route", Warning, "a site with a `bearer_auth` has a proxy that requests reach without it; a file server is a note", "put the bearer_auth before all routes, and name what is open with its open; or say that the route is meant to be open with a bearer_auth whose block is the single line: off"},
-	{"open-rest", Warning, "a `bearer_auth` checks only what its matcher names, and all else reaches the app unchecked", "remove the matcher, and name what needs no token with open"},
+	{"open-rest", Warning, "a `bearer_auth` checks only what its matcher names, and all else reaches the app unchecked; an error where clients choose, as with a header, and a note for addresses and `OPTIONS`", "remove the matcher, and name what needs no token with open"},
 	{"check-off", Note, "a `bearer_auth` is `off`: what is behind it is open", "remove off where a token should be needed"},
 	{"check-shadow", Warning, "a `bearer_auth` is in shadow mode, and refuses nothing", "remove shadow"},
 	{"check-optional", Warning, "a `bearer_auth` is optional, and requests without a token pass", "remove optional"},
@@ -66,9 +68,10 @@ var Rules = []Rule{
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},
 
 	// the surroundings
-	{"identity-header-gap", Error, "identity headers that clients send reach an app", "put a bearer_auth into each site that proxies"},
+	{"identity-header-gap", Error, "identity headers that clients send reach an app, or a directive after the `bearer_auth` overwrites them; a warning where the client does not choose the value", "put a bearer_auth into each site that proxies, and let no later directive set these headers"},
 	{"spoofed-address", Error, "clients can choose the address that failed logins are counted for", "add trusted_proxies_strict"},
 	{"cacheable-pages", Error, "shared caches may keep pages of logged-in users", "set Cache-Control in a header directive of its own"},
+	{"open-admin", Error, "other machines can reach Caddy's admin endpoint, which ends sessions and replaces the config without asking who is there", "remove the line \"admin\", or let it listen on a Unix socket or on localhost"},
 	{"startup-warning", Warning, "start-up warns of something that has no rule of its own", "see the message"},
 }
 

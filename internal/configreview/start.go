@@ -1,8 +1,10 @@
 package configreview
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -53,6 +55,7 @@ var startRules = []struct{ message, rule string }{
 	{"this config will not start", "will-not-start"},
 	{configcheck.OpenRoute, "open-route"},
 	{configcheck.OpenRest, "open-rest"},
+	{configcheck.Overwritten, "identity-header-gap"},
 }
 
 // ofStart makes a finding of what start-up warns of.
@@ -65,7 +68,23 @@ func (r *review) ofStart(e entry) {
 		return
 	}
 	at := r.placeOf(e)
-	r.at(at, rule, e.message+details(e), remedy)
+	message := e.message + details(e)
+	switch rule {
+	case "half-path":
+		message = fmt.Sprintf("the path matcher of this bearer_auth names %s, but not %s: apps often answer both, and one of them is then left out",
+			list(e.texts("paths")), list(e.texts("not_matched")))
+	case "empty-file":
+		remedy = cmp.Or(remedy, fmt.Sprintf("add entries with \"caddy grant %s add\", or leave the file out", strings.TrimSuffix(e.entries(), "s")))
+	}
+	r.at(at, rule, message, remedy)
+}
+
+// entries is what a file without entries lacks, users or clients.
+func (e entry) entries() string {
+	if strings.HasPrefix(e.message, "it has no clients") {
+		return "clients"
+	}
+	return "users"
 }
 
 // RuleOf is the rule for a warning of start-up.
@@ -182,7 +201,7 @@ func details(e entry) string {
 		if slices.Contains(placeFields, name) || e.text(name) == "server" || name == "server" && e.text(name) == defaultServer {
 			continue
 		}
-		value := strings.Trim(fmt.Sprint(e.fields[name]), "[]")
+		value := shown(e.fields[name])
 		if value != "" {
 			parts = append(parts, strings.ReplaceAll(name, "_", " ")+": "+value)
 		}
@@ -214,9 +233,80 @@ func (r *review) ofOpen(entries []entry) {
 			}
 			r.add(finding)
 		case e.message == configcheck.OpenRest:
-			r.at(r.placeOf(e), "open-rest", "the matcher of this bearer_auth names what it checks: all else of the site reaches the app without a token", "")
+			r.add(openRest(e, r.placeOf(e)))
+		case e.message == configcheck.Overwritten:
+			r.add(r.overwritten(e))
 		}
 	}
+}
+
+// overwritten is about an identity header that a directive sets after the bearer_auth.
+func (r *review) overwritten(e entry) Finding {
+	header := e.text("header")
+	at := r.placeOf(e)
+	if n := r.lineThatSets(header, e.text("value"), at); n != nil {
+		at = n.position
+	}
+	finding := Finding{Rule: "identity-header-gap", File: at.file, Line: at.line,
+		Remedy: fmt.Sprintf("remove it: bearer_auth has set %s already; for what the app needs apart from the user, take a header that copy_claims does not set", header)}
+	if e.fields["client"] == true {
+		finding.Message = fmt.Sprintf("%s is set to %s, which the client chooses, after the bearer_auth at %s has set it to a claim of the token: every user can be any other user to the app",
+			header, e.text("value"), e.text("bearer_auth"))
+		return finding
+	}
+	finding.Severity = Warning
+	finding.Message = fmt.Sprintf("%s is set to %q, after the bearer_auth at %s has set it to a claim of the token: the app does not see who the user is",
+		header, e.text("value"), e.text("bearer_auth"))
+	return finding
+}
+
+// lineThatSets is the line of a Caddyfile that sets a header of requests, in a proxy at a
+// place if that is known: placeholders may be written shorter there.
+func (r *review) lineThatSets(header, value string, proxy position) *node {
+	sets := func(n *node) bool {
+		return (n.is("header_up") || n.is("request_header")) && len(n.words) > 2 && strings.EqualFold(strings.TrimLeft(n.words[1], "+?>"), header)
+	}
+	if at := find(r.tree, func(n *node) bool { return n.position == proxy && !sets(n) }); at != nil && proxy.line > 0 {
+		if n := find(at.block, sets); n != nil {
+			return n
+		}
+	}
+	exact := find(r.tree, func(n *node) bool { return sets(n) && slices.Contains(n.words[2:], value) })
+	if exact != nil {
+		return exact
+	}
+	return find(r.tree, sets)
+}
+
+// openRest is about a bearer_auth that leaves out some requests: who decides which, says
+// how bad that is.
+func openRest(e entry, at position) Finding {
+	finding := Finding{Rule: "open-rest", File: at.file, Line: at.line}
+	const remove = "remove the matcher, and name the paths that need no token with open"
+	what := e.text("what")
+	switch e.text("by") {
+	case configcheck.OpenByClient:
+		finding.Severity, finding.Remedy = Error, remove
+		finding.Message = fmt.Sprintf("clients decide whether this bearer_auth checks them, since its matcher asks for %s, which a client chooses: requests that do not match it reach the app without a token", what)
+	case configcheck.OpenByMethod:
+		finding.Message = "this bearer_auth does not check requests with the method " + list(strings.Fields(strings.ReplaceAll(what, configcheck.OtherMethod, "others"))) + ": they reach the app without a token"
+		finding.Remedy = remove + "; for pages that everyone may read, see to it that the app changes nothing on these methods"
+		if what == http.MethodOptions { // as a browser asks for permission
+			finding.Severity = Note
+			finding.Remedy = "nothing, if the app answers OPTIONS with CORS headers only; else answer OPTIONS in Caddy, and remove the matcher"
+		}
+	case configcheck.OpenByAddress:
+		finding.Severity = Note
+		finding.Message = "this bearer_auth leaves out requests by the address that they come from: these reach the app without a token"
+		finding.Remedy = "nothing, if every user and program at these addresses may do all that the app offers; else remove the matcher"
+	case configcheck.OpenByOther:
+		finding.Severity = Note
+		finding.Message = "the matcher of this bearer_auth is not about paths: the requests that it does not match reach the app without a token"
+		finding.Remedy = "nothing, if no client can bring that about; else remove the matcher, and name the paths that need no token with open"
+	default:
+		finding.Message = "the matcher of this bearer_auth names what it checks: all else of the site reaches the app without a token"
+	}
+	return finding
 }
 
 // ofFailure is about a config that Caddy refuses.
@@ -236,6 +326,18 @@ func (r *review) ofFailure(err error) {
 		if e := r.config.server(found[1]); e != nil {
 			at := r.setting(e)
 			finding.File, finding.Line = at.file, at.line
+		}
+	}
+	if found := ofFile.FindStringSubmatch(text); found != nil && hashAdvice.MatchString(text) {
+		finding.Message = hashAdvice.ReplaceAllString(finding.Message, "")
+		named := nameOfEntry.FindStringSubmatch(text)
+		switch {
+		case strings.Contains(text, "no entries in it"):
+			finding.Remedy = fmt.Sprintf("add one with \"caddy grant %s add\"", strings.TrimSuffix(found[1], "s"))
+		case named != nil:
+			finding.Remedy = newHash(found[1], named[1], found[2])
+		default:
+			finding.Remedy = newHash(found[1], "", found[2])
 		}
 	}
 	if strings.Contains(text, "no such file") {
@@ -281,6 +383,12 @@ var (
 	// ofModule is how Caddy begins the error of a module, within those around it.
 	ofModule = regexp.MustCompile(`loading module '[^']+': (?:provision [\w.]+: |[\w.]+: invalid configuration: )?`)
 
-	inFile  = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
+	inFile = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
+
+	// of a file, and of an entry in it, with the advice at the end
+	ofFile      = regexp.MustCompile(`(users|clients) file (.+?): `)
+	nameOfEntry = regexp.MustCompile(`: line \d+: "([^"\\]+)": `)
+	hashAdvice  = regexp.MustCompile(`; (?:make a new one with "caddy hash-password|(?:set one|set a password|add one) with: htpasswd)[^;\n]*$`)
+
 	ofNamed = regexp.MustCompile(`server "([a-z0-9_-]+)": `)
 )

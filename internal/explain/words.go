@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/timewords"
 )
 
 // The checks of an access token, in the order in which bearer_auth makes them.
@@ -281,7 +280,7 @@ func (f *facts) when(seconds int64) string { return when(f.now, seconds) }
 
 func when(now time.Time, seconds int64) string {
 	at := time.Unix(seconds, 0)
-	return humanize.RelTime(at, now, "ago", "from now") + " (" + at.UTC().Format(time.RFC3339) + ")"
+	return timewords.Ago(at, now) + " (" + at.UTC().Format(time.RFC3339) + ")"
 }
 
 // expiry says when a token expires, or that it did.
