@@ -151,7 +151,7 @@ func (s *Server) checkClient(ctx context.Context, id string) error {
 	case err != nil:
 		return &adminapi.Error{Status: http.StatusServiceUnavailable, Message: "the clients cannot be looked up: " + err.Error()}
 	case client == nil:
-		return &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no client %q; the tokens of a client that was removed are refused as long as it is", id)}
+		return &adminapi.Error{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no client %q; if it was removed, its tokens are refused already", id)}
 	}
 	return nil
 }
@@ -225,7 +225,21 @@ func (s *Server) Unlock(ctx context.Context, request adminapi.UnlockRequest) (ad
 			return adminapi.Unlocked{}, adminStorageError("telling the other nodes (here it is unlocked)", err)
 		}
 	}
-	return adminapi.Unlocked{UnlockRequest: request, Within: s.hearWithin()}, nil
+	return adminapi.Unlocked{UnlockRequest: request, Within: s.hearWithin(), Unknown: s.isUnknown(ctx, request)}, nil
+}
+
+// isUnknown tells whether there is no user or client of the name that was unlocked, which
+// may be a typo. A source that cannot tell is no reason to say so.
+func (s *Server) isUnknown(ctx context.Context, request adminapi.UnlockRequest) bool {
+	switch {
+	case request.User != "":
+		user, err := s.users.ByUsername(ctx, request.User)
+		return user == nil && err == nil
+	case request.Client != "":
+		client, err := s.clients.ByID(ctx, request.Client)
+		return client == nil && err == nil
+	}
+	return false
 }
 
 // heed does what a notice says, apart from what it says of sessions.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -65,6 +66,31 @@ func TestFailuresAfterAnUnlockCount(t *testing.T) {
 	a.Login("alice", "correct horse").Want(t, 200, "")
 	b.lock("bob")
 	b.wantLocked("bob")
+}
+
+// A name that was mistyped may also be one that was attacked: it is unlocked, and said.
+func TestAnAccountThatDoesNotExistIsUnlockedWithAWarning(t *testing.T) {
+	t.Parallel()
+	a := startNode(t, t.TempDir(), longWaits, "")
+	a.lock("nobody")
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"unlock", "nobody"}, "Warning: there is no user nobody; failed logins under that name are forgotten all the same.\n"},
+		{[]string{"unlock", "--client", "nobody"}, "Warning: there is no client nobody; failed logins under that name are forgotten all the same.\n"},
+		{[]string{"unlock", "alice"}, ""},
+		{[]string{"unlock", "--client", "web"}, ""},
+		{[]string{"unlock", "--ip", "192.0.2.1"}, ""},
+	} {
+		if out, errs := a.grant(0, test.args...); !strings.HasPrefix(out, "Unlocked ") || errs != test.says {
+			t.Errorf("%v: %q, %q", test.args, out, errs)
+		}
+	}
+	a.Login("nobody", "correct horse").Want(t, http.StatusBadRequest, "invalid_grant")
+	if got := grantJSON[adminapi.Unlocked](a, "unlock", "nobody"); !got.Unknown {
+		t.Errorf("the JSON is %+v", got)
+	}
 }
 
 func TestAClientIsUnlocked(t *testing.T) {

@@ -9,8 +9,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +244,7 @@ func TestExplainSaysWhyBearerAuthRefusesAToken(t *testing.T) {
 	staff := f.staff.Login(t, "alice").Access
 	tampered := staff[:strings.LastIndex(staff, ".")-4] + "AAAA" + staff[strings.LastIndex(staff, "."):]
 	foreign, _ := foreignToken(t, time.Now())
+	unsigned := unsignedToken(foreign)
 	expired := f.short.Login(t, "alice").Access
 	harness.Eventually(t, "a token expires", func() bool { return f.Edge(expired) == 401 })
 
@@ -248,6 +252,8 @@ func TestExplainSaysWhyBearerAuthRefusesAToken(t *testing.T) {
 		{name: "a password that was pasted", token: "correct horse battery staple", reason: "the Authorization header is malformed", check: "format"},
 		{name: "garbage", token: strings.Repeat("x", 300), reason: "not a signed token in compact form", check: "format", says: []string{"session cookie"}},
 		{name: "a token that was cut", token: alice[:len(alice)/2], reason: "not a signed token in compact form", check: "format", says: []string{"whole"}},
+		{name: "alg none", token: unsigned, reason: "not a signed token in compact form", check: "format", says: []string{"it is not signed", "find out who sends it"}},
+		{name: "alg none with a signature", token: unsigned + "AAAA", reason: "this server has no key with the token's kid", check: "key", says: []string{"it is not signed", "find out who sends it"}},
 		{name: "a critical header", token: header("crit", `["x"]`), reason: "the token has a critical header", check: "format", says: []string{"crit"}},
 		{name: "a token of another issuer", token: foreign, reason: "this server has no key with the token's kid", check: "key", says: []string{"key that this server does not have", "https://other.example"}},
 		{name: "a token of another server of the same Caddy", token: staff, flags: []string{"--server", "default"},
@@ -328,7 +334,7 @@ func TestExplainSaysThatAnOperatorRevokedAllSessions(t *testing.T) {
 	if status, _, stderr := grant(t, f.Dir, "", "revoke", "--user", "ended", "--server", "default", "--address", f.Admin()); status != 0 {
 		t.Fatal(stderr)
 	}
-	f.wantExplained(t, explainCase{token: session.Access, reason: "its session was revoked", check: "session", says: []string{"an operator ended it"}})
+	f.wantExplained(t, explainCase{token: session.Access, reason: "its session was revoked", check: "session", says: []string{"an operator revoked all sessions of its user, its client or the server: log in again"}})
 	f.web.Refresh(session.Refresh).Want(t, 400, "invalid_grant")
 	_, x := explainedBy(t, f.Site, session.Refresh, "--address", f.Admin())
 	wantFailing(t, x, "session", "an operator revoked all sessions")
@@ -341,6 +347,13 @@ func TestExplainTellsAGoodTokenAndChangesNothing(t *testing.T) {
 	status, x := explainedBy(t, f.Site, session.Access, "--address", f.Admin(), "--scope", "read write")
 	if status != 0 || !x.Active || x.Kind != "access_token" || x.Claims["sub"] != "alice" || len(x.Checks) != 15 {
 		t.Errorf("status %d: %+v", status, x)
+	}
+	config := f.Write("admin.caddyfile", "{\n\tadmin "+f.Admin()+"\n}\n")
+	if status, stdout, stderr := grant(t, f.Dir, session.Access, "explain", "--config", config); status != 0 || stdout == "" || stderr != "" {
+		t.Errorf("with a config: status %d: %s%s", status, stdout, stderr)
+	}
+	if status, stdout, stderr := grant(t, f.Dir, "", "status", "--config", config); status != 0 || stdout == "" || stderr != "" {
+		t.Errorf("status with a config: status %d: %s%s", status, stdout, stderr)
 	}
 	for _, input := range []string{"Authorization: Bearer " + session.Access, "bearer " + session.Access, `"` + session.Access + `"`, `{"access_token":"` + session.Access + `","token_type":"Bearer"}`} {
 		if status, stdout, stderr := grant(t, f.Dir, input, "explain", "--address", f.Admin()); status != 0 || !strings.HasPrefix(stdout, "Access token, good, as the server default says.\n") {
@@ -387,6 +400,20 @@ func TestExplainPrintsNothingThatCouldControlATerminal(t *testing.T) {
 func TestExplainSaysWhatIsWrongWithTheCommand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+	file := func(name, content string) string {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/json" {
+			_, _ = w.Write([]byte(`{"issuer":"x"}`))
+			return
+		}
+		_, _ = w.Write([]byte("<!DOCTYPE html>"))
+	}))
+	t.Cleanup(page.Close)
 	for name, c := range map[string]struct {
 		stdin string
 		args  []string
@@ -395,18 +422,29 @@ func TestExplainSaysWhatIsWrongWithTheCommand(t *testing.T) {
 		"no token":                 {"\n", nil, "there is no token"},
 		"a token as an argument":   {"", []string{"a.b.c"}, ""},
 		"no Caddy":                 {"a.b.c", []string{"--address", fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))}, "--address"},
-		"a key set over http":      {"a.b.c", []string{"--jwks", "http://192.0.2.1/jwks"}, "--insecure-http"},
+		"a key set over http":      {"a.b.c", []string{"--jwks", "http://192.0.2.1/jwks"}, "the keys could be replaced on the way, and a forged token would be good. Add --insecure-http"},
+		"JSON that is no key set":  {"a.b.c", []string{"--jwks", file("a.json", `{"kty":"EC"}`)}, "a.json is not a key set"},
+		"an empty key set":         {"a.b.c", []string{"--jwks", file("b.json", `{"keys":[]}`)}, "b.json is empty"},
+		"a key set of other kinds": {"a.b.c", []string{"--jwks", file("c.json", `{"keys":[{"kty":"x"}]}`)}, "no key of the key set c.json can be read"},
+		"a key set with a fault":   {"a.b.c", []string{"--jwks", file("d.json", `{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}`)}, "no key of the key set d.json can be read"},
+		"a page for a key set":     {"a.b.c", []string{"--jwks", page.URL}, "is not the JSON"},
+		"JSON for a key set":       {"a.b.c", []string{"--jwks", page.URL + "/json"}, "is not a key set"},
 		"a key set that is none":   {"a.b.c", []string{"--jwks", os.Args[0]}, "not a key set"},
-		"a key set and a server":   {"a.b.c", []string{"--jwks", "x", "--server", "default"}, "none of the others can be"},
+		"a key set and a server":   {"a.b.c", []string{"--jwks", "x", "--server", "default"}, "--jwks and --server cannot be used together"},
 		"no config to verify with": {"a.b.c", []string{"--offline"}, "there is no config"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := grant(t, dir, c.stdin, append([]string{"explain"}, c.args...)...)
-			if status == 0 || stdout != "" || !strings.Contains(stderr, c.says) {
+			if status == 0 || strings.Contains(c.says, "key set") && status != 2 || stdout != "" || !strings.Contains(stderr, c.says) {
 				t.Errorf("status %d: %s%s", status, stdout, stderr)
 			}
 		})
 	}
+}
+
+// unsignedToken has the claims of a token.
+func unsignedToken(token string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + token[strings.Index(token, "."):strings.LastIndex(token, ".")+1]
 }
 
 // foreignToken is what another issuer signs, with its key set.
@@ -448,19 +486,24 @@ func TestExplainVerifiesWithAKeySetAsAnAppDoes(t *testing.T) {
 	if status, x := explainedBy(t, f.Site, f.staff.Login(t, "alice").Access, "--jwks", f.URL("/staff/jwks"), "--issuer", f.URL("")); status != 0 || !x.Active {
 		t.Errorf("status %d: %+v", status, x)
 	}
-	none := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + good[strings.Index(good, "."):]
+	none := unsignedToken(good)
 	expired, expiredSet := foreignToken(t, now.Add(-2*time.Hour))
 	early, earlySet := foreignToken(t, now, fmt.Sprintf(`,"nbf":%d`, now.Add(time.Hour).Unix()))
 	other, _ := foreignToken(t, now)
+	set = bytes.Replace(set, []byte(`[`), []byte(`[{"kty":"of tomorrow"},`), 1)
+	otherKid := bytes.ReplaceAll(set, []byte("theirs"), []byte("another"))
+	refresh := f.web.Login(t, "alice").Refresh
 	endless, endlessSet := foreignToken(t, now, `,"exp":null`)
 	for _, c := range []struct {
 		name, token, set, check, says string
 		flags                         []string
 	}{
 		{"nonsense", "garbage", string(set), "format", "not a signed token", nil},
-		{"alg none", none, string(set), "format", "alg is", nil},
+		{"alg none", none, string(set), "format", "it is not signed: alg is none", nil},
 		{"a shared secret", f.web.Login(t, "alice").Access, string(set), "format", "shared secret", nil},
-		{"a key that is not there", good, `{"keys":[]}`, "key", "0 keys", nil},
+		{"a key that is not there", good, string(otherKid), "key", "1 keys, none with", nil},
+		{"a refresh token", refresh, string(set), "format", "it is a refresh token", nil},
+		{"no signature", good[:strings.LastIndex(good, ".")+1], string(set), "format", "its signature is missing", nil},
 		{"another key of that kid", other, string(set), "signature", "not by that key", nil},
 		{"expired", expired, string(expiredSet), "expiry", "ago", nil},
 		{"no end", endless, string(endlessSet), "expiry", "no exp", nil},
@@ -478,8 +521,14 @@ func TestExplainVerifiesWithAKeySetAsAnAppDoes(t *testing.T) {
 			}
 		})
 	}
-	if status, x := explainedBy(t, f.Site, expired, "--jwks", f.Write("expired.json", string(expiredSet)), "--leeway", "2h"); status != 0 || !x.Active {
-		t.Errorf("within the leeway: %d %+v", status, x)
+	for _, c := range []struct{ token, set, says string }{
+		{expired, string(expiredSet), "it expired 1 hour ago"},
+		{early, string(earlySet), "it becomes valid "},
+	} {
+		status, stdout, stderr := grant(t, f.Dir, c.token, "explain", "--jwks", f.Write("late.json", c.set), "--leeway", "2h")
+		if status != 0 || !strings.Contains(stdout, c.says) || !strings.Contains(stdout, ", within the leeway of 2h0m0s") {
+			t.Errorf("within the leeway: %d %s%s", status, stdout, stderr)
+		}
 	}
 }
 
@@ -498,6 +547,29 @@ func TestExplainVerifiesWithAConfigAlone(t *testing.T) {
 	}
 	if status != 0 || !x.Active || skipped != 3 {
 		t.Errorf("status %d, %d skipped: %+v", status, skipped, x)
+	}
+	refresh := f.web.Login(t, "alice").Refresh
+	for _, c := range []struct {
+		token, says string
+		status      int
+	}{
+		{alice, "Access token, good, as far as the config of the server default in ", 0},
+		{refresh, "Token: the config of the server default in ", 2},
+	} {
+		status, stdout, stderr := grant(t, f.Dir, c.token, append([]string{"explain"}, offline...)...)
+		if status != c.status || !strings.HasPrefix(stdout, c.says) || stderr != "" || strings.Contains(stdout, "FAILS") || !strings.Contains(stdout, "\n  ? ") {
+			t.Errorf("status %d: %s%s", status, stdout, stderr)
+		}
+		if status == 2 && !strings.Contains(stdout, "What to do: ask the running Caddy") {
+			t.Errorf("it says %s", stdout)
+		}
+	}
+	generates := f.Write("generates", strings.Replace(f.Expand(explainSite), "allow_weak", "signing_key ES256\n\t\tallow_weak", 1))
+	foreign, _ := foreignToken(t, time.Now())
+	for token, want := range map[string]int{foreign: 2, unsignedToken(foreign) + "AAAA": 1, alice: 0} {
+		if status, x := explainedBy(t, f.Site, token, "--offline", "--config", generates, "--adapter", "caddyfile", "--server", "default"); status != want {
+			t.Errorf("with generated keys: status %d: %+v", status, x)
+		}
 	}
 	writeJSON(t, f.Site, "users.json", map[string]any{"users": []explainUser{{Username: "alice", Hash: harness.HashCheap}}})
 	_, x = explainedBy(t, f.Site, gone, offline...)

@@ -224,6 +224,13 @@ func TestTheSiteAndItsTokenEndpointAreOneLogin(t *testing.T) {
 	if stdout, _ := p.want(t, "", "whoami", p.URL("")); !strings.Contains(stdout, "alice") {
 		t.Error(stdout)
 	}
+	for _, url := range []string{p.URL("/"), p.URL("/token/"), strings.ToUpper(p.URL("/")[:7]) + p.URL("//")[7:]} {
+		before := p.token(t)
+		p.want(t, "correct horse", "login", url, "--username", "alice")
+		if stdout, _ := p.want(t, "", "whoami"); !strings.Contains(stdout, "alice") || p.Edge(before) != 401 {
+			t.Errorf("%s is another session: %s", url, stdout)
+		}
+	}
 	before := p.token(t)
 	p.want(t, "correct horse", "login", p.URL(""), "--username", "bob")
 	if stdout, _ := p.want(t, "", "whoami", p.URL("/token")); !strings.Contains(stdout, "bob") {
@@ -391,6 +398,30 @@ func TestASessionThatIsOverSaysToLogInAgain(t *testing.T) {
 	p.logIn(t, "--client-id", "logins", "--client-secret-file", p.Write("logins.secret", "logins-secret"))
 	p.expire(t)
 	p.wantRefused(t, "the session is over", "", "whoami") // it has no refresh token
+}
+
+func TestWhoamiSaysWhenTheServerWasLastAskedAndAsksItIfItHasTo(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.logIn(t)
+	before := p.token(t)
+	if stdout, _ := p.want(t, "", "whoami"); !strings.Contains(stdout, "when the server gave the tokens") || p.token(t) != before {
+		t.Errorf("it says %s", stdout)
+	}
+	p.want(t, "", "whoami", "--check")
+	if p.token(t) == before {
+		t.Error("--check did not refresh")
+	}
+	p.want(t, "", "revoke", "--user", "alice", "--address", p.Admin())
+	if stdout, _ := p.want(t, "", "whoami"); !strings.Contains(stdout, "alice") {
+		t.Error(stdout)
+	}
+	p.wantRefused(t, "the session is over: log in again", "", "whoami", "--check")
+	p.wantRefused(t, "not logged in", "", "whoami")
+
+	p.logIn(t, "--client-id", "logins", "--client-secret-file", p.Write("logins.secret", "logins-secret"))
+	p.wantRefused(t, "no refresh token", "", "whoami", "--check")
+	p.want(t, "", "whoami")
 }
 
 func TestAWrongPasswordIsRefusedWithoutShowingIt(t *testing.T) {

@@ -32,11 +32,14 @@ func TestNothingChangesUnlessBothPasswordsAreTheSame(t *testing.T) {
 	for name, test := range map[string]struct {
 		answers []string
 		says    string
+		status  int
 	}{
-		"two that differ": {[]string{"one\n", "two\n"}, "the two passwords differ; nothing was changed"},
-		"an empty one":    {[]string{"\n"}, "the password is empty; nothing was changed"},
-		"Ctrl+C":          {[]string{"\x03"}, ""},
-		"Ctrl+C, later":   {[]string{"one\n", "tw\x03"}, ""},
+		"two that differ": {[]string{"one\n", "two\n"}, "the two passwords differ; nothing was changed", 1},
+		"an empty one":    {[]string{"\n"}, "the password is empty; nothing was changed", 1},
+		"Ctrl+D":          {[]string{"\x04"}, "the input has ended; nothing was changed", 1},
+		"Ctrl+D, later":   {[]string{"one\n", "\x04"}, "the input has ended; nothing was changed", 1},
+		"Ctrl+C":          {[]string{"\x03"}, "", 130},
+		"Ctrl+C, later":   {[]string{"one\n", "tw\x03"}, "", 130},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,12 +48,8 @@ func TestNothingChangesUnlessBothPasswordsAreTheSame(t *testing.T) {
 			for i, answer := range test.answers {
 				x.answer([]string{"New password for alice: ", "The same again: "}[i], answer)
 			}
-			want := 1
-			if strings.HasPrefix(name, "Ctrl+C") {
-				want = 130
-			}
-			if status := x.end(); status != want {
-				t.Errorf("exit status %d", status)
+			if status := x.end(); status != test.status {
+				t.Errorf("exit status %d, want %d", status, test.status)
 			}
 			wantText(t, x.text(), test.says)
 			for _, typed := range []string{"one", "tw"} {

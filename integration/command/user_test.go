@@ -178,6 +178,7 @@ func TestTheFileIsTheOneThatTheConfigNames(t *testing.T) {
 		"none -a caddyfile":        "none names no file of users: name it with --file",
 		"broken -a caddyfile":      "; correct it, or name the file of users with --file",
 		"placeholder -a caddyfile": "the environment variable of {env.CADDY_GRANT_TEST_NO_SUCH}/users.json is not set, or empty; name the file with --file",
+		"none":                     "none: it is not JSON: invalid character ':' looking for beginning of value; if it has another format, name it with --adapter",
 		"missing":                  "missing: no such file or directory",
 		"Caddyfile -a yaml":        `there is no config adapter "yaml"`,
 		"etc/Caddyfile":            "names the file ./users.htpasswd, and where that is depends on where Caddy was started: name the file with --file",

@@ -65,7 +65,7 @@ http://127.0.0.1:%PORT% {
 
 // there puts the places of the test in a text of the docs.
 func (o *operated) there(text string) string {
-	return strings.NewReplacer("/etc/caddy", o.Path("etc"), "/var/log/caddy", o.Path("log"), "localhost:2019", o.admin).Replace(text)
+	return strings.NewReplacer("sudo ", "", "/etc/caddy", o.Path("etc"), "/var/log/caddy", o.Path("log"), "localhost:2019", o.admin).Replace(text)
 }
 
 // run runs a block of the docs.

@@ -55,7 +55,7 @@ func testWatch(t *testing.T, blocks map[string]block) {
 		o.Login("carol", fmt.Sprint(i)).Want(t, 400, "invalid_grant")
 	}
 	o.Do(o.Request("GET", "/app", "")).Want(t, 401, "")
-	shown := watching.UntilShows("bearer_auth: none", "1 account from one source")
+	shown := watching.UntilShows("bearer_auth: no token", "1 account from one source")
 	if got, want := labels(shown), labels(blocks["watch-screen"].text); !slices.Equal(got, want) {
 		t.Errorf("%s has the labels %q, in truth they are %q:\n%s", blocks["watch-screen"].place, want, got, shown)
 	}

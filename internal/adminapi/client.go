@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
@@ -152,13 +153,16 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	return &Unreachable{Address: c.address, Err: err}
 }
 
-// Unreachable is that there was no answer.
+// Unreachable is that there was no answer, or that the socket may not be used.
 type Unreachable struct {
 	Address string
 	Err     error
 }
 
 func (e *Unreachable) Error() string {
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return fmt.Sprintf("you have no permission to connect to Caddy at %s: %v", e.Address, e.Err)
+	}
 	return fmt.Sprintf("Caddy does not answer at %s: %v", e.Address, e.Err)
 }
 

@@ -110,7 +110,7 @@ func (h Handler) server(name string) (Server, error) {
 	if meant := suggestion.Nearest(name, names); meant != "" {
 		return nil, refused(http.StatusNotFound, "there is no server of that name: did you mean %s?", meant)
 	}
-	return nil, refused(http.StatusNotFound, "there is no server of that name, but %s", strings.Join(names, ", "))
+	return nil, refused(http.StatusNotFound, "there is no server of that name; the servers are: %s", strings.Join(names, ", "))
 }
 
 // statuses are those of all servers, by their names.

@@ -50,7 +50,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		says                     string
 	}{
 		{"a server that is not there", "GET", "/grant/servers/defualt", "", 404, "did you mean default?"},
-		{"a server of quite another name", "GET", "/grant/servers/zzzzzzzz", "", 404, "no server of that name, but default, internal"},
+		{"a server of quite another name", "GET", "/grant/servers/zzzzzzzz", "", 404, "no server of that name; the servers are: default, internal"},
 		{"an action that is not there", "POST", "/grant/servers/default/revok", "{}", 404, "did you mean revoke?"},
 		{"an action of another name", "POST", "/grant/servers/default/delete", "{}", 404, "/grant/servers/{name}"},
 		{"a path below an action", "POST", "/grant/servers/default/revoke/all", "{}", 404, "/grant/servers/{name}"},

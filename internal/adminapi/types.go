@@ -14,6 +14,7 @@ package adminapi
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -46,6 +47,16 @@ type Status struct {
 	Throttle Throttle   `json:"throttle"`
 	Sessions Knowledge  `json:"sessions"`
 	Marks    []EndedAll `json:"ended,omitempty"` // sessions that were revoked as a whole, newest first
+}
+
+// ListedClients counts the clients without the login page, which is one of them where
+// there is a page.
+func (s Status) ListedClients() (count Count, page bool) {
+	count = s.Clients
+	if s.LoginPage && count.Count > 0 {
+		count.Count--
+	}
+	return count, s.LoginPage
 }
 
 // Key is a signing key. Its stage is one of the constants.
@@ -81,6 +92,9 @@ type File struct {
 	LoadedAt time.Time `json:"loaded_at"`       // its active version
 	Error    string    `json:"error,omitempty"` // why its present version is not active
 }
+
+// Reason is the error without the path, which it may begin with.
+func (f File) Reason() string { return strings.TrimPrefix(f.Error, f.Path+": ") }
 
 // Checks is how busy the hashing of passwords is. All servers of a process share it.
 type Checks struct {
@@ -140,7 +154,8 @@ type UnlockRequest struct {
 // Unlocked is whose failures were forgotten.
 type Unlocked struct {
 	UnlockRequest
-	Within int64 `json:"within_seconds"` // how long other nodes may take to do so
+	Within  int64 `json:"within_seconds"`    // how long other nodes may take to do so
+	Unknown bool  `json:"unknown,omitempty"` // there is no user or client of that name
 }
 
 // SessionsQuery says whose sessions to list: one field is set.
@@ -190,5 +205,5 @@ type CheckResult struct {
 	Passed  bool   `json:"passed"`
 	Skipped bool   `json:"skipped,omitempty"` // it could not be made, and did not fail
 	Found   string `json:"found"`             // in words
-	Remedy  string `json:"remedy,omitempty"`  // what to do if it failed
+	Remedy  string `json:"remedy,omitempty"`  // what to do if it did not pass
 }

@@ -2,8 +2,10 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -27,7 +29,7 @@ func addAdminFlags(cmd *cobra.Command) {
 	flags.StringP("config", "c", "", "config in which to look for that address")
 	flags.StringP("adapter", "a", "", "name of the config's adapter")
 	flags.String("cert", "", "your certificate for remote admin, in PEM")
-	flags.String("key", "", "its key, in PEM")
+	flags.String("key", "", "key of the certificate of --cert, in PEM")
 	flags.String("ca", "", "certificate of the authority behind the endpoint of remote admin, in PEM")
 }
 
@@ -47,13 +49,43 @@ func flagValue(cmd *cobra.Command, name string) string {
 
 // adminClient asks the Caddy that the flags name.
 func adminClient(cmd *cobra.Command) (*adminapi.Client, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(flagValue(cmd, "address"), nil, flagValue(cmd, "config"), flagValue(cmd, "adapter"))
+	address, err := adminAddress(cmd, flagValue(cmd, "address"))
 	if err != nil {
-		return nil, fmt.Errorf("looking for the address of the admin endpoint: %w", err)
+		return nil, err
 	}
 	return adminapi.NewClient(adminapi.Endpoint{
 		Address: address, Certificate: flagValue(cmd, "cert"), Key: flagValue(cmd, "key"), Authorities: flagValue(cmd, "ca"),
 	})
+}
+
+// adminAddress is the address that was given, or else that of the config, or the default.
+func adminAddress(cmd *cobra.Command, given string) (string, error) {
+	path := flagValue(cmd, "config")
+	if given != "" || path == "" {
+		return caddycmd.DetermineAdminAPIAddress(given, nil, "", "")
+	}
+	quiet()
+	const looking = "looking for the address of the admin endpoint: %w"
+	content, _, _, err := caddycmd.LoadConfig(path, flagValue(cmd, "adapter"))
+	if err != nil {
+		return "", fmt.Errorf(looking, err)
+	}
+	var config struct {
+		Admin struct {
+			Disabled bool `json:"disabled"`
+		} `json:"admin"`
+	}
+	if err := json.Unmarshal(content, &config); err != nil {
+		return "", fmt.Errorf(looking, err)
+	}
+	if config.Admin.Disabled {
+		return "", fmt.Errorf("%s turns the admin endpoint off, with \"admin off\" or \"disabled\": this command needs it. Give it a Unix socket instead, such as \"admin unix//run/caddy/admin.sock|0600\", and restart Caddy", path)
+	}
+	address, err := caddycmd.DetermineAdminAPIAddress("", content, path, "")
+	if err != nil {
+		return "", fmt.Errorf(looking, err)
+	}
+	return address, nil
 }
 
 // adminServer asks which servers there are, and returns the one that --server names or
@@ -86,10 +118,14 @@ func adminServer(cmd *cobra.Command) (name string, server adminapi.Server, err e
 // withHint says in an error what to do where the flags may be at fault.
 func withHint(err error) error {
 	var silent *adminapi.Unreachable
-	if errors.As(err, &silent) && !errors.Is(err, context.Canceled) {
+	switch {
+	case !errors.As(err, &silent), errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w\nRun the command as a user who may use the socket, such as with sudo", err)
+	default:
 		return fmt.Errorf("%w\nIs it running, and is this the address of its admin endpoint? Name it with --address, or the config with --config", err)
 	}
-	return err
 }
 
 var errNoServer = errors.New("the running config has no authorization server: no site of it has a token_endpoint")

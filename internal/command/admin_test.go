@@ -6,9 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,7 +50,7 @@ func (f *fakeServer) Revoke(_ context.Context, r adminapi.RevokeRequest) (admina
 
 func (f *fakeServer) Unlock(_ context.Context, r adminapi.UnlockRequest) (adminapi.Unlocked, error) {
 	f.unlocked = append(f.unlocked, r)
-	return adminapi.Unlocked{UnlockRequest: r, Within: 300}, nil
+	return adminapi.Unlocked{UnlockRequest: r, Within: 300, Unknown: r.User == "nobody" || r.Client == "nobody"}, nil
 }
 
 func (f *fakeServer) RotateKey(context.Context) ([]adminapi.Key, error) { return f.keys, nil }
@@ -71,15 +75,22 @@ func serve(t *testing.T, servers map[string]adminapi.Server) string {
 // run runs `caddy grant` with arguments.
 func run(t *testing.T, args ...string) (stdout string, err error) {
 	t.Helper()
+	stdout, _, err = runBoth(t, args...)
+	return stdout, err
+}
+
+// runBoth is run for a test that reads stderr too.
+func runBoth(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
 	grant := &cobra.Command{Use: "grant", SilenceUsage: true, SilenceErrors: true}
 	Build(grant)
-	var out bytes.Buffer
+	var out, errs bytes.Buffer
 	grant.SetOut(&out)
-	grant.SetErr(io.Discard)
+	grant.SetErr(&errs)
 	grant.SetIn(strings.NewReader("y\n"))
 	grant.SetArgs(args)
 	err = grant.Execute()
-	return out.String(), err
+	return out.String(), errs.String(), err
 }
 
 func before(d time.Duration) *time.Time {
@@ -92,7 +103,7 @@ func TestStatusIsReadable(t *testing.T) {
 		Name: "default", Issuer: "https://auth.example.com", Grants: []string{"password", "refresh_token"}, LoginPage: true,
 		StartedAt: *before(3 * time.Hour),
 		Keys: []adminapi.Key{
-			{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Since: before(5 * time.Minute), Until: before(-10*time.Minute - 30*time.Second), Generated: true},
+			{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Since: before(5 * time.Minute), Until: before(-10 * time.Minute), Generated: true},
 			{ID: "old", Algorithm: "ES256", Stage: adminapi.StageSigning, Generated: true},
 		},
 		Files: []adminapi.File{
@@ -110,7 +121,7 @@ func TestStatusIsReadable(t *testing.T) {
   config           since 3 hours ago
   offers           password, refresh_token, login page
   users            12
-  clients          3, and those of sources that cannot list them
+  clients          2, and those of sources that cannot list them, and the login page
   password checks  1 of 4 running, 2 of 64 waiting
   throttled        1 account, 2 accounts from one source, 3 addresses
   revoked          17 sessions, read 2 seconds ago
@@ -177,10 +188,10 @@ func TestWhatIsRevoked(t *testing.T) {
 		want adminapi.RevokeRequest
 		says string
 	}{
-		{[]string{"--user", "alice"}, adminapi.RevokeRequest{User: "alice"}, "Revoked all sessions of user alice. Other nodes learn of it within 2s.\n"},
+		{[]string{"--user", "alice"}, adminapi.RevokeRequest{User: "alice"}, "Revoked all sessions of user alice. Other nodes learn of it within 2s. Logins there until then are revoked too: log in again after that.\n"},
 		{[]string{"--subject", "u-1"}, adminapi.RevokeRequest{Subject: "u-1"}, "Revoked all sessions of subject u-1. "},
 		{[]string{"--client", "web"}, adminapi.RevokeRequest{Client: "web"}, "Revoked all sessions of client web. "},
-		{[]string{"--session", "2-a"}, adminapi.RevokeRequest{Session: "2-a"}, "Revoked session 2-a. "},
+		{[]string{"--session", "2-a"}, adminapi.RevokeRequest{Session: "2-a"}, "Revoked session 2-a. Other nodes learn of it within 2s.\n"},
 		{[]string{"--all", "--yes"}, adminapi.RevokeRequest{All: true}, "Revoked all sessions of server default. "},
 		{[]string{"--user", "alice", "--json"}, adminapi.RevokeRequest{User: "alice"}, "{\n  \"scope\": \"user\",\n  \"of\": \"u-1\",\n  \"within_seconds\": 2\n}\n"},
 	} {
@@ -194,12 +205,14 @@ func TestWhatIsRevoked(t *testing.T) {
 		args []string
 		says string
 	}{
-		{nil, "say which sessions"},
-		{[]string{"--user", ""}, "say which sessions"},
-		{[]string{"--user", "", "--yes"}, "say which sessions"},
-		{[]string{"--user", "alice", "--all", "--yes"}, "none of the others can be"},
+		{nil, "name what to revoke"},
+		{[]string{"--user", ""}, "name what to revoke"},
+		{[]string{"--user", "", "--yes"}, "name what to revoke"},
+		{[]string{"--user", "alice", "--all", "--yes"}, "--all and --user cannot be used together"},
+		{[]string{"--user", "alice", "--all", "--session", "2-a"}, "--all, --session and --user cannot be used together"},
 		{[]string{"--all"}, "there is no terminal on which to ask: add --yes"},
-		{[]string{"alice"}, "unknown command"},
+		{[]string{"alice"}, "name what to revoke with a flag, such as --user alice"},
+		{[]string{"user", "alice"}, "name what to revoke with a flag, such as --user alice"},
 	} {
 		f := &fakeServer{status: adminapi.Status{Name: "default"}}
 		_, err := run(t, append([]string{"revoke", "--address", serve(t, map[string]adminapi.Server{"default": f})}, test.args...)...)
@@ -233,7 +246,7 @@ func TestWhoIsUnlocked(t *testing.T) {
 		{nil, "name a user"},
 		{[]string{""}, "name a user"},
 		{[]string{"alice", "--client", "web"}, "not both"},
-		{[]string{"alice", "bob"}, "accepts at most 1"},
+		{[]string{"alice", "bob"}, "too many arguments: grant unlock [USER]"},
 		{[]string{"--ip", "example.com"}, "must be an IP address"},
 	} {
 		f := &fakeServer{status: adminapi.Status{Name: "default"}}
@@ -244,6 +257,26 @@ func TestWhoIsUnlocked(t *testing.T) {
 	}
 }
 
+func TestAnUnlockedNameThatDoesNotExistIsPointedOut(t *testing.T) {
+	address := serve(t, map[string]adminapi.Server{"default": &fakeServer{status: adminapi.Status{Name: "default"}}})
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"nobody"}, "Warning: there is no user nobody; failed logins under that name are forgotten all the same.\n"},
+		{[]string{"--client", "nobody", "--ip", "192.0.2.1"}, "Warning: there is no client nobody; failed logins under that name are forgotten all the same.\n"},
+		{[]string{"alice"}, ""},
+	} {
+		out, errs, err := runBoth(t, append([]string{"unlock", "--address", address}, test.args...)...)
+		if err != nil || !strings.HasPrefix(out, "Unlocked ") || errs != test.says {
+			t.Errorf("%v: %v, %q, %q", test.args, err, out, errs)
+		}
+	}
+	if out, err := run(t, "unlock", "nobody", "--json", "--address", address); err != nil || !strings.Contains(out, `"unknown": true`) {
+		t.Errorf("%v, %s", err, out)
+	}
+}
+
 func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 	f := &fakeServer{
 		status: adminapi.Status{Name: "default"},
@@ -251,12 +284,12 @@ func TestSessionsKeysAndFilesAreReadable(t *testing.T) {
 			{ID: "20270131-ab", Client: "web", RefreshedAt: *before(time.Minute), Ends: "2027-01-31", Refreshes: 7},
 			{ID: "20270101-cd", Client: "mobile\n", RefreshedAt: *before(240 * time.Hour), Ends: "2027-01-01", Refreshes: 1, Revoked: true},
 		}},
-		keys: []adminapi.Key{{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Until: before(-10*time.Minute - 30*time.Second)}},
+		keys: []adminapi.Key{{ID: "new", Algorithm: "ES256", Stage: adminapi.StagePublished, Until: before(-10 * time.Minute)}},
 	}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	if got, err := run(t, "sessions", "alice", "--address", address); err != nil || got != `SESSION      CLIENT      REFRESHED     REFRESHES  ENDS        STATE
 20270131-ab  web         1 minute ago  7          2027-01-31  active
-20270101-cd  "mobile\n"  1 week ago    1          2027-01-01  revoked
+20270101-cd  "mobile\n"  10 days ago   1          2027-01-01  revoked
 There are more.
 sessions that were never refreshed are not known
 ` {
@@ -280,12 +313,12 @@ sessions that were never refreshed are not known
 	if got, err := run(t, "reload", "--address", address); err != nil || got != "Server default follows no files.\n" {
 		t.Errorf("%v\n%s", err, got)
 	}
-	f.files = []adminapi.File{{Path: "/users", Reads: "users", Entries: 1, LoadedAt: time.Now(), Error: "line 2: no colon"}}
+	f.files = []adminapi.File{{Path: "/users", Reads: "users", Entries: 1, LoadedAt: time.Now(), Error: "/users: line 2: no colon"}}
 	got, err := run(t, "reload", "--address", address)
 	if err == nil || !strings.Contains(got, "/users was changed and is not active: line 2: no colon") {
 		t.Errorf("%v\n%s", err, got)
 	}
-	if got, err := run(t, "reload", "--json", "--address", address); err == nil || !strings.Contains(got, `"error": "line 2: no colon"`) {
+	if got, err := run(t, "reload", "--json", "--address", address); err == nil || !strings.Contains(got, `"error": "/users: line 2: no colon"`) {
 		t.Errorf("%v\n%s", err, got)
 	}
 }
@@ -293,6 +326,43 @@ sessions that were never refreshed are not known
 func TestACaddyThatDoesNotAnswerIsAskedForByItsFlags(t *testing.T) {
 	_, err := run(t, "status", "--address", "unix//nowhere/admin.sock")
 	if err == nil || !strings.Contains(err.Error(), "Caddy does not answer at unix//nowhere/admin.sock") || !strings.Contains(err.Error(), "--config") {
+		t.Error(err)
+	}
+}
+
+func TestAConfigThatTurnsTheAdminEndpointOffIsNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "caddy.json")
+	for content, says := range map[string]string{
+		`{"admin": {"disabled": true}}`:                         path + ` turns the admin endpoint off, with "admin off"`,
+		`{"admin": {"listen": "unix//nowhere/a.sock"}}`:         "Caddy does not answer at unix//nowhere/a.sock",
+		`{"admin": {"listen": "unix//nowhere/a.sock"}, "x": []`: "looking for the address of the admin endpoint",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, command := range []string{"status", "reload"} {
+			if _, err := run(t, command, "--config", path); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s with %s: %v", command, content, err)
+			}
+		}
+	}
+	if err := os.WriteFile(path, []byte(`{"admin": {"disabled": true}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run(t, "status", "--config", path, "--address", "unix//nowhere/b.sock"); err == nil || !strings.Contains(err.Error(), "unix//nowhere/b.sock") {
+		t.Errorf("with an address: %v", err)
+	}
+	if _, err := run(t, "status", "--web", "--config", path); err == nil || !strings.Contains(err.Error(), "turns the admin endpoint off") {
+		t.Errorf("the page: %v", err)
+	}
+}
+
+func TestASocketThatMayNotBeUsedIsNotSaidToBeDead(t *testing.T) {
+	err := withHint(&adminapi.Unreachable{
+		Address: "unix//run/caddy.sock",
+		Err:     &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EACCES)},
+	})
+	if !strings.Contains(err.Error(), "you have no permission to connect to Caddy at unix//run/caddy.sock") || !strings.Contains(err.Error(), "sudo") || strings.Contains(err.Error(), "running") {
 		t.Error(err)
 	}
 }

@@ -21,7 +21,7 @@ func newCheckCommand() *cobra.Command {
 	var format, level string
 	var ignored []string
 	cmd := &cobra.Command{
-		Use:   "check [--config <path>] [--adapter <name>] [--format text|json|sarif | --json] [--level error|warning|note] [--ignore <rule>...] [--verbose]",
+		Use:   "check [--config PATH] [--adapter NAME] [--format text|json|sarif | --json] [--level error|warning|note] [--ignore RULE...] [--verbose]",
 		Short: "Checks a config for what is weak, open or hardly meant",
 		Long: `
 Loads a config as "caddy validate" does and prints what an operator should know,
@@ -40,7 +40,7 @@ to the code scanning of a forge.`,
   caddy grant check --level warning --ignore open-rest
   caddy grant check --format sarif > caddy-grant.sarif`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
+			if err := noArgs(cmd, args); err != nil {
 				return exit(cmd, 2, err)
 			}
 			return nil

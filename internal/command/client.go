@@ -16,7 +16,7 @@ import (
 
 func newClientCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "client <command>",
+		Use:   "client COMMAND",
 		Short: "Adds, changes and lists the clients of a file",
 		Long: `
 Edits a file of clients, the apps that ask for tokens. All else in the file stays
@@ -35,9 +35,12 @@ The file is that of --file, or else the one that the config names. A new file is
 JSON if its name ends in .json. Clients of an htpasswd file have an id and a secret
 and nothing else.`
 
+// loginPageID is the client that login_page brings along.
+const loginPageID = "login_page"
+
 func newClientAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "add <id>",
+		Use:   "add ID",
 		Short: "Adds a client, and prints its secret",
 		Long: `
 Adds a client to a file, and creates the file if there is none. The client gets a
@@ -49,9 +52,12 @@ client: it gets none.
 ` + clientFileHelp,
 		Example: `  caddy grant client add web --file clients.json --scopes contacts.read > web.secret
   caddy grant client add kiosk --file clients.json --public --grants password`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs("name the client", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := args[0]
+			if id == loginPageID {
+				return errors.New("login_page is the id of the login page itself, and Caddy refuses it where there is a login page: choose another id")
+			}
 			f, err := findFile(cmd, useredit.Clients)
 			if err != nil {
 				return err
@@ -93,6 +99,7 @@ client: it gets none.
 	cmd.Flags().StringSlice("introspect", nil, "the audiences whose tokens the client may introspect, too")
 	cmd.Flags().String("end-user-ip", "", "the header in which a back end sends its user's address")
 	cmd.MarkFlagsMutuallyExclusive("public", "algorithm")
+	cmd.MarkFlagsMutuallyExclusive("public", "bcrypt-cost")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-")) // as in the file
 	})
@@ -101,7 +108,7 @@ client: it gets none.
 
 func newClientRotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rotate-secret <id>",
+		Use:   "rotate-secret ID",
 		Short: "Gives a client a new secret, and prints it",
 		Long: `
 Gives a client a new random secret, and prints it on stdout. The old secret is
@@ -109,7 +116,7 @@ refused as soon as Caddy applies the change. To change a secret without an outag
 add a second client, move the app to it, and remove the first one.
 ` + clientFileHelp,
 		Example:           `  caddy grant client rotate-secret web --file clients.json > web.secret`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the client", 1),
 		ValidArgsFunction: completeNames(useredit.Clients),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Clients)
@@ -129,13 +136,13 @@ add a second client, move the app to it, and remove the first one.
 
 func newClientRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "remove <id>",
+		Use:   "remove ID",
 		Short: "Removes a client",
 		Long: `
 Removes a client from a file. Its sessions end, and its tokens are refused.
 ` + clientFileHelp,
 		Example:           `  caddy grant client remove web --file clients.json`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the client", 1),
 		ValidArgsFunction: completeNames(useredit.Clients),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Clients)
@@ -153,7 +160,7 @@ Removes a client from a file. Its sessions end, and its tokens are refused.
 // addSecretFlags adds the flag that says how a secret is hashed.
 func addSecretFlags(cmd *cobra.Command) {
 	cmd.Flags().String("algorithm", "", "how to hash the secret: sha256-crypt, argon2id or bcrypt (default: as the file's other secrets, or sha256-crypt, which is enough for 256 random bits)")
-	cmd.Flags().Int("bcrypt-cost", 12, "the cost of bcrypt, from 10 to 16")
+	cmd.Flags().Int("bcrypt-cost", 12, "the cost, with --algorithm bcrypt, from 10 to 16")
 	_ = cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions([]cobra.Completion{"sha256-crypt", "argon2id", "bcrypt"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -198,6 +205,9 @@ func (f entriesFile) secretHasher(cmd *cobra.Command) (func(string) (string, err
 	}
 	switch algorithm {
 	case string(password.SHA256Crypt):
+		if cmd.Flags().Changed("bcrypt-cost") {
+			return nil, errNotBcrypt
+		}
 		return password.MakeSHA256Crypt, nil
 	case string(password.Argon2id), string(password.Bcrypt):
 	default:
@@ -229,7 +239,7 @@ Lists the clients of a file: id, scopes, grant types, audiences, and the kind of
 hash. Hashes are not shown.
 ` + clientFileHelp,
 		Example: `  caddy grant client list --file clients.json`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := findFile(cmd, useredit.Clients)
 			if err != nil {

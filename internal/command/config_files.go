@@ -59,10 +59,19 @@ func adapt(path, adapter string) ([]byte, error) {
 		return nil, errors.Unwrap(err)
 	}
 	name := strings.ToLower(filepath.Base(path))
-	if adapter == "" && filepath.Ext(name) != ".json" && (strings.HasPrefix(name, "caddyfile") || strings.HasSuffix(name, ".caddyfile")) {
+	extension := strings.TrimPrefix(filepath.Ext(name), ".")
+	switch {
+	case adapter != "", extension == "json":
+	case strings.HasPrefix(name, "caddyfile"), extension == "caddyfile":
 		adapter = "caddyfile"
+	case extension != "" && caddyconfig.GetAdapter(extension) != nil:
+		adapter = extension
 	}
 	if adapter == "" {
+		var any json.RawMessage
+		if err := json.Unmarshal(content, &any); err != nil {
+			return nil, fmt.Errorf("it is not JSON: %w; if it has another format, name it with --adapter", err)
+		}
 		return content, nil
 	}
 	with := caddyconfig.GetAdapter(adapter)
@@ -119,7 +128,7 @@ func sourcesIn(config []byte, list useredit.List) (sources []configSource) {
 
 func notOne(config string, list useredit.List, sources []configSource) error {
 	if len(sources) == 0 {
-		return fmt.Errorf("%s names no file of %s: name it with --file; %s in the config itself are changed there", config, list, list)
+		return fmt.Errorf("%s names no file of %s: name one with --file. To change %s that are in the config itself, edit the config", config, list, list)
 	}
 	var paths []string
 	for _, source := range sources {

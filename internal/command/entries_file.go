@@ -59,7 +59,7 @@ func findFile(cmd *cobra.Command, list useredit.List) (entriesFile, error) {
 	case format != "":
 		return f, fmt.Errorf("--format %s: it must be htpasswd or json", format)
 	case f.format == "":
-		data, err := os.ReadFile(f.path)
+		data, err := f.read()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
@@ -68,9 +68,17 @@ func findFile(cmd *cobra.Command, list useredit.List) (entriesFile, error) {
 	return f, nil
 }
 
+// read reads the file, which must be one: a pipe would have the command wait forever.
+func (f entriesFile) read() ([]byte, error) {
+	if info, err := os.Stat(f.path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, fmt.Errorf("%s: it is not a regular file", f.path)
+	}
+	return os.ReadFile(f.path)
+}
+
 // entries reads the file.
 func (f entriesFile) entries() ([]useredit.Entry, error) {
-	data, err := os.ReadFile(f.path)
+	data, err := f.read()
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +91,7 @@ func (f entriesFile) entries() ([]useredit.Entry, error) {
 
 // try tells whether an edit would be possible, before a person is asked for more.
 func (f entriesFile) try(create bool, change func(*useredit.File) error) error {
-	data, err := os.ReadFile(f.path)
+	data, err := f.read()
 	if err != nil && (!create || !errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}

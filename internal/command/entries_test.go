@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 const (
@@ -92,9 +94,11 @@ func TestWhatCannotBeDoneIsSaidAndLeavesTheFileAlone(t *testing.T) {
 		{"\n", "the password is empty", "passwd alice -f FILE/users"},
 		{"a\nb\n", "the password must be the only line on stdin", "passwd alice -f FILE/users"},
 		{"a\x00b\n", "NUL", "passwd alice -f FILE/users"},
+		{"gr\xfcn\n", "not UTF-8 text", "passwd alice -f FILE/users"},
 		{strings.Repeat("x", 73), "the password has 73 bytes, and the maximum with bcrypt is 72", "passwd alice -f FILE/users --algorithm bcrypt"},
 		{strings.Repeat("x", 1025), "the maximum with argon2id is 1024", "passwd alice -f FILE/users"},
 		{"x\n", "--algorithm md5: it must be argon2id or bcrypt", "passwd alice -f FILE/users --algorithm md5"},
+		{"x\n", "--bcrypt-cost is for --algorithm bcrypt", "passwd alice -f FILE/users --bcrypt-cost 14"},
 		{"x\n", "--bcrypt-cost 4: it must be from 10 to 16", "passwd alice -f FILE/users --algorithm bcrypt --bcrypt-cost 4"},
 		{"x\n", "names and hashes and no scopes; use a JSON file", "add dave -f FILE/users --scopes read"},
 		{"x\n", "a name with a colon", "add a:b -f FILE/users"},
@@ -106,8 +110,8 @@ func TestWhatCannotBeDoneIsSaidAndLeavesTheFileAlone(t *testing.T) {
 		{"", "line 1", "list -f FILE/plain"},
 		{"x\n", "it has the htpasswd format, not JSON", "add dave -f FILE/users --format json"},
 		{"x\n", "--format yaml: it must be htpasswd or json", "add dave -f FILE/users --format yaml"},
-		{"x\n", "none of the others can be", "add dave -f FILE/users --config Caddyfile"},
-		{"x\n", "accepts 1 arg(s)", "add -f FILE/users"},
+		{"x\n", "--config and --file cannot be used together", "add dave -f FILE/users --config Caddyfile"},
+		{"x\n", "name the user: grant user add NAME", "add -f FILE/users"},
 	} {
 		d.refuse(test.stdin, test.why, append([]string{"user"}, strings.Split(test.args, " ")...)...)
 	}
@@ -125,9 +129,13 @@ func TestWhatClientsCannotHaveIsRefused(t *testing.T) {
 		"add web --access-token-ttl soon":            "soon",
 		"add web --default-scopes a --scopes b":      `"a" is not among the client's scopes`,
 		"add web --public --introspect x":            "a public client may not ask about tokens",
-		"add web --public --algorithm bcrypt":        "none of the others can be",
+		"add web --public --algorithm bcrypt":        "--algorithm and --public cannot be used together",
 		"add web --algorithm md5":                    "--algorithm md5: it must be sha256-crypt, argon2id or bcrypt",
 		"add web --algorithm bcrypt --bcrypt-cost 4": "--bcrypt-cost 4: it must be from 10 to 16",
+		"add web --bcrypt-cost 12":                   "--bcrypt-cost is for --algorithm bcrypt",
+		"add web --public --bcrypt-cost 12":          "--bcrypt-cost and --public cannot be used together",
+		"rotate-secret kiosk --bcrypt-cost 12":       "--bcrypt-cost is for --algorithm bcrypt",
+		"add " + token.LoginPage:                     "login_page is the id of the login page itself",
 		"rotate-secret kiosk":                        `client "kiosk" is public: it has no secret`,
 		"rotate-secret web":                          `it has no client "web"`,
 		"remove web":                                 `it has no client "web"`,

@@ -38,14 +38,14 @@ verified as an app would that knows nothing but the public keys. With --offline
 it is verified with what the config of --config says, without a running Caddy
 and without its storage: the keys, users and clients that are configured.
 
-The exit status is 0 if the token is good, 1 if it is refused, and 2 if that
-could not be told.
+The exit status is 0 if the token is good, or, with --offline, as good as the
+config can tell; 1 if it is refused, and 2 if that could not be told.
 ` + addressHelp,
-		Example: `  $ caddy grant explain < token.txt
-  $ caddy grant explain --server staff --scope contacts.write
-  $ caddy grant explain --jwks https://login.example.com/token/jwks --issuer https://login.example.com
-  $ caddy grant explain --offline --config /etc/caddy/Caddyfile`,
-		Args: cobra.NoArgs,
+		Example: `  caddy grant explain < token.txt
+  caddy grant explain --server staff --scope contacts.write
+  caddy grant explain --jwks https://login.example.com/token/jwks --issuer https://login.example.com
+  caddy grant explain --offline --config /etc/caddy/Caddyfile`,
+		Args: noArgs,
 		RunE: runExplain,
 	}
 	addAdminFlags(cmd)
@@ -86,6 +86,8 @@ func runExplain(cmd *cobra.Command, _ []string) error {
 	switch {
 	case err != nil:
 		return exit(cmd, 2, err)
+	case !answer.Active && !answer.fails():
+		return exit(cmd, 2, nil) // it was printed
 	case !answer.Active:
 		cmd.SilenceErrors = true // it was printed
 		return errRefusedToken
@@ -176,6 +178,29 @@ func explainedByCaddy(cmd *cobra.Command, request adminapi.ExplainRequest) (best
 	return best, nil
 }
 
+// fails tells whether a check fails, and not only none could tell.
+func (x explainedToken) fails() bool {
+	return slices.ContainsFunc(x.Checks, func(check adminapi.CheckResult) bool { return !check.Passed && !check.Skipped })
+}
+
+// verdict is the first line for people.
+func (x explainedToken) verdict() string {
+	kind := map[string]string{"access_token": "Access token", "refresh_token": "Refresh token"}[x.Kind]
+	if kind == "" {
+		kind = "Token"
+	}
+	by := printable(x.By)
+	switch skips := slices.ContainsFunc(x.Checks, func(check adminapi.CheckResult) bool { return check.Skipped }); {
+	case x.Active && skips:
+		return kind + ", good, as far as " + by + " tells."
+	case x.Active:
+		return kind + ", good, as " + by + " says."
+	case x.fails():
+		return kind + ", refused, as " + by + " says."
+	}
+	return kind + ": " + by + " does not tell whether it is good."
+}
+
 // knowsMoreThan tells which of two servers has to do with a token.
 func (x explainedToken) knowsMoreThan(other explainedToken) bool {
 	if x.Active != other.Active {
@@ -199,7 +224,7 @@ func explainedByKeySet(cmd *cobra.Command, place string, request adminapi.Explai
 	}
 	if strings.Contains(place, "://") {
 		client := oauthclient.Client{AllowHTTP: insecure}
-		u, err := client.Parse(place)
+		u, err := client.ParseKeySetURL(place)
 		if err != nil {
 			return answer, fmt.Errorf("--jwks: %w", err)
 		}
@@ -223,30 +248,19 @@ func readKeySet(path string) (set jose.JSONWebKeySet, err error) {
 	if err != nil {
 		return set, fmt.Errorf("reading the key set: %w", err)
 	}
-	if err := json.Unmarshal(content, &set); err != nil {
-		return set, fmt.Errorf("%s is not a key set (JWKS): it has to be JSON with keys", path)
-	}
-	return set, nil
+	return oauthclient.ParseKeySet(path, content)
 }
 
 // print prints an explanation for people.
 func (x explainedToken) print(w io.Writer) error {
-	verdict := "refused"
-	if x.Active {
-		verdict = "good"
-	}
-	kind := map[string]string{"access_token": "Access token", "refresh_token": "Refresh token"}[x.Kind]
-	if kind == "" {
-		kind = "Token"
-	}
-	fmt.Fprintf(w, "%s, %s, as %s says.\n\n", kind, verdict, printable(x.By))
+	fmt.Fprint(w, x.verdict(), "\n\n")
 	remedy := ""
 	var rows [][]string
 	for _, check := range x.Checks {
 		mark := "ok"
 		switch {
 		case check.Skipped:
-			mark = "?"
+			mark, remedy = "?", check.Remedy
 		case !check.Passed:
 			mark, remedy = "FAILS", check.Remedy
 		}

@@ -17,6 +17,7 @@ var Offline func(ctx context.Context, config []byte, server string, request admi
 
 // explainedOffline loads the config of --config as `caddy run` finds it.
 func explainedOffline(cmd *cobra.Command, request adminapi.ExplainRequest) (answer explainedToken, err error) {
+	quiet()
 	config, file, _, err := caddycmd.LoadConfig(flagValue(cmd, "config"), flagValue(cmd, "adapter"))
 	switch {
 	case err != nil:

@@ -4,7 +4,11 @@
 // package of its own.
 package command
 
-import "github.com/spf13/cobra"
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // Long is the help text of `caddy grant`.
 const Long = `
@@ -32,4 +36,12 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newLoginCommand())
 	grant.AddCommand(newLogoutCommand())
 	grant.AddCommand(newWhoamiCommand())
+	plainFlagErrors(grant)
+	oneUsageLine(grant)
+}
+
+// oneUsageLine leaves out the line of a command that does nothing without one below it.
+func oneUsageLine(grant *cobra.Command) {
+	grant.SetUsageTemplate(strings.Replace(grant.UsageTemplate(), "{{if .Runnable}}",
+		"{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 }

@@ -25,7 +25,7 @@ your configuration directory.`
 
 func newLoginCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "login <URL> [-- <command> [<argument>...]]",
+		Use:   "login URL [-- COMMAND [ARGUMENT...]]",
 		Short: "Logs in at a token endpoint, and keeps the tokens",
 		Long: `
 Logs in with a username and a password, and keeps the tokens. The URL is that of
@@ -42,11 +42,11 @@ CADDY_GRANT_TOKEN. A command named curl also sends it, as if it had
 --oauth2-bearer, without the token in its arguments, where other users could see
 it. The exit status is that of the command.
 ` + keptHelp,
-		Example: `  $ caddy grant login https://app.example.com --username alice
-  $ caddy grant login https://login.example.com/token --client-id web --client-secret-file web.secret
-  $ caddy grant login https://app.example.com -- curl https://app.example.com/api/contacts
-  $ caddy grant login https://app.example.com -- ./import.py contacts.csv`,
-		Args: cobra.MinimumNArgs(1),
+		Example: `  caddy grant login https://app.example.com --username alice
+  caddy grant login https://login.example.com/token --client-id web --client-secret-file web.secret
+  caddy grant login https://app.example.com -- curl https://app.example.com/api/contacts
+  caddy grant login https://app.example.com -- ./import.py contacts.csv`,
+		Args: rangeArgs("name the site", 1, -1),
 		RunE: runLogin,
 	}
 	cmd.Flags().StringP("username", "u", "", "username (default: asked for)")

@@ -14,7 +14,7 @@ import (
 
 func newLogoutCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "logout [<URL>]",
+		Use:   "logout [URL]",
 		Short: "Revokes the tokens of a login, and forgets them",
 		Long: `
 Revokes the session of 'caddy grant login', so that no token of it is good any
@@ -22,9 +22,9 @@ longer, and forgets its tokens. The URL can be left out if there is one session.
 
 If the server gives no answer, the tokens are kept, so that you can try again.
 With --forget they are forgotten without being revoked.`,
-		Example: `  $ caddy grant logout
-  $ caddy grant logout https://app.example.com`,
-		Args: cobra.MaximumNArgs(1),
+		Example: `  caddy grant logout
+  caddy grant logout https://app.example.com`,
+		Args: rangeArgs("", 0, 1),
 		RunE: runLogout,
 	}
 	cmd.Flags().Bool("forget", false, "forget the tokens without revoking them")

@@ -15,7 +15,7 @@ const exampleHash = "$2a$04$ed8IqXwtgreEpivswSJnkuEzxjfWqAijxnCI.1FDAQe2PAIBWBD7
 // addHashFlags adds the flags that say how a password is hashed.
 func addHashFlags(cmd *cobra.Command) {
 	cmd.Flags().String("algorithm", "argon2id", "how to hash the password: argon2id or bcrypt")
-	cmd.Flags().Int("bcrypt-cost", 12, "the cost of bcrypt, from 10 to 16")
+	cmd.Flags().Int("bcrypt-cost", 12, "the cost, with --algorithm bcrypt, from 10 to 16")
 	_ = cmd.RegisterFlagCompletionFunc("algorithm", cobra.FixedCompletions([]cobra.Completion{"argon2id", "bcrypt"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -48,6 +48,8 @@ func hasher(cmd *cobra.Command) (func(string) (string, error), error) {
 	switch algorithm, err := cmd.Flags().GetString("algorithm"); {
 	case err != nil:
 		return nil, err
+	case algorithm != "bcrypt" && cmd.Flags().Changed("bcrypt-cost"):
+		return nil, errNotBcrypt
 	case algorithm == "argon2id":
 		return password.MakeArgon2id, nil
 	case algorithm == "bcrypt":
@@ -56,6 +58,10 @@ func hasher(cmd *cobra.Command) (func(string) (string, error), error) {
 		return nil, fmt.Errorf("--algorithm %s: it must be argon2id or bcrypt", algorithm)
 	}
 }
+
+// errNotBcrypt is for a cost that would have no effect. It does not imply bcrypt, which
+// is the weaker choice.
+var errNotBcrypt = errors.New("--bcrypt-cost is for --algorithm bcrypt: give both, or neither")
 
 // withAdvice adds what to do to an error of a kind.
 func withAdvice(err, kind error, advice string) error {

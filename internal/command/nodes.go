@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
@@ -54,8 +53,8 @@ func nodes(cmd *cobra.Command) (targets []statusview.Target, err error) {
 	}
 	seen := make(map[string]bool)
 	for _, address := range named {
-		if address, err = caddycmd.DetermineAdminAPIAddress(address, nil, flagValue(cmd, "config"), flagValue(cmd, "adapter")); err != nil {
-			return nil, fmt.Errorf("looking for the address of the admin endpoint: %w", err)
+		if address, err = adminAddress(cmd, address); err != nil {
+			return nil, err
 		}
 		if seen[address] {
 			return nil, fmt.Errorf("duplicate address %s", address)

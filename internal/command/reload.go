@@ -22,7 +22,7 @@ The config is not reloaded: for that there is 'caddy reload'.
 ` + addressHelp,
 		Example: `  caddy grant reload
   caddy grant reload --server default --json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: runReload,
 	}
 	addAdminFlags(cmd)

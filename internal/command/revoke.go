@@ -12,13 +12,14 @@ import (
 
 func newRevokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "revoke (--session <id> | --user <name> | --subject <id> | --client <id> | --all)",
+		Use:   "revoke (--session ID | --user NAME | --subject ID | --client ID | --all)",
 		Short: "Revokes sessions",
 		Long: `
 Revokes a session, all sessions of a user or of a client, or all sessions of a
 server. No token of these sessions is accepted after that: at this node from now
 on, at other nodes within the revocation_poll of their config. It does not keep
-anyone from logging in again: disable the user or change the password first.
+anyone from logging in again: disable the user or change the password first. A
+login at a node that has not learned of it yet is revoked too.
 
 Apps that verify access tokens themselves do not learn of it. They accept them
 until they expire.
@@ -27,7 +28,12 @@ until they expire.
   caddy grant revoke --session 20270131-8f2b...
   caddy grant revoke --client mobile --server default
   caddy grant revoke --all --yes`,
-		Args: cobra.NoArgs,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return errors.New("name what to revoke with a flag, such as --user alice or --session 20270131-8f2b...")
+			}
+			return nil
+		},
 		RunE: runRevoke,
 	}
 	addAdminFlags(cmd)
@@ -54,7 +60,7 @@ func runRevoke(cmd *cobra.Command, _ []string) error {
 		Client: flagValue(cmd, "client"), All: all,
 	}
 	if request == (adminapi.RevokeRequest{}) {
-		return errors.New("say which sessions, with --session, --user, --subject, --client or --all")
+		return errors.New("name what to revoke, with --session, --user, --subject, --client or --all")
 	}
 	name, server, err := adminServer(cmd)
 	if err != nil {
@@ -72,7 +78,7 @@ func runRevoke(cmd *cobra.Command, _ []string) error {
 	if wantsJSON(cmd) {
 		return printJSON(cmd, revoked)
 	}
-	what := "session " + request.Session
+	what, loginsToo := "session "+request.Session, " Logins there until then are revoked too: log in again after that."
 	switch {
 	case all:
 		what = "all sessions of server " + name
@@ -82,7 +88,9 @@ func runRevoke(cmd *cobra.Command, _ []string) error {
 		what = "all sessions of subject " + request.Subject
 	case request.Client != "":
 		what = "all sessions of client " + request.Client
+	default:
+		loginsToo = "" // a login begins another session
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Revoked %s. %s\n", printable(what), otherNodes(revoked.Within))
+	fmt.Fprintf(cmd.OutOrStdout(), "Revoked %s. %s%s\n", printable(what), otherNodes(revoked.Within), loginsToo)
 	return nil
 }

@@ -23,7 +23,7 @@ A key that the config names is not rotated: see the docs on nodes and keys.
 ` + addressHelp,
 		Example: `  caddy grant rotate-key
   caddy grant rotate-key --server default --json`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: runRotateKey,
 	}
 	addAdminFlags(cmd)

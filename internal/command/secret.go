@@ -51,15 +51,20 @@ func askWithoutEcho(cmd *cobra.Command, terminal *os.File, prompt string) (strin
 		case <-answered:
 		}
 	}()
-	stopEcho(descriptor) // before the prompt, which some answer at once
+	if err := stopEcho(descriptor); err != nil { // before the prompt, which some answer at once
+		return "", fmt.Errorf("asking on the terminal: %w", err)
+	}
 	fmt.Fprint(promptTo(cmd, terminal), prompt)
-	secret, err := term.ReadPassword(descriptor)
+	secret, err := readHidden(terminal)
 	_ = term.Restore(descriptor, before)
 	fmt.Fprintln(promptTo(cmd, terminal))
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "", errors.New("the input has ended; nothing was changed")
+	case err != nil:
 		return "", fmt.Errorf("reading from the terminal: %w", err)
 	}
-	return string(secret), nil
+	return secret, nil
 }
 
 // ask asks on a terminal for what may be seen. It reads no further than the line.

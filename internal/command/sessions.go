@@ -14,7 +14,7 @@ import (
 
 func newSessionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "sessions <user>",
+		Use:   "sessions USER",
 		Short: "Lists the sessions of a user",
 		Long: `
 Lists the sessions of a user that storage knows of, newest first. A login writes
@@ -24,7 +24,7 @@ those that are not listed, use 'caddy grant revoke --user'.
 		Example: `  caddy grant sessions alice
   caddy grant sessions --subject 7d3f2c --server default
   caddy grant sessions alice --json`,
-		Args: cobra.MaximumNArgs(1),
+		Args: rangeArgs("", 0, 1),
 		RunE: runSessions,
 	}
 	addAdminFlags(cmd)

@@ -27,7 +27,7 @@ With --json, the output is a list of all servers, or with --server an object.
   caddy grant status --address unix//run/caddy-admin.sock
   caddy grant status --server default --json
   caddy grant status --web --open`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: runStatus,
 	}
 	addNodesFlags(cmd)
@@ -110,7 +110,7 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 		[]string{"config", "since " + ago(s.StartedAt, now)},
 		[]string{"offers", offers},
 		[]string{"users", counted(s.Users)},
-		[]string{"clients", counted(s.Clients)},
+		[]string{"clients", clients(s)},
 		[]string{"password checks", fmt.Sprintf("%d of %d running, %d of %d waiting", s.Checks.Running, s.Checks.Concurrency, s.Checks.Waiting, s.Checks.Queue)},
 		[]string{"throttled", throttle},
 		[]string{"revoked", revoked})
@@ -168,7 +168,7 @@ func printFiles(w io.Writer, files []adminapi.File, now time.Time) error {
 	}
 	for _, file := range files {
 		if file.Error != "" {
-			fmt.Fprintf(w, "  %s was changed and is not active: %s\n", printable(file.Path), printable(file.Error))
+			fmt.Fprintf(w, "  %s was changed and is not active: %s\n", printable(file.Path), printable(file.Reason()))
 		}
 	}
 	return nil
@@ -179,4 +179,13 @@ func counted(c adminapi.Count) string {
 		return fmt.Sprintf("%d, and those of sources that cannot list them", c.Count)
 	}
 	return fmt.Sprint(c.Count)
+}
+
+// clients counts the login page apart: it is a client, but is in no file.
+func clients(s adminapi.Status) string {
+	listed, page := s.ListedClients()
+	if page {
+		return counted(listed) + ", and the login page"
+	}
+	return counted(listed)
 }

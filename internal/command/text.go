@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/dustin/go-humanize"
+	"github.com/caddygrant/caddy-grant/internal/timewords"
 )
 
 // table prints rows with aligned columns, indented. An empty cell is a dash.
@@ -35,10 +35,8 @@ func printable(text string) string {
 	return text
 }
 
-// ago is a time as people say it, such as "3 hours ago" or "2 days from now".
-func ago(t, now time.Time) string {
-	return humanize.RelTime(t, now, "ago", "from now")
-}
+// ago is a time as people say it: see [timewords.Ago].
+func ago(t, now time.Time) string { return timewords.Ago(t, now) }
 
 // agoIfKnown is empty for a time that is not known.
 func agoIfKnown(t *time.Time, now time.Time) string {

@@ -27,7 +27,7 @@ A node that does not answer is shown with the reason.
 		Example: `  caddy grant top
   caddy grant top --address 10.0.0.2:2019 --address 10.0.0.3:2019
   caddy grant top --interval 10s`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: runTop,
 	}
 	addNodesFlags(cmd)

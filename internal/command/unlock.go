@@ -13,7 +13,7 @@ import (
 
 func newUnlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "unlock [<user>]",
+		Use:   "unlock [USER]",
 		Short: "Lets a user, a client or an address log in again after wrong passwords",
 		Long: `
 Forgets the failed logins of a user, a client or an IP address, so that they no
@@ -24,7 +24,7 @@ the address: to unlock a user and the place that they log in from, name both.
   caddy grant unlock alice --ip 192.0.2.7
   caddy grant unlock --client mobile
   caddy grant unlock --ip 2001:db8::7`,
-		Args: cobra.MaximumNArgs(1),
+		Args: rangeArgs("", 0, 1),
 		RunE: runUnlock,
 	}
 	cmd.Flags().String("client", "", "client id, instead of a user")
@@ -66,6 +66,9 @@ func runUnlock(cmd *cobra.Command, args []string) error {
 	}
 	if request.Address != "" {
 		whose = append(whose, "address "+request.Address)
+	}
+	if unlocked.Unknown {
+		cmd.PrintErrf("Warning: there is no %s; failed logins under that name are forgotten all the same.\n", printable(whose[0]))
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Unlocked %s. %s\n", printable(strings.Join(whose, " and ")), otherNodes(unlocked.Within))
 	return nil

@@ -12,7 +12,7 @@ import (
 
 func newUserCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "user <command>",
+		Use:   "user COMMAND",
 		Short: "Adds, changes and lists the users of a file",
 		Long: `
 Edits a file of users, htpasswd or JSON. All else in the file stays as it is:
@@ -35,7 +35,7 @@ the machine could see.`
 
 func newUserAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "add <name>",
+		Use:   "add NAME",
 		Short: "Adds a user",
 		Long: `
 Adds a user to a file, and creates the file if there is none. The flags for an id,
@@ -44,7 +44,7 @@ scopes and claims are for JSON files.
 		Example: `  caddy grant user add alice --file /etc/caddy/users.htpasswd
   caddy grant user add alice --file users.json --scopes contacts.read,contacts.write
   pass show alice | caddy grant user add alice --file users.htpasswd`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs("name the user", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
 			f, err := findFile(cmd, useredit.Users)
@@ -87,7 +87,7 @@ func userMembers(cmd *cobra.Command) (members []useredit.Member, err error) {
 
 func newUserPasswdCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "passwd <name>",
+		Use:   "passwd NAME",
 		Short: "Changes the password of a user",
 		Long: `
 Changes the password of a user. The user's sessions end, and their tokens are
@@ -95,7 +95,7 @@ refused. A disabled user stays disabled.
 ` + passwordHelp + "\n" + entriesFileHelp,
 		Example: `  caddy grant user passwd alice --file /etc/caddy/users.htpasswd
   caddy grant user passwd alice --config /etc/caddy/Caddyfile`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the user", 1),
 		ValidArgsFunction: completeNames(useredit.Users),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := args[0]
@@ -133,7 +133,7 @@ refused. A disabled user stays disabled.
 // newUserStateCommand is disable, or enable.
 func newUserStateCommand(disabled bool) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "enable <name>",
+		Use:   "enable NAME",
 		Short: "Lets a disabled user log in again",
 		Long: `
 Lets a disabled user log in again, with the password from before.
@@ -142,7 +142,7 @@ Lets a disabled user log in again, with the password from before.
 	}
 	done, already := "Enabled the user %s in %s. The password is the one from before.", "The user %s of %s is not disabled; nothing was changed.\n"
 	if disabled {
-		cmd.Use, cmd.Short = "disable <name>", "Refuses a user without removing it"
+		cmd.Use, cmd.Short = "disable NAME", "Refuses a user without removing it"
 		cmd.Long = `
 Refuses a user's logins, and the tokens that the user has. The hash stays in the
 file, for "enable".
@@ -154,7 +154,7 @@ gets "disabled": true.
 		cmd.Example = `  caddy grant user disable alice --file /etc/caddy/users.htpasswd`
 		done, already = "Disabled the user %s in %s. Their tokens are refused, too.", "The user %s of %s is disabled already; nothing was changed.\n"
 	}
-	cmd.Args, cmd.ValidArgsFunction = cobra.ExactArgs(1), completeNames(useredit.Users)
+	cmd.Args, cmd.ValidArgsFunction = exactArgs("name the user", 1), completeNames(useredit.Users)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		name := args[0]
 		f, err := findFile(cmd, useredit.Users)
@@ -184,7 +184,7 @@ var errUnchanged = errors.New("nothing was changed")
 
 func newUserRenameCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "rename <name> <new name>",
+		Use:   "rename NAME NEW_NAME",
 		Short: "Gives a user another name",
 		Long: `
 Gives a user another name to log in with. Tokens belong to the user's id, which is
@@ -195,7 +195,7 @@ With --keep-id (JSON files only) the old name becomes the id: tokens stay, and a
 go on to see the old name as the subject.
 ` + entriesFileHelp,
 		Example: `  caddy grant user rename alice alice.smith --file users.json --keep-id`,
-		Args:    cobra.ExactArgs(2), ValidArgsFunction: completeNames(useredit.Users),
+		Args:    exactArgs("name the user, and the new name", 2), ValidArgsFunction: completeNames(useredit.Users),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Users)
 			if err != nil {
@@ -227,14 +227,14 @@ go on to see the old name as the subject.
 
 func newUserRemoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "remove <name>",
+		Use:   "remove NAME",
 		Short: "Removes a user",
 		Long: `
 Removes a user from a file. Their tokens are refused from then on. To keep the
 password for later, use "disable".
 ` + entriesFileHelp,
 		Example:           `  caddy grant user remove alice --file /etc/caddy/users.htpasswd`,
-		Args:              cobra.ExactArgs(1),
+		Args:              exactArgs("name the user", 1),
 		ValidArgsFunction: completeNames(useredit.Users),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := findFile(cmd, useredit.Users)
@@ -269,7 +269,7 @@ of hash. Hashes are not shown.
 ` + entriesFileHelp,
 		Example: `  caddy grant user list --file /etc/caddy/users.htpasswd
   caddy grant user list --json | jq -r '.[] | select(.disabled) | .username'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := findFile(cmd, useredit.Users)
 			if err != nil {

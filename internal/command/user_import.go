@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/passwordadvice"
 	"github.com/caddygrant/caddy-grant/internal/useredit"
 	"github.com/caddygrant/caddy-grant/internal/userimport"
@@ -18,7 +18,7 @@ import (
 
 func newUserImportCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "import <source>",
+		Use:   "import SOURCE",
 		Short: "Adds the users of another program's file",
 		Long: `
 Reads the users of another program, adds them to a file, and says for each line
@@ -30,7 +30,10 @@ what became of it. The source is a file, or - for stdin. --from says what it is:
   csv       a table whose first line names the columns: username, password_hash
             or password, and if you like id, scopes, disabled, and others
 
-Users who are in the file already stay as they are, unless --replace is given.
+Users who are in the file already stay as they are, unless --replace is given. It
+replaces the hash, and what else the source has of the user. A disabled user stays
+disabled, and an id, scopes and claims that the source does not have stay.
+
 Hashes come over as they are, if the server accepts their kind. Passwords in
 plaintext (a password column, {PLAIN}) are hashed. What an htpasswd file cannot
 hold, such as scopes, needs a JSON file: such a user is skipped.
@@ -40,7 +43,7 @@ The exit status is 2 if some users did not come over.
 		Example: `  caddy grant user import /etc/apache2/users --from htpasswd --file users.htpasswd --dry-run
   caddy grant user import users_database.yml --from authelia --file users.json --claims email --scopes-from groups
   caddy grant user import staff.csv --from csv --file users.json --scopes contacts.read`,
-		Args: cobra.ExactArgs(1),
+		Args: exactArgs("name the file to read, or - for stdin", 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return importUsers(cmd, args[0]) },
 	}
 	addFileFlags(cmd, useredit.Users)
@@ -49,13 +52,12 @@ The exit status is 2 if some users did not come over.
 	flags := cmd.Flags()
 	flags.String("from", "", "what the source is: "+strings.Join(userimport.Formats(), ", "))
 	flags.Bool("dry-run", false, "say what would happen, and change nothing")
-	flags.Bool("replace", false, "replace users who are in the file already")
+	flags.Bool("replace", false, "replace what the source has of users who are in the file already")
 	flags.Bool("plaintext", false, "take what looks like a plaintext password for one, and hash it")
 	flags.Bool("allow-weak-hashes", false, "take {SHA} and {SSHA} over, for a server with allow_weak_hashes")
 	flags.StringSlice("claims", nil, "attributes that become claims in the users' tokens, such as email")
 	flags.StringSlice("scopes", nil, "the scopes of all users for whom the source has none, \"\" for none")
 	flags.String("scopes-from", "", "an attribute whose values are further scopes, such as groups")
-	_ = cmd.MarkFlagRequired("from")
 	_ = cmd.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(userimport.Formats(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -66,8 +68,8 @@ type userImport struct {
 	source string
 	file   entriesFile
 	dryRun bool
-	users  []*directory.User // those that can come over
-	places []int             // of each of them in the report
+	users  []useredit.Incoming // those that can come over
+	places []int               // of each of them in the report
 	report importReport
 }
 
@@ -77,18 +79,7 @@ type importReport struct {
 	DryRun bool            `json:"dry_run"`
 	Users  []*importedUser `json:"users"`
 	Left   []string        `json:"left_behind,omitempty"`
-}
-
-// importedUser is what became of a line.
-type importedUser struct {
-	Line   int      `json:"line"`
-	Name   string   `json:"name,omitempty"`
-	Status string   `json:"status"`         // added, replaced, kept or skipped
-	Hash   string   `json:"hash,omitempty"` // its kind
-	Reason string   `json:"reason,omitempty"`
-	Notes  []string `json:"notes,omitempty"`
-
-	entry *userimport.Entry
+	Remedy string          `json:"remedy,omitempty"` // for hashes that are weak or did not come over
 }
 
 func importUsers(cmd *cobra.Command, source string) error {
@@ -160,6 +151,12 @@ func (r *userImport) read() (*userimport.Result, error) {
 	case options.Scopes == nil:
 		options.Scopes = []string{}
 	}
+	switch formats := userimport.Formats(); {
+	case from == "":
+		return nil, fmt.Errorf("say what the source is with --from: %s", strings.Join(formats, ", "))
+	case !slices.Contains(formats, from):
+		return nil, fmt.Errorf("--from %s: it must be one of %s", from, strings.Join(formats, ", "))
+	}
 	in := r.cmd.InOrStdin()
 	if r.source != "-" {
 		file, err := os.Open(r.source)
@@ -174,10 +171,7 @@ func (r *userImport) read() (*userimport.Result, error) {
 		return nil, fmt.Errorf("reading %s: %w", r.shownSource(), err)
 	}
 	result, err := userimport.Read(userimport.Format(from), data, options)
-	switch {
-	case errors.Is(err, userimport.ErrFormat):
-		return nil, fmt.Errorf("--from %s: it must be one of %s", from, strings.Join(userimport.Formats(), ", "))
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.shownSource(), err)
 	}
 	return result, nil
@@ -204,21 +198,7 @@ func (r *userImport) candidates(result *userimport.Result) {
 		if e.NeedsHash() {
 			candidate.PasswordHash = exampleHash
 		}
-		r.users, r.places = append(r.users, &candidate), append(r.places, len(r.report.Users)-1)
-	}
-}
-
-// become notes what became of a user.
-func (u *importedUser) become(outcome useredit.Outcome) {
-	switch {
-	case outcome.Err != nil:
-		u.Status, u.Reason = "skipped", outcome.Err.Error()
-	case outcome.Kept:
-		u.Status, u.Reason = "kept", "the file has a user of this name; --replace replaces it"
-	case outcome.Replaced:
-		u.Status = "replaced"
-	default:
-		u.Status = "added"
+		r.users, r.places = append(r.users, useredit.Incoming{User: &candidate, Scoped: e.Scoped}), append(r.places, len(r.report.Users)-1)
 	}
 }
 
@@ -252,7 +232,7 @@ func ignoreUnchanged(err error) error {
 // coming is how many users come over.
 func (r *userImport) coming() (n int) {
 	for _, u := range r.report.Users {
-		if u.Status == "added" || u.Status == "replaced" {
+		if u.comes() {
 			n++
 		}
 	}
@@ -263,7 +243,7 @@ func (r *userImport) coming() (n int) {
 func (r *userImport) hash(hash func(string) (string, error)) error {
 	var waiting []int
 	for i := range r.users {
-		if u := r.report.Users[r.places[i]]; u.entry.NeedsHash() && (u.Status == "added" || u.Status == "replaced") {
+		if u := r.report.Users[r.places[i]]; u.entry.NeedsHash() && u.comes() {
 			waiting = append(waiting, i)
 		}
 	}
@@ -287,11 +267,17 @@ func adviseImported(password, username string) string {
 	return ""
 }
 
+// anew is the remedy for hashes, once for all users.
+const anew = `A hash that is weak or not accepted needs a new password: run "caddy grant user passwd" for users who are in the file, and "caddy grant user add" for those who were skipped.`
+
 // tell prints the report, one line for each user.
 func (r *userImport) tell() error {
 	counts := make(map[string]int)
 	for _, u := range r.report.Users {
 		counts[u.Status]++
+		if u.entry.Anew && (u.comes() || u.entry.User == nil) {
+			r.report.Remedy = anew
+		}
 	}
 	if wantsJSON(r.cmd) {
 		if err := printJSON(r.cmd, r.report); err != nil {
@@ -304,6 +290,9 @@ func (r *userImport) tell() error {
 		if len(r.report.Left) > 0 {
 			r.cmd.PrintErrf("Left behind: %s. --claims takes them over as claims, --scopes-from as scopes.\n", strings.Join(r.report.Left, ", "))
 		}
+		if r.report.Remedy != "" {
+			r.cmd.PrintErrln(r.report.Remedy)
+		}
 		if r.dryRun {
 			r.cmd.PrintErrf("A dry run: %d would come over, %d would be kept, %d would be skipped.\n", r.coming(), counts["kept"], counts["skipped"])
 		}
@@ -312,30 +301,4 @@ func (r *userImport) tell() error {
 		return exit(r.cmd, 2, nil)
 	}
 	return nil
-}
-
-// line is "users.htpasswd:3: alice: added (bcrypt cost 10)".
-func (u *importedUser) line(source string, dryRun bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d: ", source, u.Line)
-	if u.Name != "" {
-		b.WriteString(u.Name + ": ")
-	}
-	if dryRun && u.Status != "skipped" {
-		b.WriteString("would be ")
-	}
-	b.WriteString(u.Status)
-	if u.Status == "added" || u.Status == "replaced" {
-		kind := u.Hash
-		if kind == userimport.Plaintext {
-			kind = "its plaintext password is hashed"
-		}
-		fmt.Fprintf(&b, " (%s)", kind)
-		for _, note := range u.Notes {
-			b.WriteString("; " + note)
-		}
-	} else {
-		b.WriteString(": " + u.Reason)
-	}
-	return b.String()
 }

@@ -16,18 +16,22 @@ import (
 
 func newWhoamiCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "whoami [<URL>]",
+		Use:   "whoami [URL]",
 		Short: "Shows who is logged in, and with which scopes",
 		Long: `
 Shows the session of 'caddy grant login': the user, the scopes, and when the
-access token ends. An access token that has ended is refreshed first, which
-tells whether the session goes on. The URL can be left out if there is one
-session.`,
-		Example: `  $ caddy grant whoami
-  $ caddy grant whoami https://app.example.com --json`,
-		Args: cobra.MaximumNArgs(1),
+access token ends. The URL can be left out if there is one session.
+
+An access token that has ended is refreshed first, which tells whether the
+session goes on. Until then the server is not asked, and may have revoked it.
+--check asks now, by a refresh.`,
+		Example: `  caddy grant whoami
+  caddy grant whoami --check
+  caddy grant whoami https://app.example.com --json`,
+		Args: rangeArgs("", 0, 1),
 		RunE: runWhoami,
 	}
+	cmd.Flags().Bool("check", false, "refresh the tokens, to learn whether the session goes on")
 	addStoreFlags(cmd)
 	addJSONFlag(cmd)
 	return cmd
@@ -42,6 +46,7 @@ type login struct {
 	Scopes   []string   `json:"scopes"`
 	Expires  *time.Time `json:"expires,omitempty"` // of the access token
 	Refresh  bool       `json:"refreshes"`         // whether it goes on after that
+	Checked  *time.Time `json:"checked,omitempty"` // when the server last gave tokens
 	KeptIn   string     `json:"kept_in"`
 }
 
@@ -54,12 +59,23 @@ func runWhoami(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	session, err := wait(cmd, func(ctx context.Context) (tokenstore.Session, error) { return store.Fresh(ctx, client, url) })
+	check, err := cmd.Flags().GetBool("check")
+	if err != nil {
+		return err
+	}
+	load := store.Fresh
+	if check {
+		load = store.Checked
+	}
+	session, err := wait(cmd, func(ctx context.Context) (tokenstore.Session, error) { return load(ctx, client, url) })
 	if errors.Is(err, tokenstore.ErrOver) {
 		return errors.New(tokenstore.ErrOver.Error() + ", with caddy grant login " + url)
 	}
 	if err != nil {
 		return err
+	}
+	if check && session.Tokens.Refresh == "" {
+		return errors.New("there is no refresh token to check the session with: log in again, or ask an app")
 	}
 	shown := loginOf(session)
 	if wantsJSON(cmd) {
@@ -81,6 +97,10 @@ func loginOf(session tokenstore.Session) login {
 		expires := session.Tokens.Expires.UTC().Truncate(time.Second)
 		x.Expires = &expires
 	}
+	if !session.Tokens.Given.IsZero() {
+		given := session.Tokens.Given.UTC().Truncate(time.Second)
+		x.Checked = &given
+	}
 	return x
 }
 
@@ -96,6 +116,9 @@ func (x login) print(w io.Writer) error {
 			then = ", then it is refreshed"
 		}
 		rows = append(rows, []string{"access token", "ends " + ago(*x.Expires, time.Now()) + then})
+	}
+	if x.Checked != nil {
+		rows = append(rows, []string{"checked", ago(*x.Checked, time.Now()) + ", when the server gave the tokens"})
 	}
 	return table(w, "", append(rows, []string{"kept in", x.KeptIn})...)
 }

@@ -16,6 +16,7 @@ type Decoded struct {
 
 	payload     []byte
 	dots        int
+	isCut       bool // before its signature
 	looksSealed bool // as a session cookie does
 }
 
@@ -30,7 +31,7 @@ func Decode(raw string) Decoded {
 	if header == nil || header["alg"] == nil {
 		return d
 	}
-	d.Header = header
+	d.Header, d.isCut = header, parts[2] == ""
 	d.Claims, d.payload = object(parts[1])
 	return d
 }
@@ -52,6 +53,12 @@ func object(encoded string) (members map[string]any, decoded []byte) {
 func (d Decoded) alg() string { return member(d.Header, "alg") }
 func (d Decoded) kid() string { return member(d.Header, "kid") }
 func (d Decoded) typ() string { return member(d.Header, "typ") }
+
+// isUnsigned tells whether the token says that there is nothing to verify.
+func (d Decoded) isUnsigned() bool { return strings.EqualFold(d.alg(), "none") }
+
+// saysRefresh tells whether the token says that it is a refresh token of this module.
+func (d Decoded) saysRefresh() bool { return strings.EqualFold(d.typ(), "refresh+jwt") }
 
 // text is a claim that is a string, else empty.
 func (d Decoded) text(claim string) string { return member(d.Claims, claim) }

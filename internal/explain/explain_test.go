@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -64,4 +65,19 @@ func FuzzExplanation(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestATimeWithinTheLeewayIsNotTheOtherSideOfIt(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for got, want := range map[string]string{
+		expiry(now, now.Unix()+2, time.Minute):    "it expires 2 seconds from now (2027-01-15T08:00:02Z)",
+		expiry(now, now.Unix()-2, time.Minute):    "it expired 2 seconds ago (2027-01-15T07:59:58Z), within the leeway of 1m0s",
+		expiry(now, now.Unix()-2, 0):              "it expired 2 seconds ago (2027-01-15T07:59:58Z)",
+		beginning(now, now.Unix()-2, time.Minute): "it became valid 2 seconds ago (2027-01-15T07:59:58Z)",
+		beginning(now, now.Unix()+2, time.Minute): "it becomes valid 2 seconds from now (2027-01-15T08:00:02Z), within the leeway of 1m0s",
+	} {
+		if got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
 }

@@ -13,7 +13,7 @@ import (
 // refreshTokenChecks are those of a refresh, in the order of the token endpoint.
 var refreshTokenChecks = []check{
 	{checkSignature, always("this server issued it. It is a refresh token: it is for the token endpoint alone, and bearer_auth refuses it")},
-	{checkExpiry, func(f *facts) string { return "it expires " + f.when(f.expires()) }},
+	{checkExpiry, func(f *facts) string { return expiry(f.now, f.expires(), 0) }},
 	{checkUser, func(f *facts) string { return f.user() + " exists, and is not disabled" }},
 	{checkPassword, always("the user's password is the one with which the session began")},
 	{checkClient, func(f *facts) string { return "the client " + shown(f.client()) + " exists, and may refresh" }},
@@ -67,7 +67,7 @@ func init() {
 			always("look at the storage, and try again: until then refreshes are answered 503")},
 		session.ErrRevoked: {checkSession, func(f *facts) string { return "the session " + f.session() + " was revoked" },
 			always("log in again; the log has a line with that session_id that says who ended it")},
-		session.ErrEnded: {checkSession, always("an operator revoked all sessions of its user, its client or the server"), always("log in again")},
+		session.ErrEnded: {checkSession, always(endedTogether), always("log in again")},
 		session.ErrOver:  {checkSession, always("the session ended, and its record was removed"), always("log in again")},
 		session.ErrReused: {checkSession, always("this refresh token was exchanged for another one before"),
 			always("use the refresh token of the latest answer. Whoever sends this one ends the session: find out whether two programs share it, or it was stolen")},

@@ -34,6 +34,9 @@ type Server struct {
 // Sessions knows which refresh token of a session is the current one.
 type Sessions interface {
 	Check(ctx context.Context, claims session.Claims, generation uint64, grace time.Duration) (current bool, err error)
+
+	// EndedNow tells whether an operator revoked it together with others.
+	EndedNow(ctx context.Context, claims session.Claims) (bool, error)
 }
 
 // Token explains what a bearer_auth says of a token that asks for this audience and
@@ -55,6 +58,8 @@ func (s *Server) Token(ctx context.Context, request adminapi.ExplainRequest) adm
 		err = f.admits()
 	case checked == nil && s.Issuer != nil:
 		f.other = s.Issuer(request.Token)
+	case checked != nil && s.Sessions != nil && refusalOf(err).check == checkSession:
+		f.ended, _ = s.Sessions.EndedNow(ctx, checked.SessionClaims()) // else it is one of several ways
 	}
 	return f.explanation(err)
 }
@@ -65,7 +70,7 @@ func factsOf(checker *token.Checker, request adminapi.ExplainRequest) *facts {
 		audience = checker.Audience
 	}
 	return &facts{
-		now: clock.Now(), server: checker.Server, issuer: checker.Issuer,
+		now: clock.Now(), leeway: checker.Leeway, server: checker.Server, issuer: checker.Issuer,
 		users: named(checker.Users.All()), clients: named(checker.Clients.All()),
 		audience: audience, scopes: request.Scopes, decoded: Decode(request.Token),
 	}
@@ -113,6 +118,7 @@ type facts struct {
 	offline, generates bool // see [Config]
 
 	now            time.Time
+	leeway         time.Duration
 	server, issuer string
 	other          string   // server that issued it
 	users, clients []string // sources
@@ -123,6 +129,7 @@ type facts struct {
 	token   *token.AccessToken  // if the server issued it; as it is now if it is active
 	issued  *token.AccessToken  // as it was issued, if it is active
 	refresh *token.RefreshToken // if it is one
+	ended   bool                // together with other sessions
 	err     error
 }
 
@@ -133,13 +140,13 @@ func (f *facts) explain(checks []check, err error) adminapi.Explanation {
 	if f.err = err; err != nil {
 		failed = refusalOf(err)
 		if !slices.ContainsFunc(checks, func(c check) bool { return c.name == failed.check }) {
-			x.Checks = append(x.Checks, adminapi.CheckResult{Check: failed.check, Found: failed.found(f), Remedy: failed.remedy(f)})
+			x.Checks = append(x.Checks, failed.result(f))
 			return x // before any check
 		}
 	}
 	for _, c := range checks {
 		if c.name == failed.check {
-			x.Checks = append(x.Checks, adminapi.CheckResult{Check: c.name, Found: failed.found(f), Remedy: failed.remedy(f)})
+			x.Checks = append(x.Checks, failed.result(f))
 			return x
 		}
 		if f.offline && slices.Contains(inStorage, c.name) {
@@ -149,6 +156,16 @@ func (f *facts) explain(checks []check, err error) adminapi.Explanation {
 		x.Checks = append(x.Checks, adminapi.CheckResult{Check: c.name, Passed: true, Found: c.passed(f)})
 	}
 	return x
+}
+
+// result is that of a check that did not pass. What the config alone does not know is
+// not the fault of the token.
+func (r refusal) result(f *facts) adminapi.CheckResult {
+	unknown := unknownByConfig[f.err.Error()]
+	return adminapi.CheckResult{
+		Check: r.check, Skipped: f.offline && unknown != nil && unknown(f),
+		Found: r.found(f), Remedy: r.remedy(f),
+	}
 }
 
 // inStorage are the checks that a config alone cannot make.
@@ -163,7 +180,7 @@ func refusalOf(err error) refusal {
 	if claim := malformedClaim.FindStringSubmatch(reason); claim != nil {
 		return refusals["<claim>"+claim[1]]
 	}
-	return refusal{"token", always(reason), always("")} // without words it is still the reason
+	return refusal{check: "token", found: always(reason), remedy: always("")} // without words it is still the reason
 }
 
 // Reasons are those that there are words for.

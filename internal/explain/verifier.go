@@ -64,14 +64,20 @@ type outside struct {
 
 func (x *outside) format(raw string) (found, remedy string) {
 	var err error
-	if x.decoded.Header == nil {
+	if x.decoded.Header == nil || x.decoded.isCut && !x.decoded.isUnsigned() {
 		return notAToken(&facts{decoded: x.decoded}), "verify the access token, whole, as the token endpoint gave it"
+	}
+	if x.decoded.saysRefresh() {
+		return "its header says that it is a refresh token, which is for the token endpoint alone: no app can verify it", sendAccessToken
+	}
+	if x.decoded.isUnsigned() {
+		return notAToken(&facts{decoded: x.decoded}), neverUnsigned
 	}
 	if alg := x.decoded.alg(); strings.HasPrefix(alg, "HS") {
 		return "it is signed with a shared secret (" + alg + "): no public key verifies it", "give the app the secret of signing_key, or use a signing_key with a key pair, such as ES256"
 	}
 	if x.signed, err = jose.ParseSigned(raw, publicAlgorithms); err != nil {
-		return "it is not a token that a public key verifies: alg is " + word(x.decoded.alg()), "verify the access token; alg none and unknown algorithms are never good"
+		return "it is not a token that a public key verifies: alg is " + word(x.decoded.alg()), "verify the access token; an algorithm that the app does not know is never good"
 	}
 	return "it is a signed token (JWT)", ""
 }
@@ -128,11 +134,11 @@ func (x *outside) expiry(string) (found, remedy string) {
 		return "it has no exp", "take no token that never ends"
 	}
 	err := x.claims.ValidateWithLeeway(jwt.Expected{Time: x.now}, x.Leeway)
-	at := when(x.now, x.claims.Expiry.Time().Unix())
+	at := x.claims.Expiry.Time().Unix()
 	if errors.Is(err, jwt.ErrExpired) {
-		return "it expired " + at, "refresh it, or log in again"
+		return expiry(x.now, at, 0), "refresh it, or log in again"
 	}
-	return "it expires " + at, ""
+	return expiry(x.now, at, x.Leeway), ""
 }
 
 func (x *outside) begin(string) (found, remedy string) {
@@ -145,7 +151,7 @@ func (x *outside) begin(string) (found, remedy string) {
 	case x.claims.NotBefore == nil:
 		return "it has no nbf", ""
 	}
-	return "it became valid " + when(x.now, x.claims.NotBefore.Time().Unix()), ""
+	return beginning(x.now, x.claims.NotBefore.Time().Unix(), x.Leeway), ""
 }
 
 func (x *outside) issuer(string) (found, remedy string) {

@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/timewords"
 )
 
 // The checks of an access token, in the order in which bearer_auth makes them.
@@ -62,12 +61,12 @@ var accessTokenChecks = []check{
 		}
 		return "iss is " + f.issuer
 	}},
-	{checkExpiry, func(f *facts) string { return "it expires " + f.when(f.token.Expires) }},
+	{checkExpiry, func(f *facts) string { return expiry(f.now, f.token.Expires, f.leeway) }},
 	{checkNotBefore, func(f *facts) string {
 		if f.token.NotBefore == 0 {
 			return "it has no nbf"
 		}
-		return "it became valid " + f.when(f.token.NotBefore)
+		return beginning(f.now, f.token.NotBefore, f.leeway)
 	}},
 	{checkUser, func(f *facts) string { return f.user() + " exists, and is not disabled" }},
 	{checkPassword, always("the user's password is the one with which the session began")},
@@ -93,10 +92,21 @@ type refusal struct {
 	found, remedy func(*facts) string
 }
 
+// unknownByConfig are the reasons that a config alone may give for a good token: what
+// decides is in the storage.
+var unknownByConfig = map[string]func(*facts) bool{
+	"this server has no key with the token's kid":  func(f *facts) bool { return f.generates && !f.decoded.isUnsigned() },
+	"it is a refresh token; send the access token": func(*facts) bool { return true },
+}
+
 // refusals are the reasons of [token.Checker] and of bearer_auth, in words.
 var refusals = map[string]refusal{
-	"not a signed token in compact form": {checkFormat, notAToken,
-		always("send the value of access_token as the token endpoint gave it: whole, without quotes and line breaks")},
+	"not a signed token in compact form": {checkFormat, notAToken, func(f *facts) string {
+		if f.decoded.isUnsigned() {
+			return neverUnsigned
+		}
+		return "send the value of access_token as the token endpoint gave it: whole, without quotes and line breaks"
+	}},
 	"the token has a critical header": {checkFormat, always("its header has crit: it demands an extension that the server does not know"),
 		always("it comes from another server: get one from this server")},
 
@@ -104,8 +114,18 @@ var refusals = map[string]refusal{
 		always("look at Caddy's log for errors of the storage, and try again")},
 	"this server has no key with the token's kid": {checkKey, unknownKey, unknownKeyRemedy},
 	"it is a refresh token; send the access token": {checkKey,
-		always("its header says that it is a refresh token, and this server did not issue it"),
-		always("send the access token to an app; send a refresh token only to the token endpoint that issued it")},
+		func(f *facts) string {
+			if f.offline {
+				return "its header says that it is a refresh token: their key is in the storage, so only a running server can tell"
+			}
+			return "its header says that it is a refresh token, and this server did not issue it, or it was changed"
+		},
+		func(f *facts) string {
+			if f.offline {
+				return "ask the running Caddy, without --offline; an app gets the access token, never this one"
+			}
+			return sendAccessToken
+		}},
 	"the token's algorithm is not that of its key": {checkKey, func(f *facts) string {
 		return fmt.Sprintf("the server has the key %s, but not for alg %s", word(f.decoded.kid()), word(f.decoded.alg()))
 	}, always("no server of this kind issues such a token: find out who sends it")},
@@ -127,7 +147,7 @@ var refusals = map[string]refusal{
 		return fmt.Sprintf("iss is %s; this server is %s", shown(f.decoded.text("iss")), f.issuer)
 	}, always("get a token from this server; if its issuer was changed, log in again")},
 
-	"expired": {checkExpiry, func(f *facts) string { return "it expired " + f.when(f.expires()) },
+	"expired": {checkExpiry, func(f *facts) string { return expiry(f.now, f.expires(), 0) },
 		always("refresh it, or log in again")},
 	"not yet valid": {checkNotBefore, func(f *facts) string { return "it becomes valid " + f.when(f.token.NotBefore) },
 		always("set the clocks of the server that issued it and of this one, or raise leeway")},
@@ -151,8 +171,16 @@ var refusals = map[string]refusal{
 		return "the revoked sessions have not been read from storage yet, and storage gave no answer" + causeOf(f.err)
 	}, always("look at the storage, and try again: until then every token is answered 503")},
 	"its session was revoked": {checkSession, func(f *facts) string {
+		if f.ended {
+			return endedTogether
+		}
 		return "the session " + f.session() + " of " + f.user() + " was revoked: someone logged out, an operator ended it, or a refresh token was used twice"
-	}, always("log in again; the log has a line with that session_id that says who ended it")},
+	}, func(f *facts) string {
+		if f.ended {
+			return "log in again"
+		}
+		return "log in again; the log has a line with that session_id that says who ended it"
+	}},
 
 	"aud does not name this resource": {checkAudience, func(f *facts) string {
 		if f.issued != nil && len(f.issued.Audience) > len(f.token.Audience) {
@@ -168,6 +196,12 @@ var malformedClaim = regexp.MustCompile(`^[a-z_]+( is (?:missing or )?malformed)
 
 func notAToken(f *facts) string {
 	const what = "it is not a signed token (JWT), which has three parts in base64url with dots between them"
+	if f.decoded.isUnsigned() {
+		return "it is not signed: alg is none"
+	}
+	if f.decoded.isCut {
+		return "its signature is missing: there is nothing after the last dot"
+	}
 	if f.decoded.looksSealed {
 		return what + ". It may be a session cookie: those are for browsers, and only the server can read them"
 	}
@@ -178,6 +212,9 @@ func notAToken(f *facts) string {
 }
 
 func unknownKey(f *facts) string {
+	if f.decoded.isUnsigned() {
+		return notAToken(f)
+	}
 	if f.other != "" {
 		return fmt.Sprintf("it is signed by a key of the server %q of the same config, not by one of %q", f.other, f.server)
 	}
@@ -191,6 +228,9 @@ func unknownKey(f *facts) string {
 }
 
 func unknownKeyRemedy(f *facts) string {
+	if f.decoded.isUnsigned() {
+		return neverUnsigned
+	}
 	if f.other != "" {
 		return fmt.Sprintf("send it to apps that check tokens of %q, or name %q at this bearer_auth", f.other, f.other)
 	}
@@ -240,7 +280,31 @@ func (f *facts) when(seconds int64) string { return when(f.now, seconds) }
 
 func when(now time.Time, seconds int64) string {
 	at := time.Unix(seconds, 0)
-	return humanize.RelTime(at, now, "ago", "from now") + " (" + at.UTC().Format(time.RFC3339) + ")"
+	return timewords.Ago(at, now) + " (" + at.UTC().Format(time.RFC3339) + ")"
+}
+
+// expiry says when a token expires, or that it did.
+func expiry(now time.Time, seconds int64, leeway time.Duration) string {
+	if time.Unix(seconds, 0).After(now) {
+		return "it expires " + when(now, seconds)
+	}
+	return "it expired " + when(now, seconds) + within(leeway)
+}
+
+// beginning is for a token that is valid.
+func beginning(now time.Time, seconds int64, leeway time.Duration) string {
+	if time.Unix(seconds, 0).After(now) {
+		return "it becomes valid " + when(now, seconds) + within(leeway)
+	}
+	return "it became valid " + when(now, seconds)
+}
+
+// within says why clocks that differ do not matter; 0 says nothing.
+func within(leeway time.Duration) string {
+	if leeway <= 0 {
+		return ""
+	}
+	return ", within the leeway of " + leeway.String()
 }
 
 // user is whose token it is.
@@ -321,4 +385,10 @@ func sources(names []string) string {
 	return strings.Join(names, " or ")
 }
 
-const mostListed = 20
+const (
+	mostListed = 20
+
+	endedTogether   = "an operator revoked all sessions of its user, its client or the server"
+	neverUnsigned   = "anyone can write such a token, so no app may accept it: find out who sends it"
+	sendAccessToken = "send the access token to an app; send a refresh token only to the token endpoint that issued it"
+)

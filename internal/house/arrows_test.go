@@ -34,15 +34,15 @@ var arrows = map[string][]string{
 	"internal/command": {
 		"directory", "internal/adminapi", "internal/configreview", "internal/explain", "internal/fileedit",
 		"internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
-		"internal/statuspage", "internal/statusview", "internal/tokenstore", "internal/topview",
-		"internal/useredit", "internal/userimport",
+		"internal/statuspage", "internal/statusview", "internal/timewords", "internal/tokenstore",
+		"internal/topview", "internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
 		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
 	},
 	"internal/explain": {
 		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
-		"internal/session", "internal/token",
+		"internal/session", "internal/timewords", "internal/token",
 	},
 	"internal/fileedit":       {},
 	"internal/oauthclient":    {},
@@ -72,4 +72,5 @@ var arrows = map[string][]string{
 	"internal/mac":        {},
 	"internal/seldomlog":  {},
 	"internal/suggestion": {},
+	"internal/timewords":  {},
 }

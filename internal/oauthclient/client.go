@@ -50,8 +50,32 @@ func (c *Client) Parse(text string) (*url.URL, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, errors.New("the URL has a query or a fragment: leave it out")
 	}
-	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	normalize(u)
 	return u, c.permits(u)
+}
+
+// normalize spells a place in one way, as there is one session at it.
+func normalize(u *url.URL) {
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	if port := defaultPorts[u.Scheme]; port != "" {
+		u.Host = strings.TrimSuffix(u.Host, port)
+	}
+	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
+	u.Path, _ = url.PathUnescape(u.RawPath) // cannot fail: it was parsed
+}
+
+var defaultPorts = map[string]string{"https": ":443", "http": ":80"}
+
+// Same tells whether two URLs are spellings of one.
+func Same(a, b string) bool {
+	one, err := url.Parse(a)
+	other, bad := url.Parse(b)
+	if err != nil || bad != nil {
+		return false
+	}
+	normalize(one)
+	normalize(other)
+	return one.String() == other.String()
 }
 
 // permits refuses to send a password in the clear.
@@ -73,6 +97,25 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// ParseKeySetURL reads a URL at which public keys are. Nothing secret is sent to it.
+func (c *Client) ParseKeySetURL(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Host == "", u.Opaque != "":
+		return nil, errors.New("it is not a URL such as https://app.example.com/token/jwks")
+	case u.User != nil:
+		return nil, errors.New("the URL has a username or a password in it: leave them out")
+	}
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	switch {
+	case u.Scheme == "https", u.Scheme == "http" && (c.AllowHTTP || isLoopback(u.Hostname())):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, fmt.Errorf("%s://%s is not https: the keys could be replaced on the way, and a forged token would be good. Add --insecure-http if that is what you want", u.Scheme, u.Host)
+	}
+	return nil, errors.New("the URL does not begin with https://")
+}
+
 // Endpoints are where tokens are got and revoked.
 type Endpoints struct {
 	Token      string `json:"token_endpoint"`
@@ -83,8 +126,8 @@ type Endpoints struct {
 // Where there is none, a URL with a path is the token endpoint itself, and one without
 // a path has it at /token.
 func (c *Client) Discover(ctx context.Context, u *url.URL) (Endpoints, error) {
-	issuer := strings.TrimSuffix(u.String(), "/")
-	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	issuer := strings.TrimRight(u.String(), "/")
+	path := strings.TrimRight(u.EscapedPath(), "/")
 	wellKnown := u.Scheme + "://" + u.Host + wellKnownPath + path
 	var metadata struct {
 		Issuer string `json:"issuer"`
@@ -96,7 +139,7 @@ func (c *Client) Discover(ctx context.Context, u *url.URL) (Endpoints, error) {
 		return Endpoints{}, err
 	case err != nil || metadata.Token == "": // an answer of something else
 		return guessed(u, path), nil
-	case strings.TrimSuffix(metadata.Issuer, "/") != issuer:
+	case !Same(metadata.Issuer, issuer):
 		// RFC 8414 §3.3: it must not be used
 		return Endpoints{}, fmt.Errorf("the metadata of %s is that of %s: give that URL, or the URL of the token endpoint", issuer, printed(metadata.Issuer))
 	}
@@ -122,8 +165,35 @@ func guessed(u *url.URL, path string) Endpoints {
 
 // KeySet reads a key set (RFC 7517).
 func (c *Client) KeySet(ctx context.Context, u *url.URL) (set jose.JSONWebKeySet, err error) {
-	_, err = c.getJSON(ctx, u.String(), &set)
-	return set, err
+	var answer json.RawMessage
+	if _, err = c.getJSON(ctx, u.String(), &answer); err != nil {
+		return set, err
+	}
+	return ParseKeySet(u.String(), answer)
+}
+
+// ParseKeySet reads what a place has, which may be anything. Without a key nothing can
+// be verified.
+func ParseKeySet(place string, content []byte) (set jose.JSONWebKeySet, err error) {
+	var has struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	switch err := json.Unmarshal(content, &has); {
+	case err != nil || has.Keys == nil:
+		return set, fmt.Errorf("%s is not a key set (JWKS), which is JSON with a list of keys", place)
+	case len(has.Keys) == 0:
+		return set, fmt.Errorf("the key set %s is empty: nothing can be verified with it", place)
+	}
+	for _, encoded := range has.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(encoded, &key) == nil { // RFC 7517 §5: kinds that are not known are ignored
+			set.Keys = append(set.Keys, key)
+		}
+	}
+	if len(set.Keys) == 0 {
+		return set, fmt.Errorf("no key of the key set %s can be read: they are damaged, or of kinds that are not known", place)
+	}
+	return set, nil
 }
 
 // getJSON returns the status, 0 if there was no answer.

@@ -27,6 +27,7 @@ type Tokens struct {
 	Refresh string    `json:"refresh_token,omitempty"`
 	Scope   string    `json:"scope,omitempty"` // that was granted
 	Expires time.Time `json:"expires,omitzero"`
+	Given   time.Time `json:"given,omitzero"` // when the server last said that the session goes on
 }
 
 // LogIn gets the tokens of a new session (RFC 6749 §4.3).
@@ -75,7 +76,7 @@ func checked(endpoint string, token *oauth2.Token, asked string) (Tokens, error)
 	if !strings.EqualFold(token.Type(), "Bearer") || !bearerToken.MatchString(token.AccessToken) || len(token.AccessToken)+len(token.RefreshToken) > longestTokens {
 		return Tokens{}, fmt.Errorf("the answer of %s has no Bearer token (RFC 6750)", endpoint)
 	}
-	tokens := Tokens{Access: token.AccessToken, Refresh: token.RefreshToken, Scope: asked, Expires: token.Expiry}
+	tokens := Tokens{Access: token.AccessToken, Refresh: token.RefreshToken, Scope: asked, Expires: token.Expiry, Given: time.Now()}
 	if scope, ok := token.Extra("scope").(string); ok {
 		tokens.Scope = scope
 	}

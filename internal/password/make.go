@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-crypt/x/crypt"
 	"golang.org/x/crypto/argon2"
@@ -55,6 +56,8 @@ func checkNew(scheme Scheme, password string) error {
 		return errors.New("the password is empty")
 	case strings.IndexByte(password, 0) >= 0:
 		return errors.New("the password has a NUL character in it")
+	case !utf8.ValidString(password): // the form of a login must be
+		return errors.New("the password is not UTF-8 text, and no login can send it")
 	case len(password) > scheme.maxLength():
 		return fmt.Errorf("the password has %d bytes, and the maximum with %s is %d", len(password), scheme, scheme.maxLength())
 	}

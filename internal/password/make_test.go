@@ -38,6 +38,8 @@ func TestPasswordsThatWouldMatchNothingGetNoHash(t *testing.T) {
 	}{
 		{MakeArgon2id, "", "is empty"},
 		{MakeArgon2id, "a\x00b", "NUL"},
+		{MakeArgon2id, "gr\xfcn", "not UTF-8"},
+		{cheap, "gr\xfcn", "not UTF-8"},
 		{MakeArgon2id, strings.Repeat("x", 1025), "1025 bytes, and the maximum with argon2id is 1024"},
 		{cheap, strings.Repeat("x", 73), "73 bytes, and the maximum with bcrypt is 72"},
 		{cheap, "", "is empty"},

@@ -1,5 +1,7 @@
 package password
 
+import "strings"
+
 // refusal is an error of Parse. All are constants: a text built from the hash cannot be
 // one.
 type refusal string
@@ -9,6 +11,10 @@ func (r refusal) Error() string { return "reading password hash: " + string(r) }
 // remedy names a cost, because htpasswd -B alone uses 5 and the new hash would cause
 // the next warning.
 const remedy = `; make a new one with "caddy hash-password --algorithm argon2id" or "htpasswd -B -C 12"`
+
+// WithoutRemedy takes off a reason or an advice that a new hash is the remedy, for a
+// command that knows a shorter way, and tells whether it is.
+func WithoutRemedy(text string) (reason string, anew bool) { return strings.CutSuffix(text, remedy) }
 
 const (
 	errTooLong refusal = "it is longer than 256 bytes, which no accepted hash is; the line may be damaged"

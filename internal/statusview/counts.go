@@ -87,11 +87,20 @@ func refusal(s series) string {
 		case isLetThrough(s.outcome):
 			return ""
 		case s.endpoint == shadow:
-			return "bearer_auth, shadow: " + s.outcome
+			return "bearer_auth, shadow: " + bearerReason(s.outcome)
 		}
-		return "bearer_auth: " + s.outcome
+		return "bearer_auth: " + bearerReason(s.outcome)
 	}
 	return ""
+}
+
+// bearerReason is why a bearer_auth refused a request: its label in the metrics, which
+// says "none" of a request without a token.
+func bearerReason(outcome string) string {
+	if outcome == "none" {
+		return "no token"
+	}
+	return outcome
 }
 
 // passwords are the counters of the checks of passwords, by what came of them.

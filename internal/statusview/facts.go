@@ -39,11 +39,11 @@ func facts(status *adminapi.Status, now time.Time) []Fact {
 		all = append(all, fileFact(file, now))
 	}
 	all = append(all,
-		Fact{Label: "Users", Text: plural(status.Users.Count, "user") + partial(status.Users) + ", " + plural(status.Clients.Count, "client") + partial(status.Clients)},
+		Fact{Label: "Users", Text: plural(status.Users.Count, "user") + partial(status.Users) + ", " + clients(status)},
 		revoked(status.Sessions, now))
 	for i, ended := range status.Marks {
 		if i == mostEnded {
-			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("and %d more times", len(status.Marks)-i)})
+			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("%d more before that: see caddy grant status", len(status.Marks)-i)})
 			break
 		}
 		all = append(all, Fact{Label: "Ended", Text: endedText(ended, now)})
@@ -82,7 +82,7 @@ func keyFact(key adminapi.Key, now time.Time) Fact {
 
 func fileFact(file adminapi.File, now time.Time) Fact {
 	entries := plural(file.Entries, strings.TrimSuffix(file.Reads, "s"))
-	switch reason := strings.TrimSuffix(strings.TrimPrefix(file.Error, file.Path+": "), "."); {
+	switch reason := strings.TrimSuffix(file.Reason(), "."); {
 	case file.Error == "":
 		return Fact{Label: "File", Text: fmt.Sprintf("%s: %s, loaded %s", file.Path, entries, clock(file.LoadedAt, now))}
 	case file.LoadedAt.IsZero():
@@ -113,6 +113,16 @@ func endedText(ended adminapi.EndedAll, now time.Time) string {
 		of = "of " + ended.Scope + " " + ended.Of
 	}
 	return fmt.Sprintf("all sessions %s that began before %s", of, clock(ended.At, now))
+}
+
+// clients counts the login page apart, which is in no file.
+func clients(status *adminapi.Status) string {
+	listed, page := status.ListedClients()
+	text := plural(listed.Count, "client") + partial(listed)
+	if page {
+		text += ", and the login page"
+	}
+	return text
 }
 
 func partial(c adminapi.Count) string {

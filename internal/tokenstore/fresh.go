@@ -18,8 +18,18 @@ var ErrOver = errors.New("the session is over: log in again")
 // refreshed if need be. Of processes at the same time only one refreshes: a refresh
 // token is good for one use. A session that is over is forgotten.
 func (s *Store) Fresh(ctx context.Context, client *oauthclient.Client, url string) (Session, error) {
+	return s.refreshed(ctx, client, url, (*Session).isFresh)
+}
+
+// Checked is Fresh of a session of which the server says now that it goes on.
+func (s *Store) Checked(ctx context.Context, client *oauthclient.Client, url string) (Session, error) {
+	return s.refreshed(ctx, client, url, func(x *Session) bool { return x.Tokens.Refresh == "" && x.isFresh() })
+}
+
+// refreshed refreshes a session unless it is good as it is.
+func (s *Store) refreshed(ctx context.Context, client *oauthclient.Client, url string, isGood func(*Session) bool) (Session, error) {
 	session, err := s.Load(url)
-	if err != nil || session.isFresh() {
+	if err != nil || isGood(&session) {
 		return session, err
 	}
 	url = session.URL
@@ -29,7 +39,7 @@ func (s *Store) Fresh(ctx context.Context, client *oauthclient.Client, url strin
 	}
 	defer unlock()
 	session, err = s.Load(url) // another process may have refreshed it
-	if err != nil || session.isFresh() {
+	if err != nil || isGood(&session) {
 		return session, err
 	}
 	if session.Tokens.Refresh == "" {

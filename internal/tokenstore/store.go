@@ -99,12 +99,12 @@ func (s *Store) Load(url string) (Session, error) {
 
 // isAt tells whether a URL is the token endpoint of the session, or its site.
 func (x *Session) isAt(address string) bool {
-	wanted, err := url.Parse(address)
-	endpoint, bad := url.Parse(x.Endpoints.Token)
-	if err != nil || bad != nil || wanted.Scheme != endpoint.Scheme || wanted.Host != endpoint.Host {
+	endpoint, err := url.Parse(x.Endpoints.Token)
+	if err != nil {
 		return false
 	}
-	return wanted.Path == "" || wanted.Path == "/" || wanted.String() == endpoint.String()
+	site := url.URL{Scheme: endpoint.Scheme, Host: endpoint.Host}
+	return oauthclient.Same(address, site.String()) || oauthclient.Same(address, x.Endpoints.Token)
 }
 
 // List returns all sessions, without what the keyring has of them.

@@ -91,6 +91,9 @@ func (o *object) entries() (all []Entry) {
 			}
 			e = Entry{Name: u.Username, Hash: u.PasswordHash, Disabled: u.Disabled, User: u}
 		}
+		if name, found := o.nameOf(element); !found || name != e.Name {
+			continue // a member Username, which json.Unmarshal takes and the server refuses
+		}
 		all = append(all, e)
 	}
 	return all
@@ -98,14 +101,25 @@ func (o *object) entries() (all []Entry) {
 
 // place is where an entry is.
 func (o *object) place(wanted string) int {
-	key, _ := o.keys()
 	return slices.IndexFunc(o.array().Elements, func(element hujson.Value) bool {
-		entry, ok := element.Value.(*hujson.Object)
-		return ok && slices.ContainsFunc(entry.Members, func(m hujson.ObjectMember) bool {
-			value, ok := m.Value.Value.(hujson.Literal)
-			return ok && name(m) == key && value.String() == wanted
-		})
+		name, found := o.nameOf(element)
+		return found && name == wanted
 	})
+}
+
+// nameOf is the name of an element that is an entry.
+func (o *object) nameOf(element hujson.Value) (string, bool) {
+	key, _ := o.keys()
+	entry, ok := element.Value.(*hujson.Object)
+	if !ok {
+		return "", false
+	}
+	for _, m := range entry.Members {
+		if value, ok := m.Value.Value.(hujson.Literal); ok && name(m) == key {
+			return value.String(), true
+		}
+	}
+	return "", false
 }
 
 func (o *object) entry(name string) *hujson.Object {
@@ -165,7 +179,7 @@ func name(m hujson.ObjectMember) string {
 }
 
 // set gives a member of an object a value, adding it at the end if it is missing.
-func set(entry *hujson.Object, key string, value hujson.Literal) {
+func set(entry *hujson.Object, key string, value hujson.ValueTrimmed) {
 	for i := range entry.Members {
 		if name(entry.Members[i]) == key {
 			entry.Members[i].Value.Value = value

@@ -15,7 +15,11 @@ func merged(t *testing.T, before string, format Format, replace bool, users ...*
 	t.Helper()
 	var outcomes []Outcome
 	after, err := Edit([]byte(before), format, Users, func(f *File) error {
-		outcomes = f.Merge(users, replace)
+		var incoming []Incoming
+		for _, u := range users {
+			incoming = append(incoming, Incoming{User: u, Scoped: u.Scopes != nil})
+		}
+		outcomes = f.Merge(incoming, replace)
 		return nil
 	})
 	if err != nil {
@@ -44,7 +48,7 @@ func TestUsersOfAnotherFileAreAddedAndThoseInTheFileStay(t *testing.T) {
 	}
 
 	after, outcomes = merged(t, before, Htpasswd, true, plain("bob"), rich)
-	if want := "# ours\nalice:" + other + "\nbob:" + mergedHash + "\n"; after != want || !outcomes[0].Replaced {
+	if want := "# ours\nalice:" + other + "\n# disabled: bob:" + mergedHash + "\n"; after != want || outcomes[0].After == nil {
 		t.Errorf("with replace the file is\n%swant\n%s", after, want)
 	}
 
@@ -60,9 +64,40 @@ func TestUsersOfAnotherFileAreAddedAndThoseInTheFileStay(t *testing.T) {
       "disabled": true`; outcomes[0].Err != nil || !strings.Contains(after, want) {
 		t.Errorf("%+v, the new file is %s", outcomes, after)
 	}
-	after, _ = merged(t, after, JSON, true, plain("rich"), plain("7"))
-	if strings.Count(after, "username") != 2 || strings.Contains(after, "disabled") {
+	before = after
+	after, outcomes = merged(t, after, JSON, true, &directory.User{Username: "rich", PasswordHash: other}, plain("7"))
+	if after != strings.Replace(before, mergedHash, other, 1) || outcomes[1].Err == nil {
 		t.Errorf("with replace the file is %s", after)
+	}
+}
+
+// A tool that does not know the mark of a disabled user may have added a line.
+func TestOfTwoLinesOfAUserTheOneThatCountsIsReplaced(t *testing.T) {
+	after, _ := merged(t, "# disabled: alice:"+hash2+"\nalice:"+hash2+":x\r\nbob:"+hash2, Htpasswd, true, &directory.User{Username: "alice", PasswordHash: hash1})
+	if want := "# disabled: alice:" + hash2 + "\nalice:" + hash1 + ":x\r\nbob:" + hash2; after != want {
+		t.Errorf("the file is\n%q want\n%q", after, want)
+	}
+}
+
+// json.Unmarshal reads "Username" as the name, and the server does not.
+func TestAnEntryThatTheServerRefusesIsNotEdited(t *testing.T) {
+	const before = `{"users": [{"username": "bob", "password_hash": "H1"}, {"Username": "alice", "password_hash": "H1"}]}`
+	for name, change := range map[string]func(*File) error{
+		"set": setHash("alice", hash2), "disable": disable("alice"), "rename": rename("alice", "al", true), "remove": remove("alice"),
+		"merge": func(f *File) error {
+			if outcome := f.Merge([]Incoming{{User: &directory.User{Username: "alice", PasswordHash: hash2}}}, true)[0]; outcome.After != nil {
+				t.Error("another entry is replaced")
+			}
+			return nil
+		},
+	} {
+		want := `it has no user "alice"`
+		if name == "merge" {
+			want = "correct the file first"
+		}
+		if _, err := Edit([]byte(fill(before)), JSON, Users, change); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", name, err, want)
+		}
 	}
 }
 
@@ -74,6 +109,7 @@ func TestManyUsersAreAddedAtOnce(t *testing.T) {
 	}
 	for _, format := range []Format{Htpasswd, JSON} {
 		after, _ := merged(t, "", format, false, users...)
+		after, _ = merged(t, after, format, true, users...)
 		entries, err := Read([]byte(after), format, Users)
 		if err != nil || len(entries) != len(users) {
 			t.Errorf("%s: %d users, %v", format, len(entries), err)

@@ -123,6 +123,12 @@ type content interface {
 	setID(name, id string) error
 	remove(name string)
 	bytes() []byte
+
+	// where users are while some are added at the end, and a user of such a place after
+	// a change
+	places() map[string]int
+	last() int
+	change(place int, before, after *directory.User) error
 }
 
 func open(data []byte, format Format, list List) (*File, error) {

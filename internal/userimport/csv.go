@@ -58,7 +58,7 @@ func (r *reader) csv(data []byte) error {
 			if len(row) == width {
 				err = r.row(line, row, at)
 			} else {
-				err = r.skip(line, "", fmt.Errorf("it has %d columns, the first line has %d", len(row), width))
+				err = r.skip(line, "", fmt.Errorf("its number of columns is %d, and that of the first line %d", len(row), width))
 			}
 		}
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/caddygrant/caddy-grant/internal/password"
 )
@@ -55,7 +56,7 @@ func check(t *testing.T, format Format, text string) {
 					t.Fatal("the failure is lost")
 				}
 				err := e.Hash(func(text string) (string, error) {
-					if text == "" || len(text) > password.MaxLength || strings.ContainsRune(text, 0) {
+					if text == "" || len(text) > password.MaxLength || strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
 						t.Fatalf("no login accepts %q", text)
 					}
 					return goodHash, nil

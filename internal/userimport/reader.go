@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/password"
@@ -48,7 +49,8 @@ func (r *reader) skip(line int, name string, reason error) error {
 	if _, known := r.first[name]; !known && name != "" {
 		r.first[name] = line
 	}
-	return r.add(&Entry{Line: line, Name: shown(name), Reason: reason.Error()})
+	text, anew := password.WithoutRemedy(reason.Error())
+	return r.add(&Entry{Line: line, Name: shown(name), Reason: text, Anew: anew})
 }
 
 // shown is a name as it is printed: in quotes only where it needs them.
@@ -108,7 +110,7 @@ func (r *reader) take(c candidate) error {
 	if user.Disabled {
 		entry.Notes = append(entry.Notes, "disabled")
 	}
-	entry.User = &user
+	entry.User, entry.Scoped = &user, c.scoped || user.Scopes != nil
 	return r.add(entry)
 }
 
@@ -149,7 +151,8 @@ func (r *reader) credential(entry *Entry, user *directory.User, c candidate) err
 		case err == nil:
 			user.PasswordHash = password.Unprefixed(secret)
 			entry.Kind = strings.TrimRight(hash.Params().Kind(), " ,")
-			if advice := hash.Params().Advice(); advice != "" {
+			var advice string
+			if advice, entry.Anew = password.WithoutRemedy(hash.Params().Advice()); advice != "" {
 				entry.Notes = append(entry.Notes, advice)
 			}
 			return nil
@@ -167,6 +170,8 @@ func (r *reader) credential(entry *Entry, user *directory.User, c candidate) err
 		return fmt.Errorf("its password is longer than %d bytes", password.MaxLength)
 	case strings.ContainsRune(secret, 0):
 		return errors.New("its password has a NUL in it")
+	case !utf8.ValidString(secret):
+		return errors.New("its password is not UTF-8 text, and no login can send it; convert the file to UTF-8")
 	}
 	entry.password = func() string { return secret }
 	entry.Kind = Plaintext

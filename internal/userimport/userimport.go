@@ -70,9 +70,11 @@ type Entry struct {
 	Line   int
 	Name   string          // as it may be printed, "" where it is unknown
 	User   *directory.User // nil if it does not come over
+	Scoped bool            // the file or the options say which scopes the user has
 	Kind   string          // of the hash, such as "bcrypt cost 10"
 	Reason string          // why it does not come over
 	Notes  []string        // what differs from before
+	Anew   bool            // the remedy is a new password
 
 	password func() string // of a user without a hash; a function, so that it is not printed
 }

@@ -309,7 +309,7 @@ max;z;;512b;*;;;
 		"10 frank: skipped: disabled must be true or false",
 		`11 : skipped: not valid CSV: bare " in non-quoted-field`,
 		`12 : skipped: not valid CSV: bare " in non-quoted-field`,
-		"13 : skipped: it has 2 columns, the first line has 8",
+		"13 : skipped: its number of columns is 2, and that of the first line 8",
 		"14 judy: skipped: it looks like a plaintext password",
 		"15 alice: skipped: the name is already on line 2",
 		"16 kim: skipped: scopes",
@@ -370,6 +370,7 @@ func TestPasswordsThatNoLoginAcceptsAreSkipped(t *testing.T) {
 		"":                         "it has no password",
 		strings.Repeat("a", 1025):  "longer than 1024 bytes",
 		"a\x00b":                   "a NUL",
+		"gr\xfcn":                  "not UTF-8",
 		strings.Repeat("a b", 300): "",
 	} {
 		e := read(t, Dovecot, "alice:{PLAIN}"+secret, Options{}).Entries[0]
