@@ -18,7 +18,8 @@ func (r *review) ofAdmin() {
 		return
 	}
 	at := position{file: r.file}
-	if n := find(r.tree, func(n *node) bool { return n.is("admin") }); n != nil {
+	options := find(r.tree, func(n *node) bool { return len(n.words) == 0 }) // without a name
+	if n := options.child("admin"); n != nil {
 		at = n.position
 	} else if line, there := r.lines["admin/listen"]; there {
 		at.line = line

@@ -68,4 +68,4 @@ func newHash(what, name, path string) string {
 }
 
 // isWord is what a shell takes as it is.
-var isWord = regexp.MustCompile(`^[A-Za-z0-9_/][A-Za-z0-9._/@+-]*$`)
+var isWord = regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9._/@+,:=%-]*$`)

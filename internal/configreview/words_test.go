@@ -1,6 +1,7 @@
 package configreview
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,17 @@ func TestDurationsAreAsACaddyfileHasThem(t *testing.T) {
 		}
 		if again, err := caddy.ParseDuration(got); err != nil || again != d {
 			t.Errorf("%s: Caddy reads %s as %v (%v)", text, got, again, err)
+		}
+	}
+}
+
+func TestACommandHasOnlyNamesThatAShellTakesAsTheyAre(t *testing.T) {
+	for name, want := range map[string]string{
+		"carol": "passwd carol --file ./u,1", "carol@example.com": "passwd carol@example.com --", "": "passwd <name> --",
+		"a b": "passwd <name> --", "-f": "passwd <name> --", "$(id)": "passwd <name> --", "a;b": "passwd <name> --",
+	} {
+		if got := newHash("users", name, "./u,1"); !strings.Contains(got, want) {
+			t.Errorf("%q: %s, want %s", name, got, want)
 		}
 	}
 }
