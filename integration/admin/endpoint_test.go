@@ -58,7 +58,7 @@ func TestTheAPIIsThatOfTheConfigThatRuns(t *testing.T) {
 			t.Errorf("with %q: %s", test.lines, got)
 		}
 	}
-	if _, errs := a.grant(1, "revoke", "--all", "--yes", "--server", "default"); !strings.Contains(errs, "no server of that name, but fourth") {
+	if _, errs := a.grant(1, "revoke", "--all", "--yes", "--server", "default"); !strings.Contains(errs, "the servers are: fourth") {
 		t.Error(errs)
 	}
 }

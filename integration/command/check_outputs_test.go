@@ -138,7 +138,7 @@ func TestACheckThatCannotBeMadeSaysWhyWithStatus2(t *testing.T) {
 		{"no such severity", []string{"--level", "fatal"}, "error, warning or note"},
 		{"no such rule", []string{"--ignore", "nothing"}, "no such rule"},
 		{"no such flag", []string{"--nothing"}, "unknown flag"},
-		{"an argument", []string{"Caddyfile"}, "unknown command \"Caddyfile\""},
+		{"an argument", []string{"Caddyfile"}, "it takes no arguments"},
 		{"two formats", []string{"--json", "--format", "sarif"}, "choose one"},
 		{"what has no end", []string{"--config", "/dev/zero", "--adapter", "caddyfile"}, "larger than"},
 	} {

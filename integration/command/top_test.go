@@ -249,7 +249,7 @@ func TestTopRefusesFlagsThatMakeNoSense(t *testing.T) {
 		"--interval never": "invalid argument",
 		"--address localhost:1 --address localhost:1": "duplicate address localhost:1",
 		"--address localhost:1-9":                     "must have one port",
-		"extra":                                       "unknown command",
+		"extra":                                       "it takes no arguments",
 	} {
 		cmd := harness.CaddyCommand(t.Context(), t, t.TempDir(), append([]string{"grant", "top"}, strings.Fields(args)...)...)
 		if output, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(output), want) {
