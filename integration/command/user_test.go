@@ -175,7 +175,7 @@ func TestTheFileIsTheOneThatTheConfigNames(t *testing.T) {
 	}
 	for config, why := range map[string]string{
 		"several -a caddyfile":     "several names several files of users: choose one with --file: people.json, users.htpasswd",
-		"none -a caddyfile":        "none names no file of users: name it with --file",
+		"none -a caddyfile":        "none names no file of users: name one with --file",
 		"broken -a caddyfile":      "; correct it, or name the file of users with --file",
 		"placeholder -a caddyfile": "the environment variable of {env.CADDY_GRANT_TEST_NO_SUCH}/users.json is not set, or empty; name the file with --file",
 		"none":                     "none: it is not JSON: invalid character ':' looking for beginning of value; if it has another format, name it with --adapter",

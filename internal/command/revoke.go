@@ -30,7 +30,7 @@ until they expire.
   caddy grant revoke --all --yes`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return errors.New("name what to revoke with a flag, such as --user alice or --session 20270131-8f2b...")
+				return errors.New("name what to revoke with a flag, such as --user alice")
 			}
 			return nil
 		},
