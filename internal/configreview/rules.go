@@ -22,7 +22,7 @@ var Rules = []Rule{
 	{"nothing-to-check", Warning, "a config has neither a `token_endpoint` nor a `bearer_auth`: it may be the wrong file", "name the config that Caddy runs with, with --config"},
 
 	// passwords, secrets and files
-	{"weak-hash", Warning, "hashes that are quick to guess, and whose they are", "set new passwords: with \"caddy grant user passwd <name>\" in a file; \"caddy hash-password --algorithm argon2id\" makes a hash for the config itself"},
+	{"weak-hash", Warning, "hashes that are quick to guess, and whose they are", "set new passwords: with \"caddy grant user passwd NAME\" in a file; \"caddy hash-password --algorithm argon2id\" makes a hash for the config itself"},
 	{"mixed-hashes", Note, "hashes of several kinds: the time of a login tells which names exist", "make new hashes until all are of one kind"},
 	{"weak-hashes-allowed", Note, "`allow_weak_hashes` is set, and no hash needs it", "remove allow_weak_hashes"},
 	{"plaintext-secret", Error, "a secret is written in the config itself", "move it to a file or a variable: {file./path/to/secret} or {env.NAME}"},

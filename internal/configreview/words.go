@@ -56,10 +56,10 @@ func (e entry) texts(field string) (texts []string) {
 // empty.
 func newHash(what, name, path string) string {
 	if !isWord.MatchString(name) {
-		name = "<name>"
+		name = "NAME"
 	}
 	if !isWord.MatchString(path) {
-		path = "<path>"
+		path = "FILE"
 	}
 	if what == "clients" {
 		return fmt.Sprintf("\"caddy grant client rotate-secret %s --file %s\" makes a new secret", name, path)

@@ -29,8 +29,8 @@ func TestDurationsAreAsACaddyfileHasThem(t *testing.T) {
 
 func TestACommandHasOnlyNamesThatAShellTakesAsTheyAre(t *testing.T) {
 	for name, want := range map[string]string{
-		"carol": "passwd carol --file ./u,1", "carol@example.com": "passwd carol@example.com --", "": "passwd <name> --",
-		"a b": "passwd <name> --", "-f": "passwd <name> --", "$(id)": "passwd <name> --", "a;b": "passwd <name> --",
+		"carol": "passwd carol --file ./u,1", "carol@example.com": "passwd carol@example.com --", "": "passwd NAME --",
+		"a b": "passwd NAME --", "-f": "passwd NAME --", "$(id)": "passwd NAME --", "a;b": "passwd NAME --",
 	} {
 		if got := newHash("users", name, "./u,1"); !strings.Contains(got, want) {
 			t.Errorf("%q: %s, want %s", name, got, want)
