@@ -32,7 +32,8 @@ type serverSessions struct {
 
 	ready    chan struct{}          // closed once it was tried to read the notices
 	failure  atomic.Pointer[string] // of the last attempt to read what other nodes revoke; nil: it succeeded
-	followed bool                   // whether it keeps up with revocations
+	checked  bool                   // whether tokens are checked here, as of start
+	followed bool                   // whether its view has a metric
 	unsure   bool                   // whether they were read before the storage was known to answer
 }
 
@@ -74,13 +75,14 @@ func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 // start keeps up with what is in storage until ctx ends. Which sessions other nodes
 // revoke matters only where tokens are checked; notices matter everywhere.
 func (x *serverSessions) start(ctx context.Context, checked bool) {
+	x.checked = checked
 	x.memory.Serve(x.Store)
 	go x.sweep(ctx)
 	if checked {
 		x.followed = true
 		followView(x.server, x.memory.ViewReadAt())
 	}
-	go x.followRevocations(ctx, checked)
+	go x.followRevocations(ctx)
 }
 
 // readRevocations reads the revocations in storage, so that a new process need not ask
@@ -100,7 +102,7 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 }
 
 // followRevocations keeps up with the sessions that other nodes revoke, until ctx ends.
-func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
+func (x *serverSessions) followRevocations(ctx context.Context) {
 	failing, reading := false, x.memory.ViewReadAt().IsZero()
 	ready := sync.OnceFunc(func() { close(x.ready) })
 	defer ready()
@@ -108,7 +110,7 @@ func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 		ready()
 	}
 	for x.awaitPoll(ctx) {
-		heard, err := x.read(ctx, checked)
+		heard, err := x.read(ctx, x.checked)
 		ready()
 		if ctx.Err() != nil {
 			return
@@ -125,7 +127,7 @@ func (x *serverSessions) followRevocations(ctx context.Context, checked bool) {
 		} else {
 			x.failure.Store(nil)
 		}
-		if !checked {
+		if !x.checked {
 			continue
 		}
 		if reading && !x.memory.ViewReadAt().IsZero() {
@@ -218,7 +220,7 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 // each session.
 func (x *serverSessions) untilPoll() time.Duration {
 	_, heard := x.memory.Ended(session.Claims{})
-	if heard && (!x.followed || !x.memory.ViewReadAt().IsZero()) {
+	if heard && (!x.checked || !x.memory.ViewReadAt().IsZero()) {
 		return x.poll
 	}
 	return min(x.poll, time.Second)
