@@ -91,6 +91,10 @@ func TestBaseImagesAreTheVersionsOfGoMod(t *testing.T) {
 }
 
 // Only code gets into the image's build, so that no secret can.
+// embedded are the kinds of files that the code embeds: pages, their style, and the list of
+// common passwords.
+var embedded = []string{".gohtml", ".css", ".gz"}
+
 func TestBuildContextIsCodeAlone(t *testing.T) {
 	patterns, err := ignorefile.ReadAll(strings.NewReader(read(t, ".dockerignore")))
 	if err != nil {
@@ -124,7 +128,7 @@ func TestBuildContextIsCodeAlone(t *testing.T) {
 			return nil
 		}
 		base := filepath.Base(name)
-		code := filepath.Ext(name) == ".go" || filepath.Ext(name) == ".gohtml" || base == "go.mod" || base == "go.sum" || name == "xcaddy.txt"
+		code := filepath.Ext(name) == ".go" || slices.Contains(embedded, filepath.Ext(name)) || base == "go.mod" || base == "go.sum" || name == "xcaddy.txt"
 		if !code && !ignored(name) {
 			t.Errorf("%s gets into the build", name)
 		}
