@@ -136,8 +136,8 @@ type RevokeRequest struct {
 	All     bool   `json:"all,omitempty"`     // of the server
 }
 
-// Revoked is what was revoked: no token of it passes here any more, nor at any other
-// node once it has read that from storage.
+// Revoked is what was revoked: from then on this node refuses its tokens, and so does
+// every other node once it has read that from storage.
 type Revoked struct {
 	Scope  string `json:"scope"` // "session", "user", "client" or "server"
 	Of     string `json:"of,omitempty"`

@@ -6,12 +6,26 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	_ "github.com/caddygrant/caddy-grant"
 	"github.com/caddygrant/caddy-grant/internal/configreview"
 )
+
+// Where proxies are does not depend on what these directives say: so they may say
+// anything here, and the module itself is not needed.
+func init() {
+	for name, after := range map[string]string{"token_endpoint": "basic_auth", "bearer_auth": "request_header"} {
+		httpcaddyfile.RegisterDirective(name, func(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+			all := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{"*"})} // or a named route keeps its first handler only
+			return h.NewRoute(all, new(caddyhttp.StaticResponse)), nil
+		})
+		httpcaddyfile.RegisterDirectiveOrder(name, httpcaddyfile.After, after)
+	}
+}
 
 func adapt(t *testing.T, caddyfile string) ([]byte, error) {
 	t.Helper()

@@ -137,7 +137,7 @@ var refusals = map[string]refusal{
 		return fmt.Sprintf("typ is %s; an access token has JWT or at+jwt", word(f.decoded.typ()))
 	}, always("an app that has the secret of signing_key signed it for something else: send the access token")},
 	"its claims are not a JSON object, or a claim is duplicated": {checkClaims,
-		always("its claims are not a JSON object, or one of them is there twice"), sharedSecret},
+		always("its claims are not a JSON object, or a claim appears twice"), sharedSecret},
 	"<claim> is missing or malformed": {checkClaims, func(f *facts) string { return "the claim " + f.err.Error() }, sharedSecret},
 	"<claim> is malformed":            {checkClaims, func(f *facts) string { return "the claim " + f.err.Error() }, sharedSecret},
 	"it belongs to another server": {checkServer,

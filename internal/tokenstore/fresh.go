@@ -32,7 +32,6 @@ func (s *Store) refreshed(ctx context.Context, client *oauthclient.Client, url s
 	if err != nil || isGood(&session) {
 		return session, err
 	}
-	url = session.URL
 	unlock, err := s.Lock(ctx, url)
 	if err != nil {
 		return session, err

@@ -81,20 +81,23 @@ var ErrNone = errors.New("you are not logged in")
 
 // Load returns the session of a URL, or ErrNone. The site and its token endpoint are the
 // same for it, unless there are several sessions at the site.
-func (s *Store) Load(url string) (Session, error) {
-	session, err := s.read(s.path(url), true)
-	if !errors.Is(err, ErrNone) {
-		return session, err
+func (s *Store) Load(url string) (Session, error) { return s.read(s.path(s.keptAt(url)), true) }
+
+// keptAt is the URL with which the session of a URL was made, or the URL itself if there
+// is none, or several at its site.
+func (s *Store) keptAt(url string) string {
+	if _, err := os.Lstat(s.path(url)); err == nil {
+		return url
 	}
-	all, listed := s.List()
-	if listed != nil {
-		return session, err
+	all, err := s.List()
+	if err != nil {
+		return url
 	}
 	all = slices.DeleteFunc(all, func(other Session) bool { return !other.isAt(url) })
 	if len(all) != 1 {
-		return session, err
+		return url
 	}
-	return s.read(s.path(all[0].URL), true)
+	return all[0].URL
 }
 
 // isAt tells whether a URL is the token endpoint of the session, or its site.
@@ -234,7 +237,7 @@ func (s *Store) Delete(session Session) error {
 func (s *Store) Lock(ctx context.Context, url string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockWithin)
 	defer cancel()
-	lock := flock.New(strings.TrimSuffix(s.path(url), ".json")+".lock", flock.SetPermissions(0o600))
+	lock := flock.New(strings.TrimSuffix(s.path(s.keptAt(url)), ".json")+".lock", flock.SetPermissions(0o600))
 	if _, err := lock.TryLockContext(ctx, lockEvery); err != nil {
 		return nil, fmt.Errorf("another process holds the lock of the session at %s: %w", url, err)
 	}
