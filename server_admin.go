@@ -47,7 +47,7 @@ func (s *Server) Status(context.Context) (adminapi.Status, error) {
 	notices, _ := s.sessions.memory.Notices()
 	for _, notice := range notices {
 		if scope, ends := scopesOfNotices[notice.Kind]; ends {
-			status.Marks = append(status.Marks, adminapi.EndedAll{Scope: scope, Of: notice.Of, At: notice.At})
+			status.Ended = append(status.Ended, adminapi.EndedAll{Scope: scope, Of: notice.Of, At: notice.At})
 		}
 	}
 	return status, nil

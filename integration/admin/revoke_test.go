@@ -89,7 +89,7 @@ func TestARevocationOutlivesARestart(t *testing.T) {
 	b.Client.CloseIdleConnections()
 	harness.Eventually(t, "the sessions are over", func() bool { return !b.passes(s) && !b.passes(page) })
 	b.wantOver(s)
-	if got := grantJSON[[]adminapi.Status](b, "status"); len(got) != 1 || len(got[0].Marks) != 1 || got[0].Marks[0].Scope != "user" {
+	if got := grantJSON[[]adminapi.Status](b, "status"); len(got) != 1 || len(got[0].Ended) != 1 || got[0].Ended[0].Scope != "user" {
 		t.Errorf("the status has %+v", got)
 	}
 }

@@ -104,7 +104,7 @@ func TestOperatorsAtBothNodesAtTheSameTime(t *testing.T) {
 	for _, n := range []*node{a, b} {
 		harness.Eventually(t, "the node knows of all revocations", func() bool {
 			known := make(map[string]bool)
-			for _, mark := range grantJSON[adminapi.Status](n, "status", "--server", "default").Marks {
+			for _, mark := range grantJSON[adminapi.Status](n, "status", "--server", "default").Ended {
 				known[mark.Scope+" "+mark.Of] = true
 			}
 			return known["user alice"] && known["user u-2"] && known["client web"] && known["client mobile"] && known["server "]

@@ -46,7 +46,7 @@ type Status struct {
 	Checks   Checks     `json:"password_checks"`
 	Throttle Throttle   `json:"throttle"`
 	Sessions Knowledge  `json:"sessions"`
-	Marks    []EndedAll `json:"ended,omitempty"` // sessions that were revoked as a whole, newest first
+	Ended    []EndedAll `json:"ended,omitempty"` // sessions that were revoked as a whole, newest first
 }
 
 // ListedClients counts the clients without the login page, which is one of them where

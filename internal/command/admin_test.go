@@ -114,7 +114,7 @@ func TestStatusIsReadable(t *testing.T) {
 		Checks:   adminapi.Checks{Running: 1, Concurrency: 4, Waiting: 2, Queue: 64},
 		Throttle: adminapi.Throttle{Accounts: 1, Pairs: 2, Addresses: 3},
 		Sessions: adminapi.Knowledge{Revoked: 17, ReadAt: before(2 * time.Second)},
-		Marks:    []adminapi.EndedAll{{Scope: "user", Of: "u-7", At: *before(time.Hour)}, {Scope: "server", At: *before(72 * time.Hour)}},
+		Ended:    []adminapi.EndedAll{{Scope: "user", Of: "u-7", At: *before(time.Hour)}, {Scope: "server", At: *before(72 * time.Hour)}},
 	}}
 	address := serve(t, map[string]adminapi.Server{"default": f})
 	const want = `Server default, https://auth.example.com
@@ -372,7 +372,7 @@ func TestStatusShowsTheLatestOfManyMarks(t *testing.T) {
 	for i := range 1_000 {
 		marks = append(marks, adminapi.EndedAll{Scope: "user", Of: fmt.Sprintf("u-%d", i), At: time.Now()})
 	}
-	address := serve(t, map[string]adminapi.Server{"default": &fakeServer{status: adminapi.Status{Name: "default", Marks: marks}}})
+	address := serve(t, map[string]adminapi.Server{"default": &fakeServer{status: adminapi.Status{Name: "default", Ended: marks}}})
 	got, err := run(t, "status", "--address", address)
 	if err != nil || !strings.Contains(got, " u-19 ") || strings.Contains(got, " u-20 ") || !strings.HasSuffix(got, "\n  and 980 older ones, see --json\n") {
 		t.Errorf("%v\n%s", err, got)

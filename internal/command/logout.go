@@ -33,11 +33,7 @@ With --forget they are forgotten without being revoked.`,
 }
 
 func runLogout(cmd *cobra.Command, args []string) error {
-	store, client, err := tokenStore(cmd)
-	if err != nil {
-		return err
-	}
-	url, err := sessionURL(store, client, args)
+	store, client, url, err := keptSession(cmd, args)
 	if err != nil {
 		return err
 	}
@@ -80,6 +76,17 @@ func revokeSession(ctx context.Context, client *oauthclient.Client, session toke
 		return err
 	}
 	return client.Revoke(ctx, session.Endpoints, credentials, session.Tokens)
+}
+
+// keptSession is the URL of the session that the arguments name, and what it takes to
+// use it.
+func keptSession(cmd *cobra.Command, args []string) (*tokenstore.Store, *oauthclient.Client, string, error) {
+	store, client, err := tokenStore(cmd)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	url, err := sessionURL(store, client, args)
+	return store, client, url, err
 }
 
 // sessionURL is the one that an argument names, or that of the only session.

@@ -126,26 +126,26 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 			return err
 		}
 	}
-	if len(s.Marks) == 0 {
+	if len(s.Ended) == 0 {
 		return nil
 	}
 	fmt.Fprintln(w)
 	rows := [][]string{{"SESSIONS OF", "NAME", "REVOKED"}}
-	shown := s.Marks[:min(len(s.Marks), mostMarks)]
+	shown := s.Ended[:min(len(s.Ended), mostEnded)]
 	for _, mark := range shown {
 		rows = append(rows, []string{mark.Scope, mark.Of, ago(mark.At, now)})
 	}
 	if err := table(w, "  ", rows...); err != nil {
 		return err
 	}
-	if more := len(s.Marks) - len(shown); more > 0 {
+	if more := len(s.Ended) - len(shown); more > 0 {
 		fmt.Fprintf(w, "  and %d older ones, see --json\n", more)
 	}
 	return nil
 }
 
-// mostMarks is how many of the latest are shown: they are never deleted.
-const mostMarks = 20
+// mostEnded is how many of the latest are shown: they are never deleted.
+const mostEnded = 20
 
 // printKeys prints the signing keys after an empty line.
 func printKeys(w io.Writer, keys []adminapi.Key, now time.Time) error {

@@ -51,11 +51,7 @@ type login struct {
 }
 
 func runWhoami(cmd *cobra.Command, args []string) error {
-	store, client, err := tokenStore(cmd)
-	if err != nil {
-		return err
-	}
-	url, err := sessionURL(store, client, args)
+	store, client, url, err := keptSession(cmd, args)
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,14 @@ type listed struct {
 	Export     string // the file with its export data
 	GoFiles    []string
 	Imports    []string
+
+	TestImports, XTestImports []string
 }
 
 // list runs the go command from the root of the module.
 func list(t *testing.T, args ...string) (packages []listed) {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Export,GoFiles,Imports"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports"}, args...)...)
 	cmd.Dir = "../.."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -106,4 +108,13 @@ func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
 
 func isForTests(name string) bool {
 	return name == "internal/standin" || name == "integration" || strings.HasPrefix(name, "integration/")
+}
+
+// What is below the root can be tested without it, and without all that it needs.
+func TestNoPackageBelowTheRootNeedsItEvenInItsTests(t *testing.T) {
+	for _, p := range list(t, "./internal/...", "./directory/...") {
+		if slices.Contains(slices.Concat(p.Imports, p.TestImports, p.XTestImports), module) {
+			t.Errorf("%s imports the root", p.ImportPath)
+		}
+	}
 }

@@ -41,9 +41,9 @@ func facts(status *adminapi.Status, now time.Time) []Fact {
 	all = append(all,
 		Fact{Label: "Users", Text: plural(status.Users.Count, "user") + partial(status.Users) + ", " + clients(status)},
 		revoked(status.Sessions, now))
-	for i, ended := range status.Marks {
+	for i, ended := range status.Ended {
 		if i == mostEnded {
-			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("%d more before that: see caddy grant status", len(status.Marks)-i)})
+			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("%d more before that: see caddy grant status", len(status.Ended)-i)})
 			break
 		}
 		all = append(all, Fact{Label: "Ended", Text: endedText(ended, now)})

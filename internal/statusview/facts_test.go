@@ -23,7 +23,7 @@ func TestTheLoginPageIsCountedApartFromTheClients(t *testing.T) {
 }
 
 func TestOnlyTheLatestMarksAreShown(t *testing.T) {
-	status := &adminapi.Status{Marks: make([]adminapi.EndedAll, mostEnded+2)}
+	status := &adminapi.Status{Ended: make([]adminapi.EndedAll, mostEnded+2)}
 	if got := facts(status, time.Now()); !hasFact(got, "2 more before that: see caddy grant status", Normal) {
 		t.Errorf("%+v", got)
 	}
