@@ -73,9 +73,15 @@ type BearerAuth struct {
 	// Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// The audiences of which a token must name one. Placeholders are replaced at start.
-	// Default: those of the server.
+	// The audiences of which a token of the server must name one. Placeholders are
+	// replaced at start. Default: those of the server.
 	Audience []string `json:"audience,omitzero"`
+
+	// The claims that a token needs, each with one of its values. Default: none.
+	Require []RequiredClaim `json:"require,omitempty"`
+
+	// Let clients that act for themselves pass, as well as users. Default: users only.
+	Clients *AcceptedClients `json:"clients,omitempty"`
 
 	// The identity headers for the app: name of a claim to name of a header. What the
 	// client sent under these names is removed, and so is what it sent under the names
@@ -108,7 +114,28 @@ type BearerAuth struct {
 	app      *App
 	matchers caddyhttp.MatcherSets
 	open     pathreading.OpenPaths
+	accepted accepted
 	logger   *zap.Logger
+}
+
+// RequiredClaim is a claim that must have one of these values. A list must have one of
+// them among its elements.
+type RequiredClaim struct {
+	// The name of the claim, or names with dots between them for a member of an object.
+	// A claim whose own name has the dots goes first.
+	Claim string `json:"claim"`
+
+	// The values, compared with strings, numbers and booleans as they are written.
+	// `*@example.com` stands for all e-mail addresses of the domain.
+	Values []string `json:"values"`
+}
+
+// AcceptedClients says how an app knows clients that act for themselves.
+type AcceptedClients struct {
+	// What is put before the client id to make the `sub` and `username` of the client
+	// for headers and placeholders. A user whose name begins with it is refused.
+	// Default: a client has neither, only a `client_id`.
+	UsernamePrefix string `json:"username_prefix,omitempty"`
 }
 
 // CopyClaim passes one claim of a token to the app in one identity header.
@@ -160,8 +187,21 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	}
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
+	b.accepted = b.newAccepted()
 	b.register(ctx)
 	return nil
+}
+
+// newAccepted is what the settings say about credentials.
+func (b *BearerAuth) newAccepted() accepted {
+	a := accepted{app: b.app, server: b.Server, audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes}}
+	for _, r := range b.Require {
+		a.demands.Require = append(a.demands.Require, bearer.Requirement(r))
+	}
+	if b.Clients != nil {
+		a.clients, a.clientPrefix = true, b.Clients.UsernamePrefix
+	}
+	return a
 }
 
 // register tells the app of this check, and guards the HTTP server that it is in.
@@ -215,6 +255,11 @@ func (b *BearerAuth) Validate() error {
 	if err := bearer.ValidateUpgrades(b.Upgrade); err != nil {
 		return err
 	}
+	for _, r := range b.Require {
+		if err := bearer.ValidateRequirement(r.Claim, r.Values); err != nil {
+			return err
+		}
+	}
 	for i, c := range b.CopyClaims {
 		if err := bearer.ValidateCopyClaim(c.Claim, c.Header); err != nil {
 			return err
@@ -231,7 +276,7 @@ func (b *BearerAuth) Validate() error {
 // hasSettings tells whether there is anything to check by.
 func (b *BearerAuth) hasSettings() bool {
 	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Open != nil ||
-		b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil ||
+		b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil || b.Require != nil || b.Clients != nil ||
 		b.ForwardToken || b.Optional || b.Shadow
 }
 

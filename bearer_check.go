@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/pathreading"
-	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // What a BearerAuth does with a request.
@@ -43,12 +41,12 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if !needed {
 		return next.ServeHTTP(w, r)
 	}
-	var token *token.AccessToken
+	var sender bearer.Named
 	var session *foundSession
 	if refusal == nil {
-		token, session, refusal = b.check(state, r)
+		sender, session, refusal = b.check(state, r)
 	}
-	countBearerCheck(b.Server, b.Shadow, bearerOutcome(token, refusal))
+	countBearerCheck(b.Server, b.Shadow, bearerOutcome(sender, refusal))
 	if session != nil && session.clash && !b.Shadow {
 		b.loginPage().cookies.clear(w.Header(), cookiesOf(r))
 		// else a cache would clear them for all others
@@ -59,11 +57,11 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if refusal != nil {
 		return b.refuse(w, r, next, refusal)
 	}
-	if token == nil || b.Shadow {
+	if sender.Identity == nil || b.Shadow {
 		return next.ServeHTTP(w, r)
 	}
-	state.setUserPlaceholders(r, token)
-	b.setIdentityHeaders(r, token)
+	state.setUserPlaceholders(r, sender)
+	b.setIdentityHeaders(r, sender)
 	if session.isGood() {
 		return b.pass(state, w, r, next, session)
 	}
@@ -148,62 +146,35 @@ func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Readin
 	return false, nil
 }
 
-// check finds the token of a request, or the session of its browser, and what is wrong
-// with it. Without an error and without a token the request is anonymous. session is
-// what the cookies say, nil if they do not matter.
-func (b *BearerAuth) check(state *bearerState, r *http.Request) (token *token.AccessToken, session *foundSession, refusal *bearer.Error) {
+// check finds the credential of a request, or the session of its browser, and what is
+// wrong with it. Without an error and without an identity the request is anonymous.
+// session is what the cookies say, nil if they do not matter.
+func (b *BearerAuth) check(state *bearerState, r *http.Request) (sender bearer.Named, session *foundSession, refusal *bearer.Error) {
 	raw, refusal := bearer.TokenOf(r, state.authorization)
 	session = b.loginPage().sessionOf(state, r)
 	switch {
 	case session.isGood():
-		return session.Token, session, b.loginPage().admits(r, session, b.Audience, b.Scopes)
+		return b.accepted.named(session.Token), session, b.loginPage().admits(r, session, &b.accepted)
 	case session != nil && isUnchecked(session.err):
-		return nil, session, uncheckable(session.err)
+		return sender, session, uncheckable(session.err)
 	case refusal == nil:
-		token, refusal = b.checkToken(state, r, raw)
-		return token, session, refusal
+		sender, refusal = b.accepted.check(r.Context(), state, raw)
+		return sender, session, refusal
 	case refusal.Kind != bearer.Anonymous:
-		return nil, session, refusal
+		return sender, session, refusal
 	case b.Optional:
-		return nil, session, nil
+		return sender, session, nil
 	case session != nil && session.err != nil: // it was good once
 		refusal.Reason = "the session cookie: " + session.err.Error()
-		refusal.Token = session.of.Token
+		refusal.Identity = session.of.Token
 	}
-	return nil, session, refusal
+	return sender, session, refusal
 }
-
-// checkToken checks a Bearer token.
-func (b *BearerAuth) checkToken(state *bearerState, r *http.Request, raw string) (*token.AccessToken, *bearer.Error) {
-	server := b.app.servers[b.Server]
-	if server == nil {
-		return nil, bearer.Unavailable("there is no such server", nil)
-	}
-	checked, err := state.tokenFor(r.Context(), server, raw)
-	if isUnchecked(err) {
-		return nil, uncheckable(err)
-	}
-	if err != nil {
-		return nil, bearer.InvalidToken(err.Error()).Of(checked)
-	}
-
-	audience := b.Audience
-	if audience == nil {
-		audience = server.Audience
-	}
-	if refusal := bearer.Admits(checked, audience, b.Scopes); refusal != nil {
-		return nil, refusal
-	}
-	return checked, nil
-}
-
-// uncheckable is the answer while tokens and sessions cannot be checked.
-func uncheckable(err error) *bearer.Error { return bearer.Unavailable(err.Error(), errors.Unwrap(err)) }
 
 // bearerOutcome is the result of a check in one word of a closed set.
-func bearerOutcome(token *token.AccessToken, refusal *bearer.Error) string {
+func bearerOutcome(sender bearer.Named, refusal *bearer.Error) string {
 	switch {
-	case refusal == nil && token == nil:
+	case refusal == nil && sender.Identity == nil:
 		return outcomeAnonymous
 	case refusal == nil:
 		return outcomeSuccess
@@ -228,7 +199,7 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 	case b.Shadow:
 		b.log(r, "request would be refused", refusal.Status, refusal)
 	case shown && refusal.Kind == bearer.Anonymous:
-		if refusal.Token == nil && len(bearerStateOf(r).authorization) == 0 {
+		if refusal.Identity == nil && len(bearerStateOf(r).authorization) == 0 {
 			refusal.Reason = "no session cookie"
 		}
 		b.log(r, "sent to the login page", http.StatusSeeOther, refusal)
@@ -257,7 +228,7 @@ func (b *BearerAuth) log(r *http.Request, message string, status int, refusal *b
 	if refusal.Kind == bearer.Unchecked {
 		line.Level = zapcore.ErrorLevel
 	}
-	if refusal.Token == nil {
+	if refusal.Identity == nil {
 		line.Remedy = b.app.remedyAt(r)
 	}
 	line.Line(b.logger, func() []zap.Field { return b.facts(r) }, func() []zap.Field { return detailsOf(refusal) })()
@@ -275,22 +246,31 @@ func (b *BearerAuth) facts(r *http.Request) []zap.Field {
 }
 
 // detailsOf are the log fields that only some refusals have. Client, user and session
-// are named if the token is an access token that this server issued, whatever happened
-// to it since.
+// are named if the credential was verified, whatever happened to it since.
 func detailsOf(refusal *bearer.Error) (fields []zap.Field) {
-	if token := refusal.Token; token != nil {
-		fields = append(fields, zap.String("client_id", token.CID), zap.String("user_id", token.Subject), zap.String("session_id", token.SessionID))
+	if id := refusal.Identity; id != nil {
+		for _, fact := range [...]struct{ field, claim string }{
+			{"issuer", "iss"}, {"client_id", "client_id"}, {"user_id", "sub"}, {"session_id", "sid"}, {"api_key", "key_name"},
+		} {
+			if value, _ := id.Claim(fact.claim).(string); value != "" {
+				fields = append(fields, zap.String(fact.field, caddyrequest.Bounded(value)))
+			}
+		}
+		if refusal.Scope != "" {
+			scope, _ := id.Claim("scope").(string)
+			fields = append(fields, zap.String("scope_needed", refusal.Scope), zap.String("scope", caddyrequest.Bounded(scope)))
+		}
 	}
-	if refusal.Scope != "" {
-		fields = append(fields, zap.String("scope_needed", refusal.Scope), zap.String("scope", refusal.Token.Scope))
+	if refusal.Claim != "" {
+		fields = append(fields, zap.String("claim_needed", refusal.Claim))
 	}
 	return fields
 }
 
-// setIdentityHeaders sets the headers of the claims that the token has.
-func (b *BearerAuth) setIdentityHeaders(r *http.Request, token *token.AccessToken) {
+// setIdentityHeaders sets the headers of the claims that the sender has.
+func (b *BearerAuth) setIdentityHeaders(r *http.Request, sender bearer.Named) {
 	for _, c := range b.CopyClaims {
-		bearer.SetIdentityHeader(r.Header, c.Header, token.Claim(c.Claim))
+		bearer.SetIdentityHeader(r.Header, c.Header, sender.Lookup(c.Claim))
 	}
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
-	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // bearerState is what the bearer checks of one request share: a site may have several,
@@ -25,11 +24,11 @@ type bearerState struct {
 	authorization []string // as the client sent it
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
-	checks        []tokenCheck
-	checked       [1]tokenCheck      // room for the checks of most requests
+	checks        []credentialCheck
+	checked       [1]credentialCheck // room for the checks of most requests
 	sessions      *sessionCheck      // a list: most requests have one or none
 	made          string             // the Authorization header that the app gets for a session
-	user          *token.AccessToken // of {http.auth.user.*}; nil if none
+	user          bearer.Named       // of {http.auth.user.*}; of none if its Identity is nil
 }
 
 // Format does not print the token: the state is a variable of the request, which
@@ -39,11 +38,20 @@ func (*bearerState) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "chec
 // String is what Format prints.
 func (*bearerState) String() string { return "checked" }
 
-// tokenCheck is what a server says of the request's token.
-type tokenCheck struct {
-	server *Server
-	token  *token.AccessToken
-	err    error
+// verifier checks credentials of one kind: the tokens of a server, those of an outside
+// issuer, or API keys. It is a pointer, by which it is recognized.
+type verifier interface {
+	// verify returns who has the credential. An error is the reason for the log, see
+	// [token.Checker.Check]: the identity returned with it is whose it was, if that is
+	// certain, and nil otherwise.
+	verify(ctx context.Context, raw string) (bearer.Identity, error)
+}
+
+// credentialCheck is what a verifier says of a credential of the request.
+type credentialCheck struct {
+	by  verifier
+	id  bearer.Identity
+	err error
 }
 
 // sessionCheck is what a login page says of the request's session cookies.
@@ -70,16 +78,16 @@ func bearerStateOf(r *http.Request) *bearerState {
 	return state
 }
 
-// tokenFor checks the request's token once for each server.
-func (s *bearerState) tokenFor(ctx context.Context, server *Server, raw string) (*token.AccessToken, error) {
+// verified checks the request's credential once with each verifier.
+func (s *bearerState) verified(ctx context.Context, by verifier, raw string) (bearer.Identity, error) {
 	for _, check := range s.checks {
-		if check.server == server {
-			return check.token, check.err
+		if check.by == by {
+			return check.id, check.err
 		}
 	}
-	token, err := server.tokens.Check(ctx, raw)
-	s.checks = append(s.checks, tokenCheck{server, token, err})
-	return token, err
+	id, err := by.verify(ctx, raw)
+	s.checks = append(s.checks, credentialCheck{by, id, err})
+	return id, err
 }
 
 // sessionFor checks the session cookies of a request once for each login page.
@@ -112,21 +120,21 @@ func (s *bearerState) removeIdentityHeaders(r *http.Request, names map[string]bo
 	bearer.RemoveIdentityHeaders(r, names)
 }
 
-// setUserPlaceholders makes {http.auth.user.*} describe the token's user. What another
-// handler has set there is removed: it was of another user, or of none.
-func (s *bearerState) setUserPlaceholders(r *http.Request, token *token.AccessToken) {
+// setUserPlaceholders makes {http.auth.user.*} describe who sent the request. What
+// another handler has set there is removed: it was of another user, or of none.
+func (s *bearerState) setUserPlaceholders(r *http.Request, sender bearer.Named) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		repl.DeleteByPrefix(caddyrequest.UserPlaceholders)
 	}
-	s.user = token
+	s.user = sender
 }
 
 // userPlaceholder is empty where there is no user, or the user has no such claim.
 func (s *bearerState) userPlaceholder(name string) any {
-	if s == nil || s.user == nil {
+	if s == nil || s.user.Identity == nil {
 		return ""
 	}
-	return bearer.PlaceholderValue(s.user, name)
+	return s.user.Placeholder(name)
 }
 
 // mapUserPlaceholders makes {http.auth.user.*} describe the user of a check, or be

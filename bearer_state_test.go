@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -36,7 +37,7 @@ func TestThePlaceholdersTellOfTheUserOfTheInnermostHandler(t *testing.T) {
 				t.Errorf("behind the check there is %q for %s, want what is empty", value, name)
 			}
 		}
-		bearerStateOf(r).setUserPlaceholders(r, &token.AccessToken{AccessClaims: token.AccessClaims{Subject: "of another server"}})
+		bearerStateOf(r).setUserPlaceholders(r, bearer.Named{Identity: &token.AccessToken{AccessClaims: token.AccessClaims{Subject: "of another server"}}})
 		if id := userOf(r); id != "of another server" {
 			t.Errorf("behind a second check the user is %v", id)
 		}

@@ -25,6 +25,8 @@ func init() {
 //	bearer_auth [<matcher>] [<name>] {
 //		scopes        <scopes...>
 //		audience      <audiences...>
+//		require       <claim> <values...>
+//		clients       [<username_prefix>]
 //		open          <paths...>
 //		copy_claims   <claim>><header>...
 //		upgrade       <protocols...>
@@ -85,7 +87,7 @@ func matcherHint(h httpcaddyfile.Helper, words ...string) string {
 
 // parseBearerSetting parses one subdirective of bearer_auth.
 func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyargs.Block) error {
-	if err := settings.Enter(d, "open", "copy_claims"); err != nil {
+	if err := settings.Enter(d, "open", "copy_claims", "require"); err != nil {
 		return err
 	}
 	var err error
@@ -94,6 +96,10 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 		b.Scopes, err = caddyargs.Scopes(d)
 	case "audience":
 		b.Audience, err = caddyargs.Some(d)
+	case "require":
+		err = parseRequire(d, b)
+	case "clients":
+		err = parseAcceptedClients(d, b)
 	case "open":
 		err = parseOpen(d, b)
 	case "upgrade":
@@ -113,6 +119,22 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 	default:
 		err = settings.Unrecognized(d)
 	}
+	return err
+}
+
+func parseRequire(d *caddyfile.Dispenser, b *BearerAuth) error {
+	args, err := caddyargs.Some(d)
+	if err != nil {
+		return err
+	}
+	required := RequiredClaim{Claim: args[0], Values: args[1:]}
+	b.Require = append(b.Require, required)
+	return caddyargs.Wrap(d, bearer.ValidateRequirement(required.Claim, required.Values))
+}
+
+func parseAcceptedClients(d *caddyfile.Dispenser, b *BearerAuth) error {
+	prefix, err := caddyargs.AtMostOne(d)
+	b.Clients = &AcceptedClients{UsernamePrefix: prefix}
 	return err
 }
 

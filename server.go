@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -180,6 +181,15 @@ func (s *Server) release() {
 		s.throttle.release()
 	}
 	_, _ = s.calls.leave() // Destruct does not fail
+}
+
+// verify checks an access token of this server.
+func (s *Server) verify(ctx context.Context, raw string) (bearer.Identity, error) {
+	checked, err := s.tokens.Check(ctx, raw)
+	if checked == nil { // which as an Identity would not be nil
+		return nil, err
+	}
+	return checked, err
 }
 
 // tokenPolicy is what the settings say about tokens.

@@ -44,17 +44,19 @@ func (p *loginPage) issued(ctx context.Context, raw string) bool {
 }
 
 // admits tells what is wrong with a request that only a session lets through.
-func (p *loginPage) admits(r *http.Request, found *foundSession, audience, scopes []string) *bearer.Error {
+func (p *loginPage) admits(r *http.Request, found *foundSession, at *accepted) *bearer.Error {
+	sender := at.named(found.Token)
 	if err := p.checkOrigin(r); err != nil {
-		return bearer.CrossSession().Of(found.Token)
+		return bearer.CrossSession().Of(sender)
 	}
-	if audience != nil && !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(p.server.Audience, a) }) {
-		return bearer.SessionNotForHere().Of(found.Token)
+	if at.audience != nil && !slices.ContainsFunc(at.audience, func(a string) bool { return slices.Contains(p.server.Audience, a) }) {
+		return bearer.SessionNotForHere().Of(sender)
 	}
-	for _, scope := range scopes {
-		if !slices.Contains(found.Token.Scopes, scope) {
-			return bearer.SessionLacksScope(scopes).Of(found.Token)
-		}
+	if !sender.HasScopes(at.demands.Scopes) {
+		return bearer.SessionLacksScope(at.demands.Scopes).Of(sender)
+	}
+	if claim := sender.Unmet(at.demands.Require); claim != "" {
+		return bearer.SessionLacksClaim(claim).Of(sender)
 	}
 	return nil
 }
@@ -107,13 +109,13 @@ func (p *loginPage) answer(w http.ResponseWriter, r *http.Request, refusal *bear
 	view := loginpage.View{
 		Kind: loginpage.Refusal, Host: hostOf(r), Login: p.Path, Logout: p.Path + logoutPath, Return: p.placeOf(r),
 	}
-	if refusal.Token != nil {
-		view.Username = refusal.Token.Username
+	if refusal.Identity != nil {
+		view.Username, _ = refusal.Identity.Claim("username").(string)
 	}
 	switch refusal.Kind {
 	case bearer.CrossOrigin:
 		view.Problem = loginpage.CrossOrigin
-	case bearer.LacksScope:
+	case bearer.LacksScope, bearer.LacksClaim:
 		view.Problem, view.Scopes = loginpage.ScopeMissing, missing(refusal)
 	case bearer.NotForHere:
 		view.Problem = loginpage.AudienceMissing
@@ -136,7 +138,7 @@ func (p *loginPage) placeOf(r *http.Request) string {
 // missing are the scopes that a session lacks.
 func missing(refusal *bearer.Error) []string {
 	return slices.DeleteFunc(strings.Fields(refusal.Scope), func(scope string) bool {
-		return slices.Contains(refusal.Token.Scopes, scope)
+		return refusal.Identity.HasScope(scope)
 	})
 }
 

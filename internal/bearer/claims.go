@@ -35,21 +35,3 @@ func headerValue(claim any) (string, bool) {
 	// HTTP drops spaces around a value, and " alice" is not alice
 	return value, value != "" && value == strings.TrimSpace(value)
 }
-
-// PlaceholderValue is the value of {http.auth.user.<name>} for the user of a token. It
-// is empty if the token has no such claim.
-func PlaceholderValue(t *token.AccessToken, name string) string {
-	claim := t.OwnClaim(name)
-	if of, ok := placeholderClaims[name]; ok {
-		claim = t.Claim(of)
-	}
-	value, _ := token.Scalar(claim)
-	return value
-}
-
-// placeholderClaims are the claims of tokens that have a placeholder, by its name. The
-// user's own claims keep their names.
-var placeholderClaims = map[string]string{
-	"id": "sub", "username": "username", "client_id": "cid",
-	"scope": "scope", "token_id": "jti", "session_id": "sid",
-}

@@ -6,11 +6,9 @@ package bearer
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
-	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // Error is the refusal of a request to a protected resource (RFC 6750 §3.1).
@@ -18,10 +16,11 @@ type Error struct {
 	Status int
 	Code   string // empty for a request without credentials, which gets no code
 	Scope  string // what insufficient_scope asks for
+	Claim  string // for the log: the required claim; empty if it is not about one
 	Reason string // for the log
 	Cause  error  // for the log: why tokens cannot be checked; nil if the reason says all
 
-	Token *token.AccessToken // if this server issued it, so that its claims can be trusted
+	Identity Identity // if its credential was verified, so that its claims can be trusted; nil otherwise
 
 	Kind Kind
 }
@@ -34,13 +33,14 @@ const (
 	Anonymous        // no Bearer credentials, rather than bad ones
 	Unchecked        // tokens cannot be checked now
 	LacksScope       // of a session that is good
+	LacksClaim       // likewise
 	NotForHere       // of a session that is good, for another audience
 	CrossOrigin      // of a session that is good
 )
 
-// Of adds whose token it was.
-func (e *Error) Of(token *token.AccessToken) *Error {
-	e.Token = token
+// Of adds who sent the request.
+func (e *Error) Of(id Identity) *Error {
+	e.Identity = id
 	return e
 }
 
@@ -68,29 +68,39 @@ func InsufficientScope(scopes []string) *Error {
 	}
 }
 
-// Admits tells what is wrong with a valid token at a resource that asks for one of
-// these audiences, if there are any, and for all of these scopes.
-func Admits(checked *token.AccessToken, audience, scopes []string) *Error {
-	if len(audience) > 0 && !slices.ContainsFunc(checked.Audience, func(a string) bool { return slices.Contains(audience, a) }) {
-		return InvalidToken("aud does not name this resource").Of(checked)
-	}
-	for _, scope := range scopes {
-		if !slices.Contains(checked.Scopes, scope) {
-			return InsufficientScope(scopes).Of(checked)
-		}
-	}
-	return nil
-}
-
 // Unavailable is the answer while tokens cannot be checked. cause may be nil.
 func Unavailable(reason string, cause error) *Error {
 	return &Error{Status: http.StatusServiceUnavailable, Reason: reason, Cause: cause, Kind: Unchecked}
+}
+
+// InsufficientClaim is for a valid credential whose claim has none of the values that
+// are required.
+func InsufficientClaim(claim string) *Error {
+	return &Error{
+		Status: http.StatusForbidden, Code: oauth.CodeInsufficientScope, Reason: "a required claim is missing or has another value",
+		Claim: claim,
+	}
+}
+
+// UsersOnly is for a valid credential of a client where only users may pass.
+func UsersOnly() *Error {
+	return &Error{
+		Status: http.StatusForbidden, Code: oauth.CodeInsufficientScope,
+		Reason: "it is a client that acts for itself, and only users may pass here",
+	}
 }
 
 // SessionLacksScope is InsufficientScope for the session of a browser.
 func SessionLacksScope(scopes []string) *Error {
 	e := InsufficientScope(scopes)
 	e.Kind, e.Reason = LacksScope, "the session lacks a scope"
+	return e
+}
+
+// SessionLacksClaim is InsufficientClaim for the session of a browser.
+func SessionLacksClaim(claim string) *Error {
+	e := InsufficientClaim(claim)
+	e.Kind = LacksClaim
 	return e
 }
 

@@ -32,6 +32,21 @@ func ofNone(args []string) string {
 	return " (an unset {$VARIABLE} counts as none)"
 }
 
+// AtMostOne takes an argument, which must not be empty, or none, for which it returns
+// the empty string.
+func AtMostOne(d *caddyfile.Dispenser) (string, error) {
+	setting := d.Val()
+	switch args := d.RemainingArgs(); {
+	case len(args) > 1:
+		return "", d.Errf("%s takes one argument at most", setting)
+	case len(args) == 1 && args[0] == "":
+		return "", d.Errf("%s: the argument is empty: give it a value or leave it out", setting)
+	case len(args) == 1:
+		return args[0], nil
+	}
+	return "", nil
+}
+
 // Some takes one argument or more; without the line there is no restriction.
 func Some(d *caddyfile.Dispenser) ([]string, error) {
 	return List(d, "no restriction of its own")

@@ -11,6 +11,7 @@ var Neighbours = map[string][]Neighbour{
 	"password_checks": wordsOfPasswordChecks,
 	"throttle":        wordsOfThrottle,
 	"bearer_auth":     wordsOfBearerAuth,
+	"issuer":          wordsOfIssuer,
 }
 
 // Everywhere are words that mean the same in all blocks, after those of the block.
@@ -32,8 +33,8 @@ var Everywhere = []Neighbour{
 		`there is no second factor and no captcha; use an identity provider for these, see README.md#should-you-use-it`},
 	{`cors cors_* allow_origin* allowed_origin* web_origins origin origins access_control_allow*`,
 		`for CORS use Caddy's own directive header, see docs/sites.md#cors`},
-	{`api_key api_keys`,
-		`API keys are not offered; give the script a client of its own in token_endpoint, "client <id> { secret <secret> }", and let it log in`},
+	{`api_key api_token personal_access_token`,
+		`keys for scripts are in a file that token_endpoint names, "api_keys json <path>", and a bearer_auth takes them where it has "keys", see docs/api-keys.md`},
 	{`reverse_proxy proxy proxy_pass upstream upstreams respond file_server`,
 		`the app is not named here, but in the site after this directive: "reverse_proxy localhost:9000"`},
 	{`trusted_proxies trust_proxy real_ip* real_client_ip_header set_real_ip_from x_forwarded_for`,

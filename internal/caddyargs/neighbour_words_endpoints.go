@@ -120,10 +120,10 @@ var wordsOfBearerAuth = []Neighbour{
 	{`realm`, `the realm of a refusal is the name of the token_endpoint, "name <name>"`},
 
 	// whose token
-	{`issuer issuers iss issuer_whitelist trusted_issuers allowed_issuers extra_jwt_issuers oidc_issuer_url
-	authority jwks jwk jwks_url jwks_uri jwk_url jwks_file keys key sign_key verify_key public_key
-	public_key_file certificate auth_jwt_key* crypto`,
-		`bearer_auth accepts only tokens of a token_endpoint of this config, and knows its issuer and keys; for tokens of other issuers see README.md#should-you-use-it`},
+	{`issuers iss issuer_whitelist trusted_issuers allowed_issuers extra_jwt_issuers oidc_issuer_url
+	authority jwks jwk jwks_url jwks_uri jwk_url jwks_file key sign_key verify_key public_key
+	public_keys trusted_tokens`,
+		`to take tokens that another server issued, write "issuer https://id.example.com { audience <audience> }", see docs/outside-issuers.md`},
 	{`secret jwt_secret token_secret hmac_secret shared_secret signing_key signing_secret`,
 		`the key is set in token_endpoint: "signing_key HS256 <secret>" there`},
 	{`sign_alg sign_method alg algorithm algorithms allowed_algorithms signing_algorithm`,
@@ -143,13 +143,13 @@ var wordsOfBearerAuth = []Neighbour{
 	{`users user htpasswd htpasswd_file auth_basic auth_basic_user_file basic_auth password credentials
 	accounts identity_store`,
 		`users are set in token_endpoint: "users htpasswd <path>" or "user <username> <hash>" there`},
-	{`client clients client_id client_secret`,
-		`clients are set in token_endpoint: "client <id> { secret <secret> }" there`},
-	{`role roles group groups allow deny acl rule rules policy policies require require_* required_* restrict
+	{`client client_id client_secret`,
+		`clients are set in token_endpoint: "client <id> { secret <secret> }" there; to let those pass that act for themselves, write "clients"`},
+	{`role roles group groups allow deny acl rule rules policy policies require_* required_* restrict
 	authorize authorization authorization_policy permission permissions access access_control
 	allowed_roles allowed_groups allowed_users allowed_emails email_domain email_domains subject
 	auth_jwt_require satisfy claim scope_required`,
-		`to set what a token needs, write "scopes <scopes...>"; rules on roles, groups and other claims are not offered, but the app can get the claims: "copy_claims role>X-Role"`},
+		`to set what a token needs, write "scopes <scopes...>", or a claim and its values, "require groups staff"`},
 	{`grants grant_types client_credentials`,
 		`grants are set in token_endpoint: "grants password refresh_token"`},
 

@@ -76,7 +76,7 @@ func TestWhatWasMeantByAWordThatIsNotThere(t *testing.T) {
 		{"a hash of a client", "client", "secret_hsh " + bcrypt, `is "secret_hash <hash>"`},
 		{"a hash and more", "token_endpoint", "alice " + bcrypt + " x", ""},
 		{"a subdirective of another block", "user", "queue 5", ": it belongs to password_checks"},
-		{"one of two other blocks", "throttle", "audience x", ": it belongs to token_endpoint, or to client, or to bearer_auth"},
+		{"one of two other blocks", "throttle", "audience x", ": it belongs to token_endpoint, or to issuer, or to client, or to bearer_auth"},
 		{"a typo", "user", "scope read", ": did you mean scopes?"},
 		{"nothing", "user", "frobnicate", ""},
 	} {

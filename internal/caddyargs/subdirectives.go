@@ -7,8 +7,12 @@ var subdirectives = []block{
 		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl",
 		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll",
 		"source_max_age", "typ", "leeway", "signing_key", "rotate_every", "user", "users",
-		"client", "clients", "default_client", "login_page", "password_checks", "throttle",
+		"client", "clients", "default_client", "api_keys", "login_page", "password_checks", "throttle",
 		"allow_weak_hashes", "allow_http", "log_usernames",
+	}},
+	{"issuer", []string{
+		"jwks_url", "audience", "algorithms", "claims", "username_prefix", "max_lifetime",
+		"id_tokens", "tls_trust_pool",
 	}},
 	{"user", []string{"id", "scopes", "claim", "disabled"}},
 	{"client", []string{
@@ -25,8 +29,8 @@ var subdirectives = []block{
 		"failures", "delay", "account_ceiling", "ipv4_prefix", "ipv6_prefix",
 	}},
 	{"bearer_auth", []string{
-		"scopes", "audience", "open", "copy_claims", "upgrade", "forward_token", "optional",
-		"shadow", "off",
+		"issuer", "issuers_only", "scopes", "audience", "require", "clients", "keys", "open",
+		"copy_claims", "upgrade", "forward_token", "optional", "shadow", "off",
 	}},
 }
 

@@ -78,7 +78,8 @@ func factsOf(checker *token.Checker, request adminapi.ExplainRequest) *facts {
 
 // admits is what a bearer_auth asks for beyond a valid token.
 func (f *facts) admits() error {
-	if refusal := bearer.Admits(f.token, f.audience, f.scopes); refusal != nil {
+	demands := bearer.Demands{Audience: f.audience, Scopes: f.scopes}
+	if refusal := demands.Admits(bearer.Named{Identity: f.token}); refusal != nil {
 		return refusal
 	}
 	return nil

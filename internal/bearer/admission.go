@@ -1,0 +1,177 @@
+package bearer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	strictjson "github.com/go-jose/go-jose/v4/json" // of its type are the numbers in claims
+
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// Demands are what a resource asks of an identity.
+type Demands struct {
+	Audience []string // one of them; empty: any
+	Scopes   []string // all of them
+	Require  []Requirement
+}
+
+// Admits tells what is wrong with a valid identity at a resource with these demands.
+func (d *Demands) Admits(n Named) *Error {
+	if len(d.Audience) > 0 && !n.IsFor(d.Audience) {
+		return InvalidToken("aud does not name this resource").Of(n)
+	}
+	if !n.HasScopes(d.Scopes) {
+		return InsufficientScope(d.Scopes).Of(n)
+	}
+	if claim := n.Unmet(d.Require); claim != "" {
+		return InsufficientClaim(claim).Of(n)
+	}
+	return nil
+}
+
+// HasScopes tells whether all of these scopes were granted.
+func (n Named) HasScopes(scopes []string) bool {
+	return !slices.ContainsFunc(scopes, func(scope string) bool { return !n.HasScope(scope) })
+}
+
+// Requirement is a claim that must have one of these values.
+type Requirement struct {
+	Claim  string
+	Values []string
+}
+
+// Unmet is the claim of the first requirement that is not met, or empty.
+func (n Named) Unmet(all []Requirement) string {
+	for _, r := range all {
+		if !r.isMet(n) {
+			return r.Claim
+		}
+	}
+	return ""
+}
+
+// isMet tells whether the claim, or an element of it if it is a list, is one of the
+// values.
+func (r *Requirement) isMet(n Named) bool {
+	if r.Claim == "email" && !isVerified(n) {
+		return false
+	}
+	switch claim := n.Lookup(r.Claim).(type) {
+	case []any:
+		return slices.ContainsFunc(claim, r.accepts)
+	case []string:
+		return slices.ContainsFunc(claim, func(element string) bool { return r.accepts(element) })
+	default:
+		return r.accepts(claim)
+	}
+}
+
+// isVerified tells whether an e-mail address is not said to be unverified (OpenID
+// Connect Core §5.1).
+func isVerified(n Named) bool {
+	verified := n.Claim("email_verified")
+	return verified == nil || verified == true || verified == "true" // as Cognito writes it
+}
+
+// accepts compares one value of a claim. A string can also be an e-mail address of a
+// domain.
+func (r *Requirement) accepts(value any) bool {
+	if value == nil {
+		return false
+	}
+	text, ok := token.Scalar(value)
+	if !ok || text == "" {
+		return false
+	}
+	_, isText := value.(string)
+	return slices.ContainsFunc(r.Values, func(wanted string) bool {
+		return text == wanted || isText && isAddressOf(text, wanted)
+	})
+}
+
+// isAddressOf tells whether an e-mail address belongs to the domain of `*@domain`.
+func isAddressOf(address, wanted string) bool {
+	domain, ok := strings.CutPrefix(wanted, anyAddress)
+	if !ok {
+		return false
+	}
+	at := strings.LastIndexByte(address, '@')
+	return at > 0 && strings.EqualFold(address[at+1:], domain)
+}
+
+// Lookup finds a claim by its exact name, or else by names with dots between them, from
+// the outside in. Names may have dots of their own, so the longest outer name is tried
+// first at each step.
+func Lookup(id interface{ Claim(string) any }, name string) any {
+	if claim := id.Claim(name); !isNone(claim) {
+		return claim
+	}
+	for dot := strings.LastIndexByte(name, '.'); dot > 0; dot = strings.LastIndexByte(name[:dot], '.') {
+		if object, ok := id.Claim(name[:dot]).(map[string]any); ok {
+			if member := Lookup(members(object), name[dot+1:]); member != nil {
+				return member
+			}
+		}
+	}
+	return nil
+}
+
+// Lookup is [Lookup] of the claims as the app may get them.
+func (n Named) Lookup(name string) any {
+	if claim := n.Claim(name); !isNone(claim) || !strings.Contains(name, ".") {
+		return claim
+	}
+	return Lookup(n, name)
+}
+
+// members are those of a claim that is an object.
+type members map[string]any
+
+// Claim is a member by its exact name.
+func (m members) Claim(name string) any { return m[name] }
+
+// isNone tells whether there is no such claim.
+func isNone(claim any) bool {
+	switch claim := claim.(type) {
+	case nil:
+		return true
+	case string:
+		return claim == ""
+	case int64:
+		return claim == 0
+	case []string:
+		return len(claim) == 0
+	case strictjson.Number:
+		return claim == ""
+	}
+	return false
+}
+
+// ValidateRequirement checks a rule on a claim.
+func ValidateRequirement(claim string, values []string) error {
+	if claim == "" {
+		return errors.New("require: it has no claim: write a claim and its values, such as groups staff")
+	}
+	if len(values) == 0 {
+		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one", claim)
+	}
+	for i, value := range values {
+		switch domain, isDomain := strings.CutPrefix(value, anyAddress); {
+		case value == "":
+			return fmt.Errorf("require %s: a value is empty", claim)
+		case isDomain && (domain == "" || strings.ContainsAny(domain, "@*")):
+			return fmt.Errorf("require %s: %q: a domain is written *@example.com", claim, value)
+		case !isDomain && strings.Contains(value, "*"):
+			return fmt.Errorf("require %s: %q: values are compared as they are; only *@example.com stands for all addresses of a domain", claim, value)
+		case slices.Contains(values[:i], value):
+			return fmt.Errorf("require %s: duplicate value %q", claim, value)
+		}
+	}
+	return nil
+}
+
+// anyAddress begins a value that stands for all e-mail addresses of a domain.
+const anyAddress = "*@"

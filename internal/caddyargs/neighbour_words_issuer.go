@@ -1,0 +1,36 @@
+package caddyargs
+
+var wordsOfIssuer = []Neighbour{
+	{`issuer iss issuer_url url authority provider_url oidc_issuer_url discovery_url metadata_url
+	well_known openid_configuration realm tenant domain`,
+		`the issuer is on the first line, as its tokens name it in iss: "issuer https://id.example.com/realms/staff"`},
+	{`jwks jwk jwks_uri jwk_url jwks_file keys key key_set public_key certificate verify_key`,
+		`to name where the issuer's keys are, write "jwks_url https://id.example.com/keys"; otherwise its metadata says so`},
+	{`refresh refresh_interval jwks_refresh cache cache_ttl cache_duration jwks_cache* background_refresh`,
+		`the keys are fetched in the background and again before they are old; there is nothing to set`},
+	{`client_id client_secret client secret`,
+		`an access token is checked by the issuer's public keys; no client is needed here. What its aud must name is "audience <audience>"`},
+	{`aud audiences allowed_audience allowed_audiences audience_whitelist resource`,
+		`to set what the token's aud must contain, write "audience contacts"`},
+	{`alg algorithm sign_alg sign_method signing_algorithm allowed_algorithms`,
+		`to set which algorithms are taken, write "algorithms RS256 ES256"`},
+	{`scope_claim scopes_claim username_claim user_claim subject_claim claim user_claims mapping id_claim
+	groups_claim`,
+		`to set which claims are read, write "claims scope=<claim> username=<claim>"`},
+	{`scopes scope required_scopes require groups roles`,
+		`what a token needs is set outside this block, for all issuers: "scopes <scopes...>" or "require groups staff"`},
+	{`prefix user_prefix username_format`,
+		`to set what goes before the names of the issuer's users, write "username_prefix staff:"`},
+	{`ttl max_age max_ttl lifetime max_token_age token_ttl`,
+		`to set how long a token may be valid at most, write "max_lifetime 24h"`},
+	{`id_token accept_id_tokens allow_id_tokens token_type`,
+		`to take ID tokens as well, as Dex needs, write "id_tokens"`},
+	{`ca ca_file ca_cert ca_certificate tls tls_ca trusted_ca tls_trusted_ca_certs root_ca trust_pool`,
+		`to trust a private CA, write "tls_trust_pool file /etc/caddy/ca.pem"`},
+	{`insecure insecure_skip_verify tls_insecure_skip_verify skip_verify ssl_insecure_skip_verify`,
+		`the issuer's certificate is always checked; for a private CA write "tls_trust_pool file /etc/caddy/ca.pem"`},
+	{`leeway skew clock_skew clock_tolerance`,
+		`clocks may differ by 30 seconds; there is nothing to set`},
+	{`introspection introspect introspection_url introspection_endpoint userinfo`,
+		`tokens are checked by the issuer's keys, without a request to it; opaque tokens are not accepted`},
+}
