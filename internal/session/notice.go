@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Notice is what an operator tells all nodes of a server: that all sessions of a user,
-// a client or the server which began before it are over, or that failed logins are
-// forgiven.
+// Notice is what all nodes of a server are told: that all sessions of a user, a client
+// or the server which began before it are over, that failed logins are forgiven, or that
+// an API key has ended.
 //
 // Notices have an order, by their numbers, which does not depend on any clock: a login
 // puts the number of the last notice that its node knows into the tokens, and a session
@@ -36,6 +36,7 @@ const (
 	EndUser        NoticeKind = "end-user"   // by subject
 	EndClient      NoticeKind = "end-client" // by client_id
 	EndServer      NoticeKind = "end-server"
+	EndKey         NoticeKind = "end-key" // by the fingerprint of an API key, for good
 	ForgiveUser    NoticeKind = "forgive-user" // by username
 	ForgiveClient  NoticeKind = "forgive-client"
 	ForgiveAddress NoticeKind = "forgive-address"
@@ -137,12 +138,16 @@ type noticeSet struct {
 	ofServer int64
 	ofUser   map[string]int64
 	ofClient map[string]int64
+	ofKey    map[string]bool  // by digest
 	damaged  map[string]int64 // by kind and digest
 }
 
 func newNoticeSet(latest latestNotice, all map[string]Notice) *noticeSet {
-	set := &noticeSet{latest: latest, byName: all, ofUser: make(map[string]int64), ofClient: make(map[string]int64), damaged: make(map[string]int64)}
+	set := &noticeSet{latest: latest, byName: all, ofUser: make(map[string]int64), ofClient: make(map[string]int64), ofKey: make(map[string]bool), damaged: make(map[string]int64)}
 	for _, n := range all {
+		if n.Kind == EndKey {
+			set.ofKey[n.digest] = true
+		}
 		if !n.Kind.ends() {
 			continue
 		}
@@ -180,6 +185,10 @@ func (s *noticeSet) ended(c Claims) bool {
 		len(s.damaged) > 0 && max(s.damaged[string(EndUser)+digestOf(c.Subject)],
 			s.damaged[string(EndClient)+digestOf(c.Client)], s.damaged[string(EndServer)+digestOf("")]) > c.Version
 }
+
+// keyEnded tells whether a notice ends an API key. The digest is enough, also of a notice
+// that is damaged.
+func (s *noticeSet) keyEnded(fingerprint string) bool { return s.ofKey[digestOf(fingerprint)] }
 
 // superseded are the names of the notices that say nothing any longer: there is a newer
 // one of the same kind and name, or all nodes have had the time to forgive.

@@ -54,6 +54,13 @@ func (m *Memory) Ended(c Claims) (ended, known bool) {
 	return set != nil && set.ended(c), set != nil
 }
 
+// KeyEnded tells whether a notice that this process knows ends an API key. known is false
+// until the notices were read for the first time.
+func (m *Memory) KeyEnded(fingerprint string) (ended, known bool) {
+	set := m.notices.set.Load()
+	return set != nil && set.keyEnded(fingerprint), set != nil
+}
+
 // EndedNow tells whether a notice ends the session, by what storage has.
 func (s *Store) EndedNow(ctx context.Context, c Claims) (bool, error) {
 	if err := s.ReadNotices(ctx); err != nil {

@@ -1,0 +1,280 @@
+package caddygrant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
+	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// APIKeyFile is a file of API keys, which is followed without a reload.
+type APIKeyFile struct {
+	// The format: `json`, for `{"api_keys":[{"name":…,"hash":…,"user":…}]}`, or `lines`,
+	// for one key per line. Required.
+	Source string `json:"source"`
+
+	// The path of the file. Placeholders are replaced at start. Required.
+	Path string `json:"path"`
+}
+
+// validate checks all but the file.
+func (f APIKeyFile) validate() error {
+	if apiKeyFormats[f.Source] == nil {
+		return fmt.Errorf("api_keys: the format is json or lines, and not %q", f.Source)
+	}
+	if f.Path == "" {
+		return fmt.Errorf("api_keys %s: it needs the path of a file", f.Source)
+	}
+	return nil
+}
+
+// apiKeyFormats read the formats of files.
+var apiKeyFormats = map[string]func([]byte) (*apikey.Set, error){
+	"json":  apikey.ParseJSON,
+	"lines": apikey.ParseLines,
+}
+
+// apiKeys verifies the API keys of a server.
+type apiKeys struct {
+	server  string // its name
+	files   []*apiKeyFile
+	users   *directory.UserDirectory
+	clients *directory.ClientDirectory
+	policy  *token.Policy
+	ended   endedKeys
+	logger  *zap.Logger
+
+	mu   sync.Mutex
+	used map[string]time.Time // last uses that were made known, by name
+}
+
+// apiKeyFile is the active version of a file.
+type apiKeyFile struct{ followedFile[*apikey.Set] }
+
+// openAPIKeys opens the files of a config.
+func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, error) {
+	var opened []*apiKeyFile
+	for _, f := range files {
+		if err := f.validate(); err != nil {
+			return opened, err
+		}
+		file := new(apiKeyFile)
+		if err := file.open(f.Path, readsAPIKeys, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
+			return opened, err
+		}
+		opened = append(opened, file)
+	}
+	return opened, nil
+}
+
+// verify finds out whose key it is, by the owners as they are now.
+func (k *apiKeys) verify(ctx context.Context, raw string) (bearer.Identity, error) {
+	if !apikey.WellFormed(raw) { // which costs less than to look for it
+		return nil, token.Error("it is not a whole API key")
+	}
+	key := k.find(apikey.DigestOf(raw))
+	if key == nil {
+		return nil, token.Error("no API key has its hash")
+	}
+	id, err := k.identify(ctx, key)
+	if err != nil {
+		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err // which names the key
+	}
+	k.noteUse(key.Name)
+	return id, nil
+}
+
+func (k *apiKeys) find(digest apikey.Digest) *apikey.Key {
+	for _, file := range k.files {
+		if key := file.Snapshot().ByDigest(digest); key != nil {
+			return key
+		}
+	}
+	return nil
+}
+
+// identify finds the owner of a key, who must be there and enabled.
+func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identity, error) {
+	if key.Expired(clock.Now()) {
+		return nil, token.Error("the API key has expired")
+	}
+	if ended, err := k.ended.has(ctx, key); err != nil {
+		return nil, token.Unchecked("whether API keys have ended is not known yet", err)
+	} else if ended {
+		return nil, token.Error("the API key ended when its owner left")
+	}
+	user, client, err := k.ownerOf(ctx, key)
+	switch {
+	case err != nil:
+		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
+	case user == nil && client == nil:
+		k.ended.end(key)
+		return nil, token.Error("the owner of the API key is gone")
+	case user != nil && user.Disabled:
+		return nil, token.Error("the owner of the API key is disabled")
+	case user != nil:
+		return apikey.NewIdentity(key, user, nil, key.Scopes, k.policy.Audience, k.policy.Issuer), nil
+	}
+	return apikey.NewIdentity(key, nil, client, k.policy.AllowedScopes(client), k.policy.AudienceOf(client), k.policy.Issuer), nil
+}
+
+// ownerOf looks the owner of a key up. A user that has an id is another user than one of
+// that name without an id.
+func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User, *directory.Client, error) {
+	field, name := key.Owner()
+	if field == "client" {
+		if name == token.LoginPage {
+			return nil, nil, nil
+		}
+		client, err := k.clients.RecentByID(ctx, name)
+		return nil, client, err
+	}
+	user, err := k.users.RecentBySubject(ctx, name)
+	if user != nil && (user.ID == "") != (field == "user") {
+		user = nil
+	}
+	return user, nil, err
+}
+
+// noteUse makes a use known, once an hour for each key.
+func (k *apiKeys) noteUse(name string) {
+	now := clock.Now()
+	k.mu.Lock()
+	due := now.Sub(k.used[name]) >= usesKnownEvery || now.Before(k.used[name])
+	if due {
+		k.used[name] = now
+	}
+	k.mu.Unlock()
+	if due {
+		observeAPIKeyUse(k.server, name, now)
+		k.logger.Info("API key used", zap.String("api_key", name))
+	}
+}
+
+// heed looks at the owners of all keys, when a file has changed: a key ends with its
+// owner, also if nothing uses it meanwhile. Sources that have to be asked are left out.
+func (k *apiKeys) heed() {
+	known := make(map[string]bool)
+	for _, file := range k.files {
+		for key := range file.Snapshot().All() {
+			known[key.Name] = true
+			if field, _ := key.Owner(); field == "client" && k.clients.IsLive() || field != "client" && k.users.IsLive() {
+				continue
+			}
+			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {
+				k.ended.end(key)
+			}
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for name := range k.used {
+		if !known[name] {
+			delete(k.used, name)
+			forgetAPIKey(k.server, name)
+		}
+	}
+}
+
+// endedKeys are the keys that ended with their owners, for good: another user of the
+// same name must not get them. An owner with an id is told apart by that.
+type endedKeys struct {
+	ctx      context.Context // of the config
+	sessions *serverSessions
+	logger   *zap.Logger
+
+	mu   sync.Mutex
+	seen map[string]bool // by fingerprint: true once it is in storage
+}
+
+// has tells whether a key has ended, here or at another node.
+func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
+	if field, _ := key.Owner(); field == "user_id" {
+		return false, nil
+	}
+	of := fingerprintOf(key)
+	e.mu.Lock()
+	_, here := e.seen[of]
+	e.mu.Unlock()
+	if here {
+		return true, nil
+	}
+	ended, known := e.sessions.memory.KeyEnded(of)
+	if known {
+		return ended, nil
+	}
+	if _, err := e.sessions.Version(ctx); err != nil { // which reads the notices
+		return false, err
+	}
+	if ended, known = e.sessions.memory.KeyEnded(of); !known {
+		return false, session.ErrUnavailable
+	}
+	return ended, nil
+}
+
+// end ends a key, at once here and soon at the other nodes.
+func (e *endedKeys) end(key *apikey.Key) {
+	field, name := key.Owner()
+	if field == "user_id" {
+		return
+	}
+	of := fingerprintOf(key)
+	if ended, _ := e.sessions.memory.KeyEnded(of); ended {
+		return
+	}
+	e.mu.Lock()
+	_, under := e.seen[of]
+	e.seen[of] = true
+	e.mu.Unlock()
+	if under {
+		return
+	}
+	e.logger.Warn("API key ended: its owner is gone",
+		zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
+		zap.String("advice", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""))
+	go e.store(key.Name, of)
+}
+
+// store tells all nodes, as soon as the storage answers.
+func (e *endedKeys) store(name, of string) {
+	for failed := false; ; failed = true {
+		_, err := e.sessions.Tell(e.ctx, session.EndKey, of)
+		if err == nil {
+			return
+		}
+		if !failed {
+			e.logger.Error("storing that an API key has ended; it is ended here, and other nodes learn of it once this works", append(storagecheck.Failure(err), zap.String("api_key", name))...)
+		}
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-time.After(retryEnding):
+		}
+	}
+}
+
+// fingerprintOf stands for a key in storage, and tells nothing of its hash.
+func fingerprintOf(key *apikey.Key) string {
+	digest := key.Digest()
+	sum := sha256.Sum256(digest[:])
+	return hex.EncodeToString(sum[:16])
+}
+
+const (
+	readsAPIKeys = "api_keys"
+
+	usesKnownEvery = time.Hour
+	retryEnding    = 10 * time.Second
+)

@@ -1,0 +1,229 @@
+package caddygrant
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
+
+	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/issuer"
+	"github.com/caddygrant/caddy-grant/internal/setting"
+)
+
+// OutsideIssuer is another authorization server whose access tokens a `bearer_auth`
+// takes. They are checked by the keys that it publishes. With nothing but the name of
+// the issuer, the settings are those of another `bearer_auth` of the config.
+type OutsideIssuer struct {
+	// The issuer, byte for byte as the `iss` claim of its tokens: an https URL (http on
+	// a loopback host). Placeholders are replaced at start. Required.
+	Issuer string `json:"issuer"`
+
+	// Where the keys are (RFC 7517 §5), an https URL. Placeholders are replaced at
+	// start. Default: where the issuer's metadata says, of OpenID Connect Discovery or
+	// RFC 8414.
+	JWKSURL string `json:"jwks_url,omitempty"`
+
+	// The audiences of which a token must name one. Placeholders are replaced at start.
+	// Required: without it the tokens of every app of the issuer would be good here.
+	Audience []string `json:"audience,omitempty"`
+
+	// The algorithms of signatures. Default: `ES256`, `RS256`, `PS256` and `EdDSA`.
+	Algorithms []string `json:"algorithms,omitempty"`
+
+	// Which claims are read. Default: those of each.
+	Claims IssuerClaims `json:"claims,omitzero"`
+
+	// What is put before the names of the issuer's users, in headers, placeholders and
+	// logs, so that the users of two issuers are never taken for one another.
+	// Placeholders are replaced at start. Default: the issuer and `#`.
+	UsernamePrefix *string `json:"username_prefix,omitempty"`
+
+	// How long a token may be valid at most, from `iat` to `exp`, since nothing revokes
+	// it here: `1m` to `366d`. Default: `24h`.
+	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
+
+	// Take ID tokens as well as access tokens. Default: `false`.
+	IDTokens bool `json:"id_tokens,omitempty"`
+
+	// The authorities that may have signed the issuer's certificate. Default: those of
+	// the system.
+	CARaw json.RawMessage `json:"ca,omitempty" caddy:"namespace=tls.ca_pool.source inline_key=provider"`
+}
+
+// IssuerClaims are the names of claims. A name with dots is that of a member of an
+// object, unless there is a claim of that very name.
+type IssuerClaims struct {
+	// The scopes, in a string or a list. Default: `scope`, or else `scp`.
+	Scope string `json:"scope,omitempty"`
+
+	// The name of the user. Default: `sub`.
+	Username string `json:"username,omitempty"`
+
+	// The audience. Default: `aud`.
+	Audience string `json:"audience,omitempty"`
+}
+
+// isReference tells whether the settings are those of another bearer_auth.
+func (o *OutsideIssuer) isReference() bool {
+	return o.JWKSURL == "" && o.Audience == nil && o.Algorithms == nil && o.Claims == (IssuerClaims{}) &&
+		o.UsernamePrefix == nil && o.MaxLifetime == 0 && !o.IDTokens && o.CARaw == nil
+}
+
+// validate checks the settings, as far as they do not depend on placeholders.
+func (o *OutsideIssuer) validate() error {
+	if strings.Contains(o.Issuer+o.JWKSURL+strings.Join(o.Audience, ""), "{") {
+		return nil // checked again at start
+	}
+	if o.isReference() {
+		if err := issuer.ValidateURL(o.Issuer); err != nil {
+			return fmt.Errorf("issuer: %w", err)
+		}
+		return nil
+	}
+	settings := o.settings()
+	if err := settings.Validate(); err != nil {
+		return fmt.Errorf("issuer %s: %w", o.Issuer, err)
+	}
+	if o.JWKSURL != "" {
+		if err := issuer.ValidateJWKSURL(o.JWKSURL); err != nil {
+			return fmt.Errorf("issuer %s: %w", o.Issuer, err)
+		}
+	}
+	return nil
+}
+
+// resolved is a copy with placeholders replaced.
+func (o OutsideIssuer) resolved(repl *caddy.Replacer) (*OutsideIssuer, error) {
+	var err error
+	if o.Issuer, err = setting.Resolve(repl, "issuer", o.Issuer); err != nil {
+		return nil, err
+	}
+	if o.JWKSURL, err = setting.Resolve(repl, "jwks_url", o.JWKSURL); err != nil {
+		return nil, err
+	}
+	if o.Audience, err = setting.ResolveList(repl, "audience", o.Audience); err != nil {
+		return nil, err
+	}
+	if o.UsernamePrefix != nil {
+		prefix, err := setting.Resolve(repl, "username_prefix", *o.UsernamePrefix)
+		if err != nil {
+			return nil, err
+		}
+		o.UsernamePrefix = &prefix
+	}
+	return &o, o.validate()
+}
+
+func (o *OutsideIssuer) settings() issuer.Settings {
+	prefix := issuer.DefaultPrefix(o.Issuer)
+	if o.UsernamePrefix != nil {
+		prefix = *o.UsernamePrefix
+	}
+	return issuer.Settings{
+		URL: o.Issuer, Audience: o.Audience, Algorithms: o.Algorithms,
+		ScopeClaim: o.Claims.Scope, UsernameClaim: o.Claims.Username, AudienceClaim: o.Claims.Audience,
+		UsernamePrefix: prefix, IDTokens: o.IDTokens, MaxLifetime: time.Duration(o.MaxLifetime),
+	}
+}
+
+// definedIssuer is an issuer as a bearer_auth defines it, ready to be used.
+type definedIssuer struct {
+	settings issuer.Settings
+	jwksURL  string
+	ca       string      // as the config has it
+	tls      *tls.Config // nil for the authorities of the system
+}
+
+// define checks the settings and loads the authorities.
+func (o *OutsideIssuer) define(ctx caddy.Context) (*definedIssuer, error) {
+	d := &definedIssuer{settings: o.settings(), jwksURL: o.JWKSURL, ca: string(o.CARaw)}
+	if err := d.settings.Validate(); err != nil {
+		return nil, fmt.Errorf("issuer %s: %w", o.Issuer, err)
+	}
+	if o.CARaw == nil {
+		return d, nil
+	}
+	loaded, err := ctx.LoadModule(o, "CARaw")
+	if err != nil {
+		return nil, fmt.Errorf("issuer %s: loading tls_trust_pool: %w", o.Issuer, err)
+	}
+	ca, ok := loaded.(caddytls.CA)
+	if !ok {
+		return nil, fmt.Errorf("issuer %s: tls_trust_pool: %T is not a source of authorities", o.Issuer, loaded)
+	}
+	d.tls = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: ca.CertPool()}
+	return d, nil
+}
+
+// same tells whether two bearer_auths define an issuer alike.
+func (d *definedIssuer) same(other *definedIssuer) bool {
+	a, b := d.settings, other.settings
+	return d.jwksURL == other.jwksURL && d.ca == other.ca && slices.Equal(a.Audience, b.Audience) && slices.Equal(a.Algorithms, b.Algorithms) &&
+		a.ScopeClaim == b.ScopeClaim && a.UsernameClaim == b.UsernameClaim && a.AudienceClaim == b.AudienceClaim &&
+		a.UsernamePrefix == b.UsernamePrefix && a.IDTokens == b.IDTokens && a.MaxLifetime == b.MaxLifetime
+}
+
+// outsideIssuer verifies the tokens of an issuer.
+type outsideIssuer struct {
+	*issuer.Issuer
+	prefix string // of the names of its users
+}
+
+func (o *outsideIssuer) verify(ctx context.Context, raw string) (bearer.Identity, error) {
+	checked, err := o.Check(ctx, raw)
+	if checked == nil { // which as an Identity would not be nil
+		return nil, err
+	}
+	return checked, err
+}
+
+// checkNames refuses issuers whose users an app could not tell apart, by the headers
+// that it gets or by what it requires. own tells whether the tokens of a token_endpoint
+// are taken, too.
+func checkNames(defined []*definedIssuer, own bool, clientPrefix string, copied []CopyClaim, required []RequiredClaim) error {
+	prefixes := make([]string, 0, len(defined)+1)
+	for _, d := range defined {
+		prefixes = append(prefixes, d.settings.UsernamePrefix)
+	}
+	if clientPrefix != "" {
+		prefixes = append(prefixes, clientPrefix)
+	}
+	for i, one := range prefixes {
+		for _, other := range prefixes[i+1:] {
+			if one != "" && other != "" && (strings.HasPrefix(one, other) || strings.HasPrefix(other, one)) {
+				return fmt.Errorf("username_prefix: %q and %q begin alike, so a user of one could have the name of a user of the other: choose prefixes of which neither begins with the other", one, other)
+			}
+		}
+	}
+	if len(defined) == 0 || len(defined) == 1 && !own {
+		return nil
+	}
+	used := make(map[string]string) // claim, and by what
+	for _, c := range copied {
+		used[c.Claim] = "copy_claims " + c.Claim + ">" + c.Header
+	}
+	for _, r := range required {
+		used[r.Claim] = "require " + r.Claim
+	}
+	for _, d := range defined {
+		for _, claim := range []string{"sub", "username"} {
+			if by, is := used[claim]; is && d.settings.UsernamePrefix == "" {
+				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and the users of %s have no username_prefix, so a user of one could be taken for a user of another: remove \"username_prefix\" there, or give it one", by, d.settings.URL)
+			}
+		}
+		if by, is := used[d.settings.UsernameClaim]; is && d.settings.UsernameClaim != "sub" {
+			return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and %s names the users of %s without a prefix, so a user of one could be taken for a user of another: use the claim username instead, which has the prefix", by, d.settings.UsernameClaim, d.settings.URL)
+		}
+	}
+	return nil
+}
+
+var errNoAudience = errors.New("audience: it is needed, since without it the tokens of every app of the issuer would be good here: write \"audience\" with what its tokens have in aud, or define the issuer with a block in another bearer_auth")
