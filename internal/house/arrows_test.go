@@ -16,7 +16,7 @@ var arrows = map[string][]string{
 	"internal/loginpage":  {},
 	"internal/token": {
 		"directory", "internal/buffer", "internal/clock", "internal/keyring", "internal/mac", "internal/oauth",
-		"internal/password", "internal/session",
+		"internal/password", "internal/remembered", "internal/session",
 	},
 	"internal/wire":        {"internal/buffer", "internal/oauth"},
 	"internal/oauth":       {},
@@ -55,10 +55,14 @@ var arrows = map[string][]string{
 	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where
-	"internal/allowance":    {"internal/session", "internal/throttle", "internal/token"},
+	"internal/allowance": {"internal/session", "internal/throttle", "internal/token"},
+	"internal/issuer": {
+		"directory", "internal/clock", "internal/oauth", "internal/remembered", "internal/token",
+	},
 	"internal/keyring":      {"internal/clock", "internal/mac", "internal/storagecheck"},
 	"internal/livefile":     {},
 	"internal/password":     {"internal/mac"},
+	"internal/remembered":   {"internal/clock"},
 	"internal/session":      {"internal/clock", "internal/storagecheck"},
 	"internal/storagecheck": {},
 	"internal/throttle":     {},

@@ -30,9 +30,10 @@ type AccessToken struct {
 
 // memory is about how many bytes a token of that length takes in memory. Other claims
 // can take many times their encoded size.
-func (t *AccessToken) memory(length int) int { return 200 + length + memoryOf(t.Others) }
+func (t *AccessToken) memory(length int) int { return 200 + length + MemoryOf(t.Others) }
 
-func memoryOf(claim any) int {
+// MemoryOf is about how many bytes a decoded claim takes in memory, without its text.
+func MemoryOf(claim any) int {
 	switch claim := claim.(type) {
 	case map[string]any:
 		if len(claim) == 0 {
@@ -40,13 +41,13 @@ func memoryOf(claim any) int {
 		}
 		size := 350
 		for name, member := range claim {
-			size += 50 + len(name) + memoryOf(member)
+			size += 50 + len(name) + MemoryOf(member)
 		}
 		return size
 	case []any:
 		size := 50
 		for _, element := range claim {
-			size += 20 + memoryOf(element)
+			size += 20 + MemoryOf(element)
 		}
 		return size
 	}
@@ -161,7 +162,7 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 // readStrictly reads claims, some of which may not be ours.
 func (t *AccessToken) readStrictly(payload []byte) error {
 	var claims map[string]any
-	if !utf8.Valid(payload) || decodeStrictly(payload, &claims) != nil || claims == nil {
+	if !utf8.Valid(payload) || DecodeStrictly(payload, &claims) != nil || claims == nil {
 		return Error("its claims are not a JSON object, or a claim is duplicated")
 	}
 	for _, text := range []struct {
@@ -205,7 +206,7 @@ func (t *AccessToken) readStrictly(payload []byte) error {
 	}
 	if claim, there := claims["aud"]; there {
 		var ok bool
-		if t.Audience, ok = audienceClaim(claim); !ok {
+		if t.Audience, ok = AudienceClaim(claim); !ok {
 			return Error("aud is malformed")
 		}
 		delete(claims, "aud")
@@ -226,8 +227,8 @@ func (t *AccessToken) SessionClaims() session.Claims {
 	return session.Claims{ID: t.Session, Subject: t.Subject, Client: t.CID, Version: t.SessionVersion}
 }
 
-// decodeStrictly decodes one JSON value, with its numbers as they are written.
-func decodeStrictly(encoded []byte, into any) error {
+// DecodeStrictly decodes one JSON value, with its numbers as they are written.
+func DecodeStrictly(encoded []byte, into any) error {
 	decoder := strictjson.NewDecoder(bytes.NewReader(encoded))
 	decoder.SetNumberType(strictjson.UnmarshalJSONNumber)
 	if err := decoder.Decode(into); err != nil {
@@ -260,11 +261,11 @@ func sessionVersion(claim any) (int64, bool) {
 }
 
 // validDate refuses dates beyond the year 9999, before they can overflow.
-func validDate(seconds int64) bool { return seconds >= 0 && seconds <= maxNumericDate }
+func validDate(seconds int64) bool { return seconds >= 0 && seconds <= MaxNumericDate }
 
-// audienceClaim reads a list, or a single audience, which may be a string (RFC 7519
+// AudienceClaim reads a list, or a single audience, which may be a string (RFC 7519
 // §4.1.3).
-func audienceClaim(claim any) ([]string, bool) {
+func AudienceClaim(claim any) ([]string, bool) {
 	if one, ok := claim.(string); ok {
 		return []string{one}, true
 	}
@@ -301,4 +302,5 @@ func Scalar(claim any) (string, bool) {
 	return "", false
 }
 
-const maxNumericDate = 253402300799
+// MaxNumericDate is the end of the year 9999, in unix seconds.
+const MaxNumericDate = 253402300799

@@ -48,7 +48,7 @@ func (c *Checker) CheckCookie(ctx context.Context, value string, place CookiePla
 		return nil, errNotOurCookie
 	}
 	digest := digestCookie(value, place)
-	before, remembered := keys.checked.get(digest)
+	before, remembered := keys.checked.Get(digest)
 	session := before.session
 	if !remembered {
 		cookie, err := keys.OpenCookie(value, place)
@@ -68,10 +68,9 @@ func (c *Checker) CheckCookie(ctx context.Context, value string, place CookiePla
 		SessionCookie: session.SessionCookie, Token: c.currentToken(session, user, client),
 		user: user, client: client,
 	}
-	keys.checked.add(digest, checkedToken{
+	keys.checked.Add(digest, checkedToken{
 		token: session.Token, user: user, client: client, narrowed: session.Token, session: session,
-		size: session.memory(len(value)),
-	})
+	}, session.memory(len(value)))
 	return session, nil
 }
 

@@ -47,7 +47,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 		return nil, keyring.ErrMalformed
 	}
 	digest := digestToken(raw)
-	before, remembered := keys.checked.get(digest)
+	before, remembered := keys.checked.Get(digest)
 	token := before.token
 	if !remembered {
 		var err error
@@ -70,7 +70,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	if narrowed != token {
 		size += narrowed.memory(len(raw))
 	}
-	keys.checked.add(digest, checkedToken{token: token, user: user, client: client, narrowed: narrowed, size: size})
+	keys.checked.Add(digest, checkedToken{token: token, user: user, client: client, narrowed: narrowed}, size)
 	return narrowed, nil
 }
 
@@ -234,6 +234,10 @@ type UncheckedError struct {
 
 // errNoKeys is for the time before the first keys.
 var errNoKeys = UncheckedError{reason: "no key to verify tokens with yet"}
+
+// Unchecked makes an [UncheckedError]. The reason is one of a closed set, since metrics
+// count by it; cause is what to log, or nil if the reason says all.
+func Unchecked(reason string, cause error) UncheckedError { return UncheckedError{reason, cause} }
 
 func (e UncheckedError) Error() string { return e.reason }
 

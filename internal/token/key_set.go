@@ -29,7 +29,7 @@ func (k *KeySet) Same(other *KeySet) bool {
 
 // Remembered is how many access tokens were checked with these keys and are remembered,
 // and about how many bytes they take.
-func (k *KeySet) Remembered() (tokens, bytes int) { return k.checked.len() }
+func (k *KeySet) Remembered() (tokens, bytes int) { return k.checked.Len() }
 
 // NewKeySet derives from the server secret what is not in the ring.
 func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {

@@ -53,7 +53,7 @@ func (t *AccessToken) othersOf(user *directory.User) (others map[string]any, sam
 // userClaim is a claim of the user's own, in the form in which it is read from a token.
 func userClaim(u *directory.User, name string) (value any, has bool) {
 	encoded, has := u.Claims[name]
-	if !has || decodeStrictly(encoded, &value) != nil {
+	if !has || DecodeStrictly(encoded, &value) != nil {
 		return nil, false
 	}
 	return value, true

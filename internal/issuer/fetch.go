@@ -1,0 +1,208 @@
+package issuer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// fetcher gets JSON documents of an issuer. Each is bounded in size, time, redirects
+// and type, since another server decides about them.
+type fetcher struct {
+	client http.Client
+}
+
+// newTransport is for one issuer. Without TLS settings the system's authorities are
+// trusted.
+func newTransport(settings *tls.Config) *http.Transport {
+	if settings == nil {
+		settings = new(tls.Config)
+	}
+	settings = settings.Clone()
+	settings.MinVersion = max(settings.MinVersion, tls.VersionTLS12)
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		TLSClientConfig:        settings,
+		ForceAttemptHTTP2:      true,
+		TLSHandshakeTimeout:    fetchLimit,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+func newFetcher(transport http.RoundTripper) *fetcher {
+	return &fetcher{http.Client{Transport: transport, CheckRedirect: checkRedirect}}
+}
+
+// checkRedirect follows a few redirects, and never to plain HTTP.
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	from := via[len(via)-1].URL
+	if len(via) > maxRedirects {
+		return fmt.Errorf("more than %d redirects, the last one to %s", maxRedirects, clipped(shown(next.URL)))
+	}
+	if _, err := parseNext(from, next.URL.String()); err != nil {
+		return fmt.Errorf("redirected to %s: %w", clipped(shown(next.URL)), err)
+	}
+	return nil
+}
+
+// document is an answer.
+type document struct {
+	body   []byte
+	maxAge time.Duration // of Cache-Control; negative if it does not say
+}
+
+// get fetches one document. The error names the URL, and [errNotThere] is in it if
+// there is no such document.
+func (f *fetcher) get(ctx context.Context, from *url.URL) (*document, error) {
+	d, err := f.fetch(ctx, from)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", shown(from), err)
+	}
+	return d, nil
+}
+
+func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from.String(), nil)
+	if err != nil {
+		return nil, errors.New("cannot make a request of it")
+	}
+	request.Header.Set("Accept", "application/json, application/jwk-set+json")
+	request.Header.Set("User-Agent", "caddy-grant")
+	response, err := f.client.Do(request)
+	if response != nil {
+		defer response.Body.Close()
+	}
+	if err != nil {
+		if inURL, ok := errors.AsType[*url.Error](err); ok { // it repeats the query
+			err = inURL.Err
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %v", fetchLimit)
+		}
+		return nil, err
+	}
+	switch {
+	case response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusGone:
+		return nil, fmt.Errorf("status %d: %w", response.StatusCode, errNotThere)
+	case response.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("status %d instead of 200", response.StatusCode)
+	}
+	if coding := response.Header.Get("Content-Encoding"); coding != "" {
+		return nil, errors.New("the answer has a content coding that was not asked for")
+	}
+	if types := response.Header.Values("Content-Type"); len(types) != 1 || !isJSON(types[0]) {
+		return nil, fmt.Errorf("content type %q instead of application/json: is it the right URL?", clipped(strings.Join(types, ", ")))
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1)) // as it is once decompressed
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, fmt.Errorf("the answer did not end within %v", fetchLimit)
+	case err != nil:
+		return nil, fmt.Errorf("reading the answer: %w", err)
+	case len(body) > maxBody:
+		return nil, fmt.Errorf("the answer is larger than %d KiB", maxBody>>10)
+	}
+	return &document{body: body, maxAge: maxAge(response.Header)}, nil
+}
+
+// isJSON tells whether a Content-Type is one of JSON (RFC 8259 §11, RFC 6839 §3.1).
+func isJSON(contentType string) bool {
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return false
+	}
+	return mediaType == "application/json" || strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
+}
+
+// maxAge is how long an answer may be kept (RFC 9111 §5.2.2.1), negative if it does not
+// say.
+func maxAge(header http.Header) time.Duration {
+	for _, line := range header.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+			if !strings.EqualFold(name, "max-age") {
+				continue
+			}
+			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+			if err == nil {
+				return time.Duration(seconds) * time.Second
+			}
+		}
+	}
+	return -1
+}
+
+// findKeys returns where an issuer's keys are by its metadata: of OpenID Connect
+// Discovery 1.0, or else of RFC 8414. The metadata must be that of this very issuer: it
+// could send us to another's keys otherwise (RFC 8414 §3.3, RFC 9207 §1).
+func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error) {
+	at, err := parseURL(issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	var missing []string
+	for _, from := range metadataURLs(at) {
+		found, err := f.get(ctx, from)
+		if errors.Is(err, errNotThere) {
+			missing = append(missing, shown(from))
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("fetching the metadata: %w", err)
+		}
+		return readMetadata(found.body, issuer, from)
+	}
+	return nil, fmt.Errorf("there is no metadata at %s: check the issuer's URL, or set jwks_url", strings.Join(missing, " or "))
+}
+
+// readMetadata reads the URL of the keys from metadata that was found at a URL.
+func readMetadata(body []byte, issuer string, from *url.URL) (*url.URL, error) {
+	var metadata *struct {
+		Issuer *string `json:"issuer"`
+		JWKS   string  `json:"jwks_uri"`
+	}
+	switch {
+	case token.DecodeStrictly(body, &metadata) != nil || metadata == nil:
+		return nil, fmt.Errorf("the metadata at %s is not a JSON object, or has a duplicate or malformed member", shown(from))
+	case metadata.Issuer == nil:
+		return nil, fmt.Errorf("the metadata at %s has no issuer", shown(from))
+	case *metadata.Issuer != issuer:
+		return nil, fmt.Errorf("the metadata at %s is of the issuer %q, and the configured issuer is %q: they must be the same, byte for byte", shown(from), clipped(*metadata.Issuer), issuer)
+	case metadata.JWKS == "":
+		return nil, fmt.Errorf("the metadata at %s has no jwks_uri: set jwks_url", shown(from))
+	}
+	keys, err := parseNext(from, metadata.JWKS)
+	if err != nil {
+		return nil, fmt.Errorf("the metadata at %s has the jwks_uri %q: %w", shown(from), clipped(metadata.JWKS), err)
+	}
+	return keys, nil
+}
+
+// clipped is what another server sent, as long as a log line may repeat it.
+func clipped(text string) string {
+	if len(text) <= maxShown {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxShown], "") + "…"
+}
+
+var errNotThere = errors.New("it is not there")
+
+const (
+	fetchLimit   = 10 * time.Second // of metadata and keys together
+	maxBody      = 512 << 10
+	maxRedirects = 3
+	maxShown     = 200
+)

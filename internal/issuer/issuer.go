@@ -1,0 +1,184 @@
+package issuer
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/remembered"
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// Issuer judges the tokens of one outside issuer by its keys and by the settings of one
+// check. It is safe for concurrent use.
+type Issuer struct {
+	settings Settings
+	keys     *Keys
+	memory   atomic.Pointer[memory]
+}
+
+// memory is the tokens that were verified with one set of keys.
+type memory struct {
+	set     *keySet
+	checked *remembered.Cache[*Token]
+}
+
+// New returns the issuer of settings that were validated.
+func New(settings Settings, keys *Keys) *Issuer { return &Issuer{settings: settings, keys: keys} }
+
+// URL is the issuer, byte for byte as `iss` has it.
+func (i *Issuer) URL() string { return i.settings.URL }
+
+// Prefix is what stands before the names of its users, empty if nothing does.
+func (i *Issuer) Prefix() string { return i.settings.UsernamePrefix }
+
+// MayName tells whether a name could be that of one of its users, by its prefix. A user
+// of another issuer, or of this server, must not have such a name.
+func (i *Issuer) MayName(name string) bool { return strings.HasPrefix(name, i.settings.UsernamePrefix) }
+
+// Check verifies a token and returns what it says. What never changes about a token is
+// checked once. An error is the reason for the log, and the token returned with it says
+// whose it was, if this issuer signed it; a [token.UncheckedError] is not a fault of
+// the token. No request waits for the issuer.
+func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
+	if len(raw) > MaxTokenLength {
+		return nil, errMalformed
+	}
+	return i.check(raw, remembered.DigestOf(raw))
+}
+
+func (i *Issuer) check(raw string, digest remembered.Digest) (*Token, error) {
+	set := i.keys.current.Load()
+	if set == nil {
+		return nil, token.Unchecked("no keys of the outside issuer yet", i.keys.Status().Err)
+	}
+	checked := i.checkedWith(set)
+	if t, ok := checked.Get(digest); ok {
+		return t, t.checkTimes(i.settings.Leeway)
+	}
+	h, payload, err := i.verify(set, raw)
+	if err != nil {
+		return nil, err
+	}
+	t, err := i.read(h, payload)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkTimes(i.settings.Leeway); err != nil {
+		return t, err
+	}
+	if err := i.checkLifetime(t); err != nil {
+		return t, err
+	}
+	checked.Add(digest, t, t.memory(len(raw)))
+	return t, nil
+}
+
+// Remembers tells whether a token was found valid before with the keys as they are now.
+// It may have expired since.
+func (i *Issuer) Remembers(digest remembered.Digest) bool {
+	m := i.memory.Load()
+	if m == nil || m.set != i.keys.current.Load() {
+		return false
+	}
+	_, ok := m.checked.Get(digest)
+	return ok
+}
+
+// Remembered is how many tokens are remembered, and about how many bytes they take.
+func (i *Issuer) Remembered() (tokens, bytes int) {
+	if m := i.memory.Load(); m != nil {
+		return m.checked.Len()
+	}
+	return 0, 0
+}
+
+// checkedWith is the memory of what was verified with a set of keys. Another set begins
+// with an empty one, since the key of a token may be gone.
+func (i *Issuer) checkedWith(set *keySet) *remembered.Cache[*Token] {
+	before := i.memory.Load()
+	if before != nil && before.set == set {
+		return before.checked
+	}
+	now := &memory{set, remembered.New[*Token](maxRemembered, maxRememberedSize)}
+	if !i.memory.CompareAndSwap(before, now) { // another request did so
+		if m := i.memory.Load(); m.set == set {
+			return m.checked
+		}
+	}
+	return now.checked
+}
+
+// verify checks the signature of a token and returns its header and payload. The
+// algorithm must be one that is accepted, and that of the key (RFC 8725 §3.1).
+func (i *Issuer) verify(set *keySet, raw string) (*header, []byte, error) {
+	parts, ok := split(raw)
+	if !ok {
+		return nil, nil, errMalformed
+	}
+	payload, err := base64url.DecodeString(parts.payload)
+	if err != nil {
+		return nil, nil, errMalformed
+	}
+	signature, err := base64url.DecodeString(parts.signature)
+	if err != nil {
+		return nil, nil, errMalformed
+	}
+	h, err := readHeader(parts.header)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := findAlgorithm(h.Algorithm)
+	if a == nil || !slices.Contains(i.settings.Algorithms, a.name) {
+		return nil, nil, token.Error("its algorithm is not one that is accepted of this issuer")
+	}
+	candidates, known := set.candidates(h.KeyID, a)
+	signed := raw[:len(raw)-len(parts.signature)-1]
+	for _, k := range candidates {
+		if a.method.Verify(signed, signature, k.public) == nil {
+			return h, payload, nil
+		}
+	}
+	i.keys.ask() // there may be a new key
+	switch {
+	case !known:
+		return nil, nil, token.Error("the issuer has no key with the token's kid")
+	case len(candidates) == 0:
+		return nil, nil, token.Error("the issuer has no such key for the token's algorithm")
+	}
+	return nil, nil, token.Error("the signature does not verify")
+}
+
+// checkTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
+func (t *Token) checkTimes(leeway time.Duration) error {
+	at := clock.Now()
+	switch {
+	case !at.Before(time.Unix(t.expires, 0).Add(leeway)):
+		return token.Error("expired")
+	case at.Add(leeway).Before(time.Unix(t.notBefore, 0)):
+		return token.Error("not yet valid")
+	case at.Add(leeway).Before(time.Unix(t.issuedAt, 0)):
+		return token.Error("issued in the future")
+	}
+	return nil
+}
+
+// checkLifetime refuses a token that is good for long: nothing revokes it here.
+func (i *Issuer) checkLifetime(t *Token) error {
+	from := time.Unix(t.issuedAt, 0)
+	if _, there := t.claims["iat"]; !there {
+		from = clock.Now()
+	}
+	if time.Unix(t.expires, 0).Sub(from) > i.settings.MaxLifetime {
+		return token.Error("it is good for longer than max_lifetime")
+	}
+	return nil
+}
+
+const (
+	maxRemembered     = 1 << 15
+	maxRememberedSize = 24 << 20 // an estimate, see [token.MemoryOf]
+)

@@ -1,0 +1,134 @@
+package issuer
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// key is a public key that an issuer signs tokens with.
+type key struct {
+	id        string // `kid`, empty if it has none
+	algorithm string // `alg`: the only one to verify with; empty if any that fits
+	public    crypto.PublicKey
+	text      string // all of the above, to compare keys by
+}
+
+// material is what is read of the key itself (RFC 7518 §6, RFC 8037 §2). Certificates
+// are ignored: a key is trusted since the issuer publishes it.
+type material struct {
+	Type  string `json:"kty"`
+	Curve string `json:"crv,omitempty"`
+	N     string `json:"n,omitempty"`
+	E     string `json:"e,omitempty"`
+	X     string `json:"x,omitempty"`
+	Y     string `json:"y,omitempty"`
+}
+
+// jwk is what is read of a JWK (RFC 7517 §4).
+type jwk struct {
+	material
+	Use        string   `json:"use"`
+	Operations []string `json:"key_ops"`
+	Algorithm  string   `json:"alg"`
+	ID         string   `json:"kid"`
+
+	// members of keys that are not public
+	D json.RawMessage `json:"d"`
+	K json.RawMessage `json:"k"`
+}
+
+// parseKey reads one key of a set. The error says why the key cannot verify tokens,
+// without anything of the key but its short names.
+func parseKey(encoded []byte) (*key, error) {
+	var read *jwk
+	if !utf8.Valid(encoded) || token.DecodeStrictly(encoded, &read) != nil || read == nil {
+		return nil, errors.New("it is not a JSON Web Key, or has a duplicate member")
+	}
+	switch {
+	case read.Type == "":
+		return nil, errors.New("it has no kty")
+	case read.Type == "oct":
+		return nil, errors.New("it is a shared secret (kty oct)")
+	case read.D != nil || read.K != nil:
+		return nil, errors.New("it is a private key, which must not be published: the issuer has to replace it")
+	case read.Use != "" && read.Use != "sig":
+		return nil, fmt.Errorf("it is not for signatures (use %s)", brief(read.Use))
+	case read.Operations != nil && !slices.Contains(read.Operations, "verify"):
+		return nil, errors.New("it is not for verifying (key_ops)")
+	case len(read.ID) > maxKeyID:
+		return nil, fmt.Errorf("its kid has more than %d bytes", maxKeyID)
+	}
+	k := &key{id: read.ID, algorithm: read.Algorithm}
+	if k.algorithm == "Ed25519" { // RFC 9864's name for the only EdDSA here
+		k.algorithm = "EdDSA"
+	}
+	var err error
+	if k.public, err = read.public(); err != nil {
+		return nil, err
+	}
+	if k.algorithm != "" {
+		if a := findAlgorithm(k.algorithm); a == nil || !a.fits(k.public) {
+			return nil, fmt.Errorf("its alg %s is not for signatures with a key of its kind", brief(k.algorithm))
+		}
+	}
+	text, err := json.Marshal([]any{k.id, k.algorithm, read.material})
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be encoded again: %w", err)
+	}
+	k.text = string(text)
+	return k, nil
+}
+
+// public reads the key itself.
+func (m *material) public() (crypto.PublicKey, error) {
+	encoded, err := json.Marshal(m)
+	if err != nil {
+		return nil, errors.New("it cannot be encoded again")
+	}
+	var parsed jose.JSONWebKey
+	if err := parsed.UnmarshalJSON(encoded); err != nil { // an error may repeat members
+		return nil, fmt.Errorf("it is not a key of a supported kind (kty %s, crv %s)", brief(m.Type), brief(m.Curve))
+	}
+	switch public := parsed.Key.(type) {
+	case *rsa.PublicKey:
+		if bits := public.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+			return nil, fmt.Errorf("it is an RSA key of %d bits, which is not between %d and %d", bits, minRSABits, maxRSABits)
+		}
+		if public.E < 3 || public.E&1 == 0 || public.E > 1<<31-1 || public.N.Bit(0) == 0 || len(m.E) > maxExponent {
+			return nil, errors.New("its modulus or exponent is not that of an RSA key")
+		}
+		return public, nil
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return public, nil
+	}
+	return nil, fmt.Errorf("it is not a key of a supported kind (kty %s, crv %s)", brief(m.Type), brief(m.Curve))
+}
+
+// brief is a short name of another server's for a message.
+func brief(name string) string {
+	if name == "" {
+		return "none"
+	}
+	if len(name) > 40 || !isPrintable(name) {
+		return "of an unknown name"
+	}
+	return name
+}
+
+const (
+	minRSABits  = 2048 // RFC 7518 §3.3
+	maxRSABits  = 8192 // larger ones take long to verify with
+	maxExponent = 8    // in base64url: 48 bits
+	maxKeyID    = 1024
+)

@@ -1,0 +1,251 @@
+package issuer
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Keys follow the published keys of one issuer: they are fetched in the background and
+// refreshed before they are old. The last good set stays when the issuer is down. They
+// are shared by all checks of an issuer, and outlive these.
+type Keys struct {
+	options Options
+	pace    pace
+	fetcher *fetcher
+	close   func() // idle connections
+
+	current atomic.Pointer[keySet]
+	status  atomic.Pointer[Status]
+	asked   chan struct{} // has a place for one request for a fetch
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the goroutine has ended
+}
+
+// Options say whose keys are followed. URL is required.
+type Options struct {
+	URL     string // the issuer
+	JWKSURL string // where the keys are; empty: where the issuer's metadata says
+
+	// TLS is whom to trust. Nil: the system's authorities.
+	TLS *tls.Config
+
+	// Transport takes the place of one with these TLS settings.
+	Transport http.RoundTripper
+
+	// Logger is called for each line, since a reload may replace it. Nil: no lines.
+	Logger func() *zap.Logger
+
+	// Observe is called after each fetch, never concurrently. Nil: no calls.
+	Observe func(Status)
+}
+
+// Status is what the last fetch came to.
+type Status struct {
+	Fetched time.Time // when the current keys were fetched last; zero while there are none
+	Keys    int       // how many of them can verify tokens
+	Err     error     // why the last fetch failed, if it did; no secret is in it
+}
+
+// pace is how often keys are fetched.
+type pace struct {
+	refresh, minRefresh, maxRefresh time.Duration // by default, and what Cache-Control can say
+	firstRetry                      time.Duration // after a failure, then twice as long each time
+	maxFirstRetry, maxRetry         time.Duration // while there are no keys, and later
+	asked                           time.Duration // from one fetch to one that a token asks for
+	limit                           time.Duration // of one fetch, with the metadata
+}
+
+var usualPace = pace{
+	refresh: 15 * time.Minute, minRefresh: time.Minute, maxRefresh: time.Hour,
+	firstRetry: time.Second, maxFirstRetry: 30 * time.Second, maxRetry: time.Minute,
+	asked: 15 * time.Second,
+	limit: fetchLimit,
+}
+
+// Follow begins to follow the keys of an issuer. It does not wait for them. Close ends
+// it.
+func Follow(options Options) *Keys { return follow(options, usualPace) }
+
+func follow(options Options, p pace) *Keys {
+	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{}), close: func() {}}
+	transport := options.Transport
+	if transport == nil {
+		own := newTransport(options.TLS)
+		transport, k.close = own, own.CloseIdleConnections
+	}
+	k.fetcher = newFetcher(transport)
+	k.status.Store(new(Status))
+	ctx, cancel := context.WithCancel(context.Background())
+	k.cancel = sync.OnceFunc(cancel)
+	go k.run(ctx)
+	return k
+}
+
+// Close ends the fetching and waits until it has ended. The keys stay.
+func (k *Keys) Close() {
+	k.cancel()
+	<-k.done
+}
+
+// Status is what the last fetch came to, and whether there was one.
+func (k *Keys) Status() Status { return *k.status.Load() }
+
+// ask asks for a fetch, since no key verifies a token. It never waits: one fetch is
+// made for all that ask meanwhile, and not soon after another.
+func (k *Keys) ask() {
+	select {
+	case k.asked <- struct{}{}:
+	default: // it was asked for already
+	}
+}
+
+// run fetches until ctx ends.
+func (k *Keys) run(ctx context.Context) {
+	defer close(k.done)
+	defer k.close()
+	retry := time.Duration(0)
+	for {
+		began := time.Now()
+		next, err := k.attempt(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			longest := k.pace.maxRetry
+			if k.current.Load() == nil {
+				longest = k.pace.maxFirstRetry
+			}
+			retry = min(max(2*retry, k.pace.firstRetry), longest)
+			next = retry
+		} else {
+			retry = 0
+		}
+		if !k.wait(ctx, began, next) {
+			return
+		}
+	}
+}
+
+// wait waits for the next fetch: for that long, or for a token that asks for one if
+// that is sooner. It returns false when ctx ends.
+func (k *Keys) wait(ctx context.Context, began time.Time, next time.Duration) bool {
+	due := time.Now().Add(next)
+	timer := time.NewTimer(next)
+	defer timer.Stop()
+	asked := k.asked
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-asked:
+			asked = nil // all later ones mean the same fetch
+			if soon := began.Add(k.pace.asked); soon.Before(due) {
+				timer.Reset(max(time.Until(soon), 0))
+			}
+		}
+	}
+}
+
+// attempt is one fetch, and returns after which time to make the next one.
+func (k *Keys) attempt(ctx context.Context) (next time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, k.pace.limit)
+	defer cancel()
+	set, next, err := k.fetch(ctx)
+	before, status := k.current.Load(), k.Status()
+	failedBefore := status.Err != nil
+	status.Err = err
+	if err == nil {
+		status.Fetched, status.Keys = time.Now(), len(set.keys)
+	}
+	changed := err == nil && !set.same(before)
+	if changed { // an equal set keeps its place, and with it what was verified by it
+		k.current.Store(set)
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return next, err
+	}
+	k.status.Store(&status)
+	k.report(status, set, before, changed, failedBefore)
+	if k.options.Observe != nil {
+		k.options.Observe(status)
+	}
+	return next, err
+}
+
+// fetch fetches the keys, and the metadata that says where they are. A panic is an
+// error: the next fetch must not be the last.
+func (k *Keys) fetch(ctx context.Context) (set *keySet, next time.Duration, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			set, err = nil, fmt.Errorf("[PANIC] fetching the keys: %v", r)
+		}
+	}()
+	from, err := k.where(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	found, err := k.fetcher.get(ctx, from)
+	if err != nil {
+		return nil, 0, fmt.Errorf("fetching the keys: %w", err)
+	}
+	if set, err = parseKeySet(found.body); err != nil {
+		return nil, 0, fmt.Errorf("the keys at %s cannot be used: %w", shown(from), err)
+	}
+	next = k.pace.refresh
+	if found.maxAge >= 0 {
+		next = min(max(found.maxAge, k.pace.minRefresh), k.pace.maxRefresh)
+	}
+	return set, next, nil
+}
+
+// where is where the keys are. The metadata is read each time, since it may change.
+func (k *Keys) where(ctx context.Context) (*url.URL, error) {
+	if k.options.JWKSURL == "" {
+		return k.fetcher.findKeys(ctx, k.options.URL)
+	}
+	at, err := parseURL(k.options.JWKSURL)
+	if err != nil {
+		return nil, fmt.Errorf("jwks_url: %w", err)
+	}
+	return at, nil
+}
+
+// report writes a line when fetching begins to fail, when it works again, and when
+// there are other keys.
+func (k *Keys) report(status Status, set, before *keySet, changed, failedBefore bool) {
+	if k.options.Logger == nil {
+		return
+	}
+	log := k.options.Logger().With(zap.String("issuer", k.options.URL))
+	switch {
+	case status.Err != nil && failedBefore: // said when it began
+	case status.Err != nil && before == nil:
+		log.Error("cannot fetch the keys of an outside issuer: its tokens cannot be checked until this works", zap.Error(status.Err))
+	case status.Err != nil:
+		log.Error("cannot fetch the keys of an outside issuer: the keys fetched before stay in use", zap.Error(status.Err))
+	case failedBefore && before != nil:
+		log.Info("the keys of an outside issuer can be fetched again", zap.Int("keys", len(set.keys)))
+	}
+	if changed {
+		fields := []zap.Field{zap.Int("keys", len(set.keys)), zap.Strings("kids", set.ids())}
+		if len(set.unusable) > 0 {
+			fields = append(fields, zap.Strings("not_used", set.unusable))
+		}
+		message := "the keys of an outside issuer changed"
+		if before == nil {
+			message = "fetched the keys of an outside issuer"
+		}
+		log.Info(message, fields...)
+	}
+}
