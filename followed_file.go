@@ -11,9 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
-	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -30,7 +30,10 @@ type followedFile[T fileContent] struct {
 // fileContent is a parsed file.
 type fileContent interface {
 	Len() int
-	Hashes() *password.Mix
+}
+
+// advisedContent is a parsed file whose hashes may be weak. Those of API keys never are.
+type advisedContent interface {
 	Advice() directory.HashAdvice
 }
 
@@ -104,6 +107,10 @@ func ofAnotherFormat(err error, key fileKey) error {
 	switch {
 	case errors.Is(err, userfile.ErrJSON):
 		return fmt.Errorf("%w: write \"%s json %s\"", err, key.reads, key.path)
+	case errors.Is(err, apikey.ErrJSON):
+		return fmt.Errorf("%w: write \"%s json %s\"", err, key.reads, key.path)
+	case errors.Is(err, apikey.ErrLines):
+		return fmt.Errorf("%w: write \"%s lines %s\"", err, key.reads, key.path)
 	case errors.Is(err, userfile.ErrHtpasswd):
 		return fmt.Errorf("%w: write \"%s htpasswd %s\"", err, key.reads, key.path)
 	}
@@ -141,16 +148,20 @@ func logLoaded(key fileKey, content fileContent) {
 	observeEntries(key.path, key.reads, content.Len())
 	logger := fileLogger().With(zap.String("path", key.path))
 	logger.Info(key.reads+" loaded", zap.Int("count", content.Len()))
-	if content.Len() == 0 { // possible for a JSON list only; an empty file is refused
+	if content.Len() == 0 { // possible for lists and for keys; an empty htpasswd file is refused
 		logger.Warn("it has no " + key.reads + ": " + withoutEntries[key.reads])
 	}
-	content.Advice().Log(logger, "lines")
+	if advised, ok := content.(advisedContent); ok {
+		advised.Advice().Log(logger, "lines")
+	}
 }
 
-// withoutEntries is what it means if a file has no users, or no clients.
+// withoutEntries is what it means if a file has no entries.
 var withoutEntries = map[string]string{
 	"users":   "no user in this file can log in",
 	"clients": "no client in this file can ask for tokens",
+
+	apikey.Section: "no key in this file is accepted",
 }
 
 // fileWatchers are called when a version of a followed file takes effect.

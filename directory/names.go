@@ -24,6 +24,10 @@ func validateName(what, name string) error {
 	return nil
 }
 
+// ValidateName enforces on the name of something else, which what says, what a username
+// must be: it will be in logs, tokens and headers as well.
+func ValidateName(what, name string) error { return validateEntryName(what, name) }
+
 // possible tells whether a user or client can have that subject or id.
 func possible(key string) bool { return validateName("", key) == nil }
 

@@ -10,6 +10,7 @@ var arrows = map[string][]string{
 	"directory/directorytest": {"directory", "internal/mac"},
 
 	// requests and answers
+	"internal/apikey":     {"directory", "internal/oauth", "internal/token", "internal/userfile"},
 	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
 	"internal/browser":    {},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},

@@ -197,7 +197,7 @@ func (c *Checker) currentToken(session *BrowserSession, user *directory.User, cl
 	now.Username = user.Username
 	now.Others = make(map[string]any, len(user.Claims))
 	for name := range user.Claims {
-		if claim, has := userClaim(user, name); has {
+		if claim, has := UserClaim(user, name); has {
 			now.Others[name] = claim
 		}
 	}

@@ -35,7 +35,7 @@ func (p *Policy) Narrowed(token *AccessToken, user *directory.User, client *dire
 func (t *AccessToken) othersOf(user *directory.User) (others map[string]any, same bool) {
 	same = true
 	for name, before := range t.Others {
-		now, has := userClaim(user, name)
+		now, has := UserClaim(user, name)
 		same = same && has && reflect.DeepEqual(now, before)
 		if has {
 			if others == nil {
@@ -50,8 +50,8 @@ func (t *AccessToken) othersOf(user *directory.User) (others map[string]any, sam
 	return others, false
 }
 
-// userClaim is a claim of the user's own, in the form in which it is read from a token.
-func userClaim(u *directory.User, name string) (value any, has bool) {
+// UserClaim is a claim of the user's own, in the form in which it is read from a token.
+func UserClaim(u *directory.User, name string) (value any, has bool) {
 	encoded, has := u.Claims[name]
 	if !has || DecodeStrictly(encoded, &value) != nil {
 		return nil, false

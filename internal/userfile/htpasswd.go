@@ -1,9 +1,10 @@
-// Package userfile holds the strict parsers of the files that name users and clients:
-// Apache's htpasswd format ([Htpasswd]) and a JSON list ([List]).
+// Package userfile holds the strict parsers of the files that name users, clients and
+// API keys: Apache's htpasswd format ([Htpasswd]), a JSON list ([List]), and one entry
+// a line in a format of the caller's ([Records]).
 //
-// Both read a whole file that is already in memory, hand each entry to the caller as
+// All read a whole file that is already in memory, hand each entry to the caller as
 // they find it, go on after a bad entry and report all errors at once ([Problems]).
-// Neither keeps an index of names: the caller has one, so it returns [ErrDuplicate] and
+// None keeps an index of names: the caller has one, so it returns [ErrDuplicate] and
 // the parser finds where the name was first.
 //
 // No error contains a hash, a piece of one, or the text of a line that could not be

@@ -12,12 +12,12 @@ import (
 )
 
 // sections are the keys that the object of a JSON file may have.
-var sections = map[string]bool{"users": true, "clients": true}
+var sections = map[string]bool{"users": true, "clients": true, "api_keys": true}
 
 // List reads a JSON object like {"users":[{…},…],"clients":[…]}, decodes every entry of
 // the list under section into a new T and calls each with the line on which it begins
-// and with it, in order. The list is required; the other list is optional, and only its
-// syntax is checked. T is a struct with json tags.
+// and with it, in order. The list is required; the other lists are optional, and only
+// their syntax is checked. T is a struct with json tags.
 //
 // It is stricter than encoding/json: a key that is not a field of T in exactly that
 // spelling, a duplicate key in any object, null for an entry, for a field or in a
@@ -146,7 +146,7 @@ func (w *walker) key(seen map[string]bool) (string, error) {
 	key, _ := token.(string) // an object has no other keys
 	switch {
 	case !sections[key]:
-		return "", fmt.Errorf("%w; those of a file are users and clients", unknownKey(key, sections))
+		return "", fmt.Errorf("%w; those of a file are users, clients and api_keys", unknownKey(key, sections))
 	case seen[key]:
 		return "", fmt.Errorf("duplicate key %q", key)
 	}

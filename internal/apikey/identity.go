@@ -1,0 +1,117 @@
+package apikey
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+// Identity is who sends an API key: its owner as they are now, with the scopes that
+// both have.
+type Identity struct {
+	key      *Key
+	user     *directory.User   // nil if a client owns the key
+	client   *directory.Client // nil if a user does
+	issuer   string
+	scopes   []string
+	audience []string
+}
+
+// NewIdentity returns who sends a key: its user, or else its client, the other one is
+// nil. allowed are the scopes that the server gives the owner: its own for a user, and
+// for a client what [token.Policy.AllowedScopes] says; nil is none. audience is what the
+// owner's tokens name: a client's key is for nothing else, and it is the default of a
+// user's.
+func NewIdentity(key *Key, user *directory.User, client *directory.Client, allowed, audience []string, issuer string) *Identity {
+	i := &Identity{key: key, user: user, client: client, issuer: issuer, audience: audience}
+	i.scopes = oauth.Intersect(key.Scopes, allowed)
+	if user != nil {
+		i.client = nil
+		i.scopes = user.Allowed(i.scopes)
+	}
+	switch {
+	case key.Audience == nil: // the owner's
+	case user != nil:
+		i.audience = key.Audience
+	default:
+		i.audience = oauth.Intersect(key.Audience, audience)
+	}
+	return i
+}
+
+// Key is the key.
+func (i *Identity) Key() *Key { return i.key }
+
+// User is the owner, nil if that is a client.
+func (i *Identity) User() *directory.User { return i.user }
+
+// Client is the owner, nil if that is a user.
+func (i *Identity) Client() *directory.Client { return i.client }
+
+// IsClient tells whether a client owns the key, and not a user.
+func (i *Identity) IsClient() bool { return i.user == nil }
+
+// Scopes are those that the key and its owner both have.
+func (i *Identity) Scopes() []string { return i.scopes }
+
+// HasScope tells whether the key and its owner have a scope.
+func (i *Identity) HasScope(scope string) bool { return slices.Contains(i.scopes, scope) }
+
+// IsFor tells whether the key is for one of these audiences.
+func (i *Identity) IsFor(audience []string) bool {
+	return slices.ContainsFunc(audience, func(one string) bool { return slices.Contains(i.audience, one) })
+}
+
+// Claim returns what an access token of the owner would have under that name, nil or
+// empty if there is none. A client is the subject of its own key (RFC 9068 §2.2), and
+// has no username.
+func (i *Identity) Claim(name string) any {
+	switch name {
+	case "iss":
+		return i.issuer
+	case "sub":
+		if i.user != nil {
+			return i.user.Subject()
+		}
+		return i.clientID()
+	case "username":
+		if i.user != nil {
+			return i.user.Username
+		}
+		return ""
+	case "client_id", "cid":
+		return i.clientID()
+	case "scope":
+		return strings.Join(i.scopes, " ")
+	case "aud":
+		return i.audience
+	case "exp":
+		if i.key.ends.IsZero() {
+			return nil
+		}
+		return i.key.ends.Unix()
+	case "key_name":
+		return i.key.Name
+	}
+	return i.OwnClaim(name)
+}
+
+func (i *Identity) clientID() string {
+	if i.client == nil {
+		return ""
+	}
+	return i.client.ID
+}
+
+// OwnClaim returns a claim of the user's own, nil if there is none, in the form in
+// which it is read from a token.
+func (i *Identity) OwnClaim(name string) any {
+	if i.user == nil || directory.IsReservedClaim(name) {
+		return nil
+	}
+	value, _ := token.UserClaim(i.user, name)
+	return value
+}
