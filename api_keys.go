@@ -71,12 +71,27 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, er
 			return opened, err
 		}
 		file := new(apiKeyFile)
-		if err := file.open(f.Path, readsAPIKeys, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
+		if err := file.open(f.Path, apikey.Section, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
 			return opened, err
 		}
 		opened = append(opened, file)
 	}
 	return opened, nil
+}
+
+func newAPIKeys(ctx context.Context, server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
+	return &apiKeys{
+		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
+		ended: endedKeys{ctx: ctx, sessions: sessions, logger: logger, seen: make(map[string]bool)},
+		used:  make(map[string]time.Time),
+	}
+}
+
+// release leaves the files.
+func (k *apiKeys) release() {
+	for _, file := range k.files {
+		_ = file.Cleanup() // which has been logged, or does not fail
+	}
 }
 
 // verify finds out whose key it is, by the owners as they are now.
@@ -127,7 +142,11 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 	case user != nil:
 		return apikey.NewIdentity(key, user, nil, key.Scopes, k.policy.Audience, k.policy.Issuer), nil
 	}
-	return apikey.NewIdentity(key, nil, client, k.policy.AllowedScopes(client), k.policy.AudienceOf(client), k.policy.Issuer), nil
+	audience := k.policy.Audience
+	if client.Audience != nil {
+		audience = client.Audience
+	}
+	return apikey.NewIdentity(key, nil, client, k.policy.AllowedScopes(client), audience, k.policy.Issuer), nil
 }
 
 // ownerOf looks the owner of a key up. A user that has an id is another user than one of
@@ -196,7 +215,7 @@ type endedKeys struct {
 	logger   *zap.Logger
 
 	mu   sync.Mutex
-	seen map[string]bool // by fingerprint: true once it is in storage
+	seen map[string]bool // by fingerprint
 }
 
 // has tells whether a key has ended, here or at another node.
@@ -273,8 +292,6 @@ func fingerprintOf(key *apikey.Key) string {
 }
 
 const (
-	readsAPIKeys = "api_keys"
-
 	usesKnownEvery = time.Hour
 	retryEnding    = 10 * time.Second
 )

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -39,6 +40,9 @@ type App struct {
 
 	// what the handlers of the config register
 	checks          []configcheck.Check
+	checkers        []checker // of checks
+	issuers         *outsideIssuers
+	keyHeaders      map[string]bool // canonical names of those for API keys
 	endpoints       []configcheck.Endpoint
 	identityHeaders map[string]bool // of all bearer_auth handlers, by the names as an app may read them
 	cookieNames     map[string]bool // of the sessions of all servers
@@ -50,6 +54,15 @@ type App struct {
 
 	verifier    share[*pooledVerifier]
 	checkLimits *mergedLimits
+}
+
+// checker is a handler that checks requests, once the whole config is known.
+type checker interface {
+	// resolve finds errors that take the whole config to see. issuersOnly tells whether
+	// it takes the tokens of outside issuers alone, and needs no server.
+	resolve(map[string]*Server) (issuersOnly bool, err error)
+
+	start()
 }
 
 // CaddyModule returns the Caddy module information.
@@ -70,6 +83,8 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.pages = make(map[string]*loginPage)
 	a.identityHeaders = make(map[string]bool)
 	a.cookieNames = make(map[string]bool)
+	a.issuers = newOutsideIssuers()
+	a.keyHeaders = make(map[string]bool)
 	a.guards = make(listenerguard.Guards)
 	a.checkLimits = newMergedLimits()
 
@@ -85,9 +100,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 // addCheck notes a bearer_auth, whose server may be provisioned later, and the names of
-// the identity headers that it may set.
-func (a *App) addCheck(check configcheck.Check, identityHeaders []string) {
-	a.checks = append(a.checks, check)
+// the headers that no client may send to the app.
+func (a *App) addCheck(c checker, check configcheck.Check, identityHeaders []string) {
+	a.checkers, a.checks = append(a.checkers, c), append(a.checks, check)
 	for _, name := range identityHeaders {
 		a.identityHeaders[name] = true
 	}
@@ -169,8 +184,11 @@ func (a *App) addPage(server *Server) error {
 // servers answer 503 until a key exists.
 func (a *App) Start() error {
 	a.started = true
-	if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
+	if err := a.checkHandlers(); err != nil {
 		return err
+	}
+	for _, c := range a.checkers {
+		c.start()
 	}
 	startEvents()
 	a.events.Start()
@@ -227,7 +245,7 @@ func (a *App) Stop() error {
 func (a *App) Cleanup() error {
 	if !a.started && !strings.HasPrefix(fmt.Sprint(context.Cause(a.ctx)), configurationError) {
 		// `caddy validate` gets no further than this
-		if err := configcheck.MissingServer(a.checks, a.names()); err != nil {
+		if err := a.checkHandlers(); err != nil {
 			a.logger.Error("this config will not start", zap.Error(err))
 		}
 		a.warn()
@@ -235,11 +253,25 @@ func (a *App) Cleanup() error {
 	for _, server := range a.servers {
 		server.release()
 	}
+	a.issuers.release()
 	if a.events != nil {
 		a.events.End()
 	}
 	_, err := a.verifier.leave()
 	return err
+}
+
+// checkHandlers finds errors of single handlers that take the whole config to see: a
+// server that does not exist, or outside issuers whose users cannot be told apart.
+func (a *App) checkHandlers() error {
+	for i, c := range a.checkers {
+		check := &a.checks[i]
+		var err error
+		if check.IssuersOnly, err = c.resolve(a.servers); err != nil {
+			return fmt.Errorf("bearer_auth at %s: %w", cmp.Or(check.DefinedAt, "the config"), err)
+		}
+	}
+	return configcheck.MissingServer(a.checks, a.names())
 }
 
 // warn reports what the config as a whole leaves open, or closes.

@@ -69,6 +69,16 @@ type BearerAuth struct {
 	// that reach this handler. Default: none.
 	Upgrade []string `json:"upgrade,omitempty"`
 
+	// Other authorization servers whose access tokens to take as well. Default: none.
+	Issuers []OutsideIssuer `json:"issuers,omitempty"`
+
+	// Take the tokens of these issuers alone, and none of the server, which need not
+	// exist then. Default: `false`, unless the config has no `token_endpoint` at all.
+	IssuersOnly bool `json:"issuers_only,omitempty"`
+
+	// Take API keys of the server as well. Default: none.
+	Keys *AcceptedKeys `json:"keys,omitempty"`
+
 	// The scopes that a token needs, all of them. Placeholders are replaced at start.
 	// Default: none.
 	Scopes []string `json:"scopes,omitempty"`
@@ -114,37 +124,9 @@ type BearerAuth struct {
 	app      *App
 	matchers caddyhttp.MatcherSets
 	open     pathreading.OpenPaths
-	accepted accepted
+	accepted *accepted
+	outside  []*definedIssuer // of Issuers
 	logger   *zap.Logger
-}
-
-// RequiredClaim is a claim that must have one of these values. A list must have one of
-// them among its elements.
-type RequiredClaim struct {
-	// The name of the claim, or names with dots between them for a member of an object.
-	// A claim whose own name has the dots goes first.
-	Claim string `json:"claim"`
-
-	// The values, compared with strings, numbers and booleans as they are written.
-	// `*@example.com` stands for all e-mail addresses of the domain.
-	Values []string `json:"values"`
-}
-
-// AcceptedClients says how an app knows clients that act for themselves.
-type AcceptedClients struct {
-	// What is put before the client id to make the `sub` and `username` of the client
-	// for headers and placeholders. A user whose name begins with it is refused.
-	// Default: a client has neither, only a `client_id`.
-	UsernamePrefix string `json:"username_prefix,omitempty"`
-}
-
-// CopyClaim passes one claim of a token to the app in one identity header.
-type CopyClaim struct {
-	// The name of the claim.
-	Claim string `json:"claim"`
-
-	// The name of the header. It may not be one that has a meaning to HTTP or a proxy.
-	Header string `json:"header"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -188,27 +170,101 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
 	b.app = app.(*App)
 	b.accepted = b.newAccepted()
+	if err := b.defineIssuers(ctx); err != nil {
+		return err
+	}
 	b.register(ctx)
 	return nil
 }
 
 // newAccepted is what the settings say about credentials.
-func (b *BearerAuth) newAccepted() accepted {
-	a := accepted{app: b.app, server: b.Server, audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes}}
+func (b *BearerAuth) newAccepted() *accepted {
+	a := &accepted{app: b.app, server: b.Server, audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes}}
 	for _, r := range b.Require {
 		a.demands.Require = append(a.demands.Require, bearer.Requirement(r))
 	}
 	if b.Clients != nil {
 		a.clients, a.clientPrefix = true, b.Clients.UsernamePrefix
 	}
+	a.issuersOnly = b.IssuersOnly
+	if len(b.Issuers) == 0 {
+		a.start(nil)
+	}
+	if b.Keys != nil {
+		a.keys, a.keyHeader = true, http.CanonicalHeaderKey(b.Keys.Header)
+	}
 	return a
 }
+
+// defineIssuers checks the issuers that have a block, and tells the app of them.
+func (b *BearerAuth) defineIssuers(ctx caddy.Context) error {
+	for i := range b.Issuers {
+		one := &b.Issuers[i]
+		if err := one.resolve(caddy.NewReplacer()); err != nil {
+			return err
+		}
+		if one.isReference() {
+			continue
+		}
+		defined, err := one.define(ctx)
+		if err != nil {
+			return err
+		}
+		b.app.issuers.add(defined)
+		b.outside = append(b.outside, defined)
+	}
+	return nil
+}
+
+// resolve finds the issuers that other handlers define, once they all have, and errors
+// that take the whole config to see.
+func (b *BearerAuth) resolve(servers map[string]*Server) (issuersOnly bool, err error) {
+	if len(b.Issuers) > 0 && len(servers) == 0 && b.Server == defaultName && b.Keys == nil {
+		b.accepted.issuersOnly = true
+	}
+	for _, one := range b.Issuers {
+		for _, server := range servers {
+			if server.Issuer == one.Issuer {
+				return false, fmt.Errorf("issuer %s: this is a token_endpoint of the config: a bearer_auth takes its tokens by its name, \"bearer_auth %s\"", one.Issuer, server.Name)
+			}
+		}
+		if !one.isReference() {
+			continue
+		}
+		defined, err := b.app.issuers.defined(one.Issuer)
+		if err != nil {
+			return false, err
+		}
+		b.outside = append(b.outside, defined)
+	}
+	b.accepted.prefixes, err = prefixesOf(b.outside, b.accepted.clientPrefix)
+	if err == nil {
+		err = checkNames(b.outside, !b.accepted.issuersOnly, b.usedClaims())
+	}
+	return b.accepted.issuersOnly, err
+}
+
+// usedClaims are the claims that headers and requirements are made of, with the setting
+// that says so.
+func (b *BearerAuth) usedClaims() map[string]string {
+	used := make(map[string]string)
+	for _, c := range b.CopyClaims {
+		used[c.Claim] = "copy_claims " + c.Claim + ">" + c.Header
+	}
+	for _, r := range b.Require {
+		used[r.Claim] = "require " + r.Claim
+	}
+	return used
+}
+
+// start begins to follow the keys of the issuers.
+func (b *BearerAuth) start() { b.accepted.start(b.app.issuers.follow(b.outside)) }
 
 // register tells the app of this check, and guards the HTTP server that it is in.
 func (b *BearerAuth) register(ctx caddy.Context) {
 	check := configcheck.Check{
 		Handler: b, DefinedAt: b.DefinedAt,
-		Server: b.Server, Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
+		Server: b.Server, Outside: len(b.Issuers) > 0, Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
 		Scopes: b.Scopes, Audience: b.Audience, Matchers: b.matchers,
 		Applies: func(r *http.Request) bool {
 			needed, _, err := b.needsCheck(r)
@@ -220,19 +276,24 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 		check.Claims = append(check.Claims, configcheck.Claim{Name: c.Claim, Header: c.Header})
 		aliases = append(aliases, bearer.HeaderAlias(c.Header))
 	}
-	b.app.addCheck(check, aliases)
-	headers, cookies := b.app.identityHeaders, b.app.cookieNames // of the whole config, once that is provisioned
-	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, headers, cookies) })
+	if b.accepted.keyHeader != "" {
+		b.app.keyHeaders[b.accepted.keyHeader] = true
+		aliases = append(aliases, bearer.HeaderAlias(b.accepted.keyHeader))
+	}
+	b.app.addCheck(b, check, aliases)
+	app := b.app // which knows the whole config, once that is provisioned
+	b.app.guards.Place(ctx, func(r *http.Request) { guardRequest(r, app) })
 }
 
 // guardRequest handles every request of an HTTP server that has a bearer_auth, also on
 // sites and routes without one: it removes the identity headers that a client sent,
-// takes the session cookies, which are for this server alone, and makes
+// takes the session cookies and API keys, which are for this server alone, and makes
 // {http.auth.user.*} empty.
-func guardRequest(r *http.Request, identityHeaders, cookieNames map[string]bool) {
-	takeCookies(r, cookieNames)
-	if len(identityHeaders) > 0 {
-		bearer.RemoveIdentityHeaders(r, identityHeaders)
+func guardRequest(r *http.Request, app *App) {
+	takeCookies(r, app.cookieNames)
+	takeKeys(r, app.keyHeaders)
+	if len(app.identityHeaders) > 0 {
+		bearer.RemoveIdentityHeaders(r, app.identityHeaders)
 		bearer.RemoveH2C(r)
 	}
 	mapUserPlaceholders(r)
@@ -255,28 +316,33 @@ func (b *BearerAuth) Validate() error {
 	if err := bearer.ValidateUpgrades(b.Upgrade); err != nil {
 		return err
 	}
+	if err := validateIssuers(b.Issuers); err != nil {
+		return err
+	}
+	switch {
+	case b.IssuersOnly && len(b.Issuers) == 0:
+		return errors.New("issuers_only: there is no issuer: add \"issuer <url>\" with a block, or remove issuers_only")
+	case b.IssuersOnly && b.Keys != nil:
+		return errors.New("keys: API keys belong to a token_endpoint, and with issuers_only this bearer_auth takes nothing of one: remove one of the two")
+	}
+	if b.Keys != nil && b.Keys.Header != "" {
+		if err := bearer.ValidateKeyHeader(b.Keys.Header); err != nil {
+			return err
+		}
+	}
 	for _, r := range b.Require {
 		if err := bearer.ValidateRequirement(r.Claim, r.Values); err != nil {
 			return err
 		}
 	}
-	for i, c := range b.CopyClaims {
-		if err := bearer.ValidateCopyClaim(c.Claim, c.Header); err != nil {
-			return err
-		}
-		for _, other := range b.CopyClaims[:i] {
-			if bearer.HeaderAlias(other.Header) == bearer.HeaderAlias(c.Header) {
-				return fmt.Errorf("copy_claims: duplicate header %s", c.Header)
-			}
-		}
-	}
-	return nil
+	return validateCopyClaims(b.CopyClaims, b.Keys)
 }
 
 // hasSettings tells whether there is anything to check by.
 func (b *BearerAuth) hasSettings() bool {
 	return b.matchers != nil || len(b.MatcherSetsRaw) > 0 || b.Open != nil ||
 		b.Scopes != nil || b.Audience != nil || b.CopyClaims != nil || b.Require != nil || b.Clients != nil ||
+		b.Issuers != nil || b.IssuersOnly || b.Keys != nil ||
 		b.ForwardToken || b.Optional || b.Shadow
 }
 

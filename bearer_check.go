@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
@@ -22,8 +23,9 @@ import (
 // check.
 func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	state := bearerStateOf(r)
-	state.removeIdentityHeaders(r, b.app.identityHeaders)
 	takeCookies(r, b.app.cookieNames)
+	takeKeys(r, b.app.keyHeaders)
+	state.removeIdentityHeaders(r, b.app.identityHeaders)
 	bearer.RestrictUpgrade(r, b.Upgrade)
 	if b.Off {
 		return next.ServeHTTP(w, r)
@@ -39,6 +41,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 		return err
 	}
 	if !needed {
+		b.withholdKey(state, r)
 		return next.ServeHTTP(w, r)
 	}
 	var sender bearer.Named
@@ -65,7 +68,9 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	if session.isGood() {
 		return b.pass(state, w, r, next, session)
 	}
-	b.forwardToken(state, r)
+	if !state.byKeyHeader { // else Authorization is the app's own
+		b.forwardToken(state, r)
+	}
 	return next.ServeHTTP(w, r)
 }
 
@@ -150,15 +155,16 @@ func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Readin
 // wrong with it. Without an error and without an identity the request is anonymous.
 // session is what the cookies say, nil if they do not matter.
 func (b *BearerAuth) check(state *bearerState, r *http.Request) (sender bearer.Named, session *foundSession, refusal *bearer.Error) {
-	raw, refusal := bearer.TokenOf(r, state.authorization)
-	session = b.loginPage().sessionOf(state, r)
+	shown, refusal := b.accepted.credentialOf(r, state)
+	session = b.loginPage().sessionOf(state, r, b.accepted)
 	switch {
 	case session.isGood():
-		return b.accepted.named(session.Token), session, b.loginPage().admits(r, session, &b.accepted)
+		return b.accepted.named(session.Token), session, b.loginPage().admits(r, session, b.accepted)
 	case session != nil && isUnchecked(session.err):
 		return sender, session, uncheckable(session.err)
 	case refusal == nil:
-		sender, refusal = b.accepted.check(r.Context(), state, raw)
+		sender, refusal = b.accepted.check(r.Context(), state, shown)
+		state.byKeyHeader = shown.inHeader
 		return sender, session, refusal
 	case refusal.Kind != bearer.Anonymous:
 		return sender, session, refusal
@@ -271,6 +277,15 @@ func detailsOf(refusal *bearer.Error) (fields []zap.Field) {
 func (b *BearerAuth) setIdentityHeaders(r *http.Request, sender bearer.Named) {
 	for _, c := range b.CopyClaims {
 		bearer.SetIdentityHeader(r.Header, c.Header, sender.Lookup(c.Claim))
+	}
+}
+
+// withholdKey takes an API key out of a request that is not checked: it is for this
+// server alone, as a session cookie is.
+func (b *BearerAuth) withholdKey(state *bearerState, r *http.Request) {
+	if b.accepted.keys && b.accepted.keyHeader == "" && !b.ForwardToken &&
+		slices.ContainsFunc(bearer.TokensIn(state.authorization), apikey.LooksLike) {
+		r.Header.Del("Authorization")
 	}
 }
 

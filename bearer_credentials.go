@@ -3,24 +3,29 @@ package caddygrant
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync/atomic"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/issuer"
+	"github.com/caddygrant/caddy-grant/internal/remembered"
 )
 
 // accepted is which credentials a bearer_auth takes, and what it asks of their owners.
 type accepted struct {
 	app *App
 
-	server     string                           // whose tokens and keys it takes
-	issuers    atomic.Pointer[[]*outsideIssuer] // nil before the start
+	server      string                           // whose tokens and keys it takes
+	issuers     atomic.Pointer[[]*outsideIssuer] // nil before the start
 	issuersOnly bool
-	keys       bool
-	keyHeader  string // that keys are sent in; empty: as Bearer credentials
+	keys        bool
+	keyHeader   string // that keys are sent in; empty: as Bearer credentials
 
 	clients      bool     // let those pass that act for themselves
 	clientPrefix string   // of their names; empty: they have none
@@ -29,34 +34,37 @@ type accepted struct {
 	demands      bearer.Demands // its Audience is not set
 }
 
+// start says whose tokens are taken.
+func (a *accepted) start(issuers []*outsideIssuer) { a.issuers.Store(&issuers) }
+
 // credentialOf finds the one credential of a request.
-func (a *accepted) credentialOf(r *http.Request, state *bearerState) (credential, *bearer.Error) {
+func (a *accepted) credentialOf(r *http.Request, state *bearerState) (presented, *bearer.Error) {
 	raw, refusal := bearer.TokenOf(r, state.authorization)
 	if a.keyHeader == "" {
-		return credential{raw: raw}, refusal
+		return presented{raw: raw}, refusal
 	}
 	keys := keysOf(r, a.keyHeader)
 	switch {
 	case len(keys) == 0:
-		return credential{raw: raw}, refusal
+		return presented{raw: raw}, refusal
 	case len(keys) > 1:
-		return credential{}, bearer.InvalidRequest("more than one header with an API key")
+		return presented{}, bearer.InvalidRequest("more than one header with an API key")
 	case refusal == nil || len(bearer.TokensIn(state.authorization)) > 0:
-		return credential{}, bearer.InvalidRequest("a Bearer token and an API key")
+		return presented{}, bearer.InvalidRequest("a Bearer token and an API key")
 	case refusal.Kind != bearer.Anonymous:
-		return credential{}, refusal
+		return presented{}, refusal
 	}
-	return credential{raw: keys[0], inHeader: true}, nil
+	return presented{raw: keys[0], inHeader: true}, nil
 }
 
-// credential is what a request has to show who sends it.
-type credential struct {
+// presented is what a request has to show who sends it.
+type presented struct {
 	raw      string
 	inHeader bool // in the header for API keys
 }
 
 // check tells who has a credential, and what is wrong with it.
-func (a *accepted) check(ctx context.Context, state *bearerState, shown credential) (bearer.Named, *bearer.Error) {
+func (a *accepted) check(ctx context.Context, state *bearerState, shown presented) (bearer.Named, *bearer.Error) {
 	by, refusal := a.verifierOf(shown)
 	if refusal != nil {
 		return bearer.Named{}, refusal
@@ -79,8 +87,8 @@ func (a *accepted) check(ctx context.Context, state *bearerState, shown credenti
 
 // verifierOf chooses who verifies a credential: a token belongs to the one issuer that
 // it names.
-func (a *accepted) verifierOf(shown credential) (verifier, *bearer.Error) {
-	if shown.inHeader || apikey.Is(shown.raw) {
+func (a *accepted) verifierOf(shown presented) (verifier, *bearer.Error) {
+	if shown.inHeader || apikey.LooksLike(shown.raw) {
 		return a.keysVerifier(shown)
 	}
 	issuers := a.issuers.Load()
@@ -102,7 +110,7 @@ func (a *accepted) verifierOf(shown credential) (verifier, *bearer.Error) {
 	return server, nil
 }
 
-func (a *accepted) keysVerifier(shown credential) (verifier, *bearer.Error) {
+func (a *accepted) keysVerifier(shown presented) (verifier, *bearer.Error) {
 	server := a.app.servers[a.server]
 	switch {
 	case !a.keys:
@@ -118,8 +126,9 @@ func (a *accepted) keysVerifier(shown credential) (verifier, *bearer.Error) {
 // outsideIssuerOf is the issuer that a token names, or nil. A token that was checked
 // before is recognized without reading it again.
 func outsideIssuerOf(issuers []*outsideIssuer, raw string) *outsideIssuer {
+	digest := remembered.DigestOf(raw)
 	for _, one := range issuers {
-		if one.Remembers(raw) {
+		if one.Remembers(digest) {
 			return one
 		}
 	}
@@ -138,7 +147,7 @@ func outsideIssuerOf(issuers []*outsideIssuer, raw string) *outsideIssuer {
 // counts tells whether a credential goes before the session of a browser, also where it
 // is refused.
 func (a *accepted) counts(raw string) bool {
-	if apikey.Is(raw) {
+	if apikey.LooksLike(raw) {
 		return a.keys && a.keyHeader == ""
 	}
 	issuers := a.issuers.Load()
@@ -188,6 +197,44 @@ func (a *accepted) audienceOf(server *Server) []string {
 	}
 	return server.Audience
 }
+
+// takenKeys are the API keys of a request, which were taken out of it, by the canonical
+// names of their headers.
+type takenKeys struct{ byHeader http.Header }
+
+// Format does not print them: they are a variable of the request, which {http.vars.*}
+// can print.
+func (*takenKeys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "taken") }
+
+// String is what Format prints.
+func (*takenKeys) String() string { return "taken" }
+
+// takeKeys takes API keys out of a request: the app must not see them, on whatever path.
+func takeKeys(r *http.Request, headers map[string]bool) {
+	for name := range headers {
+		values := r.Header[name]
+		if len(values) == 0 {
+			continue
+		}
+		taken, ok := caddyhttp.GetVar(r.Context(), takenKeysVar).(*takenKeys)
+		if !ok {
+			taken = &takenKeys{make(http.Header)}
+			caddyhttp.SetVar(r.Context(), takenKeysVar, taken)
+		}
+		taken.byHeader[name] = append(taken.byHeader[name], values...)
+		delete(r.Header, name)
+	}
+}
+
+// keysOf are the API keys that were taken out of a header.
+func keysOf(r *http.Request, header string) []string {
+	if taken, ok := caddyhttp.GetVar(r.Context(), takenKeysVar).(*takenKeys); ok {
+		return taken.byHeader[header]
+	}
+	return nil
+}
+
+const takenKeysVar = "caddy_grant.api_keys"
 
 // uncheckable is the answer while tokens and sessions cannot be checked.
 func uncheckable(err error) *bearer.Error { return bearer.Unavailable(err.Error(), errors.Unwrap(err)) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -100,26 +99,26 @@ func (o *OutsideIssuer) validate() error {
 	return nil
 }
 
-// resolved is a copy with placeholders replaced.
-func (o OutsideIssuer) resolved(repl *caddy.Replacer) (*OutsideIssuer, error) {
+// resolve replaces placeholders.
+func (o *OutsideIssuer) resolve(repl *caddy.Replacer) error {
 	var err error
 	if o.Issuer, err = setting.Resolve(repl, "issuer", o.Issuer); err != nil {
-		return nil, err
+		return err
 	}
 	if o.JWKSURL, err = setting.Resolve(repl, "jwks_url", o.JWKSURL); err != nil {
-		return nil, err
+		return err
 	}
 	if o.Audience, err = setting.ResolveList(repl, "audience", o.Audience); err != nil {
-		return nil, err
+		return err
 	}
-	if o.UsernamePrefix != nil {
+	if o.UsernamePrefix != nil && *o.UsernamePrefix != "" {
 		prefix, err := setting.Resolve(repl, "username_prefix", *o.UsernamePrefix)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		o.UsernamePrefix = &prefix
 	}
-	return &o, o.validate()
+	return o.validate()
 }
 
 func (o *OutsideIssuer) settings() issuer.Settings {
@@ -185,33 +184,78 @@ func (o *outsideIssuer) verify(ctx context.Context, raw string) (bearer.Identity
 	return checked, err
 }
 
-// checkNames refuses issuers whose users an app could not tell apart, by the headers
-// that it gets or by what it requires. own tells whether the tokens of a token_endpoint
-// are taken, too.
-func checkNames(defined []*definedIssuer, own bool, clientPrefix string, copied []CopyClaim, required []RequiredClaim) error {
-	prefixes := make([]string, 0, len(defined)+1)
-	for _, d := range defined {
-		prefixes = append(prefixes, d.settings.UsernamePrefix)
+// outsideIssuers are those of a config.
+type outsideIssuers struct {
+	byURL map[string][]*definedIssuer // that have a block
+	keys  []share[*issuerKeys]        // that are followed
+}
+
+func newOutsideIssuers() *outsideIssuers {
+	return &outsideIssuers{byURL: make(map[string][]*definedIssuer)}
+}
+
+// add notes an issuer that a handler defines.
+func (o *outsideIssuers) add(d *definedIssuer) {
+	o.byURL[d.settings.URL] = append(o.byURL[d.settings.URL], d)
+}
+
+// defined is the issuer as the config defines it elsewhere.
+func (o *outsideIssuers) defined(url string) (*definedIssuer, error) {
+	known := o.byURL[url]
+	switch {
+	case len(known) == 0:
+		return nil, fmt.Errorf("issuer %s: audience: it is needed, since without it the tokens of every app of the issuer would be good here: write a block with \"audience\" and what its tokens have in aud", url)
+	case slices.ContainsFunc(known, func(d *definedIssuer) bool { return !d.same(known[0]) }):
+		return nil, fmt.Errorf("issuer %s: other bearer_auths define it with different settings: give it a block here, too", url)
 	}
+	return known[0], nil
+}
+
+// follow makes what verifies the tokens of issuers.
+func (o *outsideIssuers) follow(defined []*definedIssuer) []*outsideIssuer {
+	outside := make([]*outsideIssuer, len(defined))
+	for i, d := range defined {
+		keys := joinIssuerKeys(d)
+		o.keys = append(o.keys, keys)
+		outside[i] = &outsideIssuer{issuer.New(d.settings, keys.value.Keys), d.settings.UsernamePrefix}
+	}
+	return outside
+}
+
+// release leaves the keys.
+func (o *outsideIssuers) release() {
+	for i := range o.keys {
+		_, _ = o.keys[i].leave() // Destruct does not fail
+	}
+}
+
+// prefixesOf are those of names that belong to the users of an issuer, or to clients.
+// None may begin with another.
+func prefixesOf(defined []*definedIssuer, clientPrefix string) (prefixes []string, err error) {
 	if clientPrefix != "" {
 		prefixes = append(prefixes, clientPrefix)
 	}
-	for i, one := range prefixes {
-		for _, other := range prefixes[i+1:] {
-			if one != "" && other != "" && (strings.HasPrefix(one, other) || strings.HasPrefix(other, one)) {
-				return fmt.Errorf("username_prefix: %q and %q begin alike, so a user of one could have the name of a user of the other: choose prefixes of which neither begins with the other", one, other)
+	for _, d := range defined {
+		prefix := d.settings.UsernamePrefix
+		if prefix == "" {
+			continue
+		}
+		for _, other := range prefixes {
+			if strings.HasPrefix(prefix, other) || strings.HasPrefix(other, prefix) {
+				return nil, fmt.Errorf("username_prefix: %q and %q begin alike, so a user of one could have the name of a user of the other: choose prefixes of which neither begins with the other", other, prefix)
 			}
 		}
+		prefixes = append(prefixes, prefix)
 	}
+	return prefixes, nil
+}
+
+// checkNames refuses issuers whose users an app could not tell apart. used are the
+// claims that headers and requirements are made of, with the setting that says so. own
+// tells whether the tokens of a token_endpoint are taken, too.
+func checkNames(defined []*definedIssuer, own bool, used map[string]string) error {
 	if len(defined) == 0 || len(defined) == 1 && !own {
 		return nil
-	}
-	used := make(map[string]string) // claim, and by what
-	for _, c := range copied {
-		used[c.Claim] = "copy_claims " + c.Claim + ">" + c.Header
-	}
-	for _, r := range required {
-		used[r.Claim] = "require " + r.Claim
 	}
 	for _, d := range defined {
 		for _, claim := range []string{"sub", "username"} {
@@ -219,11 +263,9 @@ func checkNames(defined []*definedIssuer, own bool, clientPrefix string, copied 
 				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and the users of %s have no username_prefix, so a user of one could be taken for a user of another: remove \"username_prefix\" there, or give it one", by, d.settings.URL)
 			}
 		}
-		if by, is := used[d.settings.UsernameClaim]; is && d.settings.UsernameClaim != "sub" {
+		if by, is := used[d.settings.UsernameClaim]; is && d.settings.UsernameClaim != "sub" && d.settings.UsernameClaim != "username" {
 			return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and %s names the users of %s without a prefix, so a user of one could be taken for a user of another: use the claim username instead, which has the prefix", by, d.settings.UsernameClaim, d.settings.URL)
 		}
 	}
 	return nil
 }
-
-var errNoAudience = errors.New("audience: it is needed, since without it the tokens of every app of the issuer would be good here: write \"audience\" with what its tokens have in aud, or define the issuer with a block in another bearer_auth")

@@ -17,9 +17,9 @@ import (
 // that has a bearer_auth.
 func TestTheGuardOfAListenerIsCheap(t *testing.T) {
 	server := &caddyhttp.Server{Routes: caddyhttp.RouteList{{HandlersRaw: make([]json.RawMessage, 1)}}}
-	names := map[string]bool{"x-user": true}
+	app := &App{identityHeaders: map[string]bool{"x-user": true}, cookieNames: map[string]bool{"__Host-grant-default": true}, keyHeaders: map[string]bool{"X-Api-Key": true}}
 	ctx := caddy.Context{Context: context.WithValue(t.Context(), caddyhttp.ServerCtxKey, server)}
-	make(listenerguard.Guards).Place(ctx, func(r *http.Request) { guardRequest(r, names, map[string]bool{"__Host-grant-default": true}) })
+	make(listenerguard.Guards).Place(ctx, func(r *http.Request) { guardRequest(r, app) })
 	guard := server.Routes[0].MatcherSets[0][0].(*listenerguard.Guard)
 	var requests []func()
 	for range 101 {

@@ -60,6 +60,7 @@ func init() {
 //		}
 //		clients htpasswd|json <path>
 //		default_client <id>
+//		api_keys json|lines <path>
 //		login_page [<path>] {
 //			title           <title>
 //			template        <file>
@@ -156,7 +157,7 @@ func parsePath(d *caddyfile.Dispenser, handler *Handler) error {
 
 // parseEndpointSetting parses one subdirective of token_endpoint.
 func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *endpointSources, settings *caddyargs.Block) error {
-	if err := settings.Enter(d, "signing_key", "user", "users", "client", "clients"); err != nil {
+	if err := settings.Enter(d, "signing_key", "user", "users", "client", "clients", "api_keys"); err != nil {
 		return err
 	}
 	c := &handler.Config
@@ -211,6 +212,8 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *end
 		err = parseClients(d, sources)
 	case "default_client":
 		c.DefaultClient, err = caddyargs.One(d)
+	case "api_keys":
+		err = parseAPIKeys(d, c)
 	case "login_page":
 		c.LoginPage, err = parseLoginPage(d)
 	case "password_checks":

@@ -23,6 +23,18 @@ func init() {
 // parseBearerAuth sets up the check of access tokens from Caddyfile tokens. Syntax:
 //
 //	bearer_auth [<matcher>] [<name>] {
+//		issuer <url> {
+//			jwks_url        <url>
+//			audience        <audiences...>
+//			algorithms      <algorithms...>
+//			claims          [scope=<claim>] [username=<claim>] [audience=<claim>]
+//			username_prefix <prefix>|-
+//			max_lifetime    <duration>
+//			id_tokens
+//			tls_trust_pool  <module> ...
+//		}
+//		issuers_only
+//		keys          [<header>]
 //		scopes        <scopes...>
 //		audience      <audiences...>
 //		require       <claim> <values...>
@@ -87,7 +99,7 @@ func matcherHint(h httpcaddyfile.Helper, words ...string) string {
 
 // parseBearerSetting parses one subdirective of bearer_auth.
 func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyargs.Block) error {
-	if err := settings.Enter(d, "open", "copy_claims", "require"); err != nil {
+	if err := settings.Enter(d, "issuer", "open", "copy_claims", "require"); err != nil {
 		return err
 	}
 	var err error
@@ -96,6 +108,12 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 		b.Scopes, err = caddyargs.Scopes(d)
 	case "audience":
 		b.Audience, err = caddyargs.Some(d)
+	case "issuer":
+		err = parseIssuer(d, b)
+	case "issuers_only":
+		b.IssuersOnly, err = caddyargs.Flag(d)
+	case "keys":
+		err = parseAcceptedKeys(d, b)
 	case "require":
 		err = parseRequire(d, b)
 	case "clients":
@@ -130,6 +148,18 @@ func parseRequire(d *caddyfile.Dispenser, b *BearerAuth) error {
 	required := RequiredClaim{Claim: args[0], Values: args[1:]}
 	b.Require = append(b.Require, required)
 	return caddyargs.Wrap(d, bearer.ValidateRequirement(required.Claim, required.Values))
+}
+
+func parseAcceptedKeys(d *caddyfile.Dispenser, b *BearerAuth) error {
+	header, err := caddyargs.AtMostOne(d)
+	if err != nil {
+		return err
+	}
+	b.Keys = &AcceptedKeys{Header: header}
+	if header == "" {
+		return nil
+	}
+	return caddyargs.Wrap(d, bearer.ValidateKeyHeader(header))
 }
 
 func parseAcceptedClients(d *caddyfile.Dispenser, b *BearerAuth) error {

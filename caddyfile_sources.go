@@ -265,3 +265,14 @@ const (
 	usersNamespace   = "grant.users"
 	clientsNamespace = "grant.clients"
 )
+
+// parseAPIKeys parses a file of API keys.
+func parseAPIKeys(d *caddyfile.Dispenser, c *Config) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("api_keys takes a format and the path of a file: \"api_keys json <path>\" or \"api_keys lines <path>\"")
+	}
+	file := APIKeyFile{Source: args[0], Path: args[1]}
+	c.APIKeys = append(c.APIKeys, file)
+	return caddyargs.Wrap(d, file.validate())
+}

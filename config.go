@@ -102,6 +102,10 @@ type Config struct {
 	// Placeholders are replaced at start. Default: none, such requests are refused.
 	DefaultClient string `json:"default_client,omitempty"`
 
+	// The files of API keys, for scripts: a `bearer_auth` takes them where it says so.
+	// Default: none.
+	APIKeys []APIKeyFile `json:"api_keys,omitempty"`
+
 	// A page on which people log in with a browser. Default: none.
 	LoginPage *LoginPage `json:"login_page,omitempty"`
 
@@ -209,6 +213,11 @@ func (c *Config) validate() error {
 	}
 	if err := validateSourceMaxAge(c.SourceMaxAge); err != nil {
 		return err
+	}
+	for _, file := range c.APIKeys {
+		if err := file.validate(); err != nil {
+			return err
+		}
 	}
 	if c.LoginPage != nil {
 		if err := c.LoginPage.validate(c.Name); err != nil {

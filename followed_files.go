@@ -11,7 +11,7 @@ import (
 // fileState is a file that a source of a server follows.
 type fileState struct {
 	path    string
-	reads   string // "users" or "clients"
+	reads   string // "users", "clients" or "api_keys"
 	entries int    // in its active version
 	livefile.Status
 
@@ -33,8 +33,8 @@ func (f *followedFile[T]) fileState() fileState {
 }
 
 // followedFiles are the files of a server's sources, each once for what it is read for:
-// the users' in the order of the sources, then the clients'.
-func followedFiles(users *directory.UserDirectory, clients *directory.ClientDirectory) []fileState {
+// the users' in the order of the sources, then the clients', then those of API keys.
+func followedFiles(users *directory.UserDirectory, clients *directory.ClientDirectory, keys []*apiKeyFile) []fileState {
 	var files []fileState
 	add := func(source any) {
 		f, ok := source.(following)
@@ -51,6 +51,9 @@ func followedFiles(users *directory.UserDirectory, clients *directory.ClientDire
 	}
 	for _, source := range clients.All() {
 		add(source)
+	}
+	for _, file := range keys {
+		add(file)
 	}
 	return files
 }

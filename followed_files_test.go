@@ -32,7 +32,7 @@ func TestTheFilesOfAServerAreThoseThatItsSourcesFollow(t *testing.T) {
 	server := mustJoin(t, app, ctx, config)
 	defer leaveFiles(t, server)
 
-	files := followedFiles(server.users, server.clients)
+	files := followedFiles(server.users, server.clients, nil)
 	if len(files) != 3 {
 		t.Fatalf("%d files", len(files))
 	}
@@ -51,7 +51,7 @@ func TestTheFilesOfAServerAreThoseThatItsSourcesFollow(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	files = followedFiles(server.users, server.clients)
+	files = followedFiles(server.users, server.clients, nil)
 	if files[0].entries != 2 || files[2].entries != 0 || !files[0].LoadedAt.After(loadedAt) {
 		t.Errorf("after a reload: %+v", files)
 	}
@@ -63,7 +63,7 @@ func TestTheFilesOfAServerAreThoseThatItsSourcesFollow(t *testing.T) {
 	if err := files[0].reload(t.Context()); err == nil || !strings.Contains(err.Error(), both) {
 		t.Error(err)
 	}
-	if f := followedFiles(server.users, server.clients)[0]; f.entries != 2 || f.Err == nil {
+	if f := followedFiles(server.users, server.clients, nil)[0]; f.entries != 2 || f.Err == nil {
 		t.Errorf("with a broken file: %+v", f)
 	}
 }

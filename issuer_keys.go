@@ -46,7 +46,9 @@ func (k *issuerKeys) Destruct() error {
 }
 
 // trustedTransport is the transport with the authorities of the latest config.
-type trustedTransport struct{ current atomic.Pointer[http.Transport] }
+type trustedTransport struct {
+	current atomic.Pointer[http.Transport]
+}
 
 func newTrustedTransport(config *tls.Config) *trustedTransport {
 	t := new(trustedTransport)

@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,10 +38,6 @@ var (
 		"Refresh tokens that were used a second time, which ends their session.",
 		"server")
 
-	bearerChecks = counter("bearer_checks_total",
-		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, unavailable, or, for sessions of a login page, cross_origin or wrong_audience.",
-		"server", "shadow", "outcome")
-
 	passwordChecks = counter("password_checks_total",
 		"Checks of passwords and client secrets, by result: compared, cached, repeated (the same wrong one as a moment ago), joined (to an equal one under way), throttled, shed (too many were waiting), or client_gone (before its turn).",
 		"kind", "result")
@@ -61,11 +56,11 @@ var (
 		func(_, waiting int) int { return waiting })
 
 	fileEntries = gauge("file_entries",
-		"How many users or clients the active version of the file has.", fileLabels...)
+		"How many users, clients or API keys the active version of the file has.", fileLabels...)
 	fileReloadSuccessful = gauge("file_last_reload_successful",
-		"Whether the users or clients file is active as it is now (1), or an earlier version because the file is missing or broken (0).", fileLabels...)
+		"Whether the file of users, clients or API keys is active as it is now (1), or an earlier version because the file is missing or broken (0).", fileLabels...)
 	fileReloadSuccess = gauge("file_last_reload_success_timestamp_seconds",
-		"When the active version of the users or clients file was read.", fileLabels...)
+		"When the active version of the file of users, clients or API keys was read.", fileLabels...)
 
 	droppedEvents = counter("events_dropped_total",
 		"Events that no handler got, since too many of that event were waiting for their handlers.",
@@ -79,6 +74,7 @@ var (
 var collectors = []prometheus.Collector{
 	requests, pageLogins, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning,
 	hashesWaiting, fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
+	issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess, apiKeyUse,
 }
 
 var fileLabels = []string{"path", "reads"}
@@ -178,12 +174,6 @@ func startThrottled(server string) {
 	}
 }
 
-func startBearerChecks(server string, shadow bool) {
-	for _, outcome := range bearerOutcomes {
-		bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome)
-	}
-}
-
 func startPasswordChecks() {
 	for _, kind := range []string{credential.KindUser, credential.KindClient} {
 		for _, result := range credential.Results {
@@ -221,10 +211,6 @@ var countedClients = labelset.New(maxCountedClients)
 func countThrottled(server, limit string) { throttled.WithLabelValues(server, limit).Inc() }
 
 func countRefreshReuse(server string) { refreshReuse.WithLabelValues(server).Inc() }
-
-func countBearerCheck(server string, shadow bool, outcome string) {
-	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
-}
 
 // credentialMetrics counts checks of passwords and secrets.
 type credentialMetrics struct{}
@@ -322,12 +308,6 @@ var endpointOutcomes = map[string][]string{
 var grantOutcomes = []string{
 	outcomeSuccess, oauth.CodeInvalidRequest, oauth.CodeInvalidClient, oauth.CodeInvalidGrant, oauth.CodeInvalidScope,
 	oauth.CodeUnauthorizedClient, oauth.CodeTemporarilyUnavailable, oauth.CodeServerError,
-}
-
-// bearerOutcomes are how checks of requests end.
-var bearerOutcomes = []string{
-	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
-	outcomeCrossOrigin, outcomeWrongAudience,
 }
 
 var throttleLimits = []throttle.Limit{

@@ -21,6 +21,7 @@ import (
 //	callsKey     pooledCalls        calls of a server's sources that have not returned
 //	keysKey      pooledKeys         the keys that a server generated in storage
 //	sessionsKey  pooledMemory       what is known of a server's sessions in storage
+//	issuerKey    *issuerKeys        the keys of an outside issuer
 //	fileKey      pooledFile[T]      a users or clients file that is followed
 var processState = caddy.NewUsagePool()
 
@@ -30,9 +31,10 @@ type (
 	callsKey    struct{ server string }
 	keysKey     struct{ storagePlace }
 	sessionsKey struct{ storagePlace }
+	issuerKey   struct{ issuer, jwksURL, ca string }
 	fileKey     struct {
 		path   string // absolute
-		reads  string // what is read from it, for messages: "users", "clients"
+		reads  string // what is read from it, for messages: "users", "clients", "api_keys"
 		format string
 		weak   bool // allows weak hashes
 	}

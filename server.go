@@ -38,6 +38,7 @@ type Server struct {
 	throttle      *serverThrottle
 	keys          *serverKeys
 	sessions      *serverSessions
+	apiKeys       *apiKeys
 
 	unwatch func() // the files, for the kinds of hashes; nil as long as they are not watched
 }
@@ -87,9 +88,15 @@ func (s *Server) provision(ctx caddy.Context) error {
 		hashKinds.Warn()
 		warnings.warnOfOwnClient(ctx)
 		s.startClients()
+		s.heedAPIKeys()
 	})
 	hashKinds.Warn()
 
+	keyFiles, err := openAPIKeys(s.APIKeys, settings.Options)
+	s.apiKeys = &apiKeys{files: keyFiles} // also after an error, for release
+	if err != nil {
+		return err
+	}
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
 		return err
 	}
@@ -117,14 +124,14 @@ func (s *Server) provision(ctx caddy.Context) error {
 		bounds:   s.throttle.bounds,
 		poll:     time.Duration(s.RevocationPoll),
 	})
-	s.connect()
+	s.connect(ctx)
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
 }
 
 // connect builds the parts that answer requests.
-func (s *Server) connect() {
+func (s *Server) connect(ctx context.Context) {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
 		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},
@@ -133,6 +140,7 @@ func (s *Server) connect() {
 		s.credentials.Throttle = s.throttle.Throttle
 	}
 	s.authenticator = &clientAuthenticator{clients: s.clients, credentials: s.credentials, defaultClient: s.DefaultClient}
+	s.apiKeys = newAPIKeys(ctx, s.Name, s.apiKeys.files, s.tokens, s.sessions, s.logger)
 	s.grants = newGrants(s.Grants, grantParts{
 		server: s.Name, policy: s.policy, tokens: s.tokens, credentials: s.credentials, sessions: s.sessions,
 		refreshGrace: time.Duration(s.RefreshGrace),
@@ -148,6 +156,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
+	s.heedAPIKeys()
 }
 
 // startClients creates the series of the clients that are known, for the grants that
@@ -166,6 +175,13 @@ func (s *Server) startClients() {
 	}
 }
 
+// heedAPIKeys looks at the owners of the API keys, once the config has taken effect.
+func (s *Server) heedAPIKeys() {
+	if !s.startedAt.IsZero() {
+		s.apiKeys.heed()
+	}
+}
+
 // release gives back the server's shares of the process's state.
 func (s *Server) release() {
 	if s.unwatch != nil {
@@ -179,6 +195,9 @@ func (s *Server) release() {
 	}
 	if s.throttle != nil {
 		s.throttle.release()
+	}
+	if s.apiKeys != nil {
+		s.apiKeys.release()
 	}
 	_, _ = s.calls.leave() // Destruct does not fail
 }

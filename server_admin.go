@@ -81,7 +81,7 @@ func unlessZero(t time.Time) *time.Time {
 
 func (s *Server) adminFiles() []adminapi.File {
 	files := []adminapi.File{}
-	for _, file := range followedFiles(s.users, s.clients) {
+	for _, file := range followedFiles(s.users, s.clients, s.apiKeys.files) {
 		files = append(files, file.admin())
 	}
 	return files
@@ -274,7 +274,7 @@ func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
 // Reload implements [adminapi.Server]. A file that cannot be used is in the answer with
 // its error; its last good version stays active.
 func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
-	files := followedFiles(s.users, s.clients)
+	files := followedFiles(s.users, s.clients, s.apiKeys.files)
 	if len(files) == 0 {
 		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users or clients; its users are in the config, or in a source that follows changes itself"}
 	}

@@ -18,12 +18,13 @@ import (
 // What a bearer_auth does with the sessions of a login page.
 
 // sessionOf is what the cookies of a request say, or nil if they do not matter: a
-// Bearer token that this server issued goes first, also where it is refused.
-func (p *loginPage) sessionOf(state *bearerState, r *http.Request) *foundSession {
-	if p == nil || len(cookiesOf(r)) == 0 {
+// credential that counts at the check goes first, and so does a Bearer token that this
+// server issued, also where it is refused.
+func (p *loginPage) sessionOf(state *bearerState, r *http.Request, at *accepted) *foundSession {
+	if p == nil || len(cookiesOf(r)) == 0 || len(keysOf(r, at.keyHeader)) > 0 {
 		return nil
 	}
-	if slices.ContainsFunc(bearer.TokensIn(state.authorization), func(raw string) bool { return p.issued(r.Context(), raw) }) {
+	if slices.ContainsFunc(bearer.TokensIn(state.authorization), func(raw string) bool { return at.counts(raw) || p.issued(r.Context(), raw) }) {
 		return nil
 	}
 	return state.sessionFor(r, p)

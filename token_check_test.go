@@ -215,7 +215,7 @@ func setUsers(t *testing.T, s *Server, users ...directory.User) {
 		t.Fatal(err)
 	}
 	s.users = d
-	s.connect()
+	s.connect(t.Context())
 }
 
 func inlineUsers(t *testing.T, list ...directory.User) directory.Users {

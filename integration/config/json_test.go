@@ -43,6 +43,8 @@ func TestWhatTheCaddyfileAdaptsToIsProvisioned(t *testing.T) {
 		"users.json":       `{"users": [{"username": "json-user", "password_hash": "` + harness.HashArgon2id + `"}]}`,
 		"clients.htpasswd": "htpasswd-client:" + harness.HashBcrypt + "\n",
 		"clients.json":     `{"clients": [{"id": "json-client", "secret_hash": "` + harness.HashArgon2id + `"}]}`,
+		"keys.json":        `{"api_keys": [{"name": "backup", "hash": "sha256:` + strings.Repeat("0a", 32) + `", "user": "json-user"}]}`,
+		"keys":             "report sha256:" + strings.Repeat("0b", 32) + " client=json-client\n",
 		"login.html":       `<!DOCTYPE html><title>{{.Title}}</title>`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {

@@ -27,6 +27,10 @@ var frames = map[string][]string{
 	"password_checks": {"token_endpoint {\n" + someClient + someUser + "password_checks {\n%s\n}\n}"},
 	"throttle":        {"token_endpoint {\n" + someClient + someUser + "throttle {\n%s\n}\n}"},
 	"bearer_auth":     {"bearer_auth {\n%s\n}"},
+	"issuer": {
+		"bearer_auth {\nissuer https://id.example.com {\naudience contacts\n%s\n}\n}",
+		"bearer_auth {\nissuer https://id.example.com {\n%s\n}\n}",
+	},
 }
 
 func canBeWritten(line, block string) bool {
@@ -91,7 +95,7 @@ var (
 	exampleOf = strings.NewReplacer(
 		" { ", " {\n", " }", "\n}", // a block on one line
 		"<id>", "web", "<username>", "alice", "<name>", "theirs", "<hash>", harness.HashBcrypt,
-		"<secret>", "s3cret-of-32-bytes-or-more-as-it-should-be", "<path>", "/etc/caddy/file", "<scopes...>", "read write",
+		"<secret>", "s3cret-of-32-bytes-or-more-as-it-should-be", "<path>", "/etc/caddy/file", "<audience>", "contacts", "<claim>", "name", "<scopes...>", "read write",
 	)
 )
 

@@ -24,6 +24,17 @@ func ValidateCopyClaim(claim, header string) error {
 	return nil
 }
 
+// ValidateKeyHeader checks that API keys may be sent in a header.
+func ValidateKeyHeader(header string) error {
+	if !httpguts.ValidHeaderFieldName(header) {
+		return fmt.Errorf("keys: %q is not the name of a header", header)
+	}
+	if isReserved(HeaderAlias(header)) {
+		return fmt.Errorf("keys: the header %s has a meaning of its own: choose another name, such as X-API-Key, or leave it out for Bearer credentials", header)
+	}
+	return nil
+}
+
 // HeaderAlias is what a header's name has in common with every name that an app may
 // take for the same: CGI, WSGI and PHP write X-User, X_User and X.User alike, and some
 // do so with any character that is neither a letter nor a digit.

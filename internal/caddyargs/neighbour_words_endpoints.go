@@ -145,7 +145,7 @@ var wordsOfBearerAuth = []Neighbour{
 		`users are set in token_endpoint: "users htpasswd <path>" or "user <username> <hash>" there`},
 	{`client client_id client_secret`,
 		`clients are set in token_endpoint: "client <id> { secret <secret> }" there; to let those pass that act for themselves, write "clients"`},
-	{`role roles group groups allow deny acl rule rules policy policies require_* required_* restrict
+	{`role roles group groups allow deny acl rule rules policy policies required_* restrict
 	authorize authorization authorization_policy permission permissions access access_control
 	allowed_roles allowed_groups allowed_users allowed_emails email_domain email_domains subject
 	auth_jwt_require satisfy claim scope_required`,

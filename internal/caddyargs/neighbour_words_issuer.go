@@ -3,7 +3,7 @@ package caddyargs
 var wordsOfIssuer = []Neighbour{
 	{`issuer iss issuer_url url authority provider_url oidc_issuer_url discovery_url metadata_url
 	well_known openid_configuration realm tenant domain`,
-		`the issuer is on the first line, as its tokens name it in iss: "issuer https://id.example.com/realms/staff"`},
+		`the issuer is on the first line, in bearer_auth, as its tokens name it in iss: "issuer https://id.example.com/realms/staff"`},
 	{`jwks jwk jwks_uri jwk_url jwks_file keys key key_set public_key certificate verify_key`,
 		`to name where the issuer's keys are, write "jwks_url https://id.example.com/keys"; otherwise its metadata says so`},
 	{`refresh refresh_interval jwks_refresh cache cache_ttl cache_duration jwks_cache* background_refresh`,
@@ -18,7 +18,7 @@ var wordsOfIssuer = []Neighbour{
 	groups_claim`,
 		`to set which claims are read, write "claims scope=<claim> username=<claim>"`},
 	{`scopes scope required_scopes require groups roles`,
-		`what a token needs is set outside this block, for all issuers: "scopes <scopes...>" or "require groups staff"`},
+		`what a token needs is set in bearer_auth, for all issuers: "scopes <scopes...>" or "require groups staff"`},
 	{`prefix user_prefix username_format`,
 		`to set what goes before the names of the issuer's users, write "username_prefix staff:"`},
 	{`ttl max_age max_ttl lifetime max_token_age token_ttl`,

@@ -36,6 +36,8 @@ type Check struct {
 	DefinedAt string                      // the line of the Caddyfile; empty if it has none
 
 	Server                string // the name of the authorization server
+	Outside               bool   // tokens of outside issuers are taken, too
+	IssuersOnly           bool   // tokens of outside issuers alone; there need be no server
 	Off, Shadow, Optional bool
 	Scopes                []string
 	Audience              []string // nil for the server's
@@ -104,7 +106,7 @@ func (c *Check) appliesTo(r *http.Request) (applies bool) {
 // MissingServer is an error for the first check of a server that does not exist.
 func MissingServer(checks []Check, names []string) error {
 	for _, c := range checks {
-		if c.Off || slices.Contains(names, c.Server) {
+		if c.Off || c.IssuersOnly || slices.Contains(names, c.Server) {
 			continue
 		}
 		if len(names) > 0 {

@@ -36,7 +36,7 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 		}
 		w.ofSettings(p.check, p)
 		w.ofMatchers(p.check, p)
-		if server := servers[p.check.Server]; server != nil {
+		if server := servers[p.check.Server]; server != nil && !p.check.Outside {
 			w.ofScopes(p.check, p, server)
 			w.ofClaims(p.check, p, server)
 		}

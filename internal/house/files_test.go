@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	mostFiles   = 52
+	mostFiles   = 56
 	mostCircled = 3
 )
 

@@ -22,9 +22,9 @@ type fetcher struct {
 	client http.Client
 }
 
-// newTransport is for one issuer. Without TLS settings the system's authorities are
+// NewTransport is for one issuer. Without TLS settings the system's authorities are
 // trusted.
-func newTransport(settings *tls.Config) *http.Transport {
+func NewTransport(settings *tls.Config) *http.Transport {
 	if settings == nil {
 		settings = new(tls.Config)
 	}

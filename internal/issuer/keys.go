@@ -79,7 +79,7 @@ func follow(options Options, p pace) *Keys {
 	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{}), close: func() {}}
 	transport := options.Transport
 	if transport == nil {
-		own := newTransport(options.TLS)
+		own := NewTransport(options.TLS)
 		transport, k.close = own, own.CloseIdleConnections
 	}
 	k.fetcher = newFetcher(transport)

@@ -36,7 +36,7 @@ const (
 	EndUser        NoticeKind = "end-user"   // by subject
 	EndClient      NoticeKind = "end-client" // by client_id
 	EndServer      NoticeKind = "end-server"
-	EndKey         NoticeKind = "end-key" // by the fingerprint of an API key, for good
+	EndKey         NoticeKind = "end-key"      // by the fingerprint of an API key, for good
 	ForgiveUser    NoticeKind = "forgive-user" // by username
 	ForgiveClient  NoticeKind = "forgive-client"
 	ForgiveAddress NoticeKind = "forgive-address"

@@ -1,0 +1,77 @@
+package caddygrant
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/labelset"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
+)
+
+// The series of bearer_auth: its checks, the outside issuers and the API keys.
+var (
+	bearerChecks = counter("bearer_checks_total",
+		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, unavailable, or, for sessions of a login page, cross_origin or wrong_audience.",
+		"server", "shadow", "outcome")
+
+	issuerKeyCount = gauge("issuer_keys",
+		"How many keys of an outside issuer can verify tokens.", "issuer")
+	issuerFetchSuccessful = gauge("issuer_keys_last_fetch_successful",
+		"Whether the last attempt to fetch the keys of an outside issuer succeeded (1), or the keys of an earlier one are used (0).", "issuer")
+	issuerFetchSuccess = gauge("issuer_keys_last_fetch_success_timestamp_seconds",
+		"When the keys of an outside issuer were last fetched, 0 if never.", "issuer")
+
+	apiKeyUse = gauge("api_key_last_used_timestamp_seconds",
+		"When an API key was last used, to within the hour, by its name. key is empty for keys beyond the first 500 of a server.", "server", "key")
+)
+
+func startBearerChecks(server string, shadow bool) {
+	for _, outcome := range bearerOutcomes {
+		bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome)
+	}
+}
+
+func countBearerCheck(server string, shadow bool, outcome string) {
+	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
+}
+
+// startIssuer creates the series of an outside issuer, before its keys are known.
+func startIssuer(issuer string) { observeIssuer(issuer, 0, time.Time{}, false) }
+
+// observeIssuer is called after each attempt to fetch the keys of an issuer.
+func observeIssuer(issuer string, keys int, fetched time.Time, successful bool) {
+	issuerKeyCount.WithLabelValues(issuer).Set(float64(keys))
+	issuerFetchSuccessful.WithLabelValues(issuer).Set(map[bool]float64{true: 1}[successful])
+	seconds := 0.0
+	if !fetched.IsZero() {
+		seconds = unixSeconds(fetched)
+	}
+	issuerFetchSuccess.WithLabelValues(issuer).Set(seconds)
+}
+
+// forgetIssuer removes the series of an issuer that no config has.
+func forgetIssuer(issuer string) {
+	issuerKeyCount.DeleteLabelValues(issuer)
+	issuerFetchSuccessful.DeleteLabelValues(issuer)
+	issuerFetchSuccess.DeleteLabelValues(issuer)
+}
+
+func observeAPIKeyUse(server, name string, at time.Time) {
+	apiKeyUse.WithLabelValues(server, countedKeys.Label(server, name)).Set(unixSeconds(at))
+}
+
+// forgetAPIKey removes the series of a key that is no longer in a file.
+func forgetAPIKey(server, name string) {
+	apiKeyUse.DeleteLabelValues(server, countedKeys.Label(server, name))
+}
+
+// countedKeys are those that have series of their own, by server.
+var countedKeys = labelset.New(maxCountedKeys)
+
+// bearerOutcomes are how checks of requests end.
+var bearerOutcomes = []string{
+	outcomeSuccess, outcomeAnonymous, outcomeNone, oauth.CodeInvalidRequest, oauth.CodeInvalidToken, oauth.CodeInsufficientScope, outcomeUnavailable,
+	outcomeCrossOrigin, outcomeWrongAudience,
+}
+
+const maxCountedKeys = 500 // of a server
