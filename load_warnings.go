@@ -106,7 +106,7 @@ func (w *loadWarnings) warnOfNames() {
 		return
 	}
 	w.logger.Warn("clients are called like users, so they get no tokens for themselves",
-		zap.Int("count", len(ids)), zap.Strings("client_ids", ids[:min(len(ids), mostNamed)]),
+		zap.Int("count", len(ids)), zap.String("client_id", ids[0]), zap.Strings("client_ids", ids[:min(len(ids), mostNamed)]),
 		zap.String("advice", "give these clients ids that no user has as username or id: apps could take a client for the user"))
 }
 

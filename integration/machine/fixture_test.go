@@ -52,6 +52,9 @@ const site = `http://127.0.0.1:%PORT% {
 	}
 	bearer_auth /app*
 	respond /app "in"
+	handle /metrics {
+		metrics
+	}
 	respond "the app"
 }
 `

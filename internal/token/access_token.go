@@ -198,12 +198,12 @@ func (t *AccessToken) readStrictly(payload []byte) error {
 	if !utf8.Valid(payload) || decodeStrictly(payload, &claims) != nil || claims == nil {
 		return Error("its claims are not a JSON object, or a claim is duplicated")
 	}
-	if _, isClient := claims["gty"]; isClient {
+	if kind, isClient := claims["gty"]; isClient {
+		if kind != MachineToMachine { // an empty one is not a user's either
+			return Error("gty is malformed")
+		}
 		if _, there := claims["username"]; there {
 			return errClientHasUsername
-		}
-		if claims["gty"] != MachineToMachine { // an empty one is not a user's either
-			return Error("gty is malformed")
 		}
 	}
 	for _, text := range []struct {
