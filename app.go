@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/event"
@@ -198,7 +199,7 @@ func (a *App) Start() error {
 	for _, name := range a.names() {
 		server := a.servers[name]
 		server.throttle.limits.Govern(a.number, server.throttle.own)
-		startServer(name, server.Issuer != "", server.LoginPage != nil, server.Grants, server.credentials.SlowSchemes())
+		startServer(name, server.Issuer != "", server.LoginPage != nil, server.offered(), server.credentials.SlowSchemes())
 		server.start(a.ctx, a.isChecked(name) || server.LoginPage != nil)
 		memory = max(memory, server.credentials.HashMemory())
 	}
@@ -299,6 +300,14 @@ func (a *App) warn() {
 	configcheck.Warn(a.logger, http, config)
 }
 
+// mayLogIn tells whether a client can get a first token, for a user or for itself.
+func mayLogIn(s *Server, client *directory.Client) bool {
+	if client.ID == token.LoginPage {
+		return s.LoginPage != nil
+	}
+	return s.policy.MayAct(client) || s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword)
+}
+
 // describe is what the check of the config needs to know of a server.
 func describe(s *Server) configcheck.Server {
 	return configcheck.Server{
@@ -307,7 +316,7 @@ func describe(s *Server) configcheck.Server {
 			for client := range s.clients.Known() {
 				if !yield(configcheck.Client{
 					ID:         client.ID,
-					MayLogIn:   client.ID == token.LoginPage && s.LoginPage != nil || s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword),
+					MayLogIn:   mayLogIn(s, client),
 					Scopes:     client.Scopes,
 					Audience:   client.Audience,
 					Introspect: client.Introspect,

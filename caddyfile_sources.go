@@ -225,7 +225,7 @@ func parseClient(d *caddyfile.Dispenser, sources *endpointSources) error {
 		case "default_scopes":
 			client.DefaultScopes, err = caddyargs.Scopes(d)
 		case "grants":
-			client.Grants, err = caddyargs.Grants(d, "all grants that the server offers")
+			client.Grants, err = caddyargs.Grants(d, "all grants that the server offers, client_credentials aside")
 		case "audience":
 			client.Audience, err = caddyargs.Some(d)
 		case "access_token_ttl":

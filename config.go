@@ -38,8 +38,9 @@ type Config struct {
 	// The scopes that clients without a list of their own may ask for. Default: none.
 	Scopes []string `json:"scopes,omitzero"`
 
-	// The grant types that the server offers: `password`, `refresh_token` or both.
-	// Without `refresh_token` no client gets a refresh token. Default: both.
+	// The grant types that the server offers: `password`, `refresh_token` and
+	// `client_credentials`. Without `refresh_token` no client gets a refresh token.
+	// `client_credentials` is offered only while a client lists it. Default: all.
 	Grants []string `json:"grants,omitzero"`
 
 	// How long an access token is valid, at least one second. Default: `1h`.

@@ -202,7 +202,7 @@ func (x *exchange) facts() []zap.Field {
 // knownGrantType is the grant type of a token request if the server offers it. Any
 // other is whatever a stranger sent.
 func (x *exchange) knownGrantType() string {
-	if _, ok := x.server.grants[x.grantType()]; ok && x.endpoint == oauth.EndpointToken {
+	if x.endpoint == oauth.EndpointToken && x.server.grant(x.grantType()) != nil {
 		return x.grantType()
 	}
 	return ""

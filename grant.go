@@ -15,8 +15,8 @@ type grant interface {
 	// the client.
 	parameters() []string
 
-	// authorize finds out who the user is and which of the requested scopes are
-	// granted. An *oauth.Error is an answer to the client, any other error is a fault
+	// authorize finds out who the user is, if there is one, and which of the requested
+	// scopes are granted. An *oauth.Error is an answer to the client, any other error is a fault
 	// of the server.
 	authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error)
 }

@@ -17,6 +17,7 @@ type grantType struct {
 var grantTypes = []grantType{
 	{oauth.GrantTypePassword, newPasswordGrant},
 	{oauth.GrantTypeRefreshToken, newRefreshGrant},
+	{oauth.GrantTypeClientCredentials, newClientCredentialsGrant},
 }
 
 // grantTypeNames are the names of all grant types.

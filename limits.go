@@ -275,7 +275,7 @@ func (t *serverThrottle) allowRevocation(of allowance.Owner) error {
 	if t.off {
 		return nil
 	}
-	account := of.Subject
+	account := of.Party()
 	if of.Forgeable {
 		account = throttle.Join(account, "forgeable")
 	}

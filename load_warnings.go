@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -22,6 +23,7 @@ type loadWarnings struct {
 	config  *Config // with defaults in place of what it leaves out
 	users   *directory.UserDirectory
 	clients *directory.ClientDirectory
+	alike   atomic.Pointer[[]string] // the clients that were reported last, see warnOfNames
 }
 
 // warnOfConfig looks at the server's own settings and at the users and clients in the
@@ -84,6 +86,28 @@ func (w *loadWarnings) warnOfGrants() {
 			}
 		}
 	}
+}
+
+// warnOfNames says which clients get no token for themselves since they are called like
+// a user, unless it has said the same before. It looks at what is in memory; a database
+// is asked when such a client requests a token.
+func (w *loadWarnings) warnOfNames() {
+	if !slices.Contains(w.config.Grants, oauth.GrantTypeClientCredentials) {
+		return
+	}
+	var ids []string
+	for client := range w.clients.Known() {
+		if client.MayUse(oauth.GrantTypeClientCredentials) && w.users.KnownName(client.ID) {
+			ids = append(ids, client.ID)
+		}
+	}
+	before := w.alike.Swap(&ids)
+	if len(ids) == 0 || before != nil && slices.Equal(*before, ids) {
+		return
+	}
+	w.logger.Warn("clients are called like users, so they get no tokens for themselves",
+		zap.Int("count", len(ids)), zap.String("client_id", ids[0]), zap.Strings("client_ids", ids[:min(len(ids), mostNamed)]),
+		zap.String("advice", "give these clients ids that no user has as username or id: apps could take a client for the user"))
 }
 
 // warnOfSunsets says which clients may still log in with a password although the day has
@@ -158,6 +182,9 @@ func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 		}
 	}
 }
+
+// mostNamed is how many clients one line names.
+const mostNamed = 20
 
 // shortSecret is how many bytes a client's secret should have at least: as random
 // letters and digits they have about 50 bits, out of reach of throttled guesses.

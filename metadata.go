@@ -41,7 +41,7 @@ func serveMetadata(x *exchange) error {
 		TokenEndpoint:         endpoint,
 		ScopesSupported:       x.server.Scopes,
 		ResponseTypes:         []string{},
-		GrantTypes:            x.server.Grants,
+		GrantTypes:            x.server.offered(),
 		ClientAuthMethods:     append(slices.Clone(secret), none...),
 		RevocationEndpoint:    endpoint + revokePath,
 		RevocationAuthMethods: append(slices.Clone(secret), none...),

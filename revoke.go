@@ -62,9 +62,10 @@ func revoke(x *exchange) (unknown string, err error) {
 	case err == nil && access.CID != x.client.ID:
 		return "", oauth.TokenOfAnotherClient()
 	case err == nil:
-		of := allowance.Owner{Client: access.CID, Subject: access.Subject, Forgeable: keys.Ring.Shared(raw)}
+		claims := access.SessionClaims()
+		of := allowance.Owner{Client: claims.Client, Subject: claims.Subject, Forgeable: keys.Ring.Shared(raw)}
 		if of.Forgeable {
-			if unknown, err = noSession(ctx, s.users, access); err != nil {
+			if unknown, err = noSession(ctx, s, x.client, access); err != nil {
 				return "", oauth.SourceUnavailable(err)
 			}
 		}
@@ -81,15 +82,18 @@ func revoke(x *exchange) (unknown string, err error) {
 // noSession tells why no session can exist to which an access token belongs; it is
 // empty if there may be one. It is for tokens that an app can have signed, with any
 // claims: nothing must be written for a session that is certainly made up. That a
-// session has ended is not a reason, since clocks differ.
-func noSession(ctx context.Context, users *directory.UserDirectory, token *token.AccessToken) (string, error) {
+// session has ended is not a reason, since clocks differ. The client is the one to which
+// the token was issued.
+func noSession(ctx context.Context, s *Server, client *directory.Client, token *token.AccessToken) (string, error) {
 	day := token.Session.Day()
-	user, err := users.BySubject(ctx, token.Subject)
+	if token.IsClient() {
+		if !s.policy.MayAct(client) {
+			return "client_may_not_act", nil
+		}
+	} else if user, err := s.users.BySubject(ctx, token.Subject); err != nil || user == nil {
+		return "user_unknown", err
+	}
 	switch {
-	case err != nil:
-		return "", err
-	case user == nil:
-		return "user_unknown", nil
 	case day.After(clock.Now().Add(oauth.MaxLifetime + clocksApart)):
 		return "session_impossible", nil // no config lets a session live that long
 	case !time.Unix(token.Expires, 0).Before(day.AddDate(0, 0, 1)):

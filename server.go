@@ -29,7 +29,7 @@ type Server struct {
 	calls         share[pooledCalls]
 	users         *directory.UserDirectory
 	clients       *directory.ClientDirectory
-	grants        map[string]grant // that the server offers
+	grants        map[string]grant // that its settings offer, see offered
 	policy        *token.Policy
 	tokens        *token.Checker
 	credentials   *credential.Checker
@@ -82,11 +82,13 @@ func (s *Server) provision(ctx caddy.Context) error {
 	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
 	warnings.warnOfGrants()
 	warnings.warnOfSunsets()
+	warnings.warnOfNames()
 	warnings.warnOfConfig(given)
 	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)
 	s.unwatch = watchFiles(func() { // any file: a file of another server has nothing new to report
 		hashKinds.Warn()
 		warnings.warnOfOwnClient(ctx)
+		warnings.warnOfNames()
 		s.startClients()
 		s.heedAPIKeys()
 	})
@@ -159,15 +161,35 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.heedAPIKeys()
 }
 
+// offered are the grant types that the server offers now. client_credentials is one
+// only while a client may list it: clients in a file come and go without a reload.
+func (s *Server) offered() []string {
+	if s.clients.MayHaveMachines() {
+		return s.Grants
+	}
+	return slices.DeleteFunc(slices.Clone(s.Grants), func(grantType string) bool { return grantType == oauth.GrantTypeClientCredentials })
+}
+
+// grant is the one of that type, nil if the server does not offer it now.
+func (s *Server) grant(grantType string) grant {
+	if grantType == oauth.GrantTypeClientCredentials && !s.clients.MayHaveMachines() {
+		return nil
+	}
+	return s.grants[grantType]
+}
+
 // startClients creates the series of the clients that are known, for the grants that
 // they may use.
 func (s *Server) startClients() {
+	for _, grantType := range s.offered() { // which a client in a file may have changed
+		startRequests(s.Name, oauth.EndpointToken, grantType, grantOutcomes)
+	}
 	known := 0
 	for client := range s.clients.Known() {
 		if known++; known > maxCountedClients {
 			return
 		}
-		for _, grantType := range s.Grants {
+		for _, grantType := range s.offered() {
 			if client.ID != token.LoginPage && client.MayUse(grantType) {
 				startClient(s.Name, client.ID, grantType)
 			}
@@ -223,6 +245,7 @@ func (s *Server) tokenPolicy() *token.Policy {
 		SessionTTL: time.Duration(s.SessionTTL),
 		Leeway:     time.Duration(*s.Leeway),
 		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
+		Machines:   slices.Contains(s.Grants, oauth.GrantTypeClientCredentials),
 	}
 	if s.LoginPage != nil {
 		policy.Browser = s.LoginPage.policy(s.AccessTokenTTL)

@@ -32,7 +32,7 @@ func (s *Server) Status(context.Context) (adminapi.Status, error) {
 	status := adminapi.Status{
 		Name:      s.Name,
 		Issuer:    s.Issuer,
-		Grants:    s.Grants,
+		Grants:    s.offered(),
 		LoginPage: s.LoginPage != nil,
 		StartedAt: s.startedAt,
 		Keys:      s.adminKeys(),

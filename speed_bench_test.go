@@ -73,7 +73,7 @@ func BenchmarkIssue(b *testing.B) {
 			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}
 			b.ReportAllocs()
 			for b.Loop() {
-				granted.Session = server.policy.NewSession(client, 0, nil, granted.Scopes, at)
+				granted.Session = server.policy.NewSession(granted, nil, at)
 				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at); err != nil {
 					b.Fatal(err)
 				}

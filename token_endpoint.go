@@ -22,7 +22,9 @@ func serveToken(x *exchange) error {
 	if err != nil {
 		return x.refuse(err)
 	}
-	caddyrequest.SetUserID(x.r, x.user.Subject())
+	if x.user != nil {
+		caddyrequest.SetUserID(x.r, x.user.Subject())
+	}
 	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
 	event.EmitIssued(x.facts, response.Scope, response.TokenID)
 	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
@@ -35,8 +37,8 @@ func serveToken(x *exchange) error {
 
 // issueTokens handles every token request, whatever its grant: which client sends it,
 // whether the client may use this grant, whether the grant's parameters are there, and
-// which scopes it requests; then the grant says who the user is, and the tokens are
-// issued. The order is that of RFC 6749's security considerations: no password is
+// which scopes it requests; then the grant says who the user is, if there is one, and
+// the tokens are issued. The order is that of RFC 6749's security considerations: no password is
 // checked before the client is authenticated, and no answer about a scope says anything
 // about a password.
 func issueTokens(x *exchange) (*token.Response, error) {
@@ -44,8 +46,8 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	if x.grantType() == "" {
 		return nil, oauth.MissingParameter("grant_type")
 	}
-	grant, ok := s.grants[x.grantType()]
-	if !ok {
+	grant := s.grant(x.grantType())
+	if grant == nil {
 		return nil, oauth.UnsupportedGrantType()
 	}
 	keys, err := x.authenticate()
@@ -73,7 +75,7 @@ func issueTokens(x *exchange) (*token.Response, error) {
 	}
 	at := clock.Now().Truncate(time.Second)
 	if authorization.Session == nil {
-		authorization.Session = s.policy.NewSession(x.client, authorization.Version, x.scopes, authorization.Scopes, at)
+		authorization.Session = s.policy.NewSession(authorization, x.scopes, at)
 	}
 	x.sessionID = authorization.Session.ID
 	return s.policy.Issue(ctx, keys, authorization, at)

@@ -49,7 +49,9 @@ type Client struct {
 	DefaultScopes []string `json:"default_scopes,omitzero"`
 
 	// The grant types that the client may use, as far as the server offers them. An
-	// empty list means none. Default: all that the server offers.
+	// empty list means none. `client_credentials`, by which the client gets tokens for
+	// itself and without a user, is for clients with a secret that list it. Default: all
+	// others that the server offers.
 	Grants []string `json:"grants,omitzero"`
 
 	// The audiences of the client's access tokens (`aud`). Default: those of the
@@ -95,9 +97,14 @@ type Client struct {
 // CheckHash is what a secret is compared with. A public client has none.
 func (c *Client) CheckHash() password.Hash { return c.hash }
 
-// MayUse tells whether the client may use a grant type.
+// MayUse tells whether the client may use a grant type. A client without a list of
+// grants may use all that have a user: it only gets tokens for itself where its list
+// says so.
 func (c *Client) MayUse(grantType string) bool {
-	return c.Grants == nil || slices.Contains(c.Grants, grantType)
+	if c.Grants == nil {
+		return grantType != oauth.GrantTypeClientCredentials
+	}
+	return slices.Contains(c.Grants, grantType)
 }
 
 // Validate checks all but the bounds of the hash. Its errors never hold the secret or
@@ -128,6 +135,9 @@ func (c *Client) Validate(options Options) error {
 	}
 	if err := oauth.ValidateGrantTypes(c.Grants, options.GrantTypes); err != nil {
 		return err
+	}
+	if c.Public && slices.Contains(c.Grants, oauth.GrantTypeClientCredentials) {
+		return errors.New("grants: a public client may not have client_credentials, since any program can pose as it and get its tokens: give it a secret, or remove client_credentials")
 	}
 	if c.AccessTokenTTL != 0 {
 		if err := oauth.ValidateLifetime("access_token_ttl", time.Duration(c.AccessTokenTTL)); err != nil {

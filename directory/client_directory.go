@@ -147,6 +147,20 @@ func (d *ClientDirectory) ofToken(ctx context.Context, id string, how manner) (*
 	return nil, nil
 }
 
+// MayHaveMachines tells whether a client may list the grant client_credentials, as far
+// as that is known: one in memory does, or there is a source that has to be asked.
+func (d *ClientDirectory) MayHaveMachines() bool {
+	for _, source := range d.sources {
+		if source.memory == nil {
+			return true
+		}
+		if set, _ := source.snapshot(); set.machine {
+			return true
+		}
+	}
+	return false
+}
+
 // LongestAccessTokenTTL is the longest access_token_ttl of a client that is known: of
 // all in memory or listed, and of those that were looked up.
 func (d *ClientDirectory) LongestAccessTokenTTL() caddy.Duration {

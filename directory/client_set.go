@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -16,6 +17,7 @@ import (
 type ClientSet struct {
 	clients []*Client
 	byID    map[string]*Client
+	machine bool // one of them may get tokens for itself
 	hashes  *password.Mix
 	advised HashAdvice
 	options Options
@@ -44,6 +46,7 @@ func (s *ClientSet) Add(c *Client, at int) error {
 		return err
 	}
 	s.clients = append(s.clients, c)
+	s.machine = s.machine || c.MayUse(oauth.GrantTypeClientCredentials)
 	s.byID[c.ID] = c
 	if !c.Public {
 		s.hashes.Add(c.hash.Params())

@@ -163,9 +163,9 @@ func IsReservedClaim(name string) bool { return slices.Contains(reservedClaims, 
 // that bind or delegate a token.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti",
-	"cid", "client_id", "scope", "username", "sid", "cver", "srv", "sver",
+	"cid", "client_id", "scope", "username", "sid", "cver", "srv", "sver", "gty",
 	"access_token_id", "refresh_token_id", "user_id", "expire_time", "gen", "session_exp",
-	"id", "token_id", "session_id",
+	"id", "token_id", "session_id", "issuer", "kind", "key_name",
 	"active", "token_type",
 	"cnf", "act", "may_act",
 }

@@ -199,7 +199,7 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 		{"an access_token_ttl of text that is no duration", `"access_token_ttl": "long"`, `invalid duration "long"`},
 		{"a negative leeway", `"leeway": -1`, `leeway: it must be 0s to 5m`},
 		{"no grants", `"grants": []`, `grants: an empty list would offer nothing: leave it out for all grants`},
-		{"an unknown grant", `"grants": ["password", "client_credentials"]`, `grants: "client_credentials" is not offered here, only password and refresh_token are`},
+		{"an unknown grant", `"grants": ["password", "implicit"]`, `grants: "implicit" is not offered here, only password, refresh_token and client_credentials are`},
 		{"an empty grant", `"grants": [""]`, `grants: "" is not offered here`},
 		{"a grant twice", `"grants": ["password", "password"]`, `grants: duplicate grant type password`},
 		{"a negative refresh_token_ttl", `"refresh_token_ttl": -1000000000`, `refresh_token_ttl: it must be whole seconds`},

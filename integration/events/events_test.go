@@ -301,3 +301,19 @@ func TestNoEventHasASecret(t *testing.T) {
 		}
 	}
 }
+
+// A client that gets a token for itself has no user.
+func TestATokenOfAClientIsIssuedWithoutAUser(t *testing.T) {
+	s := start(t, on("notes", event.Issued), siteWith("client backup {\nsecret backup-secret\ngrants client_credentials\n}"))
+	a := s.Post("/token", s.As("backup").Form("grant_type", "client_credentials"))
+	a.Want(t, 200, "")
+	h := got.wait(t, event.Issued, 1)[0]
+	claims := harness.Payload(t, a.Text(t, "access_token"))
+	wantData(t, h, map[string]any{
+		"endpoint": "token", "grant_type": "client_credentials", "client_id": "backup",
+		"session_id": claims["sid"], "token_id": claims["jti"], "scope": "read write",
+	})
+	if value, there := h.data[event.UserID]; there {
+		t.Errorf("it has the user %v", value)
+	}
+}

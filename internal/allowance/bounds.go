@@ -37,7 +37,8 @@ var WriteInterval = 10 * time.Second
 
 // Owner is the owner of a session, according to a token.
 type Owner struct {
-	Client, Subject string
+	Client  string
+	Subject string // of the user; empty: the client acts for itself
 
 	// Forgeable says that the token is an access token that was signed with a secret.
 	// Apps that have the secret can make access tokens, for any user and any session,
@@ -50,8 +51,18 @@ func OwnerOf(t *token.RefreshToken) Owner {
 	return Owner{Client: t.ClientID, Subject: t.UserID}
 }
 
-// account is the client and the user together.
+// account is the client and the user together. No user has an empty subject, so this
+// tells a client that acts for itself from each of its users.
 func (o Owner) account() string { return throttle.Join(o.Client, o.Subject) }
+
+// Party is the user, whichever client the session is by, or else the client. A user and
+// a client of one name are two parties.
+func (o Owner) Party() string {
+	if o.Subject == "" {
+		return throttle.Join("client", o.Client)
+	}
+	return throttle.Join("user", o.Subject)
+}
 
 // firstRefresh is the allowance of the record of a session.
 type firstRefresh struct {

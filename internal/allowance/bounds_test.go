@@ -92,3 +92,24 @@ func TestAnAccountIsAClientAndAUser(t *testing.T) {
 		seen[of.account()] = of
 	}
 }
+
+// A client that acts for itself is an account of its own, beside each of its users, and
+// is no user of its name.
+func TestAClientSharesNoBoundWithAUserOfItsName(t *testing.T) {
+	of := []Owner{{Client: "backup"}, {Client: "backup", Subject: "backup"}, {Client: "web", Subject: "backup"}, {Client: "web"}}
+	accounts, parties := make(map[string]bool), make(map[string]bool)
+	for _, owner := range of {
+		accounts[owner.account()], parties[owner.Party()] = true, true
+	}
+	if len(accounts) != 4 || len(parties) != 3 { // a user is one party, with any client
+		t.Errorf("%d accounts, %d parties", len(accounts), len(parties))
+	}
+	bounds := smallBounds()
+	for bounds.RevocationBy(of[0]).Take() == nil {
+	}
+	for _, other := range of[1:] {
+		if err := bounds.RevocationBy(other).Take(); err != nil {
+			t.Errorf("%+v: %v", other, err)
+		}
+	}
+}

@@ -24,7 +24,7 @@ var Everywhere = []Neighbour{
 	consent* oidc* openid* social provider providers identity_provider*`,
 		`there is no authorization code flow; for apps that log people in that way use another server, see README.md#should-you-use-it; for a login page in front of apps without a login, write in token_endpoint "login_page"`},
 	{`client_credentials service_account* m2m machine_to_machine`,
-		`the client credentials grant is not offered; give the machine a user of its own in token_endpoint, "user <username> <hash>", and let it log in`},
+		`a service gets tokens without a user by a client that has a secret and, in its block in token_endpoint, the line "grants client_credentials", see docs/machines.md`},
 	{`device device_code device_flow device_authorization*`,
 		`the device grant is not offered; a device needs a server that has it, see README.md#should-you-use-it`},
 	{`cookie cookies cookie_* session_cookie* same_site domain csrf*`,
@@ -43,8 +43,8 @@ var Everywhere = []Neighbour{
 
 // GrantTypes are values of grants.
 var GrantTypes = []Neighbour{
-	{`client_credentials`,
-		`a client cannot get a token without a user; give the machine a user of its own in token_endpoint, "user <username> <hash>", and "grants password"`},
+	{`client_credential client service_account service_accounts service_accounts_enabled m2m machine_to_machine`,
+		`it is called "grants client_credentials", in the block of a client that has a secret, see docs/machines.md`},
 	{`authorization_code code hybrid`,
 		`there is no authorization code flow; for people with a browser write "login_page" in token_endpoint, or use a server with that flow, see README.md#should-you-use-it`},
 	{`implicit token id_token`,
@@ -60,7 +60,7 @@ var GrantTypes = []Neighbour{
 	direct_access direct_access_grants`,
 		`it is called "grants password"`},
 	{`all any *`,
-		`for all grants remove the line; they are "grants password refresh_token"`},
+		`for all grants remove the line; client_credentials is never among them unless a client lists it: "grants client_credentials"`},
 }
 
 var wordsOfPasswordChecks = []Neighbour{
@@ -138,7 +138,7 @@ var wordsOfClient = []Neighbour{
 		`a client without a secret has the line "public"; one with a secret has "secret <secret>" and may send it in the header or the body`},
 	{`grant_type grant_types allowed_grants allowed_grant_types authorized_grant_types flows
 	direct_access_grants* standard_flow*`,
-		`write "grants password refresh_token"; without this line the client may use all grants that the server offers`},
+		`write "grants password refresh_token"; without this line the client may use all grants that the server offers, client_credentials aside`},
 	{`allowed_scopes scope_ids optional_scopes optional_client_scopes permissions`,
 		`to set the scopes that a client may ask for, write "scopes <scopes...>"`},
 	{`default_client_scopes`, `to set the scopes of a request that names none, write "default_scopes <scopes...>"`},

@@ -30,7 +30,7 @@ var wordsOfTokenEndpoint = []Neighbour{
 	// what it offers
 	{`grant_type grant_types allowed_grants enabled_grants enable_grant enable_grants enable_grant_type
 	grant_types_supported flows password_grant direct_access_grants*`,
-		`write "grants password refresh_token"; without this line both are offered`},
+		`write "grants password refresh_token"; without this line all grants are offered`},
 	{`allowed_scopes supported_scopes scopes_supported scope_delimiter scope_separator`,
 		`to set the scopes for clients without their own, write "scopes <scopes...>"`},
 	{`path token_path token_url token_uri uri url endpoint prefix route`,

@@ -51,7 +51,8 @@ A program that cannot keep a secret, such as a page in a browser, is a public
 client: it gets none.
 ` + clientFileHelp,
 		Example: `  caddy grant client add web --file clients.json --scopes contacts.read > web.secret
-  caddy grant client add kiosk --file clients.json --public --grants password`,
+  caddy grant client add kiosk --file clients.json --public --grants password
+  caddy grant client add backup --file clients.json --grants client_credentials > backup.secret`,
 		Args: exactArgs("name the client", 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id := args[0]
@@ -92,7 +93,7 @@ client: it gets none.
 	cmd.Flags().Bool("public", false, "a client without a secret, which any program can pose as")
 	cmd.Flags().StringSlice("scopes", nil, "the scopes that the client may ask for, \"\" for none (default: those of the server)")
 	cmd.Flags().StringSlice("default-scopes", nil, "the scopes of a request that names none (default: all)")
-	cmd.Flags().StringSlice("grants", nil, "the grant types that the client may use (default: all that the server offers)")
+	cmd.Flags().StringSlice("grants", nil, "the grant types that the client may use (default: all that the server offers, client_credentials aside)")
 	cmd.Flags().StringSlice("audience", nil, "the audiences of the client's access tokens (default: those of the server)")
 	cmd.Flags().String("access-token-ttl", "", "how long the client's access tokens are valid, such as 15m (default: as the server says)")
 	cmd.Flags().String("refresh-token-ttl", "", "how long its refresh tokens are valid if they are not used (default: as the server says)")

@@ -80,6 +80,8 @@ func (s *Server) writesClaim(name string) bool {
 	switch name {
 	case "sub", "exp", "nbf", "iat", "jti", "cid", "client_id", "username", "sid", "cver":
 		return true
+	case "gty": // of tokens that clients get for themselves
+		return s.anyClient(func(c Client) bool { return c.MayLogIn })
 	case "iss":
 		return s.Issuer != ""
 	case "aud":

@@ -44,6 +44,7 @@ var Rules = []Rule{
 	{"allow-http", Warning, "passwords and tokens are accepted over plain HTTP", "remove allow_http; behind a proxy that does TLS, name it in trusted_proxies instead"},
 	{"throttle-off", Warning, "failed logins are not slowed down", "remove \"throttle off\", or set its bounds"},
 	{"unoffered-grant", Warning, "clients list a grant that the server does not offer", "add it to the server's grants, or remove it from the clients'"},
+	{"client-named-like-user", Warning, "clients get no tokens for themselves, since users have their ids as username or id", "give these clients ids that no user has"},
 	{"past-sunset", Warning, "clients may use the password grant after its `sunset`", "remove \"password\" from the clients' grants, or set a later sunset"},
 	{"scope-with-comma", Warning, "a scope has a comma in its name: scopes are separated by spaces", "write spaces in place of commas"},
 

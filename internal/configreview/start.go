@@ -35,6 +35,7 @@ var startRules = []struct{ message, rule string }{
 	{"access_token_ttl is longer than session_ttl", "lifetime-beyond-session"},
 	{"clients list a grant that the server does not offer", "unoffered-grant"},
 	{"clients may use the password grant after its sunset", "past-sunset"},
+	{"clients are called like users, so they get no tokens for themselves", "client-named-like-user"},
 	{"a scope has a comma in its name", "scope-with-comma"},
 	{"an app is proxied with a bearer_auth before it, and without", "unchecked-upstream"},
 	{"bearer_auth refuses nothing", "check-shadow"},

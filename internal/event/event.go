@@ -73,8 +73,8 @@ type Kind struct {
 var Kinds = []Kind{
 	{
 		Issued,
-		[]string{Time, Server, Endpoint, ClientIP, ClientID, UserID, SessionID, Scope},
-		[]string{GrantType, TokenID, EndUserIP},
+		[]string{Time, Server, Endpoint, ClientIP, ClientID, SessionID, Scope},
+		[]string{UserID, GrantType, TokenID, EndUserIP},
 	}, {
 		Refused,
 		[]string{Time, Server, Endpoint, ClientIP, Status, OAuthError, Reason},

@@ -87,7 +87,7 @@ func (f *facts) admits() error {
 
 // explanation is that of an access token.
 func (f *facts) explanation(err error) adminapi.Explanation {
-	x := f.explain(accessTokenChecks, err)
+	x := f.explain(checksOf(f.token), err)
 	if f.token != nil {
 		x.Kind, x.Claims = kindAccessToken, f.decoded.Claims
 	}
@@ -170,7 +170,7 @@ func (r refusal) result(f *facts) adminapi.CheckResult {
 }
 
 // inStorage are the checks that a config alone cannot make.
-var inStorage = []string{checkServer, checkPassword, checkSession}
+var inStorage = []string{checkServer, checkPassword, checkSecret, checkSession}
 
 // refusalOf is what there is to say of a reason of the checks.
 func refusalOf(err error) refusal {

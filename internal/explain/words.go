@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/timewords"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // The checks of an access token, in the order in which bearer_auth makes them.
@@ -25,6 +26,8 @@ const (
 	checkUser      = "user"
 	checkPassword  = "password"
 	checkClient    = "client"
+	checkSecret    = "secret"
+	checkName      = "name"
 	checkSession   = "session"
 	checkAudience  = "audience"
 	checkScope     = "scope"
@@ -37,6 +40,22 @@ const checkKeys = "keys"
 type check struct {
 	name   string
 	passed func(*facts) string
+}
+
+// The checks that only one kind of token has: that of a user, or that of a client that
+// acts for itself.
+var (
+	ofUsers   = []string{checkUser, checkPassword}
+	ofClients = []string{checkSecret, checkName}
+)
+
+// checksOf are those of a token, of any kind if it could not be read.
+func checksOf(t *token.AccessToken) []check {
+	others := ofClients
+	if t != nil && t.IsClient() {
+		others = ofUsers
+	}
+	return slices.DeleteFunc(slices.Clone(accessTokenChecks), func(c check) bool { return slices.Contains(others, c.name) })
 }
 
 var accessTokenChecks = []check{
@@ -70,7 +89,14 @@ var accessTokenChecks = []check{
 	}},
 	{checkUser, func(f *facts) string { return f.user() + " exists, and is not disabled" }},
 	{checkPassword, always("the user's password is the one with which the session began")},
-	{checkClient, func(f *facts) string { return "the client " + shown(f.token.CID) + " exists" }},
+	{checkClient, func(f *facts) string {
+		if f.token.IsClient() {
+			return "the client " + shown(f.token.CID) + " exists, and may get tokens for itself; a bearer_auth lets it pass only where it says so"
+		}
+		return "the client " + shown(f.token.CID) + " exists"
+	}},
+	{checkSecret, always("the client's secret is the one with which it got the token")},
+	{checkName, func(f *facts) string { return "no user is called " + shown(f.token.CID) }},
 	{checkSession, always("it was not revoked")},
 	{checkAudience, func(f *facts) string {
 		if len(f.audience) == 0 {
@@ -148,7 +174,12 @@ var refusals = map[string]refusal{
 	}, always("get a token from this server; if its issuer was changed, log in again")},
 
 	"expired": {checkExpiry, func(f *facts) string { return expiry(f.now, f.expires(), 0) },
-		always("refresh it, or log in again")},
+		func(f *facts) string {
+			if f.token != nil && f.token.IsClient() {
+				return "have the client get another token"
+			}
+			return "refresh it, or log in again"
+		}},
 	"not yet valid": {checkNotBefore, func(f *facts) string { return "it becomes valid " + f.when(f.token.NotBefore) },
 		always("set the clocks of the server that issued it and of this one, or raise leeway")},
 
@@ -166,6 +197,18 @@ var refusals = map[string]refusal{
 	"its client is gone": {checkClient, func(f *facts) string {
 		return "the client " + shown(f.client()) + " is no longer in " + sources(f.clients)
 	}, always("add the client again, or log in with another client")},
+	"a client got it for itself, and only users pass here": {checkClient, func(f *facts) string {
+		return "the client " + shown(f.client()) + " got it for itself, and this bearer_auth takes the tokens of users only"
+	}, always("log in as a user, or write \"clients\" in that bearer_auth if clients that act for themselves may pass")},
+	"its client may no longer act for itself": {checkClient, func(f *facts) string {
+		return "the client " + shown(f.client()) + ", or the server, no longer has the grant client_credentials, or the client is public now"
+	}, always("add client_credentials to the grants of the client, and of the server if it has a list")},
+	"its client has another secret now": {checkSecret, func(f *facts) string {
+		return "the secret of the client " + shown(f.client()) + " was changed after it got the token"
+	}, always("have the client get another token with the new secret")},
+	"its client has the name of a user": {checkName, func(f *facts) string {
+		return "a user has the id of the client " + shown(f.client()) + " as username or id, and apps could take the client for that user"
+	}, always("give the client another id, and have it get another token")},
 
 	"the revoked sessions have not been read yet": {checkSession, func(f *facts) string {
 		return "the revoked sessions have not been read from storage yet, and storage gave no answer" + causeOf(f.err)
@@ -174,7 +217,7 @@ var refusals = map[string]refusal{
 		if f.ended {
 			return endedTogether
 		}
-		return "the session " + f.session() + " of " + f.user() + " was revoked: someone logged out, an operator ended it, or a refresh token was used twice"
+		return "the session " + f.session() + " of " + f.owner() + " was revoked: someone logged out, an operator ended it, or a refresh token was used twice"
 	}, func(f *facts) string {
 		if f.ended {
 			return "log in again"
@@ -269,6 +312,9 @@ func lacksScope(f *facts) string {
 }
 
 func lacksScopeRemedy(f *facts) string {
+	if f.token.IsClient() {
+		return "ask for the scope; if the server refuses it, add it to the scopes of the client " + shown(f.token.CID)
+	}
 	return "ask for the scope at login; if the login refuses it, add it to the scopes of the client " + shown(f.token.CID) + " or of " + f.user()
 }
 
@@ -318,6 +364,14 @@ func (f *facts) user() string {
 		return "the user " + shown(f.token.Username)
 	}
 	return "the user " + shown(f.token.Username) + " (sub " + shown(f.token.Subject) + ")"
+}
+
+// owner is the user, or the client that acts for itself.
+func (f *facts) owner() string {
+	if f.refresh == nil && f.token != nil && f.token.IsClient() {
+		return "the client " + shown(f.token.CID)
+	}
+	return f.user()
 }
 
 func (f *facts) client() string {

@@ -211,6 +211,16 @@ func UnauthorizedClient() *Error {
 	}
 }
 
+// ClientNamedLikeUser refuses a token to a client whose id is also the subject or the
+// username of a user: apps could take the client for that user (RFC 9700 §4.15). The
+// client is told no more than that it may not.
+func ClientNamedLikeUser() *Error {
+	e := UnauthorizedClient()
+	e.Reason = "client_named_like_user"
+	e.Remedy = "a user has the id of this client as username or id, and apps could take the client for that user: give the client another id"
+	return e
+}
+
 func InvalidScope(reason, description string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: CodeInvalidScope, Reason: reason, Description: description}
 }

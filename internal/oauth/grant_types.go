@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// Grant types of RFC 6749 §4.3.2 and §6.
+// Grant types of RFC 6749 §4.3.2, §6 and §4.4.2.
 const (
-	GrantTypePassword     = "password"
-	GrantTypeRefreshToken = "refresh_token"
+	GrantTypePassword          = "password"
+	GrantTypeRefreshToken      = "refresh_token"
+	GrantTypeClientCredentials = "client_credentials"
 )
 
 // ValidateGrantTypes checks a list of the setting grants against what is offered. An
@@ -17,11 +18,20 @@ const (
 func ValidateGrantTypes(grants, offered []string) error {
 	for i, grantType := range grants {
 		if !slices.Contains(offered, grantType) {
-			return fmt.Errorf("grants: %q is not offered here, only %s are", grantType, strings.Join(offered, " and "))
+			return fmt.Errorf("grants: %q is not offered here, only %s are", grantType, enumerate(offered))
 		}
 		if slices.Contains(grants[:i], grantType) {
 			return fmt.Errorf("grants: duplicate grant type %s", grantType)
 		}
 	}
 	return nil
+}
+
+// enumerate is "a", "a and b", or "a, b and c".
+func enumerate(names []string) string {
+	if len(names) < 2 {
+		return strings.Join(names, "")
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }

@@ -48,7 +48,7 @@ func (k NoticeKind) ends() bool { return k == EndUser || k == EndClient || k == 
 // Claims is what a token or a cookie says of its session.
 type Claims struct {
 	ID      ID
-	Subject string
+	Subject string // of the user; empty: a client acts for itself
 	Client  string // client_id
 	Version int64  // number of the last notice when the session began; 0 in tokens from before there were any
 }
@@ -181,9 +181,17 @@ func (s *noticeSet) ended(c Claims) bool {
 	if s.newest <= c.Version {
 		return false
 	}
-	return s.ofServer > c.Version || s.ofUser[c.Subject] > c.Version || s.ofClient[c.Client] > c.Version ||
-		len(s.damaged) > 0 && max(s.damaged[string(EndUser)+digestOf(c.Subject)],
-			s.damaged[string(EndClient)+digestOf(c.Client)], s.damaged[string(EndServer)+digestOf("")]) > c.Version
+	// no notice about users is about a session without a user, whatever it says
+	if c.Subject != "" && s.ends(EndUser, s.ofUser, c.Subject, c.Version) {
+		return true
+	}
+	return s.ofServer > c.Version || s.ends(EndClient, s.ofClient, c.Client, c.Version) ||
+		len(s.damaged) > 0 && s.damaged[string(EndServer)+digestOf("")] > c.Version
+}
+
+// ends tells whether a notice of a kind about that name ends sessions of a version.
+func (s *noticeSet) ends(kind NoticeKind, notices map[string]int64, of string, version int64) bool {
+	return notices[of] > version || len(s.damaged) > 0 && s.damaged[string(kind)+digestOf(of)] > version
 }
 
 // keyEnded tells whether a notice ends an API key. The digest is enough, also of a notice

@@ -77,6 +77,8 @@ func (t *AccessToken) Claim(name string) any {
 		return t.Scope
 	case "username":
 		return t.Username
+	case "gty":
+		return t.GrantType
 	case "sid":
 		return t.SessionID
 	case "cver":
@@ -88,6 +90,10 @@ func (t *AccessToken) Claim(name string) any {
 	}
 	return t.Others[name]
 }
+
+// IsClient tells whether a client got the token for itself. Its subject is the client,
+// and there is no user.
+func (t *AccessToken) IsClient() bool { return t.GrantType != "" }
 
 // OwnClaim returns a claim of the user's own, nil if there is none. What an app that
 // shares an HMAC secret with us signed under a reserved name is not the user's.
@@ -123,11 +129,13 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 		{"jti", t.ID},
 		{"sid", t.SessionID},
 		{"cver", t.CredentialVersion},
-		{"username", t.Username},
 	} {
 		if required.value == "" {
 			return nil, Error(required.name + " is missing or malformed")
 		}
+	}
+	if err := t.checkKind(); err != nil {
+		return nil, err
 	}
 	if t.Expires == 0 || !validDate(t.Expires) {
 		return nil, Error("exp is missing or malformed")
@@ -150,6 +158,9 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 	if t.Scope != "" {
 		t.Scopes = strings.Split(t.Scope, " ")
 	}
+	if t.IsClient() {
+		t.Subject = t.CID
+	}
 	if t.ClientID == t.CID { // one string is enough for a remembered token
 		t.ClientID = t.CID
 	}
@@ -159,11 +170,42 @@ func ParseAccessToken(payload []byte) (*AccessToken, error) {
 	return t, nil
 }
 
+// checkKind tells a user's token, which has the user's name, from one that a client got
+// for itself: that has the client as its subject (RFC 9068 §2.2), and no username. What
+// is neither, or both, is refused.
+func (t *AccessToken) checkKind() error {
+	switch {
+	case t.GrantType == "" && t.Username == "":
+		return Error("username is missing or malformed")
+	case t.GrantType == "":
+		return nil
+	case t.GrantType != MachineToMachine:
+		return Error("gty is malformed")
+	case t.Username != "":
+		return errClientHasUsername
+	case t.Subject != t.CID || t.ClientID != t.CID:
+		return Error("sub is malformed")
+	}
+	return nil
+}
+
+// errClientHasUsername is for a token that says that a client got it for itself, and
+// has a username all the same.
+const errClientHasUsername = Error("username is malformed")
+
 // readStrictly reads claims, some of which may not be ours.
 func (t *AccessToken) readStrictly(payload []byte) error {
 	var claims map[string]any
 	if !utf8.Valid(payload) || DecodeStrictly(payload, &claims) != nil || claims == nil {
 		return Error("its claims are not a JSON object, or a claim is duplicated")
+	}
+	if kind, isClient := claims["gty"]; isClient {
+		if kind != MachineToMachine { // an empty one is not a user's either
+			return Error("gty is malformed")
+		}
+		if _, there := claims["username"]; there {
+			return errClientHasUsername
+		}
 	}
 	for _, text := range []struct {
 		name     string
@@ -177,6 +219,7 @@ func (t *AccessToken) readStrictly(payload []byte) error {
 		{"client_id", &t.ClientID, false},
 		{"scope", &t.Scope, false},
 		{"username", &t.Username, true},
+		{"gty", &t.GrantType, false},
 		{"sid", &t.SessionID, true},
 		{"cver", &t.CredentialVersion, true},
 		{"srv", &t.Server, false},
@@ -222,8 +265,12 @@ func (t *AccessToken) readStrictly(payload []byte) error {
 	return nil
 }
 
-// SessionClaims is what the token says of its session.
+// SessionClaims is what the token says of its session. That of a client that acts for
+// itself is no user's, also not of one who has its name.
 func (t *AccessToken) SessionClaims() session.Claims {
+	if t.IsClient() {
+		return session.Claims{ID: t.Session, Client: t.CID, Version: t.SessionVersion}
+	}
 	return session.Claims{ID: t.Session, Subject: t.Subject, Client: t.CID, Version: t.SessionVersion}
 }
 

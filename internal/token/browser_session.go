@@ -92,7 +92,7 @@ func (c *Checker) checkSession(ctx context.Context, keys *KeySet, session *Brows
 	if !clock.Now().Before(c.Browser.Expires(session.SessionCookie)) {
 		return nil, nil, Error("expired")
 	}
-	return c.checkLive(ctx, keys, session.Token, before)
+	return c.checkLive(ctx, keys, session.Token, before, nil)
 }
 
 // Renew seals the cookie of a session anew if it is time to, and if the session is

@@ -21,6 +21,14 @@ func (c *Checker) CheckByConfig(ctx context.Context, ring *keyring.Ring, raw str
 	if err := c.CheckTimes(token); err != nil {
 		return token, err
 	}
+	if token.IsClient() {
+		client, err := c.Clients.OfToken(ctx, token.CID)
+		if err := c.checkMayAct(client, err); err != nil {
+			return token, err
+		}
+		named, err := c.Users.HasName(ctx, token.CID)
+		return c.Narrowed(token, nil, client), checkNotUser(named, err)
+	}
 	user, err := c.Users.BySubject(ctx, token.Subject)
 	if err := checkExists(user, err); err != nil {
 		return token, err

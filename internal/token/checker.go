@@ -58,7 +58,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	if err := c.CheckTimes(token); err != nil {
 		return token, err
 	}
-	user, client, err := c.checkLive(ctx, keys, token, before.user)
+	user, client, err := c.checkLive(ctx, keys, token, before.user, before.client)
 	if err != nil {
 		return token, err
 	}
@@ -128,8 +128,12 @@ func (c *Checker) CheckTimes(token *AccessToken) error {
 }
 
 // Parties checks a token against the users and clients as they are now, and returns
-// those it belongs to.
+// those it belongs to: no user if a client got it for itself.
 func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken) (*directory.User, *directory.Client, error) {
+	if token.IsClient() {
+		client, err := c.actingClient(ctx, keys, token)
+		return nil, client, err
+	}
 	user, err := c.User(ctx, keys, token.Subject, token.CredentialVersion)
 	if err != nil {
 		return nil, nil, err
@@ -140,9 +144,15 @@ func (c *Checker) Parties(ctx context.Context, keys *KeySet, token *AccessToken)
 
 // checkLive checks what can change about the session of a token, or of a cookie, and
 // returns the user and the client that it belongs to: that they are still there, by
-// recent answers of their sources, and that the session was not revoked.
-func (c *Checker) checkLive(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
-	user, client, err := c.recentParties(ctx, keys, token, before)
+// recent answers of their sources, and that the session was not revoked. The user and
+// the client before are those with whom the token was checked before, or nil: the same
+// pointer means that they have not changed, since they are immutable.
+func (c *Checker) checkLive(ctx context.Context, keys *KeySet, token *AccessToken, userBefore *directory.User, clientBefore *directory.Client) (user *directory.User, client *directory.Client, err error) {
+	if token.IsClient() {
+		client, err = c.recentActingClient(ctx, keys, token, clientBefore)
+	} else {
+		user, client, err = c.recentParties(ctx, keys, token, userBefore)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,9 +165,8 @@ func (c *Checker) checkLive(ctx context.Context, keys *KeySet, token *AccessToke
 	return user, client, nil
 }
 
-// recentParties is Parties by recent answers of the sources that have to be queried.
-// before is the user with whom the token was checked before, or nil: the same pointer
-// means that the user has not changed, since users are immutable.
+// recentParties is Parties of a user's token by recent answers of the sources that have
+// to be queried.
 func (c *Checker) recentParties(ctx context.Context, keys *KeySet, token *AccessToken, before *directory.User) (*directory.User, *directory.Client, error) {
 	user, err := c.Users.RecentBySubject(ctx, token.Subject)
 	if user == nil || user != before {

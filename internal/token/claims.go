@@ -29,7 +29,8 @@ type AccessClaims struct {
 	CID               string   `json:"cid"`
 	ClientID          string   `json:"client_id"` // RFC 9068's name for cid
 	Scope             string   `json:"scope,omitempty"`
-	Username          string   `json:"username"`
+	Username          string   `json:"username,omitempty"` // not of a client's own tokens
+	GrantType         string   `json:"gty,omitempty"`      // [MachineToMachine], or a user's token
 	SessionID         string   `json:"sid"`
 	CredentialVersion string   `json:"cver,omitempty"`
 	Server            string   `json:"srv,omitempty"`  // older tokens lack it
@@ -77,6 +78,19 @@ func credentialVersion(key mac.Key, server string, user *directory.User) string 
 	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
 }
 
+// secretVersion is the `cver` of a client that acts for itself: the same of its secret,
+// in a domain of its own, since no server has such a name. Whether the secret is in
+// plaintext or hashed makes a difference.
+func secretVersion(key mac.Key, server string, client *directory.Client) string {
+	data := buffer.Borrow()
+	defer buffer.ReturnSecret(data)
+	for _, part := range [...]string{"a client's secret", server, client.ID, client.Secret, password.Unprefixed(client.SecretHash)} {
+		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
+		data.WriteString(part)
+	}
+	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
+}
+
 // randomBytes never fails: crypto/rand ends the process instead.
 func randomBytes(n int) []byte {
 	b := make([]byte, n)
@@ -89,5 +103,10 @@ const (
 	TypeJWT         = "JWT"
 	TypeAccessToken = "at+jwt"
 )
+
+// MachineToMachine is the value of `gty` in a token that a client got for itself, by the
+// grant client_credentials: the claim and the value are those of Auth0. Apps that verify
+// tokens by the key set tell by it that the subject is not a user.
+const MachineToMachine = "client-credentials"
 
 const idBytes = 20

@@ -6,9 +6,6 @@ import (
 
 // What a bearer_auth asks of an access token: see bearer.Identity.
 
-// IsClient tells whether the token is of a client that acts for itself.
-func (t *AccessToken) IsClient() bool { return false }
-
 // HasScope tells whether a scope was granted.
 func (t *AccessToken) HasScope(scope string) bool { return slices.Contains(t.Scopes, scope) }
 

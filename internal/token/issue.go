@@ -25,10 +25,10 @@ type Response struct {
 // Authorization is what a grant found: for whom to make tokens, and for which scopes.
 type Authorization struct {
 	Client  *directory.Client
-	User    *directory.User
-	Scopes  []string // of the access token
-	Session *Session // that goes on; nil: one begins
-	Version int64    // of a session that begins, see [session.Claims]
+	User    *directory.User // nil: the client acts for itself
+	Scopes  []string        // of the access token
+	Session *Session        // that goes on; nil: one begins
+	Version int64           // of a session that begins, see [session.Claims]
 }
 
 // Issue makes the tokens of an authorization. The access token comes first: if it
@@ -66,24 +66,28 @@ func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at t
 }
 
 func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) *AccessClaims {
-	return &AccessClaims{
-		Issuer:            p.Issuer,
-		Subject:           a.User.Subject(),
-		Audience:          p.audienceOf(a.Client),
-		Expires:           earlier(issued.Add(p.accessTokenTTL(a.Client)), a.Session.Ends).Unix(),
-		NotBefore:         issued.Unix(),
-		IssuedAt:          issued.Unix(),
-		ID:                newTokenID(),
-		CID:               a.Client.ID,
-		ClientID:          a.Client.ID,
-		Scope:             strings.Join(a.Scopes, " "),
-		Username:          a.User.Username,
-		SessionID:         a.Session.ID,
-		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, a.User),
-		Server:            keys.server,
-		SessionVersion:    a.Session.Version,
-		own:               a.User.Claims,
+	claims := &AccessClaims{
+		Issuer:         p.Issuer,
+		Audience:       p.audienceOf(a.Client),
+		Expires:        earlier(issued.Add(p.accessTokenTTL(a.Client)), a.Session.Ends).Unix(),
+		NotBefore:      issued.Unix(),
+		IssuedAt:       issued.Unix(),
+		ID:             newTokenID(),
+		CID:            a.Client.ID,
+		ClientID:       a.Client.ID,
+		Scope:          strings.Join(a.Scopes, " "),
+		SessionID:      a.Session.ID,
+		Server:         keys.server,
+		SessionVersion: a.Session.Version,
 	}
+	if a.User == nil {
+		claims.Subject, claims.GrantType = a.Client.ID, MachineToMachine
+		claims.CredentialVersion = secretVersion(keys.credentialVersion, p.Server, a.Client)
+		return claims
+	}
+	claims.Subject, claims.Username, claims.own = a.User.Subject(), a.User.Username, a.User.Claims
+	claims.CredentialVersion = credentialVersion(keys.credentialVersion, p.Server, a.User)
+	return claims
 }
 
 func earlier(a, b time.Time) time.Time {

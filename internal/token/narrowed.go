@@ -12,10 +12,20 @@ import (
 // scope or an audience that was taken away since is not in it, a claim of the user's
 // own has its current value, and so has the username, which may belong to another user
 // now. Nothing is added that the token lacks. If nothing has changed, it is the token
-// itself.
+// itself. user is nil for a token that the client got for itself, which has no claims
+// of a user's.
 func (p *Policy) Narrowed(token *AccessToken, user *directory.User, client *directory.Client) *AccessToken {
-	scopes := user.Allowed(oauth.Intersect(token.Scopes, p.AllowedScopes(client)))
+	scopes := oauth.Intersect(token.Scopes, p.AllowedScopes(client))
 	audience := oauth.Intersect(token.Audience, p.audienceOf(client))
+	if user == nil {
+		if len(token.Others) == 0 && len(scopes) == len(token.Scopes) && len(audience) == len(token.Audience) {
+			return token
+		}
+		now := *token
+		now.Scopes, now.Scope, now.Audience, now.Others = scopes, strings.Join(scopes, " "), audience, nil
+		return &now
+	}
+	scopes = user.Allowed(scopes)
 	others, same := token.othersOf(user)
 	if same && len(scopes) == len(token.Scopes) && len(audience) == len(token.Audience) && token.Username == user.Username {
 		return token

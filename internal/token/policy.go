@@ -18,6 +18,7 @@ type Policy struct {
 	SessionTTL time.Duration
 	Leeway     time.Duration // for clocks that differ
 	Refreshes  bool          // whether the refresh grant is offered
+	Machines   bool          // whether the grant client_credentials is
 
 	Browser *BrowserPolicy // nil if the server has no login page
 }
@@ -51,6 +52,12 @@ func (p *Policy) audienceOf(client *directory.Client) []string {
 // MayRefresh tells whether the client's sessions have refresh tokens.
 func (p *Policy) MayRefresh(client *directory.Client) bool {
 	return p.Refreshes && client.MayUse(oauth.GrantTypeRefreshToken)
+}
+
+// MayAct tells whether the client may get tokens for itself, without a user. Any program
+// can pose as a public client.
+func (p *Policy) MayAct(client *directory.Client) bool {
+	return p.Machines && !client.Public && client.MayUse(oauth.GrantTypeClientCredentials)
 }
 
 // accessTokenTTL is how long the client's access tokens are valid.

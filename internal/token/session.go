@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
@@ -39,21 +38,21 @@ func (s *Session) next(ctx context.Context) (generation uint64, err error) {
 	return s.Exchange.Consume(ctx)
 }
 
-// NewSession begins a session at a login, given its version and the requested and the
-// granted scopes. Nothing is written anywhere. Without refresh tokens it ends with its
-// access token.
-func (p *Policy) NewSession(client *directory.Client, version int64, asked, granted []string, begins time.Time) *Session {
-	if !p.MayRefresh(client) {
-		ends := begins.Add(p.accessTokenTTL(client))
-		return &Session{ID: session.NewID(ends).String(), Version: version, Ends: ends}
+// NewSession begins the session of an authorization, given the requested scopes.
+// Nothing is written anywhere. Without refresh tokens it ends with its access token:
+// a client that acts for itself has none (RFC 6749 §4.4.3).
+func (p *Policy) NewSession(a *Authorization, asked []string, begins time.Time) *Session {
+	if a.User == nil || !p.MayRefresh(a.Client) {
+		ends := begins.Add(p.accessTokenTTL(a.Client))
+		return &Session{ID: session.NewID(ends).String(), Version: a.Version, Ends: ends}
 	}
 	ends := begins.Add(p.SessionTTL)
 	return &Session{
 		ID:           session.NewID(ends).String(),
-		Version:      version,
+		Version:      a.Version,
 		Ends:         ends,
-		Scope:        strings.Join(granted, " "),
-		RefusedScope: refusedScope(asked, granted),
+		Scope:        strings.Join(a.Scopes, " "),
+		RefusedScope: refusedScope(asked, a.Scopes),
 		Refreshes:    true,
 	}
 }

@@ -25,7 +25,7 @@ func FormatOf(path string, data []byte) Format {
 // options are the most that a server can allow: whether it does is said in its config.
 var options = directory.Options{
 	AllowWeakHashes: true,
-	GrantTypes:      []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken},
+	GrantTypes:      []string{oauth.GrantTypePassword, oauth.GrantTypeRefreshToken, oauth.GrantTypeClientCredentials},
 }
 
 var errPlainSecret = errors.New("secret: secrets in plaintext are not accepted in a file")
