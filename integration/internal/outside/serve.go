@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -154,7 +153,7 @@ type Fault struct {
 }
 
 // Faults are answers of an issuer, or of what stands before it, which is not well.
-func (i *Issuer) Faults() []Fault {
+func Faults() []Fault {
 	text := func(status int, contentType, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", contentType)
@@ -184,13 +183,4 @@ func (i *Issuer) Faults() []Fault {
 		}},
 		{"a connection that is cut", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 	}
-}
-
-// Host is the issuer's address, as in the log.
-func (i *Issuer) Host() string {
-	parsed, err := url.Parse(i.URL)
-	if err != nil {
-		i.t.Fatal(err)
-	}
-	return parsed.Host
 }
