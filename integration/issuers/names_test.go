@@ -182,7 +182,9 @@ func TestTheLogNamesTheOutsideUserAndNoToken(t *testing.T) {
 		t.Errorf("the refusal is logged as %v", refusal)
 	}
 	harness.Eventually(t, "the access log has the user", func() bool {
-		return len(e.Logged(func(line map[string]any) bool { return line["msg"] == "handled request" && line["user_id"] == issuer.URL+"#alice" })) > 0
+		return len(e.Logged(func(line map[string]any) bool {
+			return line["msg"] == "handled request" && line["user_id"] == issuer.URL+"#alice"
+		})) > 0
 	})
 	log := e.RawLog()
 	for _, token := range []string{good, lacking} {

@@ -185,3 +185,17 @@ func authenticated(algorithm string, secret, input []byte) []byte {
 	mac.Write(input)
 	return mac.Sum(nil)
 }
+
+// PrivateSet is a JWKS with the private keys, as an issuer that runs elsewhere needs it.
+func PrivateSet(t *testing.T, keys ...*Key) []byte {
+	t.Helper()
+	set := jose.JSONWebKeySet{}
+	for _, key := range keys {
+		set.Keys = append(set.Keys, jose.JSONWebKey{Key: key.private, KeyID: key.ID, Algorithm: key.Algorithm, Use: "sig"})
+	}
+	encoded, err := json.Marshal(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return encoded
+}
