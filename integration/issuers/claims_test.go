@@ -108,7 +108,7 @@ func TestTokensOfOutsideClientsNeedClients(t *testing.T) {
 		"sub is azp":                         issuer.Token(plain, outside.Without("client_id"), outside.Claim("sub", "machine"), outside.Claim("azp", "machine")),
 		"Auth0: gty":                         issuer.Token(plain, outside.Claim("sub", "machine@clients"), outside.Claim("azp", "machine"), outside.Claim("gty", "client-credentials")),
 		"Entra ID: idtyp":                    issuer.Token(plain, outside.Claim("idtyp", "app")),
-		"Keycloak: a service account's name": issuer.Token(plain, outside.Claim("preferred_username", "service-account-machine")),
+		"Keycloak: a service account's name": issuer.Token(plain, outside.Claim("client_id", "machine"), outside.Claim("preferred_username", "service-account-machine")),
 	}
 	e := start(t, trusting(issuer))
 	e.knows(issuer)
@@ -130,6 +130,9 @@ func TestTokensOfOutsideClientsNeedClients(t *testing.T) {
 			received.WantIdentity(t, "X-Issuer", issuer.URL)
 		})
 	}
+	e.refuses(t, []attack{{
+		"Keycloak: a user who was let choose the name of a service account", issuer.Token(plain, outside.Claim("preferred_username", "service-account-machine")), "service account",
+	}})
 	e.says(t, issuer.Token(outside.OfClient("machine")), "client|"+issuer.URL+"|||"+issuer.URL+"#machine|contacts.read")
 	e.serve(bearer("", trusting(issuer), "clients client:", copied))
 	e.app.Take()
@@ -157,6 +160,7 @@ func TestTheOtherSettingsHoldForOutsideTokens(t *testing.T) {
 	if would := e.Logged(func(line map[string]any) bool { return line["msg"] == "request would be refused" }); len(would) != 1 {
 		t.Errorf("%d lines of what would be refused", len(would))
 	}
+	e.app.Take()
 	e.get("/contacts", good, "X-User: root").Want(t, 200, "")
 	e.app.One(t).WantIdentity(t, "X-User", "")
 
@@ -186,13 +190,14 @@ func TestRFC6750OutsideTokensHaveOnePlace(t *testing.T) {
 		headers []string
 		status  int
 	}{
-		"§2.1: bearer in another case":  {"/contacts", []string{"Authorization: bEARER " + token}, 200},
-		"§2.1: another scheme":          {"/contacts", []string{"Authorization: Token " + token}, 401},
-		"RFC 9449 §7.1: DPoP":           {"/contacts", []string{"Authorization: DPoP " + token}, 401},
-		"§2.3: in the query":            {"/contacts?access_token=" + token, nil, 401},
-		"§2: two of them":               {"/contacts", []string{"Authorization: Bearer " + token, "Authorization: Bearer " + token}, 400},
-		"in a cookie":                   {"/contacts", []string{"Cookie: access_token=" + token}, 401},
-		"in a header of another's name": {"/contacts", []string{"X-Access-Token: " + token}, 401},
+		"§2.1: bearer in another case":             {"/contacts", []string{"Authorization: bEARER " + token}, 200},
+		"§2.1: another scheme":                     {"/contacts", []string{"Authorization: Token " + token}, 401},
+		"RFC 9449 §7.1: DPoP":                      {"/contacts", []string{"Authorization: DPoP " + token}, 401},
+		"§2.3: in the query":                       {"/contacts?access_token=" + token, nil, 400},
+		"RFC 7515 §7.2: in the JSON serialization": {"/contacts", []string{"Authorization: Bearer " + asJSON(token)}, 400},
+		"§2: two of them":                          {"/contacts", []string{"Authorization: Bearer " + token, "Authorization: Bearer " + token}, 400},
+		"in a cookie":                              {"/contacts", []string{"Cookie: access_token=" + token}, 401},
+		"in a header of another's name":            {"/contacts", []string{"X-Access-Token: " + token}, 401},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if a := e.Do(e.Request("GET", test.path, "", test.headers...)); a.Status != test.status {

@@ -133,12 +133,12 @@ func TestTheUsernameIsTheClaimOfTheConfig(t *testing.T) {
 	}
 	e.serve(bearer("", trusting(issuer, "claims username=email"), copied))
 	e.refuses(t, []attack{
-		{"OpenID Connect Core §5.7: an address that is not verified", token(outside.Claim("email_verified", false)), "email_verified"},
-		{"an address whose check is a string", token(outside.Claim("email_verified", "false")), "email_verified"},
-		{"no address", token(outside.Without("email")), "email"},
-		{"an empty address", token(outside.Claim("email", "")), "email"},
-		{"an address that is a list", token(outside.Claim("email", []string{"alice@example.com"})), "email"},
-		{"an address with a line end", token(outside.Claim("email", "alice@example.com\r\nX-Admin: yes")), "email"},
+		{"OpenID Connect Core §5.7: an address that is not verified", token(outside.Claim("email_verified", false)), "not verified"},
+		{"an address whose check is a string", token(outside.Claim("email_verified", "false")), "not verified"},
+		{"no address", token(outside.Without("email")), "names its user"},
+		{"an empty address", token(outside.Claim("email", "")), "names its user"},
+		{"an address that is a list", token(outside.Claim("email", []string{"alice@example.com"})), "names its user"},
+		{"an address with a line end", token(outside.Claim("email", "alice@example.com\r\nX-Admin: yes")), "names its user"},
 	})
 }
 

@@ -59,12 +59,13 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (i *Issuer) documentAt(path string) Document {
+	below := strings.TrimSuffix(i.options.Path, "/") // OpenID Connect Discovery §4.1, RFC 8414 §3.1
 	switch path {
-	case i.options.Path + "/.well-known/openid-configuration":
+	case below + "/.well-known/openid-configuration":
 		return OpenIDMetadata
-	case "/.well-known/oauth-authorization-server" + i.options.Path:
+	case "/.well-known/oauth-authorization-server" + below:
 		return OAuthMetadata
-	case i.options.Path + "/keys":
+	case below + "/keys":
 		return KeySet
 	}
 	return Nothing
@@ -89,7 +90,7 @@ func (i *Issuer) metadata() map[string]any {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	members := map[string]any{
-		"issuer": i.URL, "jwks_uri": i.URL + "/keys", "response_types_supported": []string{"code"},
+		"issuer": i.URL, "jwks_uri": strings.TrimSuffix(i.URL, "/") + "/keys", "response_types_supported": []string{"code"},
 		"authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token",
 	}
 	maps.Copy(members, i.members)
