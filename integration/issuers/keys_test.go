@@ -1,0 +1,239 @@
+package issuers
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/integration/internal/outside"
+)
+
+// A start does not fail when the issuer is down: 503 until the first keys.
+func TestAStartWhileTheIssuerIsDown(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	issuer.Down()
+	e := start(t, trusting(issuer))
+	for range 3 {
+		e.want(t, issuer.Token(), 503)
+	}
+	// what is not a token needs no keys to be refused
+	e.want(t, "garbage", 401)
+	if a := e.Do(e.Request("GET", "/contacts", "")); a.Status != 401 {
+		t.Errorf("without a token: %d", a.Status)
+	}
+	harness.Eventually(t, "the log tells it", func() bool { return len(e.failuresOf(issuer)) > 0 })
+	issuer.Up()
+	e.eventually(issuer.Token(), 200)
+}
+
+// Once there were keys they stay, whatever the issuer does after that.
+func TestAnOutageAfterTheFirstKeysIsNotSeen(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	issuer.Down()
+	e.want(t, issuer.Token(), 200)
+	e.want(t, issuer.Token(outside.By(outside.NewKey(t, "ES256"))), 401) // and a fetch is asked for
+	e.want(t, issuer.Token(), 200)
+}
+
+// ill is an issuer that is not well in one way.
+type ill struct {
+	*outside.Issuer
+	name     string
+	document outside.Document
+	answer   outside.Fault
+}
+
+// illnesses are issuers that are well as yet, one for each fault of each document. One
+// bearer_auth takes them all, since a fetch takes its time.
+func illnesses(t *testing.T) (issuers []ill, blocks []string) {
+	t.Helper()
+	for _, document := range []outside.Document{outside.KeySet, outside.OpenIDMetadata} {
+		for _, fault := range outside.Faults() {
+			issuer := outside.New(t, outside.Options{})
+			issuers = append(issuers, ill{issuer, fault.Name + " for " + string(document), document, fault})
+			blocks = append(blocks, trusting(issuer))
+		}
+	}
+	return issuers, blocks
+}
+
+// The last good set stays while what comes is not one.
+func TestTheLastGoodKeysStayWhileTheIssuerIsNotWell(t *testing.T) {
+	issuers, blocks := illnesses(t)
+	e := start(t, blocks...)
+	before := make(map[string]int)
+	for _, issuer := range issuers {
+		e.knows(issuer.Issuer)
+		before[issuer.name] = issuer.Fetches(issuer.document)
+		issuer.Answer(issuer.document, issuer.answer.Answer)
+	}
+	harness.Eventually(t, "all are asked for their keys again, and fail", func() bool {
+		all := true
+		for _, issuer := range issuers {
+			if issuer.Fetches(issuer.document) == before[issuer.name] || len(e.failuresOf(issuer.Issuer)) == 0 {
+				e.get("/contacts", issuer.Token(outside.By(outside.NewKey(t, "ES256")))) // a fetch is asked for
+				all = false
+			}
+		}
+		return all
+	})
+	for _, issuer := range issuers {
+		t.Run(issuer.name, func(t *testing.T) { e.want(t, issuer.Token(), 200) })
+	}
+}
+
+// Until the first keys there is no set to keep: 503, and 200 once the issuer is well.
+func TestAStartWhileTheIssuerIsNotWell(t *testing.T) {
+	issuers, blocks := illnesses(t)
+	for _, issuer := range issuers {
+		issuer.Answer(issuer.document, issuer.answer.Answer)
+	}
+	e := start(t, blocks...)
+	for _, issuer := range issuers {
+		t.Run(issuer.name, func(t *testing.T) {
+			harness.Eventually(t, "the log tells it", func() bool { return len(e.failuresOf(issuer.Issuer)) > 0 })
+			e.want(t, issuer.Token(), 503)
+		})
+		issuer.Answer(issuer.document, nil)
+	}
+	for _, issuer := range issuers {
+		t.Run(issuer.name+", and well after that", func(t *testing.T) { e.eventually(issuer.Token(), 200) })
+	}
+}
+
+// A key set is at most 512 KiB and 1,000 keys.
+func TestTheSizeOfAKeySetIsBounded(t *testing.T) {
+	many := func(n int) []*outside.Key {
+		keys := make([]*outside.Key, n)
+		for i := range keys {
+			keys[i] = outside.NewKey(t, "EdDSA")
+		}
+		return keys
+	}
+	for _, test := range []struct {
+		name    string
+		change  func(*outside.Issuer)
+		refused bool
+	}{
+		{"1,000 keys", func(i *outside.Issuer) { i.Publish(many(999)...) }, false},
+		{"1,001 keys", func(i *outside.Issuer) { i.Publish(many(1000)...) }, true},
+		{"400 KiB", func(i *outside.Issuer) { i.Pad(400 << 10) }, false},
+		{"1 MB", func(i *outside.Issuer) { i.Pad(1 << 20) }, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			issuer := outside.New(t, outside.Options{})
+			test.change(issuer)
+			e := start(t, trusting(issuer))
+			if !test.refused {
+				e.knows(issuer)
+				return
+			}
+			harness.Eventually(t, "the log tells it", func() bool { return len(e.failuresOf(issuer)) > 0 })
+			e.want(t, issuer.Token(), 503)
+		})
+	}
+}
+
+// The last of 1,000 keys is found by its kid.
+func TestEachOfAThousandKeysVerifies(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	var last *outside.Key
+	for range 999 {
+		last = outside.NewKey(t, "ES256")
+		issuer.Publish(last)
+	}
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	e.want(t, issuer.Token(outside.By(last)), 200)
+	// without a kid at most 4 are tried, and a token must not cost a thousand checks
+	e.want(t, issuer.Token(outside.By(last), outside.Header("kid", nil)), 401)
+}
+
+// A new key is seen soon, and an old one that is no longer published does not verify.
+func TestARotation(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	old := issuer.Key()
+	before := issuer.Token()
+	issuer.Rotate()
+	e.want(t, before, 200) // both are published
+	e.eventually(issuer.Token(), 200)
+	e.want(t, issuer.Token(outside.By(old)), 200)
+
+	issuer.PublishOnly(issuer.Key())
+	e.want(t, before, 200) // not known here yet
+	third := issuer.Rotate()
+	issuer.PublishOnly(third)
+	e.eventually(issuer.Token(), 200)
+	e.refuses(t, []attack{
+		{"a token of the old key that was remembered", before, ""},
+		{"a new token of the old key", issuer.Token(outside.By(old)), ""},
+	})
+}
+
+// Made-up kids neither hide a rotation nor fetch by themselves.
+func TestARotationDuringAFloodOfMadeUpKids(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	fetched := issuer.Fetches(outside.KeySet)
+	foreign := outside.NewKey(t, "ES256")
+	const floods, each = 4, 150
+	var flood sync.WaitGroup
+	for f := range floods {
+		tokens := make([]string, each)
+		for n := range tokens {
+			tokens[n] = issuer.Token(outside.By(foreign.As(fmt.Sprintf("made-up-%d-%d", f, n), "")))
+		}
+		flood.Go(func() {
+			for _, token := range tokens {
+				request, err := e.requestOf(token)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				response, err := e.Client.Do(request)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				response.Body.Close()
+				if response.StatusCode != 401 {
+					t.Errorf("a made-up kid is answered %d", response.StatusCode)
+				}
+			}
+		})
+	}
+	issuer.Rotate()
+	e.eventually(issuer.Token(), 200)
+	flood.Wait()
+	e.want(t, issuer.Token(), 200)
+	if n := issuer.Fetches(outside.KeySet) - fetched; n > 10 {
+		t.Errorf("%d made-up kids caused %d fetches", floods*each, n)
+	}
+}
+
+// A key that was withdrawn does not come back with the old config, nor with an outage.
+func TestAReloadKeepsTheKeysWhileTheIssuerIsDown(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	token := issuer.Token()
+	issuer.Down()
+	for _, lines := range []string{"optional", "forward_token", "scopes contacts.read"} {
+		e.serve(bearer("", trusting(issuer), lines))
+		e.want(t, token, 200)
+		e.want(t, issuer.Token(), 200)
+	}
+	// the settings are the new config's
+	e.serve(bearer("", trusting(issuer, "algorithms RS256")))
+	e.want(t, token, 401)
+	e.serve(bearer("", "issuer "+issuer.URL+" {\n\taudience https://other.example.com\n}"))
+	e.want(t, token, 401)
+	e.serve(bearer("", trusting(issuer)))
+	e.want(t, token, 200)
+}
