@@ -97,11 +97,11 @@ func (k *apiKeys) release() {
 // verify finds out whose key it is, by the owners as they are now.
 func (k *apiKeys) verify(ctx context.Context, raw string) (bearer.Identity, error) {
 	if !apikey.WellFormed(raw) { // which costs less than to look for it
-		return nil, token.Error("it is not a whole API key")
+		return nil, apikey.ErrMalformed
 	}
 	key := k.find(apikey.DigestOf(raw))
 	if key == nil {
-		return nil, token.Error("no API key has its hash")
+		return nil, apikey.ErrUnknown
 	}
 	id, err := k.identify(ctx, key)
 	if err != nil {
@@ -123,12 +123,12 @@ func (k *apiKeys) find(digest apikey.Digest) *apikey.Key {
 // identify finds the owner of a key, who must be there and enabled.
 func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identity, error) {
 	if key.Expired(clock.Now()) {
-		return nil, token.Error("the API key has expired")
+		return nil, apikey.ErrExpired
 	}
 	if ended, err := k.ended.has(ctx, key); err != nil {
 		return nil, token.Unchecked("whether API keys have ended is not known yet", err)
 	} else if ended {
-		return nil, token.Error("the API key ended when its owner left")
+		return nil, apikey.ErrEnded
 	}
 	user, client, err := k.ownerOf(ctx, key)
 	switch {
@@ -136,9 +136,9 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 	case user == nil && client == nil:
 		k.ended.end(key)
-		return nil, token.Error("the owner of the API key is gone")
+		return nil, apikey.ErrOwnerGone
 	case user != nil && user.Disabled:
-		return nil, token.Error("the owner of the API key is disabled")
+		return nil, apikey.ErrOwnerDisabled
 	case user != nil:
 		return apikey.NewIdentity(key, user, nil, key.Scopes, k.policy.Audience, k.policy.Issuer), nil
 	}

@@ -1,0 +1,13 @@
+package apikey
+
+import "github.com/caddygrant/caddy-grant/internal/token"
+
+// Why a key is refused. The reasons are for logs: clients get the same answer for all.
+const (
+	ErrMalformed     = token.Error("it is not a whole API key")
+	ErrUnknown       = token.Error("no API key has its hash")
+	ErrExpired       = token.Error("the API key has expired")
+	ErrEnded         = token.Error("the API key ended when its owner left")
+	ErrOwnerGone     = token.Error("the owner of the API key is gone")
+	ErrOwnerDisabled = token.Error("the owner of the API key is disabled")
+)
