@@ -50,8 +50,19 @@ const site = `http://127.0.0.1:%PORT% {
 		}
 		%SETTINGS%
 	}
-	bearer_auth /app*
+	bearer_auth /app* {
+		clients
+	}
+	bearer_auth /users*
+	bearer_auth /who* {
+		clients
+	}
+	bearer_auth /prefixed* {
+		clients svc:
+	}
 	respond /app "in"
+	respond /who "{http.auth.user.kind}|{http.auth.user.id}|{http.auth.user.username}|{http.auth.user.client_id}"
+	respond /prefixed "{http.auth.user.kind}|{http.auth.user.id}|{http.auth.user.username}|{http.auth.user.client_id}"
 	handle /metrics {
 		metrics
 	}
@@ -80,8 +91,17 @@ func token(t *testing.T, c harness.OAuthClient, pairs ...string) string {
 	return a.Text(t, "access_token")
 }
 
-// onlyUsers is why a bearer_auth refuses a token of a client that is good otherwise.
-const onlyUsers = "a client got it for itself, and only users pass here"
+// wantPasses fails the test unless bearer_auth takes the token of a client where it lets
+// clients pass, and nowhere else.
+func wantPasses(t *testing.T, s *harness.Site, token string) {
+	t.Helper()
+	if status := s.Edge(token); status != http.StatusOK {
+		t.Fatalf("the edge answers %d: %q", status, s.LastReason())
+	}
+	if a := s.Do(s.Request(http.MethodGet, "/users", "", harness.Bearer(token))); a.Status != http.StatusForbidden {
+		t.Fatalf("where only users pass, the edge answers %d", a.Status)
+	}
+}
 
 // wantReason sends a token to the app: bearer_auth refuses it, for that reason.
 func wantReason(t *testing.T, s *harness.Site, token, reason string) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/timewords"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -197,7 +198,7 @@ var refusals = map[string]refusal{
 	"its client is gone": {checkClient, func(f *facts) string {
 		return "the client " + shown(f.client()) + " is no longer in " + sources(f.clients)
 	}, always("add the client again, or log in with another client")},
-	"a client got it for itself, and only users pass here": {checkClient, func(f *facts) string {
+	bearer.UsersOnly().Reason: {checkClient, func(f *facts) string {
 		return "the client " + shown(f.client()) + " got it for itself, and this bearer_auth takes the tokens of users only"
 	}, always("log in as a user, or write \"clients\" in that bearer_auth if clients that act for themselves may pass")},
 	"its client may no longer act for itself": {checkClient, func(f *facts) string {
