@@ -40,7 +40,7 @@ func TestKeysThatCannotVerifyTokensAreLeftOut(t *testing.T) {
 		{"a kind in another case", with(ec, m{"kty": "ec"}), "supported kind"},
 		{"a kid that is a number", with(ec, m{"kid": 1}), "not a JSON Web Key"},
 		{"a kid of a megabyte", with(ec, m{"kid": strings.Repeat("k", 1<<20)}), "kid"},
-		{"a member twice", rawKey(`{"kty":"oct","kty":"EC"}`), "duplicate"},
+		{"a duplicate member", rawKey(`{"kty":"oct","kty":"EC"}`), "duplicate"},
 		{"a text", "key", "not a JSON Web Key"},
 		{"null", nil, "not a JSON Web Key"},
 		{"a list", []any{}, "not a JSON Web Key"},
