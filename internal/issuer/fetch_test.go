@@ -112,14 +112,14 @@ func TestAServerThatIsNotTrustedHasNoKeys(t *testing.T) {
 }
 
 func TestTLSIsAtLeastOfVersion12(t *testing.T) {
-	if got := newTransport(nil).TLSClientConfig.MinVersion; got != tls.VersionTLS12 {
+	if got := NewTransport(nil).TLSClientConfig.MinVersion; got != tls.VersionTLS12 {
 		t.Errorf("%x", got)
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS10}
-	if got := newTransport(settings).TLSClientConfig.MinVersion; got != tls.VersionTLS12 || settings.MinVersion != tls.VersionTLS10 {
+	if got := NewTransport(settings).TLSClientConfig.MinVersion; got != tls.VersionTLS12 || settings.MinVersion != tls.VersionTLS10 {
 		t.Errorf("%x, and the settings have %x", got, settings.MinVersion)
 	}
-	if got := newTransport(&tls.Config{MinVersion: tls.VersionTLS13}).TLSClientConfig.MinVersion; got != tls.VersionTLS13 {
+	if got := NewTransport(&tls.Config{MinVersion: tls.VersionTLS13}).TLSClientConfig.MinVersion; got != tls.VersionTLS13 {
 		t.Errorf("%x", got)
 	}
 }
@@ -212,7 +212,7 @@ func TestHowLongKeysMayBeKept(t *testing.T) {
 			w.Header().Set("Cache-Control", header)
 			answerBody("application/json", jwks(es256("k")))(w, r)
 		}))
-		k := &Keys{options: Options{URL: staff, JWKSURL: s.URL}, pace: p, fetcher: newFetcher(newTransport(nil))}
+		k := &Keys{options: Options{URL: staff, JWKSURL: s.URL}, pace: p, fetcher: newFetcher(NewTransport(nil))}
 		if _, next, err := k.fetch(context.Background()); err != nil || next != want {
 			t.Errorf("%q: the next fetch is in %v, %v", header, next, err)
 		}
