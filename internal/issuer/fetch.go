@@ -106,6 +106,9 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 		return nil, fmt.Errorf("content type %q instead of application/json: is it the right URL?", clipped(strings.Join(types, ", ")))
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1)) // as it is once decompressed
+	if err == nil {
+		err = ctx.Err() // a server that sees us leave may end its answer in time
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return nil, fmt.Errorf("the answer did not end within %v", fetchLimit)

@@ -57,7 +57,7 @@ func (i *Issuer) check(raw string, digest remembered.Digest) (*Token, error) {
 	}
 	checked := i.checkedWith(set)
 	if t, ok := checked.Get(digest); ok {
-		return t, t.checkTimes(i.settings.Leeway)
+		return t, i.checkTimes(t)
 	}
 	h, payload, err := i.verify(set, raw)
 	if err != nil {
@@ -67,7 +67,7 @@ func (i *Issuer) check(raw string, digest remembered.Digest) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.checkTimes(i.settings.Leeway); err != nil {
+	if err := i.checkTimes(t); err != nil {
 		return t, err
 	}
 	if err := i.checkLifetime(t); err != nil {
@@ -153,8 +153,8 @@ func (i *Issuer) verify(set *keySet, raw string) (*header, []byte, error) {
 }
 
 // checkTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
-func (t *Token) checkTimes(leeway time.Duration) error {
-	at := clock.Now()
+func (i *Issuer) checkTimes(t *Token) error {
+	at, leeway := clock.Now(), i.settings.Leeway
 	switch {
 	case !at.Before(time.Unix(t.expires, 0).Add(leeway)):
 		return token.Error("expired")

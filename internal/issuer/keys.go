@@ -21,7 +21,6 @@ type Keys struct {
 	options Options
 	pace    pace
 	fetcher *fetcher
-	close   func() // idle connections
 
 	current atomic.Pointer[keySet]
 	status  atomic.Pointer[Status]
@@ -76,11 +75,10 @@ var usualPace = pace{
 func Follow(options Options) *Keys { return follow(options, usualPace) }
 
 func follow(options Options, p pace) *Keys {
-	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{}), close: func() {}}
+	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{})}
 	transport := options.Transport
 	if transport == nil {
-		own := NewTransport(options.TLS)
-		transport, k.close = own, own.CloseIdleConnections
+		transport = NewTransport(options.TLS)
 	}
 	k.fetcher = newFetcher(transport)
 	k.status.Store(new(Status))
@@ -108,13 +106,22 @@ func (k *Keys) ask() {
 	}
 }
 
+// forgetAsked is for the beginning of a fetch, which is for all that asked before.
+func (k *Keys) forgetAsked() {
+	select {
+	case <-k.asked:
+	default:
+	}
+}
+
 // run fetches until ctx ends.
 func (k *Keys) run(ctx context.Context) {
 	defer close(k.done)
-	defer k.close()
+	defer k.fetcher.client.CloseIdleConnections()
 	retry := time.Duration(0)
 	for {
 		began := time.Now()
+		k.forgetAsked()
 		next, err := k.attempt(ctx)
 		if ctx.Err() != nil {
 			return

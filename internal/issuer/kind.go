@@ -7,7 +7,7 @@ import (
 )
 
 // checkKind refuses what an issuer signs with the same keys, but not as access tokens.
-func (i *Issuer) checkKind(claims map[string]any) error {
+func checkKind(claims map[string]any, idTokens bool) error {
 	if _, there := claims["cnf"]; there {
 		return token.Error("it is bound to a key (cnf), so it is not a Bearer token")
 	}
@@ -41,7 +41,7 @@ func (i *Issuer) checkKind(claims map[string]any) error {
 			return token.Error("its token_use is neither access nor id")
 		}
 	}
-	if isID && !i.settings.IDTokens {
+	if isID && !idTokens {
 		return token.Error("it is an ID token; send the access token")
 	}
 	return nil

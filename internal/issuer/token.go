@@ -98,7 +98,7 @@ func (i *Issuer) read(h *header, payload []byte) (*Token, error) {
 	if claims["iss"] != t.issuer {
 		return nil, token.Error("iss is not the issuer whose keys verify it")
 	}
-	if err := i.checkKind(claims); err != nil {
+	if err := checkKind(claims, i.settings.IDTokens); err != nil {
 		return nil, err
 	}
 	if err := t.readDates(); err != nil {

@@ -1,0 +1,221 @@
+package issuer
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestKeysAreFoundByMetadata(t *testing.T) {
+	key := es256("k")
+	for _, test := range []struct {
+		name    string
+		prepare func(*server, *Options)
+		plain   bool // http, at this machine
+	}{
+		{"of OpenID Connect", func(*server, *Options) {}, false},
+		{"over plain http at this machine", func(*server, *Options) {}, true},
+		{"of RFC 8414, if the other is not there", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, nil)
+		}, false},
+		{"of RFC 8414, if the other is gone", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerStatus(http.StatusGone))
+		}, false},
+		{"of an issuer with a slash at its end", func(s *server, o *Options) {
+			o.URL += "/"
+			s.set(oidcPath, answerJSON(m{"issuer": s.URL + "/", "jwks_uri": s.URL + "/jwks"}))
+		}, false},
+		{"with a redirect", func(s *server, _ *Options) {
+			s.set("/elsewhere", s.answers[oidcPath])
+			s.set(oidcPath, redirect("/elsewhere"))
+		}, false},
+		{"with three redirects of the keys", func(s *server, _ *Options) {
+			s.set("/3", s.answers[jwksPath])
+			s.set("/2", redirect("/3"))
+			s.set("/1", redirect("/2"))
+			s.set(jwksPath, redirect("/1"))
+		}, false},
+		{"with redirects over plain http at this machine", func(s *server, _ *Options) {
+			s.set("/1", s.answers[jwksPath])
+			s.set(jwksPath, redirect("/1"))
+		}, true},
+		{"that is not needed with jwks_url", func(s *server, o *Options) {
+			o.JWKSURL = s.Server.URL + "/keys?tenant=1"
+			s.set("/keys", s.answers[jwksPath])
+			s.set(oidcPath, answerStatus(500))
+			s.set(jwksPath, answerStatus(500))
+		}, false},
+		{"with charset", func(s *server, _ *Options) {
+			s.set(jwksPath, answerBody("application/json; charset=utf-8", jwks(key)))
+		}, false},
+		{"of the type of RFC 7517", func(s *server, _ *Options) { s.set(jwksPath, answerBody("application/jwk-set+json", jwks(key))) }, false},
+		{"compressed", func(s *server, _ *Options) { s.set(jwksPath, answerGzip(jwks(key))) }, false},
+		{"of almost 512 KiB", func(s *server, _ *Options) {
+			body := jwks(key)
+			s.set(jwksPath, answerBody("application/json", append(body, bytes.Repeat([]byte(" "), maxBody-len(body))...)))
+		}, false},
+		{"of 1,000 keys", func(s *server, _ *Options) {
+			keys := make([]any, maxKeys)
+			for i := range keys {
+				keys[i] = with(signer{"", "RS256", rsaKey()}.jwk(), m{"kid": fmt.Sprint(i)})
+			}
+			keys[999] = key
+			s.set(jwksPath, answerBody("application/json", jwks(keys...)))
+		}, false},
+		{"with other keys that are not usable", func(s *server, _ *Options) {
+			s.set(jwksPath, answerBody("application/json", jwks(m{"kty": "oct"}, with(key.jwk(), m{"use": "enc"}), key)))
+		}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			atClock(t, now)
+			s := start(t, !test.plain, key)
+			f := s.follow(t, slow, func(o *Options) { test.prepare(s, o) })
+			if status := f.next(t); status.Err != nil || status.Keys == 0 || status.Fetched.IsZero() || f.Status() != status {
+				t.Fatalf("%+v", status)
+			}
+			i := newIssuer(t, f.Keys, nil)
+			if _, err := i.Check(t.Context(), key.token(claims(nil), nil)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func answerGzip(body []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		writer := gzip.NewWriter(w)
+		_, _ = writer.Write(body)
+		_ = writer.Close()
+	}
+}
+
+func TestAServerThatIsNotTrustedHasNoKeys(t *testing.T) {
+	s := startServer(t, es256("k"))
+	f := s.follow(t, slow, func(o *Options) { o.TLS = nil })
+	if status := f.next(t); status.Err == nil || !strings.Contains(status.Err.Error(), "certificate") {
+		t.Error(status.Err)
+	}
+	if s.times(oidcPath) != 0 {
+		t.Error("it was asked all the same")
+	}
+}
+
+func TestTLSIsAtLeastOfVersion12(t *testing.T) {
+	if got := NewTransport(nil).TLSClientConfig.MinVersion; got != tls.VersionTLS12 {
+		t.Errorf("%x", got)
+	}
+	settings := &tls.Config{MinVersion: tls.VersionTLS10}
+	if got := NewTransport(settings).TLSClientConfig.MinVersion; got != tls.VersionTLS12 || settings.MinVersion != tls.VersionTLS10 {
+		t.Errorf("%x, and the settings have %x", got, settings.MinVersion)
+	}
+	if got := NewTransport(&tls.Config{MinVersion: tls.VersionTLS13}).TLSClientConfig.MinVersion; got != tls.VersionTLS13 {
+		t.Errorf("%x", got)
+	}
+}
+
+// The query of jwks_url may have a secret.
+func TestAnErrorDoesNotRepeatAQuery(t *testing.T) {
+	s := startServer(t, es256("k"))
+	s.Server.Close()
+	f := s.follow(t, slow, func(o *Options) { o.JWKSURL = s.URL + "/jwks?key=hunter2" })
+	status := f.next(t)
+	if status.Err == nil || strings.Contains(status.Err.Error(), "hunter2") || !strings.Contains(status.Err.Error(), s.URL+"/jwks: ") {
+		t.Error(status.Err)
+	}
+}
+
+func TestAnIssuerThatDoesNotAnswerIsNotWaitedForLong(t *testing.T) {
+	key := es256("k")
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		want   string
+	}{
+		{"at all", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within"},
+		{"to the end", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte("{"))
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, "did not end within"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := startServer(t, key)
+			s.set(jwksPath, test.answer)
+			p := slow
+			p.limit = 100 * time.Millisecond
+			if status := s.follow(t, p, nil).next(t); status.Err == nil || !strings.Contains(status.Err.Error(), test.want) {
+				t.Error(status.Err)
+			}
+		})
+	}
+}
+
+func TestWhatIsSentToAnIssuerIsNotMore(t *testing.T) {
+	s := startServer(t, es256("k"))
+	requests := make(chan *http.Request, 1)
+	keys := s.answers[jwksPath]
+	s.set(jwksPath, func(w http.ResponseWriter, r *http.Request) {
+		http.SetCookie(w, &http.Cookie{Name: "a", Value: "b"})
+		requests <- r
+		keys(w, r)
+	})
+	f := s.follow(t, slow, nil)
+	for range 2 {
+		f.next(t)
+		r := <-requests
+		if r.Method != http.MethodGet || r.Header.Get("Cookie") != "" || r.Header.Get("Authorization") != "" || r.Header.Get("Referer") != "" || !strings.Contains(r.Header.Get("Accept"), "application/jwk-set+json") {
+			t.Errorf("%s %v", r.Method, r.Header)
+		}
+		f.ask()
+	}
+}
+
+// RFC 9111 §5.2.2.1.
+func TestHowLongKeysMayBeKept(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"":                            -1,
+		"no-store":                    -1,
+		"max-age=60":                  time.Minute,
+		"public, max-age=3600":        time.Hour,
+		"MAX-AGE=60":                  time.Minute,
+		`max-age="60"`:                time.Minute,
+		"max-age=0":                   0,
+		"max-age=-1":                  -1,
+		"max-age=99999999999999":      -1,
+		"max-age=1e3":                 -1,
+		"s-maxage=60":                 -1,
+		"max-age=x, max-age=60":       time.Minute,
+		"max-age":                     -1,
+		"no-transform,max-age=120,x=": 2 * time.Minute,
+	} {
+		if got := maxAge(http.Header{"Cache-Control": {header}}); got != want {
+			t.Errorf("%q: %v", header, got)
+		}
+	}
+	p := usualPace
+	for header, want := range map[string]time.Duration{
+		"": 15 * time.Minute, "max-age=0": time.Minute, "max-age=59": time.Minute, "max-age=600": 10 * time.Minute, "max-age=99999": time.Hour,
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", header)
+			answerBody("application/json", jwks(es256("k")))(w, r)
+		}))
+		k := &Keys{options: Options{URL: staff, JWKSURL: s.URL}, pace: p, fetcher: newFetcher(NewTransport(nil))}
+		if _, next, err := k.fetch(context.Background()); err != nil || next != want {
+			t.Errorf("%q: the next fetch is in %v, %v", header, next, err)
+		}
+		s.Close()
+	}
+}

@@ -1,0 +1,252 @@
+package issuer
+
+import (
+	"crypto/ecdsa"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/remembered"
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
+
+func TestATokenOfEachAlgorithmPasses(t *testing.T) {
+	atClock(t, now)
+	signers := []signer{
+		{"es256", "ES256", ecKey()}, {"es384", "ES384", ec384Key()}, {"es512", "ES512", ec521Key()},
+		{"rs", "RS256", rsaKey()}, {"rs", "RS384", rsaKey()}, {"rs", "RS512", rsaKey()},
+		{"rs", "PS256", rsaKey()}, {"rs", "PS384", rsaKey()}, {"rs", "PS512", rsaKey()}, {"ed", "EdDSA", edKey()},
+	}
+	keys := keysOf(t, signers[0], signers[1], signers[2], signers[3], signers[9])
+	all := newIssuer(t, keys, func(s *Settings) {
+		for _, a := range algorithms {
+			s.Algorithms = append(s.Algorithms, a.name)
+		}
+	})
+	byDefault := newIssuer(t, keys, nil)
+	for _, s := range signers {
+		t.Run(s.algorithm, func(t *testing.T) {
+			for _, kid := range []any{s.id, nil} {
+				raw := s.token(claims(nil), m{"kid": kid})
+				if got, err := all.Check(t.Context(), raw); err != nil || got.Claim("sub") != staff+"#7f3a" {
+					t.Errorf("kid %v: %v", kid, err)
+				}
+				_, err := byDefault.Check(t.Context(), raw)
+				if ok := strings.HasSuffix(s.algorithm, "256") || s.algorithm == "EdDSA"; (err == nil) != ok {
+					t.Errorf("with the default algorithms: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// Outside issuers make either s. Only our own tokens have the lower one.
+func TestBothSignaturesOfECDSAPass(t *testing.T) {
+	atClock(t, now)
+	i := newIssuer(t, keysOf(t, es256("k")), nil)
+	raw := es256("k").token(claims(nil), nil)
+	end := strings.LastIndexByte(raw, '.') + 1
+	signature := must(base64url.DecodeString(raw[end:]))
+	s := new(big.Int).SetBytes(signature[32:])
+	s.Sub(ecKey().Public().(*ecdsa.PublicKey).Params().N, s).FillBytes(signature[32:])
+	for _, raw := range []string{raw, raw[:end] + base64url.EncodeToString(signature)} {
+		if _, err := i.Check(t.Context(), raw); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// wantRefused wants the reason of a refusal that is a fault of the token.
+func wantRefused(t *testing.T, got *Token, err error, want string) {
+	t.Helper()
+	if _, ok := errors.AsType[token.Error](err); !ok || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want a token.Error with %q (token %+v)", err, want, got)
+	}
+}
+
+func TestThereIsNoAnswerBeforeTheFirstKeys(t *testing.T) {
+	atClock(t, now)
+	keys := &Keys{asked: make(chan struct{}, 1)}
+	cause := errors.New("connection refused")
+	keys.status.Store(&Status{Err: cause})
+	i := newIssuer(t, keys, nil)
+	raw := es256("k").token(claims(nil), nil)
+	_, err := i.Check(t.Context(), raw)
+	if unchecked, ok := errors.AsType[token.UncheckedError](err); !ok || unchecked.Cause() != cause {
+		t.Fatalf("%#v", err)
+	}
+	keys.fetched(t, es256("k"))
+	if _, err := i.Check(t.Context(), raw); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestATokenThatNoKeyVerifiesAsksForAFetch(t *testing.T) {
+	atClock(t, now)
+	keys := keysOf(t, es256("k"))
+	i := newIssuer(t, keys, nil)
+	check := func(raw string) { _, _ = i.Check(t.Context(), raw) }
+
+	check(es256("k").token(claims(nil), nil))
+	check(es256("k").token(claims(m{"exp": 1}), nil))
+	check(es256("k").token(claims(nil), m{"typ": "no"}))
+	check(signer{"k", "RS512", rsaKey()}.token(claims(nil), nil))
+	check("made up")
+	if keys.wasAsked() {
+		t.Error("a fetch is asked for without need")
+	}
+	for _, raw := range []string{
+		es256("new").token(claims(nil), nil),                              // a new key
+		signer{"", "ES256", otherECKey()}.token(claims(nil), nil),         // of an issuer without kids
+		signer{"k", "ES256", otherECKey()}.token(claims(nil), nil),        // a key replaced under its kid
+		signer{"k", "EdDSA", edKey()}.token(claims(nil), m{"kid": "new"}), // of another kind
+	} {
+		for range 3 {
+			check(raw) // and it does not wait
+		}
+		if !keys.wasAsked() {
+			t.Error("no fetch is asked for")
+		}
+		if keys.wasAsked() {
+			t.Error("more than one is asked for")
+		}
+	}
+}
+
+func TestATokenIsVerifiedOnce(t *testing.T) {
+	atClock(t, now)
+	keys := keysOf(t, es256("k"), signer{"old", "RS256", rsaKey()})
+	i := newIssuer(t, keys, nil)
+	raw := es256("k").token(claims(m{"nbf": now.Unix()}), nil)
+	digest := remembered.DigestOf(raw)
+	if i.Remembers(digest) {
+		t.Error("it is remembered before it was checked")
+	}
+	first, err := i.Check(t.Context(), raw)
+	if err != nil || !i.Remembers(digest) {
+		t.Fatal(err)
+	}
+	again := func(same bool) {
+		t.Helper()
+		if got, err := i.Check(t.Context(), raw); err != nil || (got == first) != same {
+			t.Errorf("%p and %p, %v", got, first, err)
+		}
+	}
+	again(true)
+	keys.fetched(t, signer{"old", "RS256", rsaKey()}, es256("k")) // nothing new
+	again(true)
+	if n, size := i.Remembered(); n != 1 || size < len(raw) {
+		t.Errorf("%d are remembered, in %d bytes", n, size)
+	}
+
+	// Time goes on for what is remembered.
+	for _, test := range []struct {
+		at   time.Time
+		want string
+	}{
+		{now.Add(time.Hour + 30*time.Second), "expired"},
+		{now.Add(-31 * time.Second), "not yet valid"},
+		{now.Add(-24 * time.Hour), "not yet valid"},
+	} {
+		atClock(t, test.at)
+		got, err := i.Check(t.Context(), raw)
+		wantRefused(t, got, err, test.want)
+		if got != first {
+			t.Error("it does not say whose it is")
+		}
+	}
+	atClock(t, now)
+	again(true)
+
+	keys.fetched(t, es256("k")) // another key is gone
+	if i.Remembers(digest) {
+		t.Error("it is remembered with other keys")
+	}
+	again(false)
+	keys.fetched(t, signer{"old", "RS256", rsaKey()}) // its key is gone
+	got, err := i.Check(t.Context(), raw)
+	wantRefused(t, got, err, "no key with the token's kid")
+	keys.fetched(t, signer{"k", "ES256", otherECKey()}) // another key has its kid
+	got, err = i.Check(t.Context(), raw)
+	wantRefused(t, got, err, "does not verify")
+}
+
+func TestARememberedTokenIsCheckedWithoutAllocation(t *testing.T) {
+	atClock(t, now)
+	i := newIssuer(t, keysOf(t, es256("k")), nil)
+	raw := es256("k").token(claims(nil), nil)
+	ctx := t.Context()
+	if _, err := i.Check(ctx, raw); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _ = i.Check(ctx, raw) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	set := Set{i}
+	if n := testing.AllocsPerRun(100, func() { _, _, _ = set.Check(ctx, raw) }); n != 0 {
+		t.Errorf("by a set: %v allocations", n)
+	}
+}
+
+// The token of one issuer, whose iss names another, is judged by neither.
+func TestATokenIsJudgedByTheIssuerThatItNames(t *testing.T) {
+	atClock(t, now)
+	const partners = "https://partners.example.com"
+	ours, theirs := es256("k"), signer{"k", "ES256", otherECKey()} // of the same kid
+	a := newIssuer(t, keysOf(t, ours), nil)
+	b := newIssuer(t, keysOf(t, theirs), func(s *Settings) { s.URL, s.UsernamePrefix = partners, DefaultPrefix(partners) })
+	set := Set{a, b}
+	for _, test := range []struct {
+		name string
+		raw  string
+		ours bool
+		want string // the issuer, or part of the error
+	}{
+		{"of the first", ours.token(claims(nil), nil), true, staff},
+		{"of the second", theirs.token(claims(m{"iss": partners}), nil), true, partners},
+		{"of the second, which names the first", theirs.token(claims(nil), nil), true, "does not verify"},
+		{"of the first, which names the second", ours.token(claims(m{"iss": partners}), nil), true, "does not verify"},
+		{"of another", ours.token(claims(m{"iss": "https://other.example.com"}), nil), false, ""},
+		{"with a slash after it", ours.token(claims(m{"iss": staff + "/"}), nil), false, ""},
+		{"in another case", ours.token(claims(m{"iss": strings.ToUpper(staff)}), nil), false, ""},
+		{"with a list of both", ours.token(claims(m{"iss": []string{staff, partners}}), nil), false, ""},
+		{"without one", ours.token(claims(m{"iss": nil}), nil), false, ""},
+		{"that is not a token", "made up", false, ""},
+		{"that is too long", strings.Repeat("a", MaxTokenLength+1), false, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for range 2 {
+				got, isOurs, err := set.Check(t.Context(), test.raw)
+				if isOurs != test.ours {
+					t.Fatalf("ours: %v", isOurs)
+				}
+				switch {
+				case !test.ours:
+					if got != nil || err != nil {
+						t.Errorf("%v, %v", got, err)
+					}
+				case strings.HasPrefix(test.want, "https:"):
+					if err != nil || got.Claim("iss") != test.want || got.Issuer() != test.want || got.Claim("sub") != test.want+"#7f3a" {
+						t.Errorf("%+v, %v", got, err)
+					}
+				default:
+					wantRefused(t, got, err, test.want)
+				}
+			}
+		})
+	}
+	if set.Of(partners) != b || set.Of(partners+"/") != nil {
+		t.Error("an issuer is not found by its URL")
+	}
+	if !set.MayName(partners+"#alice") || set.MayName("alice") || !a.MayName(staff+"#") || a.MayName(partners+"#alice") {
+		t.Error("whose names begin with a prefix")
+	}
+	if a.URL() != staff || a.Prefix() != staff+"#" {
+		t.Error(a.URL(), a.Prefix())
+	}
+	// asked directly, an issuer does not take the token of another either
+	got, err := a.Check(t.Context(), ours.token(claims(m{"iss": partners}), nil))
+	wantRefused(t, got, err, "iss is not the issuer")
+}
