@@ -63,6 +63,8 @@ func testAPIKeys(t *testing.T, blocks map[string]block) {
 	status := func(key string) int { return r.Do(r.Request("GET", "/contacts", "", harness.Bearer(key))).Status }
 	harness.Eventually(t, "the second key is taken", func() bool { return status(second[0]) == 200 })
 	harness.Eventually(t, "the first key ends", func() bool { return status(key) == 401 })
+	shell(t, r.etc, "caddy grant key revoke deploy-2 --file keys.txt", "") // which leaves an empty file
+	harness.Eventually(t, "the last key ends", func() bool { return status(second[0]) == 401 })
 }
 
 func testAPIKeyHeader(t *testing.T, blocks map[string]block) {
