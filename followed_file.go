@@ -63,6 +63,7 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 				content, err := parse(data)
 				return content, ofAnotherFormat(err, key)
 			},
+			Empty: reads == apikey.Section && format == "lines", // the last key was revoked
 			Loaded: func(content T) {
 				logLoaded(key, content)
 				tellFileWatchers()

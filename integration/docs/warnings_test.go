@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 )
 
 // fixedPort is the address of a site that only this machine reaches.
@@ -27,6 +28,7 @@ func TestTheReadmesConfigsAreNotWarnedOf(t *testing.T) {
 			r.Write("etc/scripts.secret", "long-enough-secret")
 			r.Write("etc/users.json", `{"users":[{"username":"alice","password_hash":"`+harness.HashArgon2id+`","scopes":["admin"]}]}`)
 			r.Write("etc/login.html", "{{.Title}}")
+			r.Write("etc/keys.txt", "deploy "+apikey.DigestOf("a key").Hash()+" user=alice\n")
 			text := b.text
 			if b.name == "traefik-caddy" { // it takes the place of one of two sites
 				text += "\nhttp://:9080 {\n\tbind 127.0.0.1\n\timport tokens\n}\n"

@@ -21,10 +21,11 @@ type Identity struct {
 }
 
 // NewIdentity returns who sends a key: its user, or else its client, the other one is
-// nil. allowed are the scopes that the server gives the owner: its own for a user, and
-// for a client what [token.Policy.AllowedScopes] says; nil is none. audience is what the
-// owner's tokens name: a client's key is for nothing else, and it is the default of a
-// user's.
+// nil. Without either it only names the key, of which something is wrong.
+//
+// allowed are the scopes that the server gives the owner; nil is none. audience is what
+// the owner's tokens name: a client's key is for nothing else, and it is the default of
+// a user's.
 func NewIdentity(key *Key, user *directory.User, client *directory.Client, allowed, audience []string, issuer string) *Identity {
 	i := &Identity{key: key, user: user, client: client, issuer: issuer, audience: audience}
 	i.scopes = oauth.Intersect(key.Scopes, allowed)
@@ -52,7 +53,7 @@ func (i *Identity) User() *directory.User { return i.user }
 func (i *Identity) Client() *directory.Client { return i.client }
 
 // IsClient tells whether a client owns the key, and not a user.
-func (i *Identity) IsClient() bool { return i.user == nil }
+func (i *Identity) IsClient() bool { return i.key.IsClients() }
 
 // Scopes are those that the key and its owner both have.
 func (i *Identity) Scopes() []string { return i.scopes }

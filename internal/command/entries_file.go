@@ -15,7 +15,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/useredit"
 )
 
-// entriesFile is a file of users or of clients.
+// entriesFile is a file of users, of clients or of API keys.
 type entriesFile struct {
 	path   string
 	format useredit.Format
@@ -29,8 +29,8 @@ that of the file; a new file is JSON if its name ends in .json, and htpasswd if 
 
 // addFileFlags adds the flags that say which file it is.
 func addFileFlags(cmd *cobra.Command, list useredit.List) {
-	cmd.Flags().StringP("file", "f", "", fmt.Sprintf("the file of %s (default: that of the config)", list))
-	cmd.Flags().String("format", "", "htpasswd or json (default: that of the file)")
+	cmd.Flags().StringP("file", "f", "", fmt.Sprintf("the file of %s (default: that of the config)", entriesOf(list)))
+	cmd.Flags().String("format", "", fmt.Sprintf("%s or json (default: that of the file)", lineFormat(list)))
 	cmd.Flags().StringP("config", "c", "", "the config that names the file (default: the Caddyfile of this directory)")
 	cmd.Flags().StringP("adapter", "a", "", "the config adapter (default: that of the config's name)")
 	cmd.MarkFlagsMutuallyExclusive("file", "config")
@@ -54,18 +54,37 @@ func findFile(cmd *cobra.Command, list useredit.List) (entriesFile, error) {
 	switch format, err := cmd.Flags().GetString("format"); {
 	case err != nil:
 		return f, err
-	case format == string(useredit.Htpasswd), format == string(useredit.JSON):
+	case format == string(lineFormat(list)), format == string(useredit.JSON):
 		f.format = useredit.Format(format)
 	case format != "":
-		return f, fmt.Errorf("--format %s: it must be htpasswd or json", format)
+		return f, fmt.Errorf("--format %s: it must be %s or json", format, lineFormat(list))
 	case f.format == "":
 		data, err := f.read()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return f, err
 		}
 		f.format = useredit.FormatOf(f.path, data)
+		if list == useredit.Keys {
+			f.format = useredit.KeyFormatOf(f.path, data)
+		}
 	}
 	return f, nil
+}
+
+// entriesOf is what a list has, in words.
+func entriesOf(list useredit.List) string {
+	if list == useredit.Keys {
+		return "API keys"
+	}
+	return string(list)
+}
+
+// lineFormat is the format other than JSON that a list can have.
+func lineFormat(list useredit.List) useredit.Format {
+	if list == useredit.Keys {
+		return useredit.Lines
+	}
+	return useredit.Htpasswd
 }
 
 // read reads the file, which must be one: a pipe would have the command wait forever.
@@ -103,6 +122,12 @@ func (f entriesFile) try(create bool, change func(*useredit.File) error) error {
 
 // edit changes the file, and says on stderr what was done.
 func (f entriesFile) edit(cmd *cobra.Command, create bool, change func(*useredit.File) error, done ...string) error {
+	return f.rewrite(cmd, create, func(old []byte) ([]byte, error) { return useredit.Edit(old, f.format, f.list, change) }, done...)
+}
+
+// rewrite is edit for any function that makes the new content of the old one, nil for a
+// new file.
+func (f entriesFile) rewrite(cmd *cobra.Command, create bool, change func(old []byte) ([]byte, error), done ...string) error {
 	options := fileedit.Options{
 		Create:  create,
 		Waiting: func(holder string) { cmd.PrintErrf("%s is editing %s; waiting for it\n", holder, f.path) },
@@ -115,7 +140,7 @@ func (f entriesFile) edit(cmd *cobra.Command, create bool, change func(*useredit
 	isNew := false
 	err := options.Edit(f.path, func(old []byte) ([]byte, error) {
 		isNew = old == nil
-		return useredit.Edit(old, f.format, f.list, change)
+		return change(old)
 	})
 	if err != nil {
 		return err

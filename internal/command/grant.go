@@ -1,5 +1,5 @@
-// Package command is `caddy grant`: the commands that edit files of users and clients,
-// check a config, look into tokens, and speak to a running Caddy. A command here reads
+// Package command is `caddy grant`: the commands that edit files of users, clients and
+// API keys, check a config, look into tokens, and speak to a running Caddy. A command here reads
 // its flags and arguments, asks on the terminal and prints; what it does is in a
 // package of its own.
 package command
@@ -12,8 +12,8 @@ import (
 
 // Long is the help text of `caddy grant`.
 const Long = `
-Edits files of users and clients, checks a config, looks into tokens, and speaks
-to a running Caddy over its admin API.
+Edits files of users, clients and API keys, checks a config, looks into tokens, and
+speaks to a running Caddy over its admin API.
 
 Commands that print data take --json. Errors are written to stderr, with a
 nonzero exit status.`
@@ -24,6 +24,7 @@ func Build(grant *cobra.Command) {
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	grant.AddCommand(newUserCommand())
 	grant.AddCommand(newClientCommand())
+	grant.AddCommand(newKeyCommand())
 	grant.AddCommand(newCheckCommand())
 	grant.AddCommand(newStatusCommand())
 	grant.AddCommand(newSessionsCommand())

@@ -33,8 +33,8 @@ var arrows = map[string][]string{
 	// operators
 	"internal/adminapi": {"internal/suggestion"},
 	"internal/command": {
-		"directory", "internal/adminapi", "internal/configreview", "internal/explain", "internal/fileedit",
-		"internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
+		"directory", "internal/adminapi", "internal/apikey", "internal/configreview", "internal/explain",
+		"internal/fileedit", "internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
 		"internal/statuspage", "internal/statusview", "internal/timewords", "internal/tokenstore",
 		"internal/topview", "internal/useredit", "internal/userimport",
 	},
@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"internal/statusview":     {"internal/adminapi"},
 	"internal/tokenstore":     {"internal/oauthclient"},
 	"internal/topview":        {"internal/statusview"},
-	"internal/useredit":       {"directory", "internal/oauth", "internal/password", "internal/userfile"},
+	"internal/useredit":       {"directory", "internal/apikey", "internal/oauth", "internal/password", "internal/userfile"},
 	"internal/userimport":     {"directory", "internal/password", "internal/userfile"},
 
 	// what is kept, and where

@@ -217,3 +217,23 @@ func TestOpenGivesUpOnAFileThatStaysBroken(t *testing.T) {
 		t.Errorf("%v after %d tries", err, x.parsed)
 	}
 }
+
+func TestAnEmptyFileIsAVersionWhereItMeansThatNothingIsLeft(t *testing.T) {
+	x := prepare(t)
+	x.write("one")
+	x.clock = x.clock.Add(time.Minute)
+	options := x.options()
+	options.Empty = true
+	file, err := load(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.file = file
+	x.write("")
+	x.clock = x.clock.Add(time.Minute)
+	x.polls(2)
+	x.want("", "")
+	if _, err := load(options); err != nil {
+		t.Errorf("it cannot be the first version: %v", err)
+	}
+}

@@ -36,6 +36,10 @@ type Options[T any] struct {
 	// an error.
 	Parse func(data []byte) (T, error)
 
+	// Empty says that a file without a byte is a version like any other, if Parse
+	// accepts it. Otherwise it is taken for one that is about to be written.
+	Empty bool
+
 	// Loaded, if set, is called after every version that takes effect, including the
 	// first.
 	Loaded func(T)

@@ -241,7 +241,7 @@ func (f *File[T]) parse(data []byte) (value T, err error) {
 		if p := recover(); p != nil {
 			err = newPanicError(p)
 		}
-		if err == nil && len(data) == 0 {
+		if err == nil && len(data) == 0 && !f.options.Empty {
 			err = errEmpty
 		}
 		if err != nil {

@@ -32,6 +32,10 @@ var errPlainSecret = errors.New("secret: secrets in plaintext are not accepted i
 
 // Check reads a file as the server does.
 func Check(data []byte, format Format, list List) error {
+	if list == Keys {
+		_, err := ReadKeys(data, format)
+		return err
+	}
 	users, clients := directory.NewUserSet(options), directory.NewClientSet(options)
 	switch {
 	case format == JSON && list == Users:

@@ -12,7 +12,7 @@ import (
 
 const byteOrderMark = "\xEF\xBB\xBF"
 
-// lines is a file in the htpasswd format.
+// lines is a file of lines, in the htpasswd format unless it is part of records.
 type lines struct {
 	list List
 	mark string   // of the byte order, if there is one
@@ -138,6 +138,12 @@ func (l *lines) add(name, hash string, members []Member) error {
 	if err := writable(name); err != nil {
 		return err
 	}
+	l.append(name + ":" + hash)
+	return nil
+}
+
+// append adds a line, with the line end that the file has.
+func (l *lines) append(line string) {
 	end := "\n"
 	if len(l.text) > 0 && strings.HasSuffix(l.text[0], "\r\n") {
 		end = "\r\n"
@@ -145,8 +151,7 @@ func (l *lines) add(name, hash string, members []Member) error {
 	if last := len(l.text) - 1; last >= 0 && !strings.HasSuffix(l.text[last], "\n") {
 		l.text[last] += end
 	}
-	l.text = append(l.text, name+":"+hash+end)
-	return nil
+	l.text = append(l.text, line+end)
 }
 
 // writable refuses a name that a line would not give back.

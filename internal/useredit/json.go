@@ -53,8 +53,11 @@ func (o *object) bytes() []byte { return append([]byte(o.mark), o.file.Pack()...
 
 // keys are the names of the members that every entry has.
 func (o *object) keys() (name, hash string) {
-	if o.list == Clients {
+	switch o.list {
+	case Clients:
 		return "id", "secret_hash"
+	case Keys:
+		return "name", "hash"
 	}
 	return "username", "password_hash"
 }

@@ -1,6 +1,6 @@
-// Package useredit changes single entries of files of users and clients: Apache's
-// htpasswd format, and JSON lists. All else in a file stays as it is, byte for byte:
-// comments, order, blank lines, line ends, indentation.
+// Package useredit changes single entries of files of users, clients and API keys:
+// Apache's htpasswd format, JSON lists, and one key a line. All else in a file stays as
+// it is, byte for byte: comments, order, blank lines, line ends, indentation.
 //
 // What it returns has been read with the parsers that the server has, so that no edit
 // leaves a file that the server would refuse.
