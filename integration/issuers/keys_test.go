@@ -217,7 +217,8 @@ func TestARotationDuringAFloodOfMadeUpKids(t *testing.T) {
 	}
 }
 
-// A key that was withdrawn does not come back with the old config, nor with an outage.
+// The keys outlive a reload, also one while the issuer is down, and the settings are
+// those of the new config.
 func TestAReloadKeepsTheKeysWhileTheIssuerIsDown(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
 	e := start(t, trusting(issuer))
@@ -236,4 +237,51 @@ func TestAReloadKeepsTheKeysWhileTheIssuerIsDown(t *testing.T) {
 	e.want(t, token, 401)
 	e.serve(bearer("", trusting(issuer)))
 	e.want(t, token, 200)
+}
+
+// A restart begins without keys, and so does a config that has the issuer again after one
+// that had not.
+func TestARestartBeginsWithoutKeys(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	config := bearer("", trusting(issuer))
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	issuer.Down()
+	e.Restart("", e.app.In(site(config)))
+	e.want(t, issuer.Token(), 503)
+	issuer.Up()
+	e.knows(issuer)
+	issuer.Down()
+	e.serve(`respond /open "open"`)
+	e.serve(config)
+	e.want(t, issuer.Token(), 503)
+}
+
+// The metrics tell an outage, and forget an issuer that no config has.
+func TestTheMetricsOfAnIssuersKeys(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	issuer.Publish(outside.NewKey(t, "EdDSA"), outside.NewKey(t, "ES256").With(map[string]any{"use": "enc"}))
+	e := startSite(t, bearer("", trusting(issuer), "open /metrics"), "metrics /metrics")
+	label := `{issuer="` + issuer.URL + `"}`
+	value := func(name string) float64 {
+		value, there := e.Metrics()[name+label]
+		if !there {
+			return -1
+		}
+		return value
+	}
+	e.knows(issuer)
+	if keys, well := value("issuer_keys"), value("issuer_keys_last_fetch_successful"); keys != 2 || well != 1 {
+		t.Errorf("%v keys, successful %v", keys, well)
+	}
+	issuer.Down()
+	e.get("/contacts", issuer.Token(outside.By(outside.NewKey(t, "ES256"))))
+	harness.Eventually(t, "the metrics tell the outage", func() bool { return value("issuer_keys_last_fetch_successful") == 0 })
+	if keys := value("issuer_keys"); keys != 2 {
+		t.Errorf("%v keys during an outage", keys)
+	}
+	e.serve(ownServer, bearer("", "open /metrics"), "metrics /metrics")
+	if keys := value("issuer_keys"); keys != -1 {
+		t.Errorf("%v keys of an issuer that is gone", keys)
+	}
 }

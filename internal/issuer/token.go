@@ -49,7 +49,8 @@ func (t *Token) Issuer() string { return t.issuer }
 // Claim returns a claim by its name, nil or empty if there is none. Names of users and
 // clients have the issuer's prefix: `sub`, `username` (which is the claim that is
 // mapped to it) and `client_id`. `aud` is the claim that the settings name, in a list;
-// `scope` is joined by spaces. All other claims are as they were signed.
+// `scope` is joined by spaces. There is no `key_name`. All other claims are as they were
+// signed.
 func (t *Token) Claim(name string) any {
 	switch name {
 	case "iss":
@@ -73,6 +74,8 @@ func (t *Token) Claim(name string) any {
 	case "jti", "sid":
 		text, _ := t.claims[name].(string)
 		return text
+	case "key_name": // names an API key of this server
+		return nil
 	}
 	return t.claims[name]
 }
