@@ -65,6 +65,7 @@ func (b *BearerAuth) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	state.setUserPlaceholders(r, sender)
 	b.setIdentityHeaders(r, sender)
+	logSender(r, sender)
 	if session.isGood() {
 		return b.pass(state, w, r, next, session)
 	}
@@ -271,6 +272,18 @@ func detailsOf(refusal *bearer.Error) (fields []zap.Field) {
 		fields = append(fields, zap.String("claim_needed", refusal.Claim))
 	}
 	return fields
+}
+
+// logSender adds to the access log what {http.auth.user.id} does not say: which client
+// it was, if it is not a user, and which API key was used.
+func logSender(r *http.Request, sender bearer.Named) {
+	if sender.IsClient() {
+		id, _ := sender.Claim("client_id").(string)
+		caddyrequest.AddLogField(r, zap.String("client_id", id))
+	}
+	if key, _ := sender.Claim("key_name").(string); key != "" {
+		caddyrequest.AddLogField(r, zap.String("api_key", key))
+	}
 }
 
 // setIdentityHeaders sets the headers of the claims that the sender has.
