@@ -2,6 +2,7 @@ package docs
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,9 +26,10 @@ func testMachine(t *testing.T, blocks map[string]block) {
 	r.Write("etc/backup.secret", "backup-secret")
 	r.Write("etc/prometheus.secret", "prometheus-secret")
 	r.serve(blocks["machine-site"].text)
-	request := strings.NewReplacer("\n", "\r\n").Replace(strings.Replace(blocks["machine-request"].text, "\n\ngrant", "\nContent-Length: 29\nConnection: close\n\ngrant", 1))
+	head, body, _ := strings.Cut(strings.TrimSuffix(blocks["machine-request"].text, "\n"), "\n\n")
+	head = strings.Replace(head, "Host: api.example.com", "Host: "+r.Address(), 1)
 	w := r.Dial()
-	w.Send(strings.TrimSuffix(request, "\r\n"))
+	w.Send(fmt.Sprintf("%s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", strings.ReplaceAll(head, "\n", "\r\n"), len(body), body))
 	a := w.Receive()
 	a.Want(t, 200, "")
 	_, got := harness.Decoded(t, a.Text(t, "access_token"))
@@ -47,10 +49,7 @@ func testMachine(t *testing.T, blocks map[string]block) {
 	before, after, _ := strings.Cut(site, "\t\tclient backup {")
 	_, after, _ = strings.Cut(after, "\t\t}\n")
 	r.serve(before + after)
-	form := "grant_type=client_credentials&client_id=backup&client_secret=" + strings.TrimSpace(string(secret))
-	asked := r.Request("POST", "/token", form)
-	asked.Host = "api.example.com"
-	a = r.Do(asked)
+	a = r.Post("/token", "grant_type=client_credentials&client_id=backup&client_secret="+strings.TrimSpace(string(secret)))
 	a.Want(t, 200, "")
 	if scope := a.Text(t, "scope"); scope != "backups.write" {
 		t.Errorf("its scope is %q", scope)
