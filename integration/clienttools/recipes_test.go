@@ -1,5 +1,5 @@
-// Package clienttools runs the recipes of docs/clients.md and docs/sites.md for other
-// programs, each with the real program. The text of a recipe is what runs; only hosts,
+// Package clienttools runs the recipes of docs/clients.md, docs/machines.md and
+// docs/sites.md for other programs, each with the real program. The text of a recipe is what runs; only hosts,
 // ports and paths are replaced.
 package clienttools
 

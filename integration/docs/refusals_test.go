@@ -94,7 +94,7 @@ func possibleRefusals(t *testing.T) map[string]string {
 		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
 	}
 	made403 := map[string]string{ // by what makes them
-		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope",
+		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope", "UsersOnly": "403 insufficient_scope",
 		"SessionNotForHere": "403 none", "CrossSession": "403 none",
 	}
 	elsewhere := map[string]bool{

@@ -19,6 +19,7 @@ var toolGroups = []group{
 	byTools("caches", "private-answers"),
 	byTools("apps that verify tokens", "verify-pyjwt", "verify-jose", "verify-jsonwebtoken"),
 	byTools("monitoring", "metrics-site", "prometheus-scrape", "blackbox-module"),
+	byTools("services without a user", "machine-site", "machine-curl", "machine-authlib", "machine-go", "machine-openid-client", "machine-prometheus", "machine-kind"),
 	byTools("nginx and Traefik in front", "nginx-caddy", "nginx-server", "traefik-caddy", "traefik-dynamic"),
 }
 

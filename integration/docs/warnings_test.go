@@ -25,6 +25,8 @@ func TestTheReadmesConfigsAreNotWarnedOf(t *testing.T) {
 			r.Write("etc/contacts-app.secret", "long-enough-secret")
 			r.Write("etc/web.secret", "long-enough-secret")
 			r.Write("etc/metrics.secret", "long-enough-secret")
+			r.Write("etc/backup.secret", "long-enough-secret")
+			r.Write("etc/prometheus.secret", "long-enough-secret")
 			r.Write("etc/scripts.secret", "long-enough-secret")
 			r.Write("etc/users.json", `{"users":[{"username":"alice","password_hash":"`+harness.HashArgon2id+`","scopes":["admin"]}]}`)
 			r.Write("etc/login.html", "{{.Title}}")
