@@ -190,6 +190,31 @@ func TestARememberedTokenIsCheckedWithoutAllocation(t *testing.T) {
 	}
 }
 
+func TestTheClaimedIssuerIsReadFromTokensOnly(t *testing.T) {
+	of := func(payload string) string { return "e30." + base64url.EncodeToString([]byte(payload)) + ".AA" }
+	for _, test := range []struct{ name, raw, want string }{
+		{"a token", of(`{"iss":"https://a"}`), "https://a"},
+		{"one among nested claims", of(`{"a":{"iss":"https://b"},"iss":"https://a"}`), "https://a"},
+		{"a long one", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 12000) + `"}`), "https://a"},
+		{"one that is too long", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 3*MaxTokenLength/4) + `"}`), ""},
+		{"a duplicate", of(`{"iss":"https://a","iss":"https://a"}`), ""},
+		{"null", of(`{"iss":null}`), ""},
+		{"empty", of(`{"iss":""}`), ""},
+		{"a number", of(`{"iss":1}`), ""},
+		{"another case", of(`{"ISS":"https://a"}`), ""},
+		{"not an object", of(`["https://a"]`), ""},
+		{"not UTF-8", of("{\"iss\":\"https://a\xff\"}"), ""},
+		{"padding", "e30.eyJpc3MiOiJhIn0=.AA", ""},
+		{"stray bits", "e30.eyJpc3MiOiJhIn1.AA", ""},
+		{"no signature", "e30.eyJpc3MiOiJhIn0.", ""},
+		{"a deep one", of(strings.Repeat("[", 12000)), ""},
+	} {
+		if got, ok := ClaimedIssuer(test.raw); got != test.want || ok != (test.want != "") {
+			t.Errorf("%s: %q, %v", test.name, got, ok)
+		}
+	}
+}
+
 // The token of one issuer, whose iss names another, is judged by neither.
 func TestATokenIsJudgedByTheIssuerThatItNames(t *testing.T) {
 	atClock(t, now)
