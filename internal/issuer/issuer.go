@@ -3,7 +3,6 @@ package issuer
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,13 +31,6 @@ func New(settings Settings, keys *Keys) *Issuer { return &Issuer{settings: setti
 // URL is the issuer, byte for byte as `iss` has it.
 func (i *Issuer) URL() string { return i.settings.URL }
 
-// Prefix is what stands before the names of its users, empty if nothing does.
-func (i *Issuer) Prefix() string { return i.settings.UsernamePrefix }
-
-// MayName tells whether a name could be that of one of its users, by its prefix. A user
-// of another issuer, or of this server, must not have such a name.
-func (i *Issuer) MayName(name string) bool { return strings.HasPrefix(name, i.settings.UsernamePrefix) }
-
 // Check verifies a token and returns what it says. What never changes about a token is
 // checked once. An error is the reason for the log, and the token returned with it says
 // whose it was, if this issuer signed it; a [token.UncheckedError] is not a fault of
@@ -47,15 +39,12 @@ func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 	if len(raw) > MaxTokenLength {
 		return nil, errMalformed
 	}
-	return i.check(raw, remembered.DigestOf(raw))
-}
-
-func (i *Issuer) check(raw string, digest remembered.Digest) (*Token, error) {
 	set := i.keys.current.Load()
 	if set == nil {
 		return nil, token.Unchecked("no keys of the outside issuer yet", i.keys.Status().Err)
 	}
 	checked := i.checkedWith(set)
+	digest := remembered.DigestOf(raw)
 	if t, ok := checked.Get(digest); ok {
 		return t, i.checkTimes(t)
 	}
@@ -86,14 +75,6 @@ func (i *Issuer) Remembers(digest remembered.Digest) bool {
 	}
 	_, ok := m.checked.Get(digest)
 	return ok
-}
-
-// Remembered is how many tokens are remembered, and about how many bytes they take.
-func (i *Issuer) Remembered() (tokens, bytes int) {
-	if m := i.memory.Load(); m != nil {
-		return m.checked.Len()
-	}
-	return 0, 0
 }
 
 // checkedWith is the memory of what was verified with a set of keys. Another set begins

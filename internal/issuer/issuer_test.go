@@ -137,7 +137,7 @@ func TestATokenIsVerifiedOnce(t *testing.T) {
 	again(true)
 	keys.fetched(t, signer{"old", "RS256", rsaKey()}, es256("k")) // nothing new
 	again(true)
-	if n, size := i.Remembered(); n != 1 || size < len(raw) {
+	if n, size := i.memory.Load().checked.Len(); n != 1 || size < len(raw) {
 		t.Errorf("%d are remembered, in %d bytes", n, size)
 	}
 
@@ -184,69 +184,67 @@ func TestARememberedTokenIsCheckedWithoutAllocation(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { _, _ = i.Check(ctx, raw) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
-	set := Set{i}
-	if n := testing.AllocsPerRun(100, func() { _, _, _ = set.Check(ctx, raw) }); n != 0 {
-		t.Errorf("by a set: %v allocations", n)
+}
+
+func TestTheClaimedIssuerIsReadFromTokensOnly(t *testing.T) {
+	of := func(payload string) string { return "e30." + base64url.EncodeToString([]byte(payload)) + ".AA" }
+	for _, test := range []struct{ name, raw, want string }{
+		{"a token", of(`{"iss":"https://a"}`), "https://a"},
+		{"one among nested claims", of(`{"a":{"iss":"https://b"},"iss":"https://a"}`), "https://a"},
+		{"a long one", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 12000) + `"}`), "https://a"},
+		{"one that is too long", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 3*MaxTokenLength/4) + `"}`), ""},
+		{"a duplicate", of(`{"iss":"https://a","iss":"https://a"}`), ""},
+		{"null", of(`{"iss":null}`), ""},
+		{"empty", of(`{"iss":""}`), ""},
+		{"a number", of(`{"iss":1}`), ""},
+		{"another case", of(`{"ISS":"https://a"}`), ""},
+		{"not an object", of(`["https://a"]`), ""},
+		{"not UTF-8", of("{\"iss\":\"https://a\xff\"}"), ""},
+		{"padding", "e30.eyJpc3MiOiJhIn0=.AA", ""},
+		{"stray bits", "e30.eyJpc3MiOiJhIn1.AA", ""},
+		{"no signature", "e30.eyJpc3MiOiJhIn0.", ""},
+		{"a deep one", of(strings.Repeat("[", 12000)), ""},
+	} {
+		if got, ok := ClaimedIssuer(test.raw); got != test.want || ok != (test.want != "") {
+			t.Errorf("%s: %q, %v", test.name, got, ok)
+		}
 	}
 }
 
 // The token of one issuer, whose iss names another, is judged by neither.
-func TestATokenIsJudgedByTheIssuerThatItNames(t *testing.T) {
+func TestATokenOfAnotherIssuerDoesNotPass(t *testing.T) {
 	atClock(t, now)
 	const partners = "https://partners.example.com"
 	ours, theirs := es256("k"), signer{"k", "ES256", otherECKey()} // of the same kid
 	a := newIssuer(t, keysOf(t, ours), nil)
 	b := newIssuer(t, keysOf(t, theirs), func(s *Settings) { s.URL, s.UsernamePrefix = partners, DefaultPrefix(partners) })
-	set := Set{a, b}
+	shared := newIssuer(t, keysOf(t, ours), func(s *Settings) { s.URL = partners }) // both have our key
 	for _, test := range []struct {
 		name string
+		by   *Issuer
 		raw  string
-		ours bool
-		want string // the issuer, or part of the error
+		want string // part of the error; empty: it passes
 	}{
-		{"of the first", ours.token(claims(nil), nil), true, staff},
-		{"of the second", theirs.token(claims(m{"iss": partners}), nil), true, partners},
-		{"of the second, which names the first", theirs.token(claims(nil), nil), true, "does not verify"},
-		{"of the first, which names the second", ours.token(claims(m{"iss": partners}), nil), true, "does not verify"},
-		{"of another", ours.token(claims(m{"iss": "https://other.example.com"}), nil), false, ""},
-		{"with a slash after it", ours.token(claims(m{"iss": staff + "/"}), nil), false, ""},
-		{"in another case", ours.token(claims(m{"iss": strings.ToUpper(staff)}), nil), false, ""},
-		{"with a list of both", ours.token(claims(m{"iss": []string{staff, partners}}), nil), false, ""},
-		{"without one", ours.token(claims(m{"iss": nil}), nil), false, ""},
-		{"that is not a token", "made up", false, ""},
-		{"that is too long", strings.Repeat("a", MaxTokenLength+1), false, ""},
+		{"of the first, by the first", a, ours.token(claims(nil), nil), ""},
+		{"of the second, by the second", b, theirs.token(claims(m{"iss": partners}), nil), ""},
+		{"of the second, by the first", a, theirs.token(claims(m{"iss": partners}), nil), "does not verify"},
+		{"of the second, which names the first", a, theirs.token(claims(nil), nil), "does not verify"},
+		{"of the first, which names the second, by the second", b, ours.token(claims(m{"iss": partners}), nil), "does not verify"},
+		{"of the first, which names the second, by the first", a, ours.token(claims(m{"iss": partners}), nil), "iss is not the issuer"},
+		{"of an issuer with the same keys", shared, ours.token(claims(nil), nil), "iss is not the issuer"},
+		{"with a slash after its iss", a, ours.token(claims(m{"iss": staff + "/"}), nil), "iss is not the issuer"},
+		{"with its iss in another case", a, ours.token(claims(m{"iss": strings.ToUpper(staff)}), nil), "iss is not the issuer"},
+		{"with both in a list", a, ours.token(claims(m{"iss": []string{staff, partners}}), nil), "iss is not the issuer"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for range 2 {
-				got, isOurs, err := set.Check(t.Context(), test.raw)
-				if isOurs != test.ours {
-					t.Fatalf("ours: %v", isOurs)
-				}
-				switch {
-				case !test.ours:
-					if got != nil || err != nil {
-						t.Errorf("%v, %v", got, err)
-					}
-				case strings.HasPrefix(test.want, "https:"):
-					if err != nil || got.Claim("iss") != test.want || got.Issuer() != test.want || got.Claim("sub") != test.want+"#7f3a" {
-						t.Errorf("%+v, %v", got, err)
-					}
-				default:
+				got, err := test.by.Check(t.Context(), test.raw)
+				if test.want != "" {
 					wantRefused(t, got, err, test.want)
+				} else if err != nil || got.Claim("iss") != test.by.URL() || got.Claim("sub") != test.by.URL()+"#7f3a" {
+					t.Errorf("%+v, %v", got, err)
 				}
 			}
 		})
 	}
-	if set.Of(partners) != b || set.Of(partners+"/") != nil {
-		t.Error("an issuer is not found by its URL")
-	}
-	if !set.MayName(partners+"#alice") || set.MayName("alice") || !a.MayName(staff+"#") || a.MayName(partners+"#alice") {
-		t.Error("whose names begin with a prefix")
-	}
-	if a.URL() != staff || a.Prefix() != staff+"#" {
-		t.Error(a.URL(), a.Prefix())
-	}
-	// asked directly, an issuer does not take the token of another either
-	got, err := a.Check(t.Context(), ours.token(claims(m{"iss": partners}), nil))
-	wantRefused(t, got, err, "iss is not the issuer")
 }

@@ -43,9 +43,6 @@ func (t *Token) IsFor(audience []string) bool {
 	return slices.ContainsFunc(t.audience, func(a string) bool { return slices.Contains(audience, a) })
 }
 
-// Issuer is its `iss`.
-func (t *Token) Issuer() string { return t.issuer }
-
 // Claim returns a claim by its name, nil or empty if there is none. Names of users and
 // clients have the issuer's prefix: `sub`, `username` (which is the claim that is
 // mapped to it) and `client_id`. `aud` is the claim that the settings name, in a list;
