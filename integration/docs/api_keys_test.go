@@ -71,14 +71,26 @@ func testAPIKeyHeader(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	key := apikey.Make()
 	r.Write("etc/keys.txt", "deploy "+apikey.DigestOf(key).Hash()+" user=alice\n")
-	r.serve(blocks["api-key-header"].text)
-	r.wantUser("/contacts", "alice", "X-Api-Key: "+key)
-	if got := r.lastReceived(); got.Get("X-Api-Key") != "" {
-		t.Errorf("the app received %v", got)
+	options, site, found := strings.Cut(blocks["api-key-header"].text, "\n\t}\n}\n")
+	if !found {
+		t.Fatal("it has no log in its options")
 	}
-	r.wantStatus("/contacts", 401, harness.Bearer(key))
-	r.wantStatus("/contacts", 400, harness.Bearer(key), "X-Api-Key: "+key)
-	r.wantStatus("/contacts", 400, "X-Api-Key: "+key, "X-Api-Key: "+key)
+	for name, options := range map[string]string{"filtered.json": options, "whole.json": "{\n\tlog {"} {
+		r.serveLogged(t, options, site, "", name)
+		r.Client.CloseIdleConnections()
+		r.wantUser("/contacts", "alice", "X-Api-Key: "+key)
+		if got := r.lastReceived(); got.Get("X-Api-Key") != "" {
+			t.Errorf("the app received %v", got)
+		}
+		r.wantStatus("/contacts", 401, harness.Bearer(key))
+		r.wantStatus("/contacts", 400, harness.Bearer(key), "X-Api-Key: "+key)
+		r.wantStatus("/contacts", 400, "X-Api-Key: "+key, "X-Api-Key: "+key)
+		log := func() string { return harness.ReadIfThere(t, r.Path(name)) }
+		harness.Eventually(t, "the access log has all requests", func() bool { return strings.Count(log(), "handled request") == 4 })
+		if strings.Contains(log(), key[len(apikey.Prefix):]) != (name == "whole.json") || !strings.Contains(log(), `"api_key":"deploy"`) {
+			t.Errorf("%s: %s", name, log())
+		}
+	}
 }
 
 func testAPIKeyFiles(t *testing.T, blocks map[string]block) {

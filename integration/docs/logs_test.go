@@ -13,6 +13,23 @@ import (
 
 // The docs' filter keeps queries out of the access log, and out of Caddy's own lines
 // about errors.
+// serveLogged starts a Caddyfile of the docs with its own log, which is written to a file
+// of that name. The options end within the log.
+func (r *recipe) serveLogged(t *testing.T, options, site, snippet, name string) {
+	t.Helper()
+	options += "\n\t\toutput file \"" + r.Dir + "/" + name + "\"\n\t\tlevel DEBUG\n\t}\n\tadmin off\n\tpersist_config off\n\tstorage file_system \"" + r.Dir + "/storage\"\n}\n"
+	site = strings.NewReplacer("api.example.com", "http://"+r.Address(), "localhost:9000", r.backend, "/etc/caddy/", r.etc+"/",
+		"\timport tokens\n", strings.TrimSuffix(strings.TrimPrefix(snippet, "(tokens) {\n"), "}\n")).Replace(site)
+	site = strings.ReplaceAll(site, "/etc/caddy/", r.etc+"/")
+	config, err := harness.Adapt(options + site)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func testAccessLog(t *testing.T, blocks map[string]block) {
 	r := newRecipe(t)
 	for _, filtered := range []bool{false, true} {
@@ -25,17 +42,7 @@ func testAccessLog(t *testing.T, blocks map[string]block) {
 			options = "{\n\tlog {"
 		}
 		name := map[bool]string{false: "whole.json", true: "log.json"}[filtered]
-		options += "\n\t\toutput file \"" + r.Dir + "/" + name + "\"\n\t\tlevel DEBUG\n\t}\n\tadmin off\n\tpersist_config off\n\tstorage file_system \"" + r.Dir + "/storage\"\n}\n"
-		site = strings.NewReplacer("api.example.com", "http://"+r.Address(), "localhost:9000", r.backend, "/etc/caddy/", r.etc+"/",
-			"\timport tokens\n", strings.TrimSuffix(strings.TrimPrefix(blocks["snippet"].text, "(tokens) {\n"), "}\n")).Replace(site)
-		site = strings.ReplaceAll(site, "/etc/caddy/", r.etc+"/")
-		config, err := harness.Adapt(options + site)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := caddy.Load(config, true); err != nil {
-			t.Fatal(err)
-		}
+		r.serveLogged(t, options, site, blocks["snippet"].text, name)
 		for path, status := range map[string]int{
 			"/token?password=hunter2": 405, "/token?x=%zz&client_secret=hunter2": 405, "/app?access_token=hunter2": 400, "/app?password=hunter2": 401,
 		} {
