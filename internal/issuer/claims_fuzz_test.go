@@ -104,7 +104,7 @@ func FuzzClaims(f *testing.F) {
 			}
 		}
 		for _, name := range []string{"cnf", "events", "nonce", "at_hash", "c_hash", "s_hash"} {
-			if _, there := members[name]; there {
+			if _, there := members[name]; there && !(name == "nonce" && got.claims["typ"] == "Bearer") {
 				t.Fatalf("it has %s", name)
 			}
 		}

@@ -102,7 +102,7 @@ func answerGzip(body []byte) http.HandlerFunc {
 
 func TestAServerThatIsNotTrustedHasNoKeys(t *testing.T) {
 	s := startServer(t, es256("k"))
-	f := s.follow(t, slow, func(o *Options) { o.TLS = nil })
+	f := s.follow(t, slow, func(o *Options) { o.Transport = NewTransport(nil) })
 	if status := f.next(t); status.Err == nil || !strings.Contains(status.Err.Error(), "certificate") {
 		t.Error(status.Err)
 	}

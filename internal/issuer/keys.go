@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -34,10 +33,7 @@ type Options struct {
 	URL     string // the issuer
 	JWKSURL string // where the keys are; empty: where the issuer's metadata says
 
-	// TLS is whom to trust. Nil: the system's authorities.
-	TLS *tls.Config
-
-	// Transport takes the place of one with these TLS settings.
+	// Transport makes the requests, see [NewTransport]. Required.
 	Transport http.RoundTripper
 
 	// Logger is called for each line, since a reload may replace it. Nil: no lines.
@@ -76,11 +72,7 @@ func Follow(options Options) *Keys { return follow(options, usualPace) }
 
 func follow(options Options, p pace) *Keys {
 	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{})}
-	transport := options.Transport
-	if transport == nil {
-		transport = NewTransport(options.TLS)
-	}
-	k.fetcher = newFetcher(transport)
+	k.fetcher = newFetcher(options.Transport)
 	k.status.Store(new(Status))
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = sync.OnceFunc(cancel)

@@ -16,9 +16,8 @@ func checkKind(claims map[string]any, idTokens bool) error {
 	}
 	isID := false
 	for _, name := range idTokenClaims {
-		if _, there := claims[name]; there {
-			isID = true
-		}
+		_, there := claims[name]
+		isID = isID || there && !(name == "nonce" && claims["typ"] == "Bearer") // Keycloak's access tokens, before 25
 	}
 	if claim, there := claims["typ"]; there { // Keycloak's
 		kind, ok := claim.(string)

@@ -65,6 +65,17 @@ func TestIDTokensAreRefusedUnlessTheyAreAskedFor(t *testing.T) {
 	}
 }
 
+func TestAnAccessTokenOfKeycloakMayHaveTheNonceOfItsLogin(t *testing.T) {
+	atClock(t, now)
+	if _, err := check(t, claims(m{"typ": "Bearer", "nonce": "n"}), nil, nil); err != nil {
+		t.Error(err)
+	}
+	for _, other := range []m{{"nonce": "n", "typ": "ID"}, {"nonce": "n", "typ": "Bearer", "at_hash": "h"}, {"nonce": "n", "typ": "bearer "}} {
+		got, err := check(t, claims(other), nil, nil)
+		wantRefused(t, got, err, "ID token")
+	}
+}
+
 func TestATokenOfAClientIsKnownAsOne(t *testing.T) {
 	atClock(t, now)
 	for _, test := range []struct {

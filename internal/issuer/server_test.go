@@ -134,7 +134,7 @@ func (s *server) follow(t *testing.T, p pace, change func(*Options)) *followed {
 	log := zap.New(core)
 	f := &followed{statuses: make(chan Status, 10_000), lines: lines}
 	options := Options{
-		URL: s.URL, TLS: s.trust(),
+		URL: s.URL, Transport: NewTransport(s.trust()),
 		Logger:  func() *zap.Logger { return log },
 		Observe: func(status Status) { f.statuses <- status },
 	}
