@@ -59,16 +59,24 @@ type pace struct {
 	limit                           time.Duration // of one fetch, with the metadata
 }
 
+// AskInterval is the time from one fetch to one that a token asks for. It is a variable
+// for tests, which would only wait for it.
+var AskInterval = 15 * time.Second
+
 var usualPace = pace{
 	refresh: 15 * time.Minute, minRefresh: time.Minute, maxRefresh: time.Hour,
 	firstRetry: time.Second, maxFirstRetry: 30 * time.Second, maxRetry: time.Minute,
-	asked: 15 * time.Second,
+	asked: AskInterval,
 	limit: fetchLimit,
 }
 
 // Follow begins to follow the keys of an issuer. It does not wait for them. Close ends
 // it.
-func Follow(options Options) *Keys { return follow(options, usualPace) }
+func Follow(options Options) *Keys {
+	p := usualPace
+	p.asked = AskInterval
+	return follow(options, p)
+}
 
 func follow(options Options, p pace) *Keys {
 	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{})}
