@@ -93,8 +93,14 @@ func (b *BearerAuth) pass(state *bearerState, w http.ResponseWriter, r *http.Req
 	return err
 }
 
-// loginPage is the login page of the server, or nil if there is none.
-func (b *BearerAuth) loginPage() *loginPage { return b.app.pages[b.Server] }
+// loginPage is the login page of the server, or nil if there is none whose sessions are
+// taken.
+func (b *BearerAuth) loginPage() *loginPage {
+	if b.accepted.issuersOnly {
+		return nil
+	}
+	return b.app.pages[b.Server]
+}
 
 // needsCheck tells whether a request is to be checked. A refusal means that this cannot
 // be told.

@@ -167,20 +167,26 @@ func (a *accepted) admits(sender bearer.Named, by verifier) *bearer.Error {
 	} else {
 		demands.Audience = a.audienceOf(a.app.servers[a.server])
 	}
-	switch {
-	case sender.IsClient() && !a.clients:
+	if sender.IsClient() && !a.clients {
 		return bearer.UsersOnly().Of(sender)
-	case !sender.IsClient() && (a.isTaken(sender, "sub", prefix) || a.isTaken(sender, "username", prefix)):
-		return bearer.InvalidToken("its user has a name that begins like those of another issuer, or of clients").Of(sender)
+	}
+	if refusal := a.admitsName(sender, prefix); refusal != nil {
+		return refusal
 	}
 	return demands.Admits(sender)
 }
 
+// admitsName refuses a user who has a name that could be another's: of an outside
+// issuer, or of a client. prefix is that of the user's own issuer.
+func (a *accepted) admitsName(sender bearer.Named, prefix string) *bearer.Error {
+	if len(a.prefixes) > 0 && !sender.IsClient() && (a.isTaken(sender, "sub", prefix) || a.isTaken(sender, "username", prefix)) {
+		return bearer.InvalidToken("its user has a name that begins like those of another issuer, or of clients").Of(sender)
+	}
+	return nil
+}
+
 // isTaken tells whether a name of a user belongs to others by its beginning.
 func (a *accepted) isTaken(sender bearer.Named, claim, prefix string) bool {
-	if len(a.prefixes) == 0 {
-		return false
-	}
 	name, _ := sender.Claim(claim).(string)
 	for _, taken := range a.prefixes {
 		if taken != prefix && strings.HasPrefix(name, taken) {

@@ -50,6 +50,9 @@ func (p *loginPage) admits(r *http.Request, found *foundSession, at *accepted) *
 	if err := p.checkOrigin(r); err != nil {
 		return bearer.CrossSession().Of(sender)
 	}
+	if refusal := at.admitsName(sender, ""); refusal != nil {
+		return refusal
+	}
 	if at.audience != nil && !slices.ContainsFunc(at.audience, func(a string) bool { return slices.Contains(p.server.Audience, a) }) {
 		return bearer.SessionNotForHere().Of(sender)
 	}
