@@ -131,3 +131,17 @@ func TestASecretThatCannotBePrintedIsSaid(t *testing.T) {
 	}
 	wantText(t, stderr.String(), "the secret could not be printed, and is lost: run \"caddy grant client rotate-secret\"")
 }
+
+func TestAServiceIsAClientWithASecretAndAGrantOfItsOwn(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.secret("client", "add", "backup", "--file", "clients.json", "--grants", "client_credentials")
+	if content := d.read("clients.json"); !strings.Contains(content, `"grants": ["client_credentials"]`) {
+		t.Errorf("the file is %s", content)
+	}
+	before := d.read("clients.json")
+	if e := d.grant("", "client", "add", "page", "--file", "clients.json", "--public", "--grants", "client_credentials"); e.status == 0 ||
+		!strings.Contains(e.stderr, "a public client may not have client_credentials") || d.read("clients.json") != before {
+		t.Errorf("status %d: %s", e.status, e.stderr)
+	}
+}
