@@ -76,7 +76,21 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, er
 		}
 		opened = append(opened, file)
 	}
-	return opened, nil
+	return opened, checkKeyNames(opened)
+}
+
+// checkKeyNames refuses keys of one name in two files: logs and metrics name them.
+func checkKeyNames(files []*apiKeyFile) error {
+	first := make(map[string]*apiKeyFile)
+	for _, file := range files {
+		for key := range file.Snapshot().All() {
+			if other := first[key.Name]; other != nil && other != file {
+				return fmt.Errorf("%s: there is an API key %q in %s, too: give one of them another name", file, key.Name, other)
+			}
+			first[key.Name] = file
+		}
+	}
+	return nil
 }
 
 func newAPIKeys(ctx context.Context, server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
