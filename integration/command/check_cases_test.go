@@ -150,7 +150,7 @@ func checkCases(t *testing.T, weak string) []checkCase {
 			bad:  []string{siteIssuer, siteIssuer + "\t\tgrants password\n", siteSecret, siteSecret + "\t\t\tgrants password refresh_token # HERE\n"},
 			good: []string{siteIssuer, siteIssuer + "\t\tgrants password\n"}},
 		{name: "a client that is called like a user", rule: "client-named-like-user",
-			bad: []string{siteUsers, siteUsers + "\t\tclient alice { # HERE\n\t\t\tsecret {file.%DIR%/web.secret}\n\t\t\tgrants client_credentials\n\t\t}\n"}, says: "no user has"},
+			bad: []string{siteUsers, siteUsers + "\t\tclient alice { # HERE\n" + siteSecret + "\t\t\tgrants client_credentials\n\t\t}\n"}, says: "no user has"},
 		{name: "a client after its sunset", rule: "past-sunset",
 			bad: []string{"\t\tclient web {", "\t\tclient web { # HERE\n\t\t\tdeprecation 2020-01-01\n\t\t\tsunset 2020-02-01"}, says: "web"},
 		{name: "scopes with a comma", rule: "scope-with-comma",
