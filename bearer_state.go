@@ -45,7 +45,7 @@ type verifier interface {
 	// verify returns who has the credential. An error is the reason for the log, see
 	// [token.Checker.Check]: the identity returned with it is whose it was, if that is
 	// certain, and nil otherwise.
-	verify(ctx context.Context, raw string) (bearer.Identity, error)
+	verify(ctx context.Context, shown bearer.Credential) (bearer.Identity, error)
 }
 
 // credentialCheck is what a verifier says of a credential of the request.
@@ -80,13 +80,13 @@ func bearerStateOf(r *http.Request) *bearerState {
 }
 
 // verified checks the request's credential once with each verifier.
-func (s *bearerState) verified(ctx context.Context, by verifier, raw string) (bearer.Identity, error) {
+func (s *bearerState) verified(ctx context.Context, by verifier, shown bearer.Credential) (bearer.Identity, error) {
 	for _, check := range s.checks {
 		if check.by == by {
 			return check.id, check.err
 		}
 	}
-	id, err := by.verify(ctx, raw)
+	id, err := by.verify(ctx, shown)
 	s.checks = append(s.checks, credentialCheck{by, id, err})
 	return id, err
 }
