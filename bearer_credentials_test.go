@@ -2,11 +2,14 @@ package caddygrant
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -112,5 +115,33 @@ func TestWhatAKeyMayDoFollowsItsOwnerAndItsFile(t *testing.T) {
 	} {
 		writeKey(test.key)
 		after("the key has "+test.key, test.passes)
+	}
+}
+
+// A key that passes at one check says nothing of the key in the header of another.
+func TestEachCheckVerifiesTheKeyInItsOwnHeader(t *testing.T) {
+	good, keys := apikey.Make(), filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("deploy "+apikey.DigestOf(good).Hash()+" user=alice\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site := newSpeedSiteOf(t, Config{
+		SigningKeys: []SigningKey{{Algorithm: "HS256"}},
+		APIKeys:     []APIKeyFile{{Source: "lines", Path: keys}},
+		UsersRaw:    []json.RawMessage{module(InlineUsers{Users: []directory.User{{Username: "alice", PasswordHash: speedHash}}}, "inline")},
+		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
+	})
+	outer := site.check(t, BearerAuth{Keys: &AcceptedKeys{Header: "X-Outer-Key"}})
+	inner := site.check(t, BearerAuth{Keys: &AcceptedKeys{Header: "X-Inner-Key"}})
+	for key, passes := range map[string]bool{good: true, apikey.Make(): false, "made up": false} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://localhost/app", nil)
+		r.Header.Set("X-Outer-Key", good)
+		r.Header.Set("X-Inner-Key", key)
+		err := outer.ServeHTTP(w, prepared(r, w), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			return inner.ServeHTTP(w, r, noNext)
+		}))
+		if (err == nil) != passes {
+			t.Errorf("passes: %v, want %v", err, passes)
+		}
 	}
 }
