@@ -95,7 +95,7 @@ func possibleRefusals(t *testing.T) map[string]string {
 	}
 	made403 := map[string]string{ // by what makes them
 		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope", "UsersOnly": "403 insufficient_scope",
-		"SessionNotForHere": "403 none", "CrossSession": "403 none",
+		"SessionNotForHere": "403 none", "SessionNameTaken": "403 none", "CrossSession": "403 none",
 	}
 	elsewhere := map[string]bool{
 		"OpenRefreshToken": true, // not for bearer_auth
