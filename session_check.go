@@ -56,9 +56,6 @@ func (p *loginPage) admits(r *http.Request, found *foundSession, at *accepted) *
 	if at.audience != nil && !slices.ContainsFunc(at.audience, func(a string) bool { return slices.Contains(p.server.Audience, a) }) {
 		return bearer.SessionNotForHere().Of(sender)
 	}
-	if at.isTaken(sender, "sub", "") || at.isTaken(sender, "username", "") {
-		return bearer.SessionNameTaken().Of(sender)
-	}
 	if !sender.HasScopes(at.demands.Scopes) {
 		return bearer.SessionLacksScope(at.demands.Scopes).Of(sender)
 	}

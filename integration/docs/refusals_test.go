@@ -91,14 +91,15 @@ func possibleRefusals(t *testing.T) map[string]string {
 	const badToken = "401 invalid_token"
 	answers := map[string]string{
 		"bearer.noCredentials": "401 none", "bearer.InvalidRequest": "400 invalid_request", "bearer.InvalidToken": badToken,
-		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
+		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none", "token.Unchecked": "503 none",
 	}
 	made403 := map[string]string{ // by what makes them
-		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope", "UsersOnly": "403 insufficient_scope",
-		"SessionNotForHere": "403 none", "SessionNameTaken": "403 none", "CrossSession": "403 none",
+		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope", "UsersOnly": "403 insufficient_scope", "InsufficientClaim": "403 insufficient_scope",
+		"SessionNotForHere": "403 none", "CrossSession": "403 none",
 	}
 	elsewhere := map[string]bool{
 		"OpenRefreshToken": true, // not for bearer_auth
+		"Unchecked":        true, // is called with the reason
 		"checkSession":     true, // a cookie without a login page is not checked
 	}
 	ofOneClaim := regexp.MustCompile(`^(?:<claim>|\w+)( is (?:missing or )?malformed)$`)

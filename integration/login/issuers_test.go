@@ -41,8 +41,8 @@ func TestTheSessionOfAUserWithANameOfAnIssuerIsRefused(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
 	s, app := startPage(t, lines{check: takingToo(issuer, "username_prefix al")})
 	b := loggedIn(t, s, "alice")
-	b.send("GET", "/contacts", "").Want(t, 403, "")
-	if app.Reached() || s.LastReason() != "the session is of a user whose name begins like those of another issuer, or of clients" {
+	b.send("GET", "/contacts", "").Want(t, 401, "")
+	if app.Reached() || s.LastReason() != "its user has a name that begins like those of another issuer, or of clients" {
 		t.Errorf("reached the app: %v; the log says %q", app.Reached(), s.LastReason())
 	}
 	loggedIn(t, s, "bob").send("GET", "/contacts", "").Want(t, 200, "")
@@ -51,6 +51,6 @@ func TestTheSessionOfAUserWithANameOfAnIssuerIsRefused(t *testing.T) {
 // The same for the names that clients have.
 func TestTheSessionOfAUserWithANameOfAClientIsRefused(t *testing.T) {
 	s, _ := startPage(t, lines{check: "clients u-"})
-	loggedIn(t, s, "bob").send("GET", "/contacts", "").Want(t, 403, "") // whose id is u-2
+	loggedIn(t, s, "bob").send("GET", "/contacts", "").Want(t, 401, "") // whose id is u-2
 	loggedIn(t, s, "alice").send("GET", "/contacts", "").Want(t, 200, "")
 }

@@ -110,15 +110,6 @@ func SessionNotForHere() *Error {
 	return &Error{Status: http.StatusForbidden, Reason: "the server's audience is not that of this resource", Kind: NotForHere}
 }
 
-// SessionNameTaken is for the session of a user who has a name like those of others.
-// Logging in again would not help.
-func SessionNameTaken() *Error {
-	return &Error{
-		Status: http.StatusForbidden, Kind: NotForHere,
-		Reason: "the session is of a user whose name begins like those of another issuer, or of clients",
-	}
-}
-
 // CrossSession is for a request that a page of another origin sends with the session of
 // its visitor.
 func CrossSession() *Error {
