@@ -70,12 +70,12 @@ func testJSON(t *testing.T, blocks map[string]block) {
 		}
 		if a.Status == 200 && login.username == "alice" {
 			r.wantBody("/", "512a", harness.Bearer(a.Text(t, "access_token")))
-		} else if a.Status == 200 { // and has no groups
+		} else if a.Status == 200 { // and has no e-mail address
 			r.wantStatus("/", 403, harness.Bearer(a.Text(t, "access_token")))
 		}
 	}
 	r.wantBody("/", "512a", "X-API-Key: "+key)
-	outsideToken := staff.Token(outside.Claim("aud", "contacts"), outside.Claim("sub", "f81d4fae"), outside.Claim("scope", "contacts.read"), outside.Claim("groups", []string{"ops"}))
+	outsideToken := staff.Token(outside.Claim("aud", "contacts"), outside.Claim("sub", "f81d4fae"), outside.Claim("scope", "contacts.read"), outside.Claim("email", "alice@example.org"))
 	harness.Eventually(t, "the keys are there", func() bool { return r.get("/", outsideToken).Status != 503 })
 	r.wantBody("/", "staff:f81d4fae", harness.Bearer(outsideToken))
 
