@@ -109,7 +109,7 @@ func ValidateRequirement(claim string, values []string) error {
 		return errors.New("require: it has no claim: write a claim and its values, such as groups staff")
 	}
 	if len(values) == 0 {
-		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one", claim)
+		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one, such as groups staff", claim)
 	}
 	for i, value := range values {
 		switch domain, isDomain := strings.CutPrefix(value, anyAddress); {
