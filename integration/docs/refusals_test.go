@@ -250,7 +250,7 @@ func TestDocsIdentityHeaders(t *testing.T) {
 	var claims map[string]any
 	unmarshal(t, decodePart(t, a.Text(t, "access_token"), 1), &claims)
 	r.wantBody("/ids", claims["jti"].(string)+"|"+claims["sid"].(string), bearer)
-	for _, name := range []string{"id", "username", "client_id", "scope", "token_id", "session_id"} {
+	for _, name := range []string{"kind", "id", "username", "client_id", "issuer", "scope", "token_id", "session_id", "key_name"} {
 		if !strings.Contains(repo.Docs(t), "| `{http.auth.user."+name+"}` |") {
 			t.Errorf("the docs do not list %s", name)
 		}
