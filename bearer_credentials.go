@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -209,24 +207,11 @@ func (a *accepted) isTaken(sender bearer.Named, claim, prefix string) bool {
 		if taken == prefix || claim == "client_id" && taken == a.clientPrefix { // which no client_id has
 			continue
 		}
-		if beginsLike(name, taken) {
+		if bearer.BeginsLike(name, taken) {
 			return true
 		}
 	}
 	return false
-}
-
-// beginsLike tells whether a name begins with a prefix for an app that ignores case, as
-// many do with names of users.
-func beginsLike(name, prefix string) bool {
-	for _, wanted := range prefix {
-		r, size := utf8.DecodeRuneInString(name)
-		if size == 0 || r != wanted && !strings.EqualFold(string(r), string(wanted)) {
-			return false
-		}
-		name = name[size:]
-	}
-	return true
 }
 
 // audienceOf are the audiences of which a token of the server must name one.

@@ -244,7 +244,7 @@ func prefixesOf(defined []*definedIssuer, clientPrefix string) (prefixes []strin
 			continue
 		}
 		for _, other := range prefixes {
-			if beginsLike(prefix, other) || beginsLike(other, prefix) {
+			if bearer.BeginsLike(prefix, other) || bearer.BeginsLike(other, prefix) {
 				return nil, fmt.Errorf("username_prefix: %q and %q begin alike, so a user of one could have the name of a user of the other: choose prefixes of which neither begins with the other", other, prefix)
 			}
 		}
