@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -183,22 +182,32 @@ func (a *accepted) admits(sender bearer.Named, by verifier) *bearer.Error {
 }
 
 // admitsName refuses a user who has a name that could be another's: of an outside
-// issuer, or of a client. prefix is that of the user's own issuer.
+// issuer, or of a client. The client may not have one either. prefix is that of the
+// user's own issuer.
 func (a *accepted) admitsName(sender bearer.Named, prefix string) *bearer.Error {
-	if len(a.prefixes) > 0 && !sender.IsClient() && (a.isTaken(sender, "sub", prefix) || a.isTaken(sender, "username", prefix)) {
+	if len(a.prefixes) == 0 {
+		return nil
+	}
+	if !sender.IsClient() && (a.isTaken(sender, "sub", prefix) || a.isTaken(sender, "username", prefix)) {
 		return bearer.InvalidToken("its user has a name that begins like those of another issuer, or of clients").Of(sender)
+	}
+	if a.isTaken(sender, "client_id", prefix) {
+		return bearer.InvalidToken("its client has an id that begins like those of another issuer").Of(sender)
 	}
 	return nil
 }
 
-// isTaken tells whether a name of a user belongs to others by its beginning.
+// isTaken tells whether a name belongs to others by its beginning.
 func (a *accepted) isTaken(sender bearer.Named, claim, prefix string) bool {
 	if len(a.prefixes) == 1 && a.prefixes[0] == prefix {
 		return false // there are no others
 	}
 	name, _ := sender.Claim(claim).(string)
 	for _, taken := range a.prefixes {
-		if taken != prefix && strings.HasPrefix(name, taken) {
+		if taken == prefix || claim == "client_id" && taken == a.clientPrefix { // which no client_id has
+			continue
+		}
+		if bearer.BeginsLike(name, taken) {
 			return true
 		}
 	}

@@ -244,7 +244,7 @@ func prefixesOf(defined []*definedIssuer, clientPrefix string) (prefixes []strin
 			continue
 		}
 		for _, other := range prefixes {
-			if strings.HasPrefix(prefix, other) || strings.HasPrefix(other, prefix) {
+			if bearer.BeginsLike(prefix, other) || bearer.BeginsLike(other, prefix) {
 				return nil, fmt.Errorf("username_prefix: %q and %q begin alike, so a user of one could have the name of a user of the other: choose prefixes of which neither begins with the other", other, prefix)
 			}
 		}
@@ -261,9 +261,9 @@ func checkNames(defined []*definedIssuer, own bool, used map[string]string) erro
 		return nil
 	}
 	for _, d := range defined {
-		for _, claim := range []string{"sub", "username"} {
+		for _, claim := range []string{"sub", "username", "client_id", "cid"} {
 			if by, is := used[claim]; is && d.settings.UsernamePrefix == "" {
-				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and the users of %s have no username_prefix, so a user of one could be taken for a user of another: remove \"username_prefix\" there, or give it one", by, d.settings.URL)
+				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and the users and clients of %s have no username_prefix, so one of them could be taken for another's: remove \"username_prefix\" there, or give it one", by, d.settings.URL)
 			}
 		}
 		if by, is := used[d.settings.UsernameClaim]; is && d.settings.UsernameClaim != "sub" && d.settings.UsernameClaim != "username" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -24,6 +25,7 @@ type Server struct {
 	fingerprint string             // of the Config as given
 	definedAt   string             // where the config has its first endpoint
 	startedAt   time.Time          // when the config took effect
+	started     atomic.Bool        // whether it has, for the goroutines that follow files
 	siblings    map[string]*Server // all of the config, by name
 
 	logger        *zap.Logger
@@ -159,6 +161,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
+	s.started.Store(true)
 	s.heedAPIKeys()
 }
 
@@ -200,7 +203,7 @@ func (s *Server) startClients() {
 
 // heedAPIKeys looks at the owners of the API keys, once the config has taken effect.
 func (s *Server) heedAPIKeys() {
-	if !s.startedAt.IsZero() {
+	if s.started.Load() {
 		s.apiKeys.heed()
 	}
 }

@@ -59,6 +59,7 @@ func TestAnOwnUserNamedLikeAnOutsideOneIsRefused(t *testing.T) {
 	s := harness.NewSite(t)
 	for _, user := range []string{
 		`user "` + issuer.URL + `#alice" ` + harness.HashCheap,
+		"user carol " + harness.HashCheap + " {\n\tid \"" + strings.ToUpper(issuer.URL) + "#alice\"\n}", // apps fold the case of names
 		"user carol " + harness.HashCheap + " {\n\tid \"" + issuer.URL + "#alice\"\n}",
 	} {
 		server := "token_endpoint {\n\tissuer https://api.example.com\n\tclient web {\n\tsecret web-secret\n\t}\n\tuser alice " + harness.HashCheap + "\n\t" + user + "\n}"
@@ -193,4 +194,42 @@ func TestTheLogNamesTheOutsideUserAndNoToken(t *testing.T) {
 			t.Error("a token is in the log")
 		}
 	}
+}
+
+// An own client may not have an id that is that of an issuer's client as the app gets it:
+// neither for the tokens of its users, nor for its own.
+func TestAnOwnClientNamedLikeAnOutsideOneIsRefused(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	own := issuer.URL + "#phone"
+	server := `token_endpoint {
+		issuer https://api.example.com
+		client web {
+			secret web-secret
+			grants password client_credentials
+		}
+		client "` + own + `" {
+			secret web-secret
+			grants password client_credentials
+		}
+		user alice ` + harness.HashCheap + `
+	}`
+	e := startSite(t, server, bearer("", "clients machine:", trusting(issuer), copied))
+	e.knows(issuer)
+	of := func(client string, pairs ...string) string {
+		t.Helper()
+		c := e.Web()
+		c.ID = client
+		a := e.Post(c.Path, c.Form(pairs...))
+		a.Want(t, 200, "")
+		return a.Text(t, "access_token")
+	}
+	for _, pairs := range [][]string{
+		{"grant_type", "client_credentials"},
+		{"grant_type", "password", "username", "alice", "password", "correct horse"},
+	} {
+		e.want(t, of("web", pairs...), 200)
+		e.want(t, of(own, pairs...), 401)
+	}
+	e.want(t, issuer.Token(), 200)
+	e.want(t, issuer.Token(outside.Claim("sub", "phone")), 200)
 }

@@ -1,6 +1,11 @@
 package bearer
 
-import "github.com/caddygrant/caddy-grant/internal/token"
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
+)
 
 // Identity is who sends a request, by the credential that it has: an access token of
 // this server, an access token of an outside issuer, or an API key.
@@ -74,4 +79,17 @@ func kindOf(id Identity) string {
 var placeholderClaims = map[string]string{
 	"id": "sub", "username": "username", "client_id": "client_id", "issuer": "iss",
 	"scope": "scope", "token_id": "jti", "session_id": "sid", "key_name": "key_name",
+}
+
+// BeginsLike tells whether a name begins with a prefix for an app that ignores case, as
+// many do with names of users.
+func BeginsLike(name, prefix string) bool {
+	for _, wanted := range prefix {
+		r, size := utf8.DecodeRuneInString(name)
+		if size == 0 || r != wanted && !strings.EqualFold(string(r), string(wanted)) {
+			return false
+		}
+		name = name[size:]
+	}
+	return true
 }

@@ -89,7 +89,7 @@ func (t *Token) readClient(prefix string) error {
 	case "client-credentials", "client_credentials":
 		isClient = true
 	}
-	if t.claims["idtyp"] == "app" { // Entra's
+	if t.claims["idtyp"] == "app" || clientID != "" && t.isOfEntraApp() {
 		isClient = true
 	}
 	if name, ok := t.claims["preferred_username"].(string); ok && strings.HasPrefix(name, serviceAccount) { // Keycloak's
@@ -107,6 +107,14 @@ func (t *Token) readClient(prefix string) error {
 	}
 	t.isClient = isClient
 	return nil
+}
+
+// isOfEntraApp recognizes a token of an application by what Entra says of it without the
+// optional claim idtyp: its subject is the object itself, where a user has another one
+// for each application, and no user has delegated anything to it.
+func (t *Token) isOfEntraApp() bool {
+	_, delegated := t.claims["scp"]
+	return t.claims["oid"] == t.claims["sub"] && !delegated
 }
 
 // clientClaims are the claims that name the client: RFC 9068's, OpenID Connect's, and
