@@ -146,15 +146,16 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 	if ended, err := k.ended.has(ctx, key); err != nil {
 		return nil, token.Unchecked("whether API keys have ended is not known yet", err)
 	} else if ended {
-		return nil, apikey.ErrEnded
+		return nil, k.whyGone(ctx, key, apikey.ErrEnded)
 	}
 	user, client, err := k.ownerOf(ctx, key)
 	switch {
 	case err != nil:
 		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 	case user == nil && client == nil:
-		k.ended.end(key)
-		return nil, apikey.ErrOwnerGone
+		why := k.whyGone(ctx, key, apikey.ErrOwnerGone)
+		k.ended.end(key, why)
+		return nil, why
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
 	}
@@ -198,6 +199,20 @@ func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User
 	return user, nil, err
 }
 
+// whyGone tells an owner who is gone, for which it returns err, from a user who is there
+// and has an id, so that the key does not name them.
+func (k *apiKeys) whyGone(ctx context.Context, key *apikey.Key, err error) error {
+	if field, name := key.Owner(); field == "user" {
+		if user, _, failed := k.ownerOf(ctx, key); user != nil || failed != nil {
+			return err // another user of that name, who does not inherit the key
+		}
+		if has, _ := k.users.RecentlyHasName(ctx, name); has {
+			return apikey.ErrOwnerHasID
+		}
+	}
+	return err
+}
+
 // noteUse remembers a use, and makes it known once an hour for each key.
 func (k *apiKeys) noteUse(id *apikey.Identity) {
 	now, name := clock.Now(), id.Key().Name
@@ -228,7 +243,7 @@ func (k *apiKeys) heed() {
 				continue
 			}
 			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {
-				k.ended.end(key)
+				k.ended.end(key, k.whyGone(context.Background(), key, apikey.ErrOwnerGone))
 			}
 		}
 	}
@@ -278,8 +293,9 @@ func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
 	return ended, nil
 }
 
-// end ends a key, at once here and soon at the other nodes.
-func (e *endedKeys) end(key *apikey.Key) {
+// end ends a key, at once here and soon at the other nodes. why is ErrOwnerHasID, or
+// anything else for an owner who is gone.
+func (e *endedKeys) end(key *apikey.Key, why error) {
 	field, name := key.Owner()
 	if field == "user_id" {
 		return
@@ -295,9 +311,11 @@ func (e *endedKeys) end(key *apikey.Key) {
 	if under {
 		return
 	}
-	e.logger.Warn("API key ended: its owner is gone",
-		zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
-		zap.String("advice", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""))
+	message, advice := "API key ended: its owner is gone", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""
+	if why == apikey.ErrOwnerHasID {
+		message, advice = "API key ended: its owner has an id", "name the owner of the key by user_id in place of user"
+	}
+	e.logger.Warn(message, zap.String("api_key", key.Name), zap.String("owner", field+" "+name), zap.String("advice", advice))
 	go e.store(key.Name, of)
 }
 
