@@ -127,14 +127,14 @@ func (s *Server) provision(ctx caddy.Context) error {
 		bounds:   s.throttle.bounds,
 		poll:     time.Duration(s.RevocationPoll),
 	})
-	s.connect(ctx)
+	s.connect()
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
 }
 
 // connect builds the parts that answer requests.
-func (s *Server) connect(ctx context.Context) {
+func (s *Server) connect() {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
 		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},
@@ -143,7 +143,7 @@ func (s *Server) connect(ctx context.Context) {
 		s.credentials.Throttle = s.throttle.Throttle
 	}
 	s.authenticator = &clientAuthenticator{clients: s.clients, credentials: s.credentials, defaultClient: s.DefaultClient}
-	s.apiKeys = newAPIKeys(ctx, s.Name, s.apiKeys.files, s.tokens, s.sessions, s.logger)
+	s.apiKeys = newAPIKeys(s.Name, s.apiKeys.files, s.tokens, s.sessions, s.logger)
 	s.grants = newGrants(s.Grants, grantParts{
 		server: s.Name, policy: s.policy, tokens: s.tokens, credentials: s.credentials, sessions: s.sessions,
 		refreshGrace: time.Duration(s.RefreshGrace),
@@ -160,6 +160,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
 	s.heedAPIKeys()
+	go s.apiKeys.ended.tell(ctx)
 }
 
 // offered are the grant types that the server offers now. client_credentials is one

@@ -145,12 +145,18 @@ func (e edge) says(t *testing.T, want, path string, headers ...string) {
 	}
 }
 
-// accessLines are those of the access log.
-func (e edge) accessLines() []map[string]any {
-	return e.Logged(func(line map[string]any) bool {
-		logger, _ := line["logger"].(string)
-		return strings.HasPrefix(logger, "http.log.access")
+// accessLine is the line of a path in the access log, which comes after the answer.
+func (e edge) accessLine(path string) (found map[string]any) {
+	e.T.Helper()
+	harness.Eventually(e.T, "the access log has "+path, func() bool {
+		for _, line := range e.Logged(func(line map[string]any) bool { return strings.HasPrefix(text(line, "logger"), "http.log.access") }) {
+			if request, _ := line["request"].(map[string]any); request["uri"] == path {
+				found = line
+			}
+		}
+		return found != nil
 	})
+	return found
 }
 
 // text is a field of a line of the log.

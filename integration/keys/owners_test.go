@@ -74,6 +74,7 @@ func startChecks(t *testing.T) edge {
 		"robot", "client=alice scopes=read",
 		"login", "client=login_page scopes=read",
 		"stranger", "user=carol scopes=read",
+		"watched", "user=alice",
 		"old", "user=alice expires=2020-01-31",
 		"later", "user=alice expires=2999-01-31T18:00:00Z scopes=read",
 	), checks)
