@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -54,14 +55,8 @@ type apiKeys struct {
 	ended   endedKeys
 	logger  *zap.Logger
 
-	mu   sync.Mutex
-	used map[string]keyUse // by name
-}
-
-// keyUse is the last use of a key.
-type keyUse struct {
-	id   *apikey.Identity // good for as long as its key and its owner are the same
-	told time.Time        // when a use was made known
+	mu     sync.Mutex
+	recent map[string]*apikey.Identity // of the last use, by name
 }
 
 // apiKeyFile is the active version of a file.
@@ -97,11 +92,11 @@ func checkKeyNames(files []*apiKeyFile) error {
 	return nil
 }
 
-func newAPIKeys(ctx context.Context, server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
+func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	return &apiKeys{
 		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
-		ended: endedKeys{ctx: ctx, sessions: sessions, logger: logger, seen: make(map[string]bool)},
-		used:  make(map[string]keyUse),
+		ended:  endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
+		recent: make(map[string]*apikey.Identity),
 	}
 }
 
@@ -146,15 +141,16 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 	if ended, err := k.ended.has(ctx, key); err != nil {
 		return nil, token.Unchecked("whether API keys have ended is not known yet", err)
 	} else if ended {
-		return nil, apikey.ErrEnded
+		return nil, k.whyGone(ctx, key, apikey.ErrEnded)
 	}
 	user, client, err := k.ownerOf(ctx, key)
 	switch {
 	case err != nil:
 		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 	case user == nil && client == nil:
-		k.ended.end(key)
-		return nil, apikey.ErrOwnerGone
+		why := k.whyGone(ctx, key, apikey.ErrOwnerGone)
+		k.ended.end(key, why)
+		return nil, why
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
 	}
@@ -165,7 +161,7 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 // keys, users and clients are immutable.
 func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *directory.Client) *apikey.Identity {
 	k.mu.Lock()
-	last := k.used[key.Name].id
+	last := k.recent[key.Name]
 	k.mu.Unlock()
 	if last != nil && last.Key() == key && last.User() == user && last.Client() == client {
 		return last
@@ -198,21 +194,29 @@ func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User
 	return user, nil, err
 }
 
+// whyGone tells an owner who is gone, for which it returns err, from a user who is there
+// and has an id, so that the key does not name them.
+func (k *apiKeys) whyGone(ctx context.Context, key *apikey.Key, err error) error {
+	if field, name := key.Owner(); field == "user" {
+		if user, _, failed := k.ownerOf(ctx, key); user != nil || failed != nil {
+			return err // another user of that name, who does not inherit the key
+		}
+		if has, _ := k.users.RecentlyHasName(ctx, name); has {
+			return apikey.ErrOwnerHasID
+		}
+	}
+	return err
+}
+
 // noteUse remembers a use, and makes it known once an hour for each key.
 func (k *apiKeys) noteUse(id *apikey.Identity) {
-	now, name := clock.Now(), id.Key().Name
+	name := id.Key().Name
 	k.mu.Lock()
-	last := k.used[name]
-	due := now.Sub(last.told) >= usesKnownEvery || now.Before(last.told)
-	if due {
-		last.told = now
-	}
-	if due || last.id != id {
-		k.used[name] = keyUse{id, last.told}
+	if k.recent[name] != id {
+		k.recent[name] = id
 	}
 	k.mu.Unlock()
-	if due {
-		observeAPIKeyUse(k.server, name, now)
+	if observeAPIKeyUse(k.server, name, clock.Now()) {
 		k.logger.Info("API key used", zap.String("api_key", name))
 	}
 }
@@ -228,29 +232,22 @@ func (k *apiKeys) heed() {
 				continue
 			}
 			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {
-				k.ended.end(key)
+				k.ended.end(key, k.whyGone(context.Background(), key, apikey.ErrOwnerGone))
 			}
 		}
 	}
+	forgetAPIKeys(k.server, func(name string) bool { return known[name] })
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for name := range k.used {
-		if !known[name] {
-			delete(k.used, name)
-			forgetAPIKey(k.server, name)
-		}
-	}
+	maps.DeleteFunc(k.recent, func(name string, _ *apikey.Identity) bool { return !known[name] })
 }
 
 // endedKeys are the keys that ended with their owners, for good: another user of the
 // same name must not get them. An owner with an id is told apart by that.
 type endedKeys struct {
-	ctx      context.Context // of the config
 	sessions *serverSessions
 	logger   *zap.Logger
-
-	mu   sync.Mutex
-	seen map[string]bool // by fingerprint
+	news     chan struct{} // one of them has ended that other nodes do not know
 }
 
 // has tells whether a key has ended, here or at another node.
@@ -259,12 +256,6 @@ func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
 		return false, nil
 	}
 	of := key.Fingerprint()
-	e.mu.Lock()
-	_, here := e.seen[of]
-	e.mu.Unlock()
-	if here {
-		return true, nil
-	}
 	ended, known := e.sessions.memory.KeyEnded(of)
 	if known {
 		return ended, nil
@@ -278,48 +269,51 @@ func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
 	return ended, nil
 }
 
-// end ends a key, at once here and soon at the other nodes.
-func (e *endedKeys) end(key *apikey.Key) {
+// end ends a key, at once here and soon at the other nodes. why is ErrOwnerHasID, or
+// anything else for an owner who is gone.
+func (e *endedKeys) end(key *apikey.Key, why error) {
 	field, name := key.Owner()
 	if field == "user_id" {
 		return
 	}
-	of := key.Fingerprint()
-	if ended, _ := e.sessions.memory.KeyEnded(of); ended {
+	if !e.sessions.memory.EndKey(key.Fingerprint()) {
 		return
 	}
-	e.mu.Lock()
-	_, under := e.seen[of]
-	e.seen[of] = true
-	e.mu.Unlock()
-	if under {
-		return
+	message, advice := "API key ended: its owner is gone", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""
+	if why == apikey.ErrOwnerHasID {
+		message, advice = "API key ended: its owner has an id", "name the owner of the key by user_id in place of user"
 	}
-	e.logger.Warn("API key ended: its owner is gone",
-		zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
-		zap.String("advice", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""))
-	go e.store(key.Name, of)
+	e.logger.Warn(message, zap.String("api_key", key.Name), zap.String("owner", field+" "+name), zap.String("advice", advice))
+	select {
+	case e.news <- struct{}{}:
+	default: // it has been told, and not done
+	}
 }
 
-// store tells all nodes, as soon as the storage answers.
-func (e *endedKeys) store(name, of string) {
-	for failed := false; ; failed = true {
-		_, err := e.sessions.Tell(e.ctx, session.EndKey, of)
-		if err == nil {
+// tell tells all nodes of what has ended here, until ctx ends. What could not be told is
+// left for the config that comes after.
+func (e *endedKeys) tell(ctx context.Context) {
+	failing := false
+	for {
+		err := e.sessions.TellEndedKeys(ctx)
+		again := (<-chan time.Time)(nil)
+		switch {
+		case ctx.Err() != nil:
 			return
+		case err != nil:
+			again = time.After(retryEnding)
+			if !failing {
+				e.logger.Error("storing that API keys have ended; they are ended here, and other nodes learn of it once this works", storagecheck.Failure(err)...)
+			}
 		}
-		if !failed {
-			e.logger.Error("storing that an API key has ended; it is ended here, and other nodes learn of it once this works", append(storagecheck.Failure(err), zap.String("api_key", name))...)
-		}
+		failing = err != nil
 		select {
-		case <-e.ctx.Done():
+		case <-ctx.Done():
 			return
-		case <-time.After(retryEnding):
+		case <-again:
+		case <-e.news:
 		}
 	}
 }
 
-const (
-	usesKnownEvery = time.Hour
-	retryEnding    = 10 * time.Second
-)
+const retryEnding = 10 * time.Second

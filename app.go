@@ -274,8 +274,23 @@ func (a *App) checkHandlers() error {
 		if check.IssuersOnly, err = c.resolve(a.servers); err != nil {
 			return fmt.Errorf("bearer_auth at %s: %w", cmp.Or(check.DefinedAt, "the config"), err)
 		}
+		for _, claim := range check.Claims {
+			if a.isKeyHeader(claim.Header) {
+				return fmt.Errorf("bearer_auth at %s: copy_claims: the header %s is that of API keys, which is removed: choose another name", cmp.Or(check.DefinedAt, "the config"), claim.Header)
+			}
+		}
 	}
 	return configcheck.MissingServer(a.checks, a.names())
+}
+
+// isKeyHeader tells whether API keys are taken in a header of that name.
+func (a *App) isKeyHeader(name string) bool {
+	for header := range a.keyHeaders {
+		if bearer.HeaderAlias(header) == bearer.HeaderAlias(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // warn reports what the config as a whole leaves open, or closes.

@@ -223,6 +223,7 @@ func (b *BearerAuth) refuse(w http.ResponseWriter, r *http.Request, next caddyht
 		caddyrequest.AddLogField(r, zap.String("bearer_refusal", refusal.Reason))
 		return next.ServeHTTP(w, r)
 	}
+	b.withholdKey(bearerStateOf(r), r) // from the pages of handle_errors
 	if refusal.Code != "" {
 		caddyrequest.AddLogField(r, zap.String("oauth_error", refusal.Code))
 	}
@@ -299,18 +300,26 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, sender bearer.Named) {
 	}
 }
 
-// withholdKey takes an API key out of a request that is not checked: it is for this
-// server alone, as a session cookie is.
+// withholdKey takes an API key out of a request that no key lets through: it is for this
+// server alone, as a session cookie is. Where another check of the request leaves it for
+// the app, it stays.
 func (b *BearerAuth) withholdKey(state *bearerState, r *http.Request) {
-	if b.accepted.keys && b.accepted.keyHeader == "" && !b.ForwardToken &&
-		slices.ContainsFunc(bearer.TokensIn(state.authorization), apikey.LooksLike) {
+	if !b.accepted.keys || b.accepted.keyHeader != "" || !slices.ContainsFunc(bearer.TokensIn(state.authorization), apikey.LooksLike) {
+		return
+	}
+	switch {
+	case b.ForwardToken && b.open.Have(r.URL):
+		b.forwardToken(state, r)
+	case !b.ForwardToken && !state.forwarded && slices.Equal(r.Header["Authorization"], state.authorization):
 		r.Header.Del("Authorization")
+		state.stripped = true
 	}
 }
 
 // forwardToken leaves the client's token for the app or removes it, as the innermost
 // check says. What the site itself put in its place stays.
 func (b *BearerAuth) forwardToken(state *bearerState, r *http.Request) {
+	state.forwarded = b.ForwardToken
 	switch {
 	case b.ForwardToken && state.stripped && r.Header["Authorization"] == nil:
 		r.Header["Authorization"] = state.authorization

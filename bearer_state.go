@@ -24,6 +24,7 @@ type bearerState struct {
 	authorization []string // as the client sent it
 	removed       bool     // the client's identity headers
 	stripped      bool     // the Authorization header
+	forwarded     bool     // the Authorization header, by the innermost check that says so
 	byKeyHeader   bool     // an API key in a header of its own let the request through
 	checks        []credentialCheck
 	checked       [1]credentialCheck // room for the checks of most requests

@@ -2,6 +2,7 @@ package caddygrant
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/labelset"
@@ -56,13 +57,40 @@ func forgetIssuer(issuer string) {
 	issuerFetchSuccess.DeleteLabelValues(issuer)
 }
 
-func observeAPIKeyUse(server, name string, at time.Time) {
-	apiKeyUse.WithLabelValues(server, countedKeys.Label(server, name)).Set(unixSeconds(at))
+// keyUses are the last uses of API keys that were made known, by server and name, across
+// reloads.
+var keyUses = struct {
+	sync.Mutex
+	of map[string]map[string]time.Time
+}{of: make(map[string]map[string]time.Time)}
+
+// observeAPIKeyUse tells whether the use of a key is news, which it is once an hour.
+func observeAPIKeyUse(server, name string, now time.Time) bool {
+	keyUses.Lock()
+	defer keyUses.Unlock()
+	uses := keyUses.of[server]
+	if last, known := uses[name]; known && now.Sub(last) < usesKnownEvery && !now.Before(last) {
+		return false
+	}
+	if uses == nil {
+		uses = make(map[string]time.Time)
+		keyUses.of[server] = uses
+	}
+	uses[name] = now
+	apiKeyUse.WithLabelValues(server, countedKeys.Label(server, name)).Set(unixSeconds(now))
+	return true
 }
 
-// forgetAPIKey removes the series of a key that is no longer in a file.
-func forgetAPIKey(server, name string) {
-	apiKeyUse.DeleteLabelValues(server, countedKeys.Label(server, name))
+// forgetAPIKeys removes the series of the keys of a server that are no longer in a file.
+func forgetAPIKeys(server string, isKnown func(name string) bool) {
+	keyUses.Lock()
+	defer keyUses.Unlock()
+	for name := range keyUses.of[server] {
+		if !isKnown(name) {
+			delete(keyUses.of[server], name)
+			apiKeyUse.DeleteLabelValues(server, countedKeys.Forget(server, name))
+		}
+	}
 }
 
 // countedKeys are those that have series of their own, by server.
@@ -74,4 +102,7 @@ var bearerOutcomes = []string{
 	outcomeCrossOrigin, outcomeWrongAudience,
 }
 
-const maxCountedKeys = 500 // of a server
+const (
+	maxCountedKeys = 500 // of a server
+	usesKnownEvery = time.Hour
+)

@@ -125,3 +125,39 @@ func TestTheGaugesOfTheGateReadItWhenAsked(t *testing.T) {
 		running++
 	}
 }
+
+// The clock is that of the test.
+func TestTheUseOfAKeyIsNewsOnceAnHour(t *testing.T) {
+	of, start := fmt.Sprint("keys ", time.Now().UnixNano()), time.Unix(1_800_000_000, 0)
+	for _, test := range []struct {
+		key   string
+		after time.Duration
+		news  bool
+	}{
+		{"a", 0, true}, {"a", time.Second, false}, {"b", time.Second, true}, {"a", time.Hour - time.Second, false}, {"a", time.Hour, true},
+		{"a", 2*time.Hour - time.Second, false}, {"a", 2 * time.Hour, true},
+		{"a", 0, true}, // the clock was set back
+	} {
+		if got := observeAPIKeyUse(of, test.key, start.Add(test.after)); got != test.news {
+			t.Errorf("%s after %s: %t", test.key, test.after, got)
+		}
+	}
+	forgetAPIKeys(of, func(name string) bool { return name == "b" })
+	if got := seriesOf(t, of); len(got) != 1 {
+		t.Errorf("the series are %v", got)
+	}
+	for i := range maxCountedKeys + 10 {
+		observeAPIKeyUse(of, fmt.Sprint(i), start)
+	}
+	if got := seriesOf(t, of); len(got) != maxCountedKeys+1 {
+		t.Errorf("there are %d series", len(got))
+	}
+	forgetAPIKeys(of, func(string) bool { return false })
+	if got := seriesOf(t, of); len(got) != 0 {
+		t.Errorf("the series are %v", got)
+	}
+	if !observeAPIKeyUse(of, "new", start) || len(seriesOf(t, of)) != 1 {
+		t.Error("a key has no series after others are gone")
+	}
+	forgetAPIKeys(of, func(string) bool { return false })
+}

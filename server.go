@@ -129,14 +129,14 @@ func (s *Server) provision(ctx caddy.Context) error {
 		bounds:   s.throttle.bounds,
 		poll:     time.Duration(s.RevocationPoll),
 	})
-	s.connect(ctx)
+	s.connect()
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
 }
 
 // connect builds the parts that answer requests.
-func (s *Server) connect(ctx context.Context) {
+func (s *Server) connect() {
 	s.tokens = &token.Checker{Policy: s.policy, Keys: s.keys.current, Users: s.users, Clients: s.clients, Sessions: s.sessions}
 	s.credentials = &credential.Checker{
 		Server: s.Name, Users: s.users, Clients: s.clients, Verifier: s.verifier.Verifier, Observer: credentialMetrics{},
@@ -145,7 +145,7 @@ func (s *Server) connect(ctx context.Context) {
 		s.credentials.Throttle = s.throttle.Throttle
 	}
 	s.authenticator = &clientAuthenticator{clients: s.clients, credentials: s.credentials, defaultClient: s.DefaultClient}
-	s.apiKeys = newAPIKeys(ctx, s.Name, s.apiKeys.files, s.tokens, s.sessions, s.logger)
+	s.apiKeys = newAPIKeys(s.Name, s.apiKeys.files, s.tokens, s.sessions, s.logger)
 	s.grants = newGrants(s.Grants, grantParts{
 		server: s.Name, policy: s.policy, tokens: s.tokens, credentials: s.credentials, sessions: s.sessions,
 		refreshGrace: time.Duration(s.RefreshGrace),
@@ -163,6 +163,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.sessions.start(ctx, checked)
 	s.started.Store(true)
 	s.heedAPIKeys()
+	go s.apiKeys.ended.tell(ctx)
 }
 
 // offered are the grant types that the server offers now. client_credentials is one

@@ -215,7 +215,7 @@ func setUsers(t *testing.T, s *Server, users ...directory.User) {
 		t.Fatal(err)
 	}
 	s.users = d
-	s.connect(t.Context())
+	s.connect()
 }
 
 func inlineUsers(t *testing.T, list ...directory.User) directory.Users {

@@ -9,5 +9,6 @@ const (
 	ErrExpired       = token.Error("the API key has expired")
 	ErrEnded         = token.Error("the API key ended when its owner left")
 	ErrOwnerGone     = token.Error("the owner of the API key is gone")
+	ErrOwnerHasID    = token.Error("the API key names a user who has an id by their username")
 	ErrOwnerDisabled = token.Error("the owner of the API key is disabled")
 )

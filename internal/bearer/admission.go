@@ -90,14 +90,15 @@ func (r *Requirement) acceptsText(text string) bool {
 	})
 }
 
-// isAddressOf tells whether an e-mail address belongs to the domain of `*@domain`.
+// isAddressOf tells whether an e-mail address belongs to the domain of `*@domain`. One
+// with a second @ is of no domain: programs do not agree which of the two counts.
 func isAddressOf(address, wanted string) bool {
 	domain, ok := strings.CutPrefix(wanted, anyAddress)
 	if !ok {
 		return false
 	}
-	at := strings.LastIndexByte(address, '@')
-	return at > 0 && strings.EqualFold(address[at+1:], domain)
+	local, of, ok := strings.Cut(address, "@")
+	return ok && local != "" && len(of) == len(domain) && strings.EqualFold(of, domain) // of equal length, else other letters fold to ASCII
 }
 
 // Lookup is the claim at a path as the app may get it, see [token.ClaimAt].

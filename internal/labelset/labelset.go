@@ -38,3 +38,15 @@ func (s *Set) Label(owner, value string) string {
 	values[value] = true
 	return value
 }
+
+// Forget makes room for another value of an owner. It returns what Label has returned for
+// the value.
+func (s *Set) Forget(owner, value string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.of[owner][value] {
+		return ""
+	}
+	delete(s.of[owner], value)
+	return value
+}

@@ -1,6 +1,7 @@
 package labelset
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -30,5 +31,15 @@ func TestASetHasNoMoreValuesThanItMay(t *testing.T) {
 	}
 	if label := s.Label("b", "1"); label != "1" {
 		t.Errorf("another owner has the label %q", label)
+	}
+}
+
+func TestAValueThatIsForgottenMakesRoom(t *testing.T) {
+	s := New(2)
+	for _, value := range []string{"a", "b", "c"} {
+		s.Label("x", value)
+	}
+	if got := []string{s.Label("x", "c"), s.Forget("x", "c"), s.Forget("y", "a"), s.Forget("x", "a"), s.Label("x", "c"), s.Label("x", "a")}; !slices.Equal(got, []string{"", "", "", "a", "c", ""}) {
+		t.Errorf("got %q", got)
 	}
 }

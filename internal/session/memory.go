@@ -22,6 +22,7 @@ type Memory struct {
 	later       later
 	asked       asked
 	notices     notices
+	endedKeys   endedKeys
 
 	witnessed atomic.Bool // the storage has had its witness, see WithWitness
 

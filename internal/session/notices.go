@@ -54,9 +54,12 @@ func (m *Memory) Ended(c Claims) (ended, known bool) {
 	return set != nil && set.ended(c), set != nil
 }
 
-// KeyEnded tells whether a notice that this process knows ends an API key. known is false
-// until the notices were read for the first time.
+// KeyEnded tells whether an API key has ended in this process, or by a notice that the
+// process knows. known is false until the notices were read for the first time.
 func (m *Memory) KeyEnded(fingerprint string) (ended, known bool) {
+	if m.isUntold(fingerprint) {
+		return true, true
+	}
 	set := m.notices.set.Load()
 	return set != nil && set.keyEnded(fingerprint), set != nil
 }
