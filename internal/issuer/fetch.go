@@ -63,8 +63,7 @@ type document struct {
 	maxAge time.Duration // of Cache-Control; negative if it does not say
 }
 
-// get fetches one document. The error names the URL, and [errNotThere] or [errNotJSON]
-// is in it if there is no such document.
+// get fetches one document. The error names the URL.
 func (f *fetcher) get(ctx context.Context, from *url.URL) (*document, error) {
 	d, err := f.fetch(ctx, from)
 	if err != nil {
@@ -95,7 +94,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 	}
 	switch {
 	case response.StatusCode == http.StatusNotFound, response.StatusCode == http.StatusGone:
-		return nil, fmt.Errorf("status %d: %w", response.StatusCode, errNotThere)
+		return nil, fmt.Errorf("status %d: it is not there", response.StatusCode)
 	case response.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("status %d instead of 200", response.StatusCode)
 	}
@@ -103,7 +102,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 		return nil, errors.New("the answer has a content coding that was not asked for")
 	}
 	if types := response.Header.Values("Content-Type"); len(types) != 1 || !isJSON(types[0]) {
-		return nil, fmt.Errorf("content type %q instead of application/json: %w", clipped(strings.Join(types, ", ")), errNotJSON)
+		return nil, fmt.Errorf("content type %q instead of application/json: is it the right URL?", clipped(strings.Join(types, ", ")))
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1)) // as it is once decompressed
 	if err == nil {
@@ -155,19 +154,19 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	var missing []string
+	var failures []error
 	for _, from := range metadataURLs(at) {
 		found, err := f.get(ctx, from)
-		if errors.Is(err, errNotThere) || errors.Is(err, errNotJSON) { // many servers have a page, or nothing, at any path
-			missing = append(missing, err.Error())
-			continue
+		if err == nil {
+			keys, err := readMetadata(found.body, issuer, from)
+			if err != nil {
+				err = errors.Join(append(failures, err)...)
+			}
+			return keys, err
 		}
-		if err != nil {
-			return nil, fmt.Errorf("fetching the metadata: %w", err)
-		}
-		return readMetadata(found.body, issuer, from)
+		failures = append(failures, err) // many servers have a page, a login or nothing at any path
 	}
-	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url (%s)", strings.Join(missing, "; "))
+	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", errors.Join(failures...))
 }
 
 // readMetadata reads the URL of the keys from metadata that was found at a URL.
@@ -200,11 +199,6 @@ func clipped(text string) string {
 	}
 	return strings.ToValidUTF8(text[:maxShown], "") + "…"
 }
-
-var (
-	errNotThere = errors.New("it is not there")
-	errNotJSON  = errors.New("is it the right URL?")
-)
 
 const (
 	fetchLimit   = 10 * time.Second // of metadata and keys together

@@ -34,6 +34,10 @@ func TestKeysAreFoundByMetadata(t *testing.T) {
 			s.set(oauthPath, s.answers[oidcPath])
 			s.set(oidcPath, answerBody("text/html", []byte("<html>")))
 		}, false},
+		{"of RFC 8414, if the other needs a login", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerStatus(http.StatusUnauthorized))
+		}, false},
 		{"of RFC 8414, if the other is nothing, as Caddy answers", func(s *server, _ *Options) {
 			s.set(oauthPath, s.answers[oidcPath])
 			s.set(oidcPath, answerBody("", nil))

@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -235,6 +236,9 @@ func (k *Keys) report(status Status, set, before *keySet, changed, failedBefore 
 		return
 	}
 	log := k.options.Logger().With(zap.String("issuer", k.options.URL))
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](status.Err); unknown {
+		log = log.With(zap.String("advice", "if the issuer's certificate is from a private authority, name it with tls_trust_pool"))
+	}
 	switch {
 	case status.Err != nil && failedBefore: // said when it began
 	case status.Err != nil && before == nil:

@@ -85,14 +85,10 @@ func (t *Token) readClient(prefix string) error {
 		}
 		isClient = isClient || id == t.claims["sub"] // RFC 9068 §2.2
 	}
-	switch t.claims["gty"] { // Auth0's
-	case "client-credentials", "client_credentials":
+	if t.isOfAuth0Client(clientID) || t.isOfEntraApp(clientID) || t.isOfKeycloakClient() {
 		isClient = true
 	}
-	if t.claims["idtyp"] == "app" || clientID != "" && t.isOfEntraApp() {
-		isClient = true
-	}
-	if name, ok := t.claims["preferred_username"].(string); ok && strings.HasPrefix(name, serviceAccount) { // Keycloak's
+	if name, ok := t.claims["preferred_username"].(string); ok && hasPrefixFold(name, serviceAccount) { // Keycloak's
 		// A user who was let choose that name must not be taken for the client.
 		if !strings.EqualFold(name, serviceAccount+clientID) {
 			return token.Error("its preferred_username is that of the service account of another client")
@@ -109,12 +105,37 @@ func (t *Token) readClient(prefix string) error {
 	return nil
 }
 
-// isOfEntraApp recognizes a token of an application by what Entra says of it without the
-// optional claim idtyp: its subject is the object itself, where a user has another one
-// for each application, and no user has delegated anything to it.
-func (t *Token) isOfEntraApp() bool {
+// isOfAuth0Client recognizes the token of a machine by its grant, or by its subject,
+// which is all that Auth0's profile of RFC 9068 has. A grant that is not a text is
+// nothing that a user's token has.
+func (t *Token) isOfAuth0Client(clientID string) bool {
+	claim, there := t.claims["gty"]
+	grant, isText := claim.(string)
+	return there && (!isText || strings.EqualFold(strings.ReplaceAll(grant, "_", "-"), "client-credentials")) ||
+		clientID != "" && t.claims["sub"] == clientID+"@clients"
+}
+
+// isOfEntraApp recognizes a token of an application by the optional claim idtyp, or by
+// what Entra says of it without: its subject is the object itself, where a user has
+// another one for each application, and no user has delegated anything to it.
+func (t *Token) isOfEntraApp(clientID string) bool {
+	claim, there := t.claims["idtyp"]
+	kind, isText := claim.(string)
 	_, delegated := t.claims["scp"]
-	return t.claims["oid"] == t.claims["sub"] && !delegated
+	return there && (!isText || strings.EqualFold(kind, "app")) ||
+		clientID != "" && t.claims["oid"] == t.claims["sub"] && !delegated
+}
+
+// isOfKeycloakClient recognizes a token of a service account without a
+// preferred_username: only these say where the client was.
+func (t *Token) isOfKeycloakClient() bool {
+	_, host := t.claims["clientHost"]
+	_, address := t.claims["clientAddress"]
+	return host || address
+}
+
+func hasPrefixFold(text, prefix string) bool {
+	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }
 
 // clientClaims are the claims that name the client: RFC 9068's, OpenID Connect's, and
