@@ -149,7 +149,7 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 	case err != nil:
 		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 	case user == nil && client == nil:
-		k.ended.end(key)
+		k.ended.end(key, k.adviceOnOwner(key))
 		return nil, apikey.ErrOwnerGone
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
@@ -181,6 +181,47 @@ func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User
 	return user, nil, err
 }
 
+// ofAnyClient is the name of the first key that a client owns, empty if there is none.
+func (k *apiKeys) ofAnyClient() string {
+	for _, file := range k.files {
+		for key := range file.Snapshot().All() {
+			if key.IsClients() {
+				return key.Name
+			}
+		}
+	}
+	return ""
+}
+
+// isLive tells whether the owner of a key may be in a source that has to be asked.
+func (k *apiKeys) isLive(key *apikey.Key) bool {
+	if key.IsClients() {
+		return k.clients.IsLive()
+	}
+	return k.users.IsLive()
+}
+
+// idOfOwner is the id of the user in memory that a key names by the username, empty if
+// there is no such user, or one without an id.
+func (k *apiKeys) idOfOwner(key *apikey.Key) string {
+	if key.User == "" || k.users.IsLive() {
+		return ""
+	}
+	user, err := k.users.ByUsername(context.Background(), key.User)
+	if err != nil || user == nil {
+		return ""
+	}
+	return user.ID
+}
+
+// adviceOnOwner is what to do about a key whose owner is not there.
+func (k *apiKeys) adviceOnOwner(key *apikey.Key) string {
+	if k.idOfOwner(key) != "" {
+		return "the user has an id: write user_id and the id in place of user"
+	}
+	return "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""
+}
+
 // noteUse makes a use known, once an hour for each key.
 func (k *apiKeys) noteUse(name string) {
 	now := clock.Now()
@@ -203,11 +244,11 @@ func (k *apiKeys) heed() {
 	for _, file := range k.files {
 		for key := range file.Snapshot().All() {
 			known[key.Name] = true
-			if field, _ := key.Owner(); field == "client" && k.clients.IsLive() || field != "client" && k.users.IsLive() {
+			if k.isLive(key) {
 				continue
 			}
 			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {
-				k.ended.end(key)
+				k.ended.end(key, k.adviceOnOwner(key))
 			}
 		}
 	}
@@ -258,7 +299,7 @@ func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
 }
 
 // end ends a key, at once here and soon at the other nodes.
-func (e *endedKeys) end(key *apikey.Key) {
+func (e *endedKeys) end(key *apikey.Key, advice string) {
 	field, name := key.Owner()
 	if field == "user_id" {
 		return
@@ -276,7 +317,7 @@ func (e *endedKeys) end(key *apikey.Key) {
 	}
 	e.logger.Warn("API key ended: its owner is gone",
 		zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
-		zap.String("advice", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""))
+		zap.String("advice", advice))
 	go e.store(key.Name, of)
 }
 

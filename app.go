@@ -116,7 +116,7 @@ func (a *App) addEndpoint(endpoint configcheck.Endpoint) {
 
 // isChecked tells whether a bearer_auth asks for the server.
 func (a *App) isChecked(name string) bool {
-	return slices.ContainsFunc(a.checks, func(c configcheck.Check) bool { return !c.Off && c.Server == name })
+	return slices.ContainsFunc(a.checks, func(c configcheck.Check) bool { return !c.Off && !c.IssuersOnly && c.Server == name })
 }
 
 // names are those of the servers, sorted.
@@ -336,6 +336,8 @@ func describe(s *Server) configcheck.Server {
 			}
 		},
 		MoreUsers: s.users.IsLive(),
+		APIKeys:   len(s.APIKeys) > 0,
+		ClientKey: s.apiKeys.ofAnyClient(),
 	}
 }
 

@@ -127,6 +127,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		poll:     time.Duration(s.RevocationPoll),
 	})
 	s.connect(ctx)
+	warnings.warnOfKeys(s.apiKeys)
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil

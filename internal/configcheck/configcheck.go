@@ -36,8 +36,10 @@ type Check struct {
 	DefinedAt string                      // the line of the Caddyfile; empty if it has none
 
 	Server                string // the name of the authorization server
-	Outside               bool   // tokens of outside issuers are taken, too
+	Issuers               int    // how many outside issuers there are whose tokens are taken, too
 	IssuersOnly           bool   // tokens of outside issuers alone; there need be no server
+	Keys                  bool   // API keys are taken
+	Clients               bool   // clients that act for themselves may pass
 	Off, Shadow, Optional bool
 	Scopes                []string
 	Audience              []string // nil for the server's
@@ -69,6 +71,9 @@ type Server struct {
 	LoginPage bool   // browsers have sessions with it
 	Scopes    []string
 	Audience  []string
+
+	APIKeys   bool   // it has files of API keys
+	ClientKey string // one of the keys that a client owns; empty if there is none
 
 	Clients    iter.Seq[Client]
 	UserClaims iter.Seq[string] // names of the users' own claims, as often as users have them

@@ -123,7 +123,7 @@ func (s *Server) audienceOf(client Client) []string {
 func (w *warnings) ofAudiences(server *Server) {
 	asked, checks := make(map[string]bool), 0
 	for _, p := range w.placements {
-		if p.check == nil || p.check.Off || p.check.Server != server.Name {
+		if !p.takes(server) {
 			continue
 		}
 		checks++

@@ -39,7 +39,8 @@ var arrows = map[string][]string{
 		"internal/topview", "internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
-		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
+		"directory", "internal/apikey", "internal/clock", "internal/configcheck", "internal/livefile",
+		"internal/oauth", "internal/password", "internal/userfile",
 	},
 	"internal/explain": {
 		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
