@@ -317,6 +317,7 @@ func describe(s *Server) configcheck.Server {
 				if !yield(configcheck.Client{
 					ID:         client.ID,
 					MayLogIn:   mayLogIn(s, client),
+					Acts:       s.policy.MayAct(client),
 					Scopes:     client.Scopes,
 					Audience:   client.Audience,
 					Introspect: client.Introspect,

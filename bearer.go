@@ -272,6 +272,9 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 			return err == nil && needed
 		},
 	}
+	for _, r := range b.Require {
+		check.Require = append(check.Require, r.Claim)
+	}
 	var aliases []string
 	for _, c := range b.CopyClaims {
 		check.Claims = append(check.Claims, configcheck.Claim{Name: c.Claim, Header: c.Header})

@@ -65,6 +65,14 @@ func outsideCases() []checkCase {
 			bad:  []string{"\t\tclient web {", "\t\tclient web { # HERE", siteSecret, siteSecret + machine},
 			good: []string{siteSecret, siteSecret + machine, siteScopes, siteScopes + "\t\tclients\n"}, says: "add clients"},
 
+		// rules on claims
+		{name: "a required claim that no user has", rule: "unmeetable-claim",
+			bad:  []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\trequire groups staff\n"},
+			good: []string{siteScopes, siteScopes + "\t\trequire groups staff\n" + issuer + issuerEnd}, says: "groups"},
+		{name: "the name of an API key where none are taken", rule: "unknown-claim",
+			bad:   append(taken, "\t\tkeys\n", "\t\tkeys\n\t}\n\tbearer_auth /a* { # HERE\n\t\tscopes read\n\t\tcopy_claims key_name>X-Key\n"),
+			files: keys(good), says: "key_name"},
+
 		// outside issuers
 		{name: "an issuer that no block defines", rule: "will-not-start",
 			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tissuer https://id.example.org\n"}, says: "write a block with"},

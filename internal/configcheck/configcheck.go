@@ -43,6 +43,7 @@ type Check struct {
 	Off, Shadow, Optional bool
 	Scopes                []string
 	Audience              []string // nil for the server's
+	Require               []string // claims that must have some value
 	Claims                []Claim
 	Matchers              caddyhttp.MatcherSets
 
@@ -87,6 +88,7 @@ type Server struct {
 type Client struct {
 	ID         string
 	MayLogIn   bool     // and so get a first token
+	Acts       bool     // it may get tokens for itself
 	Scopes     []string // nil for the server's
 	Audience   []string // nil for the server's
 	Introspect []string // the audiences whose tokens it may ask about

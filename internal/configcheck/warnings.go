@@ -42,6 +42,7 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 			if p.check.Issuers == 0 { // whose tokens may have any scope and claim
 				w.ofScopes(p.check, p, server)
 				w.ofClaims(p.check, p, server)
+				w.ofRequired(p.check, p, server)
 			}
 		}
 	}

@@ -74,6 +74,7 @@ var Rules = []Rule{
 	// what tokens must be like
 	{"no-scopes", Warning, "no `bearer_auth` of a site asks for a scope, though the server's tokens have scopes: any token is enough; a note where they have none", "name the scopes that the app needs, with scopes"},
 	{"unobtainable-scopes", Error, "a `bearer_auth` wants scopes that no client may ask for", "add them to a client or to the server"},
+	{"unmeetable-claim", Error, "a `bearer_auth` requires a claim that no token has", "give the claim to users, or correct its name"},
 	{"unknown-claim", Warning, "`copy_claims` names a claim that no token has", "correct its name"},
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},
 

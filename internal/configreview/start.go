@@ -55,6 +55,7 @@ var startRules = []struct{ message, rule string }{
 	{"a bearer_auth comes before the token_endpoint", "endpoint-behind-check"},
 	{"no bearer_auth takes the sessions of a login page", "unchecked-sessions"},
 	{"no client may ask for the scopes that bearer_auth wants", "unobtainable-scopes"},
+	{"bearer_auth requires a claim that no token has", "unmeetable-claim"},
 	{"copy_claims names a claim that no token has", "unknown-claim"},
 	{"clients have an audience that no bearer_auth asks for", "unasked-audience"},
 	{"identity headers are removed only from requests that reach a bearer_auth", "identity-header-gap"},
