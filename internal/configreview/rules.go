@@ -29,7 +29,7 @@ var Rules = []Rule{
 	{"short-secret", Warning, "a client's secret is short enough to be guessed", "make one with \"openssl rand -hex 32\""},
 	{"padded-secret", Warning, "a secret has blanks, line ends or quotes around it, which count as part of it", "write the file or the variable without them"},
 	{"file-readable", Warning, "a file with hashes can be read by every user of the machine; one with secrets or a private key is an error", "remove the permission to read for others"},
-	{"file-writable", Error, "users other than the owner can change or replace a file of users, clients or secrets", "remove the permission to write for group and others"},
+	{"file-writable", Error, "users other than the owner can change or replace a file of users, clients, API keys or secrets", "remove the permission to write for group and others"},
 	{"empty-file", Warning, "a file has no users, or no clients", "add entries, or leave the file out"},
 	{"duplicate-id", Error, "a user is refused because the id belongs to another user", "give one of them another id"},
 	{"refused-entries", Error, "a source has users or clients that cannot be used", "correct the entries in the source"},
