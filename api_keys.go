@@ -2,6 +2,8 @@ package caddygrant
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"sync"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -56,39 +60,6 @@ type apiKeys struct {
 	used map[string]time.Time // last uses that were made known, by name
 }
 
-// apiKeyFile is the active version of a file.
-type apiKeyFile struct{ followedFile[*apikey.Set] }
-
-// openAPIKeys opens the files of a config.
-func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, error) {
-	var opened []*apiKeyFile
-	for _, f := range files {
-		if err := f.validate(); err != nil {
-			return opened, err
-		}
-		file := new(apiKeyFile)
-		if err := file.open(f.Path, apikey.Section, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
-			return opened, err
-		}
-		opened = append(opened, file)
-	}
-	return opened, checkKeyNames(opened)
-}
-
-// checkKeyNames refuses keys of one name in two files: logs and metrics name them.
-func checkKeyNames(files []*apiKeyFile) error {
-	first := make(map[string]*apiKeyFile)
-	for _, file := range files {
-		for key := range file.Snapshot().All() {
-			if other := first[key.Name]; other != nil && other != file {
-				return fmt.Errorf("%s: there is an API key %q in %s, too: give one of them another name", file, key.Name, other)
-			}
-			first[key.Name] = file
-		}
-	}
-	return nil
-}
-
 func newAPIKeys(ctx context.Context, server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	return &apiKeys{
 		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
@@ -106,6 +77,19 @@ func (k *apiKeys) release() {
 
 // verify finds out whose key it is, by the owners as they are now.
 func (k *apiKeys) verify(ctx context.Context, raw string) (bearer.Identity, error) {
+	id, err := k.lookUp(ctx, raw)
+	switch {
+	case id == nil: // which as an Identity would not be nil
+		return nil, err
+	case err == nil:
+		k.noteUse(id.Key().Name)
+	}
+	return id, err
+}
+
+// lookUp is verify without a use. With an error there is an identity if the key is known:
+// it names that, and nothing else.
+func (k *apiKeys) lookUp(ctx context.Context, raw string) (*apikey.Identity, error) {
 	if !apikey.WellFormed(raw) { // which costs less than to look for it
 		return nil, apikey.ErrMalformed
 	}
@@ -115,9 +99,8 @@ func (k *apiKeys) verify(ctx context.Context, raw string) (bearer.Identity, erro
 	}
 	id, err := k.identify(ctx, key)
 	if err != nil {
-		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err // which names the key
+		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err
 	}
-	k.noteUse(key.Name)
 	return id, nil
 }
 
@@ -258,5 +241,91 @@ func (k *apiKeys) heed() {
 	}
 }
 
-// usesKnownEvery is how often a use of a key is made known.
-const usesKnownEvery = time.Hour
+// endedKeys are the keys that ended with their owners, for good: another user of the
+// same name must not get them. An owner with an id is told apart by that.
+type endedKeys struct {
+	ctx      context.Context // of the config
+	sessions *serverSessions // nil without a storage: then none has ended
+	logger   *zap.Logger
+
+	mu   sync.Mutex
+	seen map[string]bool // by fingerprint
+}
+
+// has tells whether a key has ended, here or at another node.
+func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
+	if field, _ := key.Owner(); field == "user_id" || e.sessions == nil {
+		return false, nil
+	}
+	of := fingerprintOf(key)
+	e.mu.Lock()
+	_, here := e.seen[of]
+	e.mu.Unlock()
+	if here {
+		return true, nil
+	}
+	ended, known := e.sessions.memory.KeyEnded(of)
+	if known {
+		return ended, nil
+	}
+	if _, err := e.sessions.Version(ctx); err != nil { // which reads the notices
+		return false, err
+	}
+	if ended, known = e.sessions.memory.KeyEnded(of); !known {
+		return false, session.ErrUnavailable
+	}
+	return ended, nil
+}
+
+// end ends a key, at once here and soon at the other nodes.
+func (e *endedKeys) end(key *apikey.Key, advice string) {
+	field, name := key.Owner()
+	if field == "user_id" || e.sessions == nil {
+		return
+	}
+	of := fingerprintOf(key)
+	if ended, _ := e.sessions.memory.KeyEnded(of); ended {
+		return
+	}
+	e.mu.Lock()
+	_, under := e.seen[of]
+	e.seen[of] = true
+	e.mu.Unlock()
+	if under {
+		return
+	}
+	e.logger.Warn("API key ended: its owner is gone",
+		zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
+		zap.String("advice", advice))
+	go e.store(key.Name, of)
+}
+
+// store tells all nodes, as soon as the storage answers.
+func (e *endedKeys) store(name, of string) {
+	for failed := false; ; failed = true {
+		_, err := e.sessions.Tell(e.ctx, session.EndKey, of)
+		if err == nil {
+			return
+		}
+		if !failed {
+			e.logger.Error("storing that an API key has ended; it is ended here, and other nodes learn of it once this works", append(storagecheck.Failure(err), zap.String("api_key", name))...)
+		}
+		select {
+		case <-e.ctx.Done():
+			return
+		case <-time.After(retryEnding):
+		}
+	}
+}
+
+// fingerprintOf stands for a key in storage, and tells nothing of its hash.
+func fingerprintOf(key *apikey.Key) string {
+	digest := key.Digest()
+	sum := sha256.Sum256(digest[:])
+	return hex.EncodeToString(sum[:16])
+}
+
+const (
+	usesKnownEvery = time.Hour
+	retryEnding    = 10 * time.Second
+)

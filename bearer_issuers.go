@@ -188,6 +188,8 @@ func (o *outsideIssuer) verify(ctx context.Context, raw string) (bearer.Identity
 type outsideIssuers struct {
 	byURL map[string][]*definedIssuer // that have a block
 	keys  []share[*issuerKeys]        // that are followed
+
+	running []*outsideIssuer // as the checks define them
 }
 
 func newOutsideIssuers() *outsideIssuers {
@@ -219,6 +221,7 @@ func (o *outsideIssuers) follow(defined []*definedIssuer) []*outsideIssuer {
 		o.keys = append(o.keys, keys)
 		outside[i] = &outsideIssuer{issuer.New(d.settings, keys.value.Keys), d.settings.UsernamePrefix}
 	}
+	o.running = append(o.running, outside...)
 	return outside
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/explain"
@@ -312,6 +313,9 @@ var _ adminapi.Server = (*Server)(nil)
 
 // Explain implements [adminapi.Server].
 func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
+	if apikey.LooksLike(request.Token) {
+		return s.apiKeys.explain(ctx, request), nil
+	}
 	x := explain.Server{
 		Checker: s.tokens, Sessions: s.sessions, Grace: time.Duration(s.RefreshGrace),
 		Issuer: func(raw string) string { return issuedBySibling(s, raw) },

@@ -43,8 +43,8 @@ var arrows = map[string][]string{
 		"internal/oauth", "internal/password", "internal/userfile",
 	},
 	"internal/explain": {
-		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
-		"internal/session", "internal/timewords", "internal/token",
+		"directory", "internal/adminapi", "internal/apikey", "internal/bearer", "internal/clock",
+		"internal/issuer", "internal/keyring", "internal/session", "internal/timewords", "internal/token",
 	},
 	"internal/fileedit":       {},
 	"internal/oauthclient":    {},
