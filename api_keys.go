@@ -11,9 +11,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -102,6 +104,12 @@ func (k *apiKeys) lookUp(ctx context.Context, raw string) (*apikey.Identity, err
 		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err
 	}
 	return id, nil
+}
+
+// explain says what is wrong with an API key, if anything is.
+func (k *apiKeys) explain(ctx context.Context, request adminapi.ExplainRequest) adminapi.Explanation {
+	found, err := k.lookUp(ctx, request.Token)
+	return explain.APIKey(found, err, request, k.policy.Audience)
 }
 
 func (k *apiKeys) find(digest apikey.Digest) *apikey.Key {

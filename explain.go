@@ -118,12 +118,6 @@ func explainKeyByConfig(ctx context.Context, s *Server, checker *token.Checker, 
 	return keys.explain(ctx, request), nil
 }
 
-// explain says what is wrong with an API key, if anything is.
-func (k *apiKeys) explain(ctx context.Context, request adminapi.ExplainRequest) adminapi.Explanation {
-	found, err := k.lookUp(ctx, request.Token)
-	return explain.APIKey(found, err, request, k.policy.Audience)
-}
-
 // configuredKeys are those whose secret or file the config names.
 func configuredKeys(lines []configuredKey) (keys []*keyring.Key) {
 	for _, line := range lines {
