@@ -277,7 +277,7 @@ func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
 func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
 	files := followedFiles(s.users, s.clients, s.apiKeys.files)
 	if len(files) == 0 {
-		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users or clients; its users are in the config, or in a source that follows changes itself"}
+		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users, clients or API keys; its users are in the config, or in a source that follows changes itself"}
 	}
 	for _, file := range files {
 		if err := file.reload(ctx); err != nil {

@@ -38,6 +38,8 @@ var issuerRefusals = map[string]issuerRefusal{
 	"<claim> is missing or malformed":                                         {checkClaims, "ask who runs the issuer for tokens with that claim"},
 	"<claim> is malformed":                                                    {checkClaims, "ask who runs the issuer for tokens with that claim as its standard has it"},
 	"<claim> is missing or malformed, and typ is at+jwt":                      {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
+	"aud is missing or malformed, and typ is at+jwt":                          {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
+	"iat is missing or malformed, and typ is at+jwt":                          {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
 	"its scope is malformed":                                                  {checkClaims, "name the claim that has the scopes with claims scope=<claim>"},
 	"its audience is missing or malformed":                                    {checkAudience, "let the issuer write an audience for this app; if it has it in another claim, as Cognito in client_id, name that with claims audience=<claim>"},
 	"it is for another audience":                                              {checkAudience, "get a token for this app, or add what its aud has to audience if it is meant for this app"},
