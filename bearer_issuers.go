@@ -206,7 +206,7 @@ func (o *outsideIssuers) defined(url string) (*definedIssuer, error) {
 	known := o.byURL[url]
 	switch {
 	case len(known) == 0:
-		return nil, fmt.Errorf("issuer %s: audience: it is needed, since without it the tokens of every app of the issuer would be good here: write a block with \"audience\" and what its tokens have in aud", url)
+		return nil, fmt.Errorf("issuer %s: no bearer_auth of the config defines it: write a block with \"audience\" and what its tokens have in aud, since without it the tokens of every app of the issuer would be good here", url)
 	case slices.ContainsFunc(known, func(d *definedIssuer) bool { return !d.same(known[0]) }):
 		return nil, fmt.Errorf("issuer %s: other bearer_auths define it with different settings: give it a block here, too", url)
 	}

@@ -68,3 +68,6 @@ func (i remoteIssuers) List(ctx context.Context) ([]Issuer, error) {
 }
 
 const pathIssuers = "issuers"
+
+// PathIssuers is the path of the list of outside issuers.
+const PathIssuers = Root + pathIssuers
