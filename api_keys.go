@@ -2,8 +2,6 @@ package caddygrant
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"sync"
 	"time"
@@ -59,14 +57,20 @@ type apiKeys struct {
 	logger  *zap.Logger
 
 	mu   sync.Mutex
-	used map[string]time.Time // last uses that were made known, by name
+	used map[string]keyUse // by name
+}
+
+// keyUse is the last use of a key.
+type keyUse struct {
+	id   *apikey.Identity // good for as long as its key and its owner are the same
+	told time.Time        // when a use was made known
 }
 
 func newAPIKeys(ctx context.Context, server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	return &apiKeys{
 		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
 		ended: endedKeys{ctx: ctx, sessions: sessions, logger: logger, seen: make(map[string]bool)},
-		used:  make(map[string]time.Time),
+		used:  make(map[string]keyUse),
 	}
 }
 
@@ -78,13 +82,13 @@ func (k *apiKeys) release() {
 }
 
 // verify finds out whose key it is, by the owners as they are now.
-func (k *apiKeys) verify(ctx context.Context, raw string) (bearer.Identity, error) {
-	id, err := k.lookUp(ctx, raw)
+func (k *apiKeys) verify(ctx context.Context, shown bearer.Credential) (bearer.Identity, error) {
+	id, err := k.lookUp(ctx, shown.Raw)
 	switch {
 	case id == nil: // which as an Identity would not be nil
 		return nil, err
 	case err == nil:
-		k.noteUse(id.Key().Name)
+		k.noteUse(id)
 	}
 	return id, err
 }
@@ -140,14 +144,27 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 		return nil, apikey.ErrOwnerGone
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
-	case user != nil:
-		return apikey.NewIdentity(key, user, nil, key.Scopes, k.policy.Audience, k.policy.Issuer), nil
 	}
-	audience := k.policy.Audience
-	if client.Audience != nil {
-		audience = client.Audience
+	return k.identity(key, user, client), nil
+}
+
+// identity is who sends a key of that owner, a user or a client. It is made once, since
+// keys, users and clients are immutable.
+func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *directory.Client) *apikey.Identity {
+	k.mu.Lock()
+	last := k.used[key.Name].id
+	k.mu.Unlock()
+	if last != nil && last.Key() == key && last.User() == user && last.Client() == client {
+		return last
 	}
-	return apikey.NewIdentity(key, nil, client, k.policy.AllowedScopes(client), audience, k.policy.Issuer), nil
+	allowed, audience := key.Scopes, k.policy.Audience
+	if client != nil {
+		allowed = k.policy.AllowedScopes(client)
+		if client.Audience != nil {
+			audience = client.Audience
+		}
+	}
+	return apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
 }
 
 // ownerOf looks the owner of a key up. A user that has an id is another user than one of
@@ -166,18 +183,6 @@ func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User
 		user = nil
 	}
 	return user, nil, err
-}
-
-// ofAnyClient is the name of the first key that a client owns, empty if there is none.
-func (k *apiKeys) ofAnyClient() string {
-	for _, file := range k.files {
-		for key := range file.Snapshot().All() {
-			if key.IsClients() {
-				return key.Name
-			}
-		}
-	}
-	return ""
 }
 
 // isLive tells whether the owner of a key may be in a source that has to be asked.
@@ -209,13 +214,17 @@ func (k *apiKeys) adviceOnOwner(key *apikey.Key) string {
 	return "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""
 }
 
-// noteUse makes a use known, once an hour for each key.
-func (k *apiKeys) noteUse(name string) {
-	now := clock.Now()
+// noteUse remembers a use, and makes it known once an hour for each key.
+func (k *apiKeys) noteUse(id *apikey.Identity) {
+	now, name := clock.Now(), id.Key().Name
 	k.mu.Lock()
-	due := now.Sub(k.used[name]) >= usesKnownEvery || now.Before(k.used[name])
+	last := k.used[name]
+	due := now.Sub(last.told) >= usesKnownEvery || now.Before(last.told)
 	if due {
-		k.used[name] = now
+		last.told = now
+	}
+	if due || last.id != id {
+		k.used[name] = keyUse{id, last.told}
 	}
 	k.mu.Unlock()
 	if due {
@@ -265,7 +274,7 @@ func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
 	if field, _ := key.Owner(); field == "user_id" || e.sessions == nil {
 		return false, nil
 	}
-	of := fingerprintOf(key)
+	of := key.Fingerprint()
 	e.mu.Lock()
 	_, here := e.seen[of]
 	e.mu.Unlock()
@@ -291,7 +300,7 @@ func (e *endedKeys) end(key *apikey.Key, advice string) {
 	if field == "user_id" || e.sessions == nil {
 		return
 	}
-	of := fingerprintOf(key)
+	of := key.Fingerprint()
 	if ended, _ := e.sessions.memory.KeyEnded(of); ended {
 		return
 	}
@@ -324,13 +333,6 @@ func (e *endedKeys) store(name, of string) {
 		case <-time.After(retryEnding):
 		}
 	}
-}
-
-// fingerprintOf stands for a key in storage, and tells nothing of its hash.
-func fingerprintOf(key *apikey.Key) string {
-	digest := key.Digest()
-	sum := sha256.Sum256(digest[:])
-	return hex.EncodeToString(sum[:16])
 }
 
 const (

@@ -40,11 +40,16 @@ func init() {
 // another audience, or a page of another origin sends what may change something. The
 // answer to a request that a cookie let through is made private to the browser.
 //
-// It sets the placeholders `{http.auth.user.id}` (the subject),
-// `{http.auth.user.username}`, `{http.auth.user.client_id}`, `{http.auth.user.scope}`,
-// `{http.auth.user.token_id}`, `{http.auth.user.session_id}`, and
-// `{http.auth.user.<claim>}` for claims of the user's own that are a string, a number
-// or a boolean. What other handlers set under `http.auth.user` before is removed: it
+// Tokens of other servers, API keys, and clients that act for themselves pass where the
+// settings say so. A token is judged by the one issuer that its `iss` names. A request
+// with a token and a key is answered 400.
+//
+// It sets the placeholders `{http.auth.user.kind}` (`user` or `client`),
+// `{http.auth.user.id}` (the subject), `{http.auth.user.username}`,
+// `{http.auth.user.client_id}`, `{http.auth.user.issuer}`, `{http.auth.user.scope}`,
+// `{http.auth.user.token_id}`, `{http.auth.user.session_id}`,
+// `{http.auth.user.key_name}`, and `{http.auth.user.<claim>}` for claims of the user's
+// own that are a string, a number or a boolean. What other handlers set under `http.auth.user` before is removed: it
 // belongs to another user. Where there is no user, and for claims that the user lacks,
 // these placeholders are empty, on all sites and routes of the HTTP server that has
 // this handler.

@@ -171,7 +171,7 @@ func (b *BearerAuth) check(state *bearerState, r *http.Request) (sender bearer.N
 		return sender, session, uncheckable(session.err)
 	case refusal == nil:
 		sender, refusal = b.accepted.check(r.Context(), state, shown)
-		state.byKeyHeader = shown.inHeader
+		state.byKeyHeader = shown.InHeader
 		return sender, session, refusal
 	case refusal.Kind != bearer.Anonymous:
 		return sender, session, refusal

@@ -14,6 +14,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/issuer"
+	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/remembered"
 )
 
@@ -31,45 +32,39 @@ type accepted struct {
 	clientPrefix string   // of their names; empty: they have none
 	prefixes     []string // of names that belong to an outside issuer, or to clients
 	audience     []string
-	demands      bearer.Demands // its Audience is not set
+	demands      bearer.Demands
 }
 
 // start says whose tokens are taken.
 func (a *accepted) start(issuers []*outsideIssuer) { a.issuers.Store(&issuers) }
 
 // credentialOf finds the one credential of a request.
-func (a *accepted) credentialOf(r *http.Request, state *bearerState) (presented, *bearer.Error) {
+func (a *accepted) credentialOf(r *http.Request, state *bearerState) (bearer.Credential, *bearer.Error) {
 	raw, refusal := bearer.TokenOf(r, state.authorization)
 	if a.keyHeader == "" {
-		return presented{raw: raw}, refusal
+		return bearer.Credential{Raw: raw}, refusal
 	}
 	keys := keysOf(r, a.keyHeader)
 	switch {
 	case len(keys) == 0:
-		return presented{raw: raw}, refusal
+		return bearer.Credential{Raw: raw}, refusal
 	case len(keys) > 1:
-		return presented{}, bearer.InvalidRequest("more than one header with an API key")
+		return bearer.Credential{}, bearer.InvalidRequest("more than one header with an API key")
 	case refusal == nil || len(bearer.TokensIn(state.authorization)) > 0:
-		return presented{}, bearer.InvalidRequest("a Bearer token and an API key")
+		return bearer.Credential{}, bearer.InvalidRequest("a Bearer token and an API key")
 	case refusal.Kind != bearer.Anonymous:
-		return presented{}, refusal
+		return bearer.Credential{}, refusal
 	}
-	return presented{raw: keys[0], inHeader: true}, nil
-}
-
-// presented is what a request has to show who sends it.
-type presented struct {
-	raw      string
-	inHeader bool // in the header for API keys
+	return bearer.Credential{Raw: keys[0], InHeader: true}, nil
 }
 
 // check tells who has a credential, and what is wrong with it.
-func (a *accepted) check(ctx context.Context, state *bearerState, shown presented) (bearer.Named, *bearer.Error) {
-	by, refusal := a.verifierOf(shown)
+func (a *accepted) check(ctx context.Context, state *bearerState, shown bearer.Credential) (bearer.Named, *bearer.Error) {
+	by, refusal := a.verifierOf(&shown)
 	if refusal != nil {
 		return bearer.Named{}, refusal
 	}
-	id, err := state.verified(ctx, by, shown.raw)
+	id, err := state.verified(ctx, by, shown)
 	sender := a.named(id)
 	switch {
 	case isUnchecked(err):
@@ -87,20 +82,21 @@ func (a *accepted) check(ctx context.Context, state *bearerState, shown presente
 
 // verifierOf chooses who verifies a credential: a token belongs to the one issuer that
 // it names.
-func (a *accepted) verifierOf(shown presented) (verifier, *bearer.Error) {
-	if shown.inHeader || apikey.LooksLike(shown.raw) {
+func (a *accepted) verifierOf(shown *bearer.Credential) (verifier, *bearer.Error) {
+	if shown.InHeader || apikey.LooksLike(shown.Raw) {
 		return a.keysVerifier(shown)
 	}
 	issuers := a.issuers.Load()
 	if issuers == nil {
 		return nil, bearer.Unavailable("the config has not started yet", nil)
 	}
-	if len(*issuers) > 0 {
-		if outside := outsideIssuerOf(*issuers, shown.raw); outside != nil {
+	server := a.app.servers[a.server]
+	if len(shown.Raw) <= maxTokenLength {
+		shown.Digest = remembered.DigestOf(shown.Raw)
+		if outside := a.outsideIssuerOf(*issuers, shown); outside != nil {
 			return outside, nil
 		}
 	}
-	server := a.app.servers[a.server]
 	switch {
 	case a.issuersOnly:
 		return nil, bearer.InvalidToken("iss is not an issuer whose tokens are taken here")
@@ -110,12 +106,12 @@ func (a *accepted) verifierOf(shown presented) (verifier, *bearer.Error) {
 	return server, nil
 }
 
-func (a *accepted) keysVerifier(shown presented) (verifier, *bearer.Error) {
+func (a *accepted) keysVerifier(shown *bearer.Credential) (verifier, *bearer.Error) {
 	server := a.app.servers[a.server]
 	switch {
 	case !a.keys:
 		return nil, bearer.InvalidToken("it is an API key, and none are taken here")
-	case a.keyHeader != "" && !shown.inHeader:
+	case a.keyHeader != "" && !shown.InHeader:
 		return nil, bearer.InvalidToken("it is an API key, and these are taken in a header of their own here")
 	case server == nil:
 		return nil, bearer.Unavailable("there is no such server", nil)
@@ -124,17 +120,20 @@ func (a *accepted) keysVerifier(shown presented) (verifier, *bearer.Error) {
 }
 
 // outsideIssuerOf is the issuer that a token names, or nil. A token that was checked
-// before is recognized without reading it again.
-func outsideIssuerOf(issuers []*outsideIssuer, raw string) *outsideIssuer {
-	digest := remembered.DigestOf(raw)
-	for _, one := range issuers {
-		if one.Remembers(digest) {
-			return one
-		}
-	}
-	claimed, ok := issuer.ClaimedIssuer(raw)
-	if !ok {
+// before, here or by the server, is recalled and not read again.
+func (a *accepted) outsideIssuerOf(issuers []*outsideIssuer, shown *bearer.Credential) *outsideIssuer {
+	if len(issuers) == 0 {
 		return nil
+	}
+	claimed, known := a.app.servers[a.server].issuerOf(shown.Digest)
+	if !known {
+		for _, one := range issuers {
+			if before := one.Recall(shown.Digest); before != nil {
+				shown.Recalled = before
+				return one
+			}
+		}
+		claimed, _ = issuer.ClaimedIssuer(shown.Raw)
 	}
 	for _, one := range issuers {
 		if one.URL() == claimed {
@@ -144,6 +143,9 @@ func outsideIssuerOf(issuers []*outsideIssuer, raw string) *outsideIssuer {
 	return nil
 }
 
+// maxTokenLength is the length of the longest token that is looked at by any verifier.
+const maxTokenLength = max(issuer.MaxTokenLength, keyring.MaxTokenLength)
+
 // counts tells whether a credential goes before the session of a browser, also where it
 // is refused.
 func (a *accepted) counts(raw string) bool {
@@ -151,7 +153,10 @@ func (a *accepted) counts(raw string) bool {
 		return a.keys && a.keyHeader == ""
 	}
 	issuers := a.issuers.Load()
-	return issuers != nil && outsideIssuerOf(*issuers, raw) != nil
+	if issuers == nil || len(raw) > maxTokenLength {
+		return false
+	}
+	return a.outsideIssuerOf(*issuers, &bearer.Credential{Raw: raw, Digest: remembered.DigestOf(raw)}) != nil
 }
 
 // named is an identity under the names that the app knows it by.
@@ -161,11 +166,12 @@ func (a *accepted) named(id bearer.Identity) bearer.Named {
 
 // admits tells what is wrong with a valid identity here.
 func (a *accepted) admits(sender bearer.Named, by verifier) *bearer.Error {
-	demands, prefix := a.demands, ""
+	var audience []string
+	prefix := ""
 	if outside, ok := by.(*outsideIssuer); ok {
 		prefix = outside.prefix // its audience was checked
 	} else {
-		demands.Audience = a.audienceOf(a.app.servers[a.server])
+		audience = a.audienceOf(a.app.servers[a.server])
 	}
 	if sender.IsClient() && !a.clients {
 		return bearer.UsersOnly().Of(sender)
@@ -173,7 +179,7 @@ func (a *accepted) admits(sender bearer.Named, by verifier) *bearer.Error {
 	if refusal := a.admitsName(sender, prefix); refusal != nil {
 		return refusal
 	}
-	return demands.Admits(sender)
+	return a.demands.Admits(sender, audience)
 }
 
 // admitsName refuses a user who has a name that could be another's: of an outside
@@ -187,6 +193,9 @@ func (a *accepted) admitsName(sender bearer.Named, prefix string) *bearer.Error 
 
 // isTaken tells whether a name of a user belongs to others by its beginning.
 func (a *accepted) isTaken(sender bearer.Named, claim, prefix string) bool {
+	if len(a.prefixes) == 1 && a.prefixes[0] == prefix {
+		return false // there are no others
+	}
 	name, _ := sender.Claim(claim).(string)
 	for _, taken := range a.prefixes {
 		if taken != prefix && strings.HasPrefix(name, taken) {

@@ -13,11 +13,12 @@ import (
 // them among its elements.
 type RequiredClaim struct {
 	// The name of the claim, or names with dots between them for a member of an object.
-	// A claim whose own name has the dots goes first.
+	// A claim whose own name has the dots goes first. Required.
 	Claim string `json:"claim"`
 
 	// The values, compared with strings, numbers and booleans as they are written.
-	// `*@example.com` stands for all e-mail addresses of the domain.
+	// `*@example.com` stands for all e-mail addresses of the domain. At least one.
+	// Required.
 	Values []string `json:"values"`
 }
 
@@ -39,10 +40,11 @@ type AcceptedClients struct {
 
 // CopyClaim passes one claim of a token to the app in one identity header.
 type CopyClaim struct {
-	// The name of the claim.
+	// The name of the claim. Required.
 	Claim string `json:"claim"`
 
 	// The name of the header. It may not be one that has a meaning to HTTP or a proxy.
+	// Required.
 	Header string `json:"header"`
 }
 

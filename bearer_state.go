@@ -45,12 +45,14 @@ type verifier interface {
 	// verify returns who has the credential. An error is the reason for the log, see
 	// [token.Checker.Check]: the identity returned with it is whose it was, if that is
 	// certain, and nil otherwise.
-	verify(ctx context.Context, raw string) (bearer.Identity, error)
+	verify(ctx context.Context, shown bearer.Credential) (bearer.Identity, error)
 }
 
-// credentialCheck is what a verifier says of a credential of the request.
+// credentialCheck is what a verifier says of a credential of the request. There may be
+// more than one: API keys in the headers of two checks.
 type credentialCheck struct {
 	by  verifier
+	raw string
 	id  bearer.Identity
 	err error
 }
@@ -79,15 +81,15 @@ func bearerStateOf(r *http.Request) *bearerState {
 	return state
 }
 
-// verified checks the request's credential once with each verifier.
-func (s *bearerState) verified(ctx context.Context, by verifier, raw string) (bearer.Identity, error) {
+// verified checks a credential of the request once with each verifier.
+func (s *bearerState) verified(ctx context.Context, by verifier, shown bearer.Credential) (bearer.Identity, error) {
 	for _, check := range s.checks {
-		if check.by == by {
+		if check.by == by && check.raw == shown.Raw {
 			return check.id, check.err
 		}
 	}
-	id, err := by.verify(ctx, raw)
-	s.checks = append(s.checks, credentialCheck{by, id, err})
+	id, err := by.verify(ctx, shown)
+	s.checks = append(s.checks, credentialCheck{by, shown.Raw, id, err})
 	return id, err
 }
 

@@ -100,6 +100,9 @@ func parseTrustPool(d *caddyfile.Dispenser, one *OutsideIssuer) error {
 		return d.Err("tls_trust_pool needs a source of authorities, such as \"tls_trust_pool file /etc/caddy/ca.pem\"")
 	}
 	name := d.Val()
+	if strings.ContainsAny(name, "/.") {
+		return d.Errf("tls_trust_pool takes the kind of source before its path: write \"tls_trust_pool file %s\"", name)
+	}
 	module, err := caddyfile.UnmarshalModule(d, "tls.ca_pool.source."+name)
 	if err != nil {
 		return err

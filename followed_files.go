@@ -92,3 +92,15 @@ func checkKeyNames(files []*apiKeyFile) error {
 	}
 	return nil
 }
+
+// keyOfAnyClient is the name of the first key that a client owns, empty if there is none.
+func keyOfAnyClient(files []*apiKeyFile) string {
+	for _, file := range files {
+		for key := range file.Snapshot().All() {
+			if key.IsClients() {
+				return key.Name
+			}
+		}
+	}
+	return ""
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/credential"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/remembered"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -226,12 +227,29 @@ func (s *Server) release() {
 }
 
 // verify checks an access token of this server.
-func (s *Server) verify(ctx context.Context, raw string) (bearer.Identity, error) {
-	checked, err := s.tokens.Check(ctx, raw)
+func (s *Server) verify(ctx context.Context, shown bearer.Credential) (bearer.Identity, error) {
+	checked, err := s.tokens.CheckDigested(ctx, shown.Raw, shown.Digest)
 	if checked == nil { // which as an Identity would not be nil
 		return nil, err
 	}
 	return checked, err
+}
+
+// issuerOf is the `iss` of a token of the server that was checked before, by its digest.
+// It waits for no keys. s may be nil.
+func (s *Server) issuerOf(digest remembered.Digest) (issuer string, known bool) {
+	if s == nil {
+		return "", false
+	}
+	keys := s.keys.active.Load()
+	if keys == nil {
+		return "", false
+	}
+	checked := keys.Recall(digest)
+	if checked == nil {
+		return "", false
+	}
+	return checked.Issuer, true
 }
 
 // tokenPolicy is what the settings say about tokens.

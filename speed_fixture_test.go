@@ -30,6 +30,8 @@ import (
 type speedSite struct {
 	endpoint *Handler
 	bearer   *BearerAuth
+
+	load func(id string, config any) any // a module of the config
 }
 
 const (
@@ -44,39 +46,43 @@ func newSpeedSite(b testing.TB, algorithm string) *speedSite {
 // newSpeedSiteWith is one that may have a login page.
 func newSpeedSiteWith(b testing.TB, algorithm string, page *LoginPage) *speedSite {
 	b.Helper()
-	dir := b.TempDir()
-	users := filepath.Join(dir, "users")
+	users := filepath.Join(b.TempDir(), "users")
 	if err := os.WriteFile(users, []byte("alice:"+speedHash+"\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
+	return newSpeedSiteOf(b, Config{
+		LoginPage:   page,
+		Scopes:      []string{"contacts.read", "contacts.write"},
+		SigningKeys: []SigningKey{{Algorithm: algorithm}},
+		UsersRaw:    []json.RawMessage{htpasswd(users)},
+		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
+	})
+}
+
+func newSpeedSiteOf(b testing.TB, config Config) *speedSite {
+	b.Helper()
 	root, err := caddy.ProvisionContext(&caddy.Config{
 		Admin: &caddy.AdminConfig{Disabled: true},
 		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {
 			BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output":"discard"}`)},
 		}}},
-		StorageRaw: caddyconfig.JSONModuleObject(map[string]string{"root": filepath.Join(dir, "storage")}, "module", "file_system", nil),
+		StorageRaw: caddyconfig.JSONModuleObject(map[string]string{"root": b.TempDir()}, "module", "file_system", nil),
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, unload := caddy.NewContext(root)
 	b.Cleanup(unload)
-	load := func(id string, config any) any {
+	site := new(speedSite)
+	site.load = func(id string, config any) any {
 		module, err := ctx.LoadModuleByID(id, caddyconfig.JSON(config, nil))
 		if err != nil {
 			b.Fatal(err)
 		}
 		return module
 	}
-	site := new(speedSite)
-	site.endpoint = load("http.handlers.token_endpoint", Handler{Config: Config{
-		LoginPage:   page,
-		Scopes:      []string{"contacts.read", "contacts.write"},
-		SigningKeys: []SigningKey{{Algorithm: algorithm}},
-		UsersRaw:    []json.RawMessage{htpasswd(users)},
-		ClientsRaw:  []json.RawMessage{module(InlineClients{Clients: []directory.Client{{ID: "web", Secret: "s3cret"}}}, "inline")},
-	}}).(*Handler)
-	site.bearer = load("http.handlers.bearer_auth", BearerAuth{Scopes: []string{"contacts.read"}}).(*BearerAuth)
+	site.endpoint = site.load("http.handlers.token_endpoint", Handler{Config: config}).(*Handler)
+	site.bearer = site.load("http.handlers.bearer_auth", BearerAuth{Scopes: []string{"contacts.read"}}).(*BearerAuth)
 	if err := site.endpoint.server.keys.generated.Attempt(ctx); err != nil {
 		b.Fatal(err)
 	}

@@ -12,6 +12,8 @@
 //
 //	password  logins whose password is remembered, beside respond and beside other token servers
 //	bearer    checked requests beside unchecked ones, with one token and with many
+//	credentials  requests with outside tokens, API keys and tokens of clients beside those
+//	          with an own token
 //	browser   requests with the session cookie of a login page beside those with a token,
 //	          and the page itself beside respond
 //	refresh   refreshes beside a bare server that does the same in the storage
@@ -70,6 +72,7 @@ type workload struct {
 var workloads = []workload{
 	{"password", measurePassword},
 	{"bearer", measureBearer},
+	{"credentials", only(measureCredentials)},
 	{"browser", measureBrowser},
 	{"refresh", only(measureRefresh)},
 	{"latency", only(measureLatency)},

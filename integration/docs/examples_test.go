@@ -41,6 +41,10 @@ var exercises = map[string]func(*testing.T, *example){
 	"login-page":      exampleLoginPage,
 	"sessions":        exampleSessions,
 
+	"outside-issuer": exampleOutsideIssuer,
+	"services":       exampleServices,
+	"api-keys":       exampleAPIKeys,
+
 	"from-apache":    exampleMoved("from-apache"),
 	"from-lighttpd":  exampleMoved("from-lighttpd"),
 	"from-nginx":     exampleMoved("from-nginx"),
@@ -140,6 +144,22 @@ func (e *example) comment(name string) map[string]any {
 // returns what each of them printed.
 func (e *example) comments(name string) []string {
 	e.Site.T.Helper()
+	var printed []string
+	for _, paragraph := range e.paragraphs(name) {
+		if strings.Contains(paragraph, "curl ") {
+			printed = append(printed, shell(e.Site.T, e.Dir, paragraph, ""))
+		}
+	}
+	if len(printed) == 0 {
+		e.Site.T.Fatalf("the comment of %s has no curl", name)
+	}
+	return printed
+}
+
+// paragraphs are the commands in the example's comment, with what go run builds as
+// caddy.
+func (e *example) paragraphs(name string) []string {
+	e.Site.T.Helper()
 	content, err := os.ReadFile(filepath.Join(e.Dir, "examples", name, "Caddyfile"))
 	if err != nil {
 		e.Site.T.Fatal(err)
@@ -156,16 +176,10 @@ func (e *example) comments(name string) []string {
 		}
 		inside = code
 	}
-	var printed []string
-	for _, paragraph := range paragraphs {
-		if strings.Contains(paragraph, "curl ") {
-			printed = append(printed, shell(e.Site.T, e.Dir, paragraph, ""))
-		}
+	for i, paragraph := range paragraphs {
+		paragraphs[i] = strings.ReplaceAll(paragraph, "go run ./cmd/caddy ", "caddy ")
 	}
-	if len(printed) == 0 {
-		e.Site.T.Fatalf("the comment of %s has no curl", name)
-	}
-	return printed
+	return paragraphs
 }
 
 func exampleHtpasswd(t *testing.T, e *example) {

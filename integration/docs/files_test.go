@@ -18,18 +18,27 @@ import (
 	caddygrant "github.com/caddygrant/caddy-grant"
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/integration/internal/outside"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 )
 
 func testJSON(t *testing.T, blocks map[string]block) {
-	wantAllKeys(t, blocks["bearer-config"], reflect.TypeFor[caddygrant.BearerAuth](), reflect.TypeFor[caddygrant.CopyClaim]())
+	wantAllKeys(t, blocks["bearer-config"], reflect.TypeFor[caddygrant.BearerAuth](), reflect.TypeFor[caddygrant.CopyClaim](),
+		reflect.TypeFor[caddygrant.OutsideIssuer](), reflect.TypeFor[caddygrant.IssuerClaims](), reflect.TypeFor[caddygrant.AcceptedKeys](),
+		reflect.TypeFor[caddygrant.RequiredClaim](), reflect.TypeFor[caddygrant.AcceptedClients]())
 	wantAllKeys(t, blocks["config"], []reflect.Type{
 		reflect.TypeFor[caddygrant.Handler](), reflect.TypeFor[caddygrant.LoginPage](), reflect.TypeFor[caddygrant.SigningKey](), reflect.TypeFor[caddygrant.PasswordChecks](), reflect.TypeFor[caddygrant.Throttle](),
 		reflect.TypeFor[caddygrant.InlineUsers](), reflect.TypeFor[caddygrant.HtpasswdUsers](), reflect.TypeFor[caddygrant.JSONUsers](), reflect.TypeFor[directory.User](),
 		reflect.TypeFor[caddygrant.InlineClients](), reflect.TypeFor[caddygrant.HtpasswdClients](), reflect.TypeFor[caddygrant.JSONClients](), reflect.TypeFor[directory.Client](),
+		reflect.TypeFor[caddygrant.APIKeyFile](),
 	}...)
 
 	// It works, with the docs' files.
+	const url, keysPath = "https://id.example.com/realms/staff", "/protocol/openid-connect/certs"
+	staff := outside.New(t, outside.Options{Path: "/realms/staff", TLS: true})
+	key := apikey.Make()
 	r := newRecipe(t)
+	r.Write("etc/keys.txt", "deploy "+apikey.DigestOf(key).Hash()+" user_id=512a scopes=contacts.read\n")
 	r.writeOldKey()
 	r.Write("etc/users.json", blocks["users-file"].text)
 	r.Write("etc/clients.json", blocks["clients-file"].text)
@@ -40,7 +49,7 @@ func testJSON(t *testing.T, blocks map[string]block) {
 	config := `{"admin": {"disabled": true, "config": {"persist": false}}, "storage": {"module": "file_system", "root": "` + r.Dir + `/storage"},
 		"apps": {"http": {"servers": {"site": {"listen": ["` + r.Address() + `"], "automatic_https": {"disable": true},
 		"routes": [{"handle": [` + strings.ReplaceAll(blocks["config"].text, "/etc/caddy", r.etc) + `,
-		` + blocks["bearer-config"].text + `, {"handler": "static_response", "body": "{http.request.header.X-User}"}]}]}}}}}`
+		` + strings.NewReplacer(url+keysPath, staff.URL+"/keys", url, staff.URL, "/etc/caddy/ca.pem", staff.CAFile).Replace(blocks["bearer-config"].text) + `, {"handler": "static_response", "body": "{http.request.header.X-User}"}]}]}}}}}`
 	if err := caddy.Load([]byte(config), true); err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +68,16 @@ func testJSON(t *testing.T, blocks map[string]block) {
 		if a.Status != login.status || login.status == 200 && a.Text(t, "scope") != login.scope {
 			t.Errorf("%s for %s: %d %s", login.client, login.username, a.Status, a.Body)
 		}
-		if a.Status == 200 && login.username == "carol" {
-			r.wantBody("/", "carol", "Authorization: Bearer "+a.Text(t, "access_token"))
+		if a.Status == 200 && login.username == "alice" {
+			r.wantBody("/", "512a", harness.Bearer(a.Text(t, "access_token")))
+		} else if a.Status == 200 { // and has no e-mail address
+			r.wantStatus("/", 403, harness.Bearer(a.Text(t, "access_token")))
 		}
 	}
+	r.wantBody("/", "512a", "X-API-Key: "+key)
+	outsideToken := staff.Token(outside.Claim("aud", "contacts"), outside.Claim("sub", "f81d4fae"), outside.Claim("scope", "contacts.read"), outside.Claim("email", "alice@example.org"))
+	harness.Eventually(t, "the keys are there", func() bool { return r.get("/", outsideToken).Status != 503 })
+	r.wantBody("/", "staff:f81d4fae", harness.Bearer(outsideToken))
 
 	r.wantStatus("/", 401)
 	r.wantBody("/healthz", "", "X-User: carol")
@@ -172,14 +187,15 @@ func wantAllKeys(t *testing.T, b block, types ...reflect.Type) {
 		case map[string]any:
 			for key, value := range v {
 				shown[key] = true
-				if key != "claims" && key != "match" {
+				if _, ofUser := v["username"].(string); key != "match" && key != "ca" && !(key == "claims" && ofUser) {
 					walk(value)
 				}
 			}
 		}
 	}
 	walk(handler)
-	delete(shown, "source") // the inline key of guest modules
+	delete(shown, "source") // the inline key of guest modules, and that of a file of keys
+	delete(known, "source")
 	if got, want := slices.Sorted(maps.Keys(shown)), slices.Sorted(maps.Keys(known)); !slices.Equal(got, want) {
 		t.Errorf("the docs' JSON has the keys\n%v, the module\n%v", got, want)
 	}

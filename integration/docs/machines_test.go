@@ -49,7 +49,7 @@ func testMachine(t *testing.T, blocks map[string]block) {
 	before, after, _ := strings.Cut(site, "\t\tclient backup {")
 	_, after, _ = strings.Cut(after, "\t\t}\n")
 	r.serve(before + after)
-	a = r.Post("/token", "grant_type=client_credentials&client_id=backup&client_secret="+strings.TrimSpace(string(secret)))
+	a = r.Post("/token", "grant_type=client_credentials&client_id=backup&client_secret="+string(secret))
 	a.Want(t, 200, "")
 	if scope := a.Text(t, "scope"); scope != "backups.write" {
 		t.Errorf("its scope is %q", scope)

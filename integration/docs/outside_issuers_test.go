@@ -203,12 +203,12 @@ var shapes = []shape{
 	{
 		"issuer-github", "https://token.actions.githubusercontent.com", "RS256",
 		map[string]any{
-			"sub": "repo:example/contacts:ref:refs/heads/main", "aud": "https://deploy.example.com",
-			"repository": "example/contacts", "repository_id": "123456789", "ref": "refs/heads/main",
+			"sub": "repo:example@1234/contacts@123456789:ref:refs/heads/main", "aud": "https://deploy.example.com",
+			"repository": "example/contacts", "repository_id": "123456789", "ref": "refs/heads/main", "event_name": "push",
 		},
-		"X-User", "github:repo:example/contacts:ref:refs/heads/main",
+		"X-User", "github:repo:example@1234/contacts@123456789:ref:refs/heads/main",
 		map[string]outside.Change{
-			"of another repository": outside.Claim("repository_id", "987654321"), "of a pull request": outside.Claim("ref", "refs/pull/1/merge"), "for another site": outside.Claim("aud", "https://github.com/example"),
+			"of another repository": outside.Claim("repository_id", "987654321"), "of a pull request": outside.Claim("ref", "refs/pull/1/merge"), "of a stranger's pull request": outside.Claim("event_name", "pull_request_target"), "for another site": outside.Claim("aud", "https://github.com/example"),
 			"that lasts for an hour": outside.Claim("exp", outside.FromNow(3600e9)),
 		},
 	},

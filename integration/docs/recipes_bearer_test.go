@@ -19,6 +19,7 @@ var bearerRecipeGroups = []group{
 	{"from basic_auth", []string{"migration"}, recipeMigration},
 	{"use from another site", []string{"other-site"}, recipeOtherSite},
 	{"several on one site", []string{"several"}, recipeSeveral},
+	{"rules on claims", []string{"require"}, recipeRequire},
 }
 
 func recipeOpenPaths(t *testing.T, blocks map[string]block) {
@@ -226,4 +227,30 @@ func recipeSeveral(t *testing.T, blocks map[string]block) {
 			t.Errorf("the token is handed on: %v, by\n%s", got, caddyfile)
 		}
 	}
+}
+
+func recipeRequire(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	users := make([]string, 0, 5)
+	for name, claims := range map[string]string{
+		"alice": `"groups": ["ops"], "email": "alice@example.com"`,
+		"bob":   `"groups": ["guests"], "email": "bob@example.com"`,
+		"carol": `"groups": ["staff"], "email": "carol@mail.example.com"`,
+		"dave":  `"groups": ["staff"], "email": "dave@example.com", "email_verified": false`,
+		"erin":  `"email": "erin@example.com"`,
+	} {
+		users = append(users, `{"username": "`+name+`", "password_hash": "`+harness.HashBcrypt+`", "claims": {`+claims+`}}`)
+	}
+	r.Write("etc/users.json", `{"users": [`+strings.Join(users, ", ")+`]}`)
+	r.serve(blocks["require"].text)
+	for name, claim := range map[string]string{"bob": "groups", "carol": "email", "dave": "email", "erin": "groups"} {
+		a := r.get("/contacts", r.Login(name, "correct horse").Text(t, "access_token"))
+		if a.Status != 403 || a.Header.Get("WWW-Authenticate") != `Bearer realm="default", error="insufficient_scope"` {
+			t.Errorf("%s: %d %s", name, a.Status, a.Header.Get("WWW-Authenticate"))
+		}
+		if lines := r.Logged(func(line map[string]any) bool { return line["user_id"] == name && line["claim_needed"] == claim }); len(lines) != 1 {
+			t.Errorf("%s: the log does not say that the claim is %s", name, claim)
+		}
+	}
+	r.wantUser("/contacts", "alice", r.bearer())
 }

@@ -24,6 +24,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 		"client":          repo.Cases(t, "parseClient"),
 		"login_page":      repo.Cases(t, "parsePageSetting"),
 		"bearer_auth":     repo.Cases(t, "parseBearerSetting"),
+		"issuer":          repo.Cases(t, "parseIssuerSetting"),
 	}
 
 	listed := make(map[string][]string)
@@ -64,6 +65,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 		"client":          {reflect.TypeFor[directory.Client]()},
 		"login_page":      {reflect.TypeFor[caddygrant.LoginPage]()},
 		"bearer_auth":     {reflect.TypeFor[caddygrant.BearerAuth]()},
+		"issuer":          {reflect.TypeFor[caddygrant.OutsideIssuer]()},
 	}
 	docs, oneValue := godocDefaults(t), regexp.MustCompile("^`[^`]+`$")
 	compared := 0
@@ -96,7 +98,9 @@ func testReference(t *testing.T, blocks map[string]block) {
 		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n", "<date>", "2027-01-31",
 		"throttle off|{", "throttle {", "ipv4_prefix     <bits>", "ipv4_prefix 24", "ipv6_prefix     <bits>", "ipv6_prefix 56",
 		"<algorithm> [<secret> | file <path>]", "ES256",
-		"htpasswd|json <path>", "htpasswd /etc/caddy/file",
+		"htpasswd|json <path>", "htpasswd /etc/caddy/file", "json|lines <path>", "lines /etc/caddy/keys.txt",
+		"<algorithms...>", "ES256 RS256", "[scope=<claim>] [username=<claim>] [audience=<claim>]", "scope=scp username=oid audience=client_id",
+		"<prefix>|-", "staff:", "<module> ...", "file /etc/caddy/ca.pem", "[<header>]", "X-API-Key", "<claim> <values...>", "groups staff", "[<username_prefix>]", "svc:",
 		"[<matcher>] [<name>]", "/app/* main", "<paths...>", "/healthz /assets/*", "<protocols...>", "tcp SPDY/3.1", "<claim>><header>...", "sub>X-User email>X-Email",
 	)
 	credentials := regexp.MustCompile(`(?m)^\t\t(secret |secret_hash|public).*\n`)
@@ -120,7 +124,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 				syntax = line.ReplaceAllString(syntax, "")
 			}
 		}
-		checked := strings.Replace(blocks["bearer-reference"].text, "\toff\n", "", 1) // which excludes all others
+		checked := strings.NewReplacer("\toff\n", "", "\tissuers_only\n", "").Replace(blocks["bearer-reference"].text) // which exclude others
 		if _, err := harness.Adapt("http://localhost {\n" + values.Replace(syntax+checked) + "}\n"); n != 3 || err != nil {
 			t.Errorf("of %d kinds of clients, %d: %v", n, i+1, err)
 		}

@@ -99,14 +99,15 @@ func possibleRefusals(t *testing.T) map[string]string {
 	const badToken = "401 invalid_token"
 	answers := map[string]string{
 		"bearer.noCredentials": "401 none", "bearer.InvalidRequest": "400 invalid_request", "bearer.InvalidToken": badToken,
-		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none",
+		"bearer.Unavailable": "503 none", "token.Error": badToken, "token.UncheckedError": "503 none", "token.Unchecked": "503 none",
 	}
 	made403 := map[string]string{ // by what makes them
-		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope", "UsersOnly": "403 insufficient_scope",
+		"InsufficientScope": "403 insufficient_scope", "SessionLacksScope": "403 insufficient_scope", "UsersOnly": "403 insufficient_scope", "InsufficientClaim": "403 insufficient_scope",
 		"SessionNotForHere": "403 none", "CrossSession": "403 none",
 	}
 	elsewhere := map[string]bool{
 		"OpenRefreshToken": true, // not for bearer_auth
+		"Unchecked":        true, // is called with the reason
 		"checkSession":     true, // a cookie without a login page is not checked
 	}
 	ofOneClaim := regexp.MustCompile(`^(?:<claim>|\w+)( is (?:missing or )?malformed)$`)
@@ -257,7 +258,7 @@ func TestDocsIdentityHeaders(t *testing.T) {
 	var claims map[string]any
 	unmarshal(t, decodePart(t, a.Text(t, "access_token"), 1), &claims)
 	r.wantBody("/ids", claims["jti"].(string)+"|"+claims["sid"].(string), bearer)
-	for _, name := range []string{"id", "username", "client_id", "scope", "token_id", "session_id"} {
+	for _, name := range []string{"kind", "id", "username", "client_id", "issuer", "scope", "token_id", "session_id", "key_name"} {
 		if !strings.Contains(repo.Docs(t), "| `{http.auth.user."+name+"}` |") {
 			t.Errorf("the docs do not list %s", name)
 		}

@@ -60,6 +60,9 @@ func TestIssuersAloneNeedNoTokenEndpoint(t *testing.T) {
 		e := start(t, lines...)
 		e.knows(issuer)
 		e.want(t, issuer.Token(), 200)
+		if found := e.Logged(func(line map[string]any) bool { return line["msg"] == "password checks are bounded" }); len(found) != 0 {
+			t.Errorf("there are no passwords, but the log says %v", found)
+		}
 	}
 }
 

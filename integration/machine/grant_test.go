@@ -85,18 +85,18 @@ func TestWhoGetsNoTokenForItself(t *testing.T) {
 		name, form, code, reason string
 		status                   int
 	}{
-		{"a client without a list of grants", s.Web().Form(), "unauthorized_client", "grant_not_allowed", 400},
-		{"a client whose list lacks the grant", s.As("monitor").Form(), "unauthorized_client", "grant_not_allowed", 400},
-		{"a public client", "client_id=cli", "unauthorized_client", "grant_not_allowed", 400},
-		{"a public client with a secret", "client_id=cli&client_secret=x", "invalid_client", "", 400},
-		{"the default client", "x=y", "unauthorized_client", "grant_not_allowed", 400},
-		{"a client that there is not", "client_id=no-such&client_secret=x", "invalid_client", "", 400},
-		{"a user in the place of a client", "client_id=alice&client_secret=correct+horse", "invalid_client", "", 400},
-		{"the login page", "client_id=login_page&client_secret=x", "invalid_client", "", 400},
-		{"without a secret", "client_id=backup", "invalid_client", "no_client_secret", 400},
-		{"with an empty secret", "client_id=backup&client_secret=", "invalid_client", "no_client_secret", 400},
-		{"with a wrong secret", "client_id=backup&client_secret=wrong", "invalid_client", "wrong_client_secret", 400},
-		{"with the secret of another client", "client_id=backup&client_secret=both-secret", "invalid_client", "wrong_client_secret", 400},
+		{"RFC 6749 §5.2: a client without a list of grants", s.Web().Form(), "unauthorized_client", "grant_not_allowed", 400},
+		{"RFC 6749 §5.2: a client whose list lacks the grant", s.As("monitor").Form(), "unauthorized_client", "grant_not_allowed", 400},
+		{"RFC 6749 §4.4: a public client", "client_id=cli", "unauthorized_client", "grant_not_allowed", 400},
+		{"RFC 6749 §4.4: a public client with a secret", "client_id=cli&client_secret=x", "invalid_client", "", 400},
+		{"RFC 6749 §4.4: the default client", "x=y", "unauthorized_client", "grant_not_allowed", 400},
+		{"RFC 6749 §5.2: a client that there is not", "client_id=no-such&client_secret=x", "invalid_client", "", 400},
+		{"RFC 9700 §4.15: a user in the place of a client", "client_id=alice&client_secret=correct+horse", "invalid_client", "", 400},
+		{"RFC 9700 §4.15: the login page", "client_id=login_page&client_secret=x", "invalid_client", "", 400},
+		{"RFC 6749 §4.4.2: without a secret", "client_id=backup", "invalid_client", "no_client_secret", 400},
+		{"RFC 6749 §2.3.1: with an empty secret", "client_id=backup&client_secret=", "invalid_client", "no_client_secret", 400},
+		{"RFC 6749 §4.4.2: with a wrong secret", "client_id=backup&client_secret=wrong", "invalid_client", "wrong_client_secret", 400},
+		{"RFC 6749 §4.4.2: with the secret of another client", "client_id=backup&client_secret=both-secret", "invalid_client", "wrong_client_secret", 400},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			a := s.Post("/token", "grant_type=client_credentials&"+test.form)
@@ -109,7 +109,8 @@ func TestWhoGetsNoTokenForItself(t *testing.T) {
 	}
 }
 
-// Parameters of another grant change nothing: there is no user, whatever they say.
+// RFC 6749 §3.2: parameters of another grant change nothing. There is no user, whatever
+// they say.
 func TestAUserInTheRequestIsIgnored(t *testing.T) {
 	s := start(t, "")
 	a := itself(s.As("both"), "username", "alice", "password", "correct horse", "refresh_token", s.As("both").Login(t, "alice").Refresh)
@@ -135,7 +136,7 @@ func TestAClientThatActsForItselfNeverRefreshes(t *testing.T) {
 	}
 }
 
-// A wrong secret is counted as at any other grant: the secret is not guessed faster by
+// RFC 6749 §2.3.1: a wrong secret is counted as at any other grant: the secret is not guessed faster by
 // this one.
 func TestWrongSecretsAreThrottled(t *testing.T) {
 	s := start(t, "")

@@ -23,12 +23,12 @@ func namedAlike(s *harness.Site) (ids []string) {
 
 func TestAClientThatIsCalledLikeAUserGetsNoToken(t *testing.T) {
 	for _, test := range []struct{ name, id, users string }{
-		{"like the username", "carol", "user carol " + harness.HashBcrypt},
-		{"like the username of a user with another subject", "carol", "user carol " + harness.HashBcrypt + " {\nid u-3\n}"},
-		{"like the subject of a user with another name", "u-3", "user carol " + harness.HashBcrypt + " {\nid u-3\n}"},
-		{"like a user who is disabled", "carol", "user carol " + harness.HashBcrypt + " {\ndisabled\n}"},
-		{"like a user in a file", "dave", "users htpasswd %DIR%/users.htpasswd"},
-		{"like a user whom another one hides", "u-9", "user dave " + harness.HashBcrypt + "\nusers json %DIR%/users.json"},
+		{"RFC 9700 §4.15: like the username", "carol", "user carol " + harness.HashBcrypt},
+		{"RFC 9700 §4.15: like the username of a user with another subject", "carol", "user carol " + harness.HashBcrypt + " {\nid u-3\n}"},
+		{"RFC 9700 §4.15: like the subject of a user with another name", "u-3", "user carol " + harness.HashBcrypt + " {\nid u-3\n}"},
+		{"RFC 9700 §4.15: like a user who is disabled", "carol", "user carol " + harness.HashBcrypt + " {\ndisabled\n}"},
+		{"RFC 9700 §4.15: like a user in a file", "dave", "users htpasswd %DIR%/users.htpasswd"},
+		{"RFC 9700 §4.15: like a user whom another one hides", "u-9", "user dave " + harness.HashBcrypt + "\nusers json %DIR%/users.json"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := harness.NewSite(t)

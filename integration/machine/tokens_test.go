@@ -113,38 +113,38 @@ func TestForgedKindsOfTokens(t *testing.T) {
 	own, users := token(t, s.As("both")), s.As("both").Login(t, "alice").Access
 	wantPasses(t, s, harness.Forge(t, own, func(*harness.Forgery) {})) // a forgery as such is good
 	for _, test := range []struct{ name, token, reason string }{
-		{"a client's with a username", harness.Forge(t, own, harness.SetClaim("username", `"alice"`)), "username is malformed"},
-		{"a client's with an empty username", harness.Forge(t, own, harness.SetClaim("username", `""`)), "username is malformed"},
-		{"a client's about a user", harness.Forge(t, own, harness.SetClaim("sub", `"alice"`)), "sub is malformed"},
-		{"a client's of another client_id", harness.Forge(t, own, harness.SetClaim("client_id", `"web"`)), "sub is malformed"},
-		{"a client's with another gty", harness.Forge(t, own, harness.SetClaim("gty", `"password"`)), "gty is malformed"},
-		{"a client's with an empty gty", harness.Forge(t, own, harness.SetClaim("gty", `""`)), "gty is malformed"},
-		{"a client's with a list as gty", harness.Forge(t, own, harness.SetClaim("gty", `["client-credentials"]`)), "gty is malformed"},
-		{"a client's without gty", harness.Forge(t, own, harness.WithoutClaims("gty")), "username is missing or malformed"},
-		{"a client's that poses as a user's", harness.Forge(t, own, func(f *harness.Forgery) {
+		{"RFC 9068 §2.2: a client's with a username", harness.Forge(t, own, harness.SetClaim("username", `"alice"`)), "username is malformed"},
+		{"RFC 9068 §2.2: a client's with an empty username", harness.Forge(t, own, harness.SetClaim("username", `""`)), "username is malformed"},
+		{"RFC 9700 §4.15: a client's about a user", harness.Forge(t, own, harness.SetClaim("sub", `"alice"`)), "sub is malformed"},
+		{"RFC 9068 §2.2: a client's of another client_id", harness.Forge(t, own, harness.SetClaim("client_id", `"web"`)), "sub is malformed"},
+		{"RFC 9068 §2.2: a client's with another gty", harness.Forge(t, own, harness.SetClaim("gty", `"password"`)), "gty is malformed"},
+		{"RFC 9068 §2.2: a client's with an empty gty", harness.Forge(t, own, harness.SetClaim("gty", `""`)), "gty is malformed"},
+		{"RFC 9068 §2.2: a client's with a list as gty", harness.Forge(t, own, harness.SetClaim("gty", `["client-credentials"]`)), "gty is malformed"},
+		{"RFC 9068 §2.2: a client's without gty", harness.Forge(t, own, harness.WithoutClaims("gty")), "username is missing or malformed"},
+		{"RFC 9700 §4.15: a client's that poses as a user's", harness.Forge(t, own, func(f *harness.Forgery) {
 			harness.WithoutClaims("gty")(f)
 			harness.SetClaim("username", `"alice"`)(f)
 			harness.SetClaim("sub", `"alice"`)(f)
 		}), "its user has another password now"},
-		{"a user's with gty", harness.Forge(t, users, harness.SetClaim("gty", `"client-credentials"`)), "username is malformed"},
-		{"a user's with another gty", harness.Forge(t, users, harness.SetClaim("gty", `"password"`)), "gty is malformed"},
-		{"a user's with a gty that is null", harness.Forge(t, users, harness.SetClaim("gty", `null`)), "gty is malformed"},
-		{"a user's that poses as a client's", harness.Forge(t, users, func(f *harness.Forgery) {
+		{"RFC 9068 §2.2: a user's with gty", harness.Forge(t, users, harness.SetClaim("gty", `"client-credentials"`)), "username is malformed"},
+		{"RFC 9068 §2.2: a user's with another gty", harness.Forge(t, users, harness.SetClaim("gty", `"password"`)), "gty is malformed"},
+		{"RFC 9068 §2.2: a user's with a gty that is null", harness.Forge(t, users, harness.SetClaim("gty", `null`)), "gty is malformed"},
+		{"RFC 9700 §4.15: a user's that poses as a client's", harness.Forge(t, users, func(f *harness.Forgery) {
 			harness.WithoutClaims("username")(f)
 			harness.SetClaim("gty", `"client-credentials"`)(f)
 			harness.SetClaim("sub", `"both"`)(f)
 		}), "its client has another secret now"},
-		{"a client's of a client that may not", harness.Forge(t, own, func(f *harness.Forgery) {
+		{"RFC 9700 §4.15: a client's of a client that may not", harness.Forge(t, own, func(f *harness.Forgery) {
 			for _, name := range []string{"sub", "cid", "client_id"} {
 				harness.SetClaim(name, `"web"`)(f)
 			}
 		}), "its client may no longer act for itself"},
-		{"a client's of a public client", harness.Forge(t, own, func(f *harness.Forgery) {
+		{"RFC 9700 §4.15: a client's of a public client", harness.Forge(t, own, func(f *harness.Forgery) {
 			for _, name := range []string{"sub", "cid", "client_id"} {
 				harness.SetClaim(name, `"cli"`)(f)
 			}
 		}), "its client may no longer act for itself"},
-		{"a client's of the login page", harness.Forge(t, own, func(f *harness.Forgery) {
+		{"RFC 9700 §4.15: a client's of the login page", harness.Forge(t, own, func(f *harness.Forgery) {
 			for _, name := range []string{"sub", "cid", "client_id"} {
 				harness.SetClaim(name, `"login_page"`)(f)
 			}

@@ -10,14 +10,16 @@ import (
 )
 
 // Identity is who sends an API key: its owner as they are now, with the scopes that
-// both have.
+// both have. It is shared by requests, and never changed.
 type Identity struct {
 	key      *Key
 	user     *directory.User   // nil if a client owns the key
 	client   *directory.Client // nil if a user does
 	issuer   string
 	scopes   []string
+	scope    string // all of scopes
 	audience []string
+	claims   map[string]any // of the user's own, in the form in which they are read from a token
 }
 
 // NewIdentity returns who sends a key: its user, or else its client, the other one is
@@ -32,7 +34,9 @@ func NewIdentity(key *Key, user *directory.User, client *directory.Client, allow
 	if user != nil {
 		i.client = nil
 		i.scopes = user.Allowed(i.scopes)
+		i.readClaims()
 	}
+	i.scope = strings.Join(i.scopes, " ")
 	switch {
 	case key.Audience == nil: // the owner's
 	case user != nil:
@@ -86,7 +90,7 @@ func (i *Identity) Claim(name string) any {
 	case "client_id", "cid":
 		return i.clientID()
 	case "scope":
-		return strings.Join(i.scopes, " ")
+		return i.scope
 	case "aud":
 		return i.audience
 	case "exp":
@@ -107,12 +111,21 @@ func (i *Identity) clientID() string {
 	return i.client.ID
 }
 
+// readClaims reads the claims of the user's own, which are asked for at every request.
+func (i *Identity) readClaims() {
+	for name := range i.user.Claims {
+		if directory.IsReservedClaim(name) {
+			continue
+		}
+		if value, ok := token.UserClaim(i.user, name); ok {
+			if i.claims == nil {
+				i.claims = make(map[string]any, len(i.user.Claims))
+			}
+			i.claims[name] = value
+		}
+	}
+}
+
 // OwnClaim returns a claim of the user's own, nil if there is none, in the form in
 // which it is read from a token.
-func (i *Identity) OwnClaim(name string) any {
-	if i.user == nil || directory.IsReservedClaim(name) {
-		return nil
-	}
-	value, _ := token.UserClaim(i.user, name)
-	return value
-}
+func (i *Identity) OwnClaim(name string) any { return i.claims[name] }

@@ -1,6 +1,8 @@
 package apikey
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,12 +45,13 @@ type Key struct {
 	// What the key is for, at most 255 bytes. Default: none.
 	Note string `json:"note,omitempty"`
 
-	digest Digest
-	ends   time.Time // of Expires
+	digest      Digest
+	fingerprint string
+	ends        time.Time // of Expires
 }
 
-// Validate checks a key and reads its hash and its end, so it comes before Digest, Ends
-// and Expired.
+// Validate checks a key and reads its hash and its end, so it comes before Digest,
+// Fingerprint, Ends and Expired.
 func (k *Key) Validate() error {
 	if err := validateName("name", k.Name); err != nil {
 		return err
@@ -87,7 +90,8 @@ func (k *Key) Validate() error {
 	if strings.Contains(k.Note, Prefix) {
 		return errors.New("note: it holds what looks like a key: remove it, and revoke that key")
 	}
-	k.digest, k.ends = digest, ends
+	sum := sha256.Sum256(digest[:])
+	k.digest, k.fingerprint, k.ends = digest, hex.EncodeToString(sum[:16]), ends
 	return nil
 }
 
@@ -169,6 +173,10 @@ func (k *Key) GoString() string { return k.String() }
 
 // Digest is the hash of the key.
 func (k *Key) Digest() Digest { return k.digest }
+
+// Fingerprint stands for the key in storage, and tells nothing of its hash: 32 hex
+// digits.
+func (k *Key) Fingerprint() string { return k.fingerprint }
 
 // Ends is when the key ends; the zero time is never.
 func (k *Key) Ends() time.Time { return k.ends }

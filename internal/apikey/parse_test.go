@@ -21,7 +21,7 @@ var parsers = map[string]func([]byte) (*Set, error){"json": ParseJSON, "lines": 
 func keysOf(set *Set) (keys []Key) {
 	for k := range set.All() {
 		written := *k
-		written.digest, written.ends = Digest{}, time.Time{}
+		written.digest, written.fingerprint, written.ends = Digest{}, "", time.Time{}
 		keys = append(keys, written)
 	}
 	return keys

@@ -32,7 +32,8 @@ func Make() string {
 	var random [randomBytes]byte
 	_, _ = rand.Read(random[:]) // it never fails: it ends the process instead
 	body := Prefix + base62(new(big.Int).SetBytes(random[:]), bodyLength)
-	return body + checksum(body)
+	check := checksum(body)
+	return body + string(check[:])
 }
 
 // LooksLike tells whether a credential is meant to be a key: no other one that this
@@ -46,12 +47,18 @@ func WellFormed(text string) bool {
 		return false
 	}
 	body := text[:secretLength-checkLength]
-	return checksum(body) == text[len(body):]
+	check := checksum(body)
+	return string(check[:]) == text[len(body):]
 }
 
 // checksum is the CRC-32 (IEEE) of a text, in base62.
-func checksum(text string) string {
-	return base62(big.NewInt(int64(crc32.ChecksumIEEE([]byte(text)))), checkLength)
+func checksum(text string) (check [checkLength]byte) {
+	sum := crc32.ChecksumIEEE([]byte(text))
+	for i := checkLength - 1; i >= 0; i-- {
+		check[i] = digits[sum%uint32(len(digits))]
+		sum /= uint32(len(digits))
+	}
+	return check
 }
 
 // base62 writes a number with so many digits, the most significant one first.
@@ -69,7 +76,10 @@ func base62(n *big.Int, length int) string {
 type Digest [sha256.Size]byte
 
 // DigestOf is the digest of a key.
-func DigestOf(key string) Digest { return sha256.Sum256([]byte(key)) }
+func DigestOf(key string) Digest {
+	var room [secretLength]byte // without an allocation
+	return sha256.Sum256(append(room[:0], key...))
+}
 
 // Hash is the digest as a file has it: "sha256:" and 64 hex digits.
 func (d Digest) Hash() string { return hashPrefix + hex.EncodeToString(d[:]) }

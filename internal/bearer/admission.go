@@ -6,21 +6,19 @@ import (
 	"slices"
 	"strings"
 
-	strictjson "github.com/go-jose/go-jose/v4/json" // of its type are the numbers in claims
-
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// Demands are what a resource asks of an identity.
+// Demands are what a resource asks of an identity, beside its audience.
 type Demands struct {
-	Audience []string // one of them; empty: any
-	Scopes   []string // all of them
-	Require  []Requirement
+	Scopes  []string // all of them
+	Require []Requirement
 }
 
-// Admits tells what is wrong with a valid identity at a resource with these demands.
-func (d *Demands) Admits(n Named) *Error {
-	if len(d.Audience) > 0 && !n.IsFor(d.Audience) {
+// Admits tells what is wrong with a valid identity at a resource with these demands and
+// audiences, of which the identity must be for one; none: for any.
+func (d *Demands) Admits(n Named, audience []string) *Error {
+	if len(audience) > 0 && !n.IsFor(audience) {
 		return InvalidToken("aud does not name this resource").Of(n)
 	}
 	if !n.HasScopes(d.Scopes) {
@@ -63,7 +61,7 @@ func (r *Requirement) isMet(n Named) bool {
 	case []any:
 		return slices.ContainsFunc(claim, r.accepts)
 	case []string:
-		return slices.ContainsFunc(claim, func(element string) bool { return r.accepts(element) })
+		return slices.ContainsFunc(claim, r.acceptsText)
 	default:
 		return r.accepts(claim)
 	}
@@ -76,19 +74,19 @@ func isVerified(n Named) bool {
 	return verified == nil || verified == true || verified == "true" // as Cognito writes it
 }
 
-// accepts compares one value of a claim. A string can also be an e-mail address of a
-// domain.
+// accepts compares one value of a claim.
 func (r *Requirement) accepts(value any) bool {
-	if value == nil {
-		return false
+	if text, ok := value.(string); ok {
+		return r.acceptsText(text)
 	}
 	text, ok := token.Scalar(value)
-	if !ok || text == "" {
-		return false
-	}
-	_, isText := value.(string)
-	return slices.ContainsFunc(r.Values, func(wanted string) bool {
-		return text == wanted || isText && isAddressOf(text, wanted)
+	return ok && text != "" && slices.Contains(r.Values, text)
+}
+
+// acceptsText compares a string, which can also be an e-mail address of a domain.
+func (r *Requirement) acceptsText(text string) bool {
+	return text != "" && slices.ContainsFunc(r.Values, func(wanted string) bool {
+		return text == wanted || isAddressOf(text, wanted)
 	})
 }
 
@@ -102,53 +100,8 @@ func isAddressOf(address, wanted string) bool {
 	return at > 0 && strings.EqualFold(address[at+1:], domain)
 }
 
-// Lookup finds a claim by its exact name, or else by names with dots between them, from
-// the outside in. Names may have dots of their own, so the longest outer name is tried
-// first at each step.
-func Lookup(id interface{ Claim(string) any }, name string) any {
-	if claim := id.Claim(name); !isNone(claim) {
-		return claim
-	}
-	for dot := strings.LastIndexByte(name, '.'); dot > 0; dot = strings.LastIndexByte(name[:dot], '.') {
-		if object, ok := id.Claim(name[:dot]).(map[string]any); ok {
-			if member := Lookup(members(object), name[dot+1:]); member != nil {
-				return member
-			}
-		}
-	}
-	return nil
-}
-
-// Lookup is [Lookup] of the claims as the app may get them.
-func (n Named) Lookup(name string) any {
-	if claim := n.Claim(name); !isNone(claim) || !strings.Contains(name, ".") {
-		return claim
-	}
-	return Lookup(n, name)
-}
-
-// members are those of a claim that is an object.
-type members map[string]any
-
-// Claim is a member by its exact name.
-func (m members) Claim(name string) any { return m[name] }
-
-// isNone tells whether there is no such claim.
-func isNone(claim any) bool {
-	switch claim := claim.(type) {
-	case nil:
-		return true
-	case string:
-		return claim == ""
-	case int64:
-		return claim == 0
-	case []string:
-		return len(claim) == 0
-	case strictjson.Number:
-		return claim == ""
-	}
-	return false
-}
+// Lookup is the claim at a path as the app may get it, see [token.ClaimAt].
+func (n Named) Lookup(path string) any { return token.ClaimAt(n.Claim, path) }
 
 // ValidateRequirement checks a rule on a claim.
 func ValidateRequirement(claim string, values []string) error {
@@ -156,7 +109,7 @@ func ValidateRequirement(claim string, values []string) error {
 		return errors.New("require: it has no claim: write a claim and its values, such as groups staff")
 	}
 	if len(values) == 0 {
-		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one", claim)
+		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one, such as groups staff", claim)
 	}
 	for i, value := range values {
 		switch domain, isDomain := strings.CutPrefix(value, anyAddress); {

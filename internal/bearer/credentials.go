@@ -7,8 +7,19 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddygrant/caddy-grant/internal/remembered"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
+
+// Credential is what a request has to show who sends it.
+type Credential struct {
+	Raw      string
+	InHeader bool // it is an API key in the header for these
+
+	// what the choice of its verifier found out on the way
+	Digest   remembered.Digest // of a token that is not too long
+	Recalled Identity          // which an outside issuer found it to be before; nil if none did
+}
 
 // TokenOf finds the one token of a request. It is taken from the Authorization header
 // only, as the client sent it: a query stays in logs, histories and Referer headers

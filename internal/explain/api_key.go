@@ -14,11 +14,11 @@ import (
 func APIKey(found *apikey.Identity, err error, request adminapi.ExplainRequest, audience []string) adminapi.Explanation {
 	x := adminapi.Explanation{Kind: kindAPIKey, Checks: []adminapi.CheckResult{}}
 	if err == nil {
-		demands := bearer.Demands{Scopes: request.Scopes, Audience: audience}
+		demands := bearer.Demands{Scopes: request.Scopes}
 		if request.Audience != nil {
-			demands.Audience = request.Audience
+			audience = request.Audience
 		}
-		if refusal := demands.Admits(bearer.Named{Identity: found}); refusal != nil {
+		if refusal := demands.Admits(bearer.Named{Identity: found}, audience); refusal != nil {
 			err = refusal
 		}
 	}

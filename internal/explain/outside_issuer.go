@@ -63,8 +63,8 @@ func (f *issuerFacts) check(ctx context.Context, one *issuer.Issuer, raw string)
 			return err
 		}
 	}
-	demands := bearer.Demands{Scopes: f.scopes, Audience: f.audience}
-	if refusal := demands.Admits(bearer.Named{Identity: read}); refusal != nil {
+	demands := bearer.Demands{Scopes: f.scopes}
+	if refusal := demands.Admits(bearer.Named{Identity: read}, f.audience); refusal != nil {
 		return refusal
 	}
 	return nil

@@ -78,8 +78,8 @@ func factsOf(checker *token.Checker, request adminapi.ExplainRequest) *facts {
 
 // admits is what a bearer_auth asks for beyond a valid token.
 func (f *facts) admits() error {
-	demands := bearer.Demands{Audience: f.audience, Scopes: f.scopes}
-	if refusal := demands.Admits(bearer.Named{Identity: f.token}); refusal != nil {
+	demands := bearer.Demands{Scopes: f.scopes}
+	if refusal := demands.Admits(bearer.Named{Identity: f.token}, f.audience); refusal != nil {
 		return refusal
 	}
 	return nil

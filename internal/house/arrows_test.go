@@ -11,7 +11,7 @@ var arrows = map[string][]string{
 
 	// requests and answers
 	"internal/apikey":     {"directory", "internal/oauth", "internal/token", "internal/userfile"},
-	"internal/bearer":     {"internal/oauth", "internal/token", "internal/wire"},
+	"internal/bearer":     {"internal/oauth", "internal/remembered", "internal/token", "internal/wire"},
 	"internal/browser":    {},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
 	"internal/loginpage":  {},

@@ -71,7 +71,7 @@ func FuzzClaims(f *testing.F) {
 			h.Type = "at+jwt"
 		}
 		got, err := i.read(h, []byte(payload))
-		if err != nil || i.checkTimes(got) != nil || i.checkLifetime(got) != nil {
+		if err != nil || i.CheckTimes(got) != nil || i.checkLifetime(got) != nil {
 			return
 		}
 		var members map[string]any // laxer, and takes the last duplicate

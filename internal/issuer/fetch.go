@@ -63,8 +63,8 @@ type document struct {
 	maxAge time.Duration // of Cache-Control; negative if it does not say
 }
 
-// get fetches one document. The error names the URL, and [errNotThere] is in it if
-// there is no such document.
+// get fetches one document. The error names the URL, and [errNotThere] or [errNotJSON]
+// is in it if there is no such document.
 func (f *fetcher) get(ctx context.Context, from *url.URL) (*document, error) {
 	d, err := f.fetch(ctx, from)
 	if err != nil {
@@ -103,7 +103,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 		return nil, errors.New("the answer has a content coding that was not asked for")
 	}
 	if types := response.Header.Values("Content-Type"); len(types) != 1 || !isJSON(types[0]) {
-		return nil, fmt.Errorf("content type %q instead of application/json: is it the right URL?", clipped(strings.Join(types, ", ")))
+		return nil, fmt.Errorf("content type %q instead of application/json: %w", clipped(strings.Join(types, ", ")), errNotJSON)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1)) // as it is once decompressed
 	if err == nil {
@@ -158,8 +158,8 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 	var missing []string
 	for _, from := range metadataURLs(at) {
 		found, err := f.get(ctx, from)
-		if errors.Is(err, errNotThere) {
-			missing = append(missing, shown(from))
+		if errors.Is(err, errNotThere) || errors.Is(err, errNotJSON) { // many servers have a page, or nothing, at any path
+			missing = append(missing, err.Error())
 			continue
 		}
 		if err != nil {
@@ -167,7 +167,7 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 		}
 		return readMetadata(found.body, issuer, from)
 	}
-	return nil, fmt.Errorf("there is no metadata at %s: check the issuer's URL, or set jwks_url", strings.Join(missing, " or "))
+	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url (%s)", strings.Join(missing, "; "))
 }
 
 // readMetadata reads the URL of the keys from metadata that was found at a URL.
@@ -201,7 +201,10 @@ func clipped(text string) string {
 	return strings.ToValidUTF8(text[:maxShown], "") + "…"
 }
 
-var errNotThere = errors.New("it is not there")
+var (
+	errNotThere = errors.New("it is not there")
+	errNotJSON  = errors.New("is it the right URL?")
+)
 
 const (
 	fetchLimit   = 10 * time.Second // of metadata and keys together

@@ -17,7 +17,7 @@ func TestWhatAnIssuerAnswersIsBounded(t *testing.T) {
 		prepare func(*server)
 		want    string // parts of the error, with | between them
 	}{
-		{"no metadata", func(s *server) { s.set(oidcPath, nil) }, "there is no metadata at|openid-configuration|oauth-authorization-server/realm|jwks_url"},
+		{"no metadata", func(s *server) { s.set(oidcPath, nil) }, "there is no metadata|openid-configuration|oauth-authorization-server/realm|jwks_url"},
 		{"metadata with an error", func(s *server) { s.set(oidcPath, answerStatus(500)); s.set(oauthPath, s.answers[jwksPath]) }, "status 500"},
 		{"metadata that needs a login", func(s *server) { s.set(oidcPath, answerStatus(401)) }, "status 401"},
 		{"another issuer in the metadata", func(s *server) {

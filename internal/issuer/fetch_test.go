@@ -30,6 +30,14 @@ func TestKeysAreFoundByMetadata(t *testing.T) {
 			s.set(oauthPath, s.answers[oidcPath])
 			s.set(oidcPath, answerStatus(http.StatusGone))
 		}, false},
+		{"of RFC 8414, if the other is the page of an app", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerBody("text/html", []byte("<html>")))
+		}, false},
+		{"of RFC 8414, if the other is nothing, as Caddy answers", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerBody("", nil))
+		}, false},
 		{"of an issuer with a slash at its end", func(s *server, o *Options) {
 			o.URL += "/"
 			s.set(oidcPath, answerJSON(m{"issuer": s.URL + "/", "jwks_uri": s.URL + "/jwks"}))

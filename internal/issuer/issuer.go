@@ -49,7 +49,7 @@ func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 	checked := i.checkedWith(set)
 	digest := remembered.DigestOf(raw)
 	if t, ok := checked.Get(digest); ok {
-		return t, i.checkTimes(t)
+		return t, i.CheckTimes(t)
 	}
 	h, payload, err := i.verify(set, raw)
 	if err != nil {
@@ -59,7 +59,7 @@ func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i.checkTimes(t); err != nil {
+	if err := i.CheckTimes(t); err != nil {
 		return t, err
 	}
 	if err := i.checkLifetime(t); err != nil {
@@ -92,21 +92,22 @@ func (i *Issuer) ReadUnverified(raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := i.checkTimes(t); err != nil {
+	if err := i.CheckTimes(t); err != nil {
 		return t, err
 	}
 	return t, i.checkLifetime(t)
 }
 
-// Remembers tells whether a token was found valid before with the keys as they are now.
-// It may have expired since.
-func (i *Issuer) Remembers(digest remembered.Digest) bool {
+// Recall returns a token that was found valid before with the keys as they are now, by
+// the digest of it, nil if there is none. What can change about it is for
+// [Issuer.CheckTimes].
+func (i *Issuer) Recall(digest remembered.Digest) *Token {
 	m := i.memory.Load()
 	if m == nil || m.set != i.keys.current.Load() {
-		return false
+		return nil
 	}
-	_, ok := m.checked.Get(digest)
-	return ok
+	t, _ := m.checked.Get(digest)
+	return t
 }
 
 // checkedWith is the memory of what was verified with a set of keys. Another set begins
@@ -165,8 +166,8 @@ func (i *Issuer) verify(set *keySet, raw string) (*header, []byte, error) {
 	return nil, nil, token.Error("the signature does not verify")
 }
 
-// checkTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
-func (i *Issuer) checkTimes(t *Token) error {
+// CheckTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.
+func (i *Issuer) CheckTimes(t *Token) error {
 	at, leeway := clock.Now(), i.settings.Leeway
 	switch {
 	case !at.Before(time.Unix(t.expires, 0).Add(leeway)):

@@ -121,11 +121,11 @@ func TestATokenIsVerifiedOnce(t *testing.T) {
 	i := newIssuer(t, keys, nil)
 	raw := es256("k").token(claims(m{"nbf": now.Unix()}), nil)
 	digest := remembered.DigestOf(raw)
-	if i.Remembers(digest) {
+	if i.Recall(digest) != nil {
 		t.Error("it is remembered before it was checked")
 	}
 	first, err := i.Check(t.Context(), raw)
-	if err != nil || !i.Remembers(digest) {
+	if err != nil || i.Recall(digest) != first {
 		t.Fatal(err)
 	}
 	again := func(same bool) {
@@ -153,15 +153,16 @@ func TestATokenIsVerifiedOnce(t *testing.T) {
 		atClock(t, test.at)
 		got, err := i.Check(t.Context(), raw)
 		wantRefused(t, got, err, test.want)
-		if got != first {
+		if got != first || i.Recall(digest) != first {
 			t.Error("it does not say whose it is")
 		}
+		wantRefused(t, got, i.CheckTimes(got), test.want)
 	}
 	atClock(t, now)
 	again(true)
 
 	keys.fetched(t, es256("k")) // another key is gone
-	if i.Remembers(digest) {
+	if i.Recall(digest) != nil {
 		t.Error("it is remembered with other keys")
 	}
 	again(false)
@@ -183,6 +184,9 @@ func TestARememberedTokenIsCheckedWithoutAllocation(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(100, func() { _, _ = i.Check(ctx, raw) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+	if n := testing.AllocsPerRun(100, func() { _ = i.CheckTimes(i.Recall(remembered.DigestOf(raw))) }); n != 0 {
+		t.Errorf("recalled: %v allocations", n)
 	}
 }
 
@@ -243,6 +247,9 @@ func TestATokenOfAnotherIssuerDoesNotPass(t *testing.T) {
 					wantRefused(t, got, err, test.want)
 				} else if err != nil || got.Claim("iss") != test.by.URL() || got.Claim("sub") != test.by.URL()+"#7f3a" {
 					t.Errorf("%+v, %v", got, err)
+				}
+				if recalled := test.by.Recall(remembered.DigestOf(test.raw)); recalled != got {
+					t.Errorf("%+v is recalled", recalled)
 				}
 			}
 		})

@@ -115,12 +115,12 @@ func (m *material) public() (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("it is not a key of a supported kind (kty %s, crv %s)", brief(m.Type), brief(m.Curve))
 }
 
-// brief is a short name of another server's for a message.
+// brief is a short name of another server's for a message, such as a thumbprint (RFC 7638).
 func brief(name string) string {
 	if name == "" {
 		return "none"
 	}
-	if len(name) > 40 || !isPrintable(name) {
+	if len(name) > 64 || !isPrintable(name) {
 		return "of an unknown name"
 	}
 	return name

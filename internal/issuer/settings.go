@@ -104,7 +104,7 @@ func (s *Settings) Validate() error {
 		s.MaxLifetime = defaultMaxLifetime
 	}
 	if s.MaxLifetime < time.Minute || s.MaxLifetime > maxMaxLifetime {
-		return fmt.Errorf("max_lifetime: %v is not between 1m and %v", s.MaxLifetime, maxMaxLifetime)
+		return fmt.Errorf("max_lifetime: %v is not between 1m and 366d", s.MaxLifetime)
 	}
 	if s.Leeway == 0 {
 		s.Leeway = defaultLeeway
@@ -121,6 +121,9 @@ func ValidateURL(issuer string) error {
 	u, err := parseURL(issuer)
 	if err == nil && (u.RawQuery != "" || u.ForceQuery) {
 		err = errors.New("it has a query (?)")
+	}
+	if err == nil && strings.Contains(u.Path, "/.well-known/") {
+		err = errors.New("it is where metadata is: write the \"issuer\" that is in there")
 	}
 	if err != nil {
 		return fmt.Errorf("it is not the URL of an issuer: %w", err)

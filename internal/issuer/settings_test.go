@@ -40,6 +40,7 @@ func TestSettingsThatAreNotSafeAreRefused(t *testing.T) {
 		{"plain http", func(s *Settings) { s.URL = "http://id.example.com" }, "must be https"},
 		{"an issuer with a query", func(s *Settings) { s.URL += "?a=b" }, "query"},
 		{"an issuer with an empty query", func(s *Settings) { s.URL += "?" }, "query"},
+		{"where the metadata is", func(s *Settings) { s.URL += "/.well-known/openid-configuration" }, "that is in there"},
 		{"an issuer with a fragment", func(s *Settings) { s.URL += "#" }, "fragment"},
 		{"an issuer with a password", func(s *Settings) { s.URL = "https://a:hunter2@id.example.com" }, "user or a password"},
 		{"an issuer without a host", func(s *Settings) { s.URL = "https:///staff" }, "absolute"},

@@ -25,9 +25,10 @@ type Token struct {
 	isClient  bool
 	audience  []string
 	scopes    []string
-	expires   int64 // unix seconds, as are the next two
-	notBefore int64 // 0 if the token does not say
-	issuedAt  int64 // 0 if the token does not say
+	scope     string // all of scopes
+	expires   int64  // unix seconds, as are the next two
+	notBefore int64  // 0 if the token does not say
+	issuedAt  int64  // 0 if the token does not say
 
 	claims map[string]any // all, as they were signed; numbers as strictjson.Number
 }
@@ -61,7 +62,7 @@ func (t *Token) Claim(name string) any {
 	case "aud":
 		return t.audience
 	case "scope":
-		return strings.Join(t.scopes, " ")
+		return t.scope
 	case "exp":
 		return t.expires
 	case "nbf":
@@ -208,6 +209,7 @@ func (t *Token) readScope(path string) bool {
 			t.scopes = append(t.scopes, scope)
 		}
 	}
+	t.scope = strings.Join(t.scopes, " ")
 	return true
 }
 

@@ -196,7 +196,9 @@ func (s *noticeSet) ends(kind NoticeKind, notices map[string]int64, of string, v
 
 // keyEnded tells whether a notice ends an API key. The digest is enough, also of a notice
 // that is damaged.
-func (s *noticeSet) keyEnded(fingerprint string) bool { return s.ofKey[digestOf(fingerprint)] }
+func (s *noticeSet) keyEnded(fingerprint string) bool {
+	return len(s.ofKey) > 0 && s.ofKey[digestOf(fingerprint)]
+}
 
 // superseded are the names of the notices that say nothing any longer: there is a newer
 // one of the same kind and name, or all nodes have had the time to forgive.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/remembered"
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
@@ -39,6 +40,15 @@ type Revocations interface {
 // An error is the reason for the log, and the token returned with it says whose it was,
 // if this server issued it; an [UncheckedError] is not a fault of the token.
 func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
+	if len(raw) > keyring.MaxTokenLength { // which is not worth a digest
+		return c.CheckDigested(ctx, raw, remembered.Digest{})
+	}
+	return c.CheckDigested(ctx, raw, remembered.DigestOf(raw))
+}
+
+// CheckDigested is Check for a caller that has the digest of the token, which is not
+// looked at if the token is longer than [keyring.MaxTokenLength].
+func (c *Checker) CheckDigested(ctx context.Context, raw string, of remembered.Digest) (*AccessToken, error) {
 	keys := c.Keys(ctx)
 	if keys == nil {
 		return nil, errNoKeys
@@ -46,7 +56,7 @@ func (c *Checker) Check(ctx context.Context, raw string) (*AccessToken, error) {
 	if len(raw) > keyring.MaxTokenLength {
 		return nil, keyring.ErrMalformed
 	}
-	digest := digestToken(raw)
+	digest := digestToken(of)
 	before, remembered := keys.checked.Get(digest)
 	token := before.token
 	if !remembered {

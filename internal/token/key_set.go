@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/mac"
+	"github.com/caddygrant/caddy-grant/internal/remembered"
 )
 
 // KeySet is a complete set of keys; requests hold one from beginning to end.
@@ -30,6 +31,13 @@ func (k *KeySet) Same(other *KeySet) bool {
 // Remembered is how many access tokens were checked with these keys and are remembered,
 // and about how many bytes they take.
 func (k *KeySet) Remembered() (tokens, bytes int) { return k.checked.Len() }
+
+// Recall returns an access token that was found valid before with these keys, by the
+// digest of it, nil if there is none. Whether it is valid now is for [Checker.Check].
+func (k *KeySet) Recall(digest remembered.Digest) *AccessToken {
+	before, _ := k.checked.Get(digestToken(digest))
+	return before.token
+}
 
 // NewKeySet derives from the server secret what is not in the ring.
 func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {

@@ -24,8 +24,8 @@ type checkedToken struct {
 // tokenDigest is a digest of which one bit tells tokens from cookies.
 type tokenDigest = remembered.Digest
 
-func digestToken(raw string) tokenDigest {
-	d := remembered.DigestOf(raw)
+// digestToken makes the digest of a credential that of a token, which no cookie has.
+func digestToken(d remembered.Digest) tokenDigest {
 	d[0] &^= ofCookie
 	return d
 }
