@@ -47,6 +47,7 @@ func serveAdminAPI(w http.ResponseWriter, r *http.Request) error {
 		for name, server := range app.servers {
 			handler.Servers[name] = server
 		}
+		handler.Issuers = app.issuers
 	}
 	handler.Logger = handler.Logger.Named("admin")
 	return handler.ServeHTTP(w, r)

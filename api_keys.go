@@ -10,9 +10,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -59,39 +61,6 @@ type apiKeys struct {
 	recent map[string]*apikey.Identity // of the last use, by name
 }
 
-// apiKeyFile is the active version of a file.
-type apiKeyFile struct{ followedFile[*apikey.Set] }
-
-// openAPIKeys opens the files of a config.
-func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, error) {
-	var opened []*apiKeyFile
-	for _, f := range files {
-		if err := f.validate(); err != nil {
-			return opened, err
-		}
-		file := new(apiKeyFile)
-		if err := file.open(f.Path, apikey.Section, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
-			return opened, err
-		}
-		opened = append(opened, file)
-	}
-	return opened, checkKeyNames(opened)
-}
-
-// checkKeyNames refuses keys of one name in two files: logs and metrics name them.
-func checkKeyNames(files []*apiKeyFile) error {
-	first := make(map[string]*apiKeyFile)
-	for _, file := range files {
-		for key := range file.Snapshot().All() {
-			if other := first[key.Name]; other != nil && other != file {
-				return fmt.Errorf("%s: there is an API key %q in %s, too: give one of them another name", file, key.Name, other)
-			}
-			first[key.Name] = file
-		}
-	}
-	return nil
-}
-
 func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	return &apiKeys{
 		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
@@ -109,19 +78,37 @@ func (k *apiKeys) release() {
 
 // verify finds out whose key it is, by the owners as they are now.
 func (k *apiKeys) verify(ctx context.Context, shown bearer.Credential) (bearer.Identity, error) {
-	if !apikey.WellFormed(shown.Raw) { // which costs less than to look for it
+	id, err := k.lookUp(ctx, shown.Raw)
+	switch {
+	case id == nil: // which as an Identity would not be nil
+		return nil, err
+	case err == nil:
+		k.noteUse(id)
+	}
+	return id, err
+}
+
+// lookUp is verify without a use. With an error there is an identity if the key is known:
+// it names that, and nothing else.
+func (k *apiKeys) lookUp(ctx context.Context, raw string) (*apikey.Identity, error) {
+	if !apikey.WellFormed(raw) { // which costs less than to look for it
 		return nil, apikey.ErrMalformed
 	}
-	key := k.find(apikey.DigestOf(shown.Raw))
+	key := k.find(apikey.DigestOf(raw))
 	if key == nil {
 		return nil, apikey.ErrUnknown
 	}
 	id, err := k.identify(ctx, key)
 	if err != nil {
-		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err // which names the key
+		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err
 	}
-	k.noteUse(id)
 	return id, nil
+}
+
+// explain says what is wrong with an API key, if anything is.
+func (k *apiKeys) explain(ctx context.Context, request adminapi.ExplainRequest) adminapi.Explanation {
+	found, err := k.lookUp(ctx, request.Token)
+	return explain.APIKey(found, err, request, k.policy.Audience)
 }
 
 func (k *apiKeys) find(digest apikey.Digest) *apikey.Key {
@@ -208,6 +195,27 @@ func (k *apiKeys) whyGone(ctx context.Context, key *apikey.Key, err error) error
 	return err
 }
 
+// isLive tells whether the owner of a key may be in a source that has to be asked.
+func (k *apiKeys) isLive(key *apikey.Key) bool {
+	if key.IsClients() {
+		return k.clients.IsLive()
+	}
+	return k.users.IsLive()
+}
+
+// idOfOwner is the id of the user in memory that a key names by the username, empty if
+// there is no such user, or one without an id.
+func (k *apiKeys) idOfOwner(key *apikey.Key) string {
+	if key.User == "" || k.users.IsLive() {
+		return ""
+	}
+	user, err := k.users.ByUsername(context.Background(), key.User)
+	if err != nil || user == nil {
+		return ""
+	}
+	return user.ID
+}
+
 // noteUse remembers a use, and makes it known once an hour for each key.
 func (k *apiKeys) noteUse(id *apikey.Identity) {
 	name := id.Key().Name
@@ -228,7 +236,7 @@ func (k *apiKeys) heed() {
 	for _, file := range k.files {
 		for key := range file.Snapshot().All() {
 			known[key.Name] = true
-			if field, _ := key.Owner(); field == "client" && k.clients.IsLive() || field != "client" && k.users.IsLive() {
+			if k.isLive(key) {
 				continue
 			}
 			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {
@@ -245,14 +253,14 @@ func (k *apiKeys) heed() {
 // endedKeys are the keys that ended with their owners, for good: another user of the
 // same name must not get them. An owner with an id is told apart by that.
 type endedKeys struct {
-	sessions *serverSessions
+	sessions *serverSessions // nil without a storage: then none has ended
 	logger   *zap.Logger
 	news     chan struct{} // one of them has ended that other nodes do not know
 }
 
 // has tells whether a key has ended, here or at another node.
 func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
-	if field, _ := key.Owner(); field == "user_id" {
+	if field, _ := key.Owner(); field == "user_id" || e.sessions == nil {
 		return false, nil
 	}
 	of := key.Fingerprint()
@@ -273,7 +281,7 @@ func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
 // anything else for an owner who is gone.
 func (e *endedKeys) end(key *apikey.Key, why error) {
 	field, name := key.Owner()
-	if field == "user_id" {
+	if field == "user_id" || e.sessions == nil {
 		return
 	}
 	if !e.sessions.memory.EndKey(key.Fingerprint()) {

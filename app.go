@@ -116,7 +116,7 @@ func (a *App) addEndpoint(endpoint configcheck.Endpoint) {
 
 // isChecked tells whether a bearer_auth asks for the server.
 func (a *App) isChecked(name string) bool {
-	return slices.ContainsFunc(a.checks, func(c configcheck.Check) bool { return !c.Off && c.Server == name })
+	return slices.ContainsFunc(a.checks, func(c configcheck.Check) bool { return !c.Off && !c.IssuersOnly && c.Server == name })
 }
 
 // names are those of the servers, sorted.
@@ -335,6 +335,7 @@ func describe(s *Server) configcheck.Server {
 				if !yield(configcheck.Client{
 					ID:         client.ID,
 					MayLogIn:   mayLogIn(s, client),
+					Acts:       s.policy.MayAct(client),
 					Scopes:     client.Scopes,
 					Audience:   client.Audience,
 					Introspect: client.Introspect,
@@ -354,6 +355,8 @@ func describe(s *Server) configcheck.Server {
 			}
 		},
 		MoreUsers: s.users.IsLive(),
+		APIKeys:   len(s.APIKeys) > 0,
+		ClientKey: keyOfAnyClient(s.apiKeys.files),
 	}
 }
 

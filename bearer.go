@@ -269,12 +269,16 @@ func (b *BearerAuth) start() { b.accepted.start(b.app.issuers.follow(b.outside))
 func (b *BearerAuth) register(ctx caddy.Context) {
 	check := configcheck.Check{
 		Handler: b, DefinedAt: b.DefinedAt,
-		Server: b.Server, Outside: len(b.Issuers) > 0, Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
+		Server: b.Server, Issuers: len(b.Issuers), Keys: b.Keys != nil, Clients: b.Clients != nil,
+		Off: b.Off, Shadow: b.Shadow, Optional: b.Optional,
 		Scopes: b.Scopes, Audience: b.Audience, Matchers: b.matchers,
 		Applies: func(r *http.Request) bool {
 			needed, _, err := b.needsCheck(r)
 			return err == nil && needed
 		},
+	}
+	for _, r := range b.Require {
+		check.Require = append(check.Require, r.Claim)
 	}
 	var aliases []string
 	for _, c := range b.CopyClaims {

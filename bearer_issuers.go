@@ -191,6 +191,8 @@ func (o *outsideIssuer) verify(ctx context.Context, shown bearer.Credential) (be
 type outsideIssuers struct {
 	byURL map[string][]*definedIssuer // that have a block
 	keys  []share[*issuerKeys]        // that are followed
+
+	running []*outsideIssuer // as the checks define them
 }
 
 func newOutsideIssuers() *outsideIssuers {
@@ -207,7 +209,7 @@ func (o *outsideIssuers) defined(url string) (*definedIssuer, error) {
 	known := o.byURL[url]
 	switch {
 	case len(known) == 0:
-		return nil, fmt.Errorf("issuer %s: audience: it is needed, since without it the tokens of every app of the issuer would be good here: write a block with \"audience\" and what its tokens have in aud", url)
+		return nil, fmt.Errorf("issuer %s: no bearer_auth of the config defines it: write a block with \"audience\" and what its tokens have in aud, since without it the tokens of every app of the issuer would be good here", url)
 	case slices.ContainsFunc(known, func(d *definedIssuer) bool { return !d.same(known[0]) }):
 		return nil, fmt.Errorf("issuer %s: other bearer_auths define it with different settings: give it a block here, too", url)
 	}
@@ -222,6 +224,7 @@ func (o *outsideIssuers) follow(defined []*definedIssuer) []*outsideIssuer {
 		o.keys = append(o.keys, keys)
 		outside[i] = &outsideIssuer{issuer.New(d.settings, keys.value.Keys), d.settings.UsernamePrefix}
 	}
+	o.running = append(o.running, outside...)
 	return outside
 }
 

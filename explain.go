@@ -15,14 +15,21 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/explain"
+	"github.com/caddygrant/caddy-grant/internal/issuer"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// explainByConfig says in words what the checks of a token find by a config alone,
-// without a running server and without the storage.
+// explainByConfig says in words what the checks of a token or an API key find by a config
+// alone, without a running server and without the storage, and by which part of it.
 func explainByConfig(ctx context.Context, config []byte, name string, request adminapi.ExplainRequest) (string, adminapi.Explanation, error) {
+	if name == "" {
+		if url, x, ok, err := explainOutside(ctx, config, request); ok {
+			return "the outside issuer " + url, x, err
+		}
+	}
 	servers, err := serversIn(config)
 	if err != nil {
 		return "", adminapi.Explanation{}, err
@@ -46,7 +53,7 @@ func explainByConfig(ctx context.Context, config []byte, name string, request ad
 	if err != nil {
 		return "", adminapi.Explanation{}, fmt.Errorf("server %q: %w", name, err)
 	}
-	return name, x, nil
+	return "the server " + name, x, nil
 }
 
 // explainBySettings loads of a server only what tokens are checked with.
@@ -57,6 +64,19 @@ func explainBySettings(ctx caddy.Context, config Config, request adminapi.Explai
 	}
 	if err := s.validate(); err != nil {
 		return x, err
+	}
+	options := directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}
+	sources := directory.Settings{Options: options, MaxAge: time.Duration(s.SourceMaxAge), Logger: s.logger, Calls: directory.NewCalls()}
+	s.policy = s.tokenPolicy()
+	if s.LoginPage != nil {
+		sources.OwnClient = s.policy.Browser.Client
+	}
+	checker := &token.Checker{Policy: s.policy}
+	if apikey.LooksLike(request.Token) {
+		if err := loadOwners(ctx, s, checker, sources); err != nil {
+			return x, err
+		}
+		return explainKeyByConfig(ctx, s, checker, request)
 	}
 	keys, err := loadSigningKeys(s.SigningKeys)
 	if err != nil {
@@ -70,21 +90,32 @@ func explainBySettings(ctx caddy.Context, config Config, request adminapi.Explai
 	if err != nil {
 		return x, err
 	}
-	options := directory.Options{AllowWeakHashes: s.AllowWeakHashes, GrantTypes: grantTypeNames()}
-	sources := directory.Settings{Options: options, MaxAge: time.Duration(s.SourceMaxAge), Logger: s.logger, Calls: directory.NewCalls()}
-	s.policy = s.tokenPolicy()
-	if s.LoginPage != nil {
-		sources.OwnClient = s.policy.Browser.Client
-	}
-	checker := &token.Checker{Policy: s.policy}
-	if checker.Users, err = loadUsers(ctx, &s.Config, sources); err != nil {
-		return x, err
-	}
-	if checker.Clients, err = loadClients(ctx, &s.Config, sources); err != nil {
+	if err := loadOwners(ctx, s, checker, sources); err != nil {
 		return x, err
 	}
 	offline := explain.Config{Checker: checker, Ring: ring, Generates: len(configured) < len(keys)}
 	return offline.Token(ctx, request), nil
+}
+
+// loadOwners loads users and clients.
+func loadOwners(ctx caddy.Context, s *Server, checker *token.Checker, sources directory.Settings) (err error) {
+	if checker.Users, err = loadUsers(ctx, &s.Config, sources); err != nil {
+		return err
+	}
+	checker.Clients, err = loadClients(ctx, &s.Config, sources)
+	return err
+}
+
+// explainKeyByConfig looks an API key up in the files of a config. Whether it ended with
+// an owner who has come back is in the storage.
+func explainKeyByConfig(ctx context.Context, s *Server, checker *token.Checker, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
+	files, err := openAPIKeys(s.APIKeys, directory.Options{})
+	keys := newAPIKeys(s.Name, files, checker, nil, s.logger)
+	defer keys.release()
+	if err != nil {
+		return adminapi.Explanation{}, err
+	}
+	return keys.explain(ctx, request), nil
 }
 
 // configuredKeys are those whose secret or file the config names.
@@ -146,4 +177,54 @@ func addServerOf(servers map[string]Config, endpoint map[string]any) error {
 	}
 	servers[handler.Name] = handler.Config
 	return nil
+}
+
+// explainOutside says what a config alone tells of the token of an outside issuer. ok is
+// false if the config takes no tokens of the issuer that the token names.
+func explainOutside(ctx context.Context, config []byte, request adminapi.ExplainRequest) (url string, x adminapi.Explanation, ok bool, err error) {
+	claimed, named := issuer.ClaimedIssuer(request.Token)
+	if !named {
+		return "", x, false, nil
+	}
+	var root any
+	if err := json.Unmarshal(config, &root); err != nil {
+		return "", x, false, nil // which serversIn says
+	}
+	var judges []*issuer.Issuer
+	for _, one := range issuersIn(root) {
+		if err := one.resolve(caddy.NewReplacer()); err != nil || one.Issuer != claimed || one.isReference() {
+			continue
+		}
+		settings := one.settings()
+		if err := settings.Validate(); err != nil {
+			return claimed, x, true, err
+		}
+		judges = append(judges, issuer.New(settings, nil))
+	}
+	if len(judges) == 0 {
+		return "", x, false, nil
+	}
+	return claimed, (&explain.Outside{Issuers: judges, Offline: true}).Token(ctx, request), true, nil
+}
+
+// issuersIn are the outside issuers of all handlers of a part of a config.
+func issuersIn(part any) (all []OutsideIssuer) {
+	switch part := part.(type) {
+	case []any:
+		for _, element := range part {
+			all = append(all, issuersIn(element)...)
+		}
+	case map[string]any:
+		if part["handler"] == "bearer_auth" {
+			var handler struct{ Issuers []OutsideIssuer }
+			if encoded, err := json.Marshal(part); err == nil && json.Unmarshal(encoded, &handler) == nil {
+				return handler.Issuers
+			}
+			return nil
+		}
+		for _, name := range slices.Sorted(maps.Keys(part)) {
+			all = append(all, issuersIn(part[name])...)
+		}
+	}
+	return all
 }

@@ -2,9 +2,11 @@ package caddygrant
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 )
 
@@ -56,4 +58,49 @@ func followedFiles(users *directory.UserDirectory, clients *directory.ClientDire
 		add(file)
 	}
 	return files
+}
+
+// apiKeyFile is the active version of a file.
+type apiKeyFile struct{ followedFile[*apikey.Set] }
+
+// openAPIKeys opens the files of a config.
+func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, error) {
+	var opened []*apiKeyFile
+	for _, f := range files {
+		if err := f.validate(); err != nil {
+			return opened, err
+		}
+		file := new(apiKeyFile)
+		if err := file.open(f.Path, apikey.Section, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
+			return opened, err
+		}
+		opened = append(opened, file)
+	}
+	return opened, checkKeyNames(opened)
+}
+
+// checkKeyNames refuses keys of one name in two files: logs and metrics name them.
+func checkKeyNames(files []*apiKeyFile) error {
+	first := make(map[string]*apiKeyFile)
+	for _, file := range files {
+		for key := range file.Snapshot().All() {
+			if other := first[key.Name]; other != nil && other != file {
+				return fmt.Errorf("%s: there is an API key %q in %s, too: give one of them another name", file, key.Name, other)
+			}
+			first[key.Name] = file
+		}
+	}
+	return nil
+}
+
+// keyOfAnyClient is the name of the first key that a client owns, empty if there is none.
+func keyOfAnyClient(files []*apiKeyFile) string {
+	for _, file := range files {
+		for key := range file.Snapshot().All() {
+			if key.IsClients() {
+				return key.Name
+			}
+		}
+	}
+	return ""
 }

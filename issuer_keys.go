@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/issuer"
 )
 
@@ -17,6 +20,7 @@ import (
 type issuerKeys struct {
 	*issuer.Keys
 	issuer  string
+	jwksURL string // empty: that of the metadata
 	trusted *trustedTransport
 }
 
@@ -26,7 +30,7 @@ func joinIssuerKeys(d *definedIssuer) share[*issuerKeys] {
 	url := d.settings.URL
 	s := join(issuerKey{issuer: url, jwksURL: d.jwksURL, ca: d.ca}, func() *issuerKeys {
 		startIssuer(url)
-		keys := &issuerKeys{issuer: url, trusted: newTrustedTransport(d.tls)}
+		keys := &issuerKeys{issuer: url, jwksURL: d.jwksURL, trusted: newTrustedTransport(d.tls)}
 		keys.Keys = issuer.Follow(issuer.Options{
 			URL: url, JWKSURL: d.jwksURL, Transport: keys.trusted, Logger: issuerLogger,
 			Observe: func(status issuer.Status) { observeIssuer(url, status.Keys, status.Fetched, status.Err == nil) },
@@ -75,3 +79,44 @@ func (t *trustedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // issuerLogger is Caddy's own, since the keys outlive the config that asked for them
 // first.
 func issuerLogger() *zap.Logger { return caddy.Log().Named("grant.issuers") }
+
+// List implements [adminapi.Issuers].
+func (o *outsideIssuers) List(context.Context) ([]adminapi.Issuer, error) {
+	known := make(map[*issuerKeys]bool)
+	list := []adminapi.Issuer{}
+	for _, shared := range o.keys {
+		keys := shared.value
+		if known[keys] {
+			continue
+		}
+		known[keys] = true
+		status := keys.Status()
+		one := adminapi.Issuer{URL: keys.issuer, JWKSURL: keys.jwksURL, Keys: status.Keys}
+		if !status.Fetched.IsZero() {
+			one.FetchedAt = &status.Fetched
+		}
+		if status.Err != nil {
+			one.Error = status.Err.Error()
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// Explain implements [adminapi.Issuers].
+func (o *outsideIssuers) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
+	claimed, _ := issuer.ClaimedIssuer(request.Token)
+	var judges []*issuer.Issuer
+	for _, one := range o.running {
+		if one.URL() == claimed {
+			judges = append(judges, one.Issuer)
+		}
+	}
+	if len(judges) == 0 {
+		return adminapi.Explanation{}, adminapi.NotAnIssuer
+	}
+	return (&explain.Outside{Issuers: judges}).Token(ctx, request), nil
+}
+
+// Interface guards
+var _ adminapi.Issuers = (*outsideIssuers)(nil)

@@ -110,6 +110,38 @@ func (w *loadWarnings) warnOfNames() {
 		zap.String("advice", "give these clients ids that no user has as username or id: apps could take a client for the user"))
 }
 
+// warnOfKeys says which API keys are refused since there is no such owner, and which of
+// them name a user that has an id by the username. It looks at what is in memory.
+func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
+	for _, file := range keys.files {
+		var gone, unnamed []string
+		for key := range file.Snapshot().All() {
+			if keys.isLive(key) {
+				continue
+			}
+			user, client, err := keys.ownerOf(context.Background(), key)
+			switch {
+			case err != nil || user != nil || client != nil:
+			case keys.idOfOwner(key) != "":
+				unnamed = append(unnamed, key.Name)
+			default:
+				gone = append(gone, key.Name)
+			}
+		}
+		w.warnOfOwners(file, "API keys are refused, since their owners are not there", gone,
+			"correct the owner or delete the line: a user or client who gets that name later does not get these keys, so make new ones with \"caddy grant key add\"")
+		w.warnOfOwners(file, "API keys are refused, since they name a user who has an id by the username", unnamed,
+			"write user_id and the id of the user in place of user")
+	}
+}
+
+func (w *loadWarnings) warnOfOwners(file *apiKeyFile, message string, keys []string, advice string) {
+	if len(keys) > 0 {
+		w.logger.Warn(message, zap.Int("count", len(keys)), zap.Strings("api_keys", keys[:min(len(keys), mostNamed)]),
+			zap.String("path", file.key.path), zap.String("advice", advice))
+	}
+}
+
 // warnOfSunsets says which clients may still log in with a password although the day has
 // passed on which that was to end. It is logged once per config, as warnOfGrants.
 func (w *loadWarnings) warnOfSunsets() {
@@ -183,7 +215,7 @@ func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 	}
 }
 
-// mostNamed is how many clients one line names.
+// mostNamed is how many clients or keys one line names.
 const mostNamed = 20
 
 // shortSecret is how many bytes a client's secret should have at least: as random

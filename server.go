@@ -130,6 +130,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		poll:     time.Duration(s.RevocationPoll),
 	})
 	s.connect()
+	warnings.warnOfKeys(s.apiKeys)
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil

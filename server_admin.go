@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/explain"
@@ -276,7 +277,7 @@ func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
 func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
 	files := followedFiles(s.users, s.clients, s.apiKeys.files)
 	if len(files) == 0 {
-		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users or clients; its users are in the config, or in a source that follows changes itself"}
+		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users, clients or API keys; its users are in the config, or in a source that follows changes itself"}
 	}
 	for _, file := range files {
 		if err := file.reload(ctx); err != nil {
@@ -312,6 +313,9 @@ var _ adminapi.Server = (*Server)(nil)
 
 // Explain implements [adminapi.Server].
 func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
+	if apikey.LooksLike(request.Token) {
+		return s.apiKeys.explain(ctx, request), nil
+	}
 	x := explain.Server{
 		Checker: s.tokens, Sessions: s.sessions, Grace: time.Duration(s.RefreshGrace),
 		Issuer: func(raw string) string { return issuedBySibling(s, raw) },

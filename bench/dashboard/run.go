@@ -21,11 +21,12 @@ type theRun struct {
 	prometheus prometheus
 	processes  []*exec.Cmd
 	hashes     []string // of thePassword
+	key        string   // for scripts
 }
 
 const thePassword = "correct-horse"
 
-// caddyfile has a check of each kind. Requests say which address they come from, so that
+// caddyfile has a check of each kind. Its outside issuer has the keys of the server. Requests say which address they come from, so that
 // there are many.
 const caddyfile = `{
 	admin off
@@ -43,6 +44,7 @@ http://%[2]s {
 	token_endpoint {
 		issuer http://%[2]s
 		users htpasswd %[1]s/users.htpasswd
+		api_keys lines %[1]s/keys
 		refresh_grace 0s
 		client app {
 			public
@@ -60,6 +62,13 @@ http://%[2]s {
 	}
 	bearer_auth /trial {
 		shadow
+	}
+	bearer_auth /script {
+		keys
+		issuer https://id.example.com {
+			jwks_url http://%[2]s/token/jwks
+			audience app
+		}
 	}
 	respond "the app"
 }
@@ -119,6 +128,12 @@ func startRun(ctx context.Context, root string, scrape time.Duration) (r *theRun
 	if err := r.writeUsers(40); err != nil {
 		return nil, err
 	}
+
+	key, err := exec.CommandContext(ctx, binary, "grant", "key", "add", "nightly", "--user", "user1", "--file", r.path("keys")).Output()
+	if err != nil {
+		return nil, fmt.Errorf("making an API key: %w", err)
+	}
+	r.key = strings.TrimSpace(string(key))
 
 	var addresses [3]string
 	for i := range addresses {

@@ -24,6 +24,7 @@ type tokens struct {
 // visitors send requests as users, apps and attackers do.
 type visitors struct {
 	base   string
+	key    string // of a script
 	client http.Client
 
 	mu       sync.Mutex
@@ -41,7 +42,7 @@ type kind struct {
 // file and the storage what happens to them: the storage is away for a while, users are
 // added, and at last someone writes a broken line, while an attack goes on.
 func (r *theRun) traffic(ctx context.Context, length time.Duration) error {
-	v := &visitors{base: "http://" + r.caddy}
+	v := &visitors{base: "http://" + r.caddy, key: r.key}
 	v.client.Timeout = 15 * time.Second
 	v.client.Transport = &http.Transport{MaxIdleConnsPerHost: 200}
 	defer v.client.CloseIdleConnections()
@@ -85,6 +86,7 @@ func (v *visitors) kinds() []kind {
 	good := func() string { return v.some().Access }
 	none := func() string { return "" }
 	forged := func() string { return "forged" }
+	key := func() string { return v.key }
 	return []kind{
 		{3, 0, 1, func(ctx context.Context) { v.login(ctx, "app", anyUser(), thePassword, address(10)) }},
 		{1, 0, 1, func(ctx context.Context) { v.login(ctx, "web", anyUser(), thePassword, "192.0.2.1") }},
@@ -101,6 +103,7 @@ func (v *visitors) kinds() []kind {
 		{1, 0, 1, bearer("/open", none)},
 		{2, 0, 1, bearer("/trial", good)},
 		{.5, 0, 1, bearer("/trial", none)},
+		{.1, 0, 1, bearer("/script", key)},
 		// the attack: many addresses, names that exist and names that do not
 		{30, .58, 1, func(ctx context.Context) {
 			v.login(ctx, "app", fmt.Sprintf("user%d", rand.IntN(200)), fmt.Sprint("guess", rand.Int()), address(12))

@@ -23,7 +23,7 @@ const (
 func checkCases(t *testing.T, weak string) []checkCase {
 	another := harness.CheapHash(t, "another")
 	sha := harness.HashWith(t, "{SHA}", "correct horse")
-	return []checkCase{
+	return append(outsideCases(), []checkCase{
 		// whether it starts
 		{name: "a users file that does not exist", rule: "config-refused",
 			bad: []string{"\ttoken_endpoint {", "\ttoken_endpoint { # HERE", "%DIR%/users", "%DIR%/nobody"}, says: "no such file"},
@@ -150,7 +150,7 @@ func checkCases(t *testing.T, weak string) []checkCase {
 			bad:  []string{siteIssuer, siteIssuer + "\t\tgrants password\n", siteSecret, siteSecret + "\t\t\tgrants password refresh_token # HERE\n"},
 			good: []string{siteIssuer, siteIssuer + "\t\tgrants password\n"}},
 		{name: "a client that is called like a user", rule: "client-named-like-user",
-			bad: []string{siteUsers, siteUsers + "\t\tclient alice { # HERE\n" + siteSecret + "\t\t\tgrants client_credentials\n\t\t}\n"}, says: "no user has"},
+			bad: []string{siteUsers, siteUsers + "\t\tclient alice { # HERE\n\t\t\tsecret {file.%DIR%/secret}\n\t\t\tgrants client_credentials\n\t\t}\n"}, says: "no user has", also: []string{"refused-clients"}},
 		{name: "a client after its sunset", rule: "past-sunset",
 			bad: []string{"\t\tclient web {", "\t\tclient web { # HERE\n\t\t\tdeprecation 2020-01-01\n\t\t\tsunset 2020-02-01"}, says: "web"},
 		{name: "scopes with a comma", rule: "scope-with-comma",
@@ -265,7 +265,7 @@ func checkCases(t *testing.T, weak string) []checkCase {
 			good: []string{"example.com {", "{\n\tservers {\n\t\ttrusted_proxies static 10.0.0.0/8\n\t\ttrusted_proxies_strict\n\t}\n}\nexample.com {"}, says: "add trusted_proxies_strict"},
 		{name: "pages that caches may keep", rule: "cacheable-pages",
 			bad: []string{"example.com {", "example.com {\n\theader X-Robots-Tag none\n\theader { # HERE\n\t\tCache-Control \"public, max-age=60\"\n\t\t-Server\n\t}\n", siteUsers, siteUsers + "\t\tlogin_page\n"}},
-	}
+	}...)
 }
 
 func privateKey(t *testing.T) string {

@@ -227,7 +227,6 @@ func TestEachFindingIsMadeAtItsLineAndGoneOnceItIsMended(t *testing.T) {
 
 // untested says why no Caddyfile here has a finding.
 var untested = map[string]string{
-	"will-not-start":       "each reason that there is has a rule of its own",
 	"startup-warning":      "each warning that there is has a rule of its own",
 	"refused-entries":      "needs a source of another module",
 	"unread-source":        "needs a source of another module",

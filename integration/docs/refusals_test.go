@@ -70,11 +70,19 @@ func TestDocsRefusals(t *testing.T) {
 func TestExplainHasWordsForEveryRefusalOfAToken(t *testing.T) {
 	words := explain.Reasons()
 	of := 0
+	byPlace := []string{ // which only the bearer_auth in question can tell
+		"it is an API key, and none are taken here", "it is an API key, and these are taken in a header of their own here",
+		"iss is not an issuer whose tokens are taken here", "its user has a name that begins like those of another issuer, or of clients",
+		"the config has not started yet",
+	}
 	for reason, answer := range possibleRefusals(t) {
 		if answer != "401 invalid_token" && reason != "the token lacks a scope" && (answer != "503 none" || reason == "there is no such server") {
 			continue
 		}
 		of++
+		if slices.Contains(byPlace, reason) {
+			continue
+		}
 		if !slices.Contains(words, reason) {
 			t.Errorf("internal/explain has no words for %q", reason)
 		}

@@ -28,7 +28,7 @@ func TestTheReadmesConfigsAreNotWarnedOf(t *testing.T) {
 			r.Write("etc/backup.secret", "long-enough-secret")
 			r.Write("etc/prometheus.secret", "long-enough-secret")
 			r.Write("etc/scripts.secret", "long-enough-secret")
-			r.Write("etc/users.json", `{"users":[{"username":"alice","password_hash":"`+harness.HashArgon2id+`","scopes":["admin"]}]}`)
+			r.Write("etc/users.json", `{"users":[{"username":"alice","password_hash":"`+harness.HashArgon2id+`","scopes":["admin"],"claims":{"groups":["staff"],"email":"alice@example.com"}}]}`)
 			r.Write("etc/login.html", "{{.Title}}")
 			r.Write("etc/keys.txt", "deploy "+apikey.DigestOf("a key").Hash()+" user=alice\n")
 			text := b.text

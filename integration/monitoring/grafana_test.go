@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 )
 
 // dashboard is what a test needs to know of examples/grafana/caddy-grant.json.
@@ -141,7 +142,13 @@ func metricLabels(t *testing.T, ofCaddy ...string) map[string]labels {
 	t.Helper()
 	s := harness.NewSite(t)
 	s.Write("users.htpasswd", "carol:"+harness.CheapHash(t, "x")+"\n")
-	s.Reload("", strings.Replace(harness.WithCheapHashes(t, countedSite), "%SETTINGS%", "users htpasswd %DIR%/users.htpasswd\n\t\tlogin_page", 1))
+	key := apikey.Make()
+	s.Write("keys", "deploy "+apikey.DigestOf(key).Hash()+" user=carol\n")
+	s.Reload("", strings.NewReplacer(
+		"%SETTINGS%", "users htpasswd %DIR%/users.htpasswd\n\t\tapi_keys lines %DIR%/keys\n\t\tlogin_page",
+		"handle /metrics {", "bearer_auth /key counted {\n\t\tkeys\n\t\tissuer http://127.0.0.1:1 {\n\t\t\taudience app\n\t\t}\n\t}\n\thandle /metrics {",
+	).Replace(harness.WithCheapHashes(t, countedSite)))
+	s.Do(s.Request("GET", "/key", "", harness.Bearer(key))).Want(t, 200, "")
 	metrics := make(map[string]labels)
 	for series := range s.Metrics() {
 		name, pairs, _ := strings.Cut(series, "{")

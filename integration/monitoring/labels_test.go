@@ -167,7 +167,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 		"outcome": `success|refused|anonymous|none|unavailable|[a-z]+_[a-z_]+`, "shadow": `true|false`, "limit": `pair|account|address|network|rate|sessions|revocations|client`,
 		"client_id": `[a-z0-9-]*`, "event": `grant_[a-z_]+`,
 		"kind": `user|client`, "result": `compared|cached|repeated|joined|throttled|shed|client_gone`,
-		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients`,
+		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients|api_keys`, "key": `[a-z]+`, "issuer": `https?://[a-z0-9.:/]+`,
 	}
 	for series := range s.Metrics() {
 		_, labels, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")

@@ -23,6 +23,7 @@ import (
 // pass: it checks Host, Origin and client certificates.
 type Handler struct {
 	Servers map[string]Server // of the running config, by name
+	Issuers Issuers           // of the running config; nil if none runs
 	Logger  *zap.Logger       // for the audit lines
 }
 
@@ -47,12 +48,15 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 
 // answer is what is written as JSON.
 func (h Handler) answer(w http.ResponseWriter, r *http.Request) (any, error) {
+	if answer, ok, err := h.issuers(w, r); ok {
+		return answer, err
+	}
 	name, action, err := split(r.URL)
 	if err != nil {
 		return nil, err
 	}
 	if action == actionExplain {
-		return h.explain(w, r, name)
+		return h.explainBy(w, r, func() (explainer, error) { return h.server(name) })
 	}
 	if c, changes := changes[action]; changes {
 		return h.change(w, r, name, action, c)
@@ -89,7 +93,7 @@ func split(u *url.URL) (name, action string, err error) {
 	name, found = strings.CutPrefix(rest, "/")
 	name, action, deeper := strings.Cut(name, "/")
 	if !found || name == "" || deeper && !slices.Contains(actions, action) {
-		message := "the admin API of caddy-grant has " + Root + "servers, " + Root + "servers/{name}, and below that " + strings.Join(actions, ", ")
+		message := "the admin API of caddy-grant has " + Root + "issuers, " + Root + "servers, " + Root + "servers/{name}, and below that " + strings.Join(actions, ", ")
 		if meant := suggestion.Nearest(action, actions); meant != "" {
 			message = "did you mean " + meant + "?"
 		}
@@ -126,12 +130,17 @@ func (h Handler) statuses(ctx context.Context) ([]Status, error) {
 	return statuses, nil
 }
 
-// explain looks into a token. It changes nothing and is not logged.
-func (h Handler) explain(w http.ResponseWriter, r *http.Request, name string) (any, error) {
+// explainer looks into a token.
+type explainer interface {
+	Explain(context.Context, ExplainRequest) (Explanation, error)
+}
+
+// explainBy looks into a token. It changes nothing and is not logged.
+func (h Handler) explainBy(w http.ResponseWriter, r *http.Request, find func() (explainer, error)) (any, error) {
 	if err := allows(w, r, http.MethodPost); err != nil {
 		return nil, err
 	}
-	server, err := h.server(name)
+	by, err := find()
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +153,7 @@ func (h Handler) explain(w http.ResponseWriter, r *http.Request, name string) (a
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
-	return server.Explain(ctx, request)
+	return by.Explain(ctx, request)
 }
 
 // readQuery reads whose sessions to list; nothing else takes a query.

@@ -10,6 +10,8 @@
 //	POST /grant/servers/{name}/rotate-key    → []Key
 //	POST /grant/servers/{name}/reload        → []File
 //	POST /grant/servers/{name}/explain       ExplainRequest → Explanation
+//	GET  /grant/issuers                      []Issuer
+//	POST /grant/issuers/explain              ExplainRequest → Explanation
 package adminapi
 
 import (
@@ -84,10 +86,10 @@ type Count struct {
 	Partial bool `json:"partial,omitempty"`
 }
 
-// File is a file of users or clients that is followed.
+// File is a file of users, clients or API keys that is followed.
 type File struct {
 	Path     string    `json:"path"`
-	Reads    string    `json:"reads"` // "users" or "clients"
+	Reads    string    `json:"reads"` // "users", "clients" or "api_keys"
 	Entries  int       `json:"entries"`
 	LoadedAt time.Time `json:"loaded_at"`       // its active version
 	Error    string    `json:"error,omitempty"` // why its present version is not active
@@ -194,7 +196,7 @@ type ExplainRequest struct {
 // fails. Claims are those of a token whose signature verifies.
 type Explanation struct {
 	Active bool           `json:"active"`
-	Kind   string         `json:"kind"` // "access_token", "refresh_token" or "unknown"
+	Kind   string         `json:"kind"` // "access_token", "refresh_token", "api_key" or "unknown"
 	Checks []CheckResult  `json:"checks"`
 	Claims map[string]any `json:"claims,omitempty"`
 }

@@ -51,6 +51,14 @@ func (s *Set) ByDigest(d Digest) *Key {
 	return nil
 }
 
+// Line is the line of the file that a key of it is on, 0 if it is not one of it.
+func (s *Set) Line(k *Key) int {
+	if found := s.byDigest[k.digest]; found != nil && found.key == k {
+		return found.line
+	}
+	return 0
+}
+
 // All goes through the keys in the order of the file.
 func (s *Set) All() iter.Seq[*Key] { return slices.Values(s.keys) }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -28,9 +29,9 @@ func newExplainCommand() *cobra.Command {
 		Long: `
 Reads a token from stdin, or asks for it on a terminal without showing it, and
 says what each check of it found, in order, up to the first that fails, and what
-to do about it. It takes an access token or a refresh token, also as it stands
-in an Authorization header or in the answer of the token endpoint. The token is
-never printed.
+to do about it. It takes an access token, also one of an outside issuer, a
+refresh token or an API key, also as it stands in an Authorization header or in
+the answer of the token endpoint. The token is never printed.
 
 A running Caddy is asked over its admin API what a bearer_auth would say: by
 itself, or one that asks for --scope and --audience. With --jwks the token is
@@ -152,6 +153,9 @@ func explainedByCaddy(cmd *cobra.Command, request adminapi.ExplainRequest) (best
 	}
 	names := []string{flagValue(cmd, "server")}
 	if names[0] == "" {
+		if answer, ok, err := explainedByIssuers(cmd, client, request); ok {
+			return answer, err
+		}
 		statuses, err := wait(cmd, client.Servers)
 		if err != nil {
 			return best, err
@@ -178,6 +182,17 @@ func explainedByCaddy(cmd *cobra.Command, request adminapi.ExplainRequest) (best
 	return best, nil
 }
 
+// explainedByIssuers asks about a token of an outside issuer. ok is false if it is not one
+// of those that the running config takes.
+func explainedByIssuers(cmd *cobra.Command, client *adminapi.Client, request adminapi.ExplainRequest) (answer explainedToken, ok bool, err error) {
+	found, err := wait(cmd, func(ctx context.Context) (adminapi.Explanation, error) { return client.Issuers().Explain(ctx, request) })
+	if answered, is := errors.AsType[*adminapi.Error](err); is && answered.Status == http.StatusNotFound {
+		return answer, false, nil // also of a Caddy that knows no outside issuers
+	}
+	said, _ := explain.Decode(request.Token).Claims["iss"].(string)
+	return explainedToken{Explanation: found, By: "the running config, for the outside issuer " + said}, true, err
+}
+
 // fails tells whether a check fails, and not only none could tell.
 func (x explainedToken) fails() bool {
 	return slices.ContainsFunc(x.Checks, func(check adminapi.CheckResult) bool { return !check.Passed && !check.Skipped })
@@ -185,7 +200,7 @@ func (x explainedToken) fails() bool {
 
 // verdict is the first line for people.
 func (x explainedToken) verdict() string {
-	kind := map[string]string{"access_token": "Access token", "refresh_token": "Refresh token"}[x.Kind]
+	kind := map[string]string{"access_token": "Access token", "refresh_token": "Refresh token", "api_key": "API key"}[x.Kind]
 	if kind == "" {
 		kind = "Token"
 	}

@@ -13,7 +13,7 @@ import (
 
 // Offline explains a token by a config alone: without a running Caddy and without its
 // storage. The root package, which knows configs, sets it.
-var Offline func(ctx context.Context, config []byte, server string, request adminapi.ExplainRequest) (name string, x adminapi.Explanation, err error)
+var Offline func(ctx context.Context, config []byte, server string, request adminapi.ExplainRequest) (by string, x adminapi.Explanation, err error)
 
 // explainedOffline loads the config of --config as `caddy run` finds it.
 func explainedOffline(cmd *cobra.Command, request adminapi.ExplainRequest) (answer explainedToken, err error) {
@@ -25,6 +25,6 @@ func explainedOffline(cmd *cobra.Command, request adminapi.ExplainRequest) (answ
 	case file == "" || len(config) == 0:
 		return answer, errors.New("there is no config: name it with --config, or be in the directory with the Caddyfile")
 	}
-	name, x, err := Offline(cmd.Context(), config, flagValue(cmd, "server"), request)
-	return explainedToken{Explanation: x, By: fmt.Sprintf("the config of the server %s in %s", name, file)}, err
+	by, x, err := Offline(cmd.Context(), config, flagValue(cmd, "server"), request)
+	return explainedToken{Explanation: x, By: fmt.Sprintf("the config of %s in %s", by, file)}, err
 }

@@ -13,10 +13,10 @@ func newReloadCommand() *cobra.Command {
 		Use:   "reload",
 		Short: "Reloads the files of users and clients now",
 		Long: `
-Reads the files of users and clients now, where Caddy runs. Caddy also follows them
-by itself, and takes a change within seconds; this command is for those who do not
-want to wait, or want to know that it was taken. A file with an error is not taken:
-then its previous version stays active, and the exit status is 1.
+Reads the files of users, clients and API keys now, where Caddy runs. Caddy also
+follows them by itself, and takes a change within seconds; this command is for those
+who do not want to wait, or want to know that it was taken. A file with an error is
+not taken: then its previous version stays active, and the exit status is 1.
 
 The config is not reloaded: for that there is 'caddy reload'.
 ` + addressHelp,

@@ -1,8 +1,10 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"time"
 
@@ -19,9 +21,11 @@ func newStatusCommand() *cobra.Command {
 		Long: `
 Shows the authorization servers of a running Caddy: their keys and files, how many
 users and clients are loaded, how busy password checks are, and how many accounts
-and addresses have to wait after wrong passwords.
+and addresses have to wait after wrong passwords. Below them are the outside issuers
+whose tokens are taken, with their keys.
 
-With --json, the output is a list of all servers, or with --server an object.
+With --json, the output is a list of all servers, or with --server an object; outside
+issuers are not in it, see GET /grant/issuers of the admin API.
 ` + webHelp + addressHelp,
 		Example: `  caddy grant status
   caddy grant status --address unix//run/caddy-admin.sock
@@ -70,6 +74,10 @@ func runStatus(cmd *cobra.Command, _ []string) error {
 	case len(statuses) == 0:
 		cmd.PrintErrln("The running config has no authorization server: no site of it has a token_endpoint.")
 	}
+	issuers, err := issuersOf(cmd, client)
+	if err != nil {
+		return err
+	}
 	for i, status := range statuses {
 		if i > 0 {
 			fmt.Fprintln(cmd.OutOrStdout())
@@ -78,7 +86,39 @@ func runStatus(cmd *cobra.Command, _ []string) error {
 			return err
 		}
 	}
-	return nil
+	if len(issuers) == 0 {
+		return nil
+	}
+	if len(statuses) > 0 {
+		fmt.Fprintln(cmd.OutOrStdout())
+	}
+	return printIssuers(cmd.OutOrStdout(), issuers, time.Now())
+}
+
+// issuersOf are the outside issuers of a running Caddy, none if it is of a version without
+// them.
+func issuersOf(cmd *cobra.Command, client *adminapi.Client) ([]adminapi.Issuer, error) {
+	issuers, err := wait(cmd, client.Issuers().List)
+	if answered, is := errors.AsType[*adminapi.Error](err); is && answered.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	return issuers, err
+}
+
+// printIssuers prints outside issuers for people.
+func printIssuers(w io.Writer, issuers []adminapi.Issuer, now time.Time) error {
+	rows := [][]string{{"OUTSIDE ISSUER", "KEYS", "FETCHED"}}
+	for _, issuer := range issuers {
+		keys, fetched := "no keys yet", "-"
+		if issuer.FetchedAt != nil {
+			keys, fetched = english.Plural(issuer.Keys, "key", ""), ago(*issuer.FetchedAt, now)
+		}
+		if issuer.Error != "" {
+			fetched += ", the last attempt failed: " + issuer.Error
+		}
+		rows = append(rows, []string{printable(issuer.URL), keys, printable(fetched)})
+	}
+	return table(w, "", rows...)
 }
 
 // printStatus prints a server for people.

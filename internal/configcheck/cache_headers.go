@@ -15,7 +15,7 @@ import (
 func (w *warnings) ofCaching(servers map[string]*Server) {
 	for _, p := range w.placements {
 		page := p.endpoint != nil && p.endpoint.LoginPage
-		if p.check != nil && p.check.isOn() && servers[p.check.Server] != nil {
+		if p.check != nil && p.check.isOn() && !p.check.IssuersOnly && servers[p.check.Server] != nil {
 			page = servers[p.check.Server].LoginPage
 		}
 		if page && p.caching != "" {

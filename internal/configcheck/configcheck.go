@@ -36,11 +36,14 @@ type Check struct {
 	DefinedAt string                      // the line of the Caddyfile; empty if it has none
 
 	Server                string // the name of the authorization server
-	Outside               bool   // tokens of outside issuers are taken, too
+	Issuers               int    // how many outside issuers there are whose tokens are taken, too
 	IssuersOnly           bool   // tokens of outside issuers alone; there need be no server
+	Keys                  bool   // API keys are taken
+	Clients               bool   // clients that act for themselves may pass
 	Off, Shadow, Optional bool
 	Scopes                []string
 	Audience              []string // nil for the server's
+	Require               []string // claims that must have some value
 	Claims                []Claim
 	Matchers              caddyhttp.MatcherSets
 
@@ -70,6 +73,9 @@ type Server struct {
 	Scopes    []string
 	Audience  []string
 
+	APIKeys   bool   // it has files of API keys
+	ClientKey string // one of the keys that a client owns; empty if there is none
+
 	Clients    iter.Seq[Client]
 	UserClaims iter.Seq[string] // names of the users' own claims, as often as users have them
 
@@ -82,6 +88,7 @@ type Server struct {
 type Client struct {
 	ID         string
 	MayLogIn   bool     // and so get a first token
+	Acts       bool     // it may get tokens for itself
 	Scopes     []string // nil for the server's
 	Audience   []string // nil for the server's
 	Introspect []string // the audiences whose tokens it may ask about

@@ -16,7 +16,7 @@ import (
 
 // ofScopes is about scopes that a bearer_auth wants and no client could ask for.
 func (w *warnings) ofScopes(c *Check, p placement, server *Server) {
-	if len(c.Scopes) == 0 || server.MoreClients {
+	if len(c.Scopes) == 0 || server.MoreClients || c.Keys && server.APIKeys { // a user's key needs no client
 		return
 	}
 	clients := 0
@@ -41,7 +41,7 @@ func (w *warnings) ofScopes(c *Check, p placement, server *Server) {
 func (w *warnings) ofClaims(c *Check, p placement, server *Server) {
 	wanted := make(map[string]Claim)
 	for _, claim := range c.Claims {
-		if !server.writesClaim(claim.Name) {
+		if !server.writesClaim(c, claim.Name) {
 			wanted[claim.Name] = claim
 		}
 	}
@@ -74,14 +74,41 @@ func (w *warnings) ofClaims(c *Check, p placement, server *Server) {
 	}
 }
 
-// writesClaim tells whether tokens of the server have a claim that is not the user's
-// own.
-func (s *Server) writesClaim(name string) bool {
+// ofRequired is about a claim that each request lacks, so that all are refused. Names
+// with dots may be those of members of an object.
+func (w *warnings) ofRequired(c *Check, p placement, server *Server) {
+	if server.MoreUsers {
+		return
+	}
+	for _, claim := range c.Require {
+		if server.writesClaim(c, claim) || server.anyUserHas(claim) {
+			continue
+		}
+		w.warn("bearer_auth requires a claim that no token has", p.where()+", "+claim,
+			"every token is refused at present: give the claim to users, or correct its name", zap.String("server", c.Server), zap.String("claim", claim))
+	}
+}
+
+// anyUserHas tells whether a user has a claim, or one within which it may be.
+func (s *Server) anyUserHas(claim string) bool {
+	for name := range s.UserClaims {
+		if name == claim || strings.HasPrefix(claim, name+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// writesClaim tells whether what a check takes of the server has a claim that is not the
+// user's own.
+func (s *Server) writesClaim(c *Check, name string) bool {
 	switch name {
-	case "sub", "exp", "nbf", "iat", "jti", "cid", "client_id", "username", "sid", "cver":
+	case "sub", "exp", "nbf", "iat", "jti", "cid", "client_id", "username", "sid", "cver", "srv", "sver":
 		return true
+	case "key_name":
+		return c.Keys && s.APIKeys
 	case "gty": // of tokens that clients get for themselves
-		return s.anyClient(func(c Client) bool { return c.MayLogIn })
+		return c.Clients && s.anyClient(func(c Client) bool { return c.Acts })
 	case "iss":
 		return s.Issuer != ""
 	case "aud":
@@ -123,7 +150,7 @@ func (s *Server) audienceOf(client Client) []string {
 func (w *warnings) ofAudiences(server *Server) {
 	asked, checks := make(map[string]bool), 0
 	for _, p := range w.placements {
-		if p.check == nil || p.check.Off || p.check.Server != server.Name {
+		if !p.takes(server) {
 			continue
 		}
 		checks++
@@ -169,5 +196,6 @@ func (w *warnings) ofAudiences(server *Server) {
 var meantClaims = map[string]string{
 	"id": "sub", "user_id": "sub", "userid": "sub", "uid": "sub", "user": "sub", "subject": "sub",
 	"preferred_username": "username", "user_name": "username", "login": "username",
+	"issuer": "iss", "key": "key_name", "api_key": "key_name",
 	"client": "client_id", "azp": "client_id", "session_id": "sid", "token_id": "jti", "scopes": "scope", "scp": "scope",
 }

@@ -34,6 +34,11 @@ type placement struct {
 	passed
 }
 
+// takes tells whether the handler is a bearer_auth that takes what a server issues.
+func (p placement) takes(server *Server) bool {
+	return p.check != nil && !p.check.Off && !p.check.IssuersOnly && p.check.Server == server.Name
+}
+
 // passed is what a request has passed before a handler.
 type passed struct {
 	checks    []*Check // of all requests, or of some

@@ -36,13 +36,19 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 		}
 		w.ofSettings(p.check, p)
 		w.ofMatchers(p.check, p)
-		if server := servers[p.check.Server]; server != nil && !p.check.Outside {
-			w.ofScopes(p.check, p, server)
-			w.ofClaims(p.check, p, server)
+		w.ofIssuers(p.check, p)
+		if server := servers[p.check.Server]; server != nil {
+			w.ofKeys(p.check, p, server)
+			if p.check.Issuers == 0 { // whose tokens may have any scope and claim
+				w.ofScopes(p.check, p, server)
+				w.ofClaims(p.check, p, server)
+				w.ofRequired(p.check, p, server)
+			}
 		}
 	}
 	for i := range config.Servers {
 		w.ofAudiences(&config.Servers[i])
+		w.ofUntakenKeys(&config.Servers[i])
 	}
 	w.ofListeners()
 	w.ofCaching(servers)

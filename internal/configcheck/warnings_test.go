@@ -35,12 +35,13 @@ func TestAConfigCausesWarnings(t *testing.T) {
 	with := func(change func(*Check)) Config {
 		c := check
 		change(&c)
-		client := Client{ID: "web", MayLogIn: true, Scopes: []string{"a"}}
+		client := Client{ID: "web", MayLogIn: true, Acts: true, Scopes: []string{"a"}}
 		return Config{
 			Checks:    []Check{c},
 			Endpoints: []Endpoint{{Handler: endpoint, Path: "/token"}},
 			Servers: []Server{{
 				Name: "default", Clients: slices.Values([]Client{client}), UserClaims: slices.Values([]string{"Email"}),
+				APIKeys: c.Server == "default" && c.Keys, ClientKey: map[bool]string{true: "nightly"}[c.Clients],
 			}},
 		}
 	}
@@ -50,21 +51,35 @@ func TestAConfigCausesWarnings(t *testing.T) {
 		change func(*Check)
 		want   string
 	}{
-		"nothing":               {guarded, func(*Check) {}, ""},
-		"shadow":                {guarded, func(c *Check) { c.Shadow = true }, "bearer_auth refuses nothing at Caddyfile:3"},
-		"optional":              {guarded, func(c *Check) { c.Optional = true }, "bearer_auth lets requests without a token pass at Caddyfile:3"},
-		"off":                   {guarded, func(c *Check) { c.Off, c.Shadow = true, true }, ""},
-		"no line":               {guarded, func(c *Check) { c.Shadow, c.DefinedAt = true, "" }, "bearer_auth refuses nothing at http/servers/srv0/routes/1/handle/0"},
-		"a scope of a client":   {guarded, func(c *Check) { c.Scopes = []string{"a"} }, ""},
-		"a scope of none":       {guarded, func(c *Check) { c.Scopes = []string{"b"} }, "no client may ask for the scopes that bearer_auth wants at Caddyfile:3"},
-		"another server":        {guarded, func(c *Check) { c.Scopes, c.Server = []string{"b"}, "other" }, ""},
-		"a claim of a user":     {guarded, func(c *Check) { c.Claims = []Claim{{"Email", "X-Email"}} }, ""},
-		"a claim of a token":    {guarded, func(c *Check) { c.Claims = []Claim{{"scope", "X-Scope"}} }, ""},
-		"a claim of none":       {guarded, func(c *Check) { c.Claims = []Claim{{"email", "X-Email"}} }, "copy_claims names a claim that no token has at Caddyfile:3, email"},
-		"a dead matcher":        {guarded, func(c *Check) { c.Matchers = caddyhttp.MatcherSets{{&caddyhttp.MatchPath{"app"}}} }, "bearer_auth checks nothing at Caddyfile:3"},
-		"the endpoint behind":   {app(route(bearer, endpoint)), func(*Check) {}, "a bearer_auth comes before the token_endpoint at http/servers/srv0/routes/0/handle/1"},
-		"a matcher that panics": {app(route(bearer, endpoint)), func(c *Check) { c.Applies = func(*http.Request) bool { panic("no TLS") } }, ""},
-		"an app twice":          {app(route(endpoint), matched(&caddyhttp.MatchPath{"/a"}, bearer, proxy), route(proxy)), func(*Check) {}, upstreamWarning + " at http/servers/srv0/routes/2/handle/0"},
+		"nothing":                  {guarded, func(*Check) {}, ""},
+		"shadow":                   {guarded, func(c *Check) { c.Shadow = true }, "bearer_auth refuses nothing at Caddyfile:3"},
+		"optional":                 {guarded, func(c *Check) { c.Optional = true }, "bearer_auth lets requests without a token pass at Caddyfile:3"},
+		"off":                      {guarded, func(c *Check) { c.Off, c.Shadow = true, true }, ""},
+		"no line":                  {guarded, func(c *Check) { c.Shadow, c.DefinedAt = true, "" }, "bearer_auth refuses nothing at http/servers/srv0/routes/1/handle/0"},
+		"a scope of a client":      {guarded, func(c *Check) { c.Scopes = []string{"a"} }, ""},
+		"a scope of none":          {guarded, func(c *Check) { c.Scopes = []string{"b"} }, "no client may ask for the scopes that bearer_auth wants at Caddyfile:3"},
+		"another server":           {guarded, func(c *Check) { c.Scopes, c.Server = []string{"b"}, "other" }, ""},
+		"a claim of a user":        {guarded, func(c *Check) { c.Claims = []Claim{{"Email", "X-Email"}} }, ""},
+		"a claim of a token":       {guarded, func(c *Check) { c.Claims = []Claim{{"scope", "X-Scope"}} }, ""},
+		"a claim of none":          {guarded, func(c *Check) { c.Claims = []Claim{{"email", "X-Email"}} }, "copy_claims names a claim that no token has at Caddyfile:3, email"},
+		"a client's kind of grant": {guarded, func(c *Check) { c.Claims, c.Clients = []Claim{{"gty", "X-Kind"}}, true }, ""},
+		"a client's kind of grant, of users only": {guarded, func(c *Check) { c.Claims = []Claim{{"gty", "X-Kind"}} }, "copy_claims names a claim that no token has at Caddyfile:3, gty"},
+		"the name of a key":                       {guarded, func(c *Check) { c.Claims, c.Keys = []Claim{{"key_name", "X-Key"}}, true }, ""},
+		"the name of a key, without keys":         {guarded, func(c *Check) { c.Claims = []Claim{{"key_name", "X-Key"}} }, "copy_claims names a claim that no token has at Caddyfile:3, key_name"},
+		"iss without an issuer":                   {guarded, func(c *Check) { c.Claims = []Claim{{"iss", "X-Issuer"}} }, "copy_claims names a claim that no token has at Caddyfile:3, iss"},
+		"any claim of an outside issuer":          {guarded, func(c *Check) { c.Claims, c.Issuers = []Claim{{"a.b", "X-A"}, {"iss", "X-Issuer"}}, 1 }, ""},
+		"a scope of a user's key":                 {guarded, func(c *Check) { c.Scopes, c.Keys = []string{"b"}, true }, ""},
+		"a claim that a user has":                 {guarded, func(c *Check) { c.Require = []string{"Email", "Email.host", "client_id"} }, ""},
+		"a claim that must be there":              {guarded, func(c *Check) { c.Require = []string{"email"} }, "bearer_auth requires a claim that no token has at Caddyfile:3, email"},
+		"a claim that an issuer may have":         {guarded, func(c *Check) { c.Require, c.Issuers = []string{"email"}, 1 }, ""},
+		"e-mail addresses of two issuers":         {guarded, func(c *Check) { c.Claims, c.Issuers, c.IssuersOnly = []Claim{{"email", "X-Email"}}, 2, true }, "copy_claims gives the app a name that users of several issuers can have alike at Caddyfile:3, email"},
+		"e-mail addresses of one issuer":          {guarded, func(c *Check) { c.Claims, c.Issuers, c.IssuersOnly = []Claim{{"email", "X-Email"}}, 1, true }, ""},
+		"keys of users":                           {guarded, func(c *Check) { c.Keys = true }, ""},
+		"keys of clients":                         {guarded, func(c *Check) { c.Keys, c.Clients = true, true }, ""},
+		"a dead matcher":                          {guarded, func(c *Check) { c.Matchers = caddyhttp.MatcherSets{{&caddyhttp.MatchPath{"app"}}} }, "bearer_auth checks nothing at Caddyfile:3"},
+		"the endpoint behind":                     {app(route(bearer, endpoint)), func(*Check) {}, "a bearer_auth comes before the token_endpoint at http/servers/srv0/routes/0/handle/1"},
+		"a matcher that panics":                   {app(route(bearer, endpoint)), func(c *Check) { c.Applies = func(*http.Request) bool { panic("no TLS") } }, ""},
+		"an app twice":                            {app(route(endpoint), matched(&caddyhttp.MatchPath{"/a"}, bearer, proxy), route(proxy)), func(*Check) {}, upstreamWarning + " at http/servers/srv0/routes/2/handle/0"},
 	} {
 		if got := strings.Join(warned(test.http, with(test.change)), "\n"); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)

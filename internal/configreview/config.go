@@ -52,6 +52,7 @@ type endpoint struct {
 	SigningKeys     []signingKey   `json:"signing_key"`
 	UserSources     []userSource   `json:"users"`
 	ClientSources   []clientSource `json:"clients"`
+	APIKeys         []userSource   `json:"api_keys"`
 	LoginPage       *loginPage     `json:"login_page"`
 	Throttle        struct{ Off bool }
 	AllowWeakHashes bool `json:"allow_weak_hashes"`
@@ -85,6 +86,20 @@ type check struct {
 	Scopes    []string
 	Audience  []string
 	Off       bool
+
+	Issuers     []outsideIssuer
+	IssuersOnly bool `json:"issuers_only"`
+	Keys        *struct{}
+	Clients     *struct{}
+	Require     []struct{ Claim string }
+}
+
+// outsideIssuer is another authorization server whose tokens a check takes.
+type outsideIssuer struct {
+	Issuer         string
+	UsernamePrefix *string        `json:"username_prefix"`
+	MaxLifetime    caddy.Duration `json:"max_lifetime"`
+	IDTokens       bool           `json:"id_tokens"`
 }
 
 // read finds the handlers of a config.
@@ -122,6 +137,11 @@ func read(adapted []byte) (*config, error) {
 				b.Server = defaultServer
 			}
 			c.checks = append(c.checks, b)
+		}
+	}
+	for _, b := range c.checks { // without a token_endpoint there is nothing else to take
+		if len(b.Issuers) > 0 && len(c.endpoints) == 0 && b.Server == defaultServer && b.Keys == nil {
+			b.IssuersOnly = true
 		}
 	}
 	return c, nil
@@ -182,5 +202,8 @@ func (c *config) server(name string) *endpoint {
 	}
 	return c.endpoints[i]
 }
+
+// takes tells whether a check takes what a server issues.
+func (c *check) takes(e *endpoint) bool { return !c.Off && !c.IssuersOnly && c.Server == e.Name }
 
 const defaultServer = "default" // of an endpoint and a check that do not name one

@@ -39,6 +39,9 @@ func (r *review) ofFiles() {
 				r.ofList(e, "clients", source.Source, source.Path)
 			}
 		}
+		for _, file := range e.APIKeys {
+			r.ofAPIKeys(e, file.Source, file.Path)
+		}
 		for _, key := range e.SigningKeys {
 			for _, path := range secretFiles(key.Secret) {
 				r.ofPermissions(path, "the secret that signs tokens", Error)

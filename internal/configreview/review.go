@@ -66,6 +66,9 @@ func Review(options Options) ([]Finding, error) {
 	r.ofFiles()
 	r.ofServers()
 	r.ofChecks()
+	for _, c := range r.config.checks {
+		r.ofOutsideIssuers(c)
+	}
 	logged, err := provision(source.adapted, options.Verbose)
 	for _, entry := range logged {
 		r.ofStart(entry)

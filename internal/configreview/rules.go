@@ -29,12 +29,20 @@ var Rules = []Rule{
 	{"short-secret", Warning, "a client's secret is short enough to be guessed", "make one with \"openssl rand -hex 32\""},
 	{"padded-secret", Warning, "a secret has blanks, line ends or quotes around it, which count as part of it", "write the file or the variable without them"},
 	{"file-readable", Warning, "a file with hashes can be read by every user of the machine; one with secrets or a private key is an error", "remove the permission to read for others"},
-	{"file-writable", Error, "users other than the owner can change or replace a file of users, clients or secrets", "remove the permission to write for group and others"},
+	{"file-writable", Error, "users other than the owner can change or replace a file of users, clients, API keys or secrets", "remove the permission to write for group and others"},
 	{"empty-file", Warning, "a file has no users, or no clients", "add entries, or leave the file out"},
 	{"duplicate-id", Error, "a user is refused because the id belongs to another user", "give one of them another id"},
 	{"refused-entries", Error, "a source has users or clients that cannot be used", "correct the entries in the source"},
 	{"unread-source", Warning, "a source of users or clients could not be asked or listed", "make sure that the source can be reached from here, and check again"},
 	{"client-of-login-page", Error, "a client has the id that is reserved for the login page, and cannot authenticate", "give the client another id"},
+
+	// API keys
+	{"ownerless-key", Warning, "API keys whose owner is not there, or who name a user that has an id by the username: they are refused", "correct the owner, or delete the line"},
+	{"expired-key", Warning, "an API key has expired", "delete its line"},
+	{"endless-key", Note, "an API key never expires", "set expires to a day"},
+	{"scopeless-key", Warning, "an API key has no scopes, and each `bearer_auth` that takes keys asks for some; a note where one asks for none", "give it the scopes that its script needs, with scopes"},
+	{"no-api-keys", Warning, "a `bearer_auth` takes API keys, and its server has no `api_keys`", "name the file of keys with api_keys, or remove keys"},
+	{"untaken-keys", Warning, "a server has `api_keys`, and no `bearer_auth` takes them", "add keys to the bearer_auth of an app, or remove api_keys"},
 
 	// the authorization server
 	{"lifetime-order", Warning, "an access token is valid longer than the refresh token that should renew it", "lower access_token_ttl, or raise refresh_token_ttl"},
@@ -45,6 +53,7 @@ var Rules = []Rule{
 	{"throttle-off", Warning, "failed logins are not slowed down", "remove \"throttle off\", or set its bounds"},
 	{"unoffered-grant", Warning, "clients list a grant that the server does not offer", "add it to the server's grants, or remove it from the clients'"},
 	{"client-named-like-user", Warning, "clients get no tokens for themselves, since users have their ids as username or id", "give these clients ids that no user has"},
+	{"refused-clients", Warning, "clients may get tokens for themselves, or have API keys, and no `bearer_auth` of the server lets clients pass", "add clients to the bearer_auth of the app that they call"},
 	{"past-sunset", Warning, "clients may use the password grant after its `sunset`", "remove \"password\" from the clients' grants, or set a later sunset"},
 	{"scope-with-comma", Warning, "a scope has a comma in its name: scopes are separated by spaces", "write spaces in place of commas"},
 
@@ -65,8 +74,15 @@ var Rules = []Rule{
 	// what tokens must be like
 	{"no-scopes", Warning, "no `bearer_auth` of a site asks for a scope, though the server's tokens have scopes: any token is enough; a note where they have none", "name the scopes that the app needs, with scopes"},
 	{"unobtainable-scopes", Error, "a `bearer_auth` wants scopes that no client may ask for", "add them to a client or to the server"},
+	{"unmeetable-claim", Error, "a `bearer_auth` requires a claim that no token has", "give the claim to users, or correct its name"},
 	{"unknown-claim", Warning, "`copy_claims` names a claim that no token has", "correct its name"},
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},
+
+	// outside issuers
+	{"ambiguous-name", Warning, "`copy_claims` gives an app e-mail addresses or other names that users of several issuers can have alike", "give the app sub or username, which have the prefix of the issuer"},
+	{"unprefixed-issuer", Warning, "an outside issuer has an empty `username_prefix`, beside other issuers; a note where it is alone", "remove username_prefix, or give the issuer a prefix of its own"},
+	{"id-tokens", Note, "ID tokens of an outside issuer are taken", "remove id_tokens if the issuer has access tokens; else let audience name the clients of this app alone"},
+	{"long-outside-tokens", Note, "tokens of an outside issuer may be valid for longer than a day", "lower max_lifetime, and the lifetime of tokens at the issuer"},
 
 	// the surroundings
 	{"identity-header-gap", Error, "identity headers that clients send reach an app, or a directive after the `bearer_auth` overwrites them; a warning where the client does not choose the value", "put a bearer_auth into each site that proxies, and let no later directive set these headers"},

@@ -14,6 +14,7 @@ func (r *review) ofServers() {
 		r.ofLifetimes(e)
 		r.ofAudience(e)
 		r.ofIssuer(e)
+		r.ofMachines(e)
 		if e.Throttle.Off {
 			r.at(r.setting(e, "throttle"), "throttle-off", "failed logins are not slowed down: passwords can be guessed as fast as they can be checked",
 				"remove \"throttle off\"; if a proxy in front does it, make sure that it counts by account too")
@@ -39,7 +40,7 @@ func (r *review) ofAudience(e *endpoint) {
 	}
 	sites, unspecific := make(map[string]bool), false
 	for _, c := range r.config.checks {
-		if !c.Off && c.Server == e.Name {
+		if c.takes(e) {
 			sites[c.site] = true
 			unspecific = unspecific || len(c.Audience) == 0 && len(c.Scopes) == 0
 		}
@@ -99,6 +100,11 @@ func (r *review) ofChecks() {
 		switch {
 		case c.Off:
 			r.at(at, "check-off", "bearer_auth is off: what is behind it is open to everyone"+onHosts(c.hosts), "nothing, if that is meant: leave it out with --ignore check-off; else remove off")
+		case c.IssuersOnly:
+			if !r.asksForScopes(c) {
+				r.note(at, "no-scopes", "bearer_auth asks for no scope and no claim: every user of its issuers who can get a token for this audience may do all that the app offers"+onHosts(c.hosts),
+					"nothing, if that is meant; else name what the app needs with scopes or require")
+			}
 		case server == nil:
 			remedy := "add a token_endpoint to a site"
 			if c.Server != defaultServer {
@@ -125,11 +131,11 @@ func onHosts(hosts []string) string {
 	return ", on " + strings.Join(hosts[:min(3, len(hosts))], ", ")
 }
 
-// asksForScopes tells whether a check does, or another of its site: then this one is for
-// all users there, and the other for some paths.
+// asksForScopes tells whether a check asks for scopes or claims, or another of its site
+// does: then this one is for all users there, and the other for some paths.
 func (r *review) asksForScopes(c *check) bool {
 	return slices.ContainsFunc(r.config.checks, func(other *check) bool {
-		return !other.Off && other.site == c.site && other.Server == c.Server && len(other.Scopes) > 0
+		return !other.Off && other.site == c.site && other.Server == c.Server && len(other.Scopes)+len(other.Require) > 0
 	})
 }
 

@@ -36,6 +36,13 @@ var startRules = []struct{ message, rule string }{
 	{"clients list a grant that the server does not offer", "unoffered-grant"},
 	{"clients may use the password grant after its sunset", "past-sunset"},
 	{"clients are called like users, so they get no tokens for themselves", "client-named-like-user"},
+	{"API keys are refused, since their owners are not there", "ownerless-key"},
+	{"API keys are refused, since they name a user who has an id by the username", "ownerless-key"},
+	{"API key ended: its owner is gone", "ownerless-key"},
+	{"bearer_auth takes API keys, and its server has none", "no-api-keys"},
+	{"no bearer_auth takes the API keys of a server", "untaken-keys"},
+	{"no bearer_auth lets the API keys of clients pass", "refused-clients"},
+	{"copy_claims gives the app a name that users of several issuers can have alike", "ambiguous-name"},
 	{"a scope has a comma in its name", "scope-with-comma"},
 	{"an app is proxied with a bearer_auth before it, and without", "unchecked-upstream"},
 	{"bearer_auth refuses nothing", "check-shadow"},
@@ -48,16 +55,20 @@ var startRules = []struct{ message, rule string }{
 	{"a bearer_auth comes before the token_endpoint", "endpoint-behind-check"},
 	{"no bearer_auth takes the sessions of a login page", "unchecked-sessions"},
 	{"no client may ask for the scopes that bearer_auth wants", "unobtainable-scopes"},
+	{"bearer_auth requires a claim that no token has", "unmeetable-claim"},
 	{"copy_claims names a claim that no token has", "unknown-claim"},
 	{"clients have an audience that no bearer_auth asks for", "unasked-audience"},
 	{"identity headers are removed only from requests that reach a bearer_auth", "identity-header-gap"},
 	{"trusted_proxies is set without trusted_proxies_strict", "spoofed-address"},
 	{"header sets Cache-Control after a login_page or bearer_auth has made an answer private", "cacheable-pages"},
-	{"this config will not start", "will-not-start"},
+	{willNotStart, "will-not-start"},
 	{configcheck.OpenRoute, "open-route"},
 	{configcheck.OpenRest, "open-rest"},
 	{configcheck.Overwritten, "identity-header-gap"},
 }
+
+// willNotStart is what start-up says in place of an error that `caddy validate` ignores.
+const willNotStart = "this config will not start"
 
 // ofStart makes a finding of what start-up warns of.
 func (r *review) ofStart(e entry) {
@@ -117,6 +128,12 @@ func (r *review) placeOf(e entry) position {
 	if path := e.text("path"); path != "" && e.logger == "grant.files" {
 		return position{file: path}
 	}
+	if keys := e.texts("api_keys"); len(keys) > 0 {
+		return r.ofKey(e.text("path"), keys[0])
+	}
+	if e.message == willNotStart { // and the error begins with the place
+		e.fields["place"], _, _ = strings.Cut(e.text("error"), ": ")
+	}
 	place, _, _ := strings.Cut(e.text("place"), ", ")
 	place = strings.TrimPrefix(place, "bearer_auth at ")
 	if of, found := strings.CutPrefix(e.text("of"), "bearer_auth at "); found {
@@ -170,6 +187,8 @@ func (r *review) ofServer(server *endpoint, e entry) position {
 		setting = "scopes"
 	case strings.HasPrefix(e.message, "no bearer_auth takes the sessions"):
 		setting = "login_page"
+	case strings.Contains(e.message, "the API keys of"):
+		setting = "api_keys"
 	case e.text("of") == "users", e.text("of") == "clients":
 		setting = e.text("of")
 	}

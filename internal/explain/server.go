@@ -185,7 +185,9 @@ func refusalOf(err error) refusal {
 }
 
 // Reasons are those that there are words for.
-func Reasons() []string { return slices.Sorted(maps.Keys(refusals)) }
+func Reasons() []string {
+	return slices.Concat(slices.Sorted(maps.Keys(refusals)), slices.Sorted(maps.Keys(issuerRefusals)), slices.Sorted(maps.Keys(keyRefusals)))
+}
 
 // named are the names of sources, for people.
 func named[T any](sources []T) []string {

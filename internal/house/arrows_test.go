@@ -39,11 +39,12 @@ var arrows = map[string][]string{
 		"internal/topview", "internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
-		"directory", "internal/configcheck", "internal/livefile", "internal/password", "internal/userfile",
+		"directory", "internal/apikey", "internal/clock", "internal/configcheck", "internal/livefile",
+		"internal/oauth", "internal/password", "internal/userfile",
 	},
 	"internal/explain": {
-		"directory", "internal/adminapi", "internal/bearer", "internal/clock", "internal/keyring",
-		"internal/session", "internal/timewords", "internal/token",
+		"directory", "internal/adminapi", "internal/apikey", "internal/bearer", "internal/clock",
+		"internal/issuer", "internal/keyring", "internal/session", "internal/timewords", "internal/token",
 	},
 	"internal/fileedit":       {},
 	"internal/oauthclient":    {},

@@ -31,6 +31,9 @@ func New(settings Settings, keys *Keys) *Issuer { return &Issuer{settings: setti
 // URL is the issuer, byte for byte as `iss` has it.
 func (i *Issuer) URL() string { return i.settings.URL }
 
+// Settings are those by which it judges, with defaults.
+func (i *Issuer) Settings() Settings { return i.settings }
+
 // Check verifies a token and returns what it says. What never changes about a token is
 // checked once. An error is the reason for the log, and the token returned with it says
 // whose it was, if this issuer signed it; a [token.UncheckedError] is not a fault of
@@ -64,6 +67,35 @@ func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 	}
 	checked.Add(digest, t, t.memory(len(raw)))
 	return t, nil
+}
+
+// ReadUnverified is what Check says of a token whose signature verifies, without the
+// keys. Anyone can write such a token: it is to explain what is wrong with one, and never
+// lets a request pass.
+func (i *Issuer) ReadUnverified(raw string) (*Token, error) {
+	parts, ok := split(raw)
+	if !ok {
+		return nil, errMalformed
+	}
+	payload, err := base64url.DecodeString(parts.payload)
+	if err != nil {
+		return nil, errMalformed
+	}
+	h, err := readHeader(parts.header)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(i.settings.Algorithms, h.Algorithm) {
+		return nil, errAlgorithm
+	}
+	t, err := i.read(h, payload)
+	if err != nil {
+		return nil, err
+	}
+	if err := i.CheckTimes(t); err != nil {
+		return t, err
+	}
+	return t, i.checkLifetime(t)
 }
 
 // Recall returns a token that was found valid before with the keys as they are now, by
@@ -115,7 +147,7 @@ func (i *Issuer) verify(set *keySet, raw string) (*header, []byte, error) {
 	}
 	a := findAlgorithm(h.Algorithm)
 	if a == nil || !slices.Contains(i.settings.Algorithms, a.name) {
-		return nil, nil, token.Error("its algorithm is not one that is accepted of this issuer")
+		return nil, nil, errAlgorithm
 	}
 	candidates, known := set.candidates(h.KeyID, a)
 	signed := raw[:len(raw)-len(parts.signature)-1]
@@ -159,6 +191,8 @@ func (i *Issuer) checkLifetime(t *Token) error {
 	}
 	return nil
 }
+
+const errAlgorithm = token.Error("its algorithm is not one that is accepted of this issuer")
 
 const (
 	maxRemembered     = 1 << 15

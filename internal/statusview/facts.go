@@ -81,7 +81,7 @@ func keyFact(key adminapi.Key, now time.Time) Fact {
 }
 
 func fileFact(file adminapi.File, now time.Time) Fact {
-	entries := plural(file.Entries, strings.TrimSuffix(file.Reads, "s"))
+	entries := plural(file.Entries, strings.ReplaceAll(strings.TrimSuffix(file.Reads, "s"), "api_key", "API key"))
 	switch reason := strings.TrimSuffix(file.Reason(), "."); {
 	case file.Error == "":
 		return Fact{Label: "File", Text: fmt.Sprintf("%s: %s, loaded %s", file.Path, entries, clock(file.LoadedAt, now))}
@@ -90,6 +90,22 @@ func fileFact(file adminapi.File, now time.Time) Fact {
 	default:
 		return Fact{"File", fmt.Sprintf("%s is BROKEN: %s. The version of %s is active: %s", file.Path, reason, clock(file.LoadedAt, now), entries), Bad}
 	}
+}
+
+// issuerFact is about the keys of an outside issuer.
+func issuerFact(issuer adminapi.Issuer, now time.Time) Fact {
+	fact := Fact{Label: "Issuer", Text: issuer.URL + ": "}
+	if issuer.FetchedAt == nil {
+		fact.Text += "no keys yet, so its tokens are answered 503"
+		fact.Level = Notice
+	} else {
+		fact.Text += plural(issuer.Keys, "key") + ", fetched " + clock(*issuer.FetchedAt, now)
+	}
+	if issuer.Error != "" {
+		fact.Text += ". FETCHING FAILS: " + issuer.Error
+		fact.Level = Bad
+	}
+	return fact
 }
 
 func revoked(k adminapi.Knowledge, now time.Time) Fact {

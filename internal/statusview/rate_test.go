@@ -2,6 +2,7 @@ package statusview
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -14,6 +15,7 @@ import (
 
 // fake is a node that answers what a test sets.
 type fake struct {
+	issuers  []adminapi.Issuer
 	statuses []adminapi.Status
 	metrics  string
 	err      error
@@ -28,8 +30,11 @@ func (f *fake) Servers(ctx context.Context) ([]adminapi.Status, error) {
 	return f.statuses, f.err
 }
 
-func (f *fake) Get(context.Context, string) ([]byte, error) {
-	if f.metrics == "" {
+func (f *fake) Get(_ context.Context, path string) ([]byte, error) {
+	if path == adminapi.PathIssuers && f.issuers != nil {
+		return json.Marshal(f.issuers)
+	}
+	if f.metrics == "" || path != "/metrics" {
 		return nil, errors.New("404 Not Found")
 	}
 	return []byte(f.metrics), nil

@@ -3,6 +3,7 @@ package statusview
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"time"
@@ -18,6 +19,7 @@ import (
 type sample struct {
 	at       time.Time // with a monotonic clock: rates need no clock that is right
 	statuses []adminapi.Status
+	issuers  []adminapi.Issuer
 	counters map[series]float64 // nil: it has no metrics
 	started  float64            // when the process started, 0 if it does not tell
 	warning  string             // why there are no counters
@@ -56,7 +58,7 @@ func ask(ctx context.Context, source Source) (*sample, error) {
 	for i := range statuses {
 		makePrintable(reflect.ValueOf(&statuses[i]).Elem())
 	}
-	s := &sample{statuses: statuses}
+	s := &sample{statuses: statuses, issuers: issuersOf(ctx, source)}
 	text, err := source.Get(ctx, "/metrics")
 	if err == nil {
 		err = s.read(text)
@@ -66,6 +68,18 @@ func ask(ctx context.Context, source Source) (*sample, error) {
 	}
 	s.at = time.Now()
 	return s, nil
+}
+
+// issuersOf are the outside issuers of a node, none if it is of a version without them.
+func issuersOf(ctx context.Context, source Source) (issuers []adminapi.Issuer) {
+	answer, err := source.Get(ctx, adminapi.PathIssuers)
+	if err != nil || json.Unmarshal(answer, &issuers) != nil {
+		return nil
+	}
+	for i := range issuers {
+		makePrintable(reflect.ValueOf(&issuers[i]).Elem())
+	}
+	return issuers
 }
 
 // read parses the metrics in Prometheus' text format. Those of others, which can be

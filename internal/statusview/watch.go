@@ -121,6 +121,9 @@ func (h *history) show(address string, s *sample, now time.Time) Node {
 	if len(s.statuses) > 0 {
 		node.Facts = append(node.Facts, h.hashing(s.statuses[0].Checks)) // all servers share it
 	}
+	for _, issuer := range s.issuers { // which belong to no server
+		node.Facts = append(node.Facts, issuerFact(issuer, now))
+	}
 	for i := range s.statuses {
 		status := &s.statuses[i]
 		server := Server{Name: status.Name, Issuer: status.Issuer, Facts: facts(status, now)}

@@ -97,6 +97,33 @@ func TestNodeWithoutMetricsShowsItsState(t *testing.T) {
 	}
 }
 
+// Outside issuers belong to no server, and a Caddy may have nothing else.
+func TestOutsideIssuersAreShownWithTheirErrors(t *testing.T) {
+	now := time.Now()
+	view := watch(t, map[string]*fake{"a": {issuers: []adminapi.Issuer{
+		{URL: "https://a.example", Keys: 2, FetchedAt: &now},
+		{URL: "https://b.example", Keys: 1, FetchedAt: &now, Error: "\x1b[31mrefused"},
+		{URL: "https://c.example"},
+	}}})
+	facts := view(func(by map[string]Node) bool { return by["a"].Asked })["a"].Facts
+	for text, level := range map[string]Level{
+		"https://a.example: 2 keys, fetched " + clock(now, now):                                                      Normal,
+		"https://b.example: 1 key, fetched " + clock(now, now) + ". FETCHING FAILS: " + Printable("\x1b[31mrefused"): Bad,
+		"https://c.example: no keys yet, so its tokens are answered 503":                                             Notice,
+	} {
+		if !hasFact(facts, text, level) {
+			t.Errorf("%q is not among %+v", text, facts)
+		}
+	}
+}
+
+func TestAFileOfAPIKeysIsCalledByWords(t *testing.T) {
+	status := &adminapi.Status{Files: []adminapi.File{{Path: "/etc/keys", Reads: "api_keys", Entries: 2, LoadedAt: time.Now()}}}
+	if got := facts(status, time.Now()); !strings.Contains(got[2].Text, "/etc/keys: 2 API keys, loaded") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func hasFact(facts []Fact, text string, level Level) bool {
 	for _, fact := range facts {
 		if fact.Text == text && fact.Level == level {

@@ -1,0 +1,96 @@
+package command
+
+import (
+	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
+	"github.com/caddygrant/caddy-grant/internal/configreview"
+)
+
+// outsideCases are about who may pass beside users with tokens of the config's own
+// server: users of outside issuers, clients that act for themselves, and API keys.
+func outsideCases() []checkCase {
+	const (
+		siteKeys  = "\t\tapi_keys lines %DIR%/keys\n"
+		issuer    = "\t\tissuer https://id.example.org {\n\t\t\taudience contacts\n"
+		issuerEnd = "\t\t}\n"
+		machine   = "\t\t\tgrants password refresh_token client_credentials\n"
+	)
+	hash := func(name string) string { return name + " " + apikey.DigestOf(name).Hash() + " " }
+	keys := func(lines string) map[string]string { return map[string]string{"keys": lines} }
+	good := hash("deploy") + "user=alice scopes=read expires=2999-01-31\n"
+	taken := []string{siteUsers, siteUsers + siteKeys, siteScopes, siteScopes + "\t\tkeys\n"}
+	outside := func(lines string) []string {
+		return []string{siteScopes, siteScopes + issuer + lines + issuerEnd}
+	}
+	alone := func(lines string) []string {
+		return []string{siteCheck, "\tbearer_auth {\n\t\tscopes read\n\t\tissuers_only\n" + issuer + lines + issuerEnd + "\t}\n"}
+	}
+	return []checkCase{
+		// API keys
+		{name: "an API key of a user who is not there", rule: "ownerless-key", bad: taken,
+			files: keys("# scripts\n" + good + hash("nightly") + "user=carol scopes=read expires=2999-01-31\n"), at: "%DIR%/keys:3", says: "api keys: nightly"},
+		{name: "an API key of a client that is not there", rule: "ownerless-key", bad: append(taken, "\t\tkeys\n", "\t\tkeys\n\t\tclients\n"),
+			files: keys(hash("nightly") + "client=reports scopes=read expires=2999-01-31\n"), at: "%DIR%/keys:1", says: "does not get these keys"},
+		{name: "an API key of a user by name who has an id", rule: "ownerless-key",
+			bad: append(taken, siteUsers, "\t\tusers json %DIR%/users.json\n"),
+			files: map[string]string{
+				"users.json": `{"users": [{"username": "alice", "id": "17", "password_hash": "` + harness.HashBcrypt + `"}]}`,
+				"keys":       good,
+			}, at: "%DIR%/keys:1", says: "write user_id"},
+		{name: "an API key in JSON that has expired", rule: "expired-key",
+			bad:   append(taken, "api_keys lines", "api_keys json"),
+			files: keys("{\"api_keys\": [\n{\"name\": \"deploy\", \"hash\": \"" + apikey.DigestOf("a").Hash() + "\", \"user\": \"alice\", \"expires\": \"2020-01-31\"}]}"),
+			at:    "%DIR%/keys:2", says: `"caddy grant key revoke deploy --file %DIR%/keys"`},
+		{name: "an API key that never expires", rule: "endless-key", bad: taken, severity: configreview.Note,
+			files: keys(good + hash("nightly") + "user=alice scopes=read\n"), at: "%DIR%/keys:2", says: "nightly"},
+		{name: "an API key without scopes that is always refused", rule: "scopeless-key", bad: taken, severity: configreview.Warning,
+			files: keys(hash("nightly") + "user=alice expires=2999-01-31\n"), at: "%DIR%/keys:1", says: "always refused"},
+		{name: "an API key without scopes where none are asked for", rule: "scopeless-key", severity: configreview.Note,
+			bad:   append(taken, siteCheck[:len(siteCheck)-3], "\tbearer_auth {\n\t\tscopes read\n", "\n\treverse_proxy", "\n\tbearer_auth /open* {\n\t\tkeys\n\t}\n\treverse_proxy"),
+			files: keys(hash("nightly") + "user=alice expires=2999-01-31\n"), at: "%DIR%/keys:1", says: "passes only where none"},
+		{name: "a file of API keys that others can read", rule: "file-readable", bad: taken,
+			files: map[string]string{"keys": good, "keys.mode": "644"}, at: "%DIR%/keys", says: "its API keys"},
+		{name: "a file of API keys that others can write", rule: "file-writable", bad: taken,
+			files: map[string]string{"keys": good, "keys.mode": "660"}, at: "%DIR%/keys", says: "chmod go-w %DIR%/keys"},
+		{name: "API keys that a server does not have", rule: "no-api-keys",
+			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tkeys\n"}, says: "every key is refused"},
+		{name: "API keys that no check takes", rule: "untaken-keys",
+			bad: []string{siteUsers, siteUsers + "\t\tapi_keys lines %DIR%/keys # HERE\n"}, files: keys(good), says: "add keys to the bearer_auth"},
+		{name: "API keys of a client that no check lets pass", rule: "refused-clients",
+			bad:   append(taken, siteKeys, "\t\tapi_keys lines %DIR%/keys # HERE\n"),
+			files: keys(hash("nightly") + "client=web scopes=read expires=2999-01-31\n"), says: "nightly"},
+
+		// clients that act for themselves
+		{name: "a client that may act for itself and passes nowhere", rule: "refused-clients",
+			bad:  []string{"\t\tclient web {", "\t\tclient web { # HERE", siteSecret, siteSecret + machine},
+			good: []string{siteSecret, siteSecret + machine, siteScopes, siteScopes + "\t\tclients\n"}, says: "add clients"},
+
+		// rules on claims
+		{name: "a required claim that no user has", rule: "unmeetable-claim",
+			bad:  []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\trequire groups staff\n"},
+			good: []string{siteScopes, siteScopes + "\t\trequire groups staff\n" + issuer + issuerEnd}, says: "groups"},
+		{name: "the name of an API key where none are taken", rule: "unknown-claim",
+			bad:   append(taken, "\t\tkeys\n", "\t\tkeys\n\t}\n\tbearer_auth /a* { # HERE\n\t\tscopes read\n\t\tcopy_claims key_name>X-Key\n"),
+			files: keys(good), says: "key_name"},
+
+		// outside issuers
+		{name: "an issuer that no block defines", rule: "will-not-start",
+			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tissuer https://id.example.org\n"}, says: "write a block with"},
+		{name: "an issuer whose prefix begins like that of clients", rule: "will-not-start",
+			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tclients id:\n" + issuer + "\t\t\tusername_prefix id:staff:\n" + issuerEnd}, says: "begin alike"},
+		{name: "e-mail addresses of two issuers", rule: "ambiguous-name",
+			bad:  []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tcopy_claims email>X-Email\n" + issuer + issuerEnd},
+			good: append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\tcopy_claims email>X-Email\n"), says: "sub or username"},
+		{name: "an issuer without a prefix beside the own server", rule: "unprefixed-issuer", severity: configreview.Warning,
+			bad: outside("\t\t\tusername_prefix - # HERE\n"), good: outside("\t\t\tusername_prefix staff:\n"), says: "{http.auth.user.id}"},
+		{name: "an issuer without a prefix", rule: "unprefixed-issuer", severity: configreview.Note,
+			bad: alone("\t\t\tusername_prefix - # HERE\n"), good: alone(""), says: "have no prefix"},
+		{name: "ID tokens", rule: "id-tokens", severity: configreview.Note,
+			bad: outside("\t\t\tid_tokens # HERE\n"), good: outside(""), says: "Only their audience"},
+		{name: "tokens that are valid for long", rule: "long-outside-tokens", severity: configreview.Note,
+			bad: outside("\t\t\tmax_lifetime 48h # HERE\n"), good: outside("\t\t\tmax_lifetime 24h\n"), says: "valid for 2d"},
+		{name: "a check of outside tokens without scopes", rule: "no-scopes", severity: configreview.Note,
+			bad:  append(alone(""), "\tbearer_auth {\n\t\tscopes read\n\t\tissuers_only", "\tbearer_auth { # HERE\n\t\tissuers_only"),
+			good: append(alone(""), "\tbearer_auth {\n\t\tscopes read\n\t\tissuers_only", "\tbearer_auth {\n\t\trequire groups staff\n\t\tissuers_only"), says: "can get a token for this audience"},
+	}
+}
