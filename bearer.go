@@ -184,7 +184,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 
 // newAccepted is what the settings say about credentials.
 func (b *BearerAuth) newAccepted() *accepted {
-	a := &accepted{app: b.app, server: b.Server, audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes}}
+	a := &accepted{started: make(chan struct{}), app: b.app, server: b.Server, audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes}}
 	for _, r := range b.Require {
 		a.demands.Require = append(a.demands.Require, bearer.Requirement(r))
 	}
@@ -192,7 +192,7 @@ func (b *BearerAuth) newAccepted() *accepted {
 		a.clients, a.clientPrefix = true, b.Clients.UsernamePrefix
 	}
 	a.issuersOnly = b.IssuersOnly
-	if len(b.Issuers) == 0 {
+	if len(b.Issuers) == 0 && a.clientPrefix == "" { // the rest of the config says nothing about it
 		a.start(nil)
 	}
 	if b.Keys != nil {

@@ -96,10 +96,11 @@ func (b *BearerAuth) pass(state *bearerState, w http.ResponseWriter, r *http.Req
 // loginPage is the login page of the server, or nil if there is none whose sessions are
 // taken.
 func (b *BearerAuth) loginPage() *loginPage {
-	if b.accepted.issuersOnly {
+	page := b.app.pages[b.Server]
+	if page == nil || b.accepted.issuersOnly {
 		return nil
 	}
-	return b.app.pages[b.Server]
+	return page
 }
 
 // needsCheck tells whether a request is to be checked. A refusal means that this cannot
@@ -162,6 +163,9 @@ func (b *BearerAuth) matchesOneOf(r *http.Request, readings []pathreading.Readin
 // wrong with it. Without an error and without an identity the request is anonymous.
 // session is what the cookies say, nil if they do not matter.
 func (b *BearerAuth) check(state *bearerState, r *http.Request) (sender bearer.Named, session *foundSession, refusal *bearer.Error) {
+	if refusal = b.accepted.await(r.Context()); refusal != nil {
+		return sender, nil, refusal
+	}
 	shown, refusal := b.accepted.credentialOf(r, state)
 	session = b.loginPage().sessionOf(state, r, b.accepted)
 	switch {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -23,6 +24,7 @@ type accepted struct {
 
 	server      string                           // whose tokens and keys it takes
 	issuers     atomic.Pointer[[]*outsideIssuer] // nil before the start
+	started     chan struct{}                    // closed by the start
 	issuersOnly bool
 	keys        bool
 	keyHeader   string // that keys are sent in; empty: as Bearer credentials
@@ -34,8 +36,31 @@ type accepted struct {
 	demands      bearer.Demands
 }
 
-// start says whose tokens are taken.
-func (a *accepted) start(issuers []*outsideIssuer) { a.issuers.Store(&issuers) }
+// start says whose tokens are taken. From then on the names of others are known, too.
+func (a *accepted) start(issuers []*outsideIssuer) {
+	if a.issuers.Swap(&issuers) == nil {
+		close(a.started)
+	}
+}
+
+// await waits for the start. Caddy may serve requests a moment before, and no request passes by
+// what the rest of the config may forbid.
+func (a *accepted) await(ctx context.Context) *bearer.Error {
+	if a.issuers.Load() != nil {
+		return nil
+	}
+	select {
+	case <-a.started:
+		return nil
+	case <-ctx.Done():
+	case <-time.After(startPatience):
+	}
+	return notStarted()
+}
+
+func notStarted() *bearer.Error {
+	return bearer.Unavailable("the config has not started yet", nil)
+}
 
 // credentialOf finds the one credential of a request.
 func (a *accepted) credentialOf(r *http.Request, state *bearerState) (bearer.Credential, *bearer.Error) {
@@ -87,7 +112,7 @@ func (a *accepted) verifierOf(shown *bearer.Credential) (verifier, *bearer.Error
 	}
 	issuers := a.issuers.Load()
 	if issuers == nil {
-		return nil, bearer.Unavailable("the config has not started yet", nil)
+		return nil, notStarted()
 	}
 	server := a.app.servers[a.server]
 	if len(shown.Raw) <= maxTokenLength {
@@ -141,6 +166,10 @@ func (a *accepted) outsideIssuerOf(issuers []*outsideIssuer, shown *bearer.Crede
 	}
 	return nil
 }
+
+// startPatience is how long a request waits for the start of its config, which takes some
+// milliseconds.
+const startPatience = 3 * time.Second
 
 // maxTokenLength is the length of the longest token that is looked at by any verifier.
 const maxTokenLength = max(issuer.MaxTokenLength, keyring.MaxTokenLength)

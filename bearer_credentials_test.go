@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
+	"github.com/caddygrant/caddy-grant/internal/bearer"
 )
 
 // An app that shares an HMAC secret with a server without an issuer can sign any iss. By
@@ -143,5 +145,32 @@ func TestEachCheckVerifiesTheKeyInItsOwnHeader(t *testing.T) {
 		if (err == nil) != passes {
 			t.Errorf("passes: %v, want %v", err, passes)
 		}
+	}
+}
+
+// Caddy may serve a request before the config has started, which tells whose names belong
+// to others and which issuers are taken.
+func TestARequestWaitsForTheStartOfItsConfig(t *testing.T) {
+	for name, b := range map[string]*BearerAuth{
+		"with an issuer":              {Issuers: []OutsideIssuer{{Issuer: "https://id.example.com"}}},
+		"with a prefix of clients":    {Clients: &AcceptedClients{UsernamePrefix: "svc:"}},
+		"with both and keys, as well": {Issuers: []OutsideIssuer{{Issuer: "https://id.example.com"}}, Clients: &AcceptedClients{UsernamePrefix: "svc:"}, Keys: &AcceptedKeys{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := b.newAccepted()
+			gone, cancel := context.WithCancel(t.Context())
+			cancel()
+			if refusal := a.await(gone); refusal == nil || refusal.Kind != bearer.Unchecked {
+				t.Errorf("before the start: %v", refusal)
+			}
+			go a.start(nil)
+			if refusal := a.await(t.Context()); refusal != nil {
+				t.Errorf("it did not wait: %v", refusal)
+			}
+		})
+	}
+	a := (&BearerAuth{Keys: &AcceptedKeys{}}).newAccepted()
+	if refusal := a.await(t.Context()); refusal != nil {
+		t.Errorf("nothing to wait for: %v", refusal)
 	}
 }

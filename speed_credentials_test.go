@@ -86,8 +86,8 @@ func TestACredentialThatWasShownBeforeTakesTheAllocationsOfAnOwnToken(t *testing
 	n := allocations(t, newSpeedCredentials(t))
 	for name, more := range map[string]float64{
 		outsideToken:   0,
-		ownBesideThree: 2, // its names, which must not begin as those of the issuers' users
-		outsideOfThree: 2, // as those of other issuers' users
+		ownBesideThree: 3, // its names and that of its client, which must not begin as those of the issuers' users
+		outsideOfThree: 3, // as those of other issuers' users
 		anAPIKey:       2, // its checksum, and one with the race detector
 		clientToken:    1, // while a pool is empty
 		ownInGroup:     0,

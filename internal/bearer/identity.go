@@ -1,7 +1,7 @@
 package bearer
 
 import (
-	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/caddygrant/caddy-grant/internal/token"
@@ -86,10 +86,20 @@ var placeholderClaims = map[string]string{
 func BeginsLike(name, prefix string) bool {
 	for _, wanted := range prefix {
 		r, size := utf8.DecodeRuneInString(name)
-		if size == 0 || r != wanted && !strings.EqualFold(string(r), string(wanted)) {
+		if size == 0 || r != wanted && !isSameLetter(r, wanted) {
 			return false
 		}
 		name = name[size:]
 	}
 	return true
+}
+
+// isSameLetter tells whether two letters differ in their case at most.
+func isSameLetter(a, b rune) bool {
+	for folded := unicode.SimpleFold(a); folded != a; folded = unicode.SimpleFold(folded) {
+		if folded == b {
+			return true
+		}
+	}
+	return false
 }
