@@ -2,8 +2,7 @@ package caddygrant
 
 import (
 	"context"
-	"fmt"
-	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,33 +18,6 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
-
-// APIKeyFile is a file of API keys, which is followed without a reload.
-type APIKeyFile struct {
-	// The format: `json`, for `{"api_keys":[{"name":…,"hash":…,"user":…}]}`, or `lines`,
-	// for one key per line. Required.
-	Source string `json:"source"`
-
-	// The path of the file. Placeholders are replaced at start. Required.
-	Path string `json:"path"`
-}
-
-// validate checks all but the file.
-func (f APIKeyFile) validate() error {
-	if apiKeyFormats[f.Source] == nil {
-		return fmt.Errorf("api_keys: the format is json or lines, and not %q", f.Source)
-	}
-	if f.Path == "" {
-		return fmt.Errorf("api_keys %s: it needs the path of a file", f.Source)
-	}
-	return nil
-}
-
-// apiKeyFormats read the formats of files.
-var apiKeyFormats = map[string]func([]byte) (*apikey.Set, error){
-	"json":  apikey.ParseJSON,
-	"lines": apikey.ParseLines,
-}
 
 // apiKeys verifies the API keys of a server.
 type apiKeys struct {
@@ -140,6 +112,13 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 		return nil, why
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
+	case client != nil:
+		switch named, err := k.users.RecentlyHasName(ctx, client.ID); {
+		case err != nil:
+			return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
+		case named:
+			return nil, apikey.ErrOwnerNamedLikeUser
+		}
 	}
 	return k.identity(key, user, client), nil
 }
@@ -154,13 +133,25 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 		return last
 	}
 	allowed, audience := key.Scopes, k.policy.Audience
-	if client != nil {
+	switch {
+	case client == nil && user.Scopes == nil && !k.clients.IsLive():
+		allowed = k.scopesOfUsers()
+	case client != nil:
 		allowed = k.policy.AllowedScopes(client)
 		if client.Audience != nil {
 			audience = client.Audience
 		}
 	}
 	return apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
+}
+
+// scopesOfUsers are those that a user without a list of their own can get by some client.
+func (k *apiKeys) scopesOfUsers() []string {
+	all := slices.Clone(k.policy.Scopes)
+	for client := range k.clients.Known() {
+		all = append(all, client.Scopes...)
+	}
+	return all
 }
 
 // ownerOf looks the owner of a key up. A user that has an id is another user than one of
@@ -229,6 +220,21 @@ func (k *apiKeys) noteUse(id *apikey.Identity) {
 	}
 }
 
+// follow looks at the owners once the config has run for a while: a config that is
+// mended at once, or that another app keeps from starting, must end no key. It tells the
+// other nodes of what has ended, until ctx ends.
+func (k *apiKeys) follow(ctx context.Context) {
+	if len(k.files) == 0 {
+		return
+	}
+	go k.ended.tell(ctx)
+	select {
+	case <-ctx.Done():
+	case <-time.After(settledAfter):
+		k.heed()
+	}
+}
+
 // heed looks at the owners of all keys, when a file has changed: a key ends with its
 // owner, also if nothing uses it meanwhile. Sources that have to be asked are left out.
 func (k *apiKeys) heed() {
@@ -247,7 +253,7 @@ func (k *apiKeys) heed() {
 	forgetAPIKeys(k.server, func(name string) bool { return known[name] })
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	maps.DeleteFunc(k.recent, func(name string, _ *apikey.Identity) bool { return !known[name] })
+	clear(k.recent) // the scopes of a user may depend on clients that have changed
 }
 
 // endedKeys are the keys that ended with their owners, for good: another user of the
@@ -287,11 +293,13 @@ func (e *endedKeys) end(key *apikey.Key, why error) {
 	if !e.sessions.memory.EndKey(key.Fingerprint()) {
 		return
 	}
-	message, advice := "API key ended: its owner is gone", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""
+	logger := e.logger.With(zap.String("api_key", key.Name), zap.String("owner", field+" "+name))
 	if why == apikey.ErrOwnerHasID {
-		message, advice = "API key ended: its owner has an id", "name the owner of the key by user_id in place of user"
+		logger.Warn("API key ended: its owner has an id now", zap.String("advice", "name the owner of a new key by user_id in place of user"))
+	} else {
+		logger.Warn("API key ended: its owner is gone",
+			zap.String("advice", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""))
 	}
-	e.logger.Warn(message, zap.String("api_key", key.Name), zap.String("owner", field+" "+name), zap.String("advice", advice))
 	select {
 	case e.news <- struct{}{}:
 	default: // it has been told, and not done
@@ -324,4 +332,7 @@ func (e *endedKeys) tell(ctx context.Context) {
 	}
 }
 
-const retryEnding = 10 * time.Second
+const (
+	retryEnding  = 10 * time.Second
+	settledAfter = 5 * time.Second
+)

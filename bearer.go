@@ -88,8 +88,9 @@ type BearerAuth struct {
 	// Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// The audiences of which a token of the server must name one. Placeholders are
-	// replaced at start. Default: those of the server.
+	// The audiences of which a token must name one: one of an outside issuer has to name
+	// one of those of its issuer, too. Placeholders are replaced at start. Default: those
+	// of the server for its tokens, and for others those of their issuer alone.
 	Audience []string `json:"audience,omitzero"`
 
 	// The claims that a token needs, each with one of its values. Default: none.
@@ -263,7 +264,10 @@ func (b *BearerAuth) usedClaims() map[string]string {
 }
 
 // start begins to follow the keys of the issuers.
-func (b *BearerAuth) start() { b.accepted.start(b.app.issuers.follow(b.outside)) }
+func (b *BearerAuth) start() {
+	warnOfCredentials(b.logger, b.DefinedAt, b.outside, b.accepted)
+	b.accepted.start(b.app.issuers.follow(b.outside))
+}
 
 // register tells the app of this check, and guards the HTTP server that it is in.
 func (b *BearerAuth) register(ctx caddy.Context) {
@@ -343,6 +347,13 @@ func (b *BearerAuth) Validate() error {
 		if err := bearer.ValidateRequirement(r.Claim, r.Values); err != nil {
 			return err
 		}
+	}
+	var clientPrefix string
+	if b.Clients != nil {
+		clientPrefix = b.Clients.UsernamePrefix
+	}
+	if err := validateNames(b.Issuers, clientPrefix, b.usedClaims()); err != nil {
+		return err
 	}
 	return validateCopyClaims(b.CopyClaims, b.Keys)
 }

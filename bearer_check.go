@@ -266,6 +266,9 @@ func (b *BearerAuth) facts(r *http.Request) []zap.Field {
 // detailsOf are the log fields that only some refusals have. Client, user and session
 // are named if the credential was verified, whatever happened to it since.
 func detailsOf(refusal *bearer.Error) (fields []zap.Field) {
+	if refusal.Issuer != "" && refusal.Identity == nil {
+		fields = append(fields, zap.String("issuer", refusal.Issuer))
+	}
 	if id := refusal.Identity; id != nil {
 		for _, fact := range [...]struct{ field, claim string }{
 			{"issuer", "iss"}, {"client_id", "client_id"}, {"user_id", "sub"}, {"session_id", "sid"}, {"api_key", "key_name"},

@@ -88,6 +88,15 @@ func (a *accepted) check(ctx context.Context, state *bearerState, shown bearer.C
 	if refusal != nil {
 		return bearer.Named{}, refusal
 	}
+	sender, refusal := a.checkBy(ctx, state, by, shown)
+	if outside, ok := by.(*outsideIssuer); ok && refusal != nil {
+		refusal.Issuer = outside.URL()
+	}
+	return sender, refusal
+}
+
+// checkBy is check with the one who verifies the credential.
+func (a *accepted) checkBy(ctx context.Context, state *bearerState, by verifier, shown bearer.Credential) (bearer.Named, *bearer.Error) {
 	id, err := state.verified(ctx, by, shown)
 	sender := a.named(id)
 	switch {
@@ -123,7 +132,7 @@ func (a *accepted) verifierOf(shown *bearer.Credential) (verifier, *bearer.Error
 	}
 	switch {
 	case a.issuersOnly:
-		return nil, bearer.InvalidToken("iss is not an issuer whose tokens are taken here")
+		return nil, bearer.InvalidToken("it names no issuer whose tokens are taken here")
 	case server == nil:
 		return nil, bearer.Unavailable("there is no such server", nil)
 	}
@@ -194,10 +203,9 @@ func (a *accepted) named(id bearer.Identity) bearer.Named {
 
 // admits tells what is wrong with a valid identity here.
 func (a *accepted) admits(sender bearer.Named, by verifier) *bearer.Error {
-	var audience []string
-	prefix := ""
+	audience, prefix := a.audience, ""
 	if outside, ok := by.(*outsideIssuer); ok {
-		prefix = outside.prefix // its audience was checked
+		prefix = outside.prefix // the audience of its settings was checked
 	} else {
 		audience = a.audienceOf(a.app.servers[a.server])
 	}

@@ -1,8 +1,11 @@
 package caddygrant
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 )
@@ -60,6 +63,41 @@ func validateIssuers(all []OutsideIssuer) error {
 		}
 	}
 	return nil
+}
+
+// validateNames refuses outside issuers whose users cannot be told apart, as far as the
+// rest of the config makes no difference.
+func validateNames(issuers []OutsideIssuer, clientPrefix string, used map[string]string) error {
+	var defined []*definedIssuer
+	for i := range issuers {
+		if one := &issuers[i]; !one.isReference() {
+			d := &definedIssuer{settings: one.settings()}
+			if err := d.settings.Validate(); err != nil {
+				return nil // with placeholders, which are not known yet
+			}
+			defined = append(defined, d)
+		}
+	}
+	if _, err := prefixesOf(defined, clientPrefix); err != nil {
+		return err
+	}
+	return checkNames(defined, false, used)
+}
+
+// warnOfCredentials says what a config opens by which credentials it takes.
+func warnOfCredentials(logger *zap.Logger, definedAt string, outside []*definedIssuer, a *accepted) {
+	logger = logger.With(zap.String("place", "bearer_auth at "+cmp.Or(definedAt, "the config")))
+	several := len(outside) > 1 || len(outside) == 1 && !a.issuersOnly
+	for _, d := range outside {
+		if several && d.settings.UsernamePrefix == "" {
+			logger.Warn("users of an outside issuer have no prefix, and tokens of others are taken too", zap.String("issuer", d.settings.URL),
+				zap.String("advice", "{http.auth.user.id} and {http.auth.user.username} can be the name of a user of either: remove username_prefix, or give the issuer one"))
+		}
+	}
+	if a.keyHeader != "" {
+		logger.Info("API keys come in a header of their own, which Caddy writes to its logs unless a filter removes it",
+			zap.String("header", a.keyHeader), zap.String("advice", "see docs/api-keys.md for the filter"))
+	}
 }
 
 // validateCopyClaims checks identity headers. keys may be nil.

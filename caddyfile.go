@@ -119,7 +119,7 @@ func parseTokenEndpoint(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 // checkWhole finds errors that are not those of a single line of the block.
 func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *endpointSources) error {
 	switch {
-	case len(handler.ClientsRaw) == 0 && handler.LoginPage == nil:
+	case len(handler.ClientsRaw) == 0 && handler.LoginPage == nil && len(handler.APIKeys) == 0:
 		return h.Err(errNoClients.Error())
 	case len(handler.UsersRaw) == 0:
 		return h.Err(errNoUsers.Error())

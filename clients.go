@@ -21,7 +21,7 @@ func init() {
 
 // loadClients opens the sources of a config in order.
 func loadClients(ctx caddy.Context, c *Config, settings directory.Settings) (*directory.ClientDirectory, error) {
-	if len(c.ClientsRaw) == 0 && c.LoginPage == nil {
+	if len(c.ClientsRaw) == 0 && c.LoginPage == nil && len(c.APIKeys) == 0 {
 		return nil, errNoClients
 	}
 	sources, err := openSources[directory.Clients](ctx, c, "ClientsRaw", "clients", settings.Options)
@@ -183,7 +183,7 @@ func (f *clientFile) ByID(ctx context.Context, id string) (*directory.Client, er
 	return f.Snapshot().ByID(ctx, id)
 }
 
-var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client. For people with browsers alone \"login_page\" is enough")
+var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client. For people with browsers alone \"login_page\" is enough, and for scripts alone \"api_keys\"")
 
 var errPlainSecret = errors.New("secret: secrets in plaintext are not accepted in a file: write secret_hash with the output of \"caddy hash-password\"")
 

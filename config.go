@@ -94,7 +94,7 @@ type Config struct {
 	UsersRaw []json.RawMessage `json:"users,omitempty" caddy:"namespace=grant.users inline_key=source"`
 
 	// Where the clients are. The first source that has a client id decides. At least
-	// one, unless there is a login page. Required.
+	// one, unless there is a login page or a file of API keys. Required.
 	ClientsRaw []json.RawMessage `json:"clients,omitempty" caddy:"namespace=grant.clients inline_key=source"`
 
 	// The id of a public client that stands for requests that name no client: requests

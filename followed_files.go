@@ -60,6 +60,33 @@ func followedFiles(users *directory.UserDirectory, clients *directory.ClientDire
 	return files
 }
 
+// APIKeyFile is a file of API keys, which is followed without a reload.
+type APIKeyFile struct {
+	// The format: `json`, for `{"api_keys":[{"name":…,"hash":…,"user":…}]}`, or `lines`,
+	// for one key per line. Required.
+	Source string `json:"source"`
+
+	// The path of the file. Placeholders are replaced at start. Required.
+	Path string `json:"path"`
+}
+
+// validate checks all but the file.
+func (f APIKeyFile) validate() error {
+	if apiKeyFormats[f.Source] == nil {
+		return fmt.Errorf("api_keys: the format is json or lines, and not %q", f.Source)
+	}
+	if f.Path == "" {
+		return fmt.Errorf("api_keys %s: it needs the path of a file", f.Source)
+	}
+	return nil
+}
+
+// apiKeyFormats read the formats of files.
+var apiKeyFormats = map[string]func([]byte) (*apikey.Set, error){
+	"json":  apikey.ParseJSON,
+	"lines": apikey.ParseLines,
+}
+
 // apiKeyFile is the active version of a file.
 type apiKeyFile struct{ followedFile[*apikey.Set] }
 

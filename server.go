@@ -163,8 +163,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
 	s.started.Store(true)
-	s.heedAPIKeys()
-	go s.apiKeys.ended.tell(ctx)
+	go s.apiKeys.follow(ctx)
 }
 
 // offered are the grant types that the server offers now. client_credentials is one

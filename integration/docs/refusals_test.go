@@ -72,7 +72,7 @@ func TestExplainHasWordsForEveryRefusalOfAToken(t *testing.T) {
 	of := 0
 	byPlace := []string{ // which only the bearer_auth in question can tell
 		"it is an API key, and none are taken here", "it is an API key, and these are taken in a header of their own here",
-		"iss is not an issuer whose tokens are taken here", "its user has a name that begins like those of another issuer, or of clients",
+		"it names no issuer whose tokens are taken here", "its client has an id that begins like those of another issuer", "its user has a name that begins like those of another issuer, or of clients",
 		"the config has not started yet",
 	}
 	for reason, answer := range possibleRefusals(t) {

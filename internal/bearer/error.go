@@ -20,6 +20,8 @@ type Error struct {
 	Reason string // for the log
 	Cause  error  // for the log: why tokens cannot be checked; nil if the reason says all
 
+	Issuer string // for the log: the outside issuer that the credential names; empty otherwise
+
 	Identity Identity // if its credential was verified, so that its claims can be trusted; nil otherwise
 
 	Kind Kind

@@ -38,7 +38,7 @@ var startRules = []struct{ message, rule string }{
 	{"clients are called like users, so they get no tokens for themselves", "client-named-like-user"},
 	{"API keys are refused, since their owners are not there", "ownerless-key"},
 	{"API keys are refused, since they name a user who has an id by the username", "ownerless-key"},
-	{"API key ended: its owner is gone", "ownerless-key"},
+	{"API key ended: its owner", "ownerless-key"},
 	{"bearer_auth takes API keys, and its server has none", "no-api-keys"},
 	{"no bearer_auth takes the API keys of a server", "untaken-keys"},
 	{"no bearer_auth lets the API keys of clients pass", "refused-clients"},

@@ -83,12 +83,15 @@ const newKey = "make a new key with \"caddy grant key add\""
 
 // keyRefusals are the reasons why a key is refused.
 var keyRefusals = map[string]keyRefusal{
-	apikey.ErrMalformed.Error():     {checkFormat, "send the whole key as it was printed: a part is missing, or was mistyped"},
-	apikey.ErrUnknown.Error():       {checkKey, "ask the server whose file has it, with --server; if there is none, it was revoked or is of another Caddy: " + newKey},
-	apikey.ErrExpired.Error():       {checkExpiry, newKey + ", or set a later expires"},
-	apikey.ErrEnded.Error():         {checkOwner, newKey + ": this one does not come back with its owner's name"},
-	apikey.ErrOwnerGone.Error():     {checkOwner, "correct the owner, or delete the line; a user who has an id is named by user_id"},
-	apikey.ErrOwnerDisabled.Error(): {checkOwner, "enable the user, or make a key for another owner"},
+	apikey.ErrMalformed.Error():  {checkFormat, "send the whole key as it was printed: a part is missing, or was mistyped"},
+	apikey.ErrUnknown.Error():    {checkKey, "ask the server whose file has it, with --server; if there is none, it was revoked or is of another Caddy: " + newKey},
+	apikey.ErrExpired.Error():    {checkExpiry, newKey + ", or set a later expires"},
+	apikey.ErrEnded.Error():      {checkOwner, newKey + ": this one does not come back with its owner's name"},
+	apikey.ErrOwnerGone.Error():  {checkOwner, "correct the owner, or delete the line; a user who has an id is named by user_id"},
+	apikey.ErrOwnerHasID.Error(): {checkOwner, "write user_id and the id of the user in place of user; a key that has ended has to be made anew: " + newKey},
+
+	apikey.ErrOwnerNamedLikeUser.Error(): {checkOwner, "give the client an id that no user has as username or id"},
+	apikey.ErrOwnerDisabled.Error():      {checkOwner, "enable the user, or make a key for another owner"},
 
 	"whether API keys have ended is not known yet": {checkOwner, "look at the storage, and try again: until then keys are answered 503"},
 	"the owners of API keys cannot be looked up":   {checkOwner, "look at that source, and try again: until then keys are answered 503"},
