@@ -53,6 +53,22 @@ func TestTwoPathsMayTakeOneIssuerDifferently(t *testing.T) {
 	}
 }
 
+// What a check asks of all tokens, it asks of an issuer's, too.
+func TestTheAudienceOfACheckCountsForAnIssuersTokensToo(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer), "audience https://orders.example.com")
+	both := issuer.Token(outside.Claim("aud", []string{outside.Audience, "https://orders.example.com"}))
+	e.eventually(both, 200)
+	e.want(t, issuer.Token(), 401)
+	if line := e.LastRefusal(); line["reason"] != "aud does not name this resource" || line["issuer"] != issuer.URL {
+		t.Errorf("logged %v", line)
+	}
+	e.want(t, issuer.Token(outside.Claim("aud", "https://orders.example.com")), 401)
+	if line := e.LastRefusal(); line["reason"] != "it is for another audience" || line["issuer"] != issuer.URL {
+		t.Errorf("logged %v", line)
+	}
+}
+
 // With issuers alone no token_endpoint is needed, and none is asked.
 func TestIssuersAloneNeedNoTokenEndpoint(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
@@ -62,6 +78,30 @@ func TestIssuersAloneNeedNoTokenEndpoint(t *testing.T) {
 		e.want(t, issuer.Token(), 200)
 		if found := e.Logged(func(line map[string]any) bool { return line["msg"] == "password checks are bounded" }); len(found) != 0 {
 			t.Errorf("there are no passwords, but the log says %v", found)
+		}
+	}
+}
+
+// Names without a prefix among several issuers are told of at start, where no header is
+// made of them: placeholders are.
+func TestNamesOfSeveralIssuersWithoutAPrefixAreWarnedOf(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	warned := func(lines ...string) bool {
+		e := startSite(t, lines...)
+		return len(e.Logged(func(line map[string]any) bool {
+			return line["msg"] == "users of an outside issuer have no prefix, and tokens of others are taken too" && line["issuer"] == issuer.URL
+		})) > 0
+	}
+	if !warned(ownServer, bearer("", trusting(issuer, "username_prefix -"))) {
+		t.Error("beside own tokens there is no warning")
+	}
+	for _, lines := range [][]string{
+		{ownServer, bearer("", trusting(issuer))},
+		{ownServer, bearer("", trusting(issuer, "username_prefix -"), "issuers_only")},
+		{bearer("", trusting(issuer, "username_prefix -"))},
+	} {
+		if warned(lines...) {
+			t.Errorf("%q: there is a warning", lines)
 		}
 	}
 }

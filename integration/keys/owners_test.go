@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -93,6 +94,23 @@ func TestAKeyOfAUserIsThatUser(t *testing.T) {
 	e.says(t, "user|alice|alice||deploy|read write|alice@example.com|https://api.example.com", "/who", harness.Bearer(e.key("deploy")))
 }
 
+// What no client could give a user, a key cannot either.
+func TestAUserWithoutAListHasTheScopesThatSomeClientCouldGet(t *testing.T) {
+	r := make(ring)
+	for clients, want := range map[string]string{
+		"": "read", // keys alone are enough for an endpoint
+		"client web {\npublic\nscopes read report\n}": "read report",
+	} {
+		site := harness.NewSite(t)
+		site.Write("keys.txt", r.line("all", "user=alice scopes=read,report,admin"))
+		site.Reload("", "http://127.0.0.1:%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nscopes read\n"+clients+"\nuser alice "+harness.HashCheap+
+			"\napi_keys lines %DIR%/keys.txt\n}\nbearer_auth {\nkeys\n}\nrespond {http.auth.user.scope}\n}\n")
+		if a := site.Do(site.Request(http.MethodGet, "/", "", harness.Bearer(r.key("all")))); a.Status != 200 || string(a.Body) != want {
+			t.Errorf("%q: %d %s", clients, a.Status, a.Body)
+		}
+	}
+}
+
 func TestAUserWithAnIDIsNamedByIt(t *testing.T) {
 	e := startChecks(t)
 	got := e.received(t, "/users", harness.Bearer(e.key("bobs")))
@@ -108,22 +126,24 @@ func TestAUserWithAnIDIsNamedByIt(t *testing.T) {
 // H7, RFC 9700 §4.15: client ids cannot pass as a `sub`.
 func TestAClientsKeyIsNeverTakenForAUser(t *testing.T) {
 	e := startChecks(t)
-	for _, name := range []string{"nightly", "robot"} { // the client of the latter is called like a user
-		key, client := harness.Bearer(e.key(name)), map[string]string{"nightly": "batch", "robot": "alice"}[name]
-		e.want(t, 403, "/users", key)
-		if line := e.LastRefusal(); text(line, "client_id") != client || text(line, "user_id") != "" || text(line, "api_key") != name {
-			t.Errorf("logged %v", line)
-		}
-		got := e.received(t, "/clients", key, "X-User: mallory", "X_name: mallory")
-		for header, want := range map[string]string{"X-User": "", "X-Name": "", "X-Client": client, "X-Key": name} {
-			got.WantIdentity(t, header, want)
-		}
-		got = e.received(t, "/prefixed", key)
-		for header, want := range map[string]string{"X-User": "svc:" + client, "X-Name": "svc:" + client, "X-Client": client} {
-			got.WantIdentity(t, header, want)
-		}
-		e.says(t, "client|||"+client+"|"+name+"|read||https://api.example.com", "/who", key)
+	key := harness.Bearer(e.key("nightly"))
+	e.want(t, 403, "/users", key)
+	if line := e.LastRefusal(); text(line, "client_id") != "batch" || text(line, "user_id") != "" || text(line, "api_key") != "nightly" {
+		t.Errorf("logged %v", line)
 	}
+	got := e.received(t, "/clients", key, "X-User: mallory", "X_name: mallory")
+	for header, want := range map[string]string{"X-User": "", "X-Name": "", "X-Client": "batch", "X-Key": "nightly"} {
+		got.WantIdentity(t, header, want)
+	}
+	got = e.received(t, "/prefixed", key)
+	for header, want := range map[string]string{"X-User": "svc:batch", "X-Name": "svc:batch", "X-Client": "batch"} {
+		got.WantIdentity(t, header, want)
+	}
+	e.says(t, "client|||batch|nightly|read||https://api.example.com", "/who", key)
+	for _, path := range []string{"/users", "/clients", "/prefixed", "/who"} {
+		e.refused(t, "the owner of the API key is a client with the name of a user", path, harness.Bearer(e.key("robot")))
+	}
+	e.refused(t, "the owner of the API key is gone", "/clients", harness.Bearer(e.key("login")))
 	e.refused(t, "the API key ended when its owner left", "/clients", harness.Bearer(e.key("login")))
 }
 
