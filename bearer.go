@@ -88,9 +88,9 @@ type BearerAuth struct {
 	// Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// The audiences of which a token must name one: one of an outside issuer has to name
-	// one of those of its issuer, too. Placeholders are replaced at start. Default: those
-	// of the server for its tokens, and for others those of their issuer alone.
+	// The audiences of which a token of the server must name one; for the tokens of an
+	// outside issuer its own setting says so. Placeholders are replaced at start.
+	// Default: those of the server.
 	Audience []string `json:"audience,omitzero"`
 
 	// The claims that a token needs, each with one of its values. Default: none.

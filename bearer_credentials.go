@@ -203,7 +203,8 @@ func (a *accepted) named(id bearer.Identity) bearer.Named {
 
 // admits tells what is wrong with a valid identity here.
 func (a *accepted) admits(sender bearer.Named, by verifier) *bearer.Error {
-	audience, prefix := a.audience, ""
+	var audience []string
+	prefix := ""
 	if outside, ok := by.(*outsideIssuer); ok {
 		prefix = outside.prefix // the audience of its settings was checked
 	} else {

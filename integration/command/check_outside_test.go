@@ -76,8 +76,6 @@ func outsideCases() []checkCase {
 		// outside issuers
 		{name: "an issuer that no block defines", rule: "will-not-start",
 			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tissuer https://id.example.org\n"}, says: "write a block with"},
-		{name: "an issuer whose prefix begins like that of clients", rule: "will-not-start",
-			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tclients id:\n" + issuer + "\t\t\tusername_prefix id:staff:\n" + issuerEnd}, says: "begin alike"},
 		{name: "e-mail addresses of two issuers", rule: "ambiguous-name",
 			bad:  []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tcopy_claims email>X-Email\n" + issuer + issuerEnd},
 			good: append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\tcopy_claims email>X-Email\n"), says: "sub or username"},
