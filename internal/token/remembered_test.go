@@ -2,9 +2,7 @@ package token
 
 import (
 	"testing"
-	"time"
 
-	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/remembered"
 )
 
@@ -18,10 +16,4 @@ func TestATokenIsRememberedApartFromACookieOfTheSameText(t *testing.T) {
 	if _, ok := c.Get(digestCookie("text", CookiePlace{})); ok {
 		t.Error("a cookie is taken for the token")
 	}
-}
-
-func atClock(t *testing.T, at time.Time) {
-	before := clock.Now
-	t.Cleanup(func() { clock.Now = before })
-	clock.Now = func() time.Time { return at }
 }
