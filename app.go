@@ -14,14 +14,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
-	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
-	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 func init() {
@@ -316,48 +313,6 @@ func (a *App) warn() {
 		}
 	}
 	configcheck.Warn(a.logger, http, config)
-}
-
-// mayLogIn tells whether a client can get a first token, for a user or for itself.
-func mayLogIn(s *Server, client *directory.Client) bool {
-	if client.ID == token.LoginPage {
-		return s.LoginPage != nil
-	}
-	return s.policy.MayAct(client) || s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword)
-}
-
-// describe is what the check of the config needs to know of a server.
-func describe(s *Server) configcheck.Server {
-	return configcheck.Server{
-		Name: s.Name, Issuer: s.Issuer, LoginPage: s.LoginPage != nil, Scopes: s.Scopes, Audience: s.Audience,
-		Clients: func(yield func(configcheck.Client) bool) {
-			for client := range s.clients.Known() {
-				if !yield(configcheck.Client{
-					ID:         client.ID,
-					MayLogIn:   mayLogIn(s, client),
-					Acts:       s.policy.MayAct(client),
-					Scopes:     client.Scopes,
-					Audience:   client.Audience,
-					Introspect: client.Introspect,
-				}) {
-					return
-				}
-			}
-		},
-		MoreClients: s.clients.IsLive(),
-		UserClaims: func(yield func(string) bool) {
-			for user := range s.users.Known() {
-				for name := range user.Claims {
-					if !yield(name) {
-						return
-					}
-				}
-			}
-		},
-		MoreUsers: s.users.IsLive(),
-		APIKeys:   len(s.APIKeys) > 0,
-		ClientKey: keyOfAnyClient(s.apiKeys.files),
-	}
 }
 
 // configs counts the configs that have an App.

@@ -245,22 +245,9 @@ func (b *BearerAuth) resolve(servers map[string]*Server) (issuersOnly bool, err 
 	}
 	b.accepted.prefixes, err = prefixesOf(b.outside, b.accepted.clientPrefix)
 	if err == nil {
-		err = checkNames(b.outside, !b.accepted.issuersOnly, b.usedClaims())
+		err = checkNames(b.outside, !b.accepted.issuersOnly, usedClaims(b.CopyClaims, b.Require))
 	}
 	return b.accepted.issuersOnly, err
-}
-
-// usedClaims are the claims that headers and requirements are made of, with the setting
-// that says so.
-func (b *BearerAuth) usedClaims() map[string]string {
-	used := make(map[string]string)
-	for _, c := range b.CopyClaims {
-		used[c.Claim] = "copy_claims " + c.Claim + ">" + c.Header
-	}
-	for _, r := range b.Require {
-		used[r.Claim] = "require " + r.Claim
-	}
-	return used
 }
 
 // start begins to follow the keys of the issuers.
@@ -352,7 +339,7 @@ func (b *BearerAuth) Validate() error {
 	if b.Clients != nil {
 		clientPrefix = b.Clients.UsernamePrefix
 	}
-	if err := validateNames(b.Issuers, clientPrefix, b.usedClaims()); err != nil {
+	if err := validateNames(b.Issuers, clientPrefix, usedClaims(b.CopyClaims, b.Require)); err != nil {
 		return err
 	}
 	return validateCopyClaims(b.CopyClaims, b.Keys)

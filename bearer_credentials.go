@@ -43,8 +43,8 @@ func (a *accepted) start(issuers []*outsideIssuer) {
 	}
 }
 
-// await waits for the start. Caddy may serve requests a moment before, and no request passes by
-// what the rest of the config may forbid.
+// await waits for the start. Caddy may serve requests a moment before, and no request
+// passes by what the rest of the config may forbid.
 func (a *accepted) await(ctx context.Context) *bearer.Error {
 	if a.issuers.Load() != nil {
 		return nil

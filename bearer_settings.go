@@ -84,6 +84,19 @@ func validateNames(issuers []OutsideIssuer, clientPrefix string, used map[string
 	return checkNames(defined, false, used)
 }
 
+// usedClaims are the claims that headers and requirements are made of, with the setting
+// that says so.
+func usedClaims(copied []CopyClaim, required []RequiredClaim) map[string]string {
+	used := make(map[string]string)
+	for _, c := range copied {
+		used[c.Claim] = "copy_claims " + c.Claim + ">" + c.Header
+	}
+	for _, r := range required {
+		used[r.Claim] = "require " + r.Claim
+	}
+	return used
+}
+
 // warnOfCredentials says what a config opens by which credentials it takes.
 func warnOfCredentials(logger *zap.Logger, definedAt string, outside []*definedIssuer, a *accepted) {
 	logger = logger.With(zap.String("place", "bearer_auth at "+cmp.Or(definedAt, "the config")))
