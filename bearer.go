@@ -49,10 +49,10 @@ func init() {
 // `{http.auth.user.client_id}`, `{http.auth.user.issuer}`, `{http.auth.user.scope}`,
 // `{http.auth.user.token_id}`, `{http.auth.user.session_id}`,
 // `{http.auth.user.key_name}`, and `{http.auth.user.<claim>}` for claims of the user's
-// own that are a string, a number or a boolean. What other handlers set under `http.auth.user` before is removed: it
-// belongs to another user. Where there is no user, and for claims that the user lacks,
-// these placeholders are empty, on all sites and routes of the HTTP server that has
-// this handler.
+// own that are a string, a number or a boolean. What other handlers set under
+// `http.auth.user` before is removed: it belongs to another user. Where there is no
+// user, and for claims that the user lacks, these placeholders are empty, on all sites
+// and routes of the HTTP server that has this handler.
 type BearerAuth struct {
 	// The name of the authorization server to trust. Default: `default`.
 	Server string `json:"server,omitempty"`
