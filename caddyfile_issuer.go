@@ -34,7 +34,7 @@ func parseIssuer(d *caddyfile.Dispenser, b *BearerAuth) error {
 
 // parseIssuerSetting parses one subdirective of issuer.
 func parseIssuerSetting(d *caddyfile.Dispenser, one *OutsideIssuer, settings *caddyargs.Block) error {
-	if err := settings.Enter(d); err != nil {
+	if err := settings.Enter(d, "claims"); err != nil {
 		return err
 	}
 	var err error
