@@ -29,15 +29,15 @@ type apiKeys struct {
 	ended   endedKeys
 	logger  *zap.Logger
 
-	mu     sync.Mutex
-	recent map[string]*apikey.Identity // of the last use, by name
+	mu         sync.Mutex
+	identities map[string]*apikey.Identity // made so far, by the names of the keys
 }
 
 func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	return &apiKeys{
 		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
-		ended:  endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
-		recent: make(map[string]*apikey.Identity),
+		ended:      endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
+		identities: make(map[string]*apikey.Identity),
 	}
 }
 
@@ -55,7 +55,7 @@ func (k *apiKeys) verify(ctx context.Context, shown bearer.Credential) (bearer.I
 	case id == nil: // which as an Identity would not be nil
 		return nil, err
 	case err == nil:
-		k.noteUse(id)
+		k.noteUse(id.Key().Name)
 	}
 	return id, err
 }
@@ -124,13 +124,14 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 }
 
 // identity is who sends a key of that owner, a user or a client. It is made once, since
-// keys, users and clients are immutable.
+// keys, users and clients are immutable. The lock is held meanwhile: what is made of
+// clients that have changed since is then made before heed forgets it.
 func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *directory.Client) *apikey.Identity {
 	k.mu.Lock()
-	last := k.recent[key.Name]
-	k.mu.Unlock()
-	if last != nil && last.Key() == key && last.User() == user && last.Client() == client {
-		return last
+	defer k.mu.Unlock()
+	made := k.identities[key.Name]
+	if made != nil && made.Key() == key && made.User() == user && made.Client() == client {
+		return made
 	}
 	allowed, audience := key.Scopes, k.policy.Audience
 	switch {
@@ -142,7 +143,9 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 			audience = client.Audience
 		}
 	}
-	return apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
+	made = apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
+	k.identities[key.Name] = made
+	return made
 }
 
 // scopesOfUsers are those that a user without a list of their own can get by some client.
@@ -207,14 +210,8 @@ func (k *apiKeys) idOfOwner(key *apikey.Key) string {
 	return user.ID
 }
 
-// noteUse remembers a use, and makes it known once an hour for each key.
-func (k *apiKeys) noteUse(id *apikey.Identity) {
-	name := id.Key().Name
-	k.mu.Lock()
-	if k.recent[name] != id {
-		k.recent[name] = id
-	}
-	k.mu.Unlock()
+// noteUse makes the use of a key known, once an hour for each key.
+func (k *apiKeys) noteUse(name string) {
 	if observeAPIKeyUse(k.server, name, clock.Now()) {
 		k.logger.Info("API key used", zap.String("api_key", name))
 	}
@@ -253,7 +250,7 @@ func (k *apiKeys) heed() {
 	forgetAPIKeys(k.server, func(name string) bool { return known[name] })
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	clear(k.recent) // the scopes of a user may depend on clients that have changed
+	clear(k.identities) // the scopes of a user may depend on clients that have changed
 }
 
 // endedKeys are the keys that ended with their owners, for good: another user of the
@@ -312,7 +309,7 @@ func (e *endedKeys) tell(ctx context.Context) {
 	failing := false
 	for {
 		err := e.sessions.TellEndedKeys(ctx)
-		again := (<-chan time.Time)(nil)
+		var again <-chan time.Time // nil: only once there is news
 		switch {
 		case ctx.Err() != nil:
 			return
