@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/caddygrant/caddy-grant/internal/labelset"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
@@ -36,25 +38,47 @@ func countBearerCheck(server string, shadow bool, outcome string) {
 	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
 }
 
+// followedIssuers counts the sets of keys that are followed of each outside issuer: at a
+// reload that changes where its keys are, there are two for a moment.
+var followedIssuers = struct {
+	sync.Mutex
+	of map[string]int
+}{of: make(map[string]int)}
+
 // startIssuer creates the series of an outside issuer, before its keys are known.
-func startIssuer(issuer string) { observeIssuer(issuer, 0, time.Time{}, false) }
+func startIssuer(issuer string) {
+	followedIssuers.Lock()
+	defer followedIssuers.Unlock()
+	if followedIssuers.of[issuer]++; followedIssuers.of[issuer] == 1 {
+		observeIssuer(issuer, 0, time.Time{}, false)
+	}
+}
 
 // observeIssuer is called after each attempt to fetch the keys of an issuer.
 func observeIssuer(issuer string, keys int, fetched time.Time, successful bool) {
-	issuerKeyCount.WithLabelValues(issuer).Set(float64(keys))
-	issuerFetchSuccessful.WithLabelValues(issuer).Set(map[bool]float64{true: 1}[successful])
-	seconds := 0.0
+	value, seconds := 0.0, 0.0
+	if successful {
+		value = 1
+	}
 	if !fetched.IsZero() {
 		seconds = unixSeconds(fetched)
 	}
+	issuerKeyCount.WithLabelValues(issuer).Set(float64(keys))
+	issuerFetchSuccessful.WithLabelValues(issuer).Set(value)
 	issuerFetchSuccess.WithLabelValues(issuer).Set(seconds)
 }
 
-// forgetIssuer removes the series of an issuer that no config has.
+// forgetIssuer removes the series of an issuer once none of its keys are followed.
 func forgetIssuer(issuer string) {
-	issuerKeyCount.DeleteLabelValues(issuer)
-	issuerFetchSuccessful.DeleteLabelValues(issuer)
-	issuerFetchSuccess.DeleteLabelValues(issuer)
+	followedIssuers.Lock()
+	defer followedIssuers.Unlock()
+	if followedIssuers.of[issuer]--; followedIssuers.of[issuer] > 0 {
+		return
+	}
+	delete(followedIssuers.of, issuer)
+	for _, of := range []*prometheus.GaugeVec{issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess} {
+		of.DeleteLabelValues(issuer)
+	}
 }
 
 // keyUses are the last uses of API keys that were made known, by server and name, across

@@ -161,3 +161,20 @@ func TestTheUseOfAKeyIsNewsOnceAnHour(t *testing.T) {
 	}
 	forgetAPIKeys(of, func(string) bool { return false })
 }
+
+// A reload that changes jwks_url follows the issuer's keys anew before it leaves those
+// that were followed until then.
+func TestTheSeriesOfAnIssuerStayWhileAConfigHasIt(t *testing.T) {
+	const issuer = "https://moved.example.com"
+	startIssuer(issuer)
+	observeIssuer(issuer, 2, time.Now(), true)
+	startIssuer(issuer)
+	forgetIssuer(issuer)
+	if keys, there := seriesOf(t, issuer)["issuer_keys "+issuer]; !there || keys != 2 {
+		t.Errorf("%v keys, there: %v", keys, there)
+	}
+	forgetIssuer(issuer)
+	if left := seriesOf(t, issuer); len(left) != 0 {
+		t.Errorf("left of an issuer that is gone: %v", left)
+	}
+}
