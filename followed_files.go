@@ -72,19 +72,13 @@ type APIKeyFile struct {
 
 // validate checks all but the file.
 func (f APIKeyFile) validate() error {
-	if apiKeyFormats[f.Source] == nil {
+	if apikey.Formats[f.Source] == nil {
 		return fmt.Errorf("api_keys: the format is json or lines, and not %q", f.Source)
 	}
 	if f.Path == "" {
 		return fmt.Errorf("api_keys %s: it needs the path of a file", f.Source)
 	}
 	return nil
-}
-
-// apiKeyFormats read the formats of files.
-var apiKeyFormats = map[string]func([]byte) (*apikey.Set, error){
-	"json":  apikey.ParseJSON,
-	"lines": apikey.ParseLines,
 }
 
 // apiKeyFile is the active version of a file.
@@ -98,7 +92,7 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, er
 			return opened, err
 		}
 		file := new(apiKeyFile)
-		if err := file.open(f.Path, apikey.Section, f.Source, allow, apiKeyFormats[f.Source]); err != nil {
+		if err := file.open(f.Path, apikey.Section, f.Source, allow, apikey.Formats[f.Source]); err != nil {
 			return opened, err
 		}
 		opened = append(opened, file)

@@ -12,6 +12,12 @@ import (
 // Section is the list of keys in a JSON file, and the directive that names the file.
 const Section = "api_keys"
 
+// Formats are the parsers of files, by the names of the formats in a config.
+var Formats = map[string]func([]byte) (*Set, error){
+	"json":  ParseJSON,
+	"lines": ParseLines,
+}
+
 // Errors for a file in another format than expected.
 var (
 	ErrJSON  = errors.New("it is JSON, not one key a line")

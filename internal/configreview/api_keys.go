@@ -42,6 +42,10 @@ func (r *review) ofAPIKeys(e *endpoint, format, path string) {
 
 // readAPIKeys reads a file of keys, nil if it cannot be read: Caddy says so.
 func readAPIKeys(format, path string) *apikey.Set {
+	parse := apikey.Formats[format]
+	if parse == nil {
+		return nil
+	}
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() || info.Size() > maxList {
 		return nil
@@ -49,10 +53,6 @@ func readAPIKeys(format, path string) *apikey.Set {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil
-	}
-	parse := apikey.ParseLines
-	if format == "json" {
-		parse = apikey.ParseJSON
 	}
 	keys, err := parse(data)
 	if err != nil {

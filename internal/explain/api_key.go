@@ -1,8 +1,6 @@
 package explain
 
 import (
-	"time"
-
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
@@ -40,7 +38,7 @@ func APIKey(found *apikey.Identity, err error, request adminapi.ExplainRequest, 
 
 // foundOf is what a check found, with the reason if it failed.
 func foundOf(check string, found *apikey.Identity, reason string) string {
-	if found == nil || found.Key() == nil {
+	if found == nil {
 		if reason != "" {
 			return reason
 		}
@@ -54,7 +52,7 @@ func foundOf(check string, found *apikey.Identity, reason string) string {
 		text = "it is the key named " + shown(key.Name)
 	case checkExpiry:
 		if text = "it never expires"; !key.Ends().IsZero() {
-			text = expiry(clock.Now(), key.Ends().Unix(), 0*time.Second)
+			text = expiry(clock.Now(), key.Ends().Unix(), 0)
 		}
 	case checkOwner:
 		field, name := key.Owner()

@@ -1,10 +1,6 @@
 package explain
 
-import (
-	"encoding/json"
-	"math"
-	"strings"
-)
+import "strings"
 
 // issuerRefusal says to which check a reason of [issuer.Issuer] belongs, and what to do.
 type issuerRefusal struct{ check, remedy string }
@@ -38,8 +34,6 @@ var issuerRefusals = map[string]issuerRefusal{
 	"<claim> is missing or malformed":                                         {checkClaims, "ask who runs the issuer for tokens with that claim"},
 	"<claim> is malformed":                                                    {checkClaims, "ask who runs the issuer for tokens with that claim as its standard has it"},
 	"<claim> is missing or malformed, and typ is at+jwt":                      {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
-	"aud is missing or malformed, and typ is at+jwt":                          {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
-	"iat is missing or malformed, and typ is at+jwt":                          {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
 	"its scope is malformed":                                                  {checkClaims, "name the claim that has the scopes with claims scope=<claim>"},
 	"its audience is missing or malformed":                                    {checkAudience, "let the issuer write an audience for this app; if it has it in another claim, as Cognito in client_id, name that with claims audience=<claim>"},
 	"it is for another audience":                                              {checkAudience, "get a token for this app, or add what its aud has to audience if it is meant for this app"},
@@ -55,7 +49,8 @@ var issuerRefusals = map[string]issuerRefusal{
 	"the token lacks a scope":                 {checkScope, "have the client ask the issuer for the scope; if the scopes are in another claim, name it with claims scope=<claim>"},
 }
 
-// reasonWithoutClaim is a reason as issuerRefusals has it.
+// reasonWithoutClaim is a reason as issuerRefusals has it: many are the same for each
+// claim.
 func reasonWithoutClaim(err error) string {
 	reason := err.Error()
 	if _, known := issuerRefusals[reason]; known {
@@ -65,14 +60,4 @@ func reasonWithoutClaim(err error) string {
 		return "<claim> " + rest
 	}
 	return reason
-}
-
-// seconds is a claim that is a date, 0 if there is none.
-func (f *issuerFacts) seconds(claim string) int64 {
-	number, _ := f.decoded.Claims[claim].(json.Number)
-	value, err := number.Float64()
-	if err != nil || math.Abs(value) > 1<<53 {
-		return 0
-	}
-	return int64(math.Floor(value))
 }

@@ -2,7 +2,9 @@ package explain
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -42,11 +44,21 @@ func (o *Outside) Token(ctx context.Context, request adminapi.ExplainRequest) (b
 type issuerFacts struct {
 	now      time.Time
 	settings issuer.Settings
-	audience []string // that is asked for besides
+	audience []string // that is also asked for
 	scopes   []string // that are asked for
 	decoded  Decoded
 	offline  bool
 	token    *issuer.Token // nil if it could not be read, or was not verified
+}
+
+// seconds is a claim that is a date, 0 if there is none.
+func (f *issuerFacts) seconds(claim string) int64 {
+	number, _ := f.decoded.Claims[claim].(json.Number)
+	value, err := number.Float64()
+	if err != nil || math.Abs(value) > 1<<53 {
+		return 0
+	}
+	return int64(math.Floor(value))
 }
 
 // check is what is wrong with a token, or nil.
