@@ -60,8 +60,8 @@ func (k *apiKeys) verify(ctx context.Context, shown bearer.Credential) (bearer.I
 	return id, err
 }
 
-// lookUp is verify without a use. With an error there is an identity if the key is known:
-// it names that, and nothing else.
+// lookUp is verify without a use. The identity that comes with an error, if the key is
+// known, names the key and nothing else.
 func (k *apiKeys) lookUp(ctx context.Context, raw string) (*apikey.Identity, error) {
 	if !apikey.WellFormed(raw) { // which costs less than to look for it
 		return nil, apikey.ErrMalformed
@@ -175,8 +175,8 @@ func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User
 	return user, nil, err
 }
 
-// whyGone tells an owner who is gone, for which it returns err, from a user who is there
-// and has an id, so that the key does not name them.
+// whyGone is err for an owner who is gone, and ErrOwnerHasID for a user who is there but
+// has an id, by which the key has to name them.
 func (k *apiKeys) whyGone(ctx context.Context, key *apikey.Key, err error) error {
 	if field, name := key.Owner(); field == "user" {
 		if user, _, failed := k.ownerOf(ctx, key); user != nil || failed != nil {
@@ -258,7 +258,7 @@ func (k *apiKeys) heed() {
 type endedKeys struct {
 	sessions *serverSessions // nil without a storage: then none has ended
 	logger   *zap.Logger
-	news     chan struct{} // one of them has ended that other nodes do not know
+	news     chan struct{} // wakes tell: a key has ended that other nodes do not know of
 }
 
 // has tells whether a key has ended, here or at another node.
@@ -299,7 +299,7 @@ func (e *endedKeys) end(key *apikey.Key, why error) {
 	}
 	select {
 	case e.news <- struct{}{}:
-	default: // it has been told, and not done
+	default: // tell is to be woken already
 	}
 }
 

@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -269,11 +268,11 @@ func (a *App) checkHandlers() error {
 		check := &a.checks[i]
 		var err error
 		if check.IssuersOnly, err = c.resolve(a.servers); err != nil {
-			return fmt.Errorf("bearer_auth at %s: %w", cmp.Or(check.DefinedAt, "the config"), err)
+			return fmt.Errorf("%s: %w", configcheck.Place(check.DefinedAt), err)
 		}
 		for _, claim := range check.Claims {
 			if a.isKeyHeader(claim.Header) {
-				return fmt.Errorf("bearer_auth at %s: copy_claims: the header %s is that of API keys, which is removed: choose another name", cmp.Or(check.DefinedAt, "the config"), claim.Header)
+				return fmt.Errorf("%s: copy_claims: the header %s is that of API keys, which is removed: choose another name", configcheck.Place(check.DefinedAt), claim.Header)
 			}
 		}
 	}

@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -173,7 +172,7 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the grant app: %w", err)
 	}
-	warnOfCommas(b.logger, b.Scopes, zap.String("of", "bearer_auth at "+cmp.Or(b.DefinedAt, "the config")))
+	warnOfCommas(b.logger, b.Scopes, zap.String("of", b.place()))
 	b.app = app.(*App)
 	b.accepted = b.newAccepted()
 	if err := b.defineIssuers(ctx); err != nil {
@@ -185,19 +184,21 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 
 // newAccepted is what the settings say about credentials.
 func (b *BearerAuth) newAccepted() *accepted {
-	a := &accepted{started: make(chan struct{}), app: b.app, server: b.Server, audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes}}
+	a := &accepted{
+		started: make(chan struct{}), app: b.app, server: b.Server, issuersOnly: b.IssuersOnly,
+		audience: b.Audience, demands: bearer.Demands{Scopes: b.Scopes},
+	}
 	for _, r := range b.Require {
 		a.demands.Require = append(a.demands.Require, bearer.Requirement(r))
 	}
 	if b.Clients != nil {
 		a.clients, a.clientPrefix = true, b.Clients.UsernamePrefix
 	}
-	a.issuersOnly = b.IssuersOnly
-	if len(b.Issuers) == 0 && a.clientPrefix == "" { // the rest of the config says nothing about it
-		a.start(nil)
-	}
 	if b.Keys != nil {
 		a.keys, a.keyHeader = true, http.CanonicalHeaderKey(b.Keys.Header)
+	}
+	if len(b.Issuers) == 0 && a.clientPrefix == "" { // the rest of the config says nothing about it
+		a.start(nil)
 	}
 	return a
 }
@@ -252,9 +253,12 @@ func (b *BearerAuth) resolve(servers map[string]*Server) (issuersOnly bool, err 
 
 // start begins to follow the keys of the issuers.
 func (b *BearerAuth) start() {
-	warnOfCredentials(b.logger, b.DefinedAt, b.outside, b.accepted)
+	warnOfCredentials(b.logger.With(zap.String("place", b.place())), b.outside, b.accepted)
 	b.accepted.start(b.app.issuers.follow(b.outside))
 }
+
+// place is where in the config the handler is, for log lines.
+func (b *BearerAuth) place() string { return configcheck.Place(b.DefinedAt) }
 
 // register tells the app of this check, and guards the HTTP server that it is in.
 func (b *BearerAuth) register(ctx caddy.Context) {

@@ -29,14 +29,14 @@ type accepted struct {
 	keys        bool
 	keyHeader   string // that keys are sent in; empty: as Bearer credentials
 
-	clients      bool     // let those pass that act for themselves
+	clients      bool     // those that act for themselves may pass
 	clientPrefix string   // of their names; empty: they have none
 	prefixes     []string // of names that belong to an outside issuer, or to clients
 	audience     []string
 	demands      bearer.Demands
 }
 
-// start says whose tokens are taken. From then on the names of others are known, too.
+// start says whose tokens are taken. By then the prefixes of others' names are known too.
 func (a *accepted) start(issuers []*outsideIssuer) {
 	if a.issuers.Swap(&issuers) == nil {
 		close(a.started)
@@ -95,7 +95,7 @@ func (a *accepted) check(ctx context.Context, state *bearerState, shown bearer.C
 	return sender, refusal
 }
 
-// checkBy is check with the one who verifies the credential.
+// checkBy is check by the verifier that was chosen.
 func (a *accepted) checkBy(ctx context.Context, state *bearerState, by verifier, shown bearer.Credential) (bearer.Named, *bearer.Error) {
 	id, err := state.verified(ctx, by, shown)
 	sender := a.named(id)
@@ -113,7 +113,7 @@ func (a *accepted) checkBy(ctx context.Context, state *bearerState, by verifier,
 	return sender, nil
 }
 
-// verifierOf chooses who verifies a credential: a token belongs to the one issuer that
+// verifierOf chooses what verifies a credential: a token belongs to the one issuer that
 // it names.
 func (a *accepted) verifierOf(shown *bearer.Credential) (verifier, *bearer.Error) {
 	if shown.InHeader || apikey.LooksLike(shown.Raw) {
@@ -139,6 +139,7 @@ func (a *accepted) verifierOf(shown *bearer.Credential) (verifier, *bearer.Error
 	return server, nil
 }
 
+// keysVerifier is verifierOf for an API key.
 func (a *accepted) keysVerifier(shown *bearer.Credential) (verifier, *bearer.Error) {
 	server := a.app.servers[a.server]
 	switch {
@@ -176,15 +177,8 @@ func (a *accepted) outsideIssuerOf(issuers []*outsideIssuer, shown *bearer.Crede
 	return nil
 }
 
-// startPatience is how long a request waits for the start of its config, which takes some
-// milliseconds.
-const startPatience = 3 * time.Second
-
-// maxTokenLength is the length of the longest token that is looked at by any verifier.
-const maxTokenLength = max(issuer.MaxTokenLength, keyring.MaxTokenLength)
-
-// counts tells whether a credential goes before the session of a browser, also where it
-// is refused.
+// counts tells whether a credential takes precedence over the session of a browser, even
+// where it is refused.
 func (a *accepted) counts(raw string) bool {
 	if apikey.LooksLike(raw) {
 		return a.keys && a.keyHeader == ""
@@ -296,7 +290,16 @@ func keysOf(r *http.Request, header string) []string {
 	return nil
 }
 
-const takenKeysVar = "caddy_grant.api_keys"
-
 // uncheckable is the answer while tokens and sessions cannot be checked.
 func uncheckable(err error) *bearer.Error { return bearer.Unavailable(err.Error(), errors.Unwrap(err)) }
+
+const (
+	takenKeysVar = "caddy_grant.api_keys"
+
+	// startPatience is how long a request waits for the start of its config, which takes
+	// some milliseconds.
+	startPatience = 3 * time.Second
+
+	// maxTokenLength is the length of the longest token that any verifier looks at.
+	maxTokenLength = max(issuer.MaxTokenLength, keyring.MaxTokenLength)
+)

@@ -79,8 +79,13 @@ func (o *OutsideIssuer) isReference() bool {
 // validate checks the settings, as far as they do not depend on placeholders.
 func (o *OutsideIssuer) validate() error {
 	if strings.Contains(o.Issuer+o.JWKSURL+strings.Join(o.Audience, ""), "{") {
-		return nil // checked again at start
+		return nil // checked once they are replaced
 	}
+	return o.check()
+}
+
+// check checks the settings, which have no placeholders or no longer have any.
+func (o *OutsideIssuer) check() error {
 	if o.isReference() {
 		if err := issuer.ValidateURL(o.Issuer); err != nil {
 			return fmt.Errorf("issuer: %w", err)
@@ -118,7 +123,7 @@ func (o *OutsideIssuer) resolve(repl *caddy.Replacer) error {
 		}
 		o.UsernamePrefix = &prefix
 	}
-	return o.validate()
+	return o.check()
 }
 
 func (o *OutsideIssuer) settings() issuer.Settings {

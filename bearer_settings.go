@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -98,8 +97,7 @@ func usedClaims(copied []CopyClaim, required []RequiredClaim) map[string]string 
 }
 
 // warnOfCredentials says what a config opens by which credentials it takes.
-func warnOfCredentials(logger *zap.Logger, definedAt string, outside []*definedIssuer, a *accepted) {
-	logger = logger.With(zap.String("place", "bearer_auth at "+cmp.Or(definedAt, "the config")))
+func warnOfCredentials(logger *zap.Logger, outside []*definedIssuer, a *accepted) {
 	several := len(outside) > 1 || len(outside) == 1 && !a.issuersOnly
 	for _, d := range outside {
 		if several && d.settings.UsernamePrefix == "" {

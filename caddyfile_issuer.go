@@ -1,7 +1,6 @@
 package caddygrant
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -87,7 +86,7 @@ func parseUsernamePrefix(d *caddyfile.Dispenser, one *OutsideIssuer) error {
 		return d.Err("username_prefix takes one argument: a prefix, or - for none")
 	}
 	prefix := args[0]
-	if slices.Contains([]string{"-", ""}, prefix) {
+	if prefix == "-" {
 		prefix = ""
 	}
 	one.UsernamePrefix = &prefix

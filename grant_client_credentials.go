@@ -23,8 +23,8 @@ func newClientCredentialsGrant(parts grantParts) grant {
 func (*clientCredentialsGrant) parameters() []string { return nil }
 
 // authorize refuses a client that could be taken for a user. The client has
-// authenticated and lists the grant; that it has a secret is checked once more, since
-// all that tells a public client is its id.
+// authenticated and lists the grant; that it is not a public one is checked here, since
+// such a client proves nothing but that it knows its own id.
 func (g *clientCredentialsGrant) authorize(ctx context.Context, _ *token.KeySet, req *clientRequest) (*token.Authorization, error) {
 	if !g.policy.MayAct(req.client) {
 		return nil, oauth.UnauthorizedClient()

@@ -38,9 +38,9 @@ func serveToken(x *exchange) error {
 // issueTokens handles every token request, whatever its grant: which client sends it,
 // whether the client may use this grant, whether the grant's parameters are there, and
 // which scopes it requests; then the grant says who the user is, if there is one, and
-// the tokens are issued. The order is that of RFC 6749's security considerations: no password is
-// checked before the client is authenticated, and no answer about a scope says anything
-// about a password.
+// the tokens are issued. The order is that of RFC 6749's security considerations: no
+// password is checked before the client is authenticated, and no answer about a scope
+// says anything about a password.
 func issueTokens(x *exchange) (*token.Response, error) {
 	ctx, s := x.r.Context(), x.server
 	if x.grantType() == "" {

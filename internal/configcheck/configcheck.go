@@ -117,9 +117,9 @@ func MissingServer(checks []Check, names []string) error {
 			continue
 		}
 		if len(names) > 0 {
-			return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q, only %q%s", place(c.DefinedAt), c.Server, names, matcherHint(c.Server))
+			return fmt.Errorf("%s: there is no token_endpoint named %q, only %q%s", Place(c.DefinedAt), c.Server, names, matcherHint(c.Server))
 		}
-		return fmt.Errorf("bearer_auth at %s: there is no token_endpoint named %q: add one, to any site, or name another%s", place(c.DefinedAt), c.Server, matcherHint(c.Server))
+		return fmt.Errorf("%s: there is no token_endpoint named %q: add one, to any site, or name another%s", Place(c.DefinedAt), c.Server, matcherHint(c.Server))
 	}
 	return nil
 }
@@ -132,8 +132,8 @@ func matcherHint(server string) string {
 	return fmt.Sprintf("; if %s is a matcher, write @%s: the name of a matcher begins with @", server, server)
 }
 
-// place is where a handler is, for an error or a warning before there are routes.
-func place(definedAt string) string { return cmp.Or(definedAt, "the config") }
+// Place says where a bearer_auth is, for an error or a warning before there are routes.
+func Place(definedAt string) string { return "bearer_auth at " + cmp.Or(definedAt, "the config") }
 
 // handlers finds what a handler in a route has said about itself.
 type handlers struct {

@@ -28,7 +28,7 @@ func WarnOfHalves(logger *zap.Logger, sets caddyhttp.RawMatcherSets, definedAt s
 		return
 	}
 	logger.Warn("a path matcher names one half of a path",
-		zap.String("of", "bearer_auth at "+place(definedAt)),
+		zap.String("of", Place(definedAt)),
 		zap.Strings("paths", named),
 		zap.Strings("not_matched", missing),
 		zap.String("advice", "name both, as in \"path "+named[0]+" "+missing[0]+"\"; "+

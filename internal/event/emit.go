@@ -25,8 +25,7 @@ func dataOf(fields ...zap.Field) map[string]any {
 }
 
 // EmitIssued is for every login and refresh, and for each token that a client gets for
-// itself, which has no user. tokenID is empty for a session of the login
-// page.
+// itself, which has no user. tokenID is empty for a session of the login page.
 func EmitIssued(facts func() []zap.Field, scope, tokenID string) {
 	emit(Issued, func() map[string]any {
 		data := dataOf(facts()...)

@@ -115,7 +115,8 @@ func (m *material) public() (crypto.PublicKey, error) {
 	return nil, fmt.Errorf("it is not a key of a supported kind (kty %s, crv %s)", brief(m.Type), brief(m.Curve))
 }
 
-// brief is a short name of another server's for a message, such as a thumbprint (RFC 7638).
+// brief is a short name of another server's for a message, such as a thumbprint (RFC
+// 7638).
 func brief(name string) string {
 	if name == "" {
 		return "none"

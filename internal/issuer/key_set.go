@@ -52,13 +52,11 @@ func parseKeySet(encoded []byte) (*keySet, error) {
 
 // refuse notes why a key is not used, of the first few.
 func (s *keySet) refuse(index int, why error) {
-	switch len(s.unusable) {
-	case maxUnusable:
+	switch n := len(s.unusable); {
+	case n < maxUnusable:
+		s.unusable = append(s.unusable, fmt.Sprintf("key %d: %v", index+1, why))
+	case n == maxUnusable:
 		s.unusable = append(s.unusable, "and more")
-	default:
-		if len(s.unusable) < maxUnusable {
-			s.unusable = append(s.unusable, fmt.Sprintf("key %d: %v", index+1, why))
-		}
 	}
 }
 

@@ -29,9 +29,9 @@ type Keys struct {
 	done    chan struct{} // closed when the goroutine has ended
 }
 
-// Options say whose keys are followed. URL is required.
+// Options say whose keys are followed, and how.
 type Options struct {
-	URL     string // the issuer
+	URL     string // the issuer. Required
 	JWKSURL string // where the keys are; empty: where the issuer's metadata says
 
 	// Transport makes the requests, see [NewTransport]. Required.
