@@ -132,6 +132,7 @@ func TestConfigsThatAreNotRightAreRefused(t *testing.T) {
 		{"an algorithm in another case", []string{bearer("", block(audience, "algorithms es256"))}, []string{"ES256"}},
 		{"plain HTTP", []string{bearer("", "issuer http://id.example.com {\n"+audience+"\n}")}, []string{"https"}},
 		{"keys by plain HTTP", []string{bearer("", block(audience, "jwks_url http://id.example.com/keys"))}, []string{"jwks_url", "https"}},
+		{"keys by plain HTTP, with a literal brace", []string{bearer("", block(audience, `jwks_url http://id.example.com/\{keys`))}, []string{"jwks_url", "https"}},
 		{"an issuer with a query", []string{bearer("", "issuer https://id.example.com/?x=y {\n"+audience+"\n}")}, []string{"query"}},
 		{"an issuer that is not a URL", []string{bearer("", "issuer id.example.com {\n"+audience+"\n}")}, []string{"issuer"}},
 		{"an issuer with a password", []string{bearer("", "issuer https://a:b@id.example.com {\n"+audience+"\n}")}, []string{"password"}},

@@ -72,7 +72,7 @@ func (c *Cache[V]) Add(d Digest, value V, size int) {
 	c.entries.Remove(d)
 	e := &entry[V]{value: value, size: size, used: clock.Now().UnixNano()}
 	for c.entries.Len() >= c.maxCount || c.size+size > c.maxSize {
-		if _, oldest, any := c.entries.GetOldest(); !any || time.Duration(e.used-oldest.used) < InUse {
+		if _, oldest, any := c.entries.GetOldest(); !any || time.Duration(e.used-oldest.used) < inUse {
 			return
 		}
 		c.entries.RemoveOldest()
@@ -88,5 +88,5 @@ func (c *Cache[V]) Len() (values, bytes int) {
 	return c.entries.Len(), c.size
 }
 
-// InUse is how long a value cannot be displaced after a use.
-const InUse = time.Minute
+// inUse is how long a value cannot be displaced after a use.
+const inUse = time.Minute

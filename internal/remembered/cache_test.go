@@ -44,7 +44,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 			if has(-1) || !has(0) {
 				t.Error("one that comes when it is full displaces one that is in use")
 			}
-			atClock(t, at.Add(InUse))
+			atClock(t, at.Add(inUse))
 			if !has(0) {
 				t.Error("one that is in use is forgotten")
 			}
