@@ -90,7 +90,7 @@ func (w *loadWarnings) warnOfGrants() {
 	}
 }
 
-// warnOfNames says which clients get no token for themselves since they are called like
+// warnOfNames says which clients get no token for themselves since they are named like
 // a user, unless it has said the same before. It looks at what is in memory; a database
 // is asked when such a client requests a token.
 func (w *loadWarnings) warnOfNames() {
@@ -107,7 +107,7 @@ func (w *loadWarnings) warnOfNames() {
 	if len(ids) == 0 || before != nil && slices.Equal(*before, ids) {
 		return
 	}
-	w.logger.Warn("clients are called like users, so they get no tokens for themselves",
+	w.logger.Warn("clients are named like users, so they get no tokens for themselves",
 		zap.Int("count", len(ids)), zap.String("client_id", ids[0]), zap.Strings("client_ids", ids[:min(len(ids), mostNamed)]),
 		zap.String("advice", "give these clients ids that no user has as username or id: apps could take a client for the user"))
 }

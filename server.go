@@ -169,7 +169,7 @@ func (s *Server) start(ctx context.Context, checked bool) {
 // offered are the grant types that the server offers now. client_credentials is one
 // only while a client may list it: clients in a file come and go without a reload.
 func (s *Server) offered() []string {
-	if s.clients.MayHaveMachines() {
+	if s.clients.AnyMayAct() {
 		return s.Grants
 	}
 	return slices.DeleteFunc(slices.Clone(s.Grants), func(grantType string) bool { return grantType == oauth.GrantTypeClientCredentials })
@@ -177,7 +177,7 @@ func (s *Server) offered() []string {
 
 // grant is the one of that type, nil if the server does not offer it now.
 func (s *Server) grant(grantType string) grant {
-	if grantType == oauth.GrantTypeClientCredentials && !s.clients.MayHaveMachines() {
+	if grantType == oauth.GrantTypeClientCredentials && !s.clients.AnyMayAct() {
 		return nil
 	}
 	return s.grants[grantType]
@@ -258,16 +258,16 @@ func (s *Server) issuerOf(digest remembered.Digest) (issuer string, known bool) 
 // tokenPolicy is what the settings say about tokens.
 func (s *Server) tokenPolicy() *token.Policy {
 	policy := &token.Policy{
-		Server:     s.Name,
-		Issuer:     s.Issuer,
-		Audience:   s.Audience,
-		Scopes:     s.Scopes,
-		AccessTTL:  time.Duration(s.AccessTokenTTL),
-		RefreshTTL: time.Duration(s.RefreshTokenTTL),
-		SessionTTL: time.Duration(s.SessionTTL),
-		Leeway:     time.Duration(*s.Leeway),
-		Refreshes:  slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
-		Machines:   slices.Contains(s.Grants, oauth.GrantTypeClientCredentials),
+		Server:            s.Name,
+		Issuer:            s.Issuer,
+		Audience:          s.Audience,
+		Scopes:            s.Scopes,
+		AccessTTL:         time.Duration(s.AccessTokenTTL),
+		RefreshTTL:        time.Duration(s.RefreshTokenTTL),
+		SessionTTL:        time.Duration(s.SessionTTL),
+		Leeway:            time.Duration(*s.Leeway),
+		Refreshes:         slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
+		ClientCredentials: slices.Contains(s.Grants, oauth.GrantTypeClientCredentials),
 	}
 	if s.LoginPage != nil {
 		policy.Browser = s.LoginPage.policy(s.AccessTokenTTL)

@@ -147,14 +147,14 @@ func (d *ClientDirectory) ofToken(ctx context.Context, id string, how manner) (*
 	return nil, nil
 }
 
-// MayHaveMachines tells whether a client may list the grant client_credentials, as far
-// as that is known: one in memory does, or there is a source that has to be asked.
-func (d *ClientDirectory) MayHaveMachines() bool {
+// AnyMayAct tells whether there may be a client that lists the grant client_credentials
+// and so acts for itself: one in memory does, or there is a source that has to be asked.
+func (d *ClientDirectory) AnyMayAct() bool {
 	for _, source := range d.sources {
 		if source.memory == nil {
 			return true
 		}
-		if set, _ := source.snapshot(); set.machine {
+		if set, _ := source.snapshot(); set.anyActs {
 			return true
 		}
 	}

@@ -17,7 +17,7 @@ import (
 type ClientSet struct {
 	clients []*Client
 	byID    map[string]*Client
-	machine bool // one of them may get tokens for itself
+	anyActs bool // one of them may get tokens for itself
 	hashes  *password.Mix
 	advised HashAdvice
 	options Options
@@ -46,7 +46,7 @@ func (s *ClientSet) Add(c *Client, at int) error {
 		return err
 	}
 	s.clients = append(s.clients, c)
-	s.machine = s.machine || c.MayUse(oauth.GrantTypeClientCredentials)
+	s.anyActs = s.anyActs || c.MayUse(oauth.GrantTypeClientCredentials)
 	s.byID[c.ID] = c
 	if !c.Public {
 		s.hashes.Add(c.hash.Params())

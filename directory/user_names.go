@@ -3,7 +3,7 @@ package directory
 import "context"
 
 // This file tells names of clients from those of users. A token of a client that acts
-// for itself has the client's id as its subject, so a client that is called like a user
+// for itself has the client's id as its subject, so a client that is named like a user
 // could be taken for that user (RFC 9700 §4.15).
 
 // HasName tells whether a user of any source has that name, as username or as subject.

@@ -31,7 +31,7 @@ func TestANameIsThatOfAUserByUsernameOrSubject(t *testing.T) {
 	}
 }
 
-// Whether a client is called like a user is not guessed.
+// Whether a client is named like a user is not guessed.
 func TestASourceThatCannotTellLeavesOpenWhoseNameItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &fake{name: "db"}
@@ -85,15 +85,15 @@ func TestAClientMayActForItselfOnlyWhereItsListSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		d, err := NewClientDirectory([]Clients{set}, Settings{Options: options})
-		if err != nil || client.MayUse(grant) != test.may || d.MayHaveMachines() != test.may {
-			t.Errorf("grants %q: may %t, machines %t, %v", test.grants, client.MayUse(grant), d.MayHaveMachines(), err)
+		if err != nil || client.MayUse(grant) != test.may || d.AnyMayAct() != test.may {
+			t.Errorf("grants %q: may %t, machines %t, %v", test.grants, client.MayUse(grant), d.AnyMayAct(), err)
 		}
 		public := &Client{ID: "cli", Public: true, Grants: test.grants}
 		if err := public.Validate(options); (err == nil) == test.may {
 			t.Errorf("a public client with grants %q: %v", test.grants, err)
 		}
 	}
-	if d := clientDirectory(t, &fakeClients{name: "clients db"}); !d.MayHaveMachines() {
+	if d := clientDirectory(t, &fakeClients{name: "clients db"}); !d.AnyMayAct() {
 		t.Error("a database may have such clients")
 	}
 }

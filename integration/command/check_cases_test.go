@@ -149,7 +149,7 @@ func checkCases(t *testing.T, weak string) []checkCase {
 		{name: "a grant that the server does not offer", rule: "unoffered-grant",
 			bad:  []string{siteIssuer, siteIssuer + "\t\tgrants password\n", siteSecret, siteSecret + "\t\t\tgrants password refresh_token # HERE\n"},
 			good: []string{siteIssuer, siteIssuer + "\t\tgrants password\n"}},
-		{name: "a client that is called like a user", rule: "client-named-like-user",
+		{name: "a client that is named like a user", rule: "client-named-like-user",
 			bad: []string{siteUsers, siteUsers + "\t\tclient alice { # HERE\n\t\t\tsecret {file.%DIR%/secret}\n\t\t\tgrants client_credentials\n\t\t}\n"}, says: "no user has", also: []string{"refused-clients"}},
 		{name: "a client after its sunset", rule: "past-sunset",
 			bad: []string{"\t\tclient web {", "\t\tclient web { # HERE\n\t\t\tdeprecation 2020-01-01\n\t\t\tsunset 2020-02-01"}, says: "web"},

@@ -8,9 +8,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// A client that is called like a user is never taken for that user (RFC 9700 §4.15).
+// A client that is named like a user is never taken for that user (RFC 9700 §4.15).
 
-const alike = "clients are called like users, so they get no tokens for themselves"
+const alike = "clients are named like users, so they get no tokens for themselves"
 
 // namedAlike are the ids in the warnings so far.
 func namedAlike(s *harness.Site) (ids []string) {

@@ -51,9 +51,9 @@ func (r *review) ofIssuerSetting(c *check, i int, issuer, setting string) positi
 	return r.source.at(c.DefinedAt, c.path)
 }
 
-// ofMachines is about clients that may get tokens for themselves, where every check of
-// the server is for users only. Whether apps elsewhere take the tokens is not known.
-func (r *review) ofMachines(e *endpoint) {
+// ofActingClients is about clients that may get tokens for themselves, where every check
+// of the server is for users only. Whether apps elsewhere take the tokens is not known.
+func (r *review) ofActingClients(e *endpoint) {
 	checks := 0
 	for _, c := range r.config.checks {
 		if c.takes(e) {

@@ -14,7 +14,7 @@ func (r *review) ofServers() {
 		r.ofLifetimes(e)
 		r.ofAudience(e)
 		r.ofIssuer(e)
-		r.ofMachines(e)
+		r.ofActingClients(e)
 		if e.Throttle.Off {
 			r.at(r.setting(e, "throttle"), "throttle-off", "failed logins are not slowed down: passwords can be guessed as fast as they can be checked",
 				"remove \"throttle off\"; if a proxy in front does it, make sure that it counts by account too")

@@ -35,7 +35,7 @@ var startRules = []struct{ message, rule string }{
 	{"access_token_ttl is longer than session_ttl", "lifetime-beyond-session"},
 	{"clients list a grant that the server does not offer", "unoffered-grant"},
 	{"clients may use the password grant after its sunset", "past-sunset"},
-	{"clients are called like users, so they get no tokens for themselves", "client-named-like-user"},
+	{"clients are named like users, so they get no tokens for themselves", "client-named-like-user"},
 	{"API keys are refused, since their owners are not there", "ownerless-key"},
 	{"API keys are refused, since they name a user who has an id by the username", "ownerless-key"},
 	{"API key ended: its owner", "ownerless-key"},

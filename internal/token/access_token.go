@@ -179,7 +179,7 @@ func (t *AccessToken) checkKind() error {
 		return Error("username is missing or malformed")
 	case t.GrantType == "":
 		return nil
-	case t.GrantType != MachineToMachine:
+	case t.GrantType != ActingClient:
 		return Error("gty is malformed")
 	case t.Username != "":
 		return errClientHasUsername
@@ -200,7 +200,7 @@ func (t *AccessToken) readStrictly(payload []byte) error {
 		return Error("its claims are not a JSON object, or a claim is duplicated")
 	}
 	if kind, isClient := claims["gty"]; isClient {
-		if kind != MachineToMachine { // an empty one is not a user's either
+		if kind != ActingClient { // an empty one is not a user's either
 			return Error("gty is malformed")
 		}
 		if _, there := claims["username"]; there {

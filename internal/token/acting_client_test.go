@@ -17,7 +17,7 @@ func TestTheTokenOfAClientIsReadAsItIsSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !token.IsClient() || token.Others != nil || token.Claim("gty") != MachineToMachine || token.Claim("username") != "" {
+	if !token.IsClient() || token.Others != nil || token.Claim("gty") != ActingClient || token.Claim("username") != "" {
 		t.Errorf("it is %+v", token)
 	}
 	if claims := token.SessionClaims(); claims.Subject != "" || claims.Client != "backup" {
@@ -95,7 +95,7 @@ func TestTheVersionOfASecretIsItsOwn(t *testing.T) {
 
 func TestATokenOfAClientIsNarrowedToWhatTheClientHas(t *testing.T) {
 	policy := &Policy{Scopes: []string{"a", "b"}, Audience: []string{"one", "two"}}
-	token := &AccessToken{AccessClaims: AccessClaims{GrantType: MachineToMachine, Scope: "a b", Audience: []string{"one", "two"}}, Scopes: []string{"a", "b"}}
+	token := &AccessToken{AccessClaims: AccessClaims{GrantType: ActingClient, Scope: "a b", Audience: []string{"one", "two"}}, Scopes: []string{"a", "b"}}
 	if policy.Narrowed(token, nil, &directory.Client{}) != token {
 		t.Error("nothing has changed, and it is another token")
 	}

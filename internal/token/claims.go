@@ -29,8 +29,8 @@ type AccessClaims struct {
 	CID               string   `json:"cid"`
 	ClientID          string   `json:"client_id"` // RFC 9068's name for cid
 	Scope             string   `json:"scope,omitempty"`
-	Username          string   `json:"username,omitempty"` // not of a client's own tokens
-	GrantType         string   `json:"gty,omitempty"`      // [MachineToMachine], or a user's token
+	Username          string   `json:"username,omitempty"` // empty in a token that a client got for itself
+	GrantType         string   `json:"gty,omitempty"`      // [ActingClient]; empty in a token of a user
 	SessionID         string   `json:"sid"`
 	CredentialVersion string   `json:"cver,omitempty"`
 	Server            string   `json:"srv,omitempty"`  // older tokens lack it
@@ -104,9 +104,9 @@ const (
 	TypeAccessToken = "at+jwt"
 )
 
-// MachineToMachine is the value of `gty` in a token that a client got for itself, by the
+// ActingClient is the value of `gty` in a token that a client got for itself, by the
 // grant client_credentials: the claim and the value are those of Auth0. Apps that verify
 // tokens by the key set tell by it that the subject is not a user.
-const MachineToMachine = "client-credentials"
+const ActingClient = "client-credentials"
 
 const idBytes = 20

@@ -81,7 +81,7 @@ func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) 
 		SessionVersion: a.Session.Version,
 	}
 	if a.User == nil {
-		claims.Subject, claims.GrantType = a.Client.ID, MachineToMachine
+		claims.Subject, claims.GrantType = a.Client.ID, ActingClient
 		claims.CredentialVersion = secretVersion(keys.credentialVersion, p.Server, a.Client)
 		return claims
 	}

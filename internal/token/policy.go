@@ -9,16 +9,16 @@ import (
 
 // Policy is the settings by which a server makes and checks tokens.
 type Policy struct {
-	Server     string // its name
-	Issuer     string // empty if none is configured
-	Audience   []string
-	Scopes     []string // that clients without a list may request
-	AccessTTL  time.Duration
-	RefreshTTL time.Duration
-	SessionTTL time.Duration
-	Leeway     time.Duration // for clocks that differ
-	Refreshes  bool          // whether the refresh grant is offered
-	Machines   bool          // whether the grant client_credentials is
+	Server            string // its name
+	Issuer            string // empty if none is configured
+	Audience          []string
+	Scopes            []string // that clients without a list may request
+	AccessTTL         time.Duration
+	RefreshTTL        time.Duration
+	SessionTTL        time.Duration
+	Leeway            time.Duration // for clocks that differ
+	Refreshes         bool          // whether the refresh grant is offered
+	ClientCredentials bool          // whether the grant client_credentials is
 
 	Browser *BrowserPolicy // nil if the server has no login page
 }
@@ -57,7 +57,7 @@ func (p *Policy) MayRefresh(client *directory.Client) bool {
 // MayAct tells whether the client may get tokens for itself, without a user. Any program
 // can pose as a public client.
 func (p *Policy) MayAct(client *directory.Client) bool {
-	return p.Machines && !client.Public && client.MayUse(oauth.GrantTypeClientCredentials)
+	return p.ClientCredentials && !client.Public && client.MayUse(oauth.GrantTypeClientCredentials)
 }
 
 // accessTokenTTL is how long the client's access tokens are valid.
