@@ -7,6 +7,7 @@ type issuerRefusal struct{ check, remedy string }
 
 const (
 	sendIssuersAccessToken = "send the access token; if the issuer has only ID tokens for this app, as Dex, set id_tokens"
+	needsProfile           = "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"
 	strangeToken           = "ask who runs the issuer why it signs such a token: no access token has that"
 )
 
@@ -33,7 +34,9 @@ var issuerRefusals = map[string]issuerRefusal{
 	"its claims are not a JSON object, or a claim is duplicated":              {checkClaims, strangeToken},
 	"<claim> is missing or malformed":                                         {checkClaims, "ask who runs the issuer for tokens with that claim"},
 	"<claim> is malformed":                                                    {checkClaims, "ask who runs the issuer for tokens with that claim as its standard has it"},
-	"<claim> is missing or malformed, and typ is at+jwt":                      {checkClaims, "ask who runs the issuer: a token whose typ is at+jwt must have all claims of RFC 9068"},
+	"<claim> is missing or malformed, and typ is at+jwt":                      {checkClaims, needsProfile},
+	"aud is missing or malformed, and typ is at+jwt":                          {checkClaims, needsProfile},
+	"iat is missing or malformed, and typ is at+jwt":                          {checkClaims, needsProfile},
 	"its scope is malformed":                                                  {checkClaims, "name the claim that has the scopes with claims scope=<claim>"},
 	"its audience is missing or malformed":                                    {checkAudience, "let the issuer write an audience for this app; if it has it in another claim, as Cognito in client_id, name that with claims audience=<claim>"},
 	"it is for another audience":                                              {checkAudience, "get a token for this app, or add what its aud has to audience if it is meant for this app"},
