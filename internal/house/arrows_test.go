@@ -59,9 +59,10 @@ var arrows = map[string][]string{
 	// what is kept, and where
 	"internal/allowance": {"internal/session", "internal/throttle", "internal/token"},
 	"internal/issuer": {
-		"directory", "internal/clock", "internal/oauth", "internal/remembered", "internal/token",
+		"directory", "internal/clock", "internal/compact", "internal/oauth", "internal/remembered",
+		"internal/token",
 	},
-	"internal/keyring":      {"internal/clock", "internal/mac", "internal/storagecheck"},
+	"internal/keyring":      {"internal/clock", "internal/compact", "internal/mac", "internal/storagecheck"},
 	"internal/livefile":     {},
 	"internal/password":     {"internal/mac"},
 	"internal/remembered":   {"internal/clock"},
@@ -72,6 +73,7 @@ var arrows = map[string][]string{
 
 	"internal/buffer":     {},
 	"internal/clock":      {},
+	"internal/compact":    {},
 	"internal/event":      {"internal/clock", "internal/seldomlog"},
 	"internal/governed":   {},
 	"internal/labelset":   {},

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"github.com/caddygrant/caddy-grant/internal/compact"
 )
 
 // Whatever `iss` a token is chosen by is the one in its claims, which is what the
@@ -66,7 +68,7 @@ func FuzzClaims(f *testing.F) {
 	atClock(f, now)
 	i := newIssuer(f, nil, func(s *Settings) { s.UsernamePrefix = "p#" })
 	f.Fuzz(func(t *testing.T, payload string, profile bool) {
-		h := new(header)
+		h := new(compact.Header)
 		if profile {
 			h.Type = "at+jwt"
 		}

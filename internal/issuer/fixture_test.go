@@ -182,3 +182,5 @@ func claims(change map[string]any) map[string]any {
 }
 
 type m = map[string]any
+
+var base64url = base64.RawURLEncoding.Strict()

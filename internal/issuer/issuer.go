@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/compact"
 	"github.com/caddygrant/caddy-grant/internal/remembered"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -73,15 +74,15 @@ func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 // keys. Anyone can write such a token: it is to explain what is wrong with one, and never
 // lets a request pass.
 func (i *Issuer) ReadUnverified(raw string) (*Token, error) {
-	parts, ok := split(raw)
+	parts, ok := compact.Split(raw, MaxTokenLength)
 	if !ok {
 		return nil, errMalformed
 	}
-	payload, err := base64url.DecodeString(parts.payload)
+	payload, err := compact.Decode(parts.Payload)
 	if err != nil {
 		return nil, errMalformed
 	}
-	h, err := readHeader(parts.header)
+	h, err := readHeader(parts.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -128,20 +129,20 @@ func (i *Issuer) checkedWith(set *keySet) *remembered.Cache[*Token] {
 
 // verify checks the signature of a token and returns its header and payload. The
 // algorithm must be one that is accepted, and that of the key (RFC 8725 §3.1).
-func (i *Issuer) verify(set *keySet, raw string) (*header, []byte, error) {
-	parts, ok := split(raw)
+func (i *Issuer) verify(set *keySet, raw string) (*compact.Header, []byte, error) {
+	parts, ok := compact.Split(raw, MaxTokenLength)
 	if !ok {
 		return nil, nil, errMalformed
 	}
-	payload, err := base64url.DecodeString(parts.payload)
+	payload, err := compact.Decode(parts.Payload)
 	if err != nil {
 		return nil, nil, errMalformed
 	}
-	signature, err := base64url.DecodeString(parts.signature)
+	signature, err := compact.Decode(parts.Signature)
 	if err != nil {
 		return nil, nil, errMalformed
 	}
-	h, err := readHeader(parts.header)
+	h, err := readHeader(parts.Header)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,7 +151,7 @@ func (i *Issuer) verify(set *keySet, raw string) (*header, []byte, error) {
 		return nil, nil, errAlgorithm
 	}
 	candidates, known := set.candidates(h.KeyID, a)
-	signed := raw[:len(raw)-len(parts.signature)-1]
+	signed := raw[:len(raw)-len(parts.Signature)-1]
 	for _, k := range candidates {
 		if a.method.Verify(signed, signature, k.public) == nil {
 			return h, payload, nil

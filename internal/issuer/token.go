@@ -11,6 +11,7 @@ import (
 	strictjson "github.com/go-jose/go-jose/v4/json"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/compact"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -90,7 +91,7 @@ func (t *Token) OwnClaim(name string) any {
 func (t *Token) memory(length int) int { return 400 + length + token.MemoryOf(t.claims) }
 
 // read reads the claims of a token whose signature is verified.
-func (i *Issuer) read(h *header, payload []byte) (*Token, error) {
+func (i *Issuer) read(h *compact.Header, payload []byte) (*Token, error) {
 	var claims map[string]any
 	if !utf8.Valid(payload) || token.DecodeStrictly(payload, &claims) != nil || claims == nil {
 		return nil, token.Error("its claims are not a JSON object, or a claim is duplicated")
@@ -122,7 +123,7 @@ func (i *Issuer) read(h *header, payload []byte) (*Token, error) {
 	if err := t.readClient(i.settings.UsernamePrefix); err != nil {
 		return nil, err
 	}
-	if h.isAccessToken() {
+	if isAccessToken(h) {
 		if err := t.checkProfile(); err != nil {
 			return nil, err
 		}

@@ -1,13 +1,10 @@
 package keyring
 
 import (
-	"encoding/base64"
 	"errors"
 	"strings"
-	"unicode/utf8"
 
-	// Unlike encoding/json it refuses a duplicate member and tells "alg" from "ALG".
-	"github.com/go-jose/go-jose/v4/json"
+	"github.com/caddygrant/caddy-grant/internal/compact"
 )
 
 // Why a token is refused. The reasons are for logs: the client is told only that it is
@@ -34,42 +31,29 @@ func (*UnknownKeyError) Unwrap() error { return ErrUnknownKey }
 // MaxTokenLength is the length in bytes of the longest token that is looked at.
 const MaxTokenLength = 8 << 10
 
-// base64url accepts one spelling of every value: no padding, and no bits set beyond its
-// end.
-var base64url = base64.RawURLEncoding.Strict()
-
-// header is what is read of a token's header. Other members, such as jku, jwk and x5u,
-// are ignored: keys come only from the ring (RFC 8725 §3.10).
-type header struct {
-	Algorithm string          `json:"alg"`
-	KeyID     string          `json:"kid"`
-	Type      string          `json:"typ"`
-	Critical  json.RawMessage `json:"crit"` // not nil for null either
-}
-
 // Verify checks the signature of a token in compact form (RFC 7515 §7.1) and returns
 // its `typ`, empty if there is none, and its payload, which is not looked at. The `kid`
 // selects the key and the key its one algorithm (RFC 8725 §3.1). One token has one
 // spelling: base64url is accepted only without padding, line breaks and stray bits, and
 // ECDSA only with the lower s, so that no byte of it can be changed.
 func (r *Ring) Verify(token string) (string, []byte, error) {
-	encoded, ok := split(token)
+	parts, ok := compact.Split(token, MaxTokenLength)
 	if !ok {
 		return "", nil, ErrMalformed
 	}
-	payload, err := base64url.DecodeString(encoded[1])
+	payload, err := compact.Decode(parts.Payload)
 	if err != nil {
 		return "", nil, ErrMalformed
 	}
-	signature, err := base64url.DecodeString(encoded[2])
+	signature, err := compact.Decode(parts.Signature)
 	if err != nil {
 		return "", nil, ErrMalformed
 	}
-	key, typ, err := r.keyOf(encoded[0])
+	key, typ, err := r.keyOf(parts.Header)
 	if err != nil {
 		return "", nil, err
 	}
-	signed := token[:len(token)-len(encoded[2])-1]
+	signed := token[:len(token)-len(parts.Signature)-1]
 	if err := key.method.Verify(signed, signature, key.verifier()); err != nil {
 		return "", nil, ErrBadSignature
 	}
@@ -90,13 +74,8 @@ func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 	if key := r.byHeader[encoded]; key != nil {
 		return key, r.typ, nil
 	}
-	decoded, err := base64url.DecodeString(encoded)
-	if err != nil {
-		return nil, "", ErrMalformed
-	}
-	// The decoder reads invalid UTF-8 as U+FFFD, and null as an object without members.
-	var h *header
-	if err := json.Unmarshal(decoded, &h); err != nil || h == nil || !utf8.Valid(decoded) {
+	h, ok := compact.ReadHeader(encoded)
+	if !ok {
 		return nil, "", ErrMalformed
 	}
 	if h.Critical != nil {
@@ -109,18 +88,6 @@ func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 		return nil, "", ErrWrongKey
 	}
 	return key, h.Type, nil
-}
-
-// split cuts a token at its two dots. Before anything looks into it, its length is
-// checked, and that it has no line breaks, which the decoder skips; the decoder refuses
-// all other bytes that are not base64url.
-func split(token string) (parts [3]string, ok bool) {
-	if len(token) > MaxTokenLength || strings.IndexByte(token, '\n') >= 0 || strings.IndexByte(token, '\r') >= 0 {
-		return parts, false
-	}
-	parts[0], token, _ = strings.Cut(token, ".")
-	parts[1], parts[2], _ = strings.Cut(token, ".")
-	return parts, parts[0] != "" && parts[1] != "" && parts[2] != "" && !strings.Contains(parts[2], ".")
 }
 
 // verifier is what the key's method verifies with: the public key, or the secret of an
