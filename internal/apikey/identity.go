@@ -22,8 +22,8 @@ type Identity struct {
 	claims   map[string]any // of the user's own, in the form in which they are read from a token
 }
 
-// NewIdentity returns who sends a key: the user who owns it, or else the client; the
-// other is nil. If both are, it only names a key that is not good now.
+// NewIdentity returns who sends a key: the user, if there is one, or else the client.
+// Without either it only names a key that is not good now.
 //
 // allowed are the scopes that the server gives the owner; nil is none. audience is what
 // the owner's tokens name: a client's key is for nothing else, and it is the default of
@@ -32,6 +32,7 @@ func NewIdentity(key *Key, user *directory.User, client *directory.Client, allow
 	i := &Identity{key: key, user: user, client: client, issuer: issuer, audience: audience}
 	i.scopes = oauth.Intersect(key.Scopes, allowed)
 	if user != nil {
+		i.client = nil
 		i.scopes = user.Allowed(i.scopes)
 		i.readClaims()
 	}
