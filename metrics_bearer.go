@@ -112,8 +112,13 @@ func forgetAPIKeys(server string, isKnown func(name string) bool) {
 	for name := range keyUses.of[server] {
 		if !isKnown(name) {
 			delete(keyUses.of[server], name)
-			apiKeyUse.DeleteLabelValues(server, countedKeys.Forget(server, name))
+			if label := countedKeys.Forget(server, name); label != "" { // else others have it, too
+				apiKeyUse.DeleteLabelValues(server, label)
+			}
 		}
+	}
+	if len(keyUses.of[server]) == 0 {
+		apiKeyUse.DeleteLabelValues(server, "")
 	}
 }
 
