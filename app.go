@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
@@ -287,31 +286,6 @@ func (a *App) isKeyHeader(name string) bool {
 		}
 	}
 	return false
-}
-
-// warn reports what the config as a whole leaves open, or closes.
-func (a *App) warn() {
-	app, err := a.ctx.AppIfConfigured("http")
-	if err != nil {
-		return
-	}
-	http, ok := app.(*caddyhttp.App)
-	if !ok || len(a.checks)+len(a.endpoints) == 0 {
-		return
-	}
-	config := configcheck.Config{
-		Checks: a.checks, Endpoints: a.endpoints,
-		ListenerHasGap: func(s *caddyhttp.Server) bool { return len(a.identityHeaders) > 0 && a.guards.HasGap(s) },
-		Alias:          bearer.HeaderAlias,
-	}
-	for _, name := range a.names() {
-		config.Servers = append(config.Servers, describe(a.servers[name]))
-		if a.pages[name] != nil && !a.isChecked(name) {
-			a.logger.Warn("no bearer_auth takes the sessions of a login page", zap.String("server", name),
-				zap.String("advice", "add bearer_auth to the sites in front of your apps, or remove login_page"))
-		}
-	}
-	configcheck.Warn(a.logger, http, config)
 }
 
 // configs counts the configs that have an App.

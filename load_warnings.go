@@ -13,9 +13,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/clock"
-	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
-	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // loadWarnings warns, at a start and at a reload, of what a config may say but hardly
@@ -223,45 +221,3 @@ const mostNamed = 20
 // shortSecret is how many bytes a client's secret should have at least: as random
 // letters and digits they have about 50 bits, out of reach of throttled guesses.
 const shortSecret = 10
-
-// mayLogIn tells whether a client can get a first token, for a user or for itself.
-func mayLogIn(s *Server, client *directory.Client) bool {
-	if client.ID == token.LoginPage {
-		return s.LoginPage != nil
-	}
-	return s.policy.MayAct(client) || s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword)
-}
-
-// describe is what the check of the config needs to know of a server.
-func describe(s *Server) configcheck.Server {
-	return configcheck.Server{
-		Name: s.Name, Issuer: s.Issuer, LoginPage: s.LoginPage != nil, Scopes: s.Scopes, Audience: s.Audience,
-		Clients: func(yield func(configcheck.Client) bool) {
-			for client := range s.clients.Known() {
-				if !yield(configcheck.Client{
-					ID:         client.ID,
-					MayLogIn:   mayLogIn(s, client),
-					Acts:       s.policy.MayAct(client),
-					Scopes:     client.Scopes,
-					Audience:   client.Audience,
-					Introspect: client.Introspect,
-				}) {
-					return
-				}
-			}
-		},
-		MoreClients: s.clients.IsLive(),
-		UserClaims: func(yield func(string) bool) {
-			for user := range s.users.Known() {
-				for name := range user.Claims {
-					if !yield(name) {
-						return
-					}
-				}
-			}
-		},
-		MoreUsers: s.users.IsLive(),
-		APIKeys:   len(s.APIKeys) > 0,
-		ClientKey: keyOfAnyClient(s.apiKeys.files),
-	}
-}
