@@ -41,13 +41,6 @@ func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessi
 	}
 }
 
-// release leaves the files.
-func (k *apiKeys) release() {
-	for _, file := range k.files {
-		_ = file.Cleanup() // which has been logged, or does not fail
-	}
-}
-
 // verify finds out whose key it is, by the owners as they are now.
 func (k *apiKeys) verify(ctx context.Context, shown bearer.Credential) (bearer.Identity, error) {
 	id, err := k.lookUp(ctx, shown.Raw)

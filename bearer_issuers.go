@@ -12,7 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/issuer"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
@@ -225,7 +227,7 @@ func (o *outsideIssuers) defined(url string) (*definedIssuer, error) {
 func (o *outsideIssuers) follow(defined []*definedIssuer) []*outsideIssuer {
 	outside := make([]*outsideIssuer, len(defined))
 	for i, d := range defined {
-		keys := joinIssuerKeys(d)
+		keys := joinIssuerKeys(issuerKey{issuer: d.settings.URL, jwksURL: d.jwksURL, ca: d.ca}, d.tls)
 		o.keys = append(o.keys, keys)
 		outside[i] = &outsideIssuer{issuer.New(d.settings, keys.value.Keys), d.settings.UsernamePrefix}
 	}
@@ -238,6 +240,44 @@ func (o *outsideIssuers) release() {
 	for i := range o.keys {
 		_, _ = o.keys[i].leave() // Destruct does not fail
 	}
+}
+
+// List implements [adminapi.Issuers].
+func (o *outsideIssuers) List(context.Context) ([]adminapi.Issuer, error) {
+	known := make(map[*issuerKeys]bool)
+	list := []adminapi.Issuer{}
+	for _, shared := range o.keys {
+		keys := shared.value
+		if known[keys] {
+			continue
+		}
+		known[keys] = true
+		status := keys.Status()
+		one := adminapi.Issuer{URL: keys.issuer, JWKSURL: keys.jwksURL, Keys: status.Keys}
+		if !status.Fetched.IsZero() {
+			one.FetchedAt = &status.Fetched
+		}
+		if status.Err != nil {
+			one.Error = status.Err.Error()
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// Explain implements [adminapi.Issuers].
+func (o *outsideIssuers) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
+	claimed, _ := issuer.ClaimedIssuer(request.Token)
+	var judges []*issuer.Issuer
+	for _, one := range o.running {
+		if one.URL() == claimed {
+			judges = append(judges, one.Issuer)
+		}
+	}
+	if len(judges) == 0 {
+		return adminapi.Explanation{}, adminapi.NotAnIssuer
+	}
+	return (&explain.Outside{Issuers: judges}).Token(ctx, request), nil
 }
 
 // prefixesOf are those of names that belong to the users of an issuer, or to clients.
@@ -280,3 +320,6 @@ func checkNames(defined []*definedIssuer, own bool, used map[string]string) erro
 	}
 	return nil
 }
+
+// Interface guards
+var _ adminapi.Issuers = (*outsideIssuers)(nil)

@@ -76,6 +76,6 @@ func describe(s *Server) configcheck.Server {
 		},
 		MoreUsers: s.users.IsLive(),
 		APIKeys:   len(s.APIKeys) > 0,
-		ClientKey: keyOfAnyClient(s.apiKeys.files),
+		ClientKey: keyOfAnyClient(s.keyFiles),
 	}
 }

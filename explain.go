@@ -110,12 +110,11 @@ func loadOwners(ctx caddy.Context, s *Server, checker *token.Checker, sources di
 // an owner who has come back is in the storage.
 func explainKeyByConfig(ctx context.Context, s *Server, checker *token.Checker, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
 	files, err := openAPIKeys(s.APIKeys, directory.Options{})
-	keys := newAPIKeys(s.Name, files, checker, nil, s.logger)
-	defer keys.release()
+	defer releaseAPIKeys(files)
 	if err != nil {
 		return adminapi.Explanation{}, err
 	}
-	return keys.explain(ctx, request), nil
+	return newAPIKeys(s.Name, files, checker, nil, s.logger).explain(ctx, request), nil
 }
 
 // configuredKeys are those whose secret or file the config names.

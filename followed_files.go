@@ -84,7 +84,8 @@ func (f APIKeyFile) validate() error {
 // apiKeyFile is the active version of a file.
 type apiKeyFile struct{ followedFile[*apikey.Set] }
 
-// openAPIKeys opens the files of a config.
+// openAPIKeys opens the files of a config. Those that it returns have to be released,
+// also after an error.
 func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, error) {
 	var opened []*apiKeyFile
 	for _, f := range files {
@@ -98,6 +99,13 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, er
 		opened = append(opened, file)
 	}
 	return opened, checkKeyNames(opened)
+}
+
+// releaseAPIKeys leaves the files.
+func releaseAPIKeys(files []*apiKeyFile) {
+	for _, file := range files {
+		_ = file.Cleanup() // which has been logged, or does not fail
+	}
 }
 
 // checkKeyNames refuses keys of one name in two files: logs and metrics name them.

@@ -41,6 +41,7 @@ type Server struct {
 	throttle      *serverThrottle
 	keys          *serverKeys
 	sessions      *serverSessions
+	keyFiles      []*apiKeyFile
 	apiKeys       *apiKeys
 
 	unwatch func() // the files, for the kinds of hashes; nil as long as they are not watched
@@ -97,9 +98,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	})
 	hashKinds.Warn()
 
-	keyFiles, err := openAPIKeys(s.APIKeys, settings.Options)
-	s.apiKeys = &apiKeys{files: keyFiles} // also after an error, for release
-	if err != nil {
+	if s.keyFiles, err = openAPIKeys(s.APIKeys, settings.Options); err != nil {
 		return err
 	}
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
@@ -146,7 +145,7 @@ func (s *Server) connect() {
 		s.credentials.Throttle = s.throttle.Throttle
 	}
 	s.authenticator = &clientAuthenticator{clients: s.clients, credentials: s.credentials, defaultClient: s.DefaultClient}
-	s.apiKeys = newAPIKeys(s.Name, s.apiKeys.files, s.tokens, s.sessions, s.logger)
+	s.apiKeys = newAPIKeys(s.Name, s.keyFiles, s.tokens, s.sessions, s.logger)
 	s.grants = newGrants(s.Grants, grantParts{
 		server: s.Name, policy: s.policy, tokens: s.tokens, credentials: s.credentials, sessions: s.sessions,
 		refreshGrace: time.Duration(s.RefreshGrace),
@@ -223,9 +222,7 @@ func (s *Server) release() {
 	if s.throttle != nil {
 		s.throttle.release()
 	}
-	if s.apiKeys != nil {
-		s.apiKeys.release()
-	}
+	releaseAPIKeys(s.keyFiles)
 	_, _ = s.calls.leave() // Destruct does not fail
 }
 

@@ -82,7 +82,7 @@ func unlessZero(t time.Time) *time.Time {
 
 func (s *Server) adminFiles() []adminapi.File {
 	files := []adminapi.File{}
-	for _, file := range followedFiles(s.users, s.clients, s.apiKeys.files) {
+	for _, file := range followedFiles(s.users, s.clients, s.keyFiles) {
 		files = append(files, file.admin())
 	}
 	return files
@@ -275,7 +275,7 @@ func (s *Server) RotateKey(ctx context.Context) ([]adminapi.Key, error) {
 // Reload implements [adminapi.Server]. A file that cannot be used is in the answer with
 // its error; its last good version stays active.
 func (s *Server) Reload(ctx context.Context) ([]adminapi.File, error) {
-	files := followedFiles(s.users, s.clients, s.apiKeys.files)
+	files := followedFiles(s.users, s.clients, s.keyFiles)
 	if len(files) == 0 {
 		return nil, &adminapi.Error{Status: http.StatusConflict, Message: "this server has no file of users, clients or API keys; its users are in the config, or in a source that follows changes itself"}
 	}
