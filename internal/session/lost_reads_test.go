@@ -380,7 +380,7 @@ func TestNothingFoundOfASessionIsNotBelievedAtAStart(t *testing.T) {
 			t.Errorf("revoked %v, error %v", revoked, err)
 		}
 
-		// a node that knows them needs no sign
+		// a sign counts for a second
 		must(t, again.Poll(t.Context()))
 		again.storage.log()
 		if revoked, err := again.Revoked(t.Context(), live); revoked || err != nil {
@@ -391,6 +391,23 @@ func TestNothingFoundOfASessionIsNotBelievedAtAStart(t *testing.T) {
 				t.Error(call)
 			}
 		}
+	})
+}
+
+// A place that is down hides what another node has revoked, and its entry in the feed.
+func TestNothingFoundOfASessionIsNotBelievedForWhatTheViewHas(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		n, id := newNode(newShelf()), monthAhead()
+		other := n.restart()
+		must(t, n.Poll(t.Context()))
+		must(t, other.Revoke(t.Context(), id))
+		time.Sleep(time.Minute)
+		n.storage.add(&rule{part: id.random, fault: unseen})
+		n.storage.add(&rule{part: "revocations/", fault: unseen})
+		n.storage.add(&rule{op: "load", part: "probe/", fault: unseen})
+		_ = n.Poll(t.Context())
+		_, err := n.Revoked(t.Context(), id)
+		wantUnavailable(t, err)
 	})
 }
 

@@ -62,9 +62,8 @@
 //     exchange that would come next, so that no exchange overwrites it; earlier
 //     versions wrote only the marker, so where it cannot be read nothing else tells.
 //     What is missing counts after the witness was found, at generation 0 after a
-//     second look, and to end a session, or to say without a write or a view that
-//     nothing has happened to it, after a dozen other objects were stored and read
-//     back; so does an hour of the feed, or all of it, that looks empty at first. What
+//     second look, and to end a session, or to say without a write that nothing has
+//     happened to it, after a dozen other objects were stored and read back; so does an hour of the feed, or all of it, that looks empty at first. What
 //     ends a session because of that is first written to the record's own place.
 //   - What this cannot see is a place that comes back just in time. At generation 0,
 //     where it is normal to find nothing: a place where no look finds anything of the

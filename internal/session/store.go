@@ -160,12 +160,12 @@ func (s *Store) read(ctx context.Context, id ID) (state, error) {
 }
 
 // readSurely is read for callers after which no write follows, since a write would fail
-// where the session's place is down. Where nothing at all is found, and this process
-// has not read the revocations lately, it takes a sign that the storage answers
-// wherever it is asked.
+// where the session's place is down. Where nothing at all is found, it takes a sign
+// that the storage answers wherever it is asked: the view tells nothing here, since a
+// place that is down hides entries of the feed too.
 func (s *Store) readSurely(ctx context.Context, id ID) (state, error) {
 	st, err := s.read(ctx, id)
-	if err != nil || st.found || st.over() || s.memory.inFreshView(id) || s.tellsErrors() {
+	if err != nil || st.found || st.over() || s.tellsErrors() {
 		return st, err
 	}
 	if recent, err := s.awaitSign(ctx); recent || err != nil {

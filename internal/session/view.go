@@ -63,13 +63,6 @@ func (m *Memory) InView(id ID) (revoked, known bool) {
 	return m.view.holds(id) || m.later.has(id), m.view.complete && id.day >= m.view.knowFrom
 }
 
-// inFreshView answers for a session if the view includes recent revocations.
-func (m *Memory) inFreshView(id ID) bool {
-	m.view.mu.RLock()
-	defer m.view.mu.RUnlock()
-	return m.view.complete && id.day >= m.view.knowFrom && time.Since(m.view.atBy) < freshFor
-}
-
 // ViewReadAt is when the revocations were last read completely, zero if never.
 func (m *Memory) ViewReadAt() time.Time {
 	m.view.mu.RLock()
@@ -185,9 +178,6 @@ func (v *view) forget(now time.Time) (dropped bool) {
 	v.knowFrom = max(v.knowFrom, from)
 	return dropped
 }
-
-// freshFor is much longer than the time between polls.
-const freshFor = time.Minute
 
 // keepLonger is how long after its day a session is remembered: longer than the largest
 // leeway of a config.
