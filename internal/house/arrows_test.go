@@ -9,6 +9,10 @@ var arrows = map[string][]string{
 	"directory":               {"internal/mac", "internal/oauth", "internal/password", "internal/userfile"},
 	"directory/directorytest": {"directory", "internal/mac"},
 
+	// where sessions live
+	"sessions":              {},
+	"sessions/sessionstest": {"sessions"},
+
 	// requests and answers
 	"internal/apikey":     {"directory", "internal/oauth", "internal/token", "internal/userfile"},
 	"internal/bearer":     {"internal/oauth", "internal/remembered", "internal/token", "internal/wire"},
@@ -66,7 +70,7 @@ var arrows = map[string][]string{
 	"internal/livefile":     {},
 	"internal/password":     {"internal/mac"},
 	"internal/remembered":   {"internal/clock"},
-	"internal/session":      {"internal/clock", "internal/storagecheck"},
+	"internal/session":      {"internal/clock", "internal/storagecheck", "sessions"},
 	"internal/storagecheck": {},
 	"internal/throttle":     {},
 	"internal/userfile":     {},
