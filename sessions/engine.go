@@ -73,8 +73,8 @@ type Engine interface {
 	//
 	// A cursor that cannot promise that, such as one of before a fail-over, of another
 	// epoch, or to a part of the feed that was removed, is [ErrCursor]: the caller starts
-	// again with "", and forgets nothing. Cursors are opaque, at most 1,024 bytes, and
-	// are valid at other nodes. Entries stay until their session is over.
+	// again with "", and forgets nothing. Cursors are opaque, 1 to [MaxCursor] bytes, also
+	// where the feed is empty, and are valid at other nodes. Entries stay until their session is over.
 	Revoked(ctx context.Context, after string) (ids []ID, next string, more bool, err error)
 
 	// Sweep removes what sessions that are over have left behind, a bounded part of it:
@@ -124,6 +124,9 @@ var (
 	// An error that wraps it says what to change.
 	ErrUnsuitable = errors.New("sessions: the engine is not suitable")
 )
+
+// MaxCursor is how long a cursor may be, in bytes.
+const MaxCursor = 1024
 
 // KeepOver is how long after the day on which it ends a session is kept: so the clock
 // of an engine may be wrong by that much before a session ends too early.

@@ -44,6 +44,9 @@ func newAsked() asked {
 // that is enough, as it usually is. Otherwise it asks storage, at most once within that
 // time, and ErrUnavailable says that there was no answer.
 func (s *Store) IsRevoked(ctx context.Context, id ID, within time.Duration) (bool, error) {
+	if _, err := s.engineOf(id); err != nil {
+		return false, err
+	}
 	if revoked, known := s.memory.InView(id); revoked || known {
 		return revoked, nil
 	}

@@ -23,6 +23,7 @@ type Memory struct {
 	asked       asked
 	notices     notices
 	endedKeys   endedKeys
+	engines     allEngines
 
 	witnessed atomic.Bool // the storage has had its witness, see WithWitness
 
@@ -43,6 +44,7 @@ func NewMemory() *Memory {
 		view:        newView(),
 		later:       newLater(),
 		asked:       newAsked(),
+		engines:     allEngines{byName: make(map[string]*engineKnowledge)},
 		slots:       make(slots, maxCalls),
 		revocations: make(slots, maxCalls/2),
 		owning:      make(slots, maxCalls),

@@ -45,7 +45,7 @@ func newPlacesWorld(t *rapid.T) *placesWorld {
 	}
 	for i := range 4 { // which lie at places that can be drawn again
 		random := fmt.Sprintf("%032x%08x", i, rapid.Uint32().Draw(t, "session"))
-		w.sessions = append(w.sessions, &placed{id: ID{monthAhead().day, random}, lostBy: make(map[*node]time.Time)})
+		w.sessions = append(w.sessions, &placed{id: ID{day: monthAhead().day, random: random}, lostBy: make(map[*node]time.Time)})
 	}
 	return w
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -64,13 +65,14 @@ func (s *Store) sessions(ctx context.Context, subject string, most int) (known [
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			if !isRandom(name) {
+			id, ok := ParseID(day + "-" + name)
+			if !ok {
 				continue
 			}
 			if len(known) == most {
 				return known, true, nil
 			}
-			session, found, err := s.known(ctx, ID{day, name}, subject)
+			session, found, err := s.known(ctx, id, subject)
 			if err != nil {
 				return nil, false, err
 			}
@@ -84,6 +86,12 @@ func (s *Store) sessions(ctx context.Context, subject string, most int) (known [
 
 // known reads a session of a subject.
 func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, error) {
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return Known{}, false, err
+	case e != nil:
+		return s.knownIn(ctx, e, id, subject)
+	}
 	st, err := s.readRecord(ctx, id)
 	if err == nil && !st.revoked {
 		err = s.readMarks(ctx, id, &st)
@@ -131,7 +139,7 @@ func (s *Store) own(ctx context.Context, id ID) (wait func()) {
 		defer s.memory.owning.give()
 		defer cancel()
 		defer func() { _ = recover() }()
-		_ = s.storage.Store(ctx, path.Join(s.ownerKey(id.day, s.owner.Subject), id.random), revocation(s.now()))
+		_ = s.storage.Store(ctx, s.noteKey(id, s.owner.Subject), s.note(id))
 	}()
 	return func() {
 		patience := time.NewTimer(ownPatience)
@@ -188,6 +196,11 @@ func (s *Store) sweepOwners(ctx context.Context, day string, swept *Swept) (whol
 		return true, nil
 	}
 	return true, s.delete(ctx, folder)
+}
+
+// noteKey is the object by which Sessions finds a session of a subject.
+func (s *Store) noteKey(id ID, subject string) string {
+	return path.Join(s.ownerKey(id.day, subject), strings.TrimPrefix(id.String(), id.day+"-"))
 }
 
 // ownerKey is where the sessions of a subject that end on a day are noted. A subject is

@@ -14,10 +14,27 @@ import (
 // not known. It comes with ErrUnavailable.
 var ErrReading = errors.New("the revocations are still being read")
 
-// Poll reads what other nodes have revoked since the last time. What takes long, such
-// as the first reading of a large feed, goes on in the background, and Poll waits only
-// a second for it. When it fails, what is known stays.
+// Poll reads what other nodes have revoked since the last time, in the storage and in
+// the engines. What takes long, such as the first reading of a large feed, goes on in
+// the background, and Poll waits only a second for it. When it fails, what is known
+// stays.
 func (s *Store) Poll(ctx context.Context) error {
+	s.forgetOver()
+	engines := s.pollEngines(ctx)
+	if s.noStorage {
+		return engines()
+	}
+	return cmp.Or(s.pollStorage(ctx), engines())
+}
+
+// forgetOver drops what is known of sessions that are over.
+func (s *Store) forgetOver() {
+	if s.memory.view.forget(s.now()) {
+		s.memory.asked.forget()
+	}
+}
+
+func (s *Store) pollStorage(ctx context.Context) error {
 	type result struct {
 		urgent []string
 		began  time.Time
@@ -68,9 +85,6 @@ func (s *Store) await(ctx context.Context, urgent []string, began time.Time) err
 func (s *Store) poll(ctx context.Context, began time.Time) (urgent []string, err error) {
 	v := &s.memory.view
 	at := s.now()
-	if v.forget(at) {
-		s.memory.asked.forget()
-	}
 	if s.witness != "" && !s.memory.witnessed.Load() {
 		_ = s.askWitness(ctx)
 	}

@@ -17,13 +17,25 @@ import (
 // calling again is safe. After a NotYetError it is not revoked. The context ends only
 // the waiting.
 func (s *Store) Revoke(ctx context.Context, id ID) error {
-	return s.revokeDetached(ctx, id, func(ctx context.Context) error { return s.revoke(ctx, id, nil) })
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return err
+	case e != nil:
+		return s.revokeIn(ctx, e, id)
+	}
+	return s.revokeDetached(ctx, id, func(ctx context.Context) error { return s.revoke(ctx, id, nil) }, s.memory.revocations, s.memory.slots)
 }
 
 // RevokeLost is Revoke after ErrAhead or ErrDamaged of a generation. It looks again,
 // and first writes where the record has to be: until that succeeds, nothing is revoked,
 // since a storage that is partly down can look as if it had lost something.
 func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error {
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return err
+	case e != nil:
+		return s.revokeIn(ctx, e, id)
+	}
 	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
 		return s.revoke(ctx, id, func(ctx context.Context) error {
 			_, _, err := s.look(ctx, id, generation, 0)
@@ -35,13 +47,13 @@ func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error 
 			}
 			return err
 		})
-	})
+	}, s.memory.revocations, s.memory.slots)
 }
 
 // revokeDetached is revoke, after other revocations of the same session here: a session
 // that is revoked already costs nothing. Revocations wait for exchanges, which wait for
 // a slot; so revocations always leave one slot free.
-func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.Context) error) error {
+func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.Context) error, each ...slots) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
 	go func() {
@@ -58,7 +70,7 @@ func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.C
 		}
 		_, err = callIn(detached, revokeLimit, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, revoke(ctx)
-		}, s.memory.revocations, s.memory.slots)
+		}, each...)
 		done <- err
 	}()
 	select {

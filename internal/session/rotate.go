@@ -25,6 +25,12 @@ import (
 // waiting, not what was begun: a caller that hangs up leaves no half-finished exchange
 // behind.
 func (s *Store) Rotate(ctx context.Context, id ID, generation uint64, grace time.Duration, current bool) (uint64, error) {
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return 0, err
+	case e != nil:
+		return s.rotateIn(ctx, e, id, generation, grace)
+	}
 	ctx, cancel := context.WithTimeout(ctx, rotateLimit)
 	defer cancel()
 	unlock, waited, err := s.memory.mutexes.lock(ctx, id)

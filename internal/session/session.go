@@ -114,43 +114,7 @@
 //     never undoes what is known.
 package session
 
-import (
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-	"strings"
-	"time"
-)
-
-// ID names a session. It can be a map key; the zero ID names no session.
-type ID struct{ day, random string }
-
-// NewID makes a new ID for a session that ends at that time, from 160 random bits.
-func NewID(end time.Time) ID {
-	random := make([]byte, idBytes)
-	rand.Read(random) // never fails: it crashes the program instead
-	return ID{day: end.UTC().Format(dayLayout), random: hex.EncodeToString(random)}
-}
-
-// ParseID reads what String wrote, and nothing else: it comes from tokens, and goes
-// into names of storage objects.
-func ParseID(s string) (ID, bool) {
-	day, random, found := strings.Cut(s, "-")
-	if !found || !isTime(day, dayLayout) || !isRandom(random) {
-		return ID{}, false
-	}
-	return ID{day, random}, true
-}
-
-// Day is the UTC day on which the session ends, by its beginning.
-func (id ID) Day() time.Time {
-	day, _ := time.Parse(dayLayout, id.day) // which NewID or ParseID has seen to
-	return day
-}
-
-// String is the `sid` of tokens: the day and the random bits, 49 characters of
-// [0-9a-f-].
-func (id ID) String() string { return id.day + "-" + id.random }
+import "errors"
 
 // Why a generation is refused.
 var (
@@ -167,19 +131,3 @@ var (
 // ErrUnavailable says that storage did not answer correctly or in time: nothing is
 // known. It wraps the cause.
 var ErrUnavailable = errors.New("the session storage is unavailable")
-
-// isTime tells whether a name is a time in that layout, in its only spelling.
-func isTime(name, layout string) bool {
-	t, err := time.Parse(layout, name)
-	return err == nil && t.Format(layout) == name
-}
-
-func isRandom(name string) bool {
-	return len(name) == 2*idBytes && strings.Trim(name, "0123456789abcdef") == ""
-}
-
-const (
-	idBytes    = 20
-	dayLayout  = "20060102"
-	hourLayout = "2006010215"
-)

@@ -15,8 +15,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
-// Store holds the sessions of one authorization server in one storage. It is safe for
-// concurrent use. Check, Revoked, Rotate and Revoke return within ten seconds, Poll
+// Store holds the sessions of one authorization server in one storage, and in engines,
+// see WithEngines. It is safe for concurrent use. Check, Revoked, Rotate and Revoke return within ten seconds, Poll
 // within half a minute and Sweep within two, even if the storage does not: what hangs
 // goes on in the background, a bounded number of calls at once.
 type Store struct {
@@ -28,6 +28,10 @@ type Store struct {
 
 	allowance Allowance // nil: no bound
 	owner     Claims    // of the session, see Of; zero: unknown
+
+	engines   map[string]*engine
+	origin    *engine // in which sessions begin; nil: in the storage
+	noStorage bool    // no session lives in the storage
 }
 
 // NewStore returns the sessions under a prefix of the storage, which has no slash at
@@ -51,6 +55,12 @@ func (s *Store) WithWitness(key string) *Store {
 // from the storage does not block the session for others. It writes nothing, except to
 // see whether the storage answers, where it has to believe that something is missing.
 func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return false, err
+	case e != nil:
+		return s.checkIn(ctx, e, id, generation, grace)
+	}
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
 		st, due, err := s.look(ctx, id, generation, grace)
 		if err == nil && !st.found {
@@ -65,6 +75,12 @@ func (s *Store) Check(ctx context.Context, id ID, generation uint64, grace time.
 // Glance is Check for a caller that calls Rotate next, which looks at everything: that
 // a generation is the current one is taken from the record alone.
 func (s *Store) Glance(ctx context.Context, id ID, generation uint64, grace time.Duration) (current bool, err error) {
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return false, err
+	case e != nil:
+		return s.glanceIn(id)
+	}
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
 		if current, err := s.seemsCurrent(ctx, id, generation); current || err != nil {
 			return current, err
@@ -91,6 +107,12 @@ func (s *Store) seemsCurrent(ctx context.Context, id ID, generation uint64) (boo
 // Revoked tells whether the session was revoked, by what storage has. A session whose
 // records were swept counts as revoked.
 func (s *Store) Revoked(ctx context.Context, id ID) (bool, error) {
+	switch e, err := s.engineOf(id); {
+	case err != nil:
+		return false, err
+	case e != nil:
+		return s.revokedIn(ctx, e, id)
+	}
 	return call(ctx, s.memory, readLimit, func(ctx context.Context) (bool, error) {
 		st, err := s.readSurely(ctx, id)
 		switch {

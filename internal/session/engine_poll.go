@@ -1,0 +1,182 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// pollEngines reads what other nodes have revoked in each of the engines since the last
+// time, at the same time. wait returns the first error.
+func (s *Store) pollEngines(ctx context.Context) (wait func() error) {
+	polled := make(chan error, len(s.engines))
+	for _, e := range s.engines {
+		go func() {
+			_, err := callIn(ctx, pollLimit, func(ctx context.Context) (struct{}, error) {
+				if !e.known.polling.TryLock() {
+					return struct{}{}, e.unavailable("reading revocations", errors.New("an earlier reading has not ended"))
+				}
+				defer e.known.polling.Unlock()
+				return struct{}{}, s.pollEngine(ctx, e)
+			}, e.known.slots)
+			polled <- err
+		}()
+	}
+	return func() (err error) {
+		for range s.engines {
+			err = cmp.Or(err, <-polled)
+		}
+		return err
+	}
+}
+
+// pollEngine reads the feed of an engine to its end. What was read stays read: the next
+// poll goes on from there.
+func (s *Store) pollEngine(ctx context.Context, e *engine) error {
+	began, at := time.Now(), s.now()
+	reading, err := s.beginFeed(ctx, e)
+	if err != nil {
+		return err
+	}
+	for more := true; more; {
+		var ids []sessions.ID
+		var next string
+		ids, next, more, err = e.Revoked(ctx, reading.cursor)
+		switch {
+		case errors.Is(err, sessions.ErrCursor) && reading.cursor != "":
+			e.known.loseFeed()
+			if _, err := s.readEpoch(ctx, e); err != nil {
+				return err
+			}
+			return e.unavailable("reading revocations", ErrReading) // the next poll begins anew
+		case err != nil && ctx.Err() != nil && time.Since(began) > pollPatience:
+			return e.unavailable("reading revocations", errors.Join(ErrReading, err))
+		case err != nil:
+			return e.unavailable("reading revocations", err)
+		case next == "" || len(next) > sessions.MaxCursor:
+			return e.unavailable("reading revocations", errors.New("its cursor is empty or too long"))
+		}
+		s.memory.view.addFrom(e.name, ids)
+		reading.cursor = next
+		e.known.readTo(reading)
+	}
+	if !reading.anew {
+		e.known.readWhole(reading, at)
+		return nil
+	}
+	// what was read from its beginning may be of an epoch that came in between
+	epoch, err := s.readEpoch(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case epoch != reading.epoch:
+		return e.unavailable("reading revocations", ErrReading)
+	}
+	e.known.readWhole(reading, at)
+	return nil
+}
+
+// feedReading is one reading of the feed of an engine.
+type feedReading struct {
+	epoch, cursor string
+	anew          bool   // not all of the feed was read yet
+	from          string // the first day of which nothing was dropped
+}
+
+func (s *Store) beginFeed(ctx context.Context, e *engine) (feedReading, error) {
+	epoch, _ := e.known.epochOfNew()
+	if epoch == "" {
+		if _, err := s.readEpoch(ctx, e); err != nil {
+			return feedReading{}, err
+		}
+	}
+	return e.known.begin(s.memory.view.keptFrom()), nil
+}
+
+// begin goes on from where the feed was read to. When a clock went back, what was
+// dropped matters again, and the feed is read anew.
+func (k *engineKnowledge) begin(keptFrom string) feedReading {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if keptFrom < k.from {
+		k.cursor, k.whole = "", ""
+	}
+	if k.cursor == "" {
+		k.from = keptFrom
+	}
+	k.from = max(k.from, keptFrom)
+	return feedReading{epoch: k.epoch, cursor: k.cursor, anew: k.whole != k.epoch, from: k.from}
+}
+
+func (k *engineKnowledge) readTo(r feedReading) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch == r.epoch {
+		k.cursor = r.cursor
+	}
+}
+
+func (k *engineKnowledge) readWhole(r feedReading, at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch == r.epoch {
+		k.whole, k.at = r.epoch, at
+	}
+}
+
+// loseFeed has the feed read anew. What is known stays known.
+func (k *engineKnowledge) loseFeed() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.cursor, k.whole = "", ""
+}
+
+// addFrom takes in revocations of an engine's feed.
+func (v *view) addFrom(engine string, ids []sessions.ID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, id := range ids {
+		if id.IsValid() && id.Day >= v.keepFrom {
+			v.hold(fromEngine(engine, id))
+		}
+	}
+}
+
+// keptFrom is the first day whose revocations are kept.
+func (v *view) keptFrom() string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.keepFrom
+}
+
+// ViewReadAt is when the revocations were last read completely, wherever sessions live;
+// zero if never.
+func (s *Store) ViewReadAt() time.Time {
+	var all []time.Time
+	if !s.noStorage {
+		all = append(all, s.memory.ViewReadAt())
+	}
+	for _, e := range s.engines {
+		all = append(all, e.known.readAt())
+	}
+	if len(all) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(all, time.Time.Compare)
+}
+
+// SweepEngines removes what sessions in engines that are over have left behind.
+func (s *Store) SweepEngines(ctx context.Context) (more bool, err error) {
+	for _, e := range s.engines {
+		left, failed := callIn(ctx, sweepLimit, e.Sweep, e.known.slots)
+		if failed != nil {
+			err = errors.Join(err, e.unavailable("removing old sessions", failed))
+		}
+		more = more || left
+	}
+	return more, err
+}

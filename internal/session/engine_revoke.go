@@ -1,0 +1,30 @@
+package session
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// revokeIn is Revoke, and RevokeLost, for a session in an engine: an engine tells apart
+// what it has lost and what it cannot reach.
+func (s *Store) revokeIn(ctx context.Context, e *engine, id ID) error {
+	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
+		if s.memory.view.has(id) {
+			return nil // the view comes from the feed, or from a revocation that was complete
+		}
+		if err := s.take(); err != nil {
+			return err
+		}
+		switch err := e.Revoke(ctx, id.inEngine()); {
+		case errors.Is(err, sessions.ErrOtherEpoch): // over
+			s.giveBack()
+			return nil
+		case err != nil:
+			return e.unavailable("revoking a session", err)
+		}
+		s.memory.view.add(id)
+		return nil
+	}, e.known.revocations, e.known.slots)
+}

@@ -1,0 +1,235 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// Engines say where a server's sessions live, if not in the storage alone.
+type Engines struct {
+	// New is the name of the engine in which sessions begin. Empty: in the storage.
+	New string
+
+	// All are the engines that this node knows, by name. A session stays for life in
+	// the engine that its ID names.
+	All map[string]sessions.Engine
+
+	// Storage says that there are sessions in the storage too.
+	Storage bool
+}
+
+// WithEngines returns the same sessions, with those in engines.
+func (s *Store) WithEngines(engines Engines) *Store {
+	with := *s
+	with.engines, with.noStorage = make(map[string]*engine, len(engines.All)), !engines.Storage
+	for name, opened := range engines.All {
+		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name)}
+	}
+	with.origin = with.engines[engines.New]
+	return &with
+}
+
+// engine is an engine that a Store uses.
+type engine struct {
+	sessions.Engine
+	name  string
+	known *engineKnowledge
+}
+
+// engineOf returns the engine of a session, nil for the storage. A session that lives
+// where this node is not told to look is unavailable.
+func (s *Store) engineOf(id ID) (*engine, error) {
+	name := id.engineName()
+	switch e := s.engines[name]; {
+	case e != nil:
+		return e, nil
+	case name == "" && !s.noStorage:
+		return nil, nil
+	case name == "":
+		name = StorageEngine
+	}
+	return nil, unavailable("looking for a session", fmt.Errorf("it lives in the engine %q, which is not one of this server's: add \"also %s\" to its sessions", name, name))
+}
+
+// Origin is for a session that begins now. Only what this process knows counts, so no
+// login waits for an engine.
+func (s *Store) Origin(ctx context.Context) (Origin, error) {
+	version, err := s.Version(ctx)
+	if err != nil || s.origin == nil {
+		return Origin{Version: version}, err
+	}
+	epoch, _ := s.origin.known.epochOfNew()
+	if epoch == "" {
+		return Origin{}, unavailable("beginning a session", fmt.Errorf("the engine %s has not answered since this process started", s.origin.name))
+	}
+	return Origin{Version: version, engine: s.origin.name + "-" + epoch}, nil
+}
+
+// Renewal is that an engine has lost what was in it: all sessions that lived there
+// before are over.
+type Renewal struct{ Engine, Epoch string }
+
+// KeepEpochs asks the engines for the epoch of new sessions, where it is unknown or was
+// asked for more than a minute ago. An error that wraps [sessions.ErrUnsuitable] says
+// that an engine must be set up differently.
+func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
+	type answer struct {
+		renewal Renewal
+		err     error
+	}
+	answers := make(chan answer, len(s.engines))
+	for _, e := range s.engines {
+		go func() {
+			before, at := e.known.epochOfNew()
+			if before != "" && time.Since(at) < epochFor {
+				answers <- answer{}
+				return
+			}
+			epoch, err := s.readEpoch(ctx, e)
+			if err != nil || before == "" || epoch == before {
+				answers <- answer{err: err}
+				return
+			}
+			answers <- answer{renewal: Renewal{e.name, epoch}}
+		}()
+	}
+	var failed []error
+	for range s.engines {
+		switch a := <-answers; {
+		case a.err != nil:
+			failed = append(failed, a.err)
+		case a.renewal != Renewal{}:
+			renewed = append(renewed, a.renewal)
+		}
+	}
+	return renewed, errors.Join(failed...)
+}
+
+func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
+	epoch, err := callIn(ctx, readLimit, e.Epoch, e.known.slots)
+	switch {
+	case errors.Is(err, ErrUnavailable):
+		return "", err
+	case err != nil:
+		return "", e.unavailable("asking for its epoch", err)
+	case !sessions.IsEpoch(epoch):
+		return "", e.unavailable("asking for its epoch", errors.New("it has another form"))
+	}
+	e.known.setEpoch(epoch)
+	return epoch, nil
+}
+
+func (e *engine) unavailable(doing string, err error) error {
+	return unavailable(doing+" in the engine "+e.name, err)
+}
+
+// load returns the state of a session. One of another epoch is over.
+func (e *engine) load(ctx context.Context, id ID) (sessions.State, error) {
+	st, err := e.Load(ctx, id.inEngine())
+	return e.stated("loading a session", st, err)
+}
+
+// stated is a state that an engine returned, or its error as one of ours.
+func (e *engine) stated(doing string, st sessions.State, err error) (sessions.State, error) {
+	switch {
+	case errors.Is(err, sessions.ErrOtherEpoch):
+		return sessions.State{Over: true}, nil
+	case errors.Is(err, sessions.ErrDamaged):
+		return sessions.State{}, ErrDamaged
+	case err != nil:
+		return sessions.State{}, e.unavailable(doing, err)
+	case !st.Revoked && !st.Over && (st.Generation == 0) != (st.Answer == ""):
+		return sessions.State{}, e.unavailable(doing, fmt.Errorf("it has generation %d with the answer %q", st.Generation, st.Answer))
+	}
+	return st, nil
+}
+
+// engineKnowledge is what a process knows of the sessions in an engine, and what it
+// has running there, also across a reload of the config.
+type engineKnowledge struct {
+	slots       slots
+	revocations slots // each of which then takes one of slots
+	polling     sync.Mutex
+
+	mu     sync.RWMutex
+	epoch  string // of new sessions
+	asked  time.Time
+	cursor string    // how far the feed was read
+	whole  string    // the epoch of which all of the feed was read once; empty: none
+	from   string    // the first day of which nothing that was read was dropped
+	at     time.Time // when the last complete reading began, by the wall clock; zero before the first
+}
+
+func newEngineKnowledge() *engineKnowledge {
+	return &engineKnowledge{slots: make(slots, maxCalls), revocations: make(slots, maxCalls/2)}
+}
+
+func (k *engineKnowledge) epochOfNew() (epoch string, asked time.Time) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.epoch, k.asked
+}
+
+func (k *engineKnowledge) setEpoch(epoch string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.epoch != epoch {
+		k.cursor, k.whole = "", ""
+	}
+	k.epoch, k.asked = epoch, time.Now()
+}
+
+// knows tells whether all revocations were read among which that of a session would be.
+func (k *engineKnowledge) knows(id ID) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	epoch := id.engine[max(0, len(id.engine)-sessions.EpochLength):]
+	return k.whole != "" && k.whole == epoch && id.day >= k.from
+}
+
+func (k *engineKnowledge) readAt() time.Time {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.at
+}
+
+// allEngines is what a process knows of each engine, by name.
+type allEngines struct {
+	mu     sync.RWMutex
+	byName map[string]*engineKnowledge
+}
+
+// engine returns what is known of an engine.
+func (m *Memory) engine(name string) *engineKnowledge {
+	m.engines.mu.Lock()
+	defer m.engines.mu.Unlock()
+	k := m.engines.byName[name]
+	if k == nil {
+		k = newEngineKnowledge()
+		m.engines.byName[name] = k
+	}
+	return k
+}
+
+// knows tells whether all revocations were read among which that of a session in an
+// engine would be.
+func (a *allEngines) knows(id ID) bool {
+	a.mu.RLock()
+	k := a.byName[id.engineName()]
+	a.mu.RUnlock()
+	return k != nil && k.knows(id)
+}
+
+const (
+	// StorageEngine is how configs name the storage among the engines.
+	StorageEngine = "storage"
+
+	// epochFor is how long an epoch that was read is taken for the current one by
+	// sessions that begin: what an engine lost is noticed by then at the latest.
+	epochFor = time.Minute
+)
