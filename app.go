@@ -183,6 +183,11 @@ func (a *App) Start() error {
 	if err := a.checkHandlers(); err != nil {
 		return err
 	}
+	for _, name := range a.names() {
+		if err := a.servers[name].sessions.checkEngines(a.ctx); err != nil {
+			return fmt.Errorf("server %q: %w", name, err)
+		}
+	}
 	for _, c := range a.checkers {
 		c.start()
 	}

@@ -33,6 +33,9 @@ func init() {
 //		session_ttl       <duration>
 //		refresh_grace     <duration>
 //		revocation_poll   <duration>
+//		sessions          storage|<engine> ... {
+//			also storage|<engine> ...
+//		}
 //		source_max_age    <duration>
 //		typ               JWT|at+jwt
 //		leeway            <duration>
@@ -169,7 +172,7 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *end
 		}
 	case "issuer":
 		if c.Issuer, err = caddyargs.One(d); err == nil && !strings.Contains(c.Issuer, "{") {
-			err = caddyargs.Wrap(d, validateIssuer(c.Issuer))
+			err = caddyargs.Wrap(d, oauth.ValidateIssuer(c.Issuer))
 		}
 	case "audience":
 		c.Audience, err = caddyargs.Some(d)
@@ -189,6 +192,8 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *end
 		c.RefreshGrace, err = caddyargs.Duration{Like: "such as 10s, or 0s"}.Arg(d, validateGrace)
 	case "revocation_poll":
 		c.RevocationPoll, err = caddyargs.Duration{Like: "such as 2s"}.Arg(d, validateRevocationPoll)
+	case "sessions":
+		err = parseSessions(d, c)
 	case "source_max_age":
 		c.SourceMaxAge, err = caddyargs.Duration{Like: "such as 10s"}.Arg(d, validateSourceMaxAge)
 	case "leeway":

@@ -4,10 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -63,6 +60,15 @@ type Config struct {
 	// How often to look in storage for sessions that other nodes revoked, `100ms` to
 	// `5m`. Only a config with a `bearer_auth` for this server does so. Default: `2s`.
 	RevocationPoll caddy.Duration `json:"revocation_poll,omitempty"`
+
+	// Where sessions begin and live: an engine that is compiled in, such as `redis` or
+	// `postgres`. A session stays where it began. Default: `storage`, Caddy's storage.
+	SessionsRaw json.RawMessage `json:"sessions,omitempty" caddy:"namespace=grant.sessions inline_key=engine"`
+
+	// The engines in which sessions live that began in another config, so that moving to
+	// another engine ends none: their tokens are exchanged, revoked and checked where
+	// they are. Default: none.
+	AlsoSessionsRaw []json.RawMessage `json:"also_sessions,omitempty" caddy:"namespace=grant.sessions inline_key=engine"`
 
 	// How old an answer of a source of users or clients may be for a request with an
 	// access token, `100ms` to `5m`: how late a user who was removed there is cut off.
@@ -170,7 +176,7 @@ func (c *Config) resolve(repl *caddy.Replacer) error {
 // validate checks the settings other than sources and bounds, and fills in defaults.
 func (c *Config) validate() error {
 	if c.Issuer != "" {
-		if err := validateIssuer(c.Issuer); err != nil {
+		if err := oauth.ValidateIssuer(c.Issuer); err != nil {
 			return err
 		}
 		if len(c.Audience) == 0 {
@@ -296,35 +302,6 @@ func validateRotation(every caddy.Duration) error {
 		return errors.New("rotate_every: it must be at least 1h, or off")
 	}
 	return nil
-}
-
-// validateIssuer enforces RFC 8414 §2: an https URL without query and fragment. Plain
-// http is for trying things out on a loopback host.
-func validateIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	switch {
-	case strings.Contains(issuer, "@"): // what comes before it may contain a password
-		return errors.New("issuer: it must be a URL without a user name and password, such as https://api.example.com")
-	case err != nil, u.Host == "", u.Opaque != "":
-		return fmt.Errorf("issuer %q: it must be a URL such as https://api.example.com", issuer)
-	case u.RawQuery != "" || u.ForceQuery || strings.Contains(issuer, "#"):
-		return fmt.Errorf("issuer %q: it must have no query and no fragment (RFC 8414 section 2)", issuer)
-	case strings.ContainsAny(u.Path, "*{}"):
-		return fmt.Errorf("issuer %q: its path must be without * { and }", issuer)
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme == "http" && isLoopbackHost(u.Hostname()):
-		return nil
-	}
-	return fmt.Errorf("issuer %q: it must begin with https:// (http:// only on a loopback host), or be left out", issuer)
-}
-
-func isLoopbackHost(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 var (

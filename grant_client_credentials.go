@@ -29,7 +29,7 @@ func (g *clientCredentialsGrant) authorize(ctx context.Context, _ *token.KeySet,
 	if !g.policy.MayAct(req.client) {
 		return nil, oauth.UnauthorizedClient()
 	}
-	version, err := g.sessions.Version(ctx) // first: a notice that comes meanwhile ends the session
+	origin, err := g.sessions.Origin(ctx) // first: a notice that comes meanwhile ends the session
 	if err != nil {
 		return nil, errStorage(ctx, err)
 	}
@@ -43,5 +43,5 @@ func (g *clientCredentialsGrant) authorize(ctx context.Context, _ *token.KeySet,
 	if scopes == nil {
 		scopes = g.policy.DefaultScopes(req.client)
 	}
-	return &token.Authorization{Client: req.client, Scopes: scopes, Version: version}, nil
+	return &token.Authorization{Client: req.client, Scopes: scopes, Origin: origin}, nil
 }

@@ -23,7 +23,7 @@ func (*passwordGrant) parameters() []string { return []string{"username", "passw
 
 // authorize checks the user's password, then narrows the scopes to the user's.
 func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {
-	version, err := g.sessions.Version(ctx) // first: a notice that comes meanwhile ends the session
+	origin, err := g.sessions.Origin(ctx) // first: a notice that comes meanwhile ends the session
 	if err != nil {
 		return nil, errStorage(ctx, err)
 	}
@@ -40,7 +40,7 @@ func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *
 	if err != nil {
 		return nil, err
 	}
-	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted, Version: version}, nil
+	return &token.Authorization{Client: req.client, User: req.user, Scopes: granted, Origin: origin}, nil
 }
 
 // userSource is the source for which a password attempt is counted. All users of an

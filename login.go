@@ -18,6 +18,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/loginpage"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/token"
 	"github.com/caddygrant/caddy-grant/internal/wire"
 )
@@ -28,9 +29,9 @@ type visit struct {
 	page  *loginPage
 	found foundSession // what the cookies of the request say
 
-	version int64            // of a session that begins, see [session.Claims]
-	sent    []browser.Cookie // those cookies
-	view    loginpage.View
+	origin session.Origin   // of a session that begins
+	sent   []browser.Cookie // those cookies
+	view   loginpage.View
 }
 
 // serveLoginPage answers a request for the page. The cookies were taken out of the
@@ -142,7 +143,7 @@ func (v *visit) checkLogin() error {
 		return oauth.NoKeys()
 	}
 	var err error
-	if v.version, err = s.sessions.Version(ctx); err != nil { // before the password is checked, as for a token
+	if v.origin, err = s.sessions.Origin(ctx); err != nil { // before the password is checked, as for a token
 		return errStorage(ctx, err)
 	}
 	v.usePublicClient(s.policy.Browser.Client)
@@ -163,7 +164,7 @@ func (v *visit) begin() error {
 		return oauth.NoKeys()
 	}
 	at := clock.Now().Truncate(time.Second)
-	cookie := s.policy.BeginBrowserSession(keys, v.user, v.version, v.scopes, v.remembers(), at)
+	cookie := s.policy.BeginBrowserSession(keys, v.user, v.origin, v.scopes, v.remembers(), at)
 	place := v.page.cookies.place(browserOverHTTPS(v.r), hostOf(v.r))
 	value, err := keys.Seal(cookie, place, at)
 	if err != nil {
@@ -214,12 +215,12 @@ func (v *visit) stale(place token.CookiePlace) []browser.Cookie {
 
 // refuse answers with a page that says why, and writes the one log line.
 func (v *visit) refuse(err error) error {
-	refusal := v.report(toPerson(err))
-	v.view.Kind, v.view.Problem = loginpage.Refusal, problemOf(refusal)
+	refusal := v.report(loginpage.ToPerson(err))
+	v.view.Kind, v.view.Problem = loginpage.Refusal, loginpage.ProblemOf(refusal)
 	switch {
-	case slices.Contains(ofTheURL, refusal.Reason): // which the form would send again
+	case loginpage.IsOfTheURL(refusal.Reason):
 		v.view.Login, _, _ = strings.Cut(v.view.Login, "?")
-	case v.endpoint == oauth.EndpointLogin && !slices.Contains(withoutForm, v.view.Problem):
+	case v.endpoint == oauth.EndpointLogin && !v.view.Problem.IsFinal():
 		v.view.Kind = loginpage.Form
 	}
 	switch v.view.Problem {

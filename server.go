@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -119,10 +120,15 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 	warnings.warnOfSecrets(s.keys.configured)
+	engines, err := s.openEngines(ctx, path.Base(place.prefix), s.logger)
+	if err != nil {
+		return err
+	}
 	s.sessions = newServerSessions(s.logger, sessionsOptions{
 		server:   s.Name,
 		storage:  storage,
 		place:    place,
+		engines:  engines,
 		witness:  s.keys.store.SecretName(),
 		keysRead: s.keys.generated.Attempted(),
 		bounds:   s.throttle.bounds,

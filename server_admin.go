@@ -42,7 +42,7 @@ func (s *Server) Status(context.Context) (adminapi.Status, error) {
 		Clients:   countOf(s.clients.Known(), s.clients.IsLive()),
 		Checks:    adminapi.Checks{Running: running, Concurrency: limits.Concurrency, Waiting: waiting, Queue: limits.Queue},
 		Throttle:  adminapi.Throttle{Off: s.throttle.off},
-		Sessions:  s.sessions.knowledge(),
+		Sessions:  knowledgeOf(s.sessions),
 	}
 	status.Throttle.Accounts, status.Throttle.Pairs, status.Throttle.Addresses = s.credentials.Waiting()
 	notices, _ := s.sessions.memory.Notices()
@@ -321,4 +321,16 @@ func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (
 		Issuer: func(raw string) string { return issuedBySibling(s, raw) },
 	}
 	return x.Token(ctx, request), nil
+}
+
+// knowledgeOf is what a server knows of the revoked sessions.
+func knowledgeOf(x *serverSessions) adminapi.Knowledge {
+	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
+	if at := x.ViewReadAt(); !at.IsZero() {
+		known.ReadAt = &at
+	}
+	if failure := x.failure.Load(); failure != nil {
+		known.Error = *failure
+	}
+	return known
 }

@@ -40,15 +40,15 @@ func TestTheMetricOfReadRevocationsStandsStillWhereNoticesCannotBeRead(t *testin
 			synctest.Wait()
 			return seriesOf(t, t.Name())["revocations_last_read_timestamp_seconds "+t.Name()]
 		}
-		if got := readAt(); got != 0 || x.knowledge().Error == "" {
-			t.Errorf("read at %v, error %q", got, x.knowledge().Error)
+		if got := readAt(); got != 0 || knowledgeOf(x).Error == "" {
+			t.Errorf("read at %v, error %q", got, knowledgeOf(x).Error)
 		}
 		if err := storage.Delete(t.Context(), latest); err != nil {
 			t.Fatal(err)
 		}
 		before := readAt()
-		if before == 0 || readAt() <= before || x.knowledge().Error != "" {
-			t.Errorf("read at %v, error %q", before, x.knowledge().Error)
+		if before == 0 || readAt() <= before || knowledgeOf(x).Error != "" {
+			t.Errorf("read at %v, error %q", before, knowledgeOf(x).Error)
 		}
 		cancel()
 		synctest.Wait()

@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"internal/bearer":     {"internal/oauth", "internal/remembered", "internal/token", "internal/wire"},
 	"internal/browser":    {},
 	"internal/credential": {"directory", "internal/mac", "internal/oauth", "internal/password", "internal/throttle"},
-	"internal/loginpage":  {},
+	"internal/loginpage":  {"internal/oauth"},
 	"internal/token": {
 		"directory", "internal/buffer", "internal/clock", "internal/keyring", "internal/mac", "internal/oauth",
 		"internal/password", "internal/remembered", "internal/session",

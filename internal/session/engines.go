@@ -19,14 +19,15 @@ type Engines struct {
 	// the engine that its ID names.
 	All map[string]sessions.Engine
 
-	// Storage says that there are sessions in the storage too.
+	// Storage says that there are sessions in the storage too. Where there are no
+	// engines, all are.
 	Storage bool
 }
 
 // WithEngines returns the same sessions, with those in engines.
 func (s *Store) WithEngines(engines Engines) *Store {
 	with := *s
-	with.engines, with.noStorage = make(map[string]*engine, len(engines.All)), !engines.Storage
+	with.engines, with.noStorage = make(map[string]*engine, len(engines.All)), len(engines.All) > 0 && !engines.Storage
 	for name, opened := range engines.All {
 		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name)}
 	}

@@ -21,10 +21,7 @@ var ErrReading = errors.New("the revocations are still being read")
 func (s *Store) Poll(ctx context.Context) error {
 	s.forgetOver()
 	engines := s.pollEngines(ctx)
-	if s.noStorage {
-		return engines()
-	}
-	return cmp.Or(s.pollStorage(ctx), engines())
+	return cmp.Or(s.PollStorage(ctx), engines())
 }
 
 // forgetOver drops what is known of sessions that are over.
@@ -34,7 +31,13 @@ func (s *Store) forgetOver() {
 	}
 }
 
-func (s *Store) pollStorage(ctx context.Context) error {
+// PollStorage is Poll for the storage alone. It does nothing where no session lives
+// there.
+func (s *Store) PollStorage(ctx context.Context) error {
+	if s.noStorage {
+		return nil
+	}
+	s.forgetOver()
 	type result struct {
 		urgent []string
 		began  time.Time

@@ -131,7 +131,7 @@ func (s *browserServer) begin(t testing.TB, remember bool) (*SessionCookie, stri
 	if err != nil || user == nil {
 		t.Fatal("no alice", err)
 	}
-	cookie := s.BeginBrowserSession(s.keys, user, 0, []string{"read", "write"}, remember, s.at)
+	cookie := s.BeginBrowserSession(s.keys, user, session.Origin{}, []string{"read", "write"}, remember, s.at)
 	return cookie, s.seal(t, cookie)
 }
 

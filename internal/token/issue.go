@@ -9,6 +9,7 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // Response is the body of a successful answer (RFC 6749 §5.1).
@@ -28,7 +29,7 @@ type Authorization struct {
 	User    *directory.User // nil: the client acts for itself
 	Scopes  []string        // of the access token
 	Session *Session        // that goes on; nil: one begins
-	Version int64           // of a session that begins, see [session.Claims]
+	Origin  session.Origin  // of a session that begins
 }
 
 // Issue makes the tokens of an authorization. The access token comes first: if it

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/keyring"
-	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // Session is the session that tokens belong to.
@@ -44,12 +43,12 @@ func (s *Session) next(ctx context.Context) (generation uint64, err error) {
 func (p *Policy) NewSession(a *Authorization, asked []string, begins time.Time) *Session {
 	if a.User == nil || !p.MayRefresh(a.Client) {
 		ends := begins.Add(p.accessTokenTTL(a.Client))
-		return &Session{ID: session.NewID(ends).String(), Version: a.Version, Ends: ends}
+		return &Session{ID: a.Origin.NewID(ends).String(), Version: a.Origin.Version, Ends: ends}
 	}
 	ends := begins.Add(p.SessionTTL)
 	return &Session{
-		ID:           session.NewID(ends).String(),
-		Version:      a.Version,
+		ID:           a.Origin.NewID(ends).String(),
+		Version:      a.Origin.Version,
 		Ends:         ends,
 		Scope:        strings.Join(a.Scopes, " "),
 		RefusedScope: refusedScope(asked, a.Scopes),

@@ -69,18 +69,18 @@ func (p *BrowserPolicy) isDue(c *SessionCookie, now time.Time) bool {
 func (p *BrowserPolicy) renewEvery() time.Duration { return max(p.IdleTTL/renewals, time.Second) }
 
 // BeginBrowserSession begins a session on the login page. Nothing is written anywhere.
-func (p *Policy) BeginBrowserSession(keys *KeySet, user *directory.User, version int64, scopes []string, remember bool, at time.Time) *SessionCookie {
+func (p *Policy) BeginBrowserSession(keys *KeySet, user *directory.User, origin session.Origin, scopes []string, remember bool, at time.Time) *SessionCookie {
 	ttl := p.Browser.SessionTTL
 	if remember = remember && p.Browser.RememberTTL > 0; remember {
 		ttl = p.Browser.RememberTTL
 	}
 	ends := at.Add(ttl)
-	id := session.NewID(ends)
+	id := origin.NewID(ends)
 	return &SessionCookie{
 		SessionID:         id.String(),
 		Subject:           user.Subject(),
 		CredentialVersion: credentialVersion(keys.credentialVersion, p.Server, user),
-		SessionVersion:    version,
+		SessionVersion:    origin.Version,
 		Scope:             strings.Join(scopes, " "),
 		Begins:            at.Unix(),
 		Ends:              ends.Unix(),

@@ -1,0 +1,209 @@
+package caddygrant
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/suggestion"
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+func init() {
+	caddy.RegisterModule(StorageSessions{})
+}
+
+// StorageSessions are sessions in Caddy's storage, which is where they are without a
+// setting.
+type StorageSessions struct{}
+
+// CaddyModule returns the Caddy module information.
+func (StorageSessions) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: sessionsNamespace + "." + session.StorageEngine, New: func() caddy.Module { return new(StorageSessions) }}
+}
+
+// UnmarshalCaddyfile takes no arguments. Syntax:
+//
+//	sessions storage
+func (*StorageSessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the name
+	if d.NextArg() {
+		return d.Errf("sessions storage takes no argument, and %s is one too many: sessions are in the storage that the global option \"storage\" sets", d.Val())
+	}
+	for d.NextBlock(0) {
+		return d.Errf("unrecognized subdirective %s: sessions storage takes \"also <engine> ...\" only", d.Val())
+	}
+	return nil
+}
+
+// parseSessions parses where sessions live. Lines that begin with "also" are ours, the
+// rest of the block is the engine's.
+func parseSessions(d *caddyfile.Dispenser, c *Config) error {
+	own, others := splitAlso(d.NextSegment())
+	var err error
+	if c.SessionsRaw, err = parseEngine(own); err != nil {
+		return err
+	}
+	for _, other := range others {
+		engine, err := parseEngine(other)
+		if err != nil {
+			return err
+		}
+		c.AlsoSessionsRaw = append(c.AlsoSessionsRaw, engine)
+	}
+	_, _, err = c.engineNames()
+	if err != nil {
+		return caddyfile.NewDispenser(own).WrapErr(err)
+	}
+	return nil
+}
+
+// splitAlso takes the lines that begin with "also" out of the block of an engine.
+func splitAlso(segment caddyfile.Segment) (own caddyfile.Segment, others []caddyfile.Segment) {
+	d := caddyfile.NewDispenser(segment)
+	d.Next()
+	own = append(own, d.Token())
+	for d.NextArg() {
+		own = append(own, d.Token())
+	}
+	var block caddyfile.Segment
+	for d.NextBlock(0) {
+		if line := d.NextSegment(); line[0].Text == "also" {
+			others = append(others, line)
+		} else {
+			block = append(block, line...)
+		}
+	}
+	if len(block) > 0 {
+		own = append(own, segment[len(own)]) // the opening brace
+		own = append(append(own, block...), segment[len(segment)-1])
+	}
+	return own, others
+}
+
+// parseEngine parses "sessions <engine> ..." or "also <engine> ...".
+func parseEngine(segment caddyfile.Segment) (json.RawMessage, error) {
+	d := caddyfile.NewDispenser(segment)
+	d.Next()
+	setting := d.Val()
+	if !d.NextArg() {
+		return nil, d.Errf("%s takes the name of an engine: %s", setting, strings.Join(compiledEngines(), ", "))
+	}
+	name := d.Val()
+	if !slices.Contains(compiledEngines(), name) {
+		return nil, d.Err(unknownEngine(setting, name))
+	}
+	engine, err := caddyfile.UnmarshalModule(d, sessionsNamespace+"."+name)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(engine, engineKey, name, nil), nil
+}
+
+// unknownEngine is what is wrong with the name of an engine. A name that is not one may
+// be a URL with a password, and is not shown.
+func unknownEngine(setting, name string) string {
+	if !session.IsEngineName(name) {
+		return fmt.Sprintf("%s takes the name of an engine before anything else: %s", setting, strings.Join(compiledEngines(), ", "))
+	}
+	text := fmt.Sprintf("%s %s: Caddy was built without an engine of that name; it has %s", setting, name, strings.Join(compiledEngines(), ", "))
+	if like := suggestion.Nearest(name, compiledEngines()); like != "" {
+		return fmt.Sprintf("%s: did you mean %s?", text, like)
+	}
+	if name == "redis" || name == "postgres" {
+		text += fmt.Sprintf(": build it with github.com/caddygrant/caddy-grant/sessions/%s too", name)
+	}
+	return text
+}
+
+// compiledEngines are the names of the engines that are compiled in, storage first.
+func compiledEngines() []string {
+	names := []string{session.StorageEngine}
+	for _, info := range caddy.GetModules(sessionsNamespace) {
+		if name := info.ID.Name(); name != session.StorageEngine {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// engineNames are the names of the engine in which sessions begin, and of all.
+func (c *Config) engineNames() (first string, all []string, err error) {
+	first = session.StorageEngine
+	if c.SessionsRaw != nil {
+		first = engineName(c.SessionsRaw)
+	}
+	all = []string{first}
+	for _, raw := range c.AlsoSessionsRaw {
+		name := engineName(raw)
+		if slices.Contains(all, name) {
+			return "", nil, fmt.Errorf("sessions: duplicate engine %s: a session names its engine, so a server can have each engine once", name)
+		}
+		all = append(all, name)
+	}
+	return first, all, nil
+}
+
+func engineName(raw json.RawMessage) string {
+	var module struct {
+		Engine string `json:"engine"`
+	}
+	_ = json.Unmarshal(raw, &module) // loading the module reports it
+	return module.Engine
+}
+
+// openEngines opens the engines in which sessions live, for a server by the name that
+// its sessions have. It connects to none. The caller closes them.
+func (c *Config) openEngines(ctx caddy.Context, server string, logger *zap.Logger) (opened session.Engines, err error) {
+	opened.All = make(map[string]sessions.Engine)
+	first, names, err := c.engineNames()
+	if err != nil {
+		return opened, err
+	}
+	modules := []any{StorageSessions{}}
+	if c.SessionsRaw != nil {
+		if modules[0], err = ctx.LoadModule(c, "SessionsRaw"); err != nil {
+			return opened, fmt.Errorf("loading sessions: %w", err)
+		}
+	}
+	if len(c.AlsoSessionsRaw) > 0 {
+		also, err := ctx.LoadModule(c, "AlsoSessionsRaw")
+		if err != nil {
+			return opened, fmt.Errorf("loading also_sessions: %w", err)
+		}
+		modules = append(modules, also.([]any)...)
+	}
+	for i, module := range modules {
+		if names[i] == session.StorageEngine {
+			opened.Storage = true
+			continue
+		}
+		opener, ok := module.(sessions.Opener)
+		if !ok {
+			err = fmt.Errorf("module %T in namespace %s is not an engine of sessions", module, sessionsNamespace)
+		} else if opened.All[names[i]], err = opener.OpenSessions(server, logger.With(zap.String("engine", names[i]))); err != nil {
+			err = fmt.Errorf("sessions %s: %w", names[i], err)
+		}
+		if err != nil {
+			delete(opened.All, names[i])
+			closeEngines(opened.All)
+			return opened, err
+		}
+	}
+	if first != session.StorageEngine {
+		opened.New = first
+	}
+	return opened, nil
+}
+
+const (
+	sessionsNamespace = "grant.sessions"
+	engineKey         = "engine"
+)

@@ -1,0 +1,213 @@
+package caddygrant
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// start keeps up with what is in storage until ctx ends. Which sessions other nodes
+// revoke matters only where tokens are checked; notices matter everywhere.
+func (x *serverSessions) start(ctx context.Context, checked bool) {
+	x.checked = checked
+	x.memory.Serve(x.Store)
+	go x.sweep(ctx)
+	if checked {
+		x.followed = true
+		followView(x.server, x.ViewReadAt())
+	}
+	go x.followRevocations(ctx)
+}
+
+// readRevocations reads the revocations in storage, so that a new process need not ask
+// about each session. What takes too long is continued later, see followRevocations.
+// Engines are not asked: `caddy validate` comes this far.
+func (x *serverSessions) readRevocations(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, revocationsTimeout)
+	defer cancel()
+	err := x.PollStorage(ctx)
+	if errors.Is(err, session.ErrReading) {
+		err = nil
+		x.logger.Info("revocations are still being read; until then, storage is asked about each session")
+	}
+	if err = cmp.Or(err, x.ReadNotices(ctx)); err != nil {
+		x.logger.Error("reading revocations from storage; trying again at start", storagecheck.Failure(err)...)
+	}
+	x.unsure = !x.memory.Witnessed()
+}
+
+// followRevocations keeps up with the sessions that other nodes revoke, until ctx ends.
+func (x *serverSessions) followRevocations(ctx context.Context) {
+	failing, reading := false, x.ViewReadAt().IsZero()
+	ready := sync.OnceFunc(func() { close(x.ready) })
+	defer ready()
+	if _, read := x.memory.Notices(); read {
+		ready()
+	}
+	for x.awaitPoll(ctx) {
+		heard, err := x.read(ctx, x.checked)
+		ready()
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err != nil && !failing:
+			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
+		case err == nil && failing:
+			x.logger.Info("revocations are read from storage again")
+		}
+		if failing = err != nil; failing {
+			text := err.Error()
+			x.failure.Store(&text)
+		} else {
+			x.failure.Store(nil)
+		}
+		if !x.checked {
+			continue
+		}
+		if reading && !x.ViewReadAt().IsZero() {
+			reading = false
+			x.logger.Info("read the revocations in storage", zap.Int("sessions", x.memory.ViewSize()))
+		}
+		if heard {
+			observeView(x.server, x.ViewReadAt())
+		}
+	}
+}
+
+// await waits for the first attempt to read the notices, which at a first start comes
+// after that to make the keys: without the notices, storage is asked for them.
+func (x *serverSessions) await(ctx context.Context) {
+	select {
+	case <-x.ready:
+	case <-ctx.Done():
+	}
+}
+
+// read reads what other nodes have revoked since the last time. heard tells whether
+// notices were read.
+func (x *serverSessions) read(ctx context.Context, checked bool) (heard bool, err error) {
+	err = x.BeginNotices(ctx)
+	unheard := x.ReadNotices(ctx)
+	heard, err = unheard == nil, cmp.Or(err, unheard)
+	err = cmp.Or(err, x.keepEpochs(ctx))
+	if !checked {
+		return heard, err
+	}
+	polled := x.Poll(ctx)
+	if errors.Is(polled, session.ErrReading) {
+		polled = nil
+	}
+	return heard, cmp.Or(polled, err)
+}
+
+// checkEngines asks the engines once before the config starts. An engine that does not
+// answer is asked again later; one that cannot keep what it promises refuses the config.
+func (x *serverSessions) checkEngines(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, enginesPatience)
+	defer cancel()
+	err := x.keepEpochs(ctx)
+	switch {
+	case errors.Is(err, sessions.ErrUnsuitable):
+		return err
+	case err != nil:
+		x.logger.Error("an engine of sessions does not answer; until it does, its sessions are unavailable", zap.Error(err))
+	}
+	return nil
+}
+
+// keepEpochs notices when an engine has lost what was in it.
+func (x *serverSessions) keepEpochs(ctx context.Context) error {
+	renewed, err := x.KeepEpochs(ctx)
+	for _, r := range renewed {
+		x.logger.Error("an engine has lost its sessions: all that began there before have ended",
+			zap.String("engine", r.Engine), zap.String("epoch", r.Epoch))
+	}
+	return err
+}
+
+// awaitPoll waits until it is time to read, or returns false when ctx ends. What was
+// read as empty before the server's secret existed is read again once it does.
+func (x *serverSessions) awaitPoll(ctx context.Context) bool {
+	if !x.unsure {
+		return sleep(ctx, x.untilPoll())
+	}
+	x.unsure = false
+	select {
+	case <-ctx.Done():
+		return false
+	case <-x.keysRead:
+		return true
+	}
+}
+
+// untilPoll is short before the first reading, without which storage is asked about
+// each session.
+func (x *serverSessions) untilPoll() time.Duration {
+	_, heard := x.memory.Ended(session.Claims{})
+	if heard && (!x.checked || !x.ViewReadAt().IsZero()) {
+		return x.poll
+	}
+	return min(x.poll, time.Second)
+}
+
+// sweep removes what is left of ended sessions, about every hour and a half, until ctx
+// ends. The times are random, so that nodes do not sweep together.
+func (x *serverSessions) sweep(ctx context.Context) {
+	warned := false
+	wait := rand.N(time.Hour)
+	for sleep(ctx, wait) {
+		wait = time.Hour + rand.N(time.Hour)
+		swept, err := x.Sweep(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			x.logger.Error("removing old sessions from storage", storagecheck.Failure(err)...)
+		case swept.AllPast && !warned:
+			warned = true
+			x.logger.Warn("all sessions in storage ended more than a week ago by this clock; none was removed: either the clock is wrong, or no token has been refreshed for a long time")
+		case swept.More:
+			wait = time.Minute
+		}
+		more, err := x.SweepEngines(ctx)
+		if err != nil && ctx.Err() == nil {
+			x.logger.Error("removing old sessions from an engine", zap.Error(err))
+		}
+		if more {
+			wait = time.Minute
+		}
+		if swept.Objects > 0 {
+			x.logger.Info("removed old sessions from storage", zap.Int("days", swept.Days), zap.Int("objects", swept.Objects))
+		}
+	}
+}
+
+// sleep waits, or returns false when ctx ends.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+const (
+	// revocationsTimeout is how long the first reading of revocations may hold up a config.
+	revocationsTimeout = 5 * time.Second
+
+	// enginesPatience is how long engines that do not answer may hold up a config.
+	enginesPatience = 2 * time.Second
+)
