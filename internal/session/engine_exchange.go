@@ -83,6 +83,11 @@ func (s *Store) swap(caller context.Context, e *engine, id ID, generation uint64
 	if err := clock.Expired(caller); err != nil { // the caller would not get it, and its retry may go to another node
 		return 0, e.unavailable("exchanging a generation", err)
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(caller), swapLimit)
+	defer cancel()
+	if s.memory.undelivered.beyond(id, generation+1) { // so this one is spent, and what is remembered must stay
+		return s.again(ctx, e, id, generation, grace)
+	}
 	next := record{Generation: generation + 1, Answer: s.memory.undelivered.pending(id, generation+1)}
 	repeated := next.Answer != "" // an earlier attempt failed, and may have taken effect: then this is the same one
 	if !repeated {
@@ -95,8 +100,6 @@ func (s *Store) swap(caller context.Context, e *engine, id ID, generation uint64
 		}
 	}
 	s.memory.undelivered.remember(id, next)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(caller), swapLimit)
-	defer cancel()
 	st, err := e.Swap(ctx, id.inEngine(), next.Generation, next.Answer)
 	s.memory.undelivered.remember(id, next) // starts the time again, since the call may have taken long
 	st, err = e.stated("exchanging a generation", st, err)
@@ -116,9 +119,23 @@ func (s *Store) swap(caller context.Context, e *engine, id ID, generation uint64
 	if err != nil {
 		return 0, err
 	}
+	return s.spent(e, id, st, generation, grace)
+}
+
+// again is swap for a generation that is spent for certain.
+func (s *Store) again(ctx context.Context, e *engine, id ID, generation uint64, grace time.Duration) (got uint64, err error) {
+	st, err := e.load(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return s.spent(e, id, st, generation, grace)
+}
+
+// spent is judgeIn where the generation was not exchanged now.
+func (s *Store) spent(e *engine, id ID, st sessions.State, generation uint64, grace time.Duration) (got uint64, err error) {
 	due, err := s.judgeIn(id, st, generation, grace)
 	if err == nil && due == generation {
-		err = e.unavailable("exchanging a generation", errors.New("it neither did so nor says why"))
+		return 0, e.unavailable("exchanging a generation", errors.New("it neither did so nor says why"))
 	}
 	return due, err
 }

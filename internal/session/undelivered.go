@@ -50,6 +50,14 @@ func (u *undelivered) pending(id ID, generation uint64) string {
 	return a.id
 }
 
+// beyond tells whether there is an exchange that was to make a later generation.
+func (u *undelivered) beyond(id ID, generation uint64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	a, ok := u.answers[id]
+	return ok && a.generation > generation && time.Now().Before(a.until)
+}
+
 // makeRoom drops what is too old, or else any entry: its client will have to log in
 // again.
 func (u *undelivered) makeRoom() {
