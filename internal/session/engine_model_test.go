@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,7 +18,7 @@ type engineWorld struct {
 	memory   *sessionstest.Memory
 	nodes    []*engineNode
 	sessions []*placed
-	met      int // faults
+	met      atomic.Int64 // faults
 }
 
 var engineFaults = []sessionstest.Fault{
@@ -56,12 +57,13 @@ func (w *engineWorld) session(t *rapid.T) *placed {
 // runs.
 func (w *engineWorld) befall(t *rapid.T, n *engineNode) (settle func()) {
 	faults := rapid.SliceOfN(rapid.SampledFrom(append(engineFaults, sessionstest.Fine, sessionstest.Fine)), 0, 3).Draw(t, "faults")
+	var calls atomic.Int64
 	n.engine.Meet(func(sessionstest.Call) (f sessionstest.Fault) {
-		if len(faults) > 0 {
-			f, faults = faults[0], faults[1:]
+		if call := int(calls.Add(1)); call <= len(faults) {
+			f = faults[call-1]
 		}
 		if f != sessionstest.Fine {
-			w.met++
+			w.met.Add(1)
 		}
 		return f
 	})
@@ -74,7 +76,7 @@ func (w *engineWorld) befall(t *rapid.T, n *engineNode) (settle func()) {
 }
 
 func (w *engineWorld) use(t *rapid.T, n *engineNode, s *placed, generation uint64, grace time.Duration) {
-	before := w.met
+	before := w.met.Load()
 	_, err := n.Glance(t.Context(), s.id, generation, grace)
 	var got uint64
 	if err == nil {
@@ -90,7 +92,7 @@ func (w *engineWorld) use(t *rapid.T, n *engineNode, s *placed, generation uint6
 	case err == nil:
 		t.Fatalf("generation %d gave %d, the current one is %d", generation, got, s.current)
 	case errors.Is(err, ErrUnavailable):
-		if w.met == before && !s.maybe {
+		if w.met.Load() == before && !s.maybe {
 			t.Fatalf("without a fault: %v", err)
 		}
 		if generation == s.current && s.lostBy[n.node].IsZero() {
@@ -115,12 +117,12 @@ func (w *engineWorld) use(t *rapid.T, n *engineNode, s *placed, generation uint6
 }
 
 func (w *engineWorld) revoke(t *rapid.T, n *engineNode, s *placed) {
-	before := w.met
+	before := w.met.Load()
 	s.maybe = true
 	switch err := n.Revoke(t.Context(), s.id); {
 	case err == nil:
 		s.revoked = true
-	case !errors.Is(err, ErrUnavailable) || w.met == before:
+	case !errors.Is(err, ErrUnavailable) || w.met.Load() == before:
 		t.Fatal(err)
 	}
 }

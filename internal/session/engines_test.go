@@ -1,0 +1,306 @@
+package session
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+	"github.com/caddygrant/caddy-grant/sessions/sessionstest"
+)
+
+// engines is a storage and an engine in memory.
+func engines() (*shelf, *sessionstest.Memory) {
+	return newShelf(), sessionstest.NewMemory(nil)
+}
+
+func TestAnEngineThatThisNodeDoesNotKnowIsUnavailable(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		only := newEngineNode(t, storage, memory, false)
+		plain := newNode(storage)
+		for what, c := range map[string]struct {
+			n  *node
+			id ID
+		}{"also storage": {only.node, monthAhead()}, "also memory": {plain, only.began(t)}} {
+			_, rotated := c.n.Rotate(t.Context(), c.id, 0, 0, true)
+			_, glanced := c.n.Glance(t.Context(), c.id, 0, 0)
+			_, checked := c.n.Check(t.Context(), c.id, 1, 0)
+			_, revoked := c.n.Revoked(t.Context(), c.id)
+			_, asked := c.n.IsRevoked(t.Context(), c.id, time.Second)
+			for _, err := range []error{rotated, glanced, checked, revoked, asked, c.n.Revoke(t.Context(), c.id), c.n.RevokeLost(t.Context(), c.id, 1)} {
+				if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), `"`+what+`"`) {
+					t.Errorf("error %v", err)
+				}
+			}
+		}
+	})
+}
+
+// Nodes of both configs at once, and back.
+func TestMovingToAnEngineAndBackEndsNoSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		know := Engines{All: map[string]sessions.Engine{"memory": memory.Open(testServer)}, Storage: true}
+		before := newNode(storage) // which knows both, and begins sessions in the storage
+		before.Store = before.WithEngines(know)
+		after := newEngineNode(t, storage, memory, true)
+		ids := []ID{monthAhead(), after.began(t)}
+		for round := range uint64(3) {
+			for _, id := range ids {
+				before.wantRotated(t, id, 2*round, 0, 2*round+1)
+				after.wantRotated(t, id, 2*round+1, 0, 2*round+2)
+				before.wantRefused(t, id, 2*round, 0, ErrReused)
+			}
+		}
+		if origin, err := before.Origin(t.Context()); err != nil || origin.NewID(time.Now()).engineName() != "" {
+			t.Errorf("a session begins at %v, error %v", origin, err)
+		}
+		for i, n := range []*node{before, after.node} {
+			other := []*node{after.node, before}[i]
+			must(t, n.Poll(t.Context()))
+			must(t, other.Poll(t.Context()))
+			must(t, n.Revoke(t.Context(), ids[i]))
+			must(t, other.Poll(t.Context()))
+			if revoked, known := other.memory.InView(ids[i]); !revoked || !known {
+				t.Errorf("session %s: revoked %v, known %v", ids[i], revoked, known)
+			}
+			other.wantRefused(t, ids[i], 6, 0, ErrRevoked)
+		}
+	})
+}
+
+func TestAnEngineThatIsDownAtTheStartBeginsSessionsOnceItAnswers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		memory.Stop()
+		n := newNode(storage)
+		n.Store = n.WithEngines(Engines{New: "memory", All: map[string]sessions.Engine{"memory": memory.Open(testServer)}})
+		_, err := n.KeepEpochs(t.Context())
+		wantUnavailable(t, err)
+		_, err = n.Origin(t.Context())
+		wantUnavailable(t, err)
+		wantUnavailable(t, n.Poll(t.Context()))
+		memory.Start()
+		if renewed, err := n.KeepEpochs(t.Context()); err != nil || len(renewed) > 0 {
+			t.Fatalf("renewed %v, error %v", renewed, err)
+		}
+		origin, err := n.Origin(t.Context())
+		must(t, err)
+		n.wantRotated(t, origin.NewID(time.Now().AddDate(0, 1, 0)), 0, 0, 1)
+		must(t, n.Poll(t.Context()))
+	})
+}
+
+// An engine that was emptied looks like one in which nothing has happened yet.
+func TestAnEngineThatLostEverythingServesNothingUntilItIsOpenedAnewAndThenNothingOfBefore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		spent, revoked, fresh := n.began(t), n.began(t), n.began(t)
+		n.wantRotated(t, spent, 0, 0, 1)
+		must(t, n.Revoke(t.Context(), revoked))
+		must(t, n.Poll(t.Context()))
+		other := n.another(t, memory)
+		must(t, other.Poll(t.Context()))
+
+		memory.Flush()
+		for _, id := range []ID{spent, fresh} {
+			for _, n := range []*engineNode{n, other} {
+				for generation := range uint64(3) {
+					_, err := n.Rotate(t.Context(), id, generation, time.Hour, true)
+					wantUnavailable(t, err)
+				}
+				_, err := n.Revoked(t.Context(), id)
+				wantUnavailable(t, err)
+			}
+		}
+		wantUnavailable(t, other.Poll(t.Context()))
+		time.Sleep(epochFor)
+		_, err := n.KeepEpochs(t.Context())
+		wantUnavailable(t, err)
+
+		again := n.another(t, memory) // a restart, or a reload
+		for _, n := range []*engineNode{again, n, other} {
+			for _, id := range []ID{spent, fresh} {
+				for generation := range uint64(3) {
+					n.wantRefused(t, id, generation, time.Hour, ErrOver)
+				}
+				if revoked, err := n.Revoked(t.Context(), id); !revoked || err != nil {
+					t.Errorf("revoked %v, error %v", revoked, err)
+				}
+			}
+			_ = n.Poll(t.Context())
+			must(t, n.Poll(t.Context()))
+			if revoked, err := n.IsRevoked(t.Context(), fresh, time.Second); !revoked || err != nil {
+				t.Errorf("an access token: revoked %v, error %v", revoked, err)
+			}
+		}
+		renewed, err := n.KeepEpochs(t.Context())
+		must(t, err)
+		_ = renewed // it may have noticed when it polled
+		n.wantRotated(t, n.began(t), 0, 0, 1)
+		if n.began(t).engine != again.began(t).engine {
+			t.Error("nodes begin sessions in different epochs")
+		}
+	})
+}
+
+func TestANodeTellsThatAnEngineHasANewEpoch(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		memory.Flush()
+		again := n.another(t, memory)
+		if renewed, err := n.KeepEpochs(t.Context()); err != nil || len(renewed) > 0 {
+			t.Errorf("renewed %v at once, error %v", renewed, err)
+		}
+		time.Sleep(epochFor)
+		if renewed, err := n.KeepEpochs(t.Context()); err != nil || len(renewed) != 1 || renewed[0].Engine != "memory" {
+			t.Errorf("renewed %v, error %v", renewed, err)
+		}
+		if n.began(t).engine != again.began(t).engine {
+			t.Error("nodes begin sessions in different epochs")
+		}
+	})
+}
+
+// What a fail-over loses: the newest token is ahead, and the session ends.
+func TestASessionThatAFailOverTookBackEndsWithItsNextUse(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		id := n.began(t)
+		n.wantRotated(t, id, 0, 0, 1)
+		replica := memory.Snapshot()
+		n.wantRotated(t, id, 1, 0, 2)
+		n.wantRotated(t, id, 2, 0, 3)
+		memory.FailOver(replica)
+		n.wantRefused(t, id, 3, 0, ErrAhead)
+		must(t, n.RevokeLost(t.Context(), id, 3))
+		for generation := range uint64(5) {
+			n.another(t, memory).wantRefused(t, id, generation, time.Hour, ErrRevoked)
+		}
+	})
+}
+
+func TestADamagedRecordOfAnEngineEndsItsSession(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		id := n.began(t)
+		n.wantRotated(t, id, 0, 0, 1)
+		memory.Damage(testServer, id.inEngine())
+		n.wantRefused(t, id, 1, 0, ErrDamaged)
+		if revoked, err := n.Revoked(t.Context(), id); !revoked || err != nil {
+			t.Errorf("revoked %v, error %v", revoked, err)
+		}
+		must(t, n.RevokeLost(t.Context(), id, 1))
+		n.another(t, memory).wantRefused(t, id, 1, 0, ErrRevoked)
+	})
+}
+
+func TestAnUnsuitableEngineIsToldApartFromOneThatIsDown(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		time.Sleep(epochFor)
+		n.engine.Befall("Epoch", sessionstest.Unsuitable, sessionstest.Refused, sessionstest.Panics)
+		if _, err := n.KeepEpochs(t.Context()); !errors.Is(err, sessions.ErrUnsuitable) {
+			t.Errorf("error %v", err)
+		}
+		for range 2 {
+			if _, err := n.KeepEpochs(t.Context()); errors.Is(err, sessions.ErrUnsuitable) || !errors.Is(err, ErrUnavailable) {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+func TestSessionsInAnEngineAreListedBesideThoseInTheStorage(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, true)
+		stored, kept, gone := monthAhead(), n.began(t), n.began(t)
+		for _, id := range []ID{stored, kept, gone} {
+			if _, err := n.Of(Claims{ID: id, Subject: "alice", Client: "web", Version: 7}).Rotate(t.Context(), id, 0, 0, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n.wantRotated(t, kept, 1, 0, 2)
+		must(t, n.Revoke(t.Context(), gone))
+		known, more, err := n.Sessions(t.Context(), "alice", 10)
+		if err != nil || more || len(known) != 3 {
+			t.Fatalf("known %v, more %v, error %v", known, more, err)
+		}
+		for _, k := range known {
+			want := Known{Claims: Claims{ID: k.ID, Subject: "alice", Client: "web", Version: 7}, Generation: 1}
+			switch k.ID {
+			case kept:
+				want.Generation = 2
+			case gone:
+				want.Generation, want.Revoked = 0, true
+			}
+			if k.Rotated = (time.Time{}); k != want {
+				t.Errorf("got %+v, want %+v", k, want)
+			}
+		}
+		if slices.ContainsFunc(known, func(k Known) bool { return k.ID != stored && k.ID != kept && k.ID != gone }) {
+			t.Error("an ID that was not read as it was written")
+		}
+		memory.Flush()
+		n.another(t, memory)
+		if known, _, err := n.Sessions(t.Context(), "alice", 10); err != nil || len(known) != 1 || known[0].ID != stored {
+			t.Errorf("after the engine was emptied: %v, error %v", known, err)
+		}
+	})
+}
+
+// An engine that hangs holds up a bounded number of its own calls, and no session that
+// lives elsewhere.
+func TestAnEngineThatHangsHoldsUpNoSessionElsewhere(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, true)
+		n.engine.Meet(func(sessionstest.Call) sessionstest.Fault { return sessionstest.Hangs })
+		begun := time.Now()
+		failed := make(chan error)
+		for range 2 * maxCalls {
+			id := n.began(t)
+			go func() {
+				_, err := n.Rotate(t.Context(), id, 0, 0, true)
+				failed <- err
+			}()
+		}
+		n.wantRotated(t, monthAhead(), 0, 0, 1)
+		must(t, n.Revoke(t.Context(), monthAhead()))
+		if waited := time.Since(begun); waited > 0 {
+			t.Errorf("waited for %v", waited)
+		}
+		for range 2 * maxCalls {
+			wantUnavailable(t, <-failed)
+		}
+		if waited := time.Since(begun); waited > rotateLimit {
+			t.Errorf("the calls took %v", waited)
+		}
+	})
+}
+
+// A revocation that waits for its allowance ends the session here at once.
+func TestARevocationThatWaitsReachesTheEngineLater(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		id := n.began(t)
+		n.memory.Serve(n.Store)
+		defer n.memory.Close()
+		n.RevokeLater(id, time.Minute)
+		n.wantRefused(t, id, 0, 0, ErrRevoked)
+		other := n.another(t, memory)
+		other.wantRotated(t, id, 0, 0, 1)
+		time.Sleep(2 * time.Minute)
+		other.wantRefused(t, id, 1, 0, ErrRevoked)
+	})
+}
