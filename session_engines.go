@@ -35,10 +35,10 @@ func (StorageSessions) CaddyModule() caddy.ModuleInfo {
 func (*StorageSessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name
 	if d.NextArg() {
-		return d.Errf("sessions storage takes no argument, and %s is one too many: sessions are in the storage that the global option \"storage\" sets", d.Val())
+		return d.Err("sessions storage takes no argument: sessions are in the storage that the global option \"storage\" sets")
 	}
-	for d.NextBlock(0) {
-		return d.Errf("unrecognized subdirective %s: sessions storage takes \"also <engine> ...\" only", d.Val())
+	if d.NextBlock(0) {
+		return d.Err("sessions storage has no settings of its own: its block may have lines such as \"also redis ...\" only")
 	}
 	return nil
 }
@@ -58,9 +58,10 @@ func parseSessions(d *caddyfile.Dispenser, c *Config) error {
 		}
 		c.AlsoSessionsRaw = append(c.AlsoSessionsRaw, engine)
 	}
-	_, _, err = c.engineNames()
-	if err != nil {
-		return caddyfile.NewDispenser(own).WrapErr(err)
+	if _, _, err := c.engineNames(); err != nil {
+		line := caddyfile.NewDispenser(own)
+		line.Next()
+		return line.WrapErr(err)
 	}
 	return nil
 }
@@ -127,7 +128,7 @@ func unknownEngine(setting, name string) string {
 func compiledEngines() []string {
 	names := []string{session.StorageEngine}
 	for _, info := range caddy.GetModules(sessionsNamespace) {
-		if name := info.ID.Name(); name != session.StorageEngine {
+		if name := info.ID.Name(); name != session.StorageEngine && session.IsEngineName(name) {
 			names = append(names, name)
 		}
 	}
@@ -186,7 +187,7 @@ func (c *Config) openEngines(ctx caddy.Context, server string, logger *zap.Logge
 			continue
 		}
 		opener, ok := module.(sessions.Opener)
-		if !ok {
+		if !ok || !session.IsEngineName(names[i]) {
 			err = fmt.Errorf("module %T in namespace %s is not an engine of sessions", module, sessionsNamespace)
 		} else if opened.All[names[i]], err = opener.OpenSessions(server, logger.With(zap.String("engine", names[i]))); err != nil {
 			err = fmt.Errorf("sessions %s: %w", names[i], err)
