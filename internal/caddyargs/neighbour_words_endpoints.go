@@ -56,8 +56,9 @@ var wordsOfTokenEndpoint = []Neighbour{
 	{`session_lifetime session_max* session_timeout session_duration session_expiration sso_session_max*
 	absolute_lifetime`,
 		`to set how long after its login a session ends, write "session_ttl 30d"`},
-	{`session sessions session_store* session_storage store storage redis* database db`,
-		`sessions are in Caddy's storage, which the global option storage sets, see docs/nodes-and-keys.md; to set how long they last, write "session_ttl 30d"`},
+	{`session session_store* session_storage session_backend session_engine engine store storage redis* valkey*
+	postgres* database db also`,
+		`sessions are in Caddy's storage, which the global option storage sets, unless the line sessions names an engine such as redis, see docs/engines.md; to set how long they last, write "session_ttl 30d"`},
 	{`grace grace_period reuse_interval reuse_leeway refresh_token_reuse* refresh_token_rotation
 	rotate_refresh_token* refresh_rotation use_opaque_refresh_tokens`,
 		`a refresh token is good for one use; to let clients send it again for a while, write "refresh_grace 10s"`},

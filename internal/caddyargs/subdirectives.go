@@ -5,7 +5,7 @@ package caddyargs
 var subdirectives = []block{
 	{"token_endpoint", []string{
 		"name", "issuer", "audience", "scopes", "grants", "access_token_ttl",
-		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll",
+		"refresh_token_ttl", "session_ttl", "refresh_grace", "revocation_poll", "sessions",
 		"source_max_age", "typ", "leeway", "signing_key", "rotate_every", "user", "users",
 		"client", "clients", "default_client", "api_keys", "login_page", "password_checks", "throttle",
 		"allow_weak_hashes", "allow_http", "log_usernames",

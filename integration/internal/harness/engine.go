@@ -1,0 +1,73 @@
+package harness
+
+import (
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+	"github.com/caddygrant/caddy-grant/sessions/sessionstest"
+)
+
+func init() {
+	caddy.RegisterModule(MemorySessions{})
+}
+
+// MemorySessions is an engine in the memory of the tests, `sessions memory <name>`. All
+// sites of one process that name the same one share it.
+type MemorySessions struct {
+	Name string `json:"name,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (MemorySessions) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "grant.sessions.memory", New: func() caddy.Module { return new(MemorySessions) }}
+}
+
+// UnmarshalCaddyfile takes the name.
+func (m *MemorySessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	if !d.Args(&m.Name) || d.NextBlock(0) {
+		return d.Err("memory takes a name")
+	}
+	return nil
+}
+
+// OpenSessions opens the engine as another node.
+func (m *MemorySessions) OpenSessions(server string, _ *zap.Logger) (sessions.Engine, error) {
+	node := Memory(m.Name).Open(server)
+	memories.mu.Lock()
+	defer memories.mu.Unlock()
+	memories.opened[m.Name] = node
+	return node, nil
+}
+
+// Memory is the engine of that name.
+func Memory(name string) *sessionstest.Memory {
+	memories.mu.Lock()
+	defer memories.mu.Unlock()
+	engine := memories.byName[name]
+	if engine == nil {
+		engine = sessionstest.NewMemory(nil)
+		memories.byName[name] = engine
+	}
+	return engine
+}
+
+// LastOpened is the node of the engine of that name that was opened last, whose calls
+// can meet faults.
+func LastOpened(name string) *sessionstest.Node {
+	memories.mu.Lock()
+	defer memories.mu.Unlock()
+	return memories.opened[name]
+}
+
+var memories = struct {
+	mu     sync.Mutex
+	byName map[string]*sessionstest.Memory
+	opened map[string]*sessionstest.Node
+}{byName: make(map[string]*sessionstest.Memory), opened: make(map[string]*sessionstest.Node)}
+
+var _ sessions.Opener = (*MemorySessions)(nil)
