@@ -1,9 +1,12 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +25,22 @@ type Engines struct {
 	// Storage says that there are sessions in the storage too. Where there are no
 	// engines, all are.
 	Storage bool
+}
+
+// Names are those of the engines, first that in which sessions begin, and then in order.
+// Where all sessions are in the storage, there are none.
+func (e Engines) Names() []string {
+	if len(e.All) == 0 {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(e.All))
+	if e.Storage {
+		names = append(names, StorageEngine)
+	}
+	first := cmp.Or(e.New, StorageEngine)
+	slices.Sort(names)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == first })
+	return slices.Insert(names, 0, first)
 }
 
 // WithEngines returns the same sessions, with those in engines.
@@ -76,36 +95,28 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 type Renewal struct{ Engine, Epoch string }
 
 // KeepEpochs asks the engines for the epoch of new sessions, where it is unknown or was
-// asked for more than a minute ago. An error that wraps [sessions.ErrUnsuitable] says
-// that an engine must be set up differently.
+// asked for more than a minute ago, and returns which are new since the last time. An
+// error that wraps [sessions.ErrUnsuitable] says that an engine must be set up
+// differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
-	type answer struct {
-		renewal Renewal
-		err     error
-	}
-	answers := make(chan answer, len(s.engines))
+	asked := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
-			before, at := e.known.epochOfNew()
-			if before != "" && time.Since(at) < epochFor {
-				answers <- answer{}
-				return
+			epoch, at := e.known.epochOfNew()
+			var err error
+			if epoch == "" || time.Since(at) >= epochFor {
+				_, err = s.readEpoch(ctx, e)
 			}
-			epoch, err := s.readEpoch(ctx, e)
-			if err != nil || before == "" || epoch == before {
-				answers <- answer{err: err}
-				return
-			}
-			answers <- answer{renewal: Renewal{e.name, epoch}}
+			asked <- err
 		}()
 	}
 	var failed []error
 	for range s.engines {
-		switch a := <-answers; {
-		case a.err != nil:
-			failed = append(failed, a.err)
-		case a.renewal != Renewal{}:
-			renewed = append(renewed, a.renewal)
+		failed = append(failed, <-asked)
+	}
+	for _, e := range s.engines {
+		if epoch := e.known.takeRenewal(); epoch != "" {
+			renewed = append(renewed, Renewal{e.name, epoch})
 		}
 	}
 	return renewed, errors.Join(failed...)
@@ -157,13 +168,14 @@ type engineKnowledge struct {
 	revocations slots // each of which then takes one of slots
 	polling     sync.Mutex
 
-	mu     sync.RWMutex
-	epoch  string // of new sessions
-	asked  time.Time
-	cursor string    // how far the feed was read
-	whole  string    // the epoch of which all of the feed was read once; empty: none
-	from   string    // the first day of which nothing that was read was dropped
-	at     time.Time // when the last complete reading began, by the wall clock; zero before the first
+	mu      sync.RWMutex
+	epoch   string // of new sessions
+	asked   time.Time
+	renewed bool      // which was not told yet
+	cursor  string    // how far the feed was read
+	whole   string    // the epoch of which all of the feed was read once; empty: none
+	from    string    // the first day of which nothing that was read was dropped
+	at      time.Time // when the last complete reading began, by the wall clock; zero before the first
 }
 
 func newEngineKnowledge() *engineKnowledge {
@@ -181,8 +193,20 @@ func (k *engineKnowledge) setEpoch(epoch string) {
 	defer k.mu.Unlock()
 	if k.epoch != epoch {
 		k.cursor, k.whole = "", ""
+		k.renewed = k.epoch != ""
 	}
 	k.epoch, k.asked = epoch, time.Now()
+}
+
+// takeRenewal is the epoch if it is new and was not told before.
+func (k *engineKnowledge) takeRenewal() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.renewed {
+		return ""
+	}
+	k.renewed = false
+	return k.epoch
 }
 
 // knows tells whether all revocations were read among which that of a session would be.
