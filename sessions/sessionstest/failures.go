@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,15 +159,14 @@ func (s suite) interrupted(t *testing.T) {
 
 // load is what runs while the engine comes and goes.
 type load struct {
-	w        *world
-	mu       sync.Mutex
-	refresh  map[sessions.ID]uint64 // the newest generation that was acknowledged
-	answers  map[sessions.ID]string
-	revoked  map[sessions.ID]bool // Revoke has returned nil
-	maybe    map[sessions.ID]bool // Revoke was called
-	failures int
-	end      chan struct{}
-	group    sync.WaitGroup
+	w       *world
+	mu      sync.Mutex
+	refresh map[sessions.ID]uint64 // the newest generation that was acknowledged
+	answers map[sessions.ID]string
+	revoked map[sessions.ID]bool // Revoke has returned nil
+	maybe   map[sessions.ID]bool // Revoke was called
+	ended   atomic.Bool
+	group   sync.WaitGroup
 }
 
 // start begins a load. Each worker repeats what failed, at another node, with the same
@@ -174,19 +174,15 @@ type load struct {
 func (w *world) start(t *testing.T) *load {
 	l := &load{
 		w: w, refresh: make(map[sessions.ID]uint64), answers: make(map[sessions.ID]string),
-		revoked: make(map[sessions.ID]bool), maybe: make(map[sessions.ID]bool), end: make(chan struct{}),
+		revoked: make(map[sessions.ID]bool), maybe: make(map[sessions.ID]bool),
 	}
+	t.Cleanup(l.end) // also of a test that fails
 	nodes := []*checked{w.a, w.b}
 	for worker := range w.size.writers {
 		l.group.Go(func() {
 			id := w.id()
 			next, answer := uint64(1), newAnswer()
-			for try := worker; ; try++ {
-				select {
-				case <-l.end:
-					return
-				default:
-				}
+			for try := worker; !l.ended.Load(); try++ {
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				st, err := nodes[try%2].Swap(ctx, id, next, answer)
 				cancel()
@@ -195,7 +191,7 @@ func (w *world) start(t *testing.T) *load {
 					t.Errorf("Swap: %v", err)
 					return
 				case err != nil:
-					l.failed()
+					time.Sleep(10 * time.Millisecond)
 				case !won(st, next, answer):
 					t.Errorf("Swap to %d, by the only client: %s", next, describe(st))
 					return
@@ -214,13 +210,6 @@ func (w *world) start(t *testing.T) *load {
 	return l
 }
 
-func (l *load) failed() {
-	l.mu.Lock()
-	l.failures++
-	l.mu.Unlock()
-	time.Sleep(10 * time.Millisecond)
-}
-
 func (l *load) revoke(t *testing.T, node *checked, id sessions.ID) {
 	l.mu.Lock()
 	l.maybe[id] = true
@@ -235,7 +224,7 @@ func (l *load) revoke(t *testing.T, node *checked, id sessions.ID) {
 	case isCertain(err):
 		t.Errorf("Revoke: %v", err)
 	default:
-		l.failed()
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
@@ -259,12 +248,16 @@ func (l *load) done(t *testing.T, n uint64) {
 	})
 }
 
+func (l *load) end() {
+	l.ended.Store(true)
+	l.group.Wait()
+}
+
 // stop ends the load, and looks for all that was acknowledged. A swap that failed last
 // may have taken effect.
 func (l *load) stop(t *testing.T) {
 	t.Helper()
-	close(l.end)
-	l.group.Wait()
+	l.end()
 	for _, node := range []*checked{l.w.a, l.w.open(t)} {
 		for id, generation := range l.refresh {
 			st := node.load(t, id)

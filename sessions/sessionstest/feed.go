@@ -48,6 +48,7 @@ func (s suite) follows(t *testing.T) {
 		return maps.Clone(revoked)
 	}
 	writing := make(chan struct{})
+	t.Cleanup(func() { <-writing }) // also of a test that fails
 	go func() {
 		defer close(writing)
 		inParallel(s.size.writers, func(worker int) {
@@ -81,9 +82,7 @@ func (s suite) follows(t *testing.T) {
 			var ids []sessions.ID
 			var err error
 			if ids, cursor, more, err = reader.Revoked(t.Context(), cursor); err != nil {
-				t.Errorf("Revoked: %v", err)
-				<-writing
-				return
+				t.Fatalf("Revoked: %v", err)
 			}
 			for _, id := range ids {
 				read[id] = true
