@@ -122,5 +122,5 @@ func (c cursor) continues(epoch string, trimmed int64, stands bool) bool {
 }
 
 // pageLength is how many entries a page has at most: a first reading of a long feed
-// takes few pages, of some 100 KB each.
-const pageLength = 2000
+// takes few pages, of some 500 KB each.
+const pageLength = 5000

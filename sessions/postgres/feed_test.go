@@ -123,7 +123,7 @@ func TestALongFeedIsReadInPages(t *testing.T) {
 			t.Errorf("%s is missing", id)
 		}
 	}
-	if len(ids) != 100000 || pages != 50 {
+	if len(ids) != 100000 || pages != 20 {
 		t.Errorf("%d sessions in %d pages", len(ids), pages)
 	}
 }
