@@ -72,7 +72,11 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 // followEngines keeps up with the engines, until ctx ends. A storage that hangs does not
 // hold that up.
 func (x *serverSessions) followEngines(ctx context.Context) {
-	for sleep(ctx, x.untilPoll()) {
+	var woken <-chan struct{}
+	if x.checked {
+		woken = x.Woken(ctx)
+	}
+	for x.awaitNews(ctx, woken) {
 		err := x.keepEpochs(ctx)
 		if x.checked {
 			polled := x.PollEngines(ctx)
@@ -87,6 +91,26 @@ func (x *serverSessions) followEngines(ctx context.Context) {
 		x.inEngines.took(x, err)
 		x.observe(err == nil && !x.stored.isFailing())
 	}
+}
+
+// awaitNews waits until it is time to read, or until an engine says that there is
+// something to read; that it heeds a few times a second at most. It returns false when
+// ctx ends.
+func (x *serverSessions) awaitNews(ctx context.Context, woken <-chan struct{}) bool {
+	wait := x.untilPoll()
+	pause := min(wait, wakePause)
+	if !sleep(ctx, pause) {
+		return false
+	}
+	timer := time.NewTimer(wait - pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-woken:
+	case <-timer.C:
+	}
+	return true
 }
 
 // attempts are those to read what other nodes revoke, in storage or in the engines.
@@ -250,6 +274,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 const (
 	// revocationsTimeout is how long the first reading of revocations may hold up a config.
 	revocationsTimeout = 5 * time.Second
+
+	// wakePause is between two readings at the least.
+	wakePause = 200 * time.Millisecond
 
 	// enginesPatience is how long engines that do not answer may hold up a config.
 	enginesPatience = 2 * time.Second

@@ -34,6 +34,33 @@ func (s *Store) PollEngines(ctx context.Context) error {
 	return err
 }
 
+// Woken receives a value when an engine may have something new for PollEngines, until
+// ctx ends. Not every engine can tell.
+func (s *Store) Woken(ctx context.Context) <-chan struct{} {
+	woken := make(chan struct{}, 1)
+	for _, e := range s.engines {
+		waker, ok := e.Engine.(sessions.Waker)
+		if !ok {
+			continue
+		}
+		of := waker.Wake(ctx)
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-of:
+				}
+				select {
+				case woken <- struct{}{}:
+				default: // not looked at yet
+				}
+			}
+		}()
+	}
+	return woken
+}
+
 // pollEngine reads the feed of an engine to its end. What was read stays read: the next
 // poll goes on from there.
 func (s *Store) pollEngine(ctx context.Context, e *engine) error {

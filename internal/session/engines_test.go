@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -302,5 +303,35 @@ func TestARevocationThatWaitsReachesTheEngineLater(t *testing.T) {
 		other.wantRotated(t, id, 0, 0, 1)
 		time.Sleep(2 * time.Minute)
 		other.wantRefused(t, id, 1, 0, ErrRevoked)
+	})
+}
+
+// waking is an engine that tells of revocations.
+type waking struct {
+	sessions.Engine
+	woken chan struct{}
+}
+
+func (w waking) Wake(context.Context) <-chan struct{} { return w.woken }
+
+func TestAnEngineThatCanTellWakesThoseThatPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n, of := newNode(storage), make(chan struct{})
+		n.Store = n.WithEngines(Engines{New: "memory", All: map[string]sessions.Engine{
+			"memory": waking{memory.Open(testServer), of}, "mute": memory.Open(testServer),
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		woken := n.Woken(ctx)
+		for range 3 {
+			of <- struct{}{}
+			<-woken
+		}
+		select {
+		case <-woken:
+			t.Error("woken for nothing")
+		case <-time.After(time.Hour):
+		}
 	})
 }
