@@ -12,14 +12,17 @@ var engineGroups = []group{
 	{"moving to an engine and back ends no session", []string{"engine-default", "engine-step-1", "engine-step-2"}, testMoving},
 }
 
-// testMoving takes the steps of the page, and back. The engine is one in memory.
+// inRedis is the engine of the page, in whose place the tests have one in memory.
+const inRedis = "redis redis://10.0.0.5:6379"
+
+// testMoving takes the steps of the page, and back.
 func testMoving(t *testing.T, blocks map[string]block) {
 	hash := harness.CheapHash(t, "correct horse")
 	step := func(name string) string {
 		return strings.NewReplacer(
 			"\n   ", "\n", "example.com {", "http://127.0.0.1:%PORT% {",
-			"redis redis://10.0.0.5:6379", "memory docs",
-			"users htpasswd users.htpasswd", "user alice "+hash,
+			inRedis, "memory docs",
+			"users htpasswd /etc/caddy/users.htpasswd", "user alice "+hash,
 		).Replace(strings.TrimPrefix(blocks[name].text, "   "))
 	}
 	s := harness.Start(t, step("engine-default"))
