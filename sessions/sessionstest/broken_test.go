@@ -131,7 +131,7 @@ func TestABrokenEngineFailsTheSuite(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test := t.Name()[:strings.Index(t.Name(), "/")] + "/^" + name + "$/^" + mutation.noticed + "$"
-			suite := exec.CommandContext(t.Context(), program, "-test.short", "-test.v", "-rapid.checks=200", "-rapid.nofailfile", "-test.run=^"+test)
+			suite := exec.CommandContext(t.Context(), program, "-test.short", "-test.v", "-rapid.checks=2000", "-rapid.nofailfile", "-test.run=^"+test)
 			suite.Env = append(os.Environ(), brokenVariable+"=1")
 			output, err := suite.CombinedOutput()
 			var exit *exec.ExitError

@@ -40,6 +40,24 @@ var engineMutations = map[string]mutated{
 			}
 		}(),
 	}},
+	"a part has no epoch": {"an engine that has lost a part takes no session back", mutation{
+		hooks: func(m *Memory, e *Engines) {
+			e.EmptyPart = func(t *testing.T) {
+				m.FlushPart()
+				for _, k := range m.servers {
+					k.part = false
+				}
+			}
+		},
+	}},
+	"a node that comes later fills the part that is empty": {"an engine that has lost a part takes no session back", mutation{
+		epoch: func(n *Node, ctx context.Context) (string, error) {
+			n.memory.mu.Lock()
+			n.memory.of(n.server).part = n.used && n.memory.of(n.server).part
+			n.memory.mu.Unlock()
+			return n.Epoch(ctx)
+		},
+	}},
 	"each node makes its own epoch": {"nodes agree on the epoch", mutation{
 		epoch: func(n *Node, ctx context.Context) (epoch string, err error) {
 			n.kept(func(k *kept) { epoch = k.epoch })
