@@ -67,7 +67,8 @@ type Engines struct {
 }
 
 // TestEngine tests all that the contract of [sessions.Engine] says, as far as the hooks
-// allow. It takes no more than a minute with an engine that answers in a millisecond.
+// allow. It takes a minute or two with an engine that answers in a millisecond, and with
+// -short a fraction of that.
 func TestEngine(t *testing.T, e Engines) {
 	s := suite{Engines: e, size: size{sessions: 200, uses: 50, revocations: 10_000, writers: 16}, days: []int{-6, -5, -1, 0, 1, 30, 400}}
 	if testing.Short() {
