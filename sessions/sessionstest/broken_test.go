@@ -3,6 +3,7 @@ package sessionstest
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -30,6 +31,20 @@ type mutation struct {
 	close   func(n *Node) error
 
 	hooks func(m *Memory, e *Engines) // more that is wrong
+}
+
+// mutated is an engine that breaks one promise, and the test that has to notice.
+type mutated struct {
+	noticed string
+	mutation
+}
+
+// allMutations are those of each kind, by what is wrong.
+func allMutations() map[string]mutated {
+	all := maps.Clone(swapMutations)
+	maps.Copy(all, feedMutations)
+	maps.Copy(all, engineMutations)
+	return all
 }
 
 func (b *broken) Epoch(ctx context.Context) (string, error) {
@@ -93,7 +108,7 @@ func (n *Node) kept(f func(k *kept)) {
 func TestABrokenEngineFailsTheSuite(t *testing.T) {
 	if os.Getenv(brokenVariable) != "" {
 		patience = 5 * time.Second // some mutations hang
-		for name, mutation := range mutations {
+		for name, mutation := range allMutations() {
 			t.Run(name, func(t *testing.T) {
 				m := NewMemory(nil)
 				e := engines(m)
@@ -112,11 +127,11 @@ func TestABrokenEngineFailsTheSuite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, mutation := range mutations {
+	for name, mutation := range allMutations() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test := t.Name()[:strings.Index(t.Name(), "/")] + "/^" + name + "$/^" + mutation.noticed + "$"
-			suite := exec.CommandContext(t.Context(), program, "-test.short", "-test.v", "-rapid.checks=200", "-rapid.nofailfile", "-test.run=^"+test)
+			suite := exec.CommandContext(t.Context(), program, "-test.short", "-test.v", "-rapid.checks=2000", "-rapid.nofailfile", "-test.run=^"+test)
 			suite.Env = append(os.Environ(), brokenVariable+"=1")
 			output, err := suite.CombinedOutput()
 			var exit *exec.ExitError

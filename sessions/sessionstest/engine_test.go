@@ -17,8 +17,9 @@ func TestAnEngineInMemory(t *testing.T) {
 // engines are those of a memory.
 func engines(m *Memory) Engines {
 	return Engines{
-		Open:  func(_ *testing.T, server string) sessions.Engine { return m.Open(server) },
-		Empty: func(*testing.T) { m.Flush() },
+		Open:      func(_ *testing.T, server string) sessions.Engine { return m.Open(server) },
+		Empty:     func(*testing.T) { m.Flush() },
+		EmptyPart: func(*testing.T) { m.FlushPart() },
 		Interrupt: func(*testing.T) func() {
 			m.Stop()
 			return m.Start

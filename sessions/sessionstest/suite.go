@@ -27,6 +27,10 @@ type Engines struct {
 	// Empty takes all data away from the engine, such as FLUSHALL. The connections stay.
 	Empty func(t *testing.T)
 
+	// EmptyPart takes a part of the data away, such as that of one shard of a cluster, and
+	// the epoch that is with it. The connections stay.
+	EmptyPart func(t *testing.T)
+
 	// Interrupt makes the engine unreachable for all nodes, until restore is called.
 	// Its data stays.
 	Interrupt func(t *testing.T) (restore func())
@@ -63,7 +67,8 @@ type Engines struct {
 }
 
 // TestEngine tests all that the contract of [sessions.Engine] says, as far as the hooks
-// allow. It takes no more than a minute with an engine that answers in a millisecond.
+// allow. It takes a minute or two with an engine that answers in a millisecond, and with
+// -short a fraction of that.
 func TestEngine(t *testing.T, e Engines) {
 	s := suite{Engines: e, size: size{sessions: 200, uses: 50, revocations: 10_000, writers: 16}, days: []int{-6, -5, -1, 0, 1, 30, 400}}
 	if testing.Short() {
@@ -95,6 +100,7 @@ func TestEngine(t *testing.T, e Engines) {
 	t.Run("what was acknowledged survives an interruption", s.survivesInterruption)
 	t.Run("what was acknowledged survives a restart", s.survivesRestart)
 	t.Run("an engine that has lost everything does not pass for a new one", s.emptied)
+	t.Run("an engine that has lost a part takes no session back", s.emptiedInPart)
 
 	t.Run("keeps its promises in any order of operations", s.model)
 }
