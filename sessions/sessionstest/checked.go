@@ -193,5 +193,5 @@ func describe(st sessions.State) string {
 }
 
 const (
-	maxPages  = 100_000
+	maxPages = 100_000
 )
