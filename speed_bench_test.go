@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,10 +72,12 @@ func BenchmarkIssue(b *testing.B) {
 			client, _ := server.clients.ByID(b.Context(), "web")
 			at := time.Now()
 			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}
+			var answer bytes.Buffer
 			b.ReportAllocs()
 			for b.Loop() {
+				answer.Reset()
 				granted.Session = server.policy.NewSession(granted, nil, at)
-				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at); err != nil {
+				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at, &answer); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -59,8 +59,8 @@ func (t *RefreshToken) encode(into *bytes.Buffer) {
 	into.Write(append(b, '}'))
 }
 
-// mintRefreshToken makes the refresh token of a generation.
-func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64) (string, error) {
+// mintRefreshToken writes the refresh token of a generation into a buffer.
+func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64, into *bytes.Buffer) error {
 	current := a.Session
 	expires := earlier(time.Unix(access.IssuedAt, 0).Add(p.refreshTokenTTL(a.Client)), current.Ends).Unix()
 	payload := buffer.Borrow()
@@ -82,18 +82,18 @@ func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *Access
 		SessionVersion:    current.Version,
 	}
 	refresh.encode(payload)
-	token, err := keys.refresh.Sign(payload.Bytes())
-	if err != nil {
-		return "", fmt.Errorf("signing a refresh token: %w", err)
+	begin := into.Len()
+	if err := keys.refresh.Sign(into, payload.Bytes()); err != nil {
+		return fmt.Errorf("signing a refresh token: %w", err)
 	}
 	limit := keyring.MaxTokenLength
 	if generation == 0 {
 		limit -= generationRoom // so that no later token is too long
 	}
-	if len(token) > limit {
-		return "", fmt.Errorf("the refresh token would have %d bytes, the maximum is %d: shorten the scopes", len(token), limit)
+	if length := into.Len() - begin; length > limit {
+		return fmt.Errorf("the refresh token would have %d bytes, the maximum is %d: shorten the scopes", length, limit)
 	}
-	return token, nil
+	return nil
 }
 
 // OpenRefreshToken verifies that a token is a refresh token of this server. Whether it
