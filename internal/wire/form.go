@@ -1,13 +1,10 @@
 package wire
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/caddygrant/caddy-grant/internal/buffer"
@@ -28,11 +25,12 @@ func ReadForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	if isEncoded(r.Header["Content-Encoding"]) {
 		return form{}, oauth.ContentEncoding()
 	}
-	body, err := readBody(w, r)
-	if err != nil {
+	body := buffer.Borrow()
+	defer buffer.ReturnSecret(body)
+	if err := readBody(w, r, body); err != nil {
 		return form{}, err
 	}
-	params, err := ParseForm(body)
+	params, err := ParseForm(body.String())
 	return form{params, true}, err
 }
 
@@ -60,32 +58,6 @@ func isEncoded(contentEncodings []string) bool {
 		}
 	}
 	return false
-}
-
-// readBody reads the body within its bounds of size and time.
-func readBody(w http.ResponseWriter, r *http.Request) (string, error) {
-	if r.ContentLength > maxBodySize {
-		return "", oauth.BodyTooLarge()
-	}
-	controller := http.NewResponseController(w)
-	if controller.SetReadDeadline(time.Now().Add(MaxBodyTime)) == nil {
-		// the deadline is the connection's: left in place, it would end the request
-		defer func() { _ = controller.SetReadDeadline(time.Time{}) }()
-	}
-	body := buffer.Borrow()
-	defer buffer.ReturnSecret(body)
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBodySize))
-	// request_body may have wrapped the body with a lower bound
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return "", oauth.BodyTooLarge()
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return "", oauth.InvalidRequest("body_too_slow", "the body did not arrive in time")
-	}
-	if err != nil {
-		return "", oauth.InvalidRequest("body_incomplete", "the body could not be read")
-	}
-	return body.String(), nil
 }
 
 // ParseForm decodes a form. A parameter must not be repeated, and an empty one counts
@@ -120,13 +92,8 @@ func validText(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
-// MaxBodyTime is how long the body of a request may take to arrive. It is a variable
-// for tests, which change it before they start anything.
-var MaxBodyTime = 10 * time.Second
-
 const (
 	formMediaType = "application/x-www-form-urlencoded"
 
-	maxBodySize   = 64 << 10
 	maxParameters = 100
 )
