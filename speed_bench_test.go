@@ -23,7 +23,7 @@ var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
 func BenchmarkParseForm(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := wire.ParseForm(speedForm); err != nil {
+		if _, err := wire.ParseForm([]byte(speedForm)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -31,7 +31,7 @@ func BenchmarkParseForm(b *testing.B) {
 
 func BenchmarkAuthenticateClient(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
-	params, err := wire.ParseForm(speedForm)
+	params, err := wire.ParseForm([]byte(speedForm))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 func BenchmarkAuthenticateUser(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	site.login(b)
-	params, err := wire.ParseForm(speedForm)
+	params, err := wire.ParseForm([]byte(speedForm))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func TestABodyThatStopsIsEndedInBoundedTime(t *testing.T) {
 // be refused for what they say.
 func TestABodyThatDribblesIsEndedInBoundedTime(t *testing.T) {
 	before := wire.MaxBodyTime
-	wire.MaxBodyTime = time.Second
+	wire.MaxBodyTime = time.Second / 2
 	t.Cleanup(func() { wire.MaxBodyTime = before })
 	s := harness.StartWith(t, harness.TLSOptions, harness.WithCheapHashes(t, strings.Replace(harness.BasicSite, "http://127.0.0.1:%PORT% {", "https://localhost:%TLSPORT% {\n\tbind 127.0.0.1\n\ttls internal", 1)))
 	for version, client := range s.TLSClients() {
@@ -181,7 +181,7 @@ func TestABodyThatDribblesIsEndedInBoundedTime(t *testing.T) {
 			if response.StatusCode != 200 {
 				t.Errorf("HTTP/%s: a login gets %d", version, response.StatusCode)
 			}
-			time.Sleep(1500 * time.Millisecond)
+			time.Sleep(750 * time.Millisecond)
 		}
 	}
 }

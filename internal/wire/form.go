@@ -2,10 +2,7 @@ package wire
 
 import (
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
@@ -13,8 +10,8 @@ import (
 
 // form is the body of a POST, parsed.
 type form struct {
-	Params   url.Values // one value each, resource aside; absent and empty are the same
-	BodyRead bool       // to its end
+	Params   Params
+	BodyRead bool // to its end
 }
 
 // ReadForm reads and checks the form of a POST (RFC 6749 §3.2, §4.3.2, App. B).
@@ -30,7 +27,7 @@ func ReadForm(w http.ResponseWriter, r *http.Request) (form, error) {
 	if err := readBody(w, r, body); err != nil {
 		return form{}, err
 	}
-	params, err := ParseForm(body.String())
+	params, err := ParseForm(body.Bytes())
 	return form{params, true}, err
 }
 
@@ -60,40 +57,4 @@ func isEncoded(contentEncodings []string) bool {
 	return false
 }
 
-// ParseForm decodes a form. A parameter must not be repeated, and an empty one counts
-// as absent (RFC 6749 §3.2); only resource may be repeated (RFC 8707 §2).
-func ParseForm(body string) (url.Values, error) {
-	if strings.Count(body, "&") >= maxParameters {
-		return nil, oauth.TooManyParameters() // before any work is done for each of them
-	}
-	params, err := url.ParseQuery(body)
-	if err != nil {
-		return nil, oauth.InvalidRequest("form_malformed", "the body is not well-formed: percent-encode all but letters and digits")
-	}
-	for name, list := range params {
-		if len(list) > 1 && name != "resource" {
-			return nil, oauth.InvalidRequest("parameter_repeated", "a parameter is repeated")
-		}
-		if !validText(name) || slices.ContainsFunc(list, func(value string) bool { return !validText(value) }) {
-			return nil, oauth.InvalidRequest("form_malformed", "the body has a parameter that is not UTF-8 or holds a NUL character")
-		}
-		switch left := slices.DeleteFunc(list, func(value string) bool { return value == "" }); len(left) {
-		case len(list):
-		case 0:
-			delete(params, name)
-		default:
-			params[name] = left
-		}
-	}
-	return params, nil
-}
-
-func validText(s string) bool {
-	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
-}
-
-const (
-	formMediaType = "application/x-www-form-urlencoded"
-
-	maxParameters = 100
-)
+const formMediaType = "application/x-www-form-urlencoded"
