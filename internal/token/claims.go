@@ -92,7 +92,7 @@ func credentialVersion(key mac.Key, server string, user *directory.User) string 
 	if user.PasswordHash == "" {
 		data.WriteString(user.CredentialVersion)
 	}
-	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
+	return versionOf(key, data)
 }
 
 // secretVersion is the `cver` of a client that acts for itself: the same of its secret,
@@ -105,7 +105,15 @@ func secretVersion(key mac.Key, server string, client *directory.Client) string 
 		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
 		data.WriteString(part)
 	}
-	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
+	return versionOf(key, data)
+}
+
+// versionOf is the first half of a digest of what is in the buffer. The digest is made in
+// the buffer.
+func versionOf(key mac.Key, data *bytes.Buffer) string {
+	length := data.Len()
+	data.Write(key.Append(data.AvailableBuffer(), data.Bytes()))
+	return base64.RawURLEncoding.EncodeToString(data.Bytes()[length:][:16])
 }
 
 // randomBytes never fails: crypto/rand ends the process instead.
