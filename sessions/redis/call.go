@@ -44,11 +44,18 @@ func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.C
 }
 
 // run runs a script with the client for sessions, once it is known that what Redis has
-// can be trusted.
+// can be trusted. Where that has changed, it looks and tries again: nothing was sent.
 func (e *engine) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
 	client, err := e.clients.forSessions()
 	if err != nil {
 		return nil, err
+	}
+	if err := e.trusted(ctx); err != nil {
+		return nil, err
+	}
+	result, err := script.Run(ctx, client, keys, args...).Result()
+	if _, refused := errors.AsType[*refusal](err); !refused {
+		return result, err
 	}
 	if err := e.trusted(ctx); err != nil {
 		return nil, err

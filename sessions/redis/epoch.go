@@ -301,5 +301,6 @@ func (e *engine) settle(ctx context.Context, found *examination) error {
 	if err := e.setRuns(ctx, found, ""); err != nil {
 		return fmt.Errorf("redis: noting that there is an append-only file: %w", err)
 	}
+	e.trusting(found, nil)
 	return nil
 }

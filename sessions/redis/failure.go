@@ -26,8 +26,13 @@ func (r *refusal) Error() string { return r.text }
 // unknown command repeats its arguments, such as the password of HELLO, and what it says
 // of a session may repeat the session's ID.
 func failure(err error) error {
-	if err == nil || errors.Is(err, errLost) || errors.Is(err, errClosed) || errors.Is(err, sessions.ErrUnsuitable) {
-		return err
+	if err == nil {
+		return nil
+	}
+	for _, own := range []error{errLost, errClosed, sessions.ErrUnsuitable, sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor} {
+		if errors.Is(err, own) {
+			return err
+		}
 	}
 	if refused, is := errors.AsType[*refusal](err); is {
 		return fmt.Errorf("redis: %w", refused)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -139,7 +140,8 @@ func waitForSlots(t *testing.T, shards []*server) {
 		ready := 0
 		for _, shard := range shards {
 			slots, err := shard.client().ClusterSlots(t.Context()).Result()
-			if err == nil && len(slots) == len(shards) {
+			info := shard.client().ClusterInfo(t.Context()).Val()
+			if err == nil && len(slots) == len(shards) && strings.Contains(info, "cluster_state:ok") {
 				ready++
 			}
 		}
