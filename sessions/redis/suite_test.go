@@ -34,7 +34,7 @@ func TestRedisPassesTheSuite(t *testing.T) {
 func TestRedisClusterPassesTheSuite(t *testing.T) {
 	shards := newCluster(t)
 	for _, shard := range shards {
-		shard.allow("caddy", suitePassword, append([]any{"+cluster|shards", "+cluster|slots"}, aclRules...)...)
+		shard.allow("caddy", suitePassword, append([]any{"+cluster|slots"}, aclRules...)...)
 	}
 	of := &suiteOf{shards: shards, url: clusterURL(shards), username: "caddy"}
 	sessionstest.TestEngine(t, of.engines())

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -214,5 +215,24 @@ func echo(conn net.Conn) {
 			all = append(all, "'"+string(text[:length])+"'")
 		}
 		fmt.Fprintf(conn, "-ERR unknown command %s, with args beginning with: %s\r\n", all[0], strings.Join(all[1:], " "))
+	}
+}
+
+func TestTheREADMEHasTheRulesOfTheUser(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "ACL SETUSER caddy on >PASSWORD"
+	for _, rule := range aclRules {
+		want += " " + rule.(string)
+	}
+	if !strings.Contains(string(text), want+"\n") {
+		t.Errorf("README.md has not %s", want)
+	}
+	for _, name := range parameters {
+		if name != "cluster" && !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("README.md has not the parameter %s", name)
+		}
 	}
 }
