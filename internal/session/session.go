@@ -36,6 +36,14 @@
 //     token. Where the process knows that the answer never got out, a retry at the same
 //     process within minutes gets it; elsewhere, after a restart, or when the answer
 //     was lost on its way to the client, only a grace helps.
+//   - An exchange reads the record under its lock, and where that says that the
+//     generation is the current one, nothing else before the write; then record, marker
+//     and mark. A marker that was there before the write is still there, or the mark
+//     is, which comes before a marker goes and stays: so a session that is over gets
+//     nothing, and its record is made to say so. The witness tells whether to believe
+//     that something is missing, and the record was found. A first exchange finds no
+//     record, so it looks at everything before the write, and after it not at the mark:
+//     a sweep in between comes after the exchange, and the next one finds its mark.
 //   - A lock that went stale can have two holders: the file system's after 10 seconds
 //     in which its holder did not run, as in a suspended process or a paused virtual
 //     machine, and at any time where the clocks of two nodes on one file system differ
@@ -61,10 +69,11 @@
 //     say that a session was revoked; the record is written under the lock of the
 //     exchange that would come next, so that no exchange overwrites it; earlier
 //     versions wrote only the marker, so where it cannot be read nothing else tells.
-//     What is missing counts after the witness was found, at generation 0 after a
-//     second look, and to end a session, or to say without a write that nothing has
-//     happened to it, after a dozen other objects were stored and read back; so does an hour of the feed, or all of it, that looks empty at first. What
-//     ends a session because of that is first written to the record's own place.
+//     What is missing counts after the record or the witness was found, at generation 0
+//     after a second look, and to end a session, or to say without a write that nothing
+//     has happened to it, after a dozen other objects were stored and read back; so
+//     does an hour of the feed, or all of it, that looks empty at first. What ends a
+//     session because of that is first written to the record's own place.
 //   - What this cannot see is a place that comes back just in time. At generation 0,
 //     where it is normal to find nothing: a place where no look finds anything of the
 //     session, but which accepts the write that follows. It overwrites what was there.
