@@ -10,9 +10,10 @@
 //	                                       or that the session was revoked
 //	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once,
 //	                                       never taken back
-//	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for
-//	                                       nodes that poll
-//	<prefix>/revocations/<hour>/page       begins an hour, since the hour before is crowded
+//	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations in pages, for
+//	                                       nodes that poll; a page has the name of an hour
+//	<prefix>/revocations/<hour>/page       begins a page, since the one before costs too
+//	                                       much to read again and again
 //	<prefix>/swept/<day>                   the mark of a day whose records are being
 //	                                       removed, or gone: its sessions are over
 //	<prefix>/probe/<random>                tells the clock of the storage, or that it
@@ -109,13 +110,27 @@
 //     counts as reuse. Whatever they say, a revocation eventually reaches the view of
 //     every process. A clock that is years ahead for a moment keeps the feed in its
 //     hour, and the hours after it, until their time has come or they are removed by
-//     hand: a page that is turned there does no harm, and nothing is swept later for
-//     it, since the sweep goes by the days in the IDs.
+//     hand. That does no harm: an hour is the name of a page, and nothing is swept
+//     later for it, since the sweep goes by the days in the IDs.
 //   - An hour is read while it is the newest, again when there is a newer one, and once
 //     more two minutes later. The writer of an entry makes sure that its hour is still
 //     the newest once the entry is there; earlier versions did not, but were done
 //     within ten seconds. So what was acknowledged is found, and all other hours cost
 //     nothing.
+//   - A poll of a feed in which nothing is new costs little, however much was revoked:
+//     the names of the hours, and a few entries. Any node turns the page of an hour
+//     that has more than a thousand entries, or whose entries were read again ten
+//     thousand times. That is an object that begins the next hour, and takes nothing
+//     away: a crash in the middle of it, or two nodes at once, leave one object or
+//     none. In a flood the feed gets ahead of the clock, by an hour for a thousand
+//     entries, at most one in five seconds.
+//   - Nodes of the version that turned pages later write and read the same objects in
+//     the same way, so that both versions find what the other one writes, in an update
+//     and back: the newest hour is the last by name for them too, however far it is
+//     ahead. They pay more for large pages, and have one weakness more: in a storage
+//     whose reads fail silently they believe a list of hours without the newest, and
+//     put an entry where it is no longer looked for. This version asks first whether
+//     the storage answers, wherever that may be.
 //   - While a process has not read the whole feed, it asks storage for single sessions:
 //     for their markers, which are written first. So it knows more than the feed has,
 //     and lets no revoked token pass, from its first answer on.
