@@ -272,3 +272,46 @@ func TestAPageIsTurnedWhateverItsTime(t *testing.T) {
 		}
 	})
 }
+
+// A flood leaves pages that are ahead of the clock, the newest of which can stay that for
+// weeks.
+func TestPagesAheadOfTheClockAreSweptByTheirSessionsAndHoldUpNoOthers(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		n := newNode(storage)
+		days(t, n, 400) // a sign that the clock is right
+		var pages []string
+		for i := range 100 {
+			hour := hourOf(time.Now().Add(time.Duration(i) * time.Hour))
+			put(t, storage, "revocations/"+hour+"/page", "")
+			fill := NewID(time.Now())
+			if i == 50 {
+				fill = NewID(time.Now().AddDate(0, 0, 20))
+			}
+			put(t, storage, "revocations/"+hour+"/"+fill.String(), "")
+			pages = append(pages, hour)
+		}
+		put(t, storage, "revocations/2000020100/page", "") // which is the newest for a month
+		put(t, storage, "revocations/2000020100/"+NewID(time.Now()).String(), "")
+		sweep := func(left int) {
+			t.Helper()
+			_, err := n.Sweep(t.Context())
+			must(t, err)
+			hours, err := n.listTimes(t.Context(), n.feedKey(""), hourLayout)
+			must(t, err)
+			if len(hours) != left || hours[len(hours)-1] != "2000020100" {
+				t.Errorf("left: %q, want %d", hours, left)
+			}
+		}
+		sweep(101)
+		time.Sleep(8*24*time.Hour - time.Second)
+		sweep(101)
+		time.Sleep(5 * 24 * time.Hour) // until the last of them is past by the clock, too
+		sweep(2)
+		if keys := storage.keys("revocations/" + pages[50]); len(keys) != 2 {
+			t.Errorf("left: %q", keys)
+		}
+		time.Sleep(20 * 24 * time.Hour)
+		sweep(1)
+	})
+}
