@@ -70,24 +70,32 @@ type Throttle struct {
 	repeats   *repeats
 	inFlight  *list.List         // of *flight, oldest first
 	guesses   map[digest]*flight // those in flight that have a secret
+	shared    shared
 }
 
 // New returns a throttle that has seen nothing.
 func New(limits Limits) *Throttle { return newThrottle(limits, time.Now) }
 
 func newThrottle(limits Limits, now func() time.Time) *Throttle {
-	return &Throttle{
-		digester:  newDigester(),
-		clock:     newClock(now),
-		limits:    limits.complete(),
-		pairs:     newTable(maxPairs),
-		accounts:  newTable(maxAccounts),
-		addresses: newTable(maxAddresses),
-		known:     newKnown(maxKnown, maxKnownPerAccount),
-		repeats:   newRepeats(maxRepeats),
-		inFlight:  list.New(),
-		guesses:   make(map[digest]*flight),
+	t := &Throttle{
+		digester: newDigester(),
+		clock:    newClock(now),
+		limits:   limits.complete(),
+		inFlight: list.New(),
+		shared:   newShared(),
 	}
+	t.reset()
+	return t
+}
+
+// reset forgets all but the attempts in flight.
+func (t *Throttle) reset() {
+	t.pairs = newTable(maxPairs)
+	t.accounts = newTable(maxAccounts)
+	t.addresses = newTable(maxAddresses)
+	t.known = newKnown(maxKnown, maxKnownPerAccount)
+	t.repeats = newRepeats(maxRepeats)
+	t.guesses = make(map[digest]*flight)
 }
 
 // SetLimits changes the limits. What was counted stays and is checked against the new
@@ -263,10 +271,12 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 	b := t.limits.pair()
 	s := t.known.find(f.keys.account, f.keys.pair)
 	if s == nil {
-		return false, nil
+		return t.reserveKnownElsewhere(f, now)
 	}
-	s.forget(b, now)
-	if int(s.consecutive) >= t.limits.AccountCeiling {
+	elsewhere := t.pairs.others[f.keys.pair]
+	c := s.look(elsewhere, b, now)
+	consecutive := int(s.consecutive + elsewhere.failures)
+	if consecutive >= t.limits.AccountCeiling {
 		// its failures go on where all others are
 		e := t.pairs.obtain(f.keys.pair, now, b.quiet)
 		if e == nil {
@@ -276,19 +286,51 @@ func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err e
 		t.known.remove(f.keys.account, f.keys.pair)
 		return false, nil
 	}
-	wait := s.wait(b, now)
-	if wait == 0 && int(s.consecutive+s.inFlight) >= t.limits.AccountCeiling {
-		wait = inFlightDelay
-	}
-	if wait > 0 {
-		refusal := refused(LimitPair, wait)
-		if stranger := t.refuseStranger(f, now); stranger != nil {
-			refusal.RetryAfter = stranger.RetryAfter
-		}
-		return true, refusal
+	if err := t.refuseKnown(f, c, consecutive, now); err != nil {
+		return true, err
 	}
 	s.inFlight++
 	return true, nil
+}
+
+// reserveKnownElsewhere is reserveKnown for a source that is known good at another
+// node. Its failures here are in the table of the pairs.
+func (t *Throttle) reserveKnownElsewhere(f *flight, now time.Duration) (known bool, err error) {
+	if _, known := t.shared.known[f.keys.pair]; !known {
+		return false, nil
+	}
+	b := t.limits.pair()
+	c := t.pairs.look(f.keys.pair, b, now)
+	if int(c.failures) >= t.limits.AccountCeiling {
+		return false, nil
+	}
+	if err := t.refuseKnown(f, c, int(c.failures), now); err != nil {
+		return true, err
+	}
+	e := t.pairs.obtain(f.keys.pair, now, b.quiet)
+	if e == nil {
+		return true, refused(LimitPair, inFlightDelay)
+	}
+	e.inFlight++
+	e.owner = ownerOfPair(&f.keys)
+	return true, nil
+}
+
+// refuseKnown is the refusal of an attempt from a source that is known good, nil if the
+// attempt may be made.
+func (t *Throttle) refuseKnown(f *flight, c counter, consecutive int, now time.Duration) error {
+	wait := c.wait(t.limits.pair(), now)
+	if wait == 0 && consecutive+int(c.inFlight) >= t.limits.AccountCeiling {
+		wait = inFlightDelay
+	}
+	if wait == 0 {
+		return nil
+	}
+	refusal := refused(LimitPair, wait)
+	if stranger := t.refuseStranger(f, now); stranger != nil {
+		refusal.RetryAfter = stranger.RetryAfter
+	}
+	return refusal
 }
 
 // refuseStranger is what a stranger at its address would be told in place of a known
@@ -326,11 +368,9 @@ func (t *Throttle) appendPlaces(checks []check, f *flight) []check {
 // that causes it.
 func longestWait(checks []check, now time.Duration) (longest time.Duration, by Limit) {
 	for _, c := range checks {
-		if e := c.held.table.find(c.held.key); e != nil {
-			e.forget(c.bound, now)
-			if wait := e.wait(c.bound, now); wait > longest {
-				longest, by = wait, c.limit
-			}
+		counted := c.held.table.look(c.held.key, c.bound, now)
+		if wait := counted.wait(c.bound, now); wait > longest {
+			longest, by = wait, c.limit
 		}
 	}
 	return longest, by
