@@ -22,9 +22,12 @@ type others struct {
 }
 
 // Heed takes in what is known of all other nodes, in place of what was known before,
-// and forgives here what they have forgiven of this node, whose id is self. It builds
-// what is looked at before attempts while these go on.
-func (t *Throttle) Heed(self NodeID, nodes []Other) {
+// and forgives here what they have forgiven of this node, whose id is self. There must
+// not be two calls at the same time.
+func (t *Throttle) Heed(self NodeID, nodes []Other) { t.take(self, t.together(nodes)) }
+
+// together adds up what nodes tell, while attempts go on.
+func (t *Throttle) together(nodes []Other) *merged {
 	t.mu.Lock()
 	now := t.advance()
 	cleared := make(map[Failed]uint64, len(t.shared.cleared))
@@ -34,14 +37,17 @@ func (t *Throttle) Heed(self NodeID, nodes []Other) {
 	t.shared.recent = nil
 	t.mu.Unlock()
 
-	m := merge(nodes, cleared, now)
+	return merge(nodes, cleared, now)
+}
 
+func (t *Throttle) take(self NodeID, m *merged) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, of := range t.shared.recent { // forgiven in the meantime
 		m.cleared[of] = max(m.cleared[of], t.shared.cleared[of])
 		m.recount(of.Kind, of.Key)
 	}
+	nodes := m.nodes
 	t.shared.nodes, t.shared.known, t.shared.recent = nodes, m.known, nil
 	for kind := range kinds {
 		t.table(kind).others = m.counted[kind]

@@ -1,0 +1,599 @@
+package throttle
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// server is nodes that tell each other what they have counted.
+type server struct {
+	*testing.T
+	clock *fakeClock
+	nodes []*member
+}
+
+// member is a node of a server.
+type member struct {
+	*world
+	id    NodeID
+	told  *Report
+	at    time.Time            // when it was told
+	heard map[NodeID]Other     // as last read
+	when  map[NodeID]time.Time // it was told
+}
+
+func newServer(t *testing.T, limits Limits, nodes int) *server {
+	s := &server{T: t, clock: newFakeClock()}
+	for range nodes {
+		s.join(limits)
+	}
+	return s
+}
+
+func (s *server) join(limits Limits) *member {
+	m := &member{
+		world: &world{s.T, newThrottle(limits, s.clock.now), s.clock},
+		id:    NodeID{byte(len(s.nodes) + 1)}, heard: make(map[NodeID]Other), when: make(map[NodeID]time.Time),
+	}
+	m.UseKey([32]byte{1})
+	m.publish()
+	s.nodes = append(s.nodes, m)
+	return m
+}
+
+func (m *member) publish() { m.told, m.at = m.Report(), m.now() }
+
+// hear reads what another node has told last.
+func (m *member) hear(from *member) {
+	m.heard[from.id], m.when[from.id] = Other{ID: from.id, Report: from.told}, from.at
+	var all []Other
+	for id, o := range m.heard {
+		o.Age = m.now().Sub(m.when[id])
+		all = append(all, o)
+	}
+	m.Heed(m.id, all)
+}
+
+// tellAll makes all nodes know what all have counted.
+func (s *server) tellAll() {
+	for range 3 { // what is forgiven takes a way there and a way back
+		for _, m := range s.nodes {
+			m.publish()
+		}
+		for _, m := range s.nodes {
+			for _, other := range s.nodes {
+				if other != m {
+					m.hear(other)
+				}
+			}
+		}
+	}
+}
+
+// counted is what a node counts for a user, over all nodes.
+func (m *member) counted(name string) int {
+	m.Throttle.mu.Lock()
+	defer m.Throttle.mu.Unlock()
+	now := m.advance()
+	return int(m.accounts.look(m.digester.digest(ofAccount, user(name)), m.limits.account(), now).failures)
+}
+
+func TestTheCeilingIsThatOfAllNodes(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 4)
+	for i := range 10 {
+		s.nodes[i%4].fails(1, from(nth(i), "alice"))
+		s.tellAll()
+	}
+	for i, m := range s.nodes {
+		m.refused(from("192.0.2.1", "alice"), time.Hour, LimitAccount, fmt.Sprint("node ", i))
+		m.allowed(from("192.0.2.1", "bob"), fmt.Sprint("node ", i))
+	}
+}
+
+func TestTheLimitsOfPairsAndAddressesAreThoseOfAllNodes(t *testing.T) {
+	s := newServer(t, Limits{}, 3)
+	for i := range 5 {
+		s.nodes[i%3].fails(1, from("192.0.2.1", "alice"))
+		s.tellAll()
+	}
+	for _, m := range s.nodes {
+		m.refused(from("192.0.2.1", "alice"), 30*time.Second, LimitPair, "a pair")
+		m.allowed(from("192.0.2.2", "alice"), "another source")
+	}
+	for i := range 45 {
+		s.nodes[i%3].fails(1, from("192.0.2.1", fmt.Sprint("user", i)))
+		s.tellAll()
+	}
+	for _, m := range s.nodes {
+		m.refused(from("192.0.2.1", "bob"), 30*time.Second, LimitAddress, "an address")
+	}
+}
+
+// The failures that a node does not know of yet are the only ones that it lets pass.
+func TestNodesThatHearLateLetPassWhatFitsIntoTheDelay(t *testing.T) {
+	const ceiling, nodes, within = 30, 4, 3
+	s := newServer(t, Limits{AccountCeiling: ceiling}, nodes)
+	looked := 0
+	for round := 0; round < 20; round++ {
+		for i, m := range s.nodes {
+			for n := range within { // as many as a node lets pass until it hears again
+				if r, err := m.Reserve(from(nth(round<<8|i<<4|n), "alice")); err == nil {
+					r.Fail()
+					looked++
+				}
+			}
+		}
+		s.tellAll()
+	}
+	if most := ceiling + (nodes-1)*within; looked < ceiling || looked > most {
+		t.Errorf("%d passwords were looked at, want %d to %d", looked, ceiling, most)
+	}
+}
+
+func TestWaitsBeginWithTheLastFailureAtAnyNode(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	s.nodes[0].fails(5, from("192.0.2.1", "alice"))
+	s.clock.pass(10 * time.Second)
+	s.tellAll()
+	s.clock.pass(5 * time.Second)
+	s.tellAll()
+	s.nodes[1].refused(from("192.0.2.1", "alice"), 15*time.Second, LimitPair, "a pair")
+	s.clock.pass(15 * time.Second)
+	s.nodes[1].fails(1, from("192.0.2.1", "alice"))
+	s.tellAll()
+	s.nodes[0].refused(from("192.0.2.1", "alice"), time.Minute, LimitPair, "the next wait is longer")
+}
+
+func TestASuccessForgivesAtAllNodes(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 3)
+	owner := from("198.51.100.1", "alice")
+	s.nodes[2].fails(4, owner)
+	for i := range 5 {
+		s.nodes[i%2].fails(1, from(nth(i), "alice"))
+	}
+	s.tellAll()
+	s.nodes[1].fails(1, from("192.0.2.7", "bob"))
+	s.nodes[0].succeeds(owner)
+	if got := s.nodes[0].counted("alice"); got != 0 {
+		t.Errorf("%d failures count where the success was", got)
+	}
+	s.tellAll()
+	for i, m := range s.nodes {
+		if got := m.counted("alice"); got != 0 {
+			t.Errorf("node %d: %d failures count after a success", i, got)
+		}
+		if got := m.counted("bob"); got != 1 {
+			t.Errorf("node %d: %d failures of another account, want 1", i, got)
+		}
+	}
+	s.nodes[2].fails(4, owner)
+	s.nodes[2].allowed(owner, "the failures of the pair before do not count")
+	s.tellAll()
+	if n := len(s.nodes[0].shared.cleared); n != 0 {
+		t.Errorf("%d things that were forgiven are still told", n)
+	}
+}
+
+func TestASuccessForgivesOnlyWhatItsNodeHasSeen(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 2)
+	s.nodes[0].fails(1, from(nth(1), "alice"))
+	s.tellAll()
+	s.nodes[0].fails(1, from(nth(2), "alice"))
+	s.nodes[1].succeeds(from("198.51.100.1", "alice"))
+	s.tellAll()
+	for i, m := range s.nodes {
+		if got := m.counted("alice"); got != 1 {
+			t.Errorf("node %d: %d failures count, want the one that had not been seen", i, got)
+		}
+	}
+}
+
+func TestASuccessForgivesWhatASourceThatIsKnownGoodElsewhereHasFailed(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	owner := from("198.51.100.1", "alice")
+	s.nodes[0].succeeds(owner)
+	s.nodes[0].fails(4, owner)
+	s.tellAll()
+	s.nodes[1].fails(1, from("192.0.2.1", "bob"))
+	s.nodes[1].succeeds(owner)
+	s.tellAll()
+	s.nodes[0].fails(4, owner)
+	s.nodes[0].allowed(owner, "four new failures")
+	s.nodes[0].fails(1, owner)
+	s.tellAll()
+	s.nodes[1].refused(owner, 30*time.Second, LimitPair, "five new failures, at the other node")
+}
+
+func TestNewFailuresAtASourceThatIsKnownGoodAreNotForgivenWithOldOnes(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	owner := from("198.51.100.1", "alice")
+	s.nodes[0].succeeds(owner)
+	s.nodes[0].fails(4, owner)
+	s.tellAll()
+	s.nodes[1].succeeds(owner)
+	s.nodes[0].succeeds(owner)
+	s.nodes[0].fails(4, owner)
+	s.tellAll()
+	s.nodes[0].fails(1, owner)
+	s.nodes[0].refused(owner, 30*time.Second, LimitPair, "five failures since the last success")
+}
+
+// What others tell is put together while attempts go on.
+func TestASuccessWhileANodeHearsOthersIsNotLost(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 2)
+	m, other := s.nodes[0], s.nodes[1]
+	for i := range 10 {
+		other.fails(1, from(nth(i), "alice"))
+	}
+	s.tellAll()
+	hearing := m.together([]Other{{ID: other.id, Report: other.told}})
+	m.Forgive(user("alice"))
+	m.take(m.id, hearing)
+	m.allowed(from("192.0.2.1", "alice"), "forgiven in the meantime")
+}
+
+func TestASuccessForgivesNoAddress(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	s.nodes[0].spray(50, always("192.0.2.1"))
+	s.nodes[1].succeeds(from("192.0.2.1", "alice"))
+	s.tellAll()
+	s.nodes[1].refused(from("192.0.2.1", "bob"), 30*time.Second, LimitAddress, "the address")
+}
+
+func TestASourceIsKnownGoodAtAllNodesWhileTheAccountHasFailures(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 3)
+	owner := from("198.51.100.1", "alice")
+	s.nodes[0].succeeds(owner)
+	s.tellAll()
+	if n := len(s.nodes[0].told.Known); n != 0 {
+		t.Errorf("%d sources are told of an account without failures", n)
+	}
+	for i := range 10 {
+		s.nodes[1].fails(1, from(nth(i), "alice"))
+	}
+	s.tellAll()
+	for i, m := range s.nodes {
+		m.refused(from("192.0.2.1", "alice"), time.Hour, LimitAccount, fmt.Sprint("a stranger at node ", i))
+		m.allowed(owner, fmt.Sprint("the owner at node ", i))
+	}
+	last := s.nodes[2]
+	r := last.reserve(owner)
+	if !r.KnownGood() {
+		t.Error("the owner takes turns with strangers")
+	}
+	r.Fail()
+	last.remembers(entries{Pairs: 1}) // which counts for neither the account nor the address
+	last.fails(4, owner)
+	s.tellAll()
+	for i, m := range s.nodes {
+		m.refused(owner, 30*time.Second, LimitPair, fmt.Sprint("its own failures, at node ", i))
+	}
+	s.clock.pass(30 * time.Second)
+	last.succeeds(owner)
+	s.tellAll()
+	for i, m := range s.nodes {
+		m.allowed(from("192.0.2.1", "alice"), fmt.Sprint("a stranger after that, at node ", i))
+	}
+}
+
+// C6: an attacker at the very source that is known good.
+func TestASourceThatIsKnownGoodElsewhereIsGoodForTheCeilingOverAllNodes(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 2)
+	owner := from("198.51.100.1", "alice")
+	s.nodes[0].succeeds(owner)
+	for i := range 10 {
+		s.nodes[1].fails(1, from(nth(i), "alice"))
+	}
+	s.tellAll()
+	for i := range 10 {
+		m := s.nodes[i%2]
+		m.failsWhenAllowed(1, owner)
+		s.tellAll()
+	}
+	for i, m := range s.nodes {
+		wait, limit := m.wait(owner)
+		if limit != LimitAccount {
+			t.Errorf("node %d: wait %v (%s), want that of a stranger", i, wait, limit)
+		}
+	}
+}
+
+func TestFailuresOutliveTheirNode(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 1)
+	for i := range 10 {
+		s.nodes[0].fails(1, from(nth(i), "alice"))
+	}
+	s.nodes[0].publish()
+	next := s.join(Limits{AccountCeiling: 10})
+	next.hear(s.nodes[0])
+	next.refused(from("192.0.2.1", "alice"), time.Hour, LimitAccount, "after a restart")
+	next.Forgive(user("alice"))
+	next.allowed(from(nth(1), "alice"), "an operator forgives also what the node before has counted")
+	next.publish()
+	third := s.join(Limits{AccountCeiling: 10})
+	third.hear(s.nodes[0])
+	third.hear(next)
+	third.allowed(from(nth(1), "alice"), "that is told")
+}
+
+func TestAnAddressIsForgivenAtAllNodesByAnOperator(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	dead := s.nodes[0]
+	dead.spray(50, always("192.0.2.1"))
+	dead.fails(5, from("192.0.2.2", "alice"))
+	s.tellAll()
+	s.nodes[1].forgiveAddress("192.0.2.1")
+	s.nodes[1].allowed(from("192.0.2.1", "user3"), "the address")
+	s.nodes[1].refused(from("192.0.2.2", "alice"), 30*time.Second, LimitPair, "another address")
+	s.tellAll()
+	dead.allowed(from("192.0.2.1", "user3"), "the address at the other node")
+}
+
+// Several nodes must not forgive an address faster than one.
+func TestNodesTogetherForgiveAnAddressOneFailureAnHour(t *testing.T) {
+	for _, attempts := range []bool{false, true} {
+		s := newServer(t, Limits{}, 5)
+		for i := range 50 {
+			s.nodes[i%5].fails(1, from("192.0.2.1", fmt.Sprint("user", i)))
+		}
+		s.tellAll()
+		for range 10 {
+			s.clock.pass(time.Hour)
+			for _, m := range s.nodes {
+				if attempts {
+					m.wait(from("192.0.2.1", "bob")) // forgives what is to be forgiven
+				}
+			}
+			s.tellAll()
+		}
+		left := 0
+		for _, m := range s.nodes {
+			for _, c := range m.told.Counts[Addresses] {
+				left += int(c.Failures)
+			}
+		}
+		if left != 40 {
+			t.Errorf("%d of 50 failures are left after 10 hours, want 40 (attempts: %t)", left, attempts)
+		}
+	}
+}
+
+func TestAnAccountThatReachesItsCeilingIsToldOnce(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 3)
+	locked := 0
+	for i := range 12 {
+		m := s.nodes[i%3]
+		wait, _ := m.wait(from(nth(i), "alice"))
+		s.clock.pass(wait)
+		r := m.reserve(from(nth(i), "alice"))
+		r.Fail()
+		if r.Locked() {
+			locked++
+		}
+		s.tellAll()
+	}
+	if locked != 1 {
+		t.Errorf("told %d times", locked)
+	}
+}
+
+func TestAReportIsBoundedAndHasTheKeysWithTheMostFailures(t *testing.T) {
+	s := newServer(t, Limits{Failures: 1000}, 1)
+	m := s.nodes[0]
+	m.fails(3, from("192.0.2.1", "alice"))
+	for i := range 3 * MaxCounts {
+		m.fails(1, from(nth(i), fmt.Sprint("user", i)))
+		m.pass(time.Second)
+	}
+	m.publish()
+	for kind := range kinds {
+		if n := len(m.told.Counts[kind]); n != MaxCounts {
+			t.Errorf("%d of kind %d", n, kind)
+		}
+	}
+	keys := func(name string) Key { return m.digester.digest(ofAccount, user(name)) }
+	if c := m.told.find(Accounts, keys("alice")); c == nil || c.Failures != 3 {
+		t.Errorf("the account with the most failures: %+v", c)
+	}
+	if m.told.find(Accounts, keys(fmt.Sprint("user", 3*MaxCounts-1))) == nil || m.told.find(Accounts, keys("user0")) != nil {
+		t.Error("of accounts with equally many failures, the latest are not told")
+	}
+}
+
+func TestAReportOfNothingNewIsEqual(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	m := s.nodes[0]
+	m.fails(3, from("192.0.2.1", "alice"))
+	s.tellAll()
+	before := m.told
+	s.clock.pass(time.Minute)
+	m.publish()
+	if !before.Equal(m.told) || before.Empty() {
+		t.Errorf("%+v, then %+v", before, m.told)
+	}
+	m.succeeds(from("192.0.2.1", "alice"))
+	m.fails(3, from("192.0.2.2", "alice"))
+	m.publish()
+	if before.Equal(m.told) {
+		t.Error("as many new failures are as the old ones")
+	}
+}
+
+func TestAnotherKeyForgetsWhatWasCounted(t *testing.T) {
+	w := newWorld(t, Limits{})
+	w.fails(5, from("192.0.2.1", "alice"))
+	flying := w.reserve(from("192.0.2.2", "bob"))
+	w.UseKey([32]byte{1})
+	w.remembers(entries{InFlight: 1})
+	flying.Fail()
+	w.remembers(entries{})
+	w.allowed(from("192.0.2.1", "alice"), "another key")
+	w.fails(5, from("192.0.2.1", "alice"))
+	w.UseKey([32]byte{1})
+	w.refused(from("192.0.2.1", "alice"), 30*time.Second, LimitPair, "the same key")
+}
+
+// event is a failure of an account at a node.
+type event struct {
+	node *member
+	name string
+	id   int
+}
+
+type events map[event]bool
+
+func (e events) any(is func(event) bool) bool {
+	for one := range e {
+		if is(one) {
+			return true
+		}
+	}
+	return false
+}
+
+// modelMember is what a node must know: sets of failures rather than numbers.
+type modelMember struct {
+	failed   events // of this node
+	own      events // of these, not forgiven as far as it knows
+	forgave  events // of others, by its own successes
+	heard    map[*member]modelTold
+	toldLast modelTold
+}
+
+type modelTold struct{ own, forgave events }
+
+// seen are the failures of which a node knows.
+func (m *modelMember) seen(name string) events {
+	seen := maps.Clone(m.own)
+	for _, told := range m.heard {
+		maps.Copy(seen, told.own)
+	}
+	maps.DeleteFunc(seen, func(e event, _ bool) bool { return e.name != name })
+	return seen
+}
+
+// counts are those of which it does not know that they are forgiven.
+func (m *modelMember) counts(name string) events {
+	counted := m.seen(name)
+	maps.DeleteFunc(counted, func(e event, _ bool) bool {
+		for _, told := range m.heard {
+			if told.forgave[e] {
+				return true
+			}
+		}
+		return m.forgave[e]
+	})
+	return counted
+}
+
+// Each failure counts at every node that has heard of it until a success at a node that
+// had heard of it, and never again after that.
+func TestEachFailureIsForgivenByASuccessThatHasSeenIt(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		s := newServer(t, Limits{Failures: 10_000, AccountCeiling: 10_000}, 3)
+		model := make(map[*member]*modelMember)
+		for _, m := range s.nodes {
+			model[m] = &modelMember{failed: make(events), own: make(events), forgave: make(events), heard: make(map[*member]modelTold)}
+		}
+		names := []string{"alice", "bob"}
+		ids := 0
+		node := rapid.SampledFrom(s.nodes)
+		forgiven := make(events) // by a success that had seen them
+		check := func() {
+			for i, m := range s.nodes {
+				for _, name := range names {
+					most := model[m].counts(name)
+					least := model[m].seen(name)
+					maps.DeleteFunc(least, func(e event, _ bool) bool { return forgiven[e] })
+					if got := m.counted(name); got < len(least) || got > len(most) {
+						r.Fatalf("node %d counts %d failures of %s, want %d to %d", i, got, name, len(least), len(most))
+					}
+				}
+			}
+		}
+		publish := func(m *member) {
+			m.publish()
+			model[m].toldLast = modelTold{maps.Clone(model[m].own), maps.Clone(model[m].forgave)}
+		}
+		hear := func(m, from *member) {
+			m.hear(from)
+			of := model[m]
+			of.heard[from] = model[from].toldLast
+			for e := range model[from].toldLast.forgave {
+				delete(of.own, e)
+			}
+			for _, name := range names { // it is told no longer when its node tells none of it
+				theirs := func(e event) bool { return e.node == from && e.name == name }
+				if !of.forgave.any(func(e event) bool { return theirs(e) && of.heard[from].own[e] }) {
+					maps.DeleteFunc(of.forgave, func(e event, _ bool) bool { return theirs(e) })
+				}
+			}
+		}
+		r.Repeat(map[string]func(*rapid.T){
+			"": func(*rapid.T) { check() },
+			"fail": func(r *rapid.T) {
+				m, name := node.Draw(r, "node"), rapid.SampledFrom(names).Draw(r, "name")
+				ids++
+				m.fails(1, from(nth(ids), name))
+				model[m].failed[event{m, name, ids}] = true
+				model[m].own[event{m, name, ids}] = true
+			},
+			"succeed": func(r *rapid.T) {
+				m, name := node.Draw(r, "node"), rapid.SampledFrom(names).Draw(r, "name")
+				m.succeeds(from("198.51.100.1", name))
+				for e := range model[m].counts(name) {
+					if e.node != m {
+						model[m].forgave[e] = true // it is not told again what another node tells
+					}
+				}
+				for e := range model[m].seen(name) {
+					forgiven[e] = true
+					delete(model[m].own, e)
+				}
+			},
+			"publish": func(r *rapid.T) { publish(node.Draw(r, "node")) },
+			"hear": func(r *rapid.T) {
+				m, from := node.Draw(r, "node"), node.Draw(r, "from")
+				if m != from {
+					hear(m, from)
+				}
+			},
+			"time passes": func(*rapid.T) { s.clock.pass(time.Second) },
+		})
+		for range 3 {
+			for _, m := range s.nodes {
+				publish(m)
+			}
+			for _, m := range s.nodes {
+				for _, from := range s.nodes {
+					if m != from {
+						hear(m, from)
+					}
+				}
+			}
+			check()
+		}
+		for _, m := range s.nodes {
+			for of, upTo := range m.shared.cleared {
+				r.Fatalf("still told to be forgiven when all have heard of it: %+v up to %d", of, upTo)
+			}
+			for _, name := range names {
+				want := 0
+				for _, other := range s.nodes {
+					for e := range model[other].failed {
+						if e.name == name && !forgiven[e] {
+							want++
+						}
+					}
+				}
+				if got := m.counted(name); got != want {
+					r.Fatalf("when all have told each other everything, %d failures of %s count, want %d", got, name, want)
+				}
+			}
+		}
+	})
+}
