@@ -29,7 +29,7 @@ type follower struct {
 // called with what fails now, nil if nothing does.
 func (n *Node) Follow(ctx context.Context, storage certmagic.Storage, prefix string, told func(error)) {
 	f := &follower{Node: n, storage: storage, folder: path.Join(prefix, "failures")}
-	n.setUnheard() // as another storage, or another config's loop, may have left it
+	n.begin()
 	read, publish, look := time.NewTimer(0), time.NewTimer(PublishEvery), time.NewTicker(lookEvery)
 	sweepAt := time.Now().Add(rand.N(sweepEvery))
 	defer read.Stop()

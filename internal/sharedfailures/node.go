@@ -218,6 +218,13 @@ func (n *Node) outdated(names []name) (remove []name) {
 	return remove
 }
 
+// begin is for a new loop, whose storage may be another.
+func (n *Node) begin() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.unheard, n.clock = true, nil
+}
+
 func (n *Node) isUnheard() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
