@@ -286,9 +286,9 @@ func (t *serverThrottle) share(ctx context.Context, keys *serverKeys, storage ce
 	t.nodeOf(set.Failures()).Follow(ctx, storage, prefix, func(err error) {
 		switch {
 		case err != nil && !failing:
-			logger.Error("sharing failed logins with other nodes by the storage; until that works again, each node has only its own and what it knows by now", storagecheck.Failure(err)...)
+			logger.Error("sharing failed logins by the storage; until that works again, this node counts its own and what it has read before", storagecheck.Failure(err)...)
 		case err == nil && failing:
-			logger.Info("failed logins are shared with other nodes again")
+			logger.Info("failed logins are shared by the storage again")
 		}
 		failing = err != nil
 	})

@@ -381,6 +381,29 @@ func TestAnAccountThatReachesItsCeilingIsToldOnce(t *testing.T) {
 	}
 }
 
+// No node has seen the failure that reaches the ceiling if several come at once.
+func TestAnAccountThatNodesTakeToItsCeilingTogetherIsToldByTheNextRefusal(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 3)
+	for i := range 10 {
+		s.nodes[i%2].fails(1, from(nth(i), "alice"))
+	}
+	s.tellAll()
+	told := 0
+	for i := range 9 {
+		settlement, err := s.nodes[i%3].Settle(from(nth(100+i), "alice"), func() Outcome { panic("it is refused") })
+		if err == nil {
+			t.Fatal("an attempt is let pass")
+		}
+		if settlement == Reached {
+			told++
+		}
+		s.tellAll()
+	}
+	if told != 1 {
+		t.Errorf("told %d times", told)
+	}
+}
+
 func TestAReportIsBoundedAndHasTheKeysWithTheMostFailures(t *testing.T) {
 	s := newServer(t, Limits{Failures: 1000}, 1)
 	m := s.nodes[0]

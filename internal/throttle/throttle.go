@@ -199,6 +199,7 @@ const (
 	Settled                     // it has ended
 	Locked                      // it has failed, and the account has just reached Limits.AccountCeiling
 	Repeated                    // it was wrong a moment ago, so it is wrong and was not counted
+	Reached                     // it was refused: failures at several nodes have taken the account to its ceiling, and no node has said so
 )
 
 // Settle makes an attempt that takes no time, if it may be made: then outcome is asked
@@ -206,8 +207,8 @@ const (
 // If it is not known, or the same guess is in flight, nothing is counted: the attempt
 // has to be reserved. It must not call the throttle.
 //
-// The error is a *RefusedError. If the attempt is unsettled, the error is that of
-// Reserve, and outcome was not asked. Otherwise the attempt was wrong, and the error is
+// The error is a *RefusedError. If the attempt is unsettled or Reached, the error is that
+// of Reserve, and outcome was not asked. Otherwise the attempt was wrong, and the error is
 // that of Reservation.AsStranger.
 func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlement, err error) {
 	t.mu.Lock()
@@ -220,6 +221,10 @@ func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlem
 		return Unsettled, nil // the same guess is in flight, which counts for both
 	}
 	if err := t.count(&f, now); err != nil {
+		if e := t.accounts.find(f.keys.account); e != nil && len(t.accounts.others) > 0 && t.reaches(e) {
+			t.tell()
+			return Reached, err
+		}
 		return Unsettled, err
 	}
 	asked := false
