@@ -110,6 +110,12 @@ func TestDocsNumbersOfThrottle(t *testing.T) {
 		{"The last 4 wrong passwords of each account and source", "repeatsPerPair", "4"},
 		{"not been sent for 5 minutes", "repeatTime", "5 * time.Minute"},
 		{"the 10,000 that were used last", "maxCached", "10_000"},
+		{"of the 2,048 accounts, 2,048 addresses, and 2,048 pairs", "MaxCounts", "2048"},
+		{"and 2,048 in all", "MaxKnown", "2048"},
+		{"at most 512 KB", "maxObject", "512 << 10"},
+		{"for 24 hours", "AgesOut", "24 * time.Hour"},
+		{"at most every 1.5 seconds", "PublishEvery", "1500 * time.Millisecond"},
+		{"every 2.5 seconds", "ReadEvery", "2500 * time.Millisecond"},
 		{"60 times a minute", "maxRevocationsPerMinute", "60"},
 	} {
 		if value := repo.ValueText(t, number.constant); value != number.value {
