@@ -300,6 +300,9 @@ func (p *pooledThrottle) nodeOf(key [32]byte) *sharedfailures.Node {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.node == nil || p.failures != key {
+		if p.node != nil {
+			p.node.Retire()
+		}
 		p.UseKey(key)
 		p.node, p.failures = sharedfailures.NewNode(p.Throttle), key
 	}

@@ -274,6 +274,7 @@ func TestWhatIsLeftOfACrashIsRemoved(t *testing.T) {
 		}
 		replaced := testPrefix + "/failures/" + name{m.id, 1}.String()
 		s.put(replaced, encode(new(throttle.Report)))
+		s.put(testPrefix+"/failures/"+name{throttle.NodeID{9}, 0}.String(), nil)
 		join(t, s, throttle.Limits{})
 		time.Sleep(3 * time.Hour)
 		if names := s.names(); len(names) != 1 || names[0] == replaced {
@@ -324,6 +325,20 @@ func TestAReloadGoesOnWithTheSameObject(t *testing.T) {
 		if names := s.names(); len(names) != 1 || !strings.HasPrefix(names[0], fmt.Sprintf("%s/failures/%x-", testPrefix, m.id)) {
 			t.Errorf("the storage has %q", names)
 		}
+	})
+}
+
+func TestANodeThatHasRetiredNeitherTellsNorHears(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *shelf) {
+		nodes := joinAll(t, s, throttle.Limits{AccountCeiling: 10}, 2)
+		nodes[0].Retire()
+		for i := range 10 {
+			nodes[0].fails(1, from(nth(i), "alice"))
+			nodes[1].fails(1, from(nth(i), "bob"))
+		}
+		time.Sleep(delay)
+		nodes[1].want(true, from("192.0.2.1", "alice"), "it tells nothing")
+		nodes[0].want(true, from("192.0.2.1", "bob"), "it hears nothing")
 	})
 }
 

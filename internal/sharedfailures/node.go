@@ -18,6 +18,7 @@ type Node struct {
 	mu        sync.Mutex // not held while storage is asked
 	version   uint64     // of the last object that it was tried to write
 	published *published // nil: nothing
+	retired   bool       // it neither tells nor hears
 	unheard   bool       // others have not been told what there may be to tell
 	missing   int        // how many lists in a row lacked the object
 	clock     *clock     // of the storage; nil: not known
@@ -130,7 +131,7 @@ func (n *Node) take(objects []object) {
 			others = append(others, throttle.Other{ID: id, Report: p.report, Age: p.ageAt(now)})
 		}
 	}
-	if changed {
+	if changed && !n.retired {
 		n.throttle.Heed(n.id, others)
 		n.unheard = true // such as sources that are known good here, of an account that others tell of
 	}
@@ -143,7 +144,7 @@ func (n *Node) toPublish() (*throttle.Report, name) {
 	defer n.mu.Unlock()
 	n.unheard = false
 	switch was := n.published; {
-	case was == nil && report.Empty():
+	case n.retired, was == nil && report.Empty():
 		return nil, name{}
 	case report.Empty() && n.missing >= maxMissing: // it was removed, since it no longer matters
 		n.published, n.missing = nil, 0
@@ -199,7 +200,7 @@ func (n *Node) outdated(names []name) (remove []name) {
 	for _, name := range names {
 		p := n.peers[name.node]
 		switch {
-		case name.version < newest[name.node]:
+		case name.version < newest[name.node], name.version == 0 && name.node != n.id: // 0: see askClock
 			remove = append(remove, name)
 		case name.node == n.id:
 			if was := n.published; was != nil && was.name == name && was.report.Empty() && time.Since(was.at) >= AgesOut {
@@ -216,6 +217,14 @@ func (n *Node) outdated(names []name) (remove []name) {
 		}
 	}
 	return remove
+}
+
+// Retire ends what the node does, for another node with the same throttle: loops may
+// still go on.
+func (n *Node) Retire() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.retired = true
 }
 
 // begin is for a new loop, whose storage may be another.

@@ -1,9 +1,15 @@
 package throttle
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
+
+// maxOthers is how many keys of a kind other nodes have at most, all of them together.
+// Few servers have the 16 nodes that it takes to get there.
+const maxOthers = 16 * MaxCounts
 
 // Other is what is known of another node.
 type Other struct {
@@ -24,53 +30,49 @@ type others struct {
 // Heed takes in what is known of all other nodes, in place of what was known before,
 // and forgives here what they have forgiven of this node, whose id is self. There must
 // not be two calls at the same time.
-func (t *Throttle) Heed(self NodeID, nodes []Other) { t.take(self, t.together(nodes)) }
+func (t *Throttle) Heed(self NodeID, nodes []Other) { t.take(t.together(self, nodes)) }
 
 // together adds up what nodes tell, while attempts go on.
-func (t *Throttle) together(nodes []Other) *merged {
+func (t *Throttle) together(self NodeID, nodes []Other) *merged {
 	t.mu.Lock()
 	now := t.advance()
-	cleared := make(map[Failed]uint64, len(t.shared.cleared))
-	for of, upTo := range t.shared.cleared {
-		cleared[of] = upTo
-	}
+	cleared := maps.Clone(t.shared.cleared)
 	t.shared.recent = nil
+	told := t.shared.told
 	t.mu.Unlock()
 
-	return merge(nodes, cleared, now)
+	m := merge(nodes, cleared, now)
+	for of, upTo := range m.cleared {
+		if of.Node != self {
+			continue
+		}
+		if c := told.find(of.Kind, of.Key); c != nil && c.Floor < upTo { // else it was heard before
+			m.mine = append(m.mine, Cleared{of, upTo})
+		}
+	}
+	return m
 }
 
-func (t *Throttle) take(self NodeID, m *merged) {
+func (t *Throttle) take(m *merged) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, of := range t.shared.recent { // forgiven in the meantime
 		m.cleared[of] = max(m.cleared[of], t.shared.cleared[of])
 		m.recount(of.Kind, of.Key)
 	}
-	nodes := m.nodes
-	t.shared.nodes, t.shared.known, t.shared.recent = nodes, m.known, nil
+	t.shared.nodes, t.shared.known, t.shared.recent = m.nodes, m.known, nil
 	for kind := range kinds {
 		t.table(kind).others = m.counted[kind]
 	}
-	changed := t.forgetCleared(nodes)
+	changed := t.forgetCleared(m.nodes)
 	atKnown := make(map[Key]uint64)
-	for i := range nodes {
-		for _, c := range nodes[i].Report.Cleared {
-			if c.Node != self {
-				continue
-			}
-			told := t.shared.told.find(c.Kind, c.Key)
-			if told == nil || told.Floor >= c.UpTo { // heard before
-				continue
-			}
-			if !t.dropUpTo(c) && c.Kind == Pairs {
-				atKnown[c.Key] = max(atKnown[c.Key], c.UpTo)
-			}
-			changed = true
+	for _, c := range m.mine {
+		if !t.dropUpTo(c) && c.Kind == Pairs {
+			atKnown[c.Key] = c.UpTo
 		}
 	}
 	t.dropAtKnown(atKnown)
-	if changed {
+	if changed || len(m.mine) > 0 {
 		t.tell()
 	}
 }
@@ -123,6 +125,7 @@ type merged struct {
 	nodes   []Other
 	now     time.Duration
 	cleared map[Failed]uint64
+	mine    []Cleared // of cleared, what is to be forgiven at this node
 	counted [kinds]map[Key]others
 	known   map[Key]struct{}
 }
@@ -145,8 +148,21 @@ func merge(nodes []Other, cleared map[Failed]uint64, now time.Duration) *merged 
 				m.add(&nodes[i], kind, &counts[j])
 			}
 		}
+		dropFewest(m.counted[kind], maxOthers)
 	}
 	return m
+}
+
+// dropFewest keeps the keys with the most failures.
+func dropFewest(counted map[Key]others, most int) {
+	if len(counted) <= most {
+		return
+	}
+	keys := slices.Collect(maps.Keys(counted))
+	slices.SortFunc(keys, func(a, b Key) int { return cmp.Compare(counted[b].failures, counted[a].failures) })
+	for _, key := range keys[most:] {
+		delete(counted, key)
+	}
 }
 
 // add adds what counts of one key at one node.

@@ -230,9 +230,9 @@ func TestASuccessWhileANodeHearsOthersIsNotLost(t *testing.T) {
 		other.fails(1, from(nth(i), "alice"))
 	}
 	s.tellAll()
-	hearing := m.together([]Other{{ID: other.id, Report: other.told}})
+	hearing := m.together(m.id, []Other{{ID: other.id, Report: other.told}})
 	m.Forgive(user("alice"))
-	m.take(m.id, hearing)
+	m.take(hearing)
 	m.allowed(from("192.0.2.1", "alice"), "forgiven in the meantime")
 }
 
@@ -424,6 +424,68 @@ func TestAReportIsBoundedAndHasTheKeysWithTheMostFailures(t *testing.T) {
 	}
 	if m.told.find(Accounts, keys(fmt.Sprint("user", 3*MaxCounts-1))) == nil || m.told.find(Accounts, keys("user0")) != nil {
 		t.Error("of accounts with equally many failures, the latest are not told")
+	}
+}
+
+func TestWhatOthersTellIsBounded(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 1)
+	other := s.join(Limits{})
+	for i := range 10 {
+		other.fails(1, from(nth(i), "alice"))
+	}
+	other.publish()
+	nodes := []Other{{ID: other.id, Report: other.told}}
+	for i := range maxOthers/MaxCounts + 3 {
+		flood := newServer(t, Limits{}, 1).nodes[0]
+		for j := range MaxCounts {
+			flood.fails(1, from(nth(i*MaxCounts+j), fmt.Sprint("user", i*MaxCounts+j)))
+		}
+		nodes = append(nodes, Other{ID: NodeID{9, byte(i)}, Report: flood.Report()})
+	}
+	m := s.nodes[0]
+	m.Heed(m.id, nodes)
+	for kind := range kinds {
+		if n := len(m.table(kind).others); n != maxOthers {
+			t.Errorf("%d keys of kind %d", n, kind)
+		}
+	}
+	m.refused(from("192.0.2.1", "alice"), time.Hour, LimitAccount, "the account with the most failures")
+}
+
+func TestWhatWaitsBecauseOfOtherNodesIsInTheNumbers(t *testing.T) {
+	s := newServer(t, Limits{AccountCeiling: 10}, 2)
+	for i := range 10 {
+		s.nodes[i%2].fails(1, from(nth(i), "alice"))
+	}
+	s.nodes[0].fails(5, from("192.0.2.1", "bob"))
+	s.nodes[0].spray(50, always("192.0.2.2"))
+	s.nodes[1].succeeds(from("198.51.100.1", "carol"))
+	s.nodes[1].fails(2, from("198.51.100.1", "carol"))
+	s.tellAll()
+	for i, m := range s.nodes {
+		if accounts, pairs, addresses := m.Waiting(); accounts != 1 || pairs != 1 || addresses != 1 {
+			t.Errorf("node %d: %d accounts, %d pairs and %d addresses wait, want one each", i, accounts, pairs, addresses)
+		}
+	}
+}
+
+// Nothing is allocated for what other nodes have counted.
+func TestAnAttemptCostsNoMoreMemoryWithOtherNodes(t *testing.T) {
+	s := newServer(t, Limits{}, 2)
+	a := from("192.0.2.1", "alice")
+	settles := func() float64 {
+		return testing.AllocsPerRun(100, func() {
+			if settlement, err := s.nodes[0].Settle(a, func() Outcome { return Outcome{Right: true, Known: true} }); settlement != Settled || err != nil {
+				t.Fatal(settlement, err)
+			}
+		})
+	}
+	alone := settles()
+	s.nodes[1].fails(1, from("192.0.2.1", "bob"))
+	s.nodes[1].fails(1, from("192.0.2.2", "alice"))
+	s.tellAll()
+	if with := settles(); with > alone {
+		t.Errorf("%v allocations with other nodes, %v alone", with, alone)
 	}
 }
 

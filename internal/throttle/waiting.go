@@ -22,26 +22,34 @@ func (t *Throttle) Waiting() (accounts, pairs, addresses int) {
 			count(kind, e.counter, in.others[e.key], l.of(kind, e.owner.network), now)
 		})
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.advance()
 	knownFailed := make(map[Key]bool)
-	for s := range t.known.all {
-		if s.failures > 0 {
-			knownFailed[s.pair] = true
-			count(Pairs, s.counter, t.pairs.others[s.pair], t.limits.pair(), now)
-		}
-	}
-	for kind := range kinds {
-		in := t.table(kind)
-		for key, elsewhere := range in.others {
-			e := in.find(key)
-			if counted := e != nil && e.failures > 0 || kind == Pairs && knownFailed[key]; !counted {
-				count(kind, counter{}, elsewhere, t.limits.of(kind, elsewhere.owner.network), now)
+	t.locked(func(now time.Duration) {
+		for s := range t.known.all {
+			if s.failures > 0 {
+				knownFailed[s.pair] = true
+				count(Pairs, s.counter, t.pairs.others[s.pair], t.limits.pair(), now)
 			}
 		}
+	})
+	for kind := range kinds {
+		t.locked(func(now time.Duration) {
+			in := t.table(kind)
+			for key, elsewhere := range in.others {
+				e := in.find(key)
+				if counted := e != nil && e.failures > 0 || kind == Pairs && knownFailed[key]; !counted {
+					count(kind, counter{}, elsewhere, t.limits.of(kind, elsewhere.owner.network), now)
+				}
+			}
+		})
 	}
 	return waiting[Accounts], waiting[Pairs], waiting[Addresses]
+}
+
+// locked calls f under the lock, with the time.
+func (t *Throttle) locked(f func(now time.Duration)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(t.advance())
 }
 
 // part is how many entries are looked at before attempts go on.
