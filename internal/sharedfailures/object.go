@@ -157,7 +157,7 @@ func (d *decoder) bytes(into []byte) {
 
 func (d *decoder) want(what bool) { d.failed = d.failed || !what }
 
-// name is the name of an object: of a node, and its how manieth it is.
+// name is the name of an object: its node, and its number among those of the node.
 type name struct {
 	node    throttle.NodeID
 	version uint64
