@@ -166,6 +166,9 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
+	if !s.throttle.off {
+		go s.throttle.share(ctx, s.keys, s.sessions.storage, s.sessions.place.prefix, s.logger)
+	}
 	s.started.Store(true)
 	go s.apiKeys.follow(ctx)
 }
