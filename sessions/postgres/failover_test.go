@@ -24,7 +24,7 @@ func pair(t *testing.T) (primary, standby *server, engine sessions.Engine) {
 	standby = primary.standby()
 	both := strings.Replace(url, "127.0.0.1:"+strconv.Itoa(primary.port),
 		"127.0.0.1:"+strconv.Itoa(primary.port)+",127.0.0.1:"+strconv.Itoa(standby.port), 1)
-	engine = openedAs(t, "main", postgres.Postgres{URL: both, MaxConnections: 20, Timeout: caddy.Duration(5 * time.Second)}, zap.NewNop())
+	engine = openedAs(t, "main", postgres.Postgres{URL: both, MaxConnections: 20, Timeout: caddy.Duration(2 * time.Second)}, zap.NewNop())
 	return primary, standby, engine
 }
 
@@ -87,6 +87,30 @@ func TestAFailOverToAStandbyThatIsWaitedForLosesNothing(t *testing.T) {
 	for value[string](t, db, `SELECT coalesce(max(sync_state), '') FROM pg_stat_replication`) != "sync" {
 		time.Sleep(25 * time.Millisecond)
 	}
+
+	// While the standby is away nothing is acknowledged, also to whoever repeats a call
+	// whose time was up: what it asks for was written, and may be lost.
+	waiting, answer, over := newID(epoch), newAnswer(), newID(epoch)
+	standby.kill()
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		if state, err := engine.Swap(ctx, waiting, 1, answer); err == nil {
+			t.Errorf("acknowledged without a standby: %+v", state)
+		}
+		if err := engine.Revoke(ctx, over); err == nil {
+			t.Error("a revocation was acknowledged without a standby")
+		}
+		cancel()
+	}
+	if state := loaded(t, engine, waiting); state.Generation != 0 || loaded(t, engine, over).Revoked {
+		t.Errorf("seen without a standby: %+v", state)
+	}
+	standby.start()
+	if state := swap(t, engine, waiting, 1, answer); !wonAs(state, 1, answer) {
+		t.Errorf("with a standby again: %+v", state)
+	}
+	revoke(t, engine, over)
+
 	var clients sync.WaitGroup
 	var mu sync.Mutex
 	acknowledged, ended := make(map[sessions.ID]sessions.State), make(map[sessions.ID]bool)
