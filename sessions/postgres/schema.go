@@ -124,7 +124,7 @@ func (e *engine) migrate(ctx context.Context) error {
 	if e.known.Load() {
 		return errors.New("sessions postgres: the tables are missing or older than they were: their sessions cannot be trusted; reload Caddy's config to make them again")
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(e.pool.timeout, migrationTimeout))
+	ctx, cancel := context.WithTimeout(mayConnect(ctx), max(e.pool.timeout, migrationTimeout))
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		return applyMissing(ctx, tx, e.names)
