@@ -23,6 +23,10 @@ type Engines struct {
 	// the engine that its ID names.
 	All map[string]sessions.Engine
 
+	// Identities tell engines of one name apart that are set up differently: what is
+	// known of the sessions in one says nothing of those in another. By name, optional.
+	Identities map[string]string
+
 	// Storage says that there are sessions in the storage too. Where there are no
 	// engines, all are.
 	Storage bool
@@ -49,7 +53,7 @@ func (s *Store) WithEngines(engines Engines) *Store {
 	with := *s
 	with.engines, with.noStorage = make(map[string]*engine, len(engines.All)), len(engines.All) > 0 && !engines.Storage
 	for name, opened := range engines.All {
-		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name)}
+		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name, engines.Identities[name])}
 	}
 	with.origin = with.engines[engines.New]
 	return &with
@@ -225,31 +229,26 @@ func (k *engineKnowledge) readAt() time.Time {
 	return k.at
 }
 
-// allEngines is what a process knows of each engine, by name.
+// allEngines is what a process knows of each engine, also across a reload of the
+// config.
 type allEngines struct {
-	mu     sync.RWMutex
-	byName map[string]*engineKnowledge
+	mu  sync.Mutex
+	all map[engineIdentity]*engineKnowledge
 }
+
+type engineIdentity struct{ name, identity string }
 
 // engine returns what is known of an engine.
-func (m *Memory) engine(name string) *engineKnowledge {
+func (m *Memory) engine(name, identity string) *engineKnowledge {
 	m.engines.mu.Lock()
 	defer m.engines.mu.Unlock()
-	k := m.engines.byName[name]
+	of := engineIdentity{name, identity}
+	k := m.engines.all[of]
 	if k == nil {
 		k = newEngineKnowledge()
-		m.engines.byName[name] = k
+		m.engines.all[of] = k
 	}
 	return k
-}
-
-// knows tells whether all revocations were read among which that of a session in an
-// engine would be.
-func (a *allEngines) knows(id ID) bool {
-	a.mu.RLock()
-	k := a.byName[id.engineName()]
-	a.mu.RUnlock()
-	return k != nil && k.knows(id)
 }
 
 const (

@@ -56,17 +56,13 @@ func newView() view {
 }
 
 // InView tells whether a session is known to be revoked, without asking storage. known
-// is false where the view cannot tell: until the revocations where it lives were read
-// completely for the first time, and for a session that was already over by an earlier time of this
+// is false where the view cannot tell: for a session in an engine, until the revocations
+// were read completely for the first time, and for a session that was already over by an earlier time of this
 // node's clock.
 func (m *Memory) InView(id ID) (revoked, known bool) {
 	m.view.mu.RLock()
 	defer m.view.mu.RUnlock()
-	revoked = m.view.holds(id) || m.later.has(id)
-	if id.engine != "" {
-		return revoked, m.engines.knows(id)
-	}
-	return revoked, m.view.complete && id.day >= m.view.knowFrom
+	return m.view.holds(id) || m.later.has(id), id.engine == "" && m.view.complete && id.day >= m.view.knowFrom
 }
 
 // ViewReadAt is when the revocations in the storage were last read completely, zero if
