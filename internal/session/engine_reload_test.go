@@ -132,3 +132,35 @@ func TestIntrospectionKnowsOfARevocationThatAnEngineHasLost(t *testing.T) {
 		}
 	})
 }
+
+// Neither an engine that is down nor one that a reload has taken out of the config.
+func TestWhatWaitsForOneEngineHoldsUpNothingElsewhere(t *testing.T) {
+	for what, faulty := range map[string]func(*engineNode){
+		"an engine that is down": func(n *engineNode) {
+			n.engine.Meet(func(sessionstest.Call) sessionstest.Fault { return sessionstest.Refused })
+		},
+		"an engine that is no longer in the config": func(n *engineNode) {
+			n.memory.Leave(n.Store)
+			n.memory.Serve(NewStore(n.storage, testPrefix, n.memory, time.Now))
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				storage, memory := engines()
+				n := newEngineNode(t, storage, memory, true)
+				there, here := n.began(t), monthAhead()
+				n.memory.Serve(n.Store)
+				defer n.memory.Close()
+				bounded := n.Within(newAllowance(100))
+				bounded.RevokeLater(there, 30*time.Second)
+				bounded.RevokeLater(here, 30*time.Second)
+				faulty(n)
+				time.Sleep(5 * time.Minute)
+				if !n.memory.later.has(there) {
+					t.Error("it was given up")
+				}
+				newNode(storage).wantRefused(t, here, 0, 0, ErrRevoked)
+			})
+		})
+	}
+}
