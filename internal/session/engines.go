@@ -64,7 +64,30 @@ type engine struct {
 	sessions.Engine
 	name  string
 	known *engineKnowledge
-	asked atomic.Pointer[time.Time] // when this one was last asked for its epoch; nil: never
+	last  atomic.Pointer[askedEpoch]
+}
+
+// askedEpoch is what an engine said when it was last asked for its epoch. What the process
+// knows may be of another one: a config of before a reload, or one that was refused, can
+// have another engine by the same name.
+type askedEpoch struct {
+	epoch string
+	at    time.Time
+}
+
+// epochOfNew is the epoch in which sessions begin, empty if it is not known. An engine
+// that was opened by a reload and has not answered yet is taken for the one of before.
+func (e *engine) epochOfNew() string {
+	if last := e.last.Load(); last != nil {
+		return last.epoch
+	}
+	return e.known.epochOfNew()
+}
+
+// isDue tells whether to ask for the epoch.
+func (e *engine) isDue() bool {
+	last := e.last.Load()
+	return last == nil || time.Since(last.at) >= epochFor || last.epoch != e.known.epochOfNew()
 }
 
 // engineOf returns the engine of a session, nil for the storage. A session that lives
@@ -89,7 +112,7 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 	if err != nil || s.origin == nil {
 		return Origin{Version: version}, err
 	}
-	epoch := s.origin.known.epochOfNew()
+	epoch := s.origin.epochOfNew()
 	if epoch == "" {
 		return Origin{}, unavailable("beginning a session", fmt.Errorf("the engine %s has not answered since this process started", s.origin.name))
 	}
@@ -101,15 +124,15 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 type Renewal struct{ Engine, Epoch string }
 
 // KeepEpochs asks the engines for the epoch of new sessions, each once after it was
-// opened and then every minute, and returns which are new since the last time. An
-// error that wraps [sessions.ErrUnsuitable] says that an engine must be set up
-// differently.
+// opened and then every minute, or when the process has learned of another one, and
+// returns which are new since the last time. An error that wraps
+// [sessions.ErrUnsuitable] says that an engine must be set up differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 	asked := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
 			var err error
-			if at := e.asked.Load(); at == nil || time.Since(*at) >= epochFor {
+			if e.isDue() {
 				_, err = s.readEpoch(ctx, e)
 			}
 			asked <- err
@@ -138,8 +161,7 @@ func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 		return "", e.unavailable("asking for its epoch", errors.New("it has another form"))
 	}
 	e.known.setEpoch(epoch)
-	now := time.Now()
-	e.asked.Store(&now)
+	e.last.Store(&askedEpoch{epoch, time.Now()})
 	return epoch, nil
 }
 
@@ -249,6 +271,17 @@ func (m *Memory) engine(name, identity string) *engineKnowledge {
 		m.engines.all[of] = k
 	}
 	return k
+}
+
+// keptFrom takes in that revocations of days before that one are dropped.
+func (a *allEngines) keptFrom(day string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, k := range a.all {
+		k.mu.Lock()
+		k.from = max(k.from, day)
+		k.mu.Unlock()
+	}
 }
 
 const (

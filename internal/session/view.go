@@ -103,7 +103,7 @@ func (v *view) sweep(days []string) {
 }
 
 func (v *view) holds(id ID) bool {
-	if len(v.swept) > 0 {
+	if id.engine == "" && len(v.swept) > 0 { // an engine says itself what is over, by its own clock
 		if _, swept := v.swept[id.day]; swept {
 			return true
 		}
@@ -163,8 +163,9 @@ func (v *view) addAll(names []string) (entries int) {
 }
 
 // forget drops the sessions that are over by this time: none of their tokens is valid,
-// even with the largest leeway. It tells whether it drops any.
-func (v *view) forget(now time.Time) (dropped bool) {
+// even with the largest leeway. It tells whether it drops any. kept is told of the first
+// day that stays, before a caller can ask again.
+func (v *view) forget(now time.Time, kept func(from string)) (dropped bool) {
 	from := now.Add(-keepLonger).UTC().Format(dayLayout)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -179,6 +180,7 @@ func (v *view) forget(now time.Time) (dropped bool) {
 	}
 	v.keepFrom = from
 	v.knowFrom = max(v.knowFrom, from)
+	kept(from)
 	return dropped
 }
 
