@@ -139,7 +139,7 @@ func (r *RevokeRequest) check() error {
 	switch {
 	case set != 1:
 		return refused(http.StatusBadRequest, "set one of session, user, subject, client and all")
-	case strings.Trim(r.Session, "0123456789abcdef-") != "":
+	case strings.Trim(r.Session, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "": // an engine's name and epoch may follow
 		return refused(http.StatusBadRequest, "session must be the id of a session, which tokens have in the claim sid, not a token")
 	}
 	return nil
