@@ -99,7 +99,7 @@ func (x *serverSessions) read(ctx context.Context, checked bool) (heard bool, er
 	err = x.BeginNotices(ctx)
 	unheard := x.ReadNotices(ctx)
 	heard, err = unheard == nil, cmp.Or(err, unheard)
-	err = cmp.Or(err, x.keepEpochs(ctx))
+	err = cmp.Or(err, x.tellRenewed(x.KeepEpochs(ctx)))
 	if !checked {
 		return heard, err
 	}
@@ -115,7 +115,7 @@ func (x *serverSessions) read(ctx context.Context, checked bool) (heard bool, er
 func (x *serverSessions) checkEngines(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, enginesPatience)
 	defer cancel()
-	err := x.keepEpochs(ctx)
+	err := x.tellRenewed(x.OpenEpochs(ctx))
 	switch {
 	case errors.Is(err, sessions.ErrUnsuitable):
 		return err
@@ -125,9 +125,8 @@ func (x *serverSessions) checkEngines(ctx context.Context) error {
 	return nil
 }
 
-// keepEpochs notices when an engine has lost what was in it.
-func (x *serverSessions) keepEpochs(ctx context.Context) error {
-	renewed, err := x.KeepEpochs(ctx)
+// tellRenewed logs that an engine has lost what was in it.
+func (x *serverSessions) tellRenewed(renewed []session.Renewal, err error) error {
 	for _, r := range renewed {
 		x.logger.Error("an engine has lost its sessions: all that began there before have ended",
 			zap.String("engine", r.Engine), zap.String("epoch", r.Epoch))
@@ -151,10 +150,10 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 }
 
 // untilPoll is short before the first reading, without which storage is asked about
-// each session.
+// each session, and before an engine has answered, without which none begins there.
 func (x *serverSessions) untilPoll() time.Duration {
 	_, heard := x.memory.Ended(session.Claims{})
-	if heard && (!x.checked || !x.ViewReadAt().IsZero()) {
+	if heard && x.KnowsEpochs() && (!x.checked || !x.ViewReadAt().IsZero()) {
 		return x.poll
 	}
 	return min(x.poll, time.Second)

@@ -79,36 +79,48 @@ type Renewal struct{ Engine, Epoch string }
 // asked for more than a minute ago. An error that wraps [sessions.ErrUnsuitable] says
 // that an engine must be set up differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
-	type answer struct {
-		renewal Renewal
-		err     error
-	}
-	answers := make(chan answer, len(s.engines))
+	return s.askEpochs(ctx, epochFor)
+}
+
+// OpenEpochs is KeepEpochs for engines that were just opened: it asks them all, since an
+// engine that was emptied has no epoch until it is opened anew and asked.
+func (s *Store) OpenEpochs(ctx context.Context) (renewed []Renewal, err error) {
+	return s.askEpochs(ctx, 0)
+}
+
+// askEpochs asks the engines that were not asked for that long.
+func (s *Store) askEpochs(ctx context.Context, after time.Duration) (renewed []Renewal, err error) {
+	answers := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
-			before, at := e.known.epochOfNew()
-			if before != "" && time.Since(at) < epochFor {
-				answers <- answer{}
+			if epoch, at := e.known.epochOfNew(); epoch != "" && time.Since(at) < after {
+				answers <- nil
 				return
 			}
-			epoch, err := s.readEpoch(ctx, e)
-			if err != nil || before == "" || epoch == before {
-				answers <- answer{err: err}
-				return
-			}
-			answers <- answer{renewal: Renewal{e.name, epoch}}
+			_, err := s.readEpoch(ctx, e)
+			answers <- err
 		}()
 	}
 	var failed []error
 	for range s.engines {
-		switch a := <-answers; {
-		case a.err != nil:
-			failed = append(failed, a.err)
-		case a.renewal != Renewal{}:
-			renewed = append(renewed, a.renewal)
+		failed = append(failed, <-answers)
+	}
+	for _, e := range s.engines {
+		if epoch := e.known.takeRenewed(); epoch != "" {
+			renewed = append(renewed, Renewal{e.name, epoch})
 		}
 	}
 	return renewed, errors.Join(failed...)
+}
+
+// KnowsEpochs tells whether each engine has answered since this process started.
+func (s *Store) KnowsEpochs() bool {
+	for _, e := range s.engines {
+		if epoch, _ := e.known.epochOfNew(); epoch == "" {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
@@ -157,13 +169,14 @@ type engineKnowledge struct {
 	revocations slots // each of which then takes one of slots
 	polling     sync.Mutex
 
-	mu     sync.RWMutex
-	epoch  string // of new sessions
-	asked  time.Time
-	cursor string    // how far the feed was read
-	whole  string    // the epoch of which all of the feed was read once; empty: none
-	from   string    // the first day of which nothing that was read was dropped
-	at     time.Time // when the last complete reading began, by the wall clock; zero before the first
+	mu      sync.RWMutex
+	epoch   string // of new sessions
+	renewed bool   // it took the place of another, which no KeepEpochs has told
+	asked   time.Time
+	cursor  string    // how far the feed was read
+	whole   string    // the epoch of which all of the feed was read once; empty: none
+	from    string    // the first day of which nothing that was read was dropped
+	at      time.Time // when the last complete reading began, by the wall clock; zero before the first
 }
 
 func newEngineKnowledge() *engineKnowledge {
@@ -181,8 +194,20 @@ func (k *engineKnowledge) setEpoch(epoch string) {
 	defer k.mu.Unlock()
 	if k.epoch != epoch {
 		k.cursor, k.whole = "", ""
+		k.renewed = k.renewed || k.epoch != ""
 	}
 	k.epoch, k.asked = epoch, time.Now()
+}
+
+// takeRenewed returns an epoch that took the place of another, once.
+func (k *engineKnowledge) takeRenewed() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.renewed {
+		return ""
+	}
+	k.renewed = false
+	return k.epoch
 }
 
 // knows tells whether all revocations were read among which that of a session would be.
