@@ -1,9 +1,12 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +25,22 @@ type Engines struct {
 	// Storage says that there are sessions in the storage too. Where there are no
 	// engines, all are.
 	Storage bool
+}
+
+// Names are those of the engines, first that in which sessions begin, and then in order.
+// Where all sessions are in the storage, there are none.
+func (e Engines) Names() []string {
+	if len(e.All) == 0 {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(e.All))
+	if e.Storage {
+		names = append(names, StorageEngine)
+	}
+	first := cmp.Or(e.New, StorageEngine)
+	slices.Sort(names)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == first })
+	return slices.Insert(names, 0, first)
 }
 
 // WithEngines returns the same sessions, with those in engines.
@@ -76,8 +95,9 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 type Renewal struct{ Engine, Epoch string }
 
 // KeepEpochs asks the engines for the epoch of new sessions, where it is unknown or was
-// asked for more than a minute ago. An error that wraps [sessions.ErrUnsuitable] says
-// that an engine must be set up differently.
+// asked for more than a minute ago, and returns which are new since the last time. An
+// error that wraps [sessions.ErrUnsuitable] says that an engine must be set up
+// differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 	return s.askEpochs(ctx, epochFor)
 }
@@ -90,23 +110,23 @@ func (s *Store) OpenEpochs(ctx context.Context) (renewed []Renewal, err error) {
 
 // askEpochs asks the engines that were not asked for that long.
 func (s *Store) askEpochs(ctx context.Context, after time.Duration) (renewed []Renewal, err error) {
-	answers := make(chan error, len(s.engines))
+	asked := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
-			if epoch, at := e.known.epochOfNew(); epoch != "" && time.Since(at) < after {
-				answers <- nil
-				return
+			epoch, at := e.known.epochOfNew()
+			var err error
+			if epoch == "" || time.Since(at) >= after {
+				_, err = s.readEpoch(ctx, e)
 			}
-			_, err := s.readEpoch(ctx, e)
-			answers <- err
+			asked <- err
 		}()
 	}
 	var failed []error
 	for range s.engines {
-		failed = append(failed, <-answers)
+		failed = append(failed, <-asked)
 	}
 	for _, e := range s.engines {
-		if epoch := e.known.takeRenewed(); epoch != "" {
+		if epoch := e.known.takeRenewal(); epoch != "" {
 			renewed = append(renewed, Renewal{e.name, epoch})
 		}
 	}
@@ -171,8 +191,8 @@ type engineKnowledge struct {
 
 	mu      sync.RWMutex
 	epoch   string // of new sessions
-	renewed bool   // it took the place of another, which no KeepEpochs has told
 	asked   time.Time
+	renewed bool      // which was not told yet
 	cursor  string    // how far the feed was read
 	whole   string    // the epoch of which all of the feed was read once; empty: none
 	from    string    // the first day of which nothing that was read was dropped
@@ -194,13 +214,13 @@ func (k *engineKnowledge) setEpoch(epoch string) {
 	defer k.mu.Unlock()
 	if k.epoch != epoch {
 		k.cursor, k.whole = "", ""
-		k.renewed = k.renewed || k.epoch != ""
+		k.renewed = k.epoch != ""
 	}
 	k.epoch, k.asked = epoch, time.Now()
 }
 
-// takeRenewed returns an epoch that took the place of another, once.
-func (k *engineKnowledge) takeRenewed() string {
+// takeRenewal is the epoch if it is new and was not told before.
+func (k *engineKnowledge) takeRenewal() string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !k.renewed {

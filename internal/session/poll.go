@@ -15,24 +15,15 @@ import (
 var ErrReading = errors.New("the revocations are still being read")
 
 // Poll reads what other nodes have revoked since the last time, in the storage and in
-// the engines. What takes long, such as the first reading of a large feed, goes on in
-// the background, and Poll waits only a second for it. When it fails, what is known
-// stays.
+// the engines.
 func (s *Store) Poll(ctx context.Context) error {
-	s.forgetOver()
-	engines := s.pollEngines(ctx)
-	return cmp.Or(s.PollStorage(ctx), engines())
+	return cmp.Or(s.PollStorage(ctx), s.PollEngines(ctx))
 }
 
-// forgetOver drops what is known of sessions that are over.
-func (s *Store) forgetOver() {
-	if s.memory.view.forget(s.now()) {
-		s.memory.asked.forget()
-	}
-}
-
-// PollStorage is Poll for the storage alone. It does nothing where no session lives
-// there.
+// PollStorage reads what other nodes have revoked in the storage since the last time.
+// What takes long, such as the first reading of a large feed, goes on in the background,
+// and PollStorage waits only a second for it. When it fails, what is known stays. It
+// does nothing where no session lives there.
 func (s *Store) PollStorage(ctx context.Context) error {
 	if s.noStorage {
 		return nil
@@ -55,6 +46,13 @@ func (s *Store) PollStorage(ctx context.Context) error {
 		return err
 	}
 	return s.await(ctx, r.urgent, r.began)
+}
+
+// forgetOver drops what is known of sessions that are over.
+func (s *Store) forgetOver() {
+	if s.memory.view.forget(s.now()) {
+		s.memory.asked.forget()
+	}
 }
 
 // await waits for the reading in the background to get through what a poll needs.

@@ -17,7 +17,7 @@ func (s suite) feed(t *testing.T) {
 		t.Fatalf("%d sessions are in the feed of a new server", len(read))
 	}
 	all := make(map[sessions.ID]bool)
-	for i, days := range []int{0, 1, 30, 400, -1, -6} {
+	for i, days := range s.days {
 		id := w.ending(days)
 		if i%2 == 1 {
 			w.a.wins(t, id, 1)
@@ -48,6 +48,7 @@ func (s suite) follows(t *testing.T) {
 		return maps.Clone(revoked)
 	}
 	writing := make(chan struct{})
+	t.Cleanup(func() { <-writing }) // also of a test that fails
 	go func() {
 		defer close(writing)
 		inParallel(s.size.writers, func(worker int) {
@@ -81,9 +82,7 @@ func (s suite) follows(t *testing.T) {
 			var ids []sessions.ID
 			var err error
 			if ids, cursor, more, err = reader.Revoked(t.Context(), cursor); err != nil {
-				t.Errorf("Revoked: %v", err)
-				<-writing
-				return
+				t.Fatalf("Revoked: %v", err)
 			}
 			for _, id := range ids {
 				read[id] = true
