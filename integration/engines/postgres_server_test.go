@@ -107,7 +107,7 @@ func (p *postgresServer) start() {
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(p.dir + "/log")
-	p.t.Fatalf("PostgreSQL does not answer:\n%s", text)
+	p.t.Fatalf("PostgreSQL does not answer:\n%s", text[max(0, len(text)-2000):])
 }
 
 func (p *postgresServer) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
@@ -134,7 +134,7 @@ func (p *postgresServer) kill() {
 	if p.cmd == nil {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // so that it makes no more
+	p.freeze()
 	for _, pid := range p.all()[1:] {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -144,19 +144,34 @@ func (p *postgresServer) kill() {
 	p.cmd = nil
 }
 
+// freeze stops the process that makes the others, and returns when it makes no more.
+func (p *postgresServer) freeze() {
+	_ = p.cmd.Process.Signal(syscall.SIGSTOP)
+	for range 400 {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+		if _, state, _ := strings.Cut(string(stat), ") "); state == "" || state[0] == 'T' || state[0] == 'Z' {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	p.t.Error("PostgreSQL does not stop")
+}
+
 // gone returns when no process has the data directory open: killed ones take a moment.
 func (p *postgresServer) gone() {
 	lock, _ := os.ReadFile(p.dir + "/data/postmaster.pid")
-	fields := strings.Fields(string(lock))
-	if len(fields) < 8 {
+	lines := strings.Split(string(lock), "\n")
+	if len(lines) < 7 {
 		return
 	}
+	_, memory, _ := strings.Cut(strings.TrimSpace(lines[6]), " ") // its key and its ID
+	memory = strings.TrimSpace(memory)
 	for range 400 {
 		text, _ := os.ReadFile("/proc/sysvipc/shm")
 		attached := false
 		for line := range strings.Lines(string(text)) {
 			block := strings.Fields(line)
-			attached = attached || len(block) > 6 && block[1] == fields[7] && block[6] != "0"
+			attached = attached || len(block) > 6 && block[1] == memory && block[6] != "0"
 		}
 		if !attached {
 			return
@@ -166,15 +181,19 @@ func (p *postgresServer) gone() {
 	p.t.Error("processes of PostgreSQL stay")
 }
 
+// pause has the server stand still, and resume go on with what has come meanwhile.
+func (p *postgresServer) pause() {
+	p.freeze()
+	p.signal(syscall.SIGSTOP)
+}
+
+func (p *postgresServer) resume() { p.signal(syscall.SIGCONT) }
+
 func (p *postgresServer) signal(signal syscall.Signal) {
 	for _, pid := range p.all() {
 		_ = syscall.Kill(pid, signal)
 	}
 }
-
-// pause has the server stand still, and resume go on with what has come meanwhile.
-func (p *postgresServer) pause()  { p.signal(syscall.SIGSTOP) }
-func (p *postgresServer) resume() { p.signal(syscall.SIGCONT) }
 
 // do runs statements of the test itself.
 func (p *postgresServer) do(statements ...string) {
