@@ -77,7 +77,7 @@ func (x *serverSessions) followEngines(ctx context.Context) {
 		woken = x.Woken(ctx)
 	}
 	for x.awaitNews(ctx, woken) {
-		err := x.tellRenewed(x.KeepEpochs(ctx))
+		err := x.keepEpochs(ctx)
 		if x.checked {
 			polled := x.PollEngines(ctx)
 			if errors.Is(polled, session.ErrReading) {
@@ -182,7 +182,7 @@ func (x *serverSessions) read(ctx context.Context) (heard bool, err error) {
 func (x *serverSessions) checkEngines(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, enginesPatience)
 	defer cancel()
-	err := x.tellRenewed(x.OpenEpochs(ctx))
+	err := x.keepEpochs(ctx)
 	switch {
 	case errors.Is(err, sessions.ErrUnsuitable):
 		return err
@@ -192,8 +192,9 @@ func (x *serverSessions) checkEngines(ctx context.Context) error {
 	return nil
 }
 
-// tellRenewed logs that an engine has lost what was in it.
-func (x *serverSessions) tellRenewed(renewed []session.Renewal, err error) error {
+// keepEpochs notices when an engine has lost what was in it.
+func (x *serverSessions) keepEpochs(ctx context.Context) error {
+	renewed, err := x.KeepEpochs(ctx)
 	for _, r := range renewed {
 		x.logger.Error("an engine has lost its sessions: all that began there before have ended",
 			zap.String("engine", r.Engine), zap.String("epoch", r.Epoch))
@@ -217,10 +218,10 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 }
 
 // untilPoll is short before the first reading, without which storage is asked about
-// each session, and before an engine has answered, without which none begins there.
+// each session.
 func (x *serverSessions) untilPoll() time.Duration {
 	_, heard := x.memory.Ended(session.Claims{})
-	if heard && x.KnowsEpochs() && (!x.checked || !x.ViewReadAt().IsZero()) {
+	if heard && (!x.checked || !x.ViewReadAt().IsZero()) {
 		return x.poll
 	}
 	return min(x.poll, time.Second)

@@ -115,8 +115,7 @@ type feedReading struct {
 }
 
 func (s *Store) beginFeed(ctx context.Context, e *engine) (feedReading, error) {
-	epoch, _ := e.known.epochOfNew()
-	if epoch == "" {
+	if e.known.epochOfNew() == "" {
 		if _, err := s.readEpoch(ctx, e); err != nil {
 			return feedReading{}, err
 		}

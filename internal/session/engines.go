@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/sessions"
@@ -59,6 +60,7 @@ type engine struct {
 	sessions.Engine
 	name  string
 	known *engineKnowledge
+	asked atomic.Pointer[time.Time] // when this one was last asked for its epoch; nil: never
 }
 
 // engineOf returns the engine of a session, nil for the storage. A session that lives
@@ -83,7 +85,7 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 	if err != nil || s.origin == nil {
 		return Origin{Version: version}, err
 	}
-	epoch, _ := s.origin.known.epochOfNew()
+	epoch := s.origin.known.epochOfNew()
 	if epoch == "" {
 		return Origin{}, unavailable("beginning a session", fmt.Errorf("the engine %s has not answered since this process started", s.origin.name))
 	}
@@ -94,28 +96,16 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 // before are over.
 type Renewal struct{ Engine, Epoch string }
 
-// KeepEpochs asks the engines for the epoch of new sessions, where it is unknown or was
-// asked for more than a minute ago, and returns which are new since the last time. An
+// KeepEpochs asks the engines for the epoch of new sessions, each once after it was
+// opened and then every minute, and returns which are new since the last time. An
 // error that wraps [sessions.ErrUnsuitable] says that an engine must be set up
 // differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
-	return s.askEpochs(ctx, epochFor)
-}
-
-// OpenEpochs is KeepEpochs for engines that were just opened: it asks them all, since an
-// engine that was emptied has no epoch until it is opened anew and asked.
-func (s *Store) OpenEpochs(ctx context.Context) (renewed []Renewal, err error) {
-	return s.askEpochs(ctx, 0)
-}
-
-// askEpochs asks the engines that were not asked for that long.
-func (s *Store) askEpochs(ctx context.Context, after time.Duration) (renewed []Renewal, err error) {
 	asked := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
-			epoch, at := e.known.epochOfNew()
 			var err error
-			if epoch == "" || time.Since(at) >= after {
+			if at := e.asked.Load(); at == nil || time.Since(*at) >= epochFor {
 				_, err = s.readEpoch(ctx, e)
 			}
 			asked <- err
@@ -136,7 +126,7 @@ func (s *Store) askEpochs(ctx context.Context, after time.Duration) (renewed []R
 // KnowsEpochs tells whether each engine has answered since this process started.
 func (s *Store) KnowsEpochs() bool {
 	for _, e := range s.engines {
-		if epoch, _ := e.known.epochOfNew(); epoch == "" {
+		if e.known.epochOfNew() == "" {
 			return false
 		}
 	}
@@ -154,6 +144,8 @@ func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 		return "", e.unavailable("asking for its epoch", errors.New("it has another form"))
 	}
 	e.known.setEpoch(epoch)
+	now := time.Now()
+	e.asked.Store(&now)
 	return epoch, nil
 }
 
@@ -190,8 +182,7 @@ type engineKnowledge struct {
 	polling     sync.Mutex
 
 	mu      sync.RWMutex
-	epoch   string // of new sessions
-	asked   time.Time
+	epoch   string    // of new sessions
 	renewed bool      // which was not told yet
 	cursor  string    // how far the feed was read
 	whole   string    // the epoch of which all of the feed was read once; empty: none
@@ -203,10 +194,10 @@ func newEngineKnowledge() *engineKnowledge {
 	return &engineKnowledge{slots: make(slots, maxCalls), revocations: make(slots, maxCalls/2)}
 }
 
-func (k *engineKnowledge) epochOfNew() (epoch string, asked time.Time) {
+func (k *engineKnowledge) epochOfNew() string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.epoch, k.asked
+	return k.epoch
 }
 
 func (k *engineKnowledge) setEpoch(epoch string) {
@@ -216,7 +207,7 @@ func (k *engineKnowledge) setEpoch(epoch string) {
 		k.cursor, k.whole = "", ""
 		k.renewed = k.epoch != ""
 	}
-	k.epoch, k.asked = epoch, time.Now()
+	k.epoch = epoch
 }
 
 // takeRenewal is the epoch if it is new and was not told before.

@@ -335,3 +335,22 @@ func TestAnEngineThatCanTellWakesThoseThatPoll(t *testing.T) {
 		}
 	})
 }
+
+// A reload is what an operator is told to do after an engine has lost its data.
+func TestAnEngineThatAReloadOpensAnewIsAskedForItsEpochAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		spent := n.began(t)
+		n.wantRotated(t, spent, 0, 0, 1)
+		memory.Flush()
+		reloaded := &engineNode{node: &node{memory: n.memory, storage: n.storage}, engine: memory.Open(testServer)}
+		reloaded.Store = NewStore(n.storage, testPrefix, n.memory, time.Now).
+			WithEngines(Engines{New: "memory", All: map[string]sessions.Engine{"memory": reloaded.engine}})
+		if renewed, err := reloaded.KeepEpochs(t.Context()); err != nil || len(renewed) != 1 {
+			t.Fatalf("renewed %v, error %v", renewed, err)
+		}
+		reloaded.wantRefused(t, spent, 0, 0, ErrOver)
+		reloaded.wantRotated(t, reloaded.began(t), 0, 0, 1)
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"runtime/debug"
 	"time"
 )
@@ -174,7 +173,15 @@ func (s *Store) readInBackground(ctx context.Context, hours []string, newest str
 	}()
 }
 
-func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
+func (s *Store) readHour(ctx context.Context, hour, newest string) error {
+	err := s.readEntries(ctx, hour, newest)
+	if err == nil && hour == newest {
+		s.turnPage(ctx, hour)
+	}
+	return err
+}
+
+func (s *Store) readEntries(ctx context.Context, hour, newest string) (err error) {
 	v := &s.memory.view
 	reading, _ := v.begun(hour)
 	began, entries, ended := time.Now(), 0, errors.New("it did not end")
@@ -184,9 +191,6 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 		return err
 	}
 	entries, ended = v.addAll(names), nil
-	if hour == newest {
-		s.turnPage(ctx, hour, entries)
-	}
 	return nil
 }
 
@@ -212,27 +216,6 @@ func (s *Store) listHour(ctx context.Context, hour, newest string) ([]string, er
 	return names, nil
 }
 
-// turnPage ends an hour that has become crowded: from then on there is a newer hour
-// into which all nodes write, including those that run an earlier version without
-// pages. So its entries need not be looked through again and again. Several nodes that
-// turn the page at once do the same thing. If it fails, the next reading of the hour
-// tries again.
-//
-// The further a page is ahead of the clock, the fuller it has to be, so that a flood
-// gets only a few hours ahead. A page that is half a day ahead comes from a clock that
-// was wrong.
-func (s *Store) turnPage(ctx context.Context, hour string, entries int) {
-	start, _ := time.Parse(hourLayout, hour)
-	ahead := int(start.Sub(s.now().UTC().Truncate(time.Hour)).Hours())
-	most := pageEntries << max(0, ahead)
-	if ahead > wrongAhead {
-		most = wrongEntries
-	}
-	if next := start.Add(time.Hour); entries > most && next.Year() <= 9999 {
-		_ = s.storage.Store(ctx, path.Join(s.feedKey(hourOf(next)), pageName), revocation(s.now()))
-	}
-}
-
 func hourOf(t time.Time) string { return t.UTC().Format(hourLayout) }
 
 const (
@@ -242,10 +225,4 @@ const (
 	// hourLimit is for an hour in the background; an hour that failed gets twice as
 	// long, up to half an hour.
 	hourLimit = 2 * time.Minute
-
-	// pageName is the object that begins an hour without a revocation. It is not an ID,
-	// and so not an entry.
-	pageName     = "page"
-	wrongAhead   = 12
-	wrongEntries = 10 * pageEntries
 )

@@ -54,4 +54,20 @@ func TestACallIsOneTransaction(t *testing.T) {
 		t.Errorf("%d transactions for %d calls", n, calls)
 	}
 	t.Logf("%d transactions for %d calls", n, calls)
+
+	// An exchange that wins and is not the first updates a row, and no index.
+	const updates = clients * (exchanges - 1)
+	var all, onTheirPage int
+	for range 400 {
+		if err := db.QueryRow(t.Context(), `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'caddy_grant_sessions'`).Scan(&all, &onTheirPage); err != nil {
+			t.Fatal(err)
+		}
+		if all >= updates {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	if all != updates || onTheirPage < updates*95/100 {
+		t.Errorf("%d of %d updates changed no index, want those of %d exchanges", onTheirPage, all, updates)
+	}
 }

@@ -185,17 +185,17 @@ func (s suite) badCursors(t *testing.T) {
 		"lines":                                  "\r\nFLUSHALL\r\n",
 		"a cursor and more":                      good + "x",
 		"a cursor in its half":                   good[:len(good)/2],
-		"the most that there can be":             strings.Repeat("1", maxCursor),
-		"more than there can be":                 strings.Repeat("1", maxCursor+1),
+		"the most that there can be":             strings.Repeat("1", sessions.MaxCursor),
+		"more than there can be":                 strings.Repeat("1", sessions.MaxCursor+1),
 		"far more than there can be":             strings.Repeat("a", 1<<20),
-		"a cursor, and far more than can follow": good + strings.Repeat("0", maxCursor),
+		"a cursor, and far more than can follow": good + strings.Repeat("0", sessions.MaxCursor),
 	} {
 		read, next, err := w.b.read(t.Context(), cursor)
 		switch {
 		case errors.Is(err, sessions.ErrCursor):
 		case err != nil:
 			t.Errorf("%s: %v; want ErrCursor", name, err)
-		case len(cursor) > maxCursor:
+		case len(cursor) > sessions.MaxCursor:
 			t.Errorf("%s is a cursor, after which there is %.40q", name, next)
 		default: // is it a beginning of the feed in another spelling?
 			missing(t, "a node that has "+name, all, read)

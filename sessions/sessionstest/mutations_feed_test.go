@@ -76,7 +76,7 @@ var feedMutations = map[string]mutated{
 		revoked: func(n *Node, ctx context.Context, after string) ([]sessions.ID, string, bool, error) {
 			ids, next, more, err := n.Revoked(ctx, after)
 			if errors.Is(err, sessions.ErrCursor) {
-				return nil, after[:min(len(after), maxCursor)], false, nil
+				return nil, after[:min(len(after), sessions.MaxCursor)], false, nil
 			}
 			return ids, next, more, err
 		},
