@@ -150,6 +150,16 @@ func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 	return renewed, errors.Join(failed...)
 }
 
+// KnowsEpochs tells whether each engine has answered since this process started.
+func (s *Store) KnowsEpochs() bool {
+	for _, e := range s.engines {
+		if e.known.epochOfNew() == "" {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 	epoch, err := callIn(ctx, readLimit, e.Epoch, e.known.slots)
 	switch {

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ type process struct {
 	run      string // the ID of the process: another one after each start
 	role     string
 	eviction string // maxmemory_policy
+	loading  bool   // its data, which is not all there yet
 
 	// aof says that there is an append-only file, and settled that all of the data is in
 	// it, so that a restart finds what was acknowledged.
@@ -30,8 +32,16 @@ func askProcess(ctx context.Context, client goredis.Cmdable) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
-	return parseInfo(text), nil
+	p := parseInfo(text)
+	if p.loading {
+		return process{}, errLoading
+	}
+	return p, nil
 }
+
+// errLoading says that a process does not know yet what it has. It says meanwhile that it
+// has no append-only file, even if that is what it reads.
+var errLoading = errors.New("redis: it is loading its data")
 
 func parseInfo(text string) process {
 	of := make(map[string]string)
@@ -46,6 +56,7 @@ func parseInfo(text string) process {
 		run:      of["run_id"],
 		role:     of["role"],
 		eviction: of["maxmemory_policy"],
+		loading:  of["loading"] == "1" || of["async_loading"] == "1",
 		aof:      of["aof_enabled"] == "1",
 		settled:  of["aof_enabled"] == "1" && of["aof_rewrite_in_progress"] == "0" && of["aof_rewrite_scheduled"] == "0" && of["aof_last_bgrewrite_status"] == "ok",
 	}
