@@ -125,7 +125,7 @@ func (e *engine) Sweep(ctx context.Context) (more bool, err error) {
 	if e.closed.Load() {
 		return false, errClosed
 	}
-	return sweep(ctx, e.pool, e.sql)
+	return sweep(ctx, e.pool, e.sql, time.Now())
 }
 
 // Close gives the pool back.
