@@ -159,17 +159,6 @@ func TestASessionIsExchangedAndRevoked(t *testing.T) {
 	}
 }
 
-func TestAClockThatWentBackLengthensNoGrace(t *testing.T) {
-	url, db := sharedServer(t).database(t)
-	engines, epoch := nodes(t, url, 1)
-	engine, id := engines[0], newID(epoch)
-	swap(t, engine, id, 1, newAnswer())
-	run(t, db, `UPDATE caddy_grant_sessions SET exchanged_at = exchanged_at + interval '1 hour'`)
-	if state := loaded(t, engine, id); state.Age < 59*time.Minute {
-		t.Errorf("%+v", state)
-	}
-}
-
 func TestNoNumberOfExchangesIsTooLarge(t *testing.T) {
 	url, db := sharedServer(t).database(t)
 	engines, epoch := nodes(t, url, 1)
