@@ -100,7 +100,8 @@ type State struct {
 	Answer string
 
 	// Age is how long ago that exchange was, by the engine's clock, at least 0; 0 at
-	// generation 0.
+	// generation 0. An engine whose clock went back, so that the exchange is in its
+	// future, returns how far: a grace must not last longer for it.
 	Age time.Duration
 
 	// Revoked says that Revoke ended the session. It is never taken back. Generation,

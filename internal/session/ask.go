@@ -21,7 +21,7 @@ type asked struct {
 	signs    singleflight.Group // that the storage answers
 	signed   atomic.Pointer[sign]
 	begun    atomic.Int64 // how many signs were asked for
-	slots    chan struct{}
+	slots    slots
 }
 
 // sign is that the storage answers.
@@ -37,7 +37,7 @@ type askedAnswer struct {
 
 func newAsked() asked {
 	answers, _ := simplelru.NewLRU[ID, askedAnswer](maxAsked, nil) // an error only for a size that is not positive
-	return asked{answers: answers, slots: make(chan struct{}, maxAsking)}
+	return asked{answers: answers, slots: make(slots, maxAsking)}
 }
 
 // IsRevoked tells whether a session is revoked, using what this process knows where
@@ -75,9 +75,13 @@ func (s *Store) ask(ctx context.Context, id ID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	a := &s.memory.asked
+	slots := a.slots
+	if e, _ := s.engineOf(id); e != nil {
+		slots = e.known.asking
+	}
 	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
+	case slots <- struct{}{}:
+		defer slots.give()
 	case <-ctx.Done():
 		return false, unavailable("waiting for other requests for sessions", ctx.Err())
 	}

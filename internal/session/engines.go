@@ -205,6 +205,7 @@ func (e *engine) stated(doing string, st sessions.State, err error) (sessions.St
 type engineKnowledge struct {
 	slots       slots
 	revocations slots // each of which then takes one of slots
+	asking      slots // for sessions of which the view cannot tell; see asked
 	polling     sync.Mutex
 
 	mu      sync.RWMutex
@@ -217,7 +218,7 @@ type engineKnowledge struct {
 }
 
 func newEngineKnowledge() *engineKnowledge {
-	return &engineKnowledge{slots: make(slots, maxCalls), revocations: make(slots, maxCalls/2)}
+	return &engineKnowledge{slots: make(slots, maxCalls), revocations: make(slots, maxCalls/2), asking: make(slots, maxAsking)}
 }
 
 func (k *engineKnowledge) epochOfNew() string {

@@ -125,7 +125,7 @@ func (e *engine) Sweep(ctx context.Context) (more bool, err error) {
 	if e.closed.Load() {
 		return false, errClosed
 	}
-	return sweep(ctx, e.pool, e.sql)
+	return sweep(ctx, e.pool, e.sql, time.Now())
 }
 
 // Close gives the pool back.
@@ -205,7 +205,7 @@ func (r record) state(now time.Time) (sessions.State, error) {
 	return sessions.State{
 		Generation: uint64(*r.generation),
 		Answer:     hex.EncodeToString(r.answer.Bytes[:]),
-		Age:        max(0, now.Sub(r.exchanged.Time)),
+		Age:        now.Sub(r.exchanged.Time).Abs(), // a clock that went back lengthens no grace
 		Revoked:    *r.revoked,
 	}, nil
 }

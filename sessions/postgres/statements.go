@@ -122,9 +122,11 @@ INSERT INTO {epochs} (server, epoch) SELECT $1::text, $2::bigint FROM durable ON
 // What Sweep does, in this order. The first is a transaction of its own and writes once a
 // day. All servers of the tables have the same clock.
 const (
+	//
+	// $1 today by the clock of this node: a day is over if it is by both
 	mark = `WITH durable AS MATERIALIZED (
 	SELECT set_config('synchronous_commit', 'on', true),
-		(clock_timestamp() AT TIME ZONE 'UTC')::date - {days} AS day
+		least((clock_timestamp() AT TIME ZONE 'UTC')::date, $1::date) - {days} AS day
 )
 UPDATE {epochs} SET swept = durable.day FROM durable WHERE swept < durable.day`
 

@@ -8,14 +8,14 @@ import (
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
-// sweep removes a page of each table. Until which day sessions are over is durable in a
+// sweep removes a page of each table, as of now by the clock of this node. Until which day sessions are over is durable in a
 // transaction of its own before.
 //
 // A first exchange of a session whose record is removed at this moment may make a new
 // one: it began when the session was not over yet. It reads the clock again after that,
 // by which the session is over, so it has not won; and its row is for the next sweep.
-func sweep(ctx context.Context, p *pool, sql statements) (more bool, err error) {
-	if _, err := changed(ctx, p, sql.mark); err != nil {
+func sweep(ctx context.Context, p *pool, sql statements, now time.Time) (more bool, err error) {
+	if _, err := changed(ctx, p, sql.mark, now.UTC().Format(time.DateOnly)); err != nil {
 		return false, err
 	}
 	sessions, err := changed(ctx, p, sql.sweepSessions, sweepLength)

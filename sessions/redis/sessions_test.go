@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddygrant/caddy-grant/sessions"
 )
@@ -108,6 +109,18 @@ func TestRedisSaysThatARecordIsDamaged(t *testing.T) {
 	}
 	if ids, _ := read(t, e, ""); ids[id] != 1 {
 		t.Errorf("the feed: %v", ids)
+	}
+}
+
+func TestRedisLengthensNoGraceByAClockThatWentBack(t *testing.T) {
+	r := newServer(t)
+	e := open(t, r.url())
+	id := newID(epochOf(t, e))
+	swap(t, e, id, 1)
+	ahead := time.Now().Add(time.Hour).UnixMilli()
+	r.do("HSET", e.(*engine).keys.of(id)[1], id.Random, "1:"+newAnswer()+":"+strconv.FormatInt(ahead, 10)+":0")
+	if state := load(t, e, id); state.Age < 59*time.Minute {
+		t.Errorf("%+v", state)
 	}
 }
 

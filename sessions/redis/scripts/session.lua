@@ -39,7 +39,7 @@ end
 local function state()
 	local age = 0
 	if generation ~= '0' then
-		age = math.max(0, now - tonumber(made))
+		age = math.abs(now - tonumber(made)) -- a clock that went back lengthens no grace
 	end
 	return generation .. ':' .. answer .. ':' .. string.format('%.0f', age) .. ':' .. ended
 end

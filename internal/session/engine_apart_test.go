@@ -2,6 +2,7 @@ package session
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/sessions"
@@ -164,4 +165,28 @@ func TestWhatWaitsForOneEngineHoldsUpNothingElsewhere(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestChecksOfTokensThatWaitForAnEngineHoldUpNoneElsewhere(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, true)
+		n.engine.Meet(func(sessionstest.Call) sessionstest.Fault { return sessionstest.Hangs })
+		failed := make(chan error)
+		for range 2 * maxAsking {
+			id := n.began(t)
+			go func() {
+				_, err := n.IsRevoked(t.Context(), id, time.Second)
+				failed <- err
+			}()
+		}
+		synctest.Wait()
+		begun := time.Now()
+		if revoked, err := n.IsRevoked(t.Context(), monthAhead(), time.Second); revoked || err != nil || time.Since(begun) > 0 {
+			t.Errorf("revoked %v, error %v, after %v", revoked, err, time.Since(begun))
+		}
+		for range 2 * maxAsking {
+			wantUnavailable(t, <-failed)
+		}
+	})
 }
