@@ -114,6 +114,8 @@ func answer(e *pgconn.PgError) error {
 		return errStandby
 	case e.Code == "42501":
 		text = "the role lacks a right: see the README of sessions postgres: " + e.Message
+	case e.Code == "42704":
+		text = "PostgreSQL does not know something: check the parameters of the url: " + e.Message
 	case class == "42" || class == "3F":
 		text = "the tables are not as expected: " + e.Message
 	case class == "28":
@@ -161,7 +163,7 @@ func reason(err error) string {
 // Errors that say why nothing is known.
 var (
 	errStandby = errors.New("sessions postgres: PostgreSQL is a standby or refuses writes: the url must name the primary, and default_transaction_read_only must be off")
-	errNoEpoch = errors.New("sessions postgres: the epoch of this server is missing from caddy_grant_epochs: its sessions cannot be trusted; reload Caddy's config for a new epoch, which ends them")
+	errNoEpoch = errors.New("sessions postgres: the epoch of this server is missing from caddy_grant_epochs: its sessions cannot be trusted; \"caddy reload --force\" makes a new one, which ends them")
 	errClosed  = errors.New("sessions postgres: the engine is closed")
 	errID      = errors.New("sessions postgres: the ID of a session is not valid")
 	errSwap    = errors.New("sessions postgres: a swap needs a generation from 1 and 32 characters of 0-9 and a-f")

@@ -123,7 +123,7 @@ func newest() int { return migrations[len(migrations)-1].number }
 // wait for each other.
 func (e *engine) migrate(ctx context.Context, known bool) error {
 	if known {
-		return errors.New("sessions postgres: the tables are missing or older than they were: their sessions cannot be trusted; reload Caddy's config to make them again")
+		return errors.New("sessions postgres: the tables are missing or older than they were: their sessions cannot be trusted; \"caddy reload --force\" makes them again")
 	}
 	ctx, cancel := context.WithTimeout(mayConnect(ctx), max(e.pool.timeout, migrationTimeout))
 	defer cancel()
@@ -131,7 +131,7 @@ func (e *engine) migrate(ctx context.Context, known bool) error {
 		return applyMissing(ctx, tx, e.names)
 	})
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
-		return unsuitable("the role may not make the tables: %s: apply the files of sessions/postgres/migrations by hand, or let it", refused.Message)
+		return unsuitable("the role may not make the tables: %s: give it a schema with CREATE SCHEMA … AUTHORIZATION, or apply the files of sessions/postgres/migrations by hand", refused.Message)
 	}
 	return meaning(ctx, e.pool, err)
 }

@@ -114,7 +114,7 @@ func (e *engine) examine(ctx context.Context) (found *examination, err error) {
 	}
 	root, err := e.clients.once(ctx, scriptRootRead, []string{e.keys.root, e.keys.feed})
 	if forbidden(err) {
-		return found, unsuitable("its user may not do what is needed: see README.md for the rules of a user (%s)", firstLine(err.Error()))
+		return found, unsuitable("%s (%s)", rightsMissing, firstLine(err.Error()))
 	}
 	if err != nil {
 		return found, err

@@ -13,7 +13,7 @@ import (
 )
 
 // errLost is that of an engine whose epoch is missing in a part of it or everywhere.
-var errLost = errors.New("redis: the data of sessions was lost, or a part of it: load Caddy's config again, after which the sessions concerned are over and logins work")
+var errLost = errors.New("redis: the data of sessions was lost, or a part of it: load the config of one node again with \"caddy reload --force\", after which the sessions concerned are over and new ones go on")
 
 // errClosed is that of calls after Close.
 var errClosed = errors.New("redis: the engine is closed")
@@ -42,6 +42,9 @@ func failure(err error) error {
 		if errors.Is(err, cause) {
 			return fmt.Errorf("redis: no answer: %w", cause)
 		}
+	}
+	if forbidden(err) {
+		return fmt.Errorf("redis: %s (%s)", rightsMissing, firstLine(err.Error()))
 	}
 	if timedOut(err) {
 		return fmt.Errorf("redis: no answer: %w", context.DeadlineExceeded)
@@ -79,7 +82,11 @@ func unsuitable(format string, args ...any) error {
 	return fmt.Errorf("%w: redis: %s", sessions.ErrUnsuitable, fmt.Sprintf(format, args...))
 }
 
-// forbidden tells whether Redis does not let the user run a command.
+// forbidden tells whether Redis does not let the user run a command, or a script of ours
+// run it for the user.
 func forbidden(err error) bool {
-	return err != nil && strings.HasPrefix(err.Error(), "NOPERM")
+	return err != nil && (strings.HasPrefix(err.Error(), "NOPERM") || strings.Contains(err.Error(), "The user executing the script can't"))
 }
+
+// rightsMissing is what to do about that.
+const rightsMissing = "its user may not do what is needed: see sessions/redis/README.md for the rules of a user"
