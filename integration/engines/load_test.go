@@ -1,12 +1,14 @@
 package engines
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -221,10 +223,11 @@ func (c *chain) run() {
 				moved = moved || n != c.node
 			}
 			a, err := c.node.tryRefresh(used)
-			if err != nil {
-				unanswered = err.Error()
-			} else if a.unavailable() {
+			switch {
+			case err == nil && a.unavailable():
 				said[c.node] = true
+			case err != nil && !errors.Is(err, syscall.ECONNREFUSED): // which did not reach the node
+				unanswered = err.Error()
 			}
 			return a, err
 		})

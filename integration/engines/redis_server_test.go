@@ -127,7 +127,7 @@ func awaitShards(t *testing.T, shards []*redisServer) {
 		ready := 0
 		for _, shard := range shards {
 			client := shard.client()
-			slots, err := client.ClusterSlots(t.Context()).Result()
+			slots, err := client.Do(t.Context(), "CLUSTER", "SLOTS").Slice()
 			if err == nil && len(slots) == len(shards) && strings.Contains(client.ClusterInfo(t.Context()).Val(), "cluster_state:ok") {
 				ready++
 			}
