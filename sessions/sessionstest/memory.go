@@ -144,6 +144,27 @@ func (m *Memory) Damage(server string, id sessions.ID) {
 	k.put(id, r)
 }
 
+// Plant puts a record in the place of what there is of a session, whatever its day is: a
+// revoked one is also put into the feed. Its age is 0.
+func (m *Memory) Plant(server string, id sessions.ID, st sessions.State) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.of(server)
+	k.put(id, record{generation: st.Generation, answer: st.Answer, made: m.time()})
+	if st.Revoked {
+		k.bury(id, false)
+	}
+}
+
+// Remains tells whether anything is kept of a session.
+func (m *Memory) Remains(server string, id sessions.ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k := m.of(server)
+	_, found := k.days[id.Day][id.Random]
+	return found || slices.ContainsFunc(k.feed, func(e entry) bool { return e.id == id })
+}
+
 // Stop makes all calls of all nodes fail, without any effect, until Start.
 func (m *Memory) Stop() {
 	m.mu.Lock()
@@ -251,6 +272,11 @@ func (k *kept) revoke(id sessions.ID, now time.Time, half bool) error {
 	if err := k.check(id); err != nil || k.isOver(id, now) {
 		return err
 	}
+	k.bury(id, half)
+	return nil
+}
+
+func (k *kept) bury(id sessions.ID, half bool) {
 	r := record{revoked: true, announced: k.get(id).announced}
 	if !half && !r.announced {
 		k.seq++
@@ -258,7 +284,6 @@ func (k *kept) revoke(id sessions.ID, now time.Time, half bool) error {
 		r.announced = true
 	}
 	k.put(id, r)
-	return nil
 }
 
 // page is a page of the feed after a cursor.

@@ -1,0 +1,74 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// errLost is that of an engine whose epoch is missing in a part of it or everywhere.
+var errLost = errors.New("redis: the data of sessions was lost, or a part of it: load Caddy's config again, after which the sessions concerned are over and logins work")
+
+// errClosed is that of calls after Close.
+var errClosed = errors.New("redis: the engine is closed")
+
+// refusal is why a connection is not used.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+
+// failure is an error of the client, in words without a secret. What Redis says of an
+// unknown command repeats its arguments, such as the password of HELLO, and what it says
+// of a session may repeat the session's ID.
+func failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, own := range []error{errLost, errClosed, sessions.ErrUnsuitable, sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor} {
+		if errors.Is(err, own) {
+			return err
+		}
+	}
+	if refused, is := errors.AsType[*refusal](err); is {
+		return fmt.Errorf("redis: %w", refused)
+	}
+	for _, cause := range []error{context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, cause) {
+			return fmt.Errorf("redis: no answer: %w", cause)
+		}
+	}
+	if errors.Is(err, goredis.ErrClosed) {
+		return errClosed
+	}
+	text := strings.TrimPrefix(firstLine(err.Error()), "redis: ")
+	return errors.New("redis: " + text)
+}
+
+// firstLine is the beginning of a text that says what is wrong.
+func firstLine(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	text, _, _ = strings.Cut(text, ", with args")
+	text, _, _ = strings.Cut(text, "with args beginning")
+	if len(text) > mostText {
+		text = text[:mostText]
+	}
+	return text
+}
+
+// mostText is how much of an error is told.
+const mostText = 300
+
+// unsuitable is an error that says what to change.
+func unsuitable(format string, args ...any) error {
+	return fmt.Errorf("%w: redis: %s", sessions.ErrUnsuitable, fmt.Sprintf(format, args...))
+}
+
+// forbidden tells whether Redis does not let the user run a command.
+func forbidden(err error) bool {
+	return err != nil && strings.HasPrefix(err.Error(), "NOPERM")
+}

@@ -1,0 +1,4 @@
+if not generation then
+	return say('damaged')
+end
+return say(state())

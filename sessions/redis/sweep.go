@@ -1,0 +1,57 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// sweepDay is a day whose sessions are over: 20060102, and the time since which they are,
+// in milliseconds.
+type sweepDay struct {
+	day  string
+	over int64
+}
+
+// sweepPlace is how far a node has come.
+type sweepPlace struct {
+	day  string // the day that is swept
+	next int    // the next bucket; all are done at buckets
+}
+
+// sweepLength is how many buckets one call sweeps.
+const sweepLength = 128
+
+// Sweep implements [sessions.Engine]. Redis removes records by itself. What is left is
+// that a bucket knows of days that are over, which it says of itself before it forgets
+// them, and the feed. A day is over if it is by the clock of this node and by that of
+// Redis. Each bucket is swept once a day.
+func (e *engine) Sweep(ctx context.Context) (more bool, err error) {
+	return waiting(ctx, max(e.timeout, epochTimeout), func(ctx context.Context) (bool, error) {
+		select {
+		case e.sweeping <- struct{}{}:
+			defer func() { <-e.sweeping }()
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+		over := lastOver(time.Now())
+		if e.swept.day != over.day {
+			e.swept = sweepPlace{day: over.day}
+		}
+		for range min(sweepLength, buckets-e.swept.next) {
+			if _, err := e.run(ctx, scriptSweep, []string{e.keys.buckets[e.swept.next]}, over.day, over.over); err != nil {
+				return false, err
+			}
+			e.swept.next++
+		}
+		trimmed, err := e.trimFeed(ctx, over)
+		return trimmed || e.swept.next < buckets, err
+	})
+}
+
+// lastOver is the last day whose sessions are over at a time.
+func lastOver(now time.Time) sweepDay {
+	id := sessions.ID{Day: now.UTC().Add(-sessions.KeepOver - 24*time.Hour).Format("20060102")}
+	return sweepDay{id.Day, id.Over().UnixMilli()}
+}
