@@ -1,0 +1,80 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// call asks one statement of a connection. It may be made again: whatever is asked here
+// may.
+type call[T any] func(ctx context.Context, ask asker) (T, error)
+
+// asker is a connection, and how statements are sent over it.
+type asker struct {
+	*pgxpool.Conn
+	mode pgx.QueryExecMode
+}
+
+func (a asker) rows(ctx context.Context, sql string, parameters ...any) (pgx.Rows, error) {
+	return a.Query(ctx, sql, append([]any{a.mode}, parameters...)...)
+}
+
+func (a asker) row(ctx context.Context, sql string, parameters []any, into ...any) error {
+	return a.QueryRow(ctx, sql, append([]any{a.mode}, parameters...)...).Scan(into...)
+}
+
+// ask makes a call within the timeout. It tries again where a connection turns out to be
+// dead, or where it is shown that the statement did nothing.
+func ask[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	for left := attempts - 1; ; left-- {
+		answer, err := once(ctx, p, request)
+		if err == nil || left == 0 || ctx.Err() != nil || !p.recovers(err) {
+			return answer, meaning(ctx, p, err)
+		}
+	}
+}
+
+// attempts are enough for a dead connection and a pooler that loses statements.
+const attempts = 3
+
+// once returns when the context has ended. The statement goes on then, to its end or to
+// its own timeout: a caller who leaves must not cost a connection, and to cancel a
+// commit that waits for a standby would show what the standby does not have.
+func once[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
+	type result struct {
+		answer T
+		err    error
+	}
+	begun := time.Now()
+	conn, err := p.Acquire(ctx)
+	if err == nil && ctx.Err() != nil {
+		conn.Release()
+		err = ctx.Err()
+	}
+	if err != nil {
+		return result{}.answer, err
+	}
+	mode := p.mode
+	if p.unprepared.Load() {
+		mode = pgx.QueryExecModeExec
+	}
+	done := make(chan result, 1) // with room for what is no longer waited for
+	go func() {
+		own, cancel := context.WithDeadline(context.WithoutCancel(ctx), begun.Add(p.timeout))
+		defer cancel()
+		defer conn.Release()
+		answer, err := request(own, asker{conn, mode})
+		done <- result{answer, err}
+	}()
+	select {
+	case r := <-done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return result{}.answer, ctx.Err()
+	}
+}

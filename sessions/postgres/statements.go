@@ -1,0 +1,180 @@
+package postgres
+
+import (
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// statements are the texts of all calls, with the tables of a schema.
+type statements struct {
+	load, first, later, revoke, feed string
+	facts, tables, makeEpoch         string
+	mark, sweepSessions, sweepFeed   string
+}
+
+// Each parameter has a cast, since poolers may make a driver guess the types.
+//
+// synchronous_commit is set in the transaction itself, whatever the role, the database
+// or a pooler have: where it is off, an acknowledged write can be lost. remote_apply
+// promises more, and stays. lock_timeout ends what waits for a row after its caller
+// has gone.
+const (
+	// $1 server, $2 epoch, $3 day, $4 random, $5 when it is over, $6 lock_timeout
+	session = `WITH server AS MATERIALIZED (
+	SELECT epoch = $2::bigint AS ours,
+		$3::date <= swept OR clock_timestamp() >= $5::timestamptz AS over,
+		set_config('lock_timeout', $6::text, true),
+		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+			WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
+	FROM {epochs} WHERE server = $1::text
+), before AS MATERIALIZED (
+	SELECT s.generation, s.answer, s.exchanged_at, s.revoked
+	FROM server, {sessions} s
+	WHERE ours AND NOT over AND s.day = $3::date AND s.random = $4::bytea AND s.epoch = $2::bigint
+)`
+
+	// The clock is read again at the end: if the record was swept meanwhile, the session
+	// is over by then.
+	state = `
+SELECT pg_is_in_recovery(), ours, over OR clock_timestamp() >= $5::timestamptz,
+	clock_timestamp(), generation, answer, exchanged_at, revoked
+FROM server LEFT JOIN `
+
+	load = session + state + `before ON true`
+
+	// $7 answer
+	first = session + `, written AS (
+	INSERT INTO {sessions} AS s (epoch, generation, exchanged_at, answer, day, revoked, random)
+	SELECT $2::bigint, 1, clock_timestamp(), $7::uuid, $3::date, false, $4::bytea
+	FROM server WHERE ours AND NOT over AND NOT EXISTS (SELECT FROM before)
+	ON CONFLICT (day, random, epoch) DO UPDATE SET generation = s.generation
+	RETURNING generation, answer, exchanged_at, revoked
+)` + state + `(SELECT * FROM written UNION ALL SELECT * FROM before) after ON true`
+
+	// $7 answer, $8 the next generation. What before says is not looked at again after
+	// waiting for the row, what s says is.
+	later = session + `, written AS (
+	UPDATE {sessions} s SET
+		generation = CASE WHEN {swaps} THEN $8::bigint ELSE s.generation END,
+		answer = CASE WHEN {swaps} THEN $7::uuid ELSE s.answer END,
+		exchanged_at = CASE WHEN {swaps} THEN clock_timestamp() ELSE s.exchanged_at END
+	FROM before
+	WHERE before.generation = $8::bigint - 1 AND NOT before.revoked AND isfinite(before.exchanged_at)
+		AND s.day = $3::date AND s.random = $4::bytea AND s.epoch = $2::bigint
+	RETURNING s.generation, s.answer, s.exchanged_at, s.revoked
+)` + state + `(
+	SELECT * FROM written UNION ALL SELECT * FROM before WHERE NOT EXISTS (SELECT FROM written)
+) after ON true`
+	swaps = `s.generation = $8::bigint - 1 AND NOT s.revoked AND isfinite(s.exchanged_at)`
+
+	// $7 the lock by which writers to the feed take turns, $8 whom to wake. A place is
+	// taken after the turn, and the turn ends when the place is visible.
+	revoke = session + `, turn AS MATERIALIZED (
+	SELECT pg_advisory_xact_lock($7::bigint) FROM server
+	WHERE ours AND NOT over AND NOT EXISTS (SELECT FROM before WHERE revoked)
+), written AS (
+	INSERT INTO {sessions} AS s (epoch, generation, exchanged_at, answer, day, revoked, random)
+	SELECT $2::bigint, 0, clock_timestamp(), '00000000-0000-0000-0000-000000000000', $3::date, true, $4::bytea FROM turn
+	ON CONFLICT (day, random, epoch) DO UPDATE SET revoked = true WHERE NOT s.revoked
+	RETURNING true
+), entered AS (
+	INSERT INTO {revocations} (epoch, day, random)
+	SELECT $2::bigint, $3::date, $4::bytea FROM written
+	RETURNING true
+), woken AS MATERIALIZED (SELECT pg_notify($8::text, $1::text) FROM entered)
+SELECT pg_is_in_recovery(), ours, (SELECT count(*) FROM woken) FROM server`
+
+	// $1 server, $2 and $3 the place and the mark after which to read, $4 how many. A
+	// row without a place says that there is nothing after it.
+	feed = `SELECT pg_is_in_recovery(), e.epoch, e.trimmed, c.place IS NOT NULL,
+	r.place, r.mark, to_char(r.day, 'YYYYMMDD'), r.random
+FROM {epochs} e
+LEFT JOIN {revocations} c ON c.epoch = e.epoch AND c.place = $2::bigint AND c.mark = $3::uuid
+LEFT JOIN LATERAL (
+	SELECT place, mark, day, random FROM {revocations}
+	WHERE epoch = e.epoch AND place > $2::bigint ORDER BY place LIMIT $4::integer
+) r ON true
+WHERE e.server = $1::text ORDER BY r.place`
+)
+
+// What Epoch asks.
+const (
+	// $1 to $4 the names of the tables
+	facts = `SELECT current_setting('server_version_num')::integer, pg_is_in_recovery(),
+	current_setting('transaction_read_only') = 'on', current_setting('transaction_isolation'),
+	current_setting('fsync') = 'on', to_regclass($1::text) IS NOT NULL,
+	EXISTS (SELECT FROM pg_class WHERE relpersistence <> 'p'
+		AND oid IN (to_regclass($2::text), to_regclass($3::text), to_regclass($4::text)))`
+
+	// $1 server, $2 to $4 the names of the tables
+	tables = `SELECT coalesce((SELECT max(number) FROM {migrations}), 0),
+	(SELECT bool_and(has_table_privilege(t, 'SELECT') AND has_table_privilege(t, 'INSERT')
+			AND has_table_privilege(t, 'UPDATE') AND has_table_privilege(t, 'DELETE'))
+		FROM unnest(ARRAY[$2::text, $3::text, $4::text]) t),
+	(SELECT epoch FROM {epochs} WHERE server = $1::text)`
+
+	// $1 server, $2 epoch
+	makeEpoch = `WITH durable AS MATERIALIZED (SELECT set_config('synchronous_commit', 'on', true))
+INSERT INTO {epochs} (server, epoch) SELECT $1::text, $2::bigint FROM durable ON CONFLICT (server) DO NOTHING`
+)
+
+// What Sweep does, in this order. The first is a transaction of its own and writes once a
+// day. All servers of the tables have the same clock.
+const (
+	mark = `WITH durable AS MATERIALIZED (
+	SELECT set_config('synchronous_commit', 'on', true),
+		(clock_timestamp() AT TIME ZONE 'UTC')::date - {days} AS day
+)
+UPDATE {epochs} SET swept = durable.day FROM durable WHERE swept < durable.day`
+
+	// $1 how many
+	sweepSessions = `WITH gone AS MATERIALIZED (
+	SELECT ctid FROM {sessions} WHERE day <= (SELECT min(swept) FROM {epochs})
+	ORDER BY day LIMIT $1::integer FOR UPDATE SKIP LOCKED
+)
+DELETE FROM {sessions} WHERE ctid = ANY (ARRAY(SELECT ctid FROM gone))`
+
+	// $1 how many. The newest entry of a feed stays, so that a cursor to it does.
+	sweepFeed = `WITH gone AS MATERIALIZED (
+	SELECT r.ctid FROM {revocations} r
+	WHERE r.day <= (SELECT min(swept) FROM {epochs}) AND (
+		NOT EXISTS (SELECT FROM {epochs} e WHERE e.epoch = r.epoch)
+		OR EXISTS (SELECT FROM {revocations} n WHERE n.epoch = r.epoch AND n.place > r.place))
+	ORDER BY r.day LIMIT $1::integer FOR UPDATE OF r SKIP LOCKED
+), removed AS (
+	DELETE FROM {revocations} WHERE ctid = ANY (ARRAY(SELECT ctid FROM gone)) RETURNING epoch, place
+), trimmed AS (
+	UPDATE {epochs} e SET trimmed = last.place
+	FROM (SELECT epoch, max(place) AS place FROM removed GROUP BY epoch) last
+	WHERE e.epoch = last.epoch AND e.trimmed < last.place
+)
+SELECT count(*) FROM removed`
+)
+
+// in returns the statements on the tables of a schema, or of the role's own for "".
+func (n names) statements() statements {
+	fill := strings.NewReplacer("{epochs}", n.epochs, "{sessions}", n.sessions, "{revocations}", n.revocations,
+		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver)
+	return statements{
+		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later), revoke: fill.Replace(revoke),
+		feed: fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch),
+		mark: fill.Replace(mark), sweepSessions: fill.Replace(sweepSessions), sweepFeed: fill.Replace(sweepFeed),
+	}
+}
+
+// names are those of the tables, as statements have them.
+type names struct{ schema, epochs, sessions, revocations, migrations string }
+
+func namesIn(schema string) names {
+	table := func(name string) string {
+		if schema == "" {
+			return name
+		}
+		return pgx.Identifier{schema, name}.Sanitize()
+	}
+	return names{
+		schema, table("caddy_grant_epochs"), table("caddy_grant_sessions"), table("caddy_grant_revocations"),
+		table("caddy_grant_migrations"),
+	}
+}
