@@ -65,7 +65,7 @@ func newID(epoch string) sessions.ID { return sessions.NewID(time.Now().Add(24*t
 // newAnswer is the name of an exchange.
 func newAnswer() string { return sessions.NewEpoch() + sessions.NewEpoch() }
 
-func load(t testing.TB, engine sessions.Engine, id sessions.ID) sessions.State {
+func loaded(t testing.TB, engine sessions.Engine, id sessions.ID) sessions.State {
 	t.Helper()
 	state, err := engine.Load(t.Context(), id)
 	if err != nil {
@@ -114,7 +114,7 @@ func TestASessionIsExchangedAndRevoked(t *testing.T) {
 	url, db := sharedServer(t).database(t)
 	engines, epoch := nodes(t, url, 1)
 	engine, id := engines[0], newID(epoch)
-	if state := load(t, engine, id); state != (sessions.State{}) {
+	if state := loaded(t, engine, id); state != (sessions.State{}) {
 		t.Fatalf("a session without a record: %+v", state)
 	}
 	for next := uint64(1); next <= 5; next++ {
@@ -133,7 +133,7 @@ func TestASessionIsExchangedAndRevoked(t *testing.T) {
 			t.Fatalf("exchange %d repeated: %+v", next, state)
 		}
 	}
-	before := load(t, engine, id)
+	before := loaded(t, engine, id)
 	if before.Generation != 5 || before.Revoked || before.Age < time.Hour {
 		t.Fatalf("loaded: %+v", before)
 	}
@@ -207,7 +207,7 @@ func TestRecordsThatCannotBeReadAreDamaged(t *testing.T) {
 			t.Errorf("%s: %+v, %v", damage, state, err)
 		}
 		revoke(t, engine, id)
-		if state := load(t, engine, id); !state.Revoked {
+		if state := loaded(t, engine, id); !state.Revoked {
 			t.Errorf("%s: after the end: %+v", damage, state)
 		}
 		if ids, _ := follow(t, engine, ""); ids[len(ids)-1] != id {

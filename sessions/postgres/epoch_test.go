@@ -107,7 +107,7 @@ func TestAReplacedEpochEndsTheSessionsOfBefore(t *testing.T) {
 		t.Errorf("a cursor of before: %v", err)
 	}
 	same := sessions.ID{Day: id.Day, Random: id.Random, Epoch: next}
-	if state := load(t, engine, same); state != (sessions.State{}) {
+	if state := loaded(t, engine, same); state != (sessions.State{}) {
 		t.Errorf("a session of the new epoch: %+v", state)
 	}
 	if ids, _ := follow(t, engine, ""); len(ids) != 0 {

@@ -197,7 +197,7 @@ func TestSweepRemovesWhatIsOverAndTellsReadersThatMissedIt(t *testing.T) {
 	_, atKept := follow(t, engine, "")
 
 	for _, id := range []sessions.ID{old, exchanged} {
-		if state := load(t, engine, id); !state.Over {
+		if state := loaded(t, engine, id); !state.Over {
 			t.Fatalf("before the sweep: %+v", state)
 		}
 		if state := swap(t, engine, id, 2, newAnswer()); !state.Over {

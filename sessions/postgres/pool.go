@@ -96,6 +96,8 @@ func (k poolKey) config() (*pgxpool.Config, error) {
 		connect.ConnectTimeout = timeout
 	}
 	connect.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	// A pooler may hand over what PostgreSQL tells another connection; pgx would keep it.
+	connect.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 	config.MaxConns = int32(k.maxConnections)
 	config.MinConns, config.MinIdleConns = 0, 0 // a pool that is not asked connects to nothing
 	// A call is repeated on a new connection if that of the pool turns out to be dead, so

@@ -121,7 +121,7 @@ func TestAnExchangeSeesWhatItWaitedFor(t *testing.T) {
 		case state.Generation != given.to || state.Revoked != given.revoked || given.to > 0 && given.to != given.from && state.Answer != other:
 			t.Errorf("%s: %+v, want %d by %s, revoked %v", given.name, state, given.to, other, given.revoked)
 		}
-		if now := load(t, engine, id); now.Generation != state.Generation || now.Answer != state.Answer || now.Revoked != state.Revoked {
+		if now := loaded(t, engine, id); now.Generation != state.Generation || now.Answer != state.Answer || now.Revoked != state.Revoked {
 			t.Errorf("%s: %+v, then %+v", given.name, state, now)
 		}
 	}
@@ -164,7 +164,7 @@ func TestNoExchangeWinsAfterTheEnd(t *testing.T) {
 			}
 		})
 		calls.Wait()
-		if !load(t, engines[1], id).Revoked {
+		if !loaded(t, engines[1], id).Revoked {
 			t.Fatal("not revoked")
 		}
 	}
@@ -178,7 +178,7 @@ func TestEachWayToSendStatementsWorks(t *testing.T) {
 		id := newID(epochOf(t, engine))
 		for next := uint64(1); next <= 3; next++ {
 			answer := newAnswer()
-			if state := swap(t, engine, id, next, answer); !wonAs(state, next, answer) || !wonAs(load(t, engine, id), next, answer) {
+			if state := swap(t, engine, id, next, answer); !wonAs(state, next, answer) || !wonAs(loaded(t, engine, id), next, answer) {
 				t.Fatalf("%s: %+v", mode, state)
 			}
 		}

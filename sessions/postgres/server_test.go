@@ -62,7 +62,7 @@ func newServer(t testing.TB, settings ...string) *server {
 	s := &server{t: t, bin: needPostgres(t), port: freePort(t), set: settings}
 	s.dir = s.folder()
 	t.Cleanup(func() { os.RemoveAll(s.dir) })
-	t.Cleanup(s.kill)
+	t.Cleanup(s.stop)
 	password := filepath.Join(s.dir, "password")
 	if err := os.WriteFile(password, []byte(plainPassword), 0o644); err != nil {
 		t.Fatal(err)
@@ -181,11 +181,49 @@ func (s *server) kill() {
 	if s.cmd == nil {
 		return
 	}
-	children := s.all()
-	_ = s.cmd.Process.Kill()
-	for _, pid := range children[1:] {
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP) // so that it makes no more
+	for _, pid := range s.all()[1:] {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.gone()
+	s.cmd = nil
+}
+
+// gone returns when no process has the data directory open: killed ones take a moment.
+func (s *server) gone() {
+	lock, _ := os.ReadFile(s.dir + "/data/postmaster.pid")
+	lines := strings.Split(string(lock), "\n") // of which the seventh has the key and the ID of the memory
+	if len(lines) < 7 || len(strings.Fields(lines[6])) != 2 {
+		return
+	}
+	id := strings.Fields(lines[6])[1]
+	for range 400 {
+		text, _ := os.ReadFile("/proc/sysvipc/shm")
+		attached := false
+		for line := range strings.Lines(string(text)) {
+			block := strings.Fields(line)
+			attached = attached || len(block) > 6 && block[1] == id && block[6] != "0"
+		}
+		if !attached {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	s.t.Fatal("processes of PostgreSQL stay")
+}
+
+// stop ends it at once, and leaves no shared memory behind as kill does.
+func (s *server) stop() {
+	if s.cmd != nil {
+		s.end(syscall.SIGQUIT)
+	}
+}
+
+// end ends it with a signal: SIGINT closes the connections first.
+func (s *server) end(signal syscall.Signal) {
+	_ = s.cmd.Process.Signal(signal)
 	_ = s.cmd.Wait()
 	s.cmd = nil
 }

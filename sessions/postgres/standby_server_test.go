@@ -13,7 +13,7 @@ func (s *server) standby() *server {
 	f := &server{t: s.t, bin: s.bin, port: freePort(s.t), set: s.set}
 	f.dir = f.folder()
 	s.t.Cleanup(func() { os.RemoveAll(f.dir) })
-	s.t.Cleanup(f.kill)
+	s.t.Cleanup(f.stop)
 	s.run("pg_basebackup", "--host", "127.0.0.1", "--port", strconv.Itoa(s.port), "--username", "grant",
 		"--pgdata", filepath.Join(f.dir, "data"), "--write-recovery-conf", "--checkpoint", "fast", "--no-sync")
 	f.start()

@@ -91,7 +91,7 @@ func TestAStandbyIsRefused(t *testing.T) {
 		says(t, err, false)
 	}
 	run(t, connect(t, standby.url("postgres")), `SELECT pg_promote()`)
-	if state := load(t, engine, id); state.Generation != 1 {
+	if state := loaded(t, engine, id); state.Generation != 1 {
 		t.Errorf("after a fail-over: %+v", state)
 	}
 	swap(t, engine, id, 2, newAnswer())

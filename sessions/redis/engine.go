@@ -26,17 +26,20 @@ type engine struct {
 	alive  map[string]bool // processes that were trusted at the last look; guarded by making
 	warned atomic.Bool
 
-	sweeping chan struct{} // holds one
-	swept    sweepPlace    // guarded by sweeping
+	sweeping   chan struct{} // holds one
+	swept      sweepPlace    // guarded by sweeping
+	sweepAgain time.Duration
 }
 
 func newEngine(settings *settings, server string, logger *zap.Logger) *engine {
 	e := &engine{
-		keys:     newKeys(settings.prefix, server),
-		timeout:  settings.timeout,
-		logger:   logger,
-		making:   make(chan struct{}, 1),
-		sweeping: make(chan struct{}, 1),
+		keys:       newKeys(settings.prefix, server),
+		timeout:    settings.timeout,
+		logger:     logger,
+		making:     make(chan struct{}, 1),
+		sweeping:   make(chan struct{}, 1),
+		swept:      sweepPlace{begun: time.Now()},
+		sweepAgain: sweepAgain,
 	}
 	e.clients = newClients(settings, e.admit)
 	return e

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -42,11 +43,21 @@ func failure(err error) error {
 			return fmt.Errorf("redis: no answer: %w", cause)
 		}
 	}
+	if timedOut(err) {
+		return fmt.Errorf("redis: no answer: %w", context.DeadlineExceeded)
+	}
 	if errors.Is(err, goredis.ErrClosed) {
 		return errClosed
 	}
 	text := strings.TrimPrefix(firstLine(err.Error()), "redis: ")
 	return errors.New("redis: " + text)
+}
+
+// timedOut tells whether a call has ended with its time. A connection ends with it too, in
+// words of its own.
+func timedOut(err error) bool {
+	slow, is := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || is && slow.Timeout()
 }
 
 // firstLine is the beginning of a text that says what is wrong.

@@ -23,6 +23,7 @@ type server struct {
 	dir     string
 	port    int
 	options []string
+	users   string // the lines of an ACL file
 	cmd     *exec.Cmd
 }
 
@@ -54,8 +55,12 @@ func (r *server) url() string { return "redis://" + r.address() + "/0" }
 // start returns when the server answers.
 func (r *server) start() {
 	r.t.Helper()
+	acl := filepath.Join(r.dir, "users.acl")
+	if err := os.WriteFile(acl, []byte("user default on nopass ~* &* +@all\n"+r.users+"\n"), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
 	arguments := append([]string{
-		"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", filepath.Join(r.dir, "log"),
+		"--aclfile", acl, "--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", filepath.Join(r.dir, "log"),
 		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--enable-debug-command", "yes",
 	}, r.options...)
 	r.cmd = exec.Command("redis-server", arguments...)

@@ -14,19 +14,24 @@ type sweepDay struct {
 	over int64
 }
 
-// sweepPlace is how far a node has come.
+// sweepPlace is how far a node has come in a round through all buckets.
 type sweepPlace struct {
-	day  string // the day that is swept
-	next int    // the next bucket; all are done at buckets
+	begun time.Time
+	next  int // the next bucket
 }
 
-// sweepLength is how many buckets one call sweeps.
-const sweepLength = 128
+const (
+	// sweepLength is how many buckets one call sweeps.
+	sweepLength = 128
+
+	// sweepAgain is how long after a round began the next one does.
+	sweepAgain = time.Hour
+)
 
 // Sweep implements [sessions.Engine]. Redis removes records by itself. What is left is
 // that a bucket knows of days that are over, which it says of itself before it forgets
 // them, and the feed. A day is over if it is by the clock of this node and by that of
-// Redis. Each bucket is swept once a day.
+// Redis.
 func (e *engine) Sweep(ctx context.Context) (more bool, err error) {
 	return waiting(ctx, max(e.timeout, epochTimeout), func(ctx context.Context) (bool, error) {
 		select {
@@ -36,8 +41,8 @@ func (e *engine) Sweep(ctx context.Context) (more bool, err error) {
 			return false, ctx.Err()
 		}
 		over := lastOver(time.Now())
-		if e.swept.day != over.day {
-			e.swept = sweepPlace{day: over.day}
+		if e.swept.next == buckets && time.Since(e.swept.begun) >= e.sweepAgain {
+			e.swept = sweepPlace{begun: time.Now()}
 		}
 		for range min(sweepLength, buckets-e.swept.next) {
 			if _, err := e.run(ctx, scriptSweep, []string{e.keys.buckets[e.swept.next]}, over.day, over.over); err != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddygrant/caddy-grant/sessions"
 )
 
 // trust says which processes have all that was acknowledged. A Redis that restarts
@@ -38,8 +40,11 @@ func trusts(runs []string, p *process) bool {
 // admit is called for each new connection for sessions.
 func (e *engine) admit(ctx context.Context, conn *goredis.Conn) error {
 	p, err := askProcess(ctx, conn)
-	if err != nil {
+	if errors.Is(err, sessions.ErrUnsuitable) {
 		return &refusal{strings.TrimPrefix(failure(err).Error(), "redis: ")}
+	}
+	if err != nil {
+		return err
 	}
 	if p.mode == "sentinel" {
 		return nil
@@ -84,7 +89,7 @@ func (e *engine) trusting(found *examination, err error) {
 		return
 	}
 	e.trust.failed, e.trust.again = nil, time.Now().Add(examineAgain)
-	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+	if !timedOut(err) { // which the next caller may have more of
 		e.trust.failed = err
 	}
 }
