@@ -2,6 +2,8 @@ package redis
 
 import (
 	"context"
+	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -30,8 +32,23 @@ func askProcess(ctx context.Context, client goredis.Cmdable) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
+	return readInfo(text)
+}
+
+// readInfo is parseInfo of a process that has read its files.
+func readInfo(text string) (process, error) {
+	if loading.MatchString(text) {
+		return process{}, errLoading
+	}
 	return parseInfo(text), nil
 }
+
+// errLoading is that of a process that reads its files after a start. Until it has done
+// so, it says that it has no append-only file, whatever its settings are: a look that
+// begins before that and ends after it would find that all sessions are lost.
+var errLoading = errors.New("redis: it is still loading its data")
+
+var loading = regexp.MustCompile(`(?m)^(async_)?loading:1\r?$`)
 
 func parseInfo(text string) process {
 	of := make(map[string]string)
