@@ -17,6 +17,7 @@ var (
 	seed     = flag.Uint64("seed", uint64(time.Now().UnixNano()), "what the troubles are drawn from")
 	clients  = flag.Int("clients", 200, "how many clients do something at the same time")
 	every    = flag.Duration("every", 400*time.Millisecond, "how often there is a trouble; 0 for none")
+	kills    = flag.Duration("kills", 6*time.Second, "how often the engine is killed; 0 for never")
 )
 
 // needServers skips what a checkout does not need, so the variable says that the servers
@@ -38,7 +39,7 @@ func simulated(t *testing.T, server simulation.Server, err error) {
 		Site: simulation.NewSite(server, 4), Nodes: *nodes, Sessions: *live, Seed: *seed,
 		Duration: *duration, Clients: *clients, Poll: 2 * time.Second, Sweep: 10 * time.Second, Grace: 5 * time.Second,
 		Lifetime: 30 * 24 * time.Hour, Looks: 10_000,
-		Every: *every, Trouble: 6 * time.Second, Offset: 3 * 24 * time.Hour, Restarts: true, Log: t.Logf,
+		Every: *every, Trouble: 6 * time.Second, Offset: 3 * 24 * time.Hour, Restarts: *kills, Log: t.Logf,
 	})
 	if err != nil {
 		t.Fatal(err)

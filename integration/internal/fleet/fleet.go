@@ -27,7 +27,7 @@ type Config struct {
 	Every     time.Duration // between two troubles, on average; 0: none
 	Trouble   time.Duration // how long one lasts, at most
 	Offset    time.Duration // of a node's clock from the true one, at most
-	Restarts  bool          // the engine is killed and started again, if the site can
+	Restarts  time.Duration // between two kills of the engine, on average, if the site can; 0: none
 	ByOwnTime bool          // the grace is measured by the clocks of nodes, as in the storage
 
 	Looks int // at sessions when all troubles have ended, and as many at revoked ones, at most
@@ -87,6 +87,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	defer cancel()
 	var troubles, clients sync.WaitGroup
 	troubles.Go(func() { f.troubles(running) })
+	troubles.Go(func() { f.restarts(running) })
 	started := time.Now()
 	for i := range f.Clients {
 		clients.Go(func() {

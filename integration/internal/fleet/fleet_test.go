@@ -50,7 +50,7 @@ func TestNoSessionOfAFleetOnAnEngineIsLostOrRevivedInWeeks(t *testing.T) {
 		simulated(t, fleet.Config{
 			Site: site, Duration: 21 * 24 * time.Hour, Clients: 16, Pause: 20 * time.Minute, Lifetime: 6 * 24 * time.Hour,
 			Poll: 5 * time.Minute, Sweep: 12 * time.Hour, Grace: 3 * time.Hour,
-			Looks: 2000, Every: 30 * time.Minute, Trouble: 2 * time.Hour, Offset: 40 * time.Hour, Restarts: true,
+			Looks: 2000, Every: 30 * time.Minute, Trouble: 2 * time.Hour, Offset: 40 * time.Hour, Restarts: 12 * time.Hour,
 		})
 		records, entries := site.Engine.Kept(fleet.Server)
 		t.Logf("%d records and %d entries of the feed are left", records, entries)
@@ -62,7 +62,7 @@ func TestNoSessionOfAFleetOnAnEngineIsLostOrRevivedInMinutes(t *testing.T) {
 		simulated(t, fleet.Config{
 			Site: fleet.NewInMemory(), Duration: 10 * time.Minute, Clients: 100, Pause: 2 * time.Second, Lifetime: 30 * 24 * time.Hour,
 			Poll: 2 * time.Second, Grace: 20 * time.Second,
-			Looks: 2000, Every: 2 * time.Second, Trouble: 20 * time.Second, Offset: 10 * time.Minute, Restarts: true,
+			Looks: 2000, Every: 2 * time.Second, Trouble: 20 * time.Second, Offset: 10 * time.Minute, Restarts: time.Minute,
 		})
 	})
 }

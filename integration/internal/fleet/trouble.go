@@ -48,8 +48,6 @@ func (f *Fleet) troubles(ctx context.Context) {
 		case draw < 35 && f.Offset > 0:
 			f.nodes[random.IntN(len(f.nodes))].offset.Store(int64(f.offset(random)))
 			f.count("trouble", "a clock is set")
-		case draw < 40 && f.Restarts:
-			f.restart()
 		default:
 			trouble := Trouble{Kind: 1 + Kind(random.IntN(int(Cut)))}
 			if trouble.Kind == Slow {
@@ -93,15 +91,17 @@ func (f *Fleet) offset(random *rand.Rand) time.Duration {
 	return time.Duration(random.Int64N(2*int64(most)+1)) - most
 }
 
-// restart kills the engine and starts it again.
-func (f *Fleet) restart() {
+// restarts kills the engine now and then, and starts it again.
+func (f *Fleet) restarts(ctx context.Context) {
 	site, ok := f.Site.(Restarter)
-	if !ok {
+	if !ok || f.Restarts == 0 {
 		return
 	}
-	f.count("trouble", "the engine is killed")
-	if err := site.Restart(); err != nil {
-		f.violate(nil, "the engine does not start again: %v", err)
+	for random := f.random(2); pause(ctx, drawn(random, f.Restarts)); {
+		f.count("trouble", "the engine is killed")
+		if err := site.Restart(); err != nil {
+			f.violate(nil, "the engine does not start again: %v", err)
+		}
 	}
 }
 
