@@ -135,6 +135,9 @@ func (p *Postgres) url(address string) string {
 	return "postgres://grant@" + address + "/postgres?sslmode=disable"
 }
 
+// Directory is where it keeps its files.
+func (p *Postgres) Directory() string { return p.dir }
+
 // Name implements [Server].
 func (p *Postgres) Name() string { return "postgres" }
 

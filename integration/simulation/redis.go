@@ -29,17 +29,18 @@ func (silent) Printf(context.Context, string, ...any) {}
 
 // Redis is a Redis with an append-only file that is synced before each answer.
 type Redis struct {
-	dir  string
-	port int
-	cmd  *exec.Cmd
+	dir     string
+	port    int
+	options []string
+	cmd     *exec.Cmd
 }
 
-// StartRedis starts one.
-func StartRedis() (_ *Redis, err error) {
+// StartRedis starts one, with options beyond or in place of its own.
+func StartRedis(options ...string) (_ *Redis, err error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, fmt.Errorf("redis-server is needed: apt-get install redis-server: %w", err)
 	}
-	r := new(Redis)
+	r := &Redis{options: options}
 	if r.port, err = freePort(); err != nil {
 		return nil, err
 	}
@@ -55,8 +56,10 @@ func StartRedis() (_ *Redis, err error) {
 
 func (r *Redis) start() error {
 	log := filepath.Join(r.dir, "log")
-	r.cmd = exec.Command("redis-server", "--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", log,
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction")
+	r.cmd = exec.Command("redis-server", append([]string{
+		"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", log,
+		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+	}, r.options...)...)
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := r.cmd.Start(); err != nil {
 		return err
@@ -70,6 +73,9 @@ func (r *Redis) start() error {
 func (r *Redis) Client() *goredis.Client {
 	return goredis.NewClient(&goredis.Options{Addr: r.Address(), MaxRetries: -1})
 }
+
+// Directory is where it keeps its files.
+func (r *Redis) Directory() string { return r.dir }
 
 // Name implements [Server].
 func (r *Redis) Name() string { return "redis" }

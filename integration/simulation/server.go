@@ -20,6 +20,9 @@ type Server interface {
 	// Address is where it listens.
 	Address() string
 
+	// Directory is where it keeps its files.
+	Directory() string
+
 	// Open opens the engine for a node that finds the server at that address, with a
 	// number of connections at most.
 	Open(address string, connections int) (sessions.Engine, error)
