@@ -35,6 +35,7 @@ func (f *Fleet) finish(ctx context.Context) error {
 		}
 		due = append(due, s)
 	}
+	graves := min(f.Looks, f.dead.size()) / f.Clients
 	var place atomic.Int64
 	var looking sync.WaitGroup
 	for i := range f.Clients {
@@ -43,7 +44,7 @@ func (f *Fleet) finish(ctx context.Context) error {
 			for n := int(place.Add(1)) - 1; n < len(due) && ctx.Err() == nil && !f.broken(); n = int(place.Add(1)) - 1 {
 				c.lookAt(due[n])
 			}
-			for range min(f.Looks, f.dead.n) / f.Clients {
+			for range graves {
 				if g, found := f.dead.some(int(c.Uint32() >> 1)); found && ctx.Err() == nil {
 					c.access(g.name, g.revoked, true)
 					c.useGrave(g)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/fleet"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 var (
@@ -16,22 +17,30 @@ var (
 	much  = flag.Float64("much", 1, "how much happens, in place of 1")
 )
 
-// simulated runs a fleet and reports what must not have happened.
-func simulated(t *testing.T, config fleet.Config) *fleet.Fleet {
+// ran is a fleet that was let loose.
+func ran(t *testing.T, config fleet.Config) *fleet.Fleet {
 	t.Helper()
-	config.Nodes, config.Sessions, config.Seed, config.Log = *nodes, *live, *seed, t.Logf
-	config.Pause = time.Duration(float64(config.Pause) / *much)
+	config.Seed, config.Log = *seed, t.Logf
 	f, err := fleet.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer time.Sleep(time.Minute) // what hangs, hangs until its context ends
 	defer f.Close()
-	err = f.Run(t.Context())
-	t.Log(f)
-	if err != nil {
+	if err := f.Run(t.Context()); err != nil {
+		t.Log(f)
 		t.Fatal(err)
 	}
+	return f
+}
+
+// simulated runs a fleet and reports what must not have happened.
+func simulated(t *testing.T, config fleet.Config) *fleet.Fleet {
+	t.Helper()
+	config.Nodes, config.Sessions = *nodes, *live
+	config.Pause = time.Duration(float64(config.Pause) / *much)
+	f := ran(t, config)
+	t.Log(f)
 	for _, violation := range f.Violations() {
 		t.Error(violation)
 	}
@@ -47,13 +56,16 @@ func simulated(t *testing.T, config fleet.Config) *fleet.Fleet {
 func TestNoSessionOfAFleetOnAnEngineIsLostOrRevivedInWeeks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		site := fleet.NewInMemory()
-		simulated(t, fleet.Config{
+		f := simulated(t, fleet.Config{
 			Site: site, Duration: 21 * 24 * time.Hour, Clients: 16, Pause: 20 * time.Minute, Lifetime: 6 * 24 * time.Hour,
 			Poll: 5 * time.Minute, Sweep: 12 * time.Hour, Grace: 3 * time.Hour,
 			Looks: 2000, Every: 30 * time.Minute, Trouble: 2 * time.Hour, Offset: 40 * time.Hour, Restarts: 12 * time.Hour,
 		})
 		records, entries := site.Engine.Kept(fleet.Server)
 		t.Logf("%d records and %d entries of the feed are left", records, entries)
+		if swept := f.Count("sweep", "done"); swept == 0 || f.Count("finish", session.ErrOver.Error()) == 0 {
+			t.Errorf("%d sweeps, and no session was over", swept)
+		}
 	})
 }
 

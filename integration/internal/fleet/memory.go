@@ -12,12 +12,18 @@ import (
 
 // InMemory is the engine of the package sessionstest as a site.
 type InMemory struct {
-	Engine  *sessionstest.Memory
+	Engine *sessionstest.Memory
+
+	// Changed is put in front of the engine of each process. Default: nothing is.
+	Changed func(sessions.Engine) sessions.Engine
+
 	storage *Shelf
 }
 
 // NewInMemory returns an empty one, whose clock is that of package time.
-func NewInMemory() *InMemory { return &InMemory{sessionstest.NewMemory(nil), NewShelf()} }
+func NewInMemory() *InMemory {
+	return &InMemory{Engine: sessionstest.NewMemory(nil), storage: NewShelf()}
+}
 
 // Server is the name of the authorization server of a fleet.
 const Server = "default-0a1b2c3d"
@@ -49,7 +55,11 @@ type memoryWay struct {
 
 // Store implements [Way].
 func (w *memoryWay) Store(memory *session.Memory, now func() time.Time) *session.Store {
-	return NewStore(w.site.storage, memory, now, "memory", w.node)
+	engine := sessions.Engine(w.node)
+	if w.site.Changed != nil {
+		engine = w.site.Changed(engine)
+	}
+	return NewStore(w.site.storage, memory, now, "memory", engine)
 }
 
 // NewStore is the sessions in an engine, and none in the storage.

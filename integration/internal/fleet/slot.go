@@ -142,5 +142,11 @@ func (g *graveyard) some(draw int) (grave, bool) {
 	return g.all[draw%len(g.all)], true
 }
 
+func (g *graveyard) size() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.all)
+}
+
 // mostGraves bounds the memory that they take.
 const mostGraves = 1 << 20

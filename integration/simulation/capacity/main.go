@@ -54,7 +54,7 @@ func measured(ctx context.Context, name string) error {
 	m := &measurement{name: name, sessions: *kept, revoked: *revoked}
 	switch name {
 	case "redis":
-		server, err := simulation.StartRedis("--appendfsync", *fsync)
+		server, err := simulation.StartRedis("--appendfsync", *fsync, "--auto-aof-rewrite-percentage", "0")
 		if err != nil {
 			return err
 		}
