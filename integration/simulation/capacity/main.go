@@ -38,21 +38,24 @@ func main() {
 }
 
 func run(ctx context.Context) error {
+	var all []*measurement
 	for name := range strings.SplitSeq(*engines, ",") {
 		if !slices.Contains([]string{"redis", "postgres", "files"}, name) {
 			return fmt.Errorf("unknown engine %q", name)
 		}
-		if err := measured(ctx, name); err != nil {
+		m := &measurement{name: name, sessions: *kept, revoked: *revoked, costs: make(map[string]cost)}
+		if err := measured(ctx, m); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
+		all = append(all, m)
 	}
+	printTable(all)
 	return nil
 }
 
 // measured starts an engine and prints its figures.
-func measured(ctx context.Context, name string) error {
-	m := &measurement{name: name, sessions: *kept, revoked: *revoked}
-	switch name {
+func measured(ctx context.Context, m *measurement) error {
+	switch m.name {
 	case "redis":
 		server, err := simulation.StartRedis("--appendfsync", *fsync, "--auto-aof-rewrite-percentage", "0")
 		if err != nil {
@@ -60,7 +63,7 @@ func measured(ctx context.Context, name string) error {
 		}
 		defer server.Close()
 		m.server, m.meter = server, &redisMeter{server, server.Client()}
-		m.name += ", appendfsync " + *fsync
+		m.title = "Redis, `appendfsync " + *fsync + "`"
 	case "postgres":
 		server, err := simulation.StartPostgres()
 		if err != nil {
@@ -73,6 +76,7 @@ func measured(ctx context.Context, name string) error {
 		}
 		defer conn.Close(ctx)
 		m.server, m.meter = server, &postgresMeter{server, conn}
+		m.title = "PostgreSQL"
 	case "files":
 		dir, err := os.MkdirTemp("", "caddy-grant-capacity-")
 		if err != nil {
@@ -80,6 +84,7 @@ func measured(ctx context.Context, name string) error {
 		}
 		defer os.RemoveAll(dir)
 		m.meter = &filesMeter{dir}
+		m.title = "files"
 		m.sessions, m.revoked = m.sessions/10, m.revoked/10
 	}
 	return m.run(ctx)

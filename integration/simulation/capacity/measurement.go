@@ -12,7 +12,7 @@ import (
 
 // measurement is that of one engine.
 type measurement struct {
-	name              string
+	name, title       string
 	server            simulation.Server // nil for files
 	meter             meter
 	sessions, revoked int
@@ -21,10 +21,11 @@ type measurement struct {
 	ids         []session.ID
 	generations []uint64
 	last        *reading
+	costs       map[string]cost
 }
 
 func (m *measurement) run(ctx context.Context) (err error) {
-	fmt.Printf("\n## %s\n\n", m.name)
+	fmt.Printf("\n## %s\n\n", m.title)
 	took, err := syncTime(m.meter.directory())
 	if err != nil {
 		return err
@@ -72,15 +73,16 @@ type usage struct {
 	node time.Duration // CPU of this process
 }
 
-// each prints what one of something costs.
+// each notes and prints what one of something costs.
 func (m *measurement) each(what string, done int, took time.Duration, used usage) {
-	if done == 0 {
-		return
+	n := float64(max(1, done))
+	c := cost{
+		rate: n / took.Seconds(), engine: float64(used.engine.Microseconds()) / n, node: float64(used.node.Microseconds()) / n,
+		asked: float64(used.asked) / n, written: float64(used.written) / n, kept: float64(used.size) / n,
 	}
-	n := float64(done)
+	m.costs[what] = c
 	fmt.Printf("%-34s %8d done, %8.0f/s, engine %7.1f µs CPU, node %7.1f µs CPU, %5.2f asked, %6.0f bytes of log, %6.0f bytes kept\n",
-		what, done, n/took.Seconds(), float64(used.engine.Microseconds())/n, float64(used.node.Microseconds())/n,
-		float64(used.asked)/n, float64(used.written)/n, float64(used.size)/n)
+		what, done, c.rate, c.engine, c.node, c.asked, c.written, c.kept)
 }
 
 func (m *measurement) logins(ctx context.Context) error {
@@ -91,7 +93,7 @@ func (m *measurement) logins(ctx context.Context) error {
 		return len(m.ids), time.Since(began), err
 	})
 	m.generations = make([]uint64, len(m.ids))
-	m.each("a login", done, took, used)
+	m.each(login, done, took, used)
 	return err
 }
 
@@ -100,7 +102,7 @@ func (m *measurement) records(ctx context.Context) error {
 	done, took, used, err := m.between(ctx, func() (int, time.Duration, error) {
 		return each(32, len(m.ids), 0, func(i int) error { return m.again(ctx, m.node, i) })
 	})
-	m.each("first refresh, 32 clients", done, took, used)
+	m.each(firstRefresh, done, took, used)
 	return err
 }
 
@@ -114,14 +116,14 @@ func (m *measurement) again(ctx context.Context, n *node, i int) error {
 }
 
 func (m *measurement) refreshes(ctx context.Context) error {
-	for _, clients := range []int{1, 8, 32} {
+	for _, clients := range clientNumbers {
 		done, took, used, err := m.between(ctx, func() (int, time.Duration, error) {
 			return each(clients, 0, *duration, func(i int) error { return m.again(ctx, m.node, m.place(i)) })
 		})
 		if err != nil {
 			return err
 		}
-		m.each(fmt.Sprintf("a refresh, %d clients", clients), done, took, used)
+		m.each(refreshBy(clients), done, took, used)
 	}
 	return nil
 }
@@ -140,7 +142,7 @@ func (m *measurement) twoNodes(ctx context.Context) error {
 	done, took, used, err := m.between(ctx, func() (int, time.Duration, error) {
 		return each(32, 0, *duration, func(i int) error { return m.again(ctx, nodes[i%2], m.place(i)) })
 	})
-	m.each("a refresh, 32 clients, two nodes", done, took, used)
+	m.each(twoNodes, done, took, used)
 	return err
 }
 
@@ -154,7 +156,7 @@ func (m *measurement) checks(ctx context.Context) error {
 			return err
 		})
 	})
-	m.each("an access token is checked", done, took, used)
+	m.each(check, done, took, used)
 	return err
 }
 
@@ -162,7 +164,7 @@ func (m *measurement) idlePolls(ctx context.Context) error {
 	done, took, used, err := m.between(ctx, func() (int, time.Duration, error) {
 		return each(1, 2000, 0, func(int) error { return m.node.Poll(ctx) })
 	})
-	m.each("a poll without news", done, took, used)
+	m.each(poll, done, took, used)
 	return err
 }
 
@@ -171,7 +173,7 @@ func (m *measurement) revocations(ctx context.Context) error {
 	done, took, used, err := m.between(ctx, func() (int, time.Duration, error) {
 		return each(32, count, 0, func(i int) error { return m.node.Revoke(ctx, m.ids[i]) })
 	})
-	m.each("a revocation, 32 clients", done, took, used)
+	m.each(revocation, done, took, used)
 	return err
 }
 
@@ -191,8 +193,10 @@ func (m *measurement) start(ctx context.Context) error {
 		}
 		return other.memory.ViewSize(), time.Since(began), nil
 	})
-	m.each("a revocation read at a start", done, took, used)
-	fmt.Printf("%-34s %8.0f bytes of a node's memory\n", "a revocation that is known", float64(heap()-before)/float64(max(1, done)))
+	m.each(readAtStart, done, took, used)
+	known := float64(heap()-before) / float64(max(1, done))
+	m.costs[inView] = cost{kept: known}
+	fmt.Printf("%-34s %8.0f bytes of a node's memory\n", inView, known)
 	runtime.KeepAlive(other)
 	return err
 }
