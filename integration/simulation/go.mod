@@ -8,6 +8,7 @@ require (
 	github.com/caddygrant/caddy-grant/sessions/redis v0.0.0
 	github.com/caddyserver/caddy/v2 v2.11.9
 	github.com/caddyserver/certmagic v0.25.6
+	github.com/dustin/go-humanize v1.1.0
 	github.com/jackc/pgx/v5 v5.13.0
 	github.com/redis/go-redis/v9 v9.21.0
 	go.uber.org/zap v1.28.0

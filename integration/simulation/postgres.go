@@ -30,6 +30,8 @@ type Postgres struct {
 	port int
 	as   *syscall.Credential // it does not run as root
 	cmd  *exec.Cmd
+
+	ended chan struct{} // closed when the process has
 }
 
 // StartPostgres makes and starts one.
@@ -100,21 +102,39 @@ func (p *Postgres) initialise() error {
 	return nil
 }
 
-func (p *Postgres) start() error {
+// start tries again while a process of a server that was killed still ends.
+func (p *Postgres) start() (err error) {
+	for range 50 {
+		ended := make(chan struct{})
+		if err = p.launch(ended); err == nil || !closed(ended) {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	return err
+}
+
+// launch returns when the server answers. It closes ended when the server ends.
+func (p *Postgres) launch(ended chan struct{}) error {
 	name := filepath.Join(p.dir, "log")
 	log, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	p.cmd = p.command("postgres", "-D", p.dir+"/data", "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=", "-c", fmt.Sprintf("max_connections=%d", mostConnections))
-	p.cmd.Stdout, p.cmd.Stderr = log, log
-	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
-	if err := p.cmd.Start(); err != nil {
+	cmd := p.command("postgres", "-D", p.dir+"/data", "-p", strconv.Itoa(p.port), "-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=", "-c", "log_min_messages=fatal", "-c", fmt.Sprintf("max_connections=%d", mostConnections))
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+	if err := cmd.Start(); err != nil {
 		return err
 	}
-	return answers(name, func() error {
+	p.cmd, p.ended = cmd, ended
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	return answers(name, ended, func() error {
 		conn, err := p.Connect(context.Background())
 		if err == nil {
 			err = conn.Close(context.Background())
@@ -154,14 +174,14 @@ func (p *Postgres) Open(address string, connections int) (sessions.Engine, error
 }
 
 func (p *Postgres) kill() {
-	if p.cmd != nil && p.cmd.Process != nil {
+	if p.cmd != nil {
 		pid := p.cmd.Process.Pid
 		others := children(pid)
 		_ = p.cmd.Process.Kill()
 		for _, other := range others {
 			_ = syscall.Kill(other, syscall.SIGKILL)
 		}
-		_ = p.cmd.Wait()
+		<-p.ended
 	}
 	p.cmd = nil
 }

@@ -66,7 +66,7 @@ func (r *Redis) start() error {
 	}
 	client := r.Client()
 	defer client.Close()
-	return answers(log, func() error { return client.Ping(context.Background()).Err() })
+	return answers(log, nil, func() error { return client.Ping(context.Background()).Err() })
 }
 
 // Client is one of the simulation itself.

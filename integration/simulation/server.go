@@ -47,17 +47,32 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// answers waits until a server that was started does.
-func answers(log string, ping func() error) error {
+// answers waits until a server that was started does, or has ended.
+func answers(log string, ended <-chan struct{}, ping func() error) error {
 	var err error
 	for range 600 {
 		if err = ping(); err == nil {
 			return nil
 		}
+		if closed(ended) {
+			break
+		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(log)
-	return fmt.Errorf("it does not answer: %w\n%s", err, text)
+	return fmt.Errorf("it does not answer: %w\n%s", err, text[max(0, len(text)-mostLog):])
+}
+
+// mostLog is how many bytes of a log are shown.
+const mostLog = 10_000
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // children are the processes that a process has started.

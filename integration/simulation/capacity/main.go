@@ -1,8 +1,8 @@
 // Command capacity measures what one node, one Redis and one PostgreSQL carry, on this
-// machine, with the engines' own protocols on loopback: what docs/capacity.md says comes
-// from it. From the root of the repository:
+// machine, with the engines' own protocols on loopback. The tables of docs/capacity.md are
+// those that it writes. From the root of the repository:
 //
-//	go -C integration/simulation run ./capacity
+//	go -C integration/simulation run ./capacity -o results.md
 //
 // A machine that does something else meanwhile gives wrong times; counts and sizes stay
 // right.
@@ -27,6 +27,7 @@ var (
 	revoked  = flag.Int("revoked", 100_000, "how many sessions are revoked; on files, a tenth")
 	duration = flag.Duration("duration", 8*time.Second, "for how long refreshes are measured, with each number of clients")
 	fsync    = flag.String("appendfsync", "always", "how Redis syncs its file: always or everysec")
+	output   = flag.String("o", "", "a file for the tables of docs/capacity.md")
 )
 
 func main() {
@@ -49,8 +50,12 @@ func run(ctx context.Context) error {
 		}
 		all = append(all, m)
 	}
-	printTable(all)
-	return nil
+	text := costTable(all) + "\n" + exampleTable(all)
+	fmt.Print("\n\n" + text)
+	if *output == "" {
+		return nil
+	}
+	return os.WriteFile(*output, []byte(text), 0o644)
 }
 
 // measured starts an engine and prints its figures.
