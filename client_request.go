@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +33,7 @@ type clientRequest struct {
 	unnamed       bool // no client is named
 	bearerIgnored bool // there is an Authorization header that does not name the client
 
-	params url.Values // one value each, resource aside; absent and empty are the same
+	params wire.Params
 
 	endUserIP  netip.Addr        // the address of a public client, or what an authenticated one names; not valid if none
 	client     *directory.Client // as soon as a client of that id is known; grants see it authenticated

@@ -2,17 +2,23 @@ package caddygrant
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/allowance"
 	"github.com/caddygrant/caddy-grant/internal/governed"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/seldomlog"
+	"github.com/caddygrant/caddy-grant/internal/sharedfailures"
+	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
@@ -153,8 +159,8 @@ const (
 // one address. A user who has logged in from a source before is counted there for that
 // account and source alone, so that an attacker elsewhere cannot lock the owner out.
 // The same wrong password again within minutes does not count as another failure. The
-// counts are kept in memory: they survive a reload of the config, not a restart, and
-// every node has its own.
+// counts are kept in memory, and nodes with the same storage tell each other within 5
+// seconds what each has counted.
 type Throttle struct {
 	// Count no failures. The bounds on writes to storage stay. Default: `false`.
 	Off bool `json:"off,omitempty"`
@@ -228,6 +234,10 @@ type pooledThrottle struct {
 	bounds      *allowance.Bounds
 	seldom      seldomlog.Log // of refusals that a client can cause at will
 	limits      *governed.Setting[throttle.Limits]
+
+	mu       sync.Mutex
+	node     *sharedfailures.Node // of this process among the nodes of the server; nil until it has the server's secret
+	failures [32]byte             // the key of what it tells them
 }
 
 // Destruct drops what would be logged later.
@@ -261,6 +271,42 @@ func newServerThrottle(name string, settings *Throttle) (*serverThrottle, error)
 		return p
 	})
 	return &serverThrottle{pooledThrottle: pooled.value, pooled: pooled, off: settings.Off, own: settings.limits()}, nil
+}
+
+// share has all nodes of the server count together, until ctx ends. Without the keys of
+// the server no password is compared, so there is nothing to count before.
+func (t *serverThrottle) share(ctx context.Context, keys *serverKeys, storage certmagic.Storage, prefix string, logger *zap.Logger) {
+	set := keys.current(ctx)
+	for ; set == nil; set = keys.current(ctx) {
+		if !sleep(ctx, time.Second) {
+			return
+		}
+	}
+	failing := false
+	t.nodeOf(set.Failures()).Follow(ctx, storage, prefix, func(err error) {
+		switch {
+		case err != nil && !failing:
+			logger.Error("sharing failed logins by the storage; until that works again, this node counts its own and what it has read before", storagecheck.Failure(err)...)
+		case err == nil && failing:
+			logger.Info("failed logins are shared by the storage again")
+		}
+		failing = err != nil
+	})
+}
+
+// nodeOf is this process as a node of the server with that key. Another key is that of
+// another server, whose counts are its own.
+func (p *pooledThrottle) nodeOf(key [32]byte) *sharedfailures.Node {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.node == nil || p.failures != key {
+		if p.node != nil {
+			p.node.Retire()
+		}
+		p.UseKey(key)
+		p.node, p.failures = sharedfailures.NewNode(p.Throttle), key
+	}
+	return p.node
 }
 
 // release gives back the reference to the counts.

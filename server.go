@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -120,7 +119,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 		return err
 	}
 	warnings.warnOfSecrets(s.keys.configured)
-	engines, err := s.openEngines(ctx, path.Base(place.prefix), s.logger)
+	engines, err := s.openEngines(ctx, s.logger)
 	if err != nil {
 		return err
 	}
@@ -167,6 +166,9 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	s.startClients()
 	go s.keys.follow(ctx)
 	s.sessions.start(ctx, checked)
+	if !s.throttle.off {
+		go s.throttle.share(ctx, s.keys, s.sessions.storage, s.sessions.place.prefix, s.logger)
+	}
 	s.started.Store(true)
 	go s.apiKeys.follow(ctx)
 }

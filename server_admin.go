@@ -325,11 +325,11 @@ func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (
 
 // knowledgeOf is what a server knows of the revoked sessions.
 func knowledgeOf(x *serverSessions) adminapi.Knowledge {
-	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
+	known := adminapi.Knowledge{Revoked: x.memory.ViewSize(), Engines: x.engines.Names()}
 	if at := x.ViewReadAt(); !at.IsZero() {
 		known.ReadAt = &at
 	}
-	if failure := x.failure.Load(); failure != nil {
+	if failure := cmp.Or(x.stored.failure.Load(), x.inEngines.failure.Load()); failure != nil {
 		known.Error = *failure
 	}
 	return known

@@ -160,9 +160,9 @@ func engineName(raw json.RawMessage) string {
 	return module.Engine
 }
 
-// openEngines opens the engines in which sessions live, for a server by the name that
-// its sessions have. It connects to none. The caller closes them.
-func (c *Config) openEngines(ctx caddy.Context, server string, logger *zap.Logger) (opened session.Engines, err error) {
+// openEngines opens the engines in which sessions live. It connects to none. The caller
+// closes them.
+func (c *Config) openEngines(ctx caddy.Context, logger *zap.Logger) (opened session.Engines, err error) {
 	opened.All = make(map[string]sessions.Engine)
 	first, names, err := c.engineNames()
 	if err != nil {
@@ -189,7 +189,7 @@ func (c *Config) openEngines(ctx caddy.Context, server string, logger *zap.Logge
 		opener, ok := module.(sessions.Opener)
 		if !ok || !session.IsEngineName(names[i]) {
 			err = fmt.Errorf("module %T in namespace %s is not an engine of sessions", module, sessionsNamespace)
-		} else if opened.All[names[i]], err = opener.OpenSessions(server, logger.With(zap.String("engine", names[i]))); err != nil {
+		} else if opened.All[names[i]], err = opener.OpenSessions(c.Name, logger.With(zap.String("engine", names[i]))); err != nil {
 			err = fmt.Errorf("sessions %s: %w", names[i], err)
 		}
 		if err != nil {

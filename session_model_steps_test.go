@@ -268,7 +268,10 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 func (m *modelRun) poll(t *rapid.T) {
 	n := m.node(t)
 	var err error
-	r := m.watch(n, func(ctx context.Context) { _, err = n.sessions().read(ctx, true) })
+	r := m.watch(n, func(ctx context.Context) {
+		n.sessions().checked = true
+		_, err = n.sessions().read(ctx)
+	})
 	t.Logf("%d: poll at %s: %v", m.op, n.letter(), err)
 	if err != nil && !m.shaky(r) {
 		t.Fatal(err)

@@ -27,11 +27,13 @@ type serverSessions struct {
 	sessionsOptions
 	logger *zap.Logger
 
-	ready    chan struct{}          // closed once it was tried to read the notices
-	failure  atomic.Pointer[string] // of the last attempt to read what other nodes revoke; nil: it succeeded
-	checked  bool                   // whether tokens are checked here, as of start
-	followed bool                   // whether its view has a metric
-	unsure   bool                   // whether they were read before the storage was known to answer
+	ready     chan struct{} // closed once it was tried to read the notices
+	stored    attempts      // to read what other nodes revoke in storage
+	inEngines attempts      // and in the engines
+	whole     atomic.Bool   // whether all of it was read
+	checked   bool          // whether tokens are checked here, as of start
+	followed  bool          // whether its view has a metric
+	unsure    bool          // whether they were read before the storage was known to answer
 }
 
 // sessionsOptions are what a server's sessions depend on.

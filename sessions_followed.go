@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,11 +22,15 @@ func (x *serverSessions) start(ctx context.Context, checked bool) {
 	x.checked = checked
 	x.memory.Serve(x.Store)
 	go x.sweep(ctx)
+	x.whole.Store(!x.ViewReadAt().IsZero())
 	if checked {
 		x.followed = true
 		followView(x.server, x.ViewReadAt())
 	}
 	go x.followRevocations(ctx)
+	if len(x.engines.All) > 0 {
+		go x.followEngines(ctx)
+	}
 }
 
 // readRevocations reads the revocations in storage, so that a new process need not ask
@@ -45,42 +50,105 @@ func (x *serverSessions) readRevocations(ctx context.Context) {
 	x.unsure = !x.memory.Witnessed()
 }
 
-// followRevocations keeps up with the sessions that other nodes revoke, until ctx ends.
+// followRevocations keeps up with the sessions that other nodes revoke in storage, and
+// with what operators tell there, until ctx ends.
 func (x *serverSessions) followRevocations(ctx context.Context) {
-	failing, reading := false, x.ViewReadAt().IsZero()
 	ready := sync.OnceFunc(func() { close(x.ready) })
 	defer ready()
 	if _, read := x.memory.Notices(); read {
 		ready()
 	}
 	for x.awaitPoll(ctx) {
-		heard, err := x.read(ctx, x.checked)
+		heard, err := x.read(ctx)
 		ready()
 		if ctx.Err() != nil {
 			return
 		}
-		switch {
-		case err != nil && !failing:
-			x.logger.Error("reading revocations from storage; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
-		case err == nil && failing:
-			x.logger.Info("revocations are read from storage again")
+		x.stored.took(x, err)
+		x.observe(heard)
+	}
+}
+
+// followEngines keeps up with the engines, until ctx ends. A storage that hangs does not
+// hold that up.
+func (x *serverSessions) followEngines(ctx context.Context) {
+	var woken <-chan struct{}
+	if x.checked {
+		woken = x.Woken(ctx)
+	}
+	for x.awaitNews(ctx, woken) {
+		err := x.keepEpochs(ctx)
+		if x.checked {
+			polled := x.PollEngines(ctx)
+			if errors.Is(polled, session.ErrReading) {
+				polled = nil
+			}
+			err = cmp.Or(err, polled)
 		}
-		if failing = err != nil; failing {
-			text := err.Error()
-			x.failure.Store(&text)
-		} else {
-			x.failure.Store(nil)
+		if ctx.Err() != nil {
+			return
 		}
-		if !x.checked {
-			continue
+		x.inEngines.took(x, err)
+		x.observe(err == nil && !x.stored.isFailing())
+	}
+}
+
+// awaitNews waits until it is time to read, or until an engine says that there is
+// something to read; that it heeds a few times a second at most. It returns false when
+// ctx ends.
+func (x *serverSessions) awaitNews(ctx context.Context, woken <-chan struct{}) bool {
+	wait := x.untilPoll()
+	pause := min(wait, wakePause)
+	if !sleep(ctx, pause) {
+		return false
+	}
+	timer := time.NewTimer(wait - pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-woken:
+	case <-timer.C:
+	}
+	return true
+}
+
+// attempts are those to read what other nodes revoke, in storage or in the engines.
+type attempts struct {
+	failure atomic.Pointer[string] // of the last one; nil: it succeeded
+}
+
+func (a *attempts) isFailing() bool { return a.failure.Load() != nil }
+
+// took takes in how the last attempt ended, and logs what changes.
+func (a *attempts) took(x *serverSessions, err error) {
+	failing := a.isFailing()
+	if err == nil {
+		a.failure.Store(nil)
+		if failing {
+			x.logger.Info("revocations are read again")
 		}
-		if reading && !x.ViewReadAt().IsZero() {
-			reading = false
-			x.logger.Info("read the revocations in storage", zap.Int("sessions", x.memory.ViewSize()))
-		}
-		if heard {
-			observeView(x.server, x.ViewReadAt())
-		}
+		return
+	}
+	text := err.Error()
+	a.failure.Store(&text)
+	if !failing {
+		x.logger.Error("reading revocations; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
+	}
+}
+
+// observe tells how old the view is, once it is complete. heard tells whether notices
+// were read too.
+func (x *serverSessions) observe(heard bool) {
+	at := x.ViewReadAt()
+	if !x.checked || at.IsZero() {
+		return
+	}
+	if !x.whole.Swap(true) {
+		x.logger.Info("read the revocations", zap.Int("sessions", x.memory.ViewSize()))
+	}
+	if heard {
+		observeView(x.server, at)
 	}
 }
 
@@ -93,17 +161,16 @@ func (x *serverSessions) await(ctx context.Context) {
 	}
 }
 
-// read reads what other nodes have revoked since the last time. heard tells whether
-// notices were read.
-func (x *serverSessions) read(ctx context.Context, checked bool) (heard bool, err error) {
+// read reads what other nodes have revoked in storage since the last time. heard tells
+// whether notices were read.
+func (x *serverSessions) read(ctx context.Context) (heard bool, err error) {
 	err = x.BeginNotices(ctx)
 	unheard := x.ReadNotices(ctx)
 	heard, err = unheard == nil, cmp.Or(err, unheard)
-	err = cmp.Or(err, x.keepEpochs(ctx))
-	if !checked {
+	if !x.checked {
 		return heard, err
 	}
-	polled := x.Poll(ctx)
+	polled := x.PollStorage(ctx)
 	if errors.Is(polled, session.ErrReading) {
 		polled = nil
 	}
@@ -207,6 +274,9 @@ func sleep(ctx context.Context, d time.Duration) bool {
 const (
 	// revocationsTimeout is how long the first reading of revocations may hold up a config.
 	revocationsTimeout = 5 * time.Second
+
+	// wakePause is between two readings at the least.
+	wakePause = 200 * time.Millisecond
 
 	// enginesPatience is how long engines that do not answer may hold up a config.
 	enginesPatience = 2 * time.Second

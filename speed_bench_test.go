@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ var speedAlgorithms = []string{"HS256", "ES256", "EdDSA", "RS256"}
 func BenchmarkParseForm(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := wire.ParseForm(speedForm); err != nil {
+		if _, err := wire.ParseForm([]byte(speedForm)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -30,7 +31,7 @@ func BenchmarkParseForm(b *testing.B) {
 
 func BenchmarkAuthenticateClient(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
-	params, err := wire.ParseForm(speedForm)
+	params, err := wire.ParseForm([]byte(speedForm))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func BenchmarkAuthenticateClient(b *testing.B) {
 func BenchmarkAuthenticateUser(b *testing.B) {
 	site := newSpeedSite(b, "HS256")
 	site.login(b)
-	params, err := wire.ParseForm(speedForm)
+	params, err := wire.ParseForm([]byte(speedForm))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -71,10 +72,12 @@ func BenchmarkIssue(b *testing.B) {
 			client, _ := server.clients.ByID(b.Context(), "web")
 			at := time.Now()
 			granted := &token.Authorization{Client: client, User: user, Scopes: server.Scopes}
+			var answer bytes.Buffer
 			b.ReportAllocs()
 			for b.Loop() {
+				answer.Reset()
 				granted.Session = server.policy.NewSession(granted, nil, at)
-				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at); err != nil {
+				if _, err := server.policy.Issue(b.Context(), site.keys(), granted, at, &answer); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -115,12 +115,19 @@ func speedRefreshForm(token string) string {
 	return "grant_type=refresh_token&client_id=web&client_secret=s3cret&refresh_token=" + url.QueryEscape(token)
 }
 
+// speedTokens are those of an answer.
+type speedTokens struct {
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	Scope        string `json:"scope"`
+}
+
 // login returns the tokens of a new session.
-func (s *speedSite) login(b testing.TB) token.Response {
+func (s *speedSite) login(b testing.TB) speedTokens {
 	return s.tokens(b, s.post(b, speedForm))
 }
 
-func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens token.Response) {
+func (s *speedSite) tokens(b testing.TB, w *httptest.ResponseRecorder) (tokens speedTokens) {
 	if err := json.Unmarshal(w.Body.Bytes(), &tokens); err != nil {
 		b.Fatal(err)
 	}

@@ -1,13 +1,14 @@
 package caddygrant
 
 import (
-	"net/http"
+	"bytes"
 	"slices"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/event"
@@ -18,21 +19,23 @@ import (
 
 // serveToken answers a token request (RFC 6749 §3.2).
 func serveToken(x *exchange) error {
-	response, err := issueTokens(x)
+	answer := buffer.Borrow()
+	issued, err := issueTokens(x, answer)
 	if err != nil {
+		buffer.ReturnSecret(answer)
 		return x.refuse(err)
 	}
 	if x.user != nil {
 		caddyrequest.SetUserID(x.r, x.user.Subject())
 	}
 	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
-	event.EmitIssued(x.facts, response.Scope, response.TokenID)
+	event.EmitIssued(x.facts, issued.Scope, issued.TokenID)
 	if entry := x.logger.Check(zapcore.DebugLevel, "token issued"); entry != nil {
 		entry.Write(append(x.facts(),
-			zap.String("scope", response.Scope),
-			zap.String("token_id", response.TokenID))...)
+			zap.String("scope", issued.Scope),
+			zap.String("token_id", issued.TokenID))...)
 	}
-	return wire.WriteJSON(x.w, http.StatusOK, response)
+	return wire.WriteSecret(x.w, answer)
 }
 
 // issueTokens handles every token request, whatever its grant: which client sends it,
@@ -41,44 +44,44 @@ func serveToken(x *exchange) error {
 // the tokens are issued. The order is that of RFC 6749's security considerations: no
 // password is checked before the client is authenticated, and no answer about a scope
 // says anything about a password.
-func issueTokens(x *exchange) (*token.Response, error) {
+func issueTokens(x *exchange, answer *bytes.Buffer) (none token.Issued, err error) {
 	ctx, s := x.r.Context(), x.server
 	if x.grantType() == "" {
-		return nil, oauth.MissingParameter("grant_type")
+		return none, oauth.MissingParameter("grant_type")
 	}
 	grant := s.grant(x.grantType())
 	if grant == nil {
-		return nil, oauth.UnsupportedGrantType()
+		return none, oauth.UnsupportedGrantType()
 	}
 	keys, err := x.authenticate()
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if x.grantType() == oauth.GrantTypePassword {
 		end := x.client.PasswordDeprecation()
 		wire.AnnounceDeprecation(x.w.Header(), end.Since, end.Sunset, end.Link)
 	}
 	if !x.client.MayUse(x.grantType()) {
-		return nil, oauth.UnauthorizedClient()
+		return none, oauth.UnauthorizedClient()
 	}
 	for _, name := range grant.parameters() {
 		if x.params.Get(name) == "" {
-			return nil, oauth.MissingParameter(name)
+			return none, oauth.MissingParameter(name)
 		}
 	}
 	if err := checkScope(x); err != nil {
-		return nil, err
+		return none, err
 	}
 	authorization, err := grant.authorize(ctx, keys, &x.clientRequest)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	at := clock.Now().Truncate(time.Second)
 	if authorization.Session == nil {
 		authorization.Session = s.policy.NewSession(authorization, x.scopes, at)
 	}
 	x.sessionID = authorization.Session.ID
-	return s.policy.Issue(ctx, keys, authorization, at)
+	return s.policy.Issue(ctx, keys, authorization, at, answer)
 }
 
 // checkScope reads the scope parameter (RFC 6749 §3.3) and checks it against what the

@@ -20,6 +20,7 @@ type peer struct {
 	alg     string // what signs its access tokens; empty if they are not JWTs
 	fixed   bool   // it answers all requests the same
 
+	procs   int      // of Go, see withProcs; 0: as many as it has cores
 	command []string // what starts it, once it is built
 	dir     string   // where
 }
@@ -102,6 +103,6 @@ func (p *peer) start(ctx context.Context, b *bench) (*process, error) {
 	args := slices.Concat(p.command[1:], []string{address}, p.flags)
 	running := &process{name: "the peer " + p.name, address: address, cmd: exec.Command(p.command[0], args...)}
 	running.cmd.Dir = p.dir
-	running.cmd.Env = append(os.Environ(), "NODE_ENV=production")
+	running.cmd.Env = append(withProcs(p.procs), "NODE_ENV=production")
 	return running, running.start(ctx, b, b.cores.server, nil)
 }

@@ -83,6 +83,17 @@ func (p *process) lastLines() string {
 	return string(content[max(0, len(content)-3000):])
 }
 
+// withProcs is the environment of a server whose Go runs goroutines on that many threads
+// at a time. 0 leaves it to Go, which takes as many as it finds cores: one, if the
+// server is pinned.
+func withProcs(n int) []string {
+	env := os.Environ()
+	if n > 0 {
+		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", n))
+	}
+	return env
+}
+
 // freeAddress returns an address on which nothing listens.
 func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

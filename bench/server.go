@@ -23,6 +23,7 @@ type setup struct {
 	globals string
 	site    string // what is in its one site
 	pinned  bool   // to the core that is for servers
+	procs   int    // of Go, see withProcs; 0: as many as it has cores
 
 	users int    // how many there are in the htpasswd file "users" of its directory
 	hash  string // what all of them have
@@ -65,7 +66,7 @@ func (b *bench) start(ctx context.Context, with setup) (*server, error) {
 	}
 	s.cmd = exec.Command(b.path(program), "run", "--config", config, "--adapter", "caddyfile")
 	s.cmd.Dir = s.dir
-	s.cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=")
+	s.cmd.Env = append(withProcs(with.procs), "HOME="+s.dir, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=")
 	begun := time.Now()
 	err = s.process.start(ctx, b, core, func() bool {
 		// apps start in any order, and HTTP may be ready before the keys are

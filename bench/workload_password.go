@@ -38,7 +38,9 @@ func measurePassword(ctx context.Context, b *bench) (findings, error) {
 	if err != nil {
 		return findings{}, err
 	}
-	return findings{entries, passwordFigures(entries)}, nil
+	figures := append(passwordFigures(entries), busyByOurs(entries)...)
+	byWrk, err := measureByWrk(ctx, b, targets[0], targets[1])
+	return findings{entries, append(figures, byWrk...)}, err
 }
 
 func passwordFigures(entries []entry) []figure {

@@ -17,6 +17,11 @@ import (
 // records of the sessions: the cost of making a file depends on its directory, and on
 // the files that were made and removed there a moment ago. Every session is refreshed
 // once.
+//
+// Both servers are pinned to a core, and both have two processors of Go there, as on the
+// smallest machine that has two cores. With one, a thread that waits for the disk keeps
+// it for up to 10 ms, in which no other request goes on: with several clients that
+// measures Go's scheduler, and not what a refresh costs.
 func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
 	var figures []figure
 	for _, of := range []struct {
@@ -34,7 +39,7 @@ func measureRefresh(ctx context.Context, b *bench) ([]figure, error) {
 
 func measureRefreshOf(ctx context.Context, b *bench, algorithm string, workers []uint64) ([]figure, error) {
 	hash := bcrypted(thePassword, cheapCost)
-	s, err := b.start(ctx, setup{name: "refresh-" + algorithm, pinned: true, users: manyUsers, hash: hash, site: fmt.Sprintf(`token_endpoint {
+	s, err := b.start(ctx, setup{name: "refresh-" + algorithm, pinned: true, procs: refreshProcs, users: manyUsers, hash: hash, site: fmt.Sprintf(`token_endpoint {
 		signing_key %s
 		users htpasswd users
 		import client
@@ -80,7 +85,7 @@ func bareStorage(b *bench, s *server) (*peer, error) {
 		return nil, fmt.Errorf("there are no sessions in %s", root)
 	}
 	prefix := strings.TrimPrefix(days[len(days)-1], root+"/")
-	return &peer{name: "storage", command: []string{b.path("storage"), "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
+	return &peer{name: "storage", procs: refreshProcs, command: []string{b.path("storage"), "-directory", root, "-prefix", prefix, "-listen"}, dir: b.dir}, nil
 }
 
 // refreshes are the refreshes of that many clients at a time.
@@ -106,8 +111,11 @@ func (r *refreshes) measure(ctx context.Context) ([]figure, error) {
 		alone := 1000 / mean(took)
 		bare, kept := "a bare server, ", ratio("  refreshes / bare server's", its.perSecond()/limit.perSecond())
 		var figures []figure
+		if r.algorithm == "HS256" {
+			kept = kept.atLeast(0.8)
+		}
 		if r.workers == 1 && r.algorithm == "HS256" {
-			bare, kept = "a bare server that does that, ", kept.atLeast(0.8)
+			bare = "a bare server that does that, "
 			figures = []figure{
 				measured("lock, load, store and unlock", "/s", alone),
 				measured("  p99", "ms", quantile(took, 0.99)),
@@ -166,6 +174,7 @@ func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 }
 
 const (
+	refreshProcs      = 2
 	refreshTurn       = 500 * time.Millisecond
 	refreshSlots      = 3    // what a file costs changes with what was made and removed a moment ago
 	sessionsPerSecond = 4000 // more than a file system can write that waits for its disk

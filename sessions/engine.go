@@ -29,8 +29,11 @@ type Opener interface {
 // which.
 //
 // All errors except those of this package mean that nothing is known, and that the call
-// may still take effect later. A failure is never reported as a missing record. No
-// error contains a secret, such as the password in a URL.
+// may still take effect later. A failure is never reported as a missing record, and
+// neither is an epoch that is missing: an engine without it may be another one, at a
+// wrong address, so it says nothing of any session. An ID that is not valid, or a
+// parameter of another form, is an error. No error contains a secret, such as the
+// password in a URL.
 type Engine interface {
 	// Epoch is the epoch of new sessions, [EpochLength] characters of 0-9 and a-f. If
 	// the engine was empty when it was opened, the first call makes one; several nodes
@@ -62,7 +65,8 @@ type Engine interface {
 	// Revoke ends a session for good, with or without a record, and puts it into the
 	// feed. After nil it has done both, and no Swap of the session wins. Repeating it is
 	// safe, and completes what was cut off. A session of another epoch is
-	// [ErrOtherEpoch]; a damaged record is no hindrance.
+	// [ErrOtherEpoch]; for a session that is over it does nothing. A damaged record is
+	// no hindrance.
 	Revoke(ctx context.Context, id ID) error
 
 	// Revoked returns a page of the feed: sessions that were revoked, after a cursor

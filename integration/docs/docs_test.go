@@ -43,7 +43,7 @@ var groups = append([]group{
 	{"the filter of the access log", []string{"access-log"}, testAccessLog},
 	{"what every client sends", []string{"token-request"}, testTokenRequest},
 	{"a back end that names its users' addresses", []string{"end-user-ip", "end-user-login", "throttled"}, testUnderAttack},
-}, slices.Concat(recipeGroups, bearerRecipeGroups, loginGroups, browserGroups, deployGroups, toolGroups, monitoringGroups, adminGroups, editGroups, migrationGroups, checkGroups, tokenCommandGroups, watchGroups, eventGroups, leavingGroups, issuerGroups, apiKeyGroups, machineGroups)...)
+}, slices.Concat(recipeGroups, bearerRecipeGroups, loginGroups, browserGroups, deployGroups, toolGroups, monitoringGroups, adminGroups, editGroups, migrationGroups, checkGroups, tokenCommandGroups, watchGroups, eventGroups, leavingGroups, issuerGroups, apiKeyGroups, machineGroups, engineGroups)...)
 
 // Every command, Caddyfile and JSON of the docs is executed: a block without a test,
 // or a test without its block, fails here.

@@ -92,7 +92,7 @@ func testReference(t *testing.T, blocks map[string]block) {
 
 	// The syntax itself, filled in, is a Caddyfile.
 	values := strings.NewReplacer(
-		"[<path>]", "/oauth", "[<page_path>]", "/oauth/login", "<title>", "Example", "<file>", "/etc/caddy/login.html", "<domain>", "example.com", "<cookie>", "session", "<target>", "/", "<origins...>", "https://app.example.com", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
+		"also storage|<engine> ...", "", "storage|<engine> ...", "storage", "[<path>]", "/oauth", "[<page_path>]", "/oauth/login", "<title>", "Example", "<file>", "/etc/caddy/login.html", "<domain>", "example.com", "<cookie>", "session", "<target>", "/", "<origins...>", "https://app.example.com", "<name>", "main", "<url>", "https://api.example.com", "<audiences...>", "contacts calendar",
 		"<scopes...>", "read write", "cache       <duration>|off", "cache 5m", "wait        <duration>", "wait 50s", "<duration>|off", "720h", "<duration>", "5m", "JWT|at+jwt", "at+jwt", "<username> <hash>", "alice "+harness.HashArgon2id,
 		"<subject>", "u-1", "<value>", "v", "<id>", "web", "<secret>", "web-secret", "<hash>", harness.HashBcrypt,
 		"<grant_types...>", "password refresh_token", "<n>", "2", "<min> <max>", "10s 30m", "<header>\n", "X-End-User-IP\n", "<date>", "2027-01-31",

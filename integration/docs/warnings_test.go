@@ -38,7 +38,7 @@ func TestTheReadmesConfigsAreNotWarnedOf(t *testing.T) {
 			text = fixedPort.ReplaceAllStringFunc(text, func(string) string {
 				return fmt.Sprintf("http://:%d {", harness.FreePort(t))
 			})
-			text = strings.ReplaceAll(text, "bind 10.0.0.5", "bind 127.0.0.1")
+			text = strings.NewReplacer("bind 10.0.0.5", "bind 127.0.0.1", inRedis, "memory docs").Replace(text)
 			if options := siteOptions.FindString(text); strings.Contains(options, "\tlog ") || strings.Contains(options, "\tadmin ") {
 				text = strings.TrimPrefix(text, options) // these are the harness's here
 			}

@@ -143,7 +143,7 @@ func TestAFeedThatTakesLongToReadKeepsNoRequestWaiting(t *testing.T) {
 
 	close(gate.open)
 	harness.Eventually(t, "the feed is read", func() bool {
-		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "read the revocations in storage" })) > 0
+		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "read the revocations" })) > 0
 	})
 	asked := gate.asked.Load()
 	for token, want := range map[string]int{revoked: 401, good: 401, another: 200, access(): 200} {

@@ -26,6 +26,8 @@ type cluster struct {
 	dir  string // the storage is below it
 	hash string // of the password "password"; the same on all nodes, since `cver` comes from it
 	app  string // address of an app behind the nodes; empty for one in Caddy
+
+	options string // more global options
 }
 
 // clusterNode is one of them. Its methods, unlike those of a site, may be called by any
@@ -64,6 +66,7 @@ func (n *clusterNode) configure(lines string) {
 	admin off
 	persist_config off
 	storage file_system "`+n.cluster.storage()+`"
+	`+n.cluster.options+`
 }
 http://127.0.0.1:%PORT% {
 	token_endpoint {

@@ -31,9 +31,9 @@ func TestAReloadKeepsTheCounts(t *testing.T) {
 	s.Relogin("alice", "correct horse").Throttled(t, 60)
 }
 
-// What is documented: counts are kept in memory, and end with the process. Here they
-// end with the last config.
-func TestARestartForgetsTheCounts(t *testing.T) {
+// What was counted is also in the storage, and only there once the last config has
+// ended.
+func TestWithoutItsObjectARestartForgetsTheCounts(t *testing.T) {
 	s := harness.StartThrottle(t, "")
 	harness.WrongLogins(t, 5, func(password string) harness.Answer { return s.Login("alice", password) })
 	s.Login("alice", "correct horse").Throttled(t, 30)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +145,59 @@ func TestABodyThatStopsIsEndedInBoundedTime(t *testing.T) {
 			harness.WellFormedError(t, a)
 		})
 	}
+}
+
+// A byte now and then keeps Caddy's own deadline away, which is for a pause: the bound is
+// of the whole body, with each version of HTTP. Without it these bodies would end, and
+// be refused for what they say.
+func TestABodyThatDribblesIsEndedInBoundedTime(t *testing.T) {
+	before := wire.MaxBodyTime
+	wire.MaxBodyTime = time.Second / 2
+	t.Cleanup(func() { wire.MaxBodyTime = before })
+	s := harness.StartWith(t, harness.TLSOptions, harness.WithCheapHashes(t, strings.Replace(harness.BasicSite, "http://127.0.0.1:%PORT% {", "https://localhost:%TLSPORT% {\n\tbind 127.0.0.1\n\ttls internal", 1)))
+	for version, client := range s.TLSClients() {
+		for _, length := range []int64{dribbled, -1} {
+			r, err := http.NewRequest(http.MethodPost, s.TLSURL("/token"), &dribble{left: dribbled})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.ContentLength = length
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			response, err := client.Do(r)
+			if err != nil {
+				t.Fatalf("HTTP/%s, length %d: %v", version, length, err)
+			}
+			response.Body.Close()
+			if reason := s.Reason(); response.StatusCode != 400 || reason != "body_too_slow" {
+				t.Errorf("HTTP/%s, length %d: got %d, refused for %q", version, length, response.StatusCode, reason)
+			}
+		}
+		for range 2 { // on one connection, which outlives the bound
+			response, err := client.Post(s.TLSURL("/token"), "application/x-www-form-urlencoded", strings.NewReader(harness.LoginForm()))
+			if err != nil {
+				t.Fatalf("HTTP/%s: %v", version, err)
+			}
+			response.Body.Close()
+			if response.StatusCode != 200 {
+				t.Errorf("HTTP/%s: a login gets %d", version, response.StatusCode)
+			}
+			time.Sleep(750 * time.Millisecond)
+		}
+	}
+}
+
+// dribble is a body of which a byte comes every 50 ms.
+type dribble struct{ left int }
+
+const dribbled = 100
+
+func (d *dribble) Read(p []byte) (int, error) {
+	if d.left == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(50 * time.Millisecond)
+	d.left--
+	return copy(p, "a"), nil
 }
 
 // A login that took its time to be typed must not end the connection's next request:

@@ -119,6 +119,10 @@ type Knowledge struct {
 	Revoked int        `json:"revoked"`           // how many
 	ReadAt  *time.Time `json:"read_at,omitempty"` // when storage was last read; none: not yet
 	Error   string     `json:"error,omitempty"`   // of the last attempt
+
+	// Engines are where sessions live, first the engine in which they begin. None: in
+	// the storage alone.
+	Engines []string `json:"engines,omitempty"`
 }
 
 // EndedAll is that all sessions of a user, a client or the server up to a time were

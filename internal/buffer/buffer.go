@@ -4,7 +4,9 @@ package buffer
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // buffers are for what is read or written once: bodies, payloads and answers, which are
@@ -36,3 +38,25 @@ func AppendJSON(b *bytes.Buffer, value any) error {
 	b.Truncate(b.Len() - 1) // the line feed
 	return nil
 }
+
+// AppendJSONString appends a string to b as [json.Marshal] writes it. A string that has
+// nothing to escape, as nearly all have, is copied; every other goes through
+// encoding/json.
+func AppendJSONString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if !plain[s[i]] {
+			encoded, _ := json.Marshal(s) // which cannot fail for a string
+			return append(b, encoded...)
+		}
+	}
+	b = append(append(b, '"'), s...)
+	return append(b, '"')
+}
+
+// plain are the bytes that stand for themselves in a string, whatever is beside them.
+var plain = func() (bytes [256]bool) {
+	for c := rune(' '); c < utf8.RuneSelf; c++ {
+		bytes[c] = !strings.ContainsRune(`"\<>&`, c)
+	}
+	return bytes
+}()

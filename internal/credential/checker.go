@@ -43,7 +43,7 @@ type credential struct {
 type outcome struct {
 	password.Result
 	repeated bool // it was wrong a moment ago, and was not compared again
-	locked   bool // it was the last failure that the account may have
+	locked   bool // it was the last failure that the account may have, or nodes together had it
 }
 
 // check tells whether a credential matches, unless there were too many failures before
@@ -73,7 +73,7 @@ func (c *Checker) check(ctx context.Context, presented credential) (outcome, err
 		return c.repeated(presented, refused)
 	case refused != nil:
 		c.Observer.Checked(presented.kind, Throttled)
-		return outcome{}, refused
+		return outcome{locked: settlement == throttle.Reached}, refused
 	}
 	return c.hash(ctx, presented, attempt)
 }

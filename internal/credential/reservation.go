@@ -68,7 +68,7 @@ func (c *Checker) settle(attempt throttle.Attempt, outcome func() throttle.Outco
 		return throttle.Unsettled, nil
 	}
 	settlement, err := c.Throttle.Settle(attempt, outcome)
-	if settlement != throttle.Unsettled {
+	if settlement != throttle.Unsettled && settlement != throttle.Reached {
 		return settlement, asStranger(err)
 	}
 	if refused, ok := errors.AsType[*throttle.RefusedError](err); ok {

@@ -54,7 +54,7 @@ var profiles = []profile{
 	{algorithm: "ES256", family: familyECDSA, method: lowS{jwt.SigningMethodES256}, curve: elliptic.P256()},
 	{algorithm: "ES384", family: familyECDSA, method: lowS{jwt.SigningMethodES384}, curve: elliptic.P384()},
 	{algorithm: "ES512", family: familyECDSA, method: lowS{jwt.SigningMethodES512}, curve: elliptic.P521()},
-	{algorithm: "EdDSA", family: familyEd25519, method: jwt.SigningMethodEdDSA},
+	{algorithm: "EdDSA", family: familyEd25519, method: plainEd25519{jwt.SigningMethodEdDSA}},
 }
 
 // ParseAlgorithm returns the algorithm of that exact name. `none` is refused in any

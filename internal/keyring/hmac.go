@@ -21,11 +21,11 @@ func newReadyHMAC(method *jwt.SigningMethodHMAC, secret []byte) readyHMAC {
 
 // Sign returns the HMAC. The key is that of the method, whatever is passed here.
 func (m readyHMAC) Sign(signingString string, _ any) ([]byte, error) {
-	return m.signBytes([]byte(signingString), nil)
+	return m.appendSignature(nil, []byte(signingString), nil)
 }
 
-func (m readyHMAC) signBytes(input []byte, _ any) ([]byte, error) {
-	return m.key.Append(nil, input), nil
+func (m readyHMAC) appendSignature(b, input []byte, _ any) ([]byte, error) {
+	return m.key.Append(b, input), nil
 }
 
 // Verify compares in constant time. The key is that of the method, whatever is passed

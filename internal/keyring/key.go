@@ -153,14 +153,15 @@ func thumbprint(public crypto.PublicKey) ([]byte, error) {
 	return digest, nil
 }
 
-// sign makes the signature of a token, which is given up to its last dot.
-func (k *Key) sign(input []byte) ([]byte, error) {
+// appendSignature appends the signature of a token, which is given up to its last dot.
+func (k *Key) appendSignature(b, input []byte) ([]byte, error) {
 	if method, ok := k.method.(interface {
-		signBytes(input []byte, key any) ([]byte, error) // without a copy of the token
+		appendSignature(b, input []byte, key any) ([]byte, error) // without a copy of the token
 	}); ok {
-		return method.signBytes(input, k.private())
+		return method.appendSignature(b, input, k.private())
 	}
-	return k.method.Sign(string(input), k.private())
+	signature, err := k.method.Sign(string(input), k.private())
+	return append(b, signature...), err
 }
 
 // ID is the `kid`, 43 characters of base64url: the thumbprint of the public key (RFC

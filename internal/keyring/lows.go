@@ -22,10 +22,10 @@ type lowS struct {
 // Sign returns r and s, each padded to the size of the curve (RFC 7518 §3.4), with s ≤
 // n/2. The key is an *ecdsa.PrivateKey on the curve of the method.
 func (m lowS) Sign(signingString string, key any) ([]byte, error) {
-	return m.signBytes([]byte(signingString), key)
+	return m.appendSignature(nil, []byte(signingString), key)
 }
 
-func (m lowS) signBytes(input []byte, key any) ([]byte, error) {
+func (m lowS) appendSignature(b, input []byte, key any) ([]byte, error) {
 	private, ok := key.(*ecdsa.PrivateKey)
 	if !ok {
 		return nil, fmt.Errorf("signing %s: %w", m.Name, jwt.ErrInvalidKeyType)
@@ -46,10 +46,11 @@ func (m lowS) signBytes(input []byte, key any) ([]byte, error) {
 		s.Sub(order, &s)
 	}
 	half := (m.CurveBits + 7) / 8
-	signature := make([]byte, 2*half)
+	b = append(b, make([]byte, 2*half)...)
+	signature := b[len(b)-2*half:]
 	r.FillBytes(signature[:half])
 	s.FillBytes(signature[half:])
-	return signature, nil
+	return b, nil
 }
 
 // Verify refuses signatures with the higher s, which an attacker could have made from

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -63,22 +64,27 @@ func NewRing(typ string, keys ...*Key) (*Ring, error) {
 	return r, nil
 }
 
-// Sign returns a payload, the claims as JSON, as a signed token in compact form (RFC
-// 7515 §7.1), with `alg`, `kid` and the `typ` of the ring in its header. ECDSA
-// signatures have the lower of the two possible s.
-func (r *Ring) Sign(payload []byte) (string, error) {
+// Sign writes a payload, the claims as JSON, into a buffer as a signed token in compact
+// form (RFC 7515 §7.1), with `alg`, `kid` and the `typ` of the ring in its header. ECDSA
+// signatures have the lower of the two possible s. After an error a part of the token is
+// in the buffer.
+func (r *Ring) Sign(into *bytes.Buffer, payload []byte) error {
 	k := r.keys[0]
+	begin := into.Len()
+	into.Grow(len(r.header) + base64.RawURLEncoding.EncodedLen(len(payload)) + signatureRoom)
+	into.WriteString(r.header)
+	into.WriteByte('.')
+	into.Write(base64.RawURLEncoding.AppendEncode(into.AvailableBuffer(), payload))
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
-	token := append(append((*room)[:0], r.header...), '.')
-	token = base64.RawURLEncoding.AppendEncode(token, payload)
-	signature, err := k.sign(token)
+	signature, err := k.appendSignature((*room)[:0], into.Bytes()[begin:])
 	if err != nil {
-		return "", fmt.Errorf("signing a token with %s: %w", k, err)
+		return fmt.Errorf("signing a token with %s: %w", k, err)
 	}
-	token = base64.RawURLEncoding.AppendEncode(append(token, '.'), signature)
-	*room = token
-	return string(token), nil
+	*room = signature
+	into.WriteByte('.')
+	into.Write(base64.RawURLEncoding.AppendEncode(into.AvailableBuffer(), signature))
+	return nil
 }
 
 // Signer is the key that signs.
@@ -86,7 +92,11 @@ func (r *Ring) Signer() *Key {
 	return r.keys[0]
 }
 
-// rooms are buffers for tokens while they are signed or verified.
+// signatureRoom is how much a signature takes of a token, with the dots; RSA's may take
+// more.
+const signatureRoom = 400
+
+// rooms are buffers for tokens while they are verified, and for their signatures.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 // Equal reports whether the other ring has the same keys in the same order, for tokens

@@ -10,9 +10,10 @@ import (
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
-// pollEngines reads what other nodes have revoked in each of the engines since the last
-// time, at the same time. wait returns the first error.
-func (s *Store) pollEngines(ctx context.Context) (wait func() error) {
+// PollEngines reads what other nodes have revoked in the engines since the last time, in
+// all of them at once. When one fails, what is known stays, and its error is returned.
+func (s *Store) PollEngines(ctx context.Context) error {
+	s.forgetOver()
 	polled := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
@@ -26,12 +27,38 @@ func (s *Store) pollEngines(ctx context.Context) (wait func() error) {
 			polled <- err
 		}()
 	}
-	return func() (err error) {
-		for range s.engines {
-			err = cmp.Or(err, <-polled)
-		}
-		return err
+	var err error
+	for range s.engines {
+		err = cmp.Or(err, <-polled)
 	}
+	return err
+}
+
+// Woken receives a value when an engine may have something new for PollEngines, until
+// ctx ends. Not every engine can tell.
+func (s *Store) Woken(ctx context.Context) <-chan struct{} {
+	woken := make(chan struct{}, 1)
+	for _, e := range s.engines {
+		waker, ok := e.Engine.(sessions.Waker)
+		if !ok {
+			continue
+		}
+		of := waker.Wake(ctx)
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-of:
+				}
+				select {
+				case woken <- struct{}{}:
+				default: // not looked at yet
+				}
+			}
+		}()
+	}
+	return woken
 }
 
 // pollEngine reads the feed of an engine to its end. What was read stays read: the next
@@ -88,8 +115,7 @@ type feedReading struct {
 }
 
 func (s *Store) beginFeed(ctx context.Context, e *engine) (feedReading, error) {
-	epoch, _ := e.known.epochOfNew()
-	if epoch == "" {
+	if e.known.epochOfNew() == "" {
 		if _, err := s.readEpoch(ctx, e); err != nil {
 			return feedReading{}, err
 		}

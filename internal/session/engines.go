@@ -1,10 +1,14 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/sessions"
@@ -24,6 +28,22 @@ type Engines struct {
 	Storage bool
 }
 
+// Names are those of the engines, first that in which sessions begin, and then in order.
+// Where all sessions are in the storage, there are none.
+func (e Engines) Names() []string {
+	if len(e.All) == 0 {
+		return nil
+	}
+	names := slices.Collect(maps.Keys(e.All))
+	if e.Storage {
+		names = append(names, StorageEngine)
+	}
+	first := cmp.Or(e.New, StorageEngine)
+	slices.Sort(names)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == first })
+	return slices.Insert(names, 0, first)
+}
+
 // WithEngines returns the same sessions, with those in engines.
 func (s *Store) WithEngines(engines Engines) *Store {
 	with := *s
@@ -40,6 +60,7 @@ type engine struct {
 	sessions.Engine
 	name  string
 	known *engineKnowledge
+	asked atomic.Pointer[time.Time] // when this one was last asked for its epoch; nil: never
 }
 
 // engineOf returns the engine of a session, nil for the storage. A session that lives
@@ -64,7 +85,7 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 	if err != nil || s.origin == nil {
 		return Origin{Version: version}, err
 	}
-	epoch, _ := s.origin.known.epochOfNew()
+	epoch := s.origin.known.epochOfNew()
 	if epoch == "" {
 		return Origin{}, unavailable("beginning a session", fmt.Errorf("the engine %s has not answered since this process started", s.origin.name))
 	}
@@ -75,37 +96,28 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 // before are over.
 type Renewal struct{ Engine, Epoch string }
 
-// KeepEpochs asks the engines for the epoch of new sessions, where it is unknown or was
-// asked for more than a minute ago. An error that wraps [sessions.ErrUnsuitable] says
-// that an engine must be set up differently.
+// KeepEpochs asks the engines for the epoch of new sessions, each once after it was
+// opened and then every minute, and returns which are new since the last time. An
+// error that wraps [sessions.ErrUnsuitable] says that an engine must be set up
+// differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
-	type answer struct {
-		renewal Renewal
-		err     error
-	}
-	answers := make(chan answer, len(s.engines))
+	asked := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
-			before, at := e.known.epochOfNew()
-			if before != "" && time.Since(at) < epochFor {
-				answers <- answer{}
-				return
+			var err error
+			if at := e.asked.Load(); at == nil || time.Since(*at) >= epochFor {
+				_, err = s.readEpoch(ctx, e)
 			}
-			epoch, err := s.readEpoch(ctx, e)
-			if err != nil || before == "" || epoch == before {
-				answers <- answer{err: err}
-				return
-			}
-			answers <- answer{renewal: Renewal{e.name, epoch}}
+			asked <- err
 		}()
 	}
 	var failed []error
 	for range s.engines {
-		switch a := <-answers; {
-		case a.err != nil:
-			failed = append(failed, a.err)
-		case a.renewal != Renewal{}:
-			renewed = append(renewed, a.renewal)
+		failed = append(failed, <-asked)
+	}
+	for _, e := range s.engines {
+		if epoch := e.known.takeRenewal(); epoch != "" {
+			renewed = append(renewed, Renewal{e.name, epoch})
 		}
 	}
 	return renewed, errors.Join(failed...)
@@ -122,6 +134,8 @@ func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 		return "", e.unavailable("asking for its epoch", errors.New("it has another form"))
 	}
 	e.known.setEpoch(epoch)
+	now := time.Now()
+	e.asked.Store(&now)
 	return epoch, nil
 }
 
@@ -157,23 +171,23 @@ type engineKnowledge struct {
 	revocations slots // each of which then takes one of slots
 	polling     sync.Mutex
 
-	mu     sync.RWMutex
-	epoch  string // of new sessions
-	asked  time.Time
-	cursor string    // how far the feed was read
-	whole  string    // the epoch of which all of the feed was read once; empty: none
-	from   string    // the first day of which nothing that was read was dropped
-	at     time.Time // when the last complete reading began, by the wall clock; zero before the first
+	mu      sync.RWMutex
+	epoch   string    // of new sessions
+	renewed bool      // which was not told yet
+	cursor  string    // how far the feed was read
+	whole   string    // the epoch of which all of the feed was read once; empty: none
+	from    string    // the first day of which nothing that was read was dropped
+	at      time.Time // when the last complete reading began, by the wall clock; zero before the first
 }
 
 func newEngineKnowledge() *engineKnowledge {
 	return &engineKnowledge{slots: make(slots, maxCalls), revocations: make(slots, maxCalls/2)}
 }
 
-func (k *engineKnowledge) epochOfNew() (epoch string, asked time.Time) {
+func (k *engineKnowledge) epochOfNew() string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	return k.epoch, k.asked
+	return k.epoch
 }
 
 func (k *engineKnowledge) setEpoch(epoch string) {
@@ -181,8 +195,20 @@ func (k *engineKnowledge) setEpoch(epoch string) {
 	defer k.mu.Unlock()
 	if k.epoch != epoch {
 		k.cursor, k.whole = "", ""
+		k.renewed = k.epoch != ""
 	}
-	k.epoch, k.asked = epoch, time.Now()
+	k.epoch = epoch
+}
+
+// takeRenewal is the epoch if it is new and was not told before.
+func (k *engineKnowledge) takeRenewal() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.renewed {
+		return ""
+	}
+	k.renewed = false
+	return k.epoch
 }
 
 // knows tells whether all revocations were read among which that of a session would be.

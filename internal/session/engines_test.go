@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -138,9 +139,9 @@ func TestAnEngineThatLostEverythingServesNothingUntilItIsOpenedAnewAndThenNothin
 				t.Errorf("an access token: revoked %v, error %v", revoked, err)
 			}
 		}
-		renewed, err := n.KeepEpochs(t.Context())
-		must(t, err)
-		_ = renewed // it may have noticed when it polled
+		if renewed, err := n.KeepEpochs(t.Context()); err != nil || len(renewed) != 1 {
+			t.Errorf("renewed %v, error %v", renewed, err)
+		}
 		n.wantRotated(t, n.began(t), 0, 0, 1)
 		if n.began(t).engine != again.began(t).engine {
 			t.Error("nodes begin sessions in different epochs")
@@ -302,5 +303,54 @@ func TestARevocationThatWaitsReachesTheEngineLater(t *testing.T) {
 		other.wantRotated(t, id, 0, 0, 1)
 		time.Sleep(2 * time.Minute)
 		other.wantRefused(t, id, 1, 0, ErrRevoked)
+	})
+}
+
+// waking is an engine that tells of revocations.
+type waking struct {
+	sessions.Engine
+	woken chan struct{}
+}
+
+func (w waking) Wake(context.Context) <-chan struct{} { return w.woken }
+
+func TestAnEngineThatCanTellWakesThoseThatPoll(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n, of := newNode(storage), make(chan struct{})
+		n.Store = n.WithEngines(Engines{New: "memory", All: map[string]sessions.Engine{
+			"memory": waking{memory.Open(testServer), of}, "mute": memory.Open(testServer),
+		}})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		woken := n.Woken(ctx)
+		for range 3 {
+			of <- struct{}{}
+			<-woken
+		}
+		select {
+		case <-woken:
+			t.Error("woken for nothing")
+		case <-time.After(time.Hour):
+		}
+	})
+}
+
+// A reload is what an operator is told to do after an engine has lost its data.
+func TestAnEngineThatAReloadOpensAnewIsAskedForItsEpochAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		spent := n.began(t)
+		n.wantRotated(t, spent, 0, 0, 1)
+		memory.Flush()
+		reloaded := &engineNode{node: &node{memory: n.memory, storage: n.storage}, engine: memory.Open(testServer)}
+		reloaded.Store = NewStore(n.storage, testPrefix, n.memory, time.Now).
+			WithEngines(Engines{New: "memory", All: map[string]sessions.Engine{"memory": reloaded.engine}})
+		if renewed, err := reloaded.KeepEpochs(t.Context()); err != nil || len(renewed) != 1 {
+			t.Fatalf("renewed %v, error %v", renewed, err)
+		}
+		reloaded.wantRefused(t, spent, 0, 0, ErrOver)
+		reloaded.wantRotated(t, reloaded.began(t), 0, 0, 1)
 	})
 }

@@ -17,12 +17,14 @@ import (
 // done within ten seconds: what a reading two minutes later finds is complete, and the
 // hour is final.
 type feedHour struct {
+	seen    time.Time     // when the hour was first seen
 	passed  time.Time     // when a newer hour was first seen; zero if none was
 	read    time.Time     // when the last completed reading began; zero if none was
 	ended   time.Time     // when that reading ended
 	took    time.Duration // how long the last reading took, even if it failed
 	failed  int           // failed readings since the last completed one
 	entries int
+	again   int // entries that were read before and read again while the hour was the newest
 	final   bool
 }
 
@@ -44,12 +46,12 @@ func (h *feedHour) isDue(now time.Time, recent bool) bool {
 		return false
 	case h.read.IsZero() || !h.passed.IsZero() && h.read.Before(h.passed):
 		return true
-	case h.entries > pageEntries && now.Sub(h.ended) < restFor*h.took:
+	case h.entries > usualPages.full && now.Sub(h.ended) < restFor*h.took:
 		return false
 	case h.passed.IsZero() || now.Sub(h.passed) >= closingAfter:
 		return true
 	}
-	return recent && now.Sub(h.passed) < lateFor
+	return recent && now.Sub(h.passed) < lateFor && h.entries <= recentEntries
 }
 
 // readAnew forgets how far the feed was read, but nothing that was in it.
@@ -92,7 +94,7 @@ func (v *view) saw(hours []string, now time.Time) error {
 	for i, name := range hours {
 		h := v.hours[name]
 		if h == nil {
-			h = new(feedHour)
+			h = &feedHour{seen: now}
 			v.hours[name] = h
 		}
 		if i < len(hours)-1 && h.passed.IsZero() {
@@ -168,6 +170,9 @@ func (v *view) ended(name string, reading int, began time.Time, entries int, err
 		h.failed++
 		return
 	}
+	if h.passed.IsZero() {
+		h.again += min(h.entries, entries)
+	}
 	h.read, h.entries, h.failed = began, entries, 0
 	h.final = !h.passed.IsZero() && began.Sub(h.passed) >= closingAfter
 }
@@ -219,10 +224,11 @@ func (v *view) areRead(names []string, began time.Time) bool {
 }
 
 const (
-	// recentHours are read at every poll for lateFor after there is a newer hour:
-	// earlier versions may still write.
-	recentHours = 3
-	lateFor     = 15 * time.Second
+	// recentHours are read at every poll for lateFor after there is a newer hour, unless
+	// they have many entries: earlier versions may still write.
+	recentHours   = 3
+	recentEntries = 100
+	lateFor       = 15 * time.Second
 
 	closingAfter = 2 * time.Minute
 	disbeliefFor = time.Minute
@@ -230,8 +236,7 @@ const (
 	// slowly is how long an hour takes for no poll to wait for it.
 	slowly = time.Second
 
-	// pageEntries is how many entries an hour may have without being crowded, and
-	// restFor how many times as long as it took a crowded one is left alone.
-	pageEntries = 1000
-	restFor     = 20
+	// restFor is how many times as long as it took an hour with many entries is left
+	// alone.
+	restFor = 20
 )

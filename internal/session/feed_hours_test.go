@@ -3,11 +3,8 @@ package session
 import (
 	"context"
 	"errors"
-	"maps"
-	"path"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -36,45 +33,11 @@ func (n *node) listings(hour string) (listings int) {
 	return listings
 }
 
-func TestACrowdedHourGetsANewerOneIntoWhichAllWrite(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		storage := newShelf()
-		nodes := []*node{newNode(storage), newNode(storage)}
-		fill(t, storage, "2000010100", pageEntries)
-		must(t, nodes[0].Poll(t.Context()))
-		if keys := storage.keys(pageName); len(keys) > 0 {
-			t.Errorf("there is %v already", keys)
-		}
-		one := fill(t, storage, "2000010100", 1)
-		for _, n := range nodes { // both turn the page, and the second one does not know that the first one did
-			must(t, n.Poll(t.Context()))
-			must(t, storage.Delete(t.Context(), testPrefix+"/revocations/2000010101"))
-		}
-		for _, n := range nodes {
-			n.storage.add(&rule{op: "list", part: "revocations/2000010100", times: 1, before: func() { time.Sleep(time.Second) }})
-			must(t, n.Poll(t.Context()))
-		}
-		if keys := storage.keys(pageName); !slices.Equal(keys, []string{"revocations/2000010101/page"}) {
-			t.Errorf("pages %v", keys)
-		}
-		id := monthAhead()
-		must(t, nodes[1].Revoke(t.Context(), id))
-		if keys := storage.keys(id.String()); !slices.Equal(keys, []string{"revocations/2000010101/" + id.String()}) {
-			t.Errorf("the next entry is %v", keys)
-		}
-		for _, n := range append(nodes, nodes[0].restart()) {
-			must(t, n.Poll(t.Context()))
-			n.wantInView(t, id, true)
-			n.wantInView(t, one, true)
-		}
-	})
-}
-
 func TestACrowdedHourIsNotReadForEver(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		storage := newShelf()
 		n := newNode(storage)
-		fill(t, storage, "2000010100", 5*pageEntries)
+		fill(t, storage, "2000010100", 5*usualPages.full)
 		for range 100 {
 			must(t, n.Poll(t.Context()))
 			time.Sleep(2 * time.Second)
@@ -101,7 +64,7 @@ func TestACrowdedHourThatStaysTheNewestIsReadRarely(t *testing.T) {
 		n.storage.add(&rule{op: "store", part: pageName, fault: refused})
 		slow := &rule{op: "list", part: "revocations/2", before: func() { time.Sleep(5 * time.Second) }}
 		n.storage.add(slow)
-		one := fill(t, storage, "2000010100", 5*pageEntries)
+		one := fill(t, storage, "2000010100", 5*usualPages.full)
 		polled := func(times int) {
 			for range times {
 				if err := n.Poll(t.Context()); err != nil && !errors.Is(err, ErrReading) {
@@ -120,92 +83,6 @@ func TestACrowdedHourThatStaysTheNewestIsReadRarely(t *testing.T) {
 		}
 		n.wantInView(t, late, true)
 		time.Sleep(time.Minute)
-	})
-}
-
-// tray is a storage that has a feed only, and finds things in it quickly.
-type tray struct {
-	certmagic.Storage // of the probes
-	mu                sync.Mutex
-	hours             map[string][]string
-}
-
-func (f *tray) Store(ctx context.Context, key string, content []byte) error {
-	if strings.Contains(key, "/probe/") {
-		return f.Storage.Store(ctx, key, content)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	folder, _ := path.Split(key)
-	f.hours[path.Clean(folder)] = append(f.hours[path.Clean(folder)], key)
-	return nil
-}
-
-func (f *tray) List(_ context.Context, key string, _ bool) ([]string, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if strings.HasSuffix(key, "/revocations") {
-		return slices.Collect(maps.Keys(f.hours)), nil
-	}
-	return slices.Clone(f.hours[key]), nil
-}
-
-// A flood gets only a few hours ahead of the clock, however many nodes there are.
-func TestAFloodGetsTheFeedAheadByHoursOnly(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		storage := &tray{Storage: newShelf(), hours: make(map[string][]string)}
-		nodes := []*node{newNode(storage), newNode(storage)}
-		var all []ID
-		ahead := 0.0
-		for range 4 {
-			for minute := range 60 {
-				hour, err := nodes[0].newestHour(t.Context())
-				must(t, err)
-				hour = max(hour, hourOf(time.Now()))
-				all = append(all, fill(t, storage, hour, 600))
-				start, _ := time.Parse(hourLayout, hour)
-				ahead = max(ahead, time.Until(start).Hours())
-				must(t, nodes[minute%2].Poll(t.Context()))
-				time.Sleep(time.Minute)
-			}
-		}
-		if ahead < 2 || ahead > 6 {
-			t.Errorf("the feed was %.1f hours ahead", ahead)
-		}
-		for _, n := range append(nodes, nodes[0].restart()) {
-			if err := n.Poll(t.Context()); err != nil { // it takes more than a moment
-				time.Sleep(time.Minute)
-				must(t, n.Poll(t.Context()))
-			}
-			for _, id := range all {
-				n.wantInView(t, id, true)
-			}
-		}
-	})
-}
-
-// An hour that a wrong clock has made is not filled forever.
-func TestAnHourFarAheadIsCrowdedTooAtSomeTime(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		storage := newShelf()
-		n := newNode(storage)
-		fill(t, storage, "2090010123", wrongEntries)
-		fill(t, storage, "9999123123", 1)
-		must(t, storage.Delete(t.Context(), testPrefix+"/revocations/9999123123"))
-		must(t, n.Poll(t.Context()))
-		if keys := storage.keys(pageName); len(keys) > 0 {
-			t.Errorf("pages %v", keys)
-		}
-		fill(t, storage, "2090010123", 1)
-		must(t, n.Poll(t.Context()))
-		if keys := storage.keys(pageName); !slices.Equal(keys, []string{"revocations/2090010200/page"}) {
-			t.Errorf("pages %v", keys)
-		}
-		fill(t, storage, "9999123123", wrongEntries+1)
-		must(t, n.Poll(t.Context()))
-		if keys := storage.keys(pageName); len(keys) != 1 {
-			t.Errorf("pages %v", keys)
-		}
 	})
 }
 
@@ -501,44 +378,5 @@ func TestACallerThatAsksAHangingStorageIsNotKeptWaiting(t *testing.T) {
 			t.Errorf("then: revoked %v, error %v", revoked, err)
 		}
 		n.storage.release()
-	})
-}
-
-// An earlier version reads the newest three hours at every poll, and puts entries into
-// the newest existing hour, or that of the clock.
-func TestEarlierVersionsFollowThePages(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		storage := newShelf()
-		n := newNode(storage)
-		var byOld, byNew []ID
-		for step := range 40 {
-			hours, err := n.listTimes(t.Context(), n.feedKey(""), hourLayout)
-			must(t, err)
-			hour := hourOf(time.Now())
-			if len(hours) > 0 {
-				hour = max(hour, hours[len(hours)-1])
-			}
-			byOld = append(byOld, fill(t, storage, hour, 300))
-			id := monthAhead()
-			must(t, n.Revoke(t.Context(), id))
-			byNew = append(byNew, id)
-			must(t, n.Poll(t.Context()))
-			hours, err = n.listTimes(t.Context(), n.feedKey(""), hourLayout)
-			must(t, err)
-			found := false
-			for _, hour := range hours[max(0, len(hours)-3):] {
-				found = found || len(storage.keys("revocations/"+hour+"/"+id.String())) > 0
-			}
-			if !found {
-				t.Fatalf("step %d: an old program does not find the entry in the newest hours of %v", step, hours)
-			}
-			time.Sleep(time.Minute)
-		}
-		for _, id := range append(byOld, byNew...) {
-			n.wantInView(t, id, true)
-		}
-		if len(storage.keys(pageName)) == 0 {
-			t.Error("no page was turned")
-		}
 	})
 }

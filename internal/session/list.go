@@ -66,7 +66,7 @@ func (s *Store) listTimes(ctx context.Context, key, layout string) ([]string, er
 // is believed when the storage answers wherever it is asked, and still lacks it.
 func (s *Store) relistTimes(ctx context.Context, key, layout string, known []string) ([]string, error) {
 	names, err := s.listTimes(ctx, key, layout)
-	lacks := func(name string) bool { return !slices.Contains(names, name) }
+	lacks := func(name string) bool { return !isIn(names, name) }
 	if err != nil || !slices.ContainsFunc(known, lacks) {
 		return names, err
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -455,6 +456,38 @@ func TestASweepDoesNotRemoveAnHourOfWhichAPartIsNotListed(t *testing.T) {
 		for _, id := range long {
 			if revoked, known := again.memory.InView(id); !revoked || !known {
 				t.Errorf("revoked %v, known %v", revoked, known)
+			}
+		}
+	})
+}
+
+// An exchange reads the marker after its write: whatever happens in between, the session
+// stays over.
+func TestASessionThatOnlyItsMarkerEndsGetsNothingWhateverHappensToAnExchange(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		for at := range laterRotationCalls(t) {
+			for _, what := range []fault{fine, refused, failsButDone, lost, late, hangs, doneButHangs, stuck, doneButStuck, panics, panicsDone} {
+				storage := newShelf()
+				n, id := newNode(storage), monthAhead()
+				n.wantRotated(t, id, 0, 0, 1)
+				n.wantRotated(t, id, 1, 0, 2)
+				put(t, storage, "sessions/"+id.day+"/"+id.random+markerSuffix, string(revocation(time.Now())))
+				synctest.Wait()
+				n.storage.add(&rule{skip: at, times: 1, fault: what})
+				where := what.String() + " at call " + strconv.Itoa(at)
+				if got, err := n.Rotate(t.Context(), id, 2, time.Minute, false); err == nil {
+					t.Errorf("%s: got generation %d", where, got)
+				}
+				n.storage.dies()
+				n.storage.comesTrue()
+				time.Sleep(20 * time.Second)
+				storage.locksGoStale()
+				again := n.restart()
+				for generation := range uint64(4) {
+					if got, err := again.Rotate(t.Context(), id, generation, time.Minute, false); !errors.Is(err, ErrRevoked) {
+						t.Errorf("%s: generation %d gave %d, error %v", where, generation, got, err)
+					}
+				}
 			}
 		}
 	})

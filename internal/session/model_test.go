@@ -18,6 +18,7 @@ type modelled struct {
 	rotated time.Time // when it was made, at the earliest
 
 	revoked, maybeRevoked bool
+	untold                bool // the feed does not have it
 	over, maybeOver       bool
 
 	// Exchanges were begun whose generation no client got, and one of which may be in
@@ -205,13 +206,25 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 			err := n.Revoke(ctx, s.id)
 			switch {
 			case err == nil:
-				s.revoked = true
+				s.revoked, s.untold = true, false
 				if revoked, _ := n.memory.InView(s.id); !revoked {
 					t.Fatal("the node that has revoked a session does not know")
 				}
 			case !errors.Is(err, ErrUnavailable) || !faulted:
 				t.Fatal(err)
 			}
+		},
+		"revoke by an earlier version": func(t *rapid.T) { // which wrote only the marker
+			s := w.session(t)
+			if rapid.IntRange(0, 2).Draw(t, "really") > 0 || s.over || s.maybeOver {
+				exchange(t, s)
+				return
+			}
+			s.revoked, s.maybeRevoked = true, true
+			if err := w.storage.Store(t.Context(), w.nodes[0].markerKey(s.id), revocation(time.Now())); err != nil {
+				t.Fatal(err)
+			}
+			s.untold = true
 		},
 		"look": func(t *rapid.T) {
 			s, n := w.session(t), w.node(t)
@@ -249,7 +262,7 @@ func (w *modelWorld) actions() map[string]func(*rapid.T) {
 			}
 			for _, s := range w.sessions {
 				revoked, known := n.memory.InView(s.id)
-				if s.revoked && !revoked && time.Since(s.ends()) < 24*time.Hour {
+				if s.revoked && !s.untold && !revoked && time.Since(s.ends()) < 24*time.Hour {
 					t.Fatalf("revoked %v, known %v; model %+v", revoked, known, s)
 				}
 			}

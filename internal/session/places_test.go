@@ -93,6 +93,13 @@ func (p *places) set(down ...bool) {
 	copy(p.down[:], down)
 }
 
+// isDown tells whether any place is.
+func (p *places) isDown() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down != [placesOfAll]bool{}
+}
+
 // failures is how many calls have met a place that is down.
 func (p *places) failures() int {
 	p.mu.Lock()

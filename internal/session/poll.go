@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"runtime/debug"
 	"time"
 )
@@ -15,24 +14,15 @@ import (
 var ErrReading = errors.New("the revocations are still being read")
 
 // Poll reads what other nodes have revoked since the last time, in the storage and in
-// the engines. What takes long, such as the first reading of a large feed, goes on in
-// the background, and Poll waits only a second for it. When it fails, what is known
-// stays.
+// the engines.
 func (s *Store) Poll(ctx context.Context) error {
-	s.forgetOver()
-	engines := s.pollEngines(ctx)
-	return cmp.Or(s.PollStorage(ctx), engines())
+	return cmp.Or(s.PollStorage(ctx), s.PollEngines(ctx))
 }
 
-// forgetOver drops what is known of sessions that are over.
-func (s *Store) forgetOver() {
-	if s.memory.view.forget(s.now()) {
-		s.memory.asked.forget()
-	}
-}
-
-// PollStorage is Poll for the storage alone. It does nothing where no session lives
-// there.
+// PollStorage reads what other nodes have revoked in the storage since the last time.
+// What takes long, such as the first reading of a large feed, goes on in the background,
+// and PollStorage waits only a second for it. When it fails, what is known stays. It
+// does nothing where no session lives there.
 func (s *Store) PollStorage(ctx context.Context) error {
 	if s.noStorage {
 		return nil
@@ -55,6 +45,13 @@ func (s *Store) PollStorage(ctx context.Context) error {
 		return err
 	}
 	return s.await(ctx, r.urgent, r.began)
+}
+
+// forgetOver drops what is known of sessions that are over.
+func (s *Store) forgetOver() {
+	if s.memory.view.forget(s.now()) {
+		s.memory.asked.forget()
+	}
 }
 
 // await waits for the reading in the background to get through what a poll needs.
@@ -176,7 +173,15 @@ func (s *Store) readInBackground(ctx context.Context, hours []string, newest str
 	}()
 }
 
-func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
+func (s *Store) readHour(ctx context.Context, hour, newest string) error {
+	err := s.readEntries(ctx, hour, newest)
+	if err == nil && hour == newest {
+		s.turnPage(ctx, hour)
+	}
+	return err
+}
+
+func (s *Store) readEntries(ctx context.Context, hour, newest string) (err error) {
 	v := &s.memory.view
 	reading, _ := v.begun(hour)
 	began, entries, ended := time.Now(), 0, errors.New("it did not end")
@@ -186,9 +191,6 @@ func (s *Store) readHour(ctx context.Context, hour, newest string) (err error) {
 		return err
 	}
 	entries, ended = v.addAll(names), nil
-	if hour == newest {
-		s.turnPage(ctx, hour, entries)
-	}
 	return nil
 }
 
@@ -214,27 +216,6 @@ func (s *Store) listHour(ctx context.Context, hour, newest string) ([]string, er
 	return names, nil
 }
 
-// turnPage ends an hour that has become crowded: from then on there is a newer hour
-// into which all nodes write, including those that run an earlier version without
-// pages. So its entries need not be looked through again and again. Several nodes that
-// turn the page at once do the same thing. If it fails, the next reading of the hour
-// tries again.
-//
-// The further a page is ahead of the clock, the fuller it has to be, so that a flood
-// gets only a few hours ahead. A page that is half a day ahead comes from a clock that
-// was wrong.
-func (s *Store) turnPage(ctx context.Context, hour string, entries int) {
-	start, _ := time.Parse(hourLayout, hour)
-	ahead := int(start.Sub(s.now().UTC().Truncate(time.Hour)).Hours())
-	most := pageEntries << max(0, ahead)
-	if ahead > wrongAhead {
-		most = wrongEntries
-	}
-	if next := start.Add(time.Hour); entries > most && next.Year() <= 9999 {
-		_ = s.storage.Store(ctx, path.Join(s.feedKey(hourOf(next)), pageName), revocation(s.now()))
-	}
-}
-
 func hourOf(t time.Time) string { return t.UTC().Format(hourLayout) }
 
 const (
@@ -244,10 +225,4 @@ const (
 	// hourLimit is for an hour in the background; an hour that failed gets twice as
 	// long, up to half an hour.
 	hourLimit = 2 * time.Minute
-
-	// pageName is the object that begins an hour without a revocation. It is not an ID,
-	// and so not an entry.
-	pageName     = "page"
-	wrongAhead   = 12
-	wrongEntries = 10 * pageEntries
 )

@@ -127,8 +127,9 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 
 // announce writes the entry of the feed. An hour is no longer read some time after
 // there is a newer one, see feedHour: so when the entry is there, its hour still has to
-// be the newest. An entry that took so long that its caller has left is still checked,
-// or some nodes would find it and others would not.
+// be the newest, in a storage that answers wherever it is asked. An entry that took so
+// long that its caller has left is still checked, or some nodes would find it and
+// others would not.
 func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 	newest, err := s.newestHour(ctx)
 	if err != nil {
@@ -143,6 +144,11 @@ func (s *Store) announce(ctx context.Context, id ID, note []byte) error {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 			defer cancel()
+		}
+		if !s.tellsErrors() { // the newest may be ahead of all clocks, so none makes up for a list without it
+			if _, err := s.awaitSign(ctx); err != nil {
+				return err
+			}
 		}
 		if newest, err = s.newestHour(ctx); err != nil || newest <= hour {
 			return err
@@ -205,7 +211,7 @@ func revocation(at time.Time) []byte {
 const (
 	revokeLimit = 10 * time.Second
 
-	// announceTries is more than the few hours that a flood can add while an entry is
-	// written.
+	// announceTries is more than the hours that a flood can add while an entry is written:
+	// see pageLimits.
 	announceTries = 5
 )

@@ -43,13 +43,8 @@ func TestTheMarkerIsWrittenBeforeTheRecordAndTheFeed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		n, id := newNode(newShelf()), monthAhead()
 		must(t, n.Revoke(t.Context(), id))
-		var stores []string
-		for _, call := range n.storage.log() {
-			if strings.HasPrefix(call, "store ") {
-				stores = append(stores, call)
-			}
-		}
-		want := []string{"store sessions/20000201/" + id.random + ".revoked", "store sessions/20000201/" + id.random, "store revocations/2000010100/" + id.String()}
+		stores := storesOf(n)
+		want := []string{"sessions/20000201/" + id.random + ".revoked", "sessions/20000201/" + id.random, "revocations/2000010100/" + id.String()}
 		if !slices.Equal(stores, want) {
 			t.Errorf("calls %q, want %q", stores, want)
 		}

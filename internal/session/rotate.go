@@ -92,8 +92,15 @@ func (s *Store) release(ctx context.Context, lock string) {
 }
 
 // retried returns the current record if the generation gets it again, or why the
-// generation is refused. It is not done where the generation has to be exchanged.
+// generation is refused. It is not done where the generation has to be exchanged. Where
+// the record says that the generation is the current one, it reads nothing else, since
+// the exchange does so after its write, see confirm.
 func (s *Store) retried(ctx context.Context, id ID, generation uint64, grace time.Duration) (again record, done bool, err error) {
+	if generation > 0 {
+		if st, current, err := s.readCurrent(ctx, id, generation); current || err != nil {
+			return st.record, err != nil, err
+		}
+	}
 	st, due, err := s.look(ctx, id, generation, grace)
 	if err != nil {
 		return record{}, true, err
@@ -149,14 +156,22 @@ func (s *Store) advance(caller context.Context, id ID, generation uint64, grace 
 }
 
 // confirm finds out whether a record is in storage: that decides, not what Store
-// returned. If the session was revoked meanwhile, without the lock, the record is made
-// to say so again, which is right at any time.
+// returned. It also looks at whatever says that the session is over, unless that was
+// looked at before the write and has not come since: the mark of a swept day, at a first
+// exchange. If the session was revoked, the record is made to say so again, which is
+// right at any time.
 func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored error) error {
 	late := clock.Expired(held) // another holder of the lock may have handed out this generation
 	reading, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	st, err := s.readRecord(reading, id)
-	if err == nil && !st.revoked {
+	switch {
+	case err != nil || st.revoked:
+	case next.Generation == 1:
+		if err = s.readMarker(reading, id, &st); err == nil && !st.revoked {
+			st.revoked, _ = s.memory.InView(id)
+		}
+	default:
 		err = s.readMarks(reading, id, &st)
 	}
 	switch {

@@ -257,22 +257,23 @@ func TestARecordHasNothingButWhatTheDesignSays(t *testing.T) {
 	})
 }
 
-// What is read where: nothing that was not found is believed at once.
+// What is read where: nothing that was not found is believed at once, and what says that
+// a session is over is read between the record and the answer, once.
 func TestAnExchangeReadsFirstThenLocksReadsWritesReadsBackAndUnlocks(t *testing.T) {
 	record, marks := []string{"load record"}, []string{"load marker", "load mark"}
 	back := slices.Concat([]string{"store record"}, record, marks)
-	found := slices.Concat(record, []string{"stat secret"}, marks)
-	nothing := slices.Concat(found, record, marks)
+	nothing := slices.Concat(record, []string{"stat secret"}, marks, record, marks)
+	firstBack := slices.Concat([]string{"store record"}, record, marks[:1])
 	for _, c := range []struct {
 		name   string
 		before uint64 // exchanges
 		glance bool
 		want   []string
 	}{
-		{"the first one", 0, false, slices.Concat(nothing, []string{"lock record.0"}, nothing, back, []string{"unlock record.0"})},
-		{"the first one after a glance", 0, true, slices.Concat(record, marks[:1], []string{"lock record.0"}, nothing, back, []string{"unlock record.0"})},
-		{"a later one", 1, false, slices.Concat(found, []string{"lock record.1"}, found, back, []string{"unlock record.1"})},
-		{"a later one after a glance", 1, true, slices.Concat(record, []string{"lock record.1"}, found, back, []string{"unlock record.1"})},
+		{"the first one", 0, false, slices.Concat(nothing, []string{"lock record.0"}, nothing, firstBack, []string{"unlock record.0"})},
+		{"the first one after a glance", 0, true, slices.Concat(record, marks[:1], []string{"lock record.0"}, nothing, firstBack, []string{"unlock record.0"})},
+		{"a later one", 1, false, slices.Concat(record, []string{"lock record.1"}, record, back, []string{"unlock record.1"})},
+		{"a later one after a glance", 1, true, slices.Concat(record, []string{"lock record.1"}, record, back, []string{"unlock record.1"})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {

@@ -10,9 +10,10 @@
 //	                                       or that the session was revoked
 //	<prefix>/sessions/<day>/<id>.revoked   the marker of a revoked session; written once,
 //	                                       never taken back
-//	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations by hour, for
-//	                                       nodes that poll
-//	<prefix>/revocations/<hour>/page       begins an hour, since the hour before is crowded
+//	<prefix>/revocations/<hour>/<sid>      the feed: the same revocations in pages, for
+//	                                       nodes that poll; a page has the name of an hour
+//	<prefix>/revocations/<hour>/page       begins a page, since the one before costs too
+//	                                       much to read again and again
 //	<prefix>/swept/<day>                   the mark of a day whose records are being
 //	                                       removed, or gone: its sessions are over
 //	<prefix>/probe/<random>                tells the clock of the storage, or that it
@@ -36,6 +37,14 @@
 //     token. Where the process knows that the answer never got out, a retry at the same
 //     process within minutes gets it; elsewhere, after a restart, or when the answer
 //     was lost on its way to the client, only a grace helps.
+//   - An exchange reads the record under its lock, and where that says that the
+//     generation is the current one, nothing else before the write; then record, marker
+//     and mark. A marker that was there before the write is still there, or the mark
+//     is, which comes before a marker goes and stays: so a session that is over gets
+//     nothing, and its record is made to say so. The witness tells whether to believe
+//     that something is missing, and the record was found. A first exchange finds no
+//     record, so it looks at everything before the write, and after it not at the mark:
+//     a sweep in between comes after the exchange, and the next one finds its mark.
 //   - A lock that went stale can have two holders: the file system's after 10 seconds
 //     in which its holder did not run, as in a suspended process or a paused virtual
 //     machine, and at any time where the clocks of two nodes on one file system differ
@@ -61,10 +70,11 @@
 //     say that a session was revoked; the record is written under the lock of the
 //     exchange that would come next, so that no exchange overwrites it; earlier
 //     versions wrote only the marker, so where it cannot be read nothing else tells.
-//     What is missing counts after the witness was found, at generation 0 after a
-//     second look, and to end a session, or to say without a write that nothing has
-//     happened to it, after a dozen other objects were stored and read back; so does an hour of the feed, or all of it, that looks empty at first. What
-//     ends a session because of that is first written to the record's own place.
+//     What is missing counts after the record or the witness was found, at generation 0
+//     after a second look, and to end a session, or to say without a write that nothing
+//     has happened to it, after a dozen other objects were stored and read back; so
+//     does an hour of the feed, or all of it, that looks empty at first. What ends a
+//     session because of that is first written to the record's own place.
 //   - What this cannot see is a place that comes back just in time. At generation 0,
 //     where it is normal to find nothing: a place where no look finds anything of the
 //     session, but which accepts the write that follows. It overwrites what was there.
@@ -100,13 +110,27 @@
 //     counts as reuse. Whatever they say, a revocation eventually reaches the view of
 //     every process. A clock that is years ahead for a moment keeps the feed in its
 //     hour, and the hours after it, until their time has come or they are removed by
-//     hand: a page that is turned there does no harm, and nothing is swept later for
-//     it, since the sweep goes by the days in the IDs.
+//     hand. That does no harm: an hour is the name of a page, and nothing is swept
+//     later for it, since the sweep goes by the days in the IDs.
 //   - An hour is read while it is the newest, again when there is a newer one, and once
 //     more two minutes later. The writer of an entry makes sure that its hour is still
 //     the newest once the entry is there; earlier versions did not, but were done
 //     within ten seconds. So what was acknowledged is found, and all other hours cost
 //     nothing.
+//   - A poll of a feed in which nothing is new costs little, however much was revoked:
+//     the names of the hours, and a few entries. Any node turns the page of an hour
+//     that has more than a thousand entries, or whose entries were read again ten
+//     thousand times. That is an object that begins the next hour, and takes nothing
+//     away: a crash in the middle of it, or two nodes at once, leave one object or
+//     none. In a flood the feed gets ahead of the clock, by an hour for a thousand
+//     entries, at most one in five seconds.
+//   - Nodes of the version that turned pages later write and read the same objects in
+//     the same way, so that both versions find what the other one writes, in an update
+//     and back: the newest hour is the last by name for them too, however far it is
+//     ahead. They pay more for large pages, and have one weakness more: in a storage
+//     whose reads fail silently they believe a list of hours without the newest, and
+//     put an entry where it is no longer looked for. This version asks first whether
+//     the storage answers, wherever that may be.
 //   - While a process has not read the whole feed, it asks storage for single sessions:
 //     for their markers, which are written first. So it knows more than the feed has,
 //     and lets no revoked token pass, from its first answer on.

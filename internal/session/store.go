@@ -92,16 +92,24 @@ func (s *Store) Glance(ctx context.Context, id ID, generation uint64, grace time
 
 // seemsCurrent reads as little as possible.
 func (s *Store) seemsCurrent(ctx context.Context, id ID, generation uint64) (bool, error) {
-	st, err := s.readRecord(ctx, id)
-	known, _ := s.memory.InView(id)
-	switch {
-	case err != nil || known || st.revoked || st.unread != nil || generation != st.Generation:
-		return false, err
-	case st.found:
-		return true, nil
+	st, current, err := s.readCurrent(ctx, id, generation)
+	if current || err != nil || generation != 0 || st.found {
+		return current, err
+	}
+	if known, _ := s.memory.InView(id); known {
+		return false, nil
 	}
 	marker, err := s.load(ctx, s.markerKey(id))
 	return err == nil && marker == nil, err
+}
+
+// readCurrent reads the record, and tells whether that alone says that a generation is
+// the current one. The session may be over all the same, by what stands next to it.
+func (s *Store) readCurrent(ctx context.Context, id ID, generation uint64) (st state, current bool, err error) {
+	st, err = s.readRecord(ctx, id)
+	known, _ := s.memory.InView(id)
+	current = err == nil && st.found && !st.revoked && st.unread == nil && !known && st.Generation == generation
+	return st, current, err
 }
 
 // Revoked tells whether the session was revoked, by what storage has. A session whose
@@ -212,17 +220,19 @@ func (s *Store) readRecord(ctx context.Context, id ID) (st state, err error) {
 // is never removed before there is the mark of a swept day, and then that mark. So what
 // is missing was not there yet when what was read earlier was.
 func (s *Store) readMarks(ctx context.Context, id ID, st *state) error {
-	marker, err := s.load(ctx, s.markerKey(id))
-	if err != nil {
+	if err := s.readMarker(ctx, id, st); err != nil || st.revoked {
 		return err
-	}
-	if st.revoked = marker != nil; st.revoked {
-		return nil
 	}
 	swept, err := s.load(ctx, s.sweptKey(id.day))
 	if st.swept = swept != nil; !st.swept && err == nil {
 		st.revoked, _ = s.memory.InView(id)
 	}
+	return err
+}
+
+func (s *Store) readMarker(ctx context.Context, id ID, st *state) error {
+	marker, err := s.load(ctx, s.markerKey(id))
+	st.revoked = marker != nil
 	return err
 }
 

@@ -26,7 +26,10 @@ func (s *Store) sweepFeed(ctx context.Context, hours []string, now, latest time.
 	for _, hour := range slices.Backward(hours) {
 		day, soonest := hour[:len(dayLayout)], hour[:len(dayLayout)] // a session that is over is usually not revoked
 		if hour > hourOf(latest.Add(24*time.Hour)) {
-			soonest = "" // of a clock that was wrong
+			soonest = "" // many pages were turned, or a clock was wrong
+			if hour == newest {
+				continue
+			}
 		}
 		if !isPast(max(soonest, s.memory.sweepDue[hour]), now) {
 			continue
@@ -83,8 +86,10 @@ func feedEntries(names []string, hour string, latest time.Time) map[string]strin
 		switch id, ok := ParseID(name); {
 		case ok && id.day <= longest:
 			entries[name] = id.day
-		case ok || name == pageName:
+		case ok:
 			entries[name] = hour
+		case name == pageName:
+			entries[name] = "" // another hour is the newest
 		}
 	}
 	return entries

@@ -568,6 +568,38 @@ func TestASweepAndARevocationDuringAnExchangeReviveNothing(t *testing.T) {
 	})
 }
 
+// The same of a session of which only the marker says that it was revoked, and the sweep
+// removes that: the mark is read after the marker.
+func TestASweepDuringAnExchangeRevivesNoSessionThatOnlyItsMarkerEnds(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		for at := range laterRotationCalls(t) {
+			storage := newShelf()
+			a, sweeper := newNode(storage), newNode(storage)
+			ids := days(t, a, 0, 40)
+			put(t, storage, "sessions/"+ids[0].day+"/"+ids[0].random+markerSuffix, string(revocation(time.Now())))
+			sweeper.skew = 9 * 24 * time.Hour
+			storage.modified = func() time.Time { return time.Now().Add(sweeper.skew) }
+			synctest.Wait()
+			a.storage.add(&rule{skip: at, times: 1, before: func() {
+				if _, err := sweeper.Sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
+			}})
+			if got, err := a.Rotate(t.Context(), ids[0], 2, time.Minute, false); err == nil {
+				t.Errorf("at call %d: got generation %d", at, got)
+			}
+			synctest.Wait()
+			a.storage.recovers()
+			for generation := range uint64(5) {
+				_, err := a.restart().Rotate(t.Context(), ids[0], generation, time.Minute, false)
+				if !errors.Is(err, ErrOver) && !errors.Is(err, ErrRevoked) { // the record may be back, and say so
+					t.Errorf("at call %d: generation %d afterwards: error %v", at, generation, err)
+				}
+			}
+		}
+	})
+}
+
 // Introspection reads record, marker and mark one after the other.
 func TestARevokedSessionThatIsSweptWhileItIsReadIsNotLive(t *testing.T) {
 	inBubble(t, func(t *testing.T) {

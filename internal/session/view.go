@@ -23,8 +23,9 @@ type view struct {
 	complete bool                           // whether all of the feed was read once
 
 	hours     map[string]*feedHour // that exist
-	reading   int                  // which reading anew it is
-	lostSince time.Time            // since when the newest hour is gone, by the monotonic clock
+	pages     pageLimits
+	reading   int       // which reading anew it is
+	lostSince time.Time // since when the newest hour is gone, by the monotonic clock
 
 	at   time.Time // when the last complete reading of what may have changed began, by the wall clock; zero before the first
 	atBy time.Time // the same by the monotonic one
@@ -50,6 +51,7 @@ func newView() view {
 		revoked: make(map[string]map[random]struct{}),
 		swept:   make(map[string]struct{}),
 		hours:   make(map[string]*feedHour),
+		pages:   usualPages,
 	}
 }
 

@@ -110,14 +110,18 @@ func issuerFact(issuer adminapi.Issuer, now time.Time) Fact {
 
 func revoked(k adminapi.Knowledge, now time.Time) Fact {
 	fact := Fact{Label: "Revoked", Text: plural(k.Revoked, "session")}
+	where, fails := "storage", "STORAGE FAILS"
+	if len(k.Engines) > 0 {
+		where, fails = strings.Join(k.Engines, " and "), "READING FAILS"
+	}
 	switch {
 	case k.ReadAt != nil:
-		fact.Text += ", read from storage " + clock(*k.ReadAt, now)
+		fact.Text += ", read from " + where + " " + clock(*k.ReadAt, now)
 	case k.Error == "":
-		fact.Text += ", storage not read yet"
+		fact.Text += ", " + where + " not read yet"
 	}
 	if k.Error != "" {
-		fact.Text += ". STORAGE FAILS: " + k.Error
+		fact.Text += ". " + fails + ": " + k.Error
 		fact.Level = Bad
 	}
 	return fact

@@ -96,7 +96,7 @@ func BenchmarkMemory(b *testing.B) {
 		for i := range uint64(2 * maxKnown) {
 			var key digest
 			binary.BigEndian.PutUint64(key[:], i)
-			known.add(key, key, tagOf(key), 0, 0)
+			known.add(key, key, tagOf(key), counter{})
 		}
 		b.ReportMetric(float64(heap()-after)/maxKnown, "B/known")
 		runtime.KeepAlive(pairs)

@@ -8,9 +8,29 @@ type counter struct {
 	inFlight uint32        // attempts that were reserved and have not ended: each may become a failure
 	last     time.Duration // when the last failure was; while there is none, when the counter was made
 	forgiven time.Duration // until when failures were forgiven one by one
+	floor    uint64        // what table.total was without these failures: see Count
 }
 
-func newCounter(now time.Duration) counter { return counter{last: now, forgiven: now} }
+func newCounter(now time.Duration, floor uint64) counter {
+	return counter{last: now, forgiven: now, floor: floor}
+}
+
+// look drops what is forgotten, and returns the rest together with what other nodes
+// have counted.
+func (c *counter) look(o others, b bound, now time.Duration) counter {
+	if o.failures > 0 && now-o.last >= b.quiet {
+		o = others{}
+	}
+	// each node forgives its own failures: all of them together as many as one would
+	b.forgiveEach *= time.Duration(1 + o.nodes)
+	c.forget(b, now)
+	both := *c
+	if o.failures > 0 && (c.failures == 0 || c.last < o.last) {
+		both.last = o.last
+	}
+	both.failures += o.failures
+	return both
+}
 
 // wait returns how long an attempt has to wait, 0 if it may be made now. Attempts in
 // flight count as failures as far as the number of attempts is concerned, but they
@@ -38,12 +58,25 @@ func (c *counter) fail(at time.Duration) {
 // has come.
 func (c *counter) forget(b bound, now time.Duration) {
 	if now-c.last >= b.quiet {
-		c.failures = 0
+		c.drop(c.failures)
 	}
 	if b.forgiveEach > 0 {
 		n := (now - c.forgiven) / b.forgiveEach
-		c.failures -= uint32(min(n, time.Duration(c.failures)))
+		c.drop(uint32(min(n, time.Duration(c.failures))))
 		c.forgiven += n * b.forgiveEach
+	}
+}
+
+// drop forgives so many failures.
+func (c *counter) drop(n uint32) {
+	c.failures -= n
+	c.floor += uint64(n)
+}
+
+// dropUpTo forgives the failures up to a total.
+func (c *counter) dropUpTo(total uint64) {
+	if total > c.floor {
+		c.drop(uint32(min(total-c.floor, uint64(c.failures))))
 	}
 }
 

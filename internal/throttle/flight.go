@@ -60,16 +60,22 @@ func (f *flight) giveBack() {
 // countSuccess is for an attempt that is no longer counted as in flight.
 func (f *flight) countSuccess() {
 	k, t := &f.keys, f.throttle
-	var inFlight uint32 // others of the same pair
+	c := newCounter(t.clock.passed, t.pairs.total)
+	cleared := false
 	if s := t.known.find(k.account, k.pair); s != nil {
-		inFlight = s.inFlight
+		c.inFlight, cleared = s.inFlight, s.failures > 0 // in flight are others of the same pair
 	} else if e := t.pairs.find(k.pair); e != nil {
-		inFlight = e.inFlight
+		c.inFlight, cleared = e.inFlight, e.failures > 0
 		t.pairs.remove(k.pair)
 	}
-	t.known.add(k.account, k.pair, tagOf(k.address), inFlight, t.clock.passed)
+	t.known.add(k.account, k.pair, tagOf(k.address), c)
+	cleared = t.clearOthers(Pairs, k.pair) || cleared
 	if !f.skipAccount {
-		t.accounts.clear(k.account)
+		cleared = t.accounts.clear(k.account) || cleared
+		cleared = t.clearOthers(Accounts, k.account) || cleared
+	}
+	if cleared {
+		t.tell()
 	}
 }
 
@@ -82,14 +88,29 @@ func (f *flight) countFailure(at time.Duration) {
 	for _, h := range f.held {
 		h.table.fail(h.key, at)
 		if h.table == t.accounts {
-			f.locked = int(t.accounts.find(h.key).failures) == t.limits.AccountCeiling
+			f.locked = t.reaches(t.accounts.find(h.key))
 		}
 	}
+	t.tell()
+}
+
+// reaches says whether an account has just reached its ceiling, and no node has said so
+// before.
+func (t *Throttle) reaches(e *entry) bool {
+	elsewhere := t.accounts.others[e.key]
+	if int(e.failures+elsewhere.failures) < t.limits.AccountCeiling {
+		e.told = false
+		return false
+	}
+	first := !e.told && !elsewhere.told
+	e.told = true
+	return first
 }
 
 func (f *flight) failPair(at time.Duration) {
 	t := f.throttle
 	if s := t.known.find(f.keys.account, f.keys.pair); s != nil {
+		t.pairs.total++
 		s.fail(at)
 		s.consecutive++
 	} else {

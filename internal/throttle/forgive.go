@@ -24,10 +24,14 @@ func (t *Throttle) Forgive(account string) {
 	key := t.digester.digest(ofAccount, account)
 	t.forgiveFlights(func(k *keys) bool { return k.account == key }, held{t.accounts, key})
 	t.accounts.clear(key)
-	t.pairs.clearAll(func(o *owner) bool { return o.account == tagOf(key) })
+	ofAccount := func(o *owner) bool { return o.account == tagOf(key) }
+	t.pairs.clearAll(ofAccount)
+	t.clearOthers(Accounts, key)
+	t.clearAllOthers(ofAccount)
 	for s := range t.known.of(key) {
 		s.forgive()
 	}
+	t.tell()
 }
 
 // ForgiveAddress forgets the failures from an address, and from those with the same
@@ -49,12 +53,17 @@ func (t *Throttle) ForgiveAddress(address netip.Addr) {
 		held{t.addresses, of.address}, held{t.addresses, of.network})
 	t.addresses.clear(of.address)
 	t.addresses.clear(of.network) // there is none with the zero key
-	t.pairs.clearAll(func(o *owner) bool { return o.address == tagOf(of.address) })
+	atAddress := func(o *owner) bool { return o.address == tagOf(of.address) }
+	t.pairs.clearAll(atAddress)
+	t.clearOthers(Addresses, of.address)
+	t.clearOthers(Addresses, of.network)
+	t.clearAllOthers(atAddress)
 	for s := range t.known.all {
 		if s.address == tagOf(of.address) {
 			s.forgive()
 		}
 	}
+	t.tell()
 }
 
 // forgiveFlights takes attempts in flight out of what is to be forgotten: all that are
@@ -77,7 +86,10 @@ func (t *Throttle) forgiveFlights(withPair func(*keys) bool, forgotten ...held) 
 }
 
 // forgive forgets the failures, not the attempts in flight.
-func (s *source) forgive() { s.failures, s.consecutive = 0, 0 }
+func (s *source) forgive() {
+	s.drop(s.failures)
+	s.consecutive = 0
+}
 
 // clearAll is clear for all entries with such an owner.
 func (t *table) clearAll(of func(*owner) bool) {

@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"iter"
 	"slices"
-	"time"
 )
 
 // known holds the known good sources of accounts: those from which an attempt has
@@ -71,8 +70,17 @@ func (k *known) of(account digest) iter.Seq[*source] {
 
 // all are the sources of all accounts.
 func (k *known) all(yield func(*source) bool) {
+	for a := range k.allAccounts {
+		if !a.each(yield) {
+			return
+		}
+	}
+}
+
+// allAccounts are all accounts that have any.
+func (k *known) allAccounts(yield func(*knownAccount) bool) {
 	for element := k.order.Front(); element != nil; element = element.Next() {
-		if !element.Value.(*knownAccount).each(yield) {
+		if !yield(element.Value.(*knownAccount)) {
 			return
 		}
 	}
@@ -87,10 +95,9 @@ func (a *knownAccount) each(yield func(*source) bool) (more bool) {
 	return true
 }
 
-// add makes a source known good, with no failures and so many attempts in flight.
-func (k *known) add(account, pair digest, address tag, inFlight uint32, now time.Duration) {
-	s := source{pair: pair, address: address, counter: newCounter(now)}
-	s.inFlight = inFlight
+// add makes a source known good, with a counter that has no failures.
+func (k *known) add(account, pair digest, address tag, c counter) {
+	s := source{pair: pair, address: address, counter: c}
 	element := k.accounts[account]
 	if element != nil {
 		a := element.Value.(*knownAccount)

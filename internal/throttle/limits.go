@@ -93,6 +93,19 @@ func (l Limits) pair() bound    { return l.bound(1, 0) }
 func (l Limits) address() bound { return l.bound(addressFactor, l.MaxDelay) }
 func (l Limits) network() bound { return l.bound(networkFactor, l.MaxDelay) }
 
+// of is the bound of a kind.
+func (l *Limits) of(kind Kind, network bool) bound {
+	switch {
+	case kind == Accounts:
+		return l.account()
+	case kind == Pairs:
+		return l.pair()
+	case network:
+		return l.network()
+	}
+	return l.address()
+}
+
 // bound forgives an address shared by many people, one of whom mistypes every day. One
 // failure per MaxDelay gives nothing to an attacker, who has one attempt per MaxDelay
 // anyway.

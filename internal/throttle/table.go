@@ -23,18 +23,21 @@ import (
 // closes the chain to a ring.
 type table struct {
 	capacity int
+	total    uint64            // failures that were ever counted here
+	others   map[digest]others // what other nodes have counted; see share.go
 	places   map[digest]int32
 	entries  []entry
 	free     int32 // first of the places that are not used, chained by newer; 0: none
 }
 
-// entry takes 64 bytes, and its place in the map about as much again: see the
+// entry takes 72 bytes, and its place in the map about as much again: see the
 // capacities in throttle.go.
 type entry struct {
 	key          digest
 	older, newer int32
 	counter
 	owner owner
+	told  bool // of an account, that it has reached its ceiling
 }
 
 // owner says of an entry what its key, a digest, does not: whose pair it is, or that an
@@ -92,7 +95,7 @@ func (t *table) obtain(key digest, now, quiet time.Duration) *entry {
 		t.entries = append(t.entries, entry{})
 	}
 	t.places[key] = i
-	t.entries[i] = entry{key: key, counter: newCounter(now)}
+	t.entries[i] = entry{key: key, counter: newCounter(now, t.total)}
 	t.link(i)
 	return &t.entries[i]
 }
@@ -100,6 +103,7 @@ func (t *table) obtain(key digest, now, quiet time.Duration) *entry {
 // fail ends an attempt in flight as a failure.
 func (t *table) fail(key digest, at time.Duration) {
 	i := t.places[key]
+	t.total++
 	t.entries[i].fail(at)
 	t.unlink(i)
 	t.link(i)
@@ -120,12 +124,27 @@ func (t *table) cancel(key digest) {
 	t.tidy(e)
 }
 
-// clear forgets the failures of a key, not the attempts in flight.
-func (t *table) clear(key digest) {
+// look returns what counts for a key, also at other nodes.
+func (t *table) look(key digest, b bound, now time.Duration) counter {
 	if e := t.find(key); e != nil {
-		e.failures = 0
-		t.tidy(e)
+		return e.look(t.others[key], b, now)
 	}
+	var none counter
+	return none.look(t.others[key], b, now)
+}
+
+// clear forgets the failures of a key at this node, not the attempts in flight, and
+// says whether there were any.
+func (t *table) clear(key digest) bool {
+	e := t.find(key)
+	if e == nil {
+		return false
+	}
+	had := e.failures > 0
+	e.drop(e.failures)
+	e.told = false
+	t.tidy(e)
+	return had
 }
 
 // remove takes a key out, attempts in flight included.

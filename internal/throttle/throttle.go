@@ -28,7 +28,8 @@
 // of the pair and of the account, never those of the address: the owner of one account
 // could otherwise try all others.
 //
-// Nothing is kept but keyed digests, in memory of fixed size.
+// Nothing is kept but keyed digests, in memory of fixed size. Several nodes can count
+// together, see [Throttle.Report] and [Throttle.Heed].
 package throttle
 
 import (
@@ -39,8 +40,8 @@ import (
 )
 
 // How many entries the tables have at most. A pair, an account and an address take
-// about 115 bytes each, a known good source at most about 260, and a pair with wrong
-// secrets about 250: 60 MB when all are full.
+// about 130 bytes each, a known good source at most about 270, and a pair with wrong
+// secrets about 250: 65 MB when all are full.
 const (
 	maxPairs           = 1 << 17
 	maxAccounts        = 1 << 17
@@ -70,24 +71,32 @@ type Throttle struct {
 	repeats   *repeats
 	inFlight  *list.List         // of *flight, oldest first
 	guesses   map[digest]*flight // those in flight that have a secret
+	shared    shared
 }
 
 // New returns a throttle that has seen nothing.
 func New(limits Limits) *Throttle { return newThrottle(limits, time.Now) }
 
 func newThrottle(limits Limits, now func() time.Time) *Throttle {
-	return &Throttle{
-		digester:  newDigester(),
-		clock:     newClock(now),
-		limits:    limits.complete(),
-		pairs:     newTable(maxPairs),
-		accounts:  newTable(maxAccounts),
-		addresses: newTable(maxAddresses),
-		known:     newKnown(maxKnown, maxKnownPerAccount),
-		repeats:   newRepeats(maxRepeats),
-		inFlight:  list.New(),
-		guesses:   make(map[digest]*flight),
+	t := &Throttle{
+		digester: newDigester(),
+		clock:    newClock(now),
+		limits:   limits.complete(),
+		inFlight: list.New(),
+		shared:   newShared(),
 	}
+	t.reset()
+	return t
+}
+
+// reset forgets all but the attempts in flight.
+func (t *Throttle) reset() {
+	t.pairs = newTable(maxPairs)
+	t.accounts = newTable(maxAccounts)
+	t.addresses = newTable(maxAddresses)
+	t.known = newKnown(maxKnown, maxKnownPerAccount)
+	t.repeats = newRepeats(maxRepeats)
+	t.guesses = make(map[digest]*flight)
 }
 
 // SetLimits changes the limits. What was counted stays and is checked against the new
@@ -191,6 +200,7 @@ const (
 	Settled                     // it has ended
 	Locked                      // it has failed, and the account has just reached Limits.AccountCeiling
 	Repeated                    // it was wrong a moment ago, so it is wrong and was not counted
+	Reached                     // it was refused: failures at several nodes have taken the account to its ceiling, and no node has said so
 )
 
 // Settle makes an attempt that takes no time, if it may be made: then outcome is asked
@@ -198,8 +208,8 @@ const (
 // If it is not known, or the same guess is in flight, nothing is counted: the attempt
 // has to be reserved. It must not call the throttle.
 //
-// The error is a *RefusedError. If the attempt is unsettled, the error is that of
-// Reserve, and outcome was not asked. Otherwise the attempt was wrong, and the error is
+// The error is a *RefusedError. If the attempt is unsettled or Reached, the error is that
+// of Reserve, and outcome was not asked. Otherwise the attempt was wrong, and the error is
 // that of Reservation.AsStranger.
 func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlement, err error) {
 	t.mu.Lock()
@@ -212,6 +222,10 @@ func (t *Throttle) Settle(a Attempt, outcome func() Outcome) (settlement Settlem
 		return Unsettled, nil // the same guess is in flight, which counts for both
 	}
 	if err := t.count(&f, now); err != nil {
+		if e := t.accounts.find(f.keys.account); e != nil && len(t.accounts.others) > 0 && t.reaches(e) {
+			t.tell()
+			return Reached, err
+		}
 		return Unsettled, err
 	}
 	asked := false
@@ -258,50 +272,6 @@ func (t *Throttle) count(f *flight, now time.Duration) (err error) {
 	return err
 }
 
-// reserveKnown counts an attempt if its source is known good, and says whether it is.
-func (t *Throttle) reserveKnown(f *flight, now time.Duration) (known bool, err error) {
-	b := t.limits.pair()
-	s := t.known.find(f.keys.account, f.keys.pair)
-	if s == nil {
-		return false, nil
-	}
-	s.forget(b, now)
-	if int(s.consecutive) >= t.limits.AccountCeiling {
-		// its failures go on where all others are
-		e := t.pairs.obtain(f.keys.pair, now, b.quiet)
-		if e == nil {
-			return true, refused(LimitPair, inFlightDelay)
-		}
-		e.counter, e.owner = s.counter, ownerOfPair(&f.keys)
-		t.known.remove(f.keys.account, f.keys.pair)
-		return false, nil
-	}
-	wait := s.wait(b, now)
-	if wait == 0 && int(s.consecutive+s.inFlight) >= t.limits.AccountCeiling {
-		wait = inFlightDelay
-	}
-	if wait > 0 {
-		refusal := refused(LimitPair, wait)
-		if stranger := t.refuseStranger(f, now); stranger != nil {
-			refusal.RetryAfter = stranger.RetryAfter
-		}
-		return true, refusal
-	}
-	s.inFlight++
-	return true, nil
-}
-
-// refuseStranger is what a stranger at its address would be told in place of a known
-// good source, nil if the attempt would be allowed. The ceiling of the account is not
-// in it: an attacker who burns that is elsewhere, and would have the owner told to wait
-// for each typo.
-func (t *Throttle) refuseStranger(f *flight, now time.Duration) *RefusedError {
-	if wait, by := longestWait(t.appendPlaces(make([]check, 0, 2), f), now); wait > 0 {
-		return refused(by, wait)
-	}
-	return nil
-}
-
 // check is what an attempt is counted for, and by which limit.
 type check struct {
 	limit Limit
@@ -326,11 +296,9 @@ func (t *Throttle) appendPlaces(checks []check, f *flight) []check {
 // that causes it.
 func longestWait(checks []check, now time.Duration) (longest time.Duration, by Limit) {
 	for _, c := range checks {
-		if e := c.held.table.find(c.held.key); e != nil {
-			e.forget(c.bound, now)
-			if wait := e.wait(c.bound, now); wait > longest {
-				longest, by = wait, c.limit
-			}
+		counted := c.held.table.look(c.held.key, c.bound, now)
+		if wait := counted.wait(c.bound, now); wait > longest {
+			longest, by = wait, c.limit
 		}
 	}
 	return longest, by

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/buffer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
@@ -147,17 +148,19 @@ func (c *Checker) AccessToken(ctx context.Context, session *BrowserSession) (str
 		return session.forwarded.token, nil
 	}
 	issued := now.Truncate(time.Second)
-	response, err := c.Issue(ctx, keys, &Authorization{
+	claims := c.accessClaims(keys, &Authorization{
 		Client: session.client, User: session.user, Scopes: session.Token.Scopes,
 		Session: &Session{ID: session.SessionID, Version: session.SessionVersion, Ends: c.Browser.Expires(session.SessionCookie)},
 	}, issued)
-	if err != nil {
+	signed := buffer.Borrow()
+	defer buffer.ReturnSecret(signed)
+	if err := claims.sign(keys, signed); err != nil {
 		return "", fmt.Errorf("making a token to forward: %w", err)
 	}
-	session.forwarded.token = response.AccessToken
+	session.forwarded.token = signed.String()
 	session.forwarded.from = issued
-	session.forwarded.until = issued.Add(time.Duration(response.ExpiresIn) * time.Second / 2)
-	return response.AccessToken, nil
+	session.forwarded.until = issued.Add(time.Duration(claims.lifetime()) * time.Second / 2)
+	return session.forwarded.token, nil
 }
 
 // tokenOf is what a cookie says, without what only its user can tell.

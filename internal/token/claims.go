@@ -39,20 +39,37 @@ type AccessClaims struct {
 	own map[string]json.RawMessage // the user's own; none has the name of one above
 }
 
-// encode writes the claims together with the user's own. It is not a MarshalJSON, for
-// which encoding/json would check and copy everything once more.
+// encode writes the claims as encoding/json would, together with the user's own, but
+// member by member, without reflection.
 func (c *AccessClaims) encode(into *bytes.Buffer) error {
-	if err := buffer.AppendJSON(into, c); err != nil || len(c.own) == 0 {
-		return err
+	b := into.AvailableBuffer()
+	b = appendOptionalText(b, `,"iss":`, c.Issuer)
+	b = appendText(b, `,"sub":`, c.Subject)
+	b = appendOptionalTexts(b, `,"aud":`, c.Audience)
+	b = appendNumber(b, `,"exp":`, c.Expires)
+	b = appendOptionalNumber(b, `,"nbf":`, c.NotBefore)
+	b = appendOptionalNumber(b, `,"iat":`, c.IssuedAt)
+	b = appendText(b, `,"jti":`, c.ID)
+	b = appendText(b, `,"cid":`, c.CID)
+	b = appendText(b, `,"client_id":`, c.ClientID)
+	b = appendOptionalText(b, `,"scope":`, c.Scope)
+	b = appendOptionalText(b, `,"username":`, c.Username)
+	b = appendOptionalText(b, `,"gty":`, c.GrantType)
+	b = appendText(b, `,"sid":`, c.SessionID)
+	b = appendOptionalText(b, `,"cver":`, c.CredentialVersion)
+	b = appendOptionalText(b, `,"srv":`, c.Server)
+	b = appendOptionalNumber(b, `,"sver":`, c.SessionVersion)
+	b[0] = '{'
+	if len(c.own) > 0 {
+		own, err := json.Marshal(c.own)
+		if err != nil {
+			return err
+		}
+		own[0] = ','
+		into.Write(append(b, own...))
+		return nil
 	}
-	end := into.Len() - 1 // of our claims
-	if err := buffer.AppendJSON(into, c.own); err != nil {
-		return err
-	}
-	both := into.Bytes() // with two braces between them in place of a comma
-	both[end] = ','
-	copy(both[end+1:], both[end+2:])
-	into.Truncate(len(both) - 1)
+	into.Write(append(b, '}'))
 	return nil
 }
 
@@ -75,7 +92,7 @@ func credentialVersion(key mac.Key, server string, user *directory.User) string 
 	if user.PasswordHash == "" {
 		data.WriteString(user.CredentialVersion)
 	}
-	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
+	return versionOf(key, data)
 }
 
 // secretVersion is the `cver` of a client that acts for itself: the same of its secret,
@@ -88,7 +105,15 @@ func secretVersion(key mac.Key, server string, client *directory.Client) string 
 		data.Write(binary.BigEndian.AppendUint64(data.AvailableBuffer(), uint64(len(part))))
 		data.WriteString(part)
 	}
-	return base64.RawURLEncoding.EncodeToString(key.Append(nil, data.Bytes())[:16])
+	return versionOf(key, data)
+}
+
+// versionOf is the first half of a digest of what is in the buffer. The digest is made in
+// the buffer.
+func versionOf(key mac.Key, data *bytes.Buffer) string {
+	length := data.Len()
+	data.Write(key.Append(data.AvailableBuffer(), data.Bytes()))
+	return base64.RawURLEncoding.EncodeToString(data.Bytes()[length:][:16])
 }
 
 // randomBytes never fails: crypto/rand ends the process instead.

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -12,15 +13,10 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
-// Response is the body of a successful answer (RFC 6749 §5.1).
-type Response struct {
-	TokenType    string `json:"token_type"`
-	ExpiresIn    int64  `json:"expires_in"` // seconds
-	AccessToken  string `json:"access_token"`
-	RefreshToken string `json:"refresh_token,omitempty"`
-	Scope        string `json:"scope"`
-
-	TokenID string `json:"-"` // `jti` of the access token, for the log
+// Issued is what the log says of tokens. The tokens themselves are in the answer alone.
+type Issued struct {
+	Scope   string // of the access token
+	TokenID string // `jti` of the access token
 }
 
 // Authorization is what a grant found: for whom to make tokens, and for which scopes.
@@ -32,42 +28,55 @@ type Authorization struct {
 	Origin  session.Origin  // of a session that begins
 }
 
-// Issue makes the tokens of an authorization. The access token comes first: if it
-// cannot be made, no refresh token is consumed.
-func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at time.Time) (*Response, error) {
+// Issue makes the tokens of an authorization, and writes the body of the answer with
+// them (RFC 6749 §5.1): token_type, expires_in in seconds, access_token, refresh_token
+// where the session has them, and scope. Tokens are signed where they stand in the
+// answer. The access token comes first: if it cannot be made, no refresh token is
+// consumed. After an error the buffer may hold a token that must not be sent.
+func (p *Policy) Issue(ctx context.Context, keys *KeySet, a *Authorization, at time.Time, answer *bytes.Buffer) (Issued, error) {
 	claims := p.accessClaims(keys, a, at)
-	payload := buffer.Borrow()
-	defer buffer.Return(payload)
-	if err := claims.encode(payload); err != nil {
-		return nil, fmt.Errorf("encoding an access token: %w", err)
+	answer.Write(appendNumber(answer.AvailableBuffer(), `{"token_type":"Bearer","expires_in":`, claims.lifetime()))
+	answer.WriteString(`,"access_token":"`) // of which base64url has nothing to escape
+	if err := claims.sign(keys, answer); err != nil {
+		return Issued{}, err
 	}
-	access, err := keys.Ring.Sign(payload.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("signing an access token: %w", err)
+	if a.Session.Refreshes {
+		generation, err := a.Session.next(ctx)
+		if err != nil {
+			return Issued{}, err
+		}
+		answer.WriteString(`","refresh_token":"`)
+		if err := p.mintRefreshToken(keys, a, &claims, generation, answer); err != nil {
+			return Issued{}, err
+		}
 	}
-	if len(access) > keyring.MaxTokenLength {
-		return nil, fmt.Errorf("the access token would have %d bytes, the maximum is %d: shorten the user's claims or scopes", len(access), keyring.MaxTokenLength)
-	}
-	response := &Response{
-		TokenType:   "Bearer",
-		ExpiresIn:   claims.Expires - claims.IssuedAt,
-		AccessToken: access,
-		Scope:       claims.Scope,
-		TokenID:     claims.ID,
-	}
-	if !a.Session.Refreshes {
-		return response, nil
-	}
-	generation, err := a.Session.next(ctx)
-	if err != nil {
-		return nil, err
-	}
-	response.RefreshToken, err = p.mintRefreshToken(keys, a, claims, generation)
-	return response, err
+	answer.Write(appendText(answer.AvailableBuffer(), `","scope":`, claims.Scope))
+	answer.WriteByte('}')
+	return Issued{claims.Scope, claims.ID}, nil
 }
 
-func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) *AccessClaims {
-	claims := &AccessClaims{
+// sign writes the access token with these claims into a buffer.
+func (c *AccessClaims) sign(keys *KeySet, into *bytes.Buffer) error {
+	payload := buffer.Borrow()
+	defer buffer.Return(payload)
+	if err := c.encode(payload); err != nil {
+		return fmt.Errorf("encoding an access token: %w", err)
+	}
+	begin := into.Len()
+	if err := keys.Ring.Sign(into, payload.Bytes()); err != nil {
+		return fmt.Errorf("signing an access token: %w", err)
+	}
+	if length := into.Len() - begin; length > keyring.MaxTokenLength {
+		return fmt.Errorf("the access token would have %d bytes, the maximum is %d: shorten the user's claims or scopes", length, keyring.MaxTokenLength)
+	}
+	return nil
+}
+
+// lifetime is how long the token is good for when it is issued, in seconds.
+func (c *AccessClaims) lifetime() int64 { return c.Expires - c.IssuedAt }
+
+func (p *Policy) accessClaims(keys *KeySet, a *Authorization, issued time.Time) AccessClaims {
+	claims := AccessClaims{
 		Issuer:         p.Issuer,
 		Audience:       p.audienceOf(a.Client),
 		Expires:        earlier(issued.Add(p.accessTokenTTL(a.Client)), a.Session.Ends).Unix(),

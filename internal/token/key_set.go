@@ -19,6 +19,7 @@ type KeySet struct {
 	Decoy             mac.Key            // of the choice of decoys
 	server            string             // `srv`: stands for the server and its storage
 	cookies           func() cipher.AEAD // of session cookies
+	Failures          func() [32]byte    // the key of what is told between nodes of failed attempts
 
 	checked *checkedTokens // with these keys
 }
@@ -49,6 +50,7 @@ func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
 	if err != nil {
 		return nil, err
 	}
+	failures := [32]byte(secret.Derive("failed attempts", sha256.Size))
 	derived := func(label string) mac.Key { return mac.NewKey(sha256.New, secret.Derive(label, sha256.Size)) }
 	return &KeySet{
 		Ring:              ring,
@@ -57,6 +59,7 @@ func NewKeySet(ring *keyring.Ring, secret *keyring.Secret) (*KeySet, error) {
 		Decoy:             derived("decoy"),
 		server:            base64.RawURLEncoding.EncodeToString(secret.Derive("server", serverIDBytes)),
 		cookies:           cookies,
+		Failures:          func() [32]byte { return failures },
 		checked:           newCheckedTokens(),
 	}, nil
 }

@@ -1,7 +1,9 @@
 package token
 
 import (
+	"bytes"
 	"fmt"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -36,13 +38,34 @@ type RefreshToken struct {
 	Session session.ID `json:"-"` // of SessionID
 }
 
-// mintRefreshToken makes the refresh token of a generation.
-func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64) (string, error) {
+// encode writes the claims as encoding/json would.
+func (t *RefreshToken) encode(into *bytes.Buffer) {
+	b := into.AvailableBuffer()
+	b = appendText(b, `,"client_id":`, t.ClientID)
+	b = appendText(b, `,"access_token_id":`, t.AccessTokenID)
+	b = appendText(b, `,"refresh_token_id":`, t.RefreshTokenID)
+	b = appendText(b, `,"scope":`, t.Scope)
+	b = appendOptionalText(b, `,"refused_scope":`, t.RefusedScope)
+	b = appendText(b, `,"user_id":`, t.UserID)
+	b = appendNumber(b, `,"expire_time":`, t.ExpireTime)
+	b = appendNumber(b, `,"iat":`, t.IssuedAt)
+	b = appendNumber(b, `,"exp":`, t.Expires)
+	b = appendNumber(b, `,"session_exp":`, t.SessionExpires)
+	b = appendText(b, `,"sid":`, t.SessionID)
+	b = strconv.AppendUint(append(b, `,"gen":`...), t.Generation, 10)
+	b = appendText(b, `,"cver":`, t.CredentialVersion)
+	b = appendOptionalNumber(b, `,"sver":`, t.SessionVersion)
+	b[0] = '{'
+	into.Write(append(b, '}'))
+}
+
+// mintRefreshToken writes the refresh token of a generation into a buffer.
+func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64, into *bytes.Buffer) error {
 	current := a.Session
 	expires := earlier(time.Unix(access.IssuedAt, 0).Add(p.refreshTokenTTL(a.Client)), current.Ends).Unix()
 	payload := buffer.Borrow()
 	defer buffer.Return(payload)
-	err := buffer.AppendJSON(payload, &RefreshToken{
+	refresh := RefreshToken{
 		ClientID:          access.ClientID,
 		AccessTokenID:     access.ID,
 		RefreshTokenID:    newTokenID(),
@@ -57,22 +80,20 @@ func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *Access
 		Generation:        generation,
 		CredentialVersion: access.CredentialVersion,
 		SessionVersion:    current.Version,
-	})
-	if err != nil {
-		return "", fmt.Errorf("encoding a refresh token: %w", err)
 	}
-	token, err := keys.refresh.Sign(payload.Bytes())
-	if err != nil {
-		return "", fmt.Errorf("signing a refresh token: %w", err)
+	refresh.encode(payload)
+	begin := into.Len()
+	if err := keys.refresh.Sign(into, payload.Bytes()); err != nil {
+		return fmt.Errorf("signing a refresh token: %w", err)
 	}
 	limit := keyring.MaxTokenLength
 	if generation == 0 {
 		limit -= generationRoom // so that no later token is too long
 	}
-	if len(token) > limit {
-		return "", fmt.Errorf("the refresh token would have %d bytes, the maximum is %d: shorten the scopes", len(token), limit)
+	if length := into.Len() - begin; length > limit {
+		return fmt.Errorf("the refresh token would have %d bytes, the maximum is %d: shorten the scopes", length, limit)
 	}
-	return token, nil
+	return nil
 }
 
 // OpenRefreshToken verifies that a token is a refresh token of this server. Whether it

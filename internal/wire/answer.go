@@ -4,6 +4,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,10 +14,20 @@ import (
 
 // WriteJSON sends an answer that no cache may keep (RFC 6749 §5.1).
 func WriteJSON(w http.ResponseWriter, status int, body any) error {
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("Pragma", "no-cache")
-	return write(w, status, "application/json; charset=UTF-8", body)
+	forbidCaching(w.Header())
+	return write(w, status, typeJSON, body)
+}
+
+// WriteSecret sends an answer of status 200 with secrets in it, such as tokens, which no
+// cache may keep. It is JSON already, and its buffer is given back: it must no longer be
+// used.
+func WriteSecret(w http.ResponseWriter, encoded *bytes.Buffer) error {
+	forbidCaching(w.Header())
+	err := send(w, http.StatusOK, typeJSON, encoded)
+	if err == nil { // otherwise the buffer may still be read
+		buffer.ReturnSecret(encoded)
+	}
+	return err
 }
 
 // WriteCacheable sends what is the same for all clients and may be cached for ten
@@ -26,18 +37,30 @@ func WriteCacheable(w http.ResponseWriter, contentType string, body any) error {
 	return write(w, http.StatusOK, contentType, body)
 }
 
+func forbidCaching(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Pragma", "no-cache")
+}
+
 func write(w http.ResponseWriter, status int, contentType string, body any) error {
 	encoded := buffer.Borrow()
 	if err := buffer.AppendJSON(encoded, body); err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
 	}
-	encoded.WriteByte('\n')
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(encoded.Len()))
-	w.WriteHeader(status)
-	_, err := w.Write(encoded.Bytes())
+	err := send(w, status, contentType, encoded)
 	if err == nil { // otherwise the buffer may still be read
 		buffer.Return(encoded)
 	}
 	return err
 }
+
+func send(w http.ResponseWriter, status int, contentType string, encoded *bytes.Buffer) error {
+	encoded.WriteByte('\n')
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(encoded.Len()))
+	w.WriteHeader(status)
+	_, err := w.Write(encoded.Bytes())
+	return err
+}
+
+const typeJSON = "application/json; charset=UTF-8"

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -13,8 +14,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// What the form parser accepts is text, once per name, and has one meaning: encoded
-// again it parses to the same.
+// Whatever the body is, it is read as net/url reads it, and refused for the reasons that
+// the RFC and our limits give.
 func FuzzParseForm(f *testing.F) {
 	for _, body := range []string{
 		"",
@@ -22,61 +23,126 @@ func FuzzParseForm(f *testing.F) {
 		"grant_type=password&username=na%C3%AFve&password=%F0%9F%90%8E%20a%2Bb",
 		"scope=&state=x&state=y",
 		"a=1&a=",
+		"a=1&%61=2",
 		"a%00=1",
+		"a=%00&a=",
 		"a=%ff",
 		"a=\xff",
+		"%c3=%a9", // UTF-8 only if name and value are read as one
+		"a=%c3&%a9=b",
 		"a=1;b=2",
+		"a=%3B",
 		"a=%zz&b=%",
+		"a=%4",
+		"a=%4g",
+		"a=%+4",
+		"%zz=1&a=1&a=2",
 		"=value&&&name",
+		"=&=",
 		"a=b=c&%61=2",
 		"password=%E2%80",
 		strings.Repeat("a&", 20),
 		strings.Repeat("&", maxParameters),
+		strings.Repeat("&", maxParameters-1),
 		"resource=https%3A%2F%2Fa&resource=&resource=b",
 		"resource=a&resource=%ff",
+		numbered(fewParameters) + "&n3=x",
+		numbered(fewParameters-1) + "&n3=x",
+		numbered(maxParameters),
+		numbered(maxParameters + 1),
+		numbered(20) + "&resource=a&resource=b",
 	} {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		params, err := ParseForm(body)
+		params, err := ParseForm([]byte(body))
+		want, reasons := byNetURL(body)
 		if err != nil {
 			if params != nil {
 				t.Fatalf("refused, and yet parsed to %q", params)
 			}
 			refusal, ok := errors.AsType[*oauth.Error](err)
-			if !ok || refusal.Status != 400 || refusal.Code != oauth.CodeInvalidRequest {
-				t.Fatalf("refused with %v", err)
+			if !ok || refusal.Status != 400 || refusal.Code != oauth.CodeInvalidRequest || !slices.Contains(reasons, refusal.Reason) {
+				t.Fatalf("refused with %v, want one of %q", err, reasons)
 			}
 			return
 		}
-		for name, list := range params {
-			if !isText(name) || len(list) != 1 && name != "resource" || len(list) == 0 {
-				t.Fatalf("accepted %q=%q", name, list)
-			}
-			for _, value := range list {
-				if !isText(value) || value == "" {
-					t.Fatalf("accepted %q=%q", name, list)
-				}
-			}
+		if len(reasons) > 0 {
+			t.Fatalf("accepted as %q, want one of %q", params, reasons)
 		}
-		// no repeated parameter, empty or not, has been accepted
-		raw, err := url.ParseQuery(body)
-		if err != nil {
-			t.Fatalf("accepted what is not a form: %v", err)
+		got := make(url.Values)
+		for _, p := range params {
+			if !isText(p.name) || !isText(p.value) || p.value == "" {
+				t.Fatalf("accepted %q=%q", p.name, p.value)
+			}
+			got.Add(p.name, p.value)
 		}
-		for name, list := range raw {
-			if len(list) != 1 && name != "resource" {
-				t.Fatalf("accepted %q %d times", name, len(list))
+		if !maps.EqualFunc(got, want, slices.Equal) {
+			t.Fatalf("%q parses to %q, want %q", body, got, want)
+		}
+		for name, list := range want {
+			if params.Get(name) != list[0] {
+				t.Fatalf("%q has %q=%q, want %q", body, name, params.Get(name), list[0])
 			}
 		}
-		if pieces := strings.Split(body, "&"); len(pieces) > 100 {
-			t.Fatalf("accepted %d parameters", len(pieces))
-		}
-		again, err := ParseForm(params.Encode())
-		if err != nil || !maps.EqualFunc(params, again, slices.Equal) {
+		again, err := ParseForm([]byte(want.Encode()))
+		if err != nil || len(again) != len(params) {
 			t.Fatalf("%q parses to %q, encoded anew to %q, %v", body, params, again, err)
 		}
 	})
+}
+
+// byNetURL reads a form by the standard library. The reasons are those for which the
+// form may be refused; it is accepted if there are none.
+func byNetURL(body string) (params url.Values, reasons []string) {
+	if len(strings.Split(body, "&")) > 100 {
+		return nil, []string{"too_many_parameters"}
+	}
+	params, err := url.ParseQuery(body)
+	if err != nil {
+		return nil, []string{"form_malformed"}
+	}
+	for name, list := range params {
+		if len(list) > 1 && name != "resource" {
+			reasons = append(reasons, "parameter_repeated")
+		} else if !isText(name) || slices.ContainsFunc(list, func(value string) bool { return !isText(value) }) {
+			reasons = append(reasons, "form_malformed")
+		}
+		if list = slices.DeleteFunc(list, func(value string) bool { return value == "" }); len(list) > 0 {
+			params[name] = list
+		} else {
+			delete(params, name)
+		}
+	}
+	return params, reasons
+}
+
+// numbered is a form with n parameters of different names.
+func numbered(n int) string {
+	var pairs []string
+	for i := range n {
+		pairs = append(pairs, fmt.Sprintf("n%d=%%%02x", i, 'a'+i%26))
+	}
+	return strings.Join(pairs, "&")
+}
+
+// One string and one list, however many parameters there are and whether or not they are
+// encoded.
+func TestAFormTakesTwoAllocations(t *testing.T) {
+	for _, form := range []string{
+		"grant_type=password&client_id=web&client_secret=s3cret&username=alice&password=alice",
+		"grant_type=password&client_id=web&username=na%C3%AFve&password=a+b%26c%3D&scope=read+write&state=",
+	} {
+		body := make([]byte, len(form))
+		if n := testing.AllocsPerRun(100, func() {
+			copy(body, form)
+			if _, err := ParseForm(body); err != nil {
+				t.Fatal(err)
+			}
+		}); n != 2 {
+			t.Errorf("%v allocations for %s", n, form)
+		}
+	}
 }
 
 // A real client's header gives back its id and secret, whatever is in them (RFC 6749

@@ -46,7 +46,7 @@ func (p PresentedClient) of(id string) PresentedClient {
 // ReadClient finds what a request says about its client. An id and a secret are in the
 // header or in the body, never in both. What it returns with an error describes the
 // header.
-func ReadClient(params url.Values, header http.Header) (PresentedClient, error) {
+func ReadClient(params Params, header http.Header) (PresentedClient, error) {
 	id, secret := params.Get("client_id"), params.Get("client_secret")
 	authorization, bearer, err := clientHeader(header["Authorization"])
 	inBody := PresentedClient{Readings: [2]ClientCredentials{{id, secret}}, n: 1, BearerIgnored: bearer}

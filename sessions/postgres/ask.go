@@ -29,7 +29,7 @@ func (a asker) row(ctx context.Context, sql string, parameters []any, into ...an
 // ask makes a call within the timeout. It tries again where a connection turns out to be
 // dead, or where it is shown that the statement did nothing.
 func ask[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	ctx, cancel := context.WithTimeout(mayConnect(ctx), p.timeout)
 	defer cancel()
 	for left := attempts - 1; ; left-- {
 		answer, err := once(ctx, p, request)
@@ -43,8 +43,7 @@ func ask[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 const attempts = 3
 
 // once returns when the context has ended. The statement goes on then, to its end or to
-// its own timeout: a caller who leaves must not cost a connection, and to cancel a
-// commit that waits for a standby would show what the standby does not have.
+// its own timeout: a caller who leaves must not cost a connection.
 func once[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 	type result struct {
 		answer T

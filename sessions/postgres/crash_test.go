@@ -35,11 +35,11 @@ type token struct {
 	generation uint64
 }
 
-func startLoad(t *testing.T, url string) *load {
+func startLoad(t *testing.T, url string, timeout time.Duration) *load {
 	l := &load{t: t, end: make(chan struct{}), won: make(map[token]string), newest: make(map[sessions.ID]uint64), ended: make(map[sessions.ID]bool)}
 	var epoch string
 	for i := range 2 {
-		engine := openedAs(t, "main", postgres.Postgres{URL: url, MaxConnections: 10 + i, Timeout: caddy.Duration(2 * time.Second)}, zap.NewNop())
+		engine := openedAs(t, "main", postgres.Postgres{URL: url, MaxConnections: 10 + i, Timeout: caddy.Duration(timeout)}, zap.NewNop())
 		l.engines, epoch = append(l.engines, engine), epochOf(t, engine)
 	}
 	for range 8 {
@@ -162,7 +162,7 @@ func (l *load) stop() {
 func TestNothingIsLostOrWorksTwiceWhenPostgresIsKilled(t *testing.T) {
 	s := newServer(t)
 	url, _ := s.database(t)
-	l := startLoad(t, url)
+	l := startLoad(t, url, 2*time.Second)
 	for range 5 {
 		l.goesOn()
 		s.kill()
@@ -180,7 +180,7 @@ func TestNothingIsLostOrWorksTwiceWhenABackendIsKilled(t *testing.T) {
 	s := newServer(t)
 	url, _ := s.database(t)
 	db := connect(t, url)
-	l := startLoad(t, url)
+	l := startLoad(t, url, 2*time.Second)
 	for range 5 {
 		l.goesOn()
 		_ = syscall.Kill(backend(t, db), syscall.SIGKILL)
@@ -206,7 +206,7 @@ func backend(t *testing.T, db *pgxpool.Pool) int {
 func TestConnectionsThatAreEndedCostNoCall(t *testing.T) {
 	s := newServer(t)
 	url, db := s.database(t)
-	l := startLoad(t, url)
+	l := startLoad(t, url, 30*time.Second) // so that none fails for another reason
 	for range 10 {
 		l.goesOn()
 		run(t, db, `SELECT pg_terminate_backend($1)`, backend(t, db))
@@ -221,7 +221,7 @@ func TestConnectionsThatAreEndedCostNoCall(t *testing.T) {
 func TestAPauseOfPostgresLosesNothing(t *testing.T) {
 	s := newServer(t)
 	url, _ := s.database(t)
-	l := startLoad(t, url)
+	l := startLoad(t, url, 2*time.Second)
 	l.goesOn()
 	s.signal(syscall.SIGSTOP)
 	for range 3 {

@@ -16,10 +16,17 @@ import (
 func TestNodesThatStartAtOnceAgreeOnTablesAndEpoch(t *testing.T) {
 	url, db := sharedServer(t).database(t)
 	var nodes sync.WaitGroup
-	epochs := make([]string, 8)
-	for i := range epochs {
-		engine := opened(t, postgres.Postgres{URL: url, Schema: "grants", MaxConnections: 1 + i})
-		nodes.Go(func() { epochs[i], _ = engine.Epoch(t.Context()) })
+	epochs := make([]string, 24)
+	for i := range 8 {
+		engine := opened(t, postgres.Postgres{URL: url, Schema: "grants", MaxConnections: 3 + i})
+		for j := range 3 { // calls of one node too
+			nodes.Go(func() {
+				var err error
+				if epochs[3*i+j], err = engine.Epoch(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
 	}
 	nodes.Wait()
 	for _, epoch := range epochs {

@@ -98,7 +98,7 @@ func (p *Postgres) provision() error {
 func (p *Postgres) OpenSessions(server string, logger *zap.Logger) (sessions.Engine, error) {
 	shared, err := takePool(p.key, p.config)
 	if err != nil {
-		return nil, fmt.Errorf("sessions postgres: %w", err)
+		return nil, err
 	}
 	return newEngine(server, p.Schema, shared, logger), nil
 }

@@ -96,6 +96,16 @@ func (k poolKey) config() (*pgxpool.Config, error) {
 		connect.ConnectTimeout = timeout
 	}
 	connect.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	// pgx asks for the end of a statement whose time is up. That would end a commit's wait
+	// for a standby too, and show what the standby does not have to whoever repeats the
+	// call. lock_timeout ends the other waits.
+	dial := connect.DialFunc
+	connect.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if ctx.Value(connecting{}) == nil {
+			return nil, errors.New("statements are not cancelled")
+		}
+		return dial(ctx, network, address)
+	}
 	// A pooler may hand over what PostgreSQL tells another connection; pgx would keep it.
 	connect.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 	config.MaxConns = int32(k.maxConnections)
@@ -104,6 +114,13 @@ func (k poolKey) config() (*pgxpool.Config, error) {
 	// none is tried beforehand.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	return config, nil
+}
+
+// connecting marks the contexts in which a connection may be made.
+type connecting struct{}
+
+func mayConnect(ctx context.Context) context.Context {
+	return context.WithValue(ctx, connecting{}, true)
 }
 
 var replica = regexp.MustCompile(`(?i)target_session_attrs=(read-only|standby|prefer-standby|any)`)

@@ -47,6 +47,7 @@ func readMigrations() (all []migration) {
 // findEpoch returns the epoch of the server. What is missing, tables or epoch, is made
 // until it was there once.
 func (e *engine) findEpoch(ctx context.Context) (int64, error) {
+	known := e.known.Load() // before it is looked for: another call may make it meanwhile
 	setUp, err := ask(ctx, e.pool, func(ctx context.Context, ask asker) (f setUp, err error) {
 		err = ask.row(ctx, e.sql.facts, []any{e.names.migrations, e.names.epochs, e.names.sessions, e.names.revocations},
 			&f.version, &f.standby, &f.readOnly, &f.isolation, &f.fsync, &f.hasTables, &f.unlogged)
@@ -59,20 +60,20 @@ func (e *engine) findEpoch(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	if !setUp.hasTables {
-		if err := e.migrate(ctx); err != nil {
+		if err := e.migrate(ctx, known); err != nil {
 			return 0, err
 		}
 	}
 	epoch, number, err := e.readEpoch(ctx)
 	if err == nil && number < newest() {
-		if err = e.migrate(ctx); err == nil {
+		if err = e.migrate(ctx, known); err == nil {
 			epoch, _, err = e.readEpoch(ctx)
 		}
 	}
 	if err != nil || epoch != nil {
 		return deref(epoch), err
 	}
-	if e.known.Load() {
+	if known {
 		return 0, errNoEpoch
 	}
 	// Of several nodes that do this at once one succeeds, and the others read what it made.
@@ -120,11 +121,11 @@ func newest() int { return migrations[len(migrations)-1].number }
 
 // migrate applies what is missing, in one transaction. Nodes that start at the same time
 // wait for each other.
-func (e *engine) migrate(ctx context.Context) error {
-	if e.known.Load() {
+func (e *engine) migrate(ctx context.Context, known bool) error {
+	if known {
 		return errors.New("sessions postgres: the tables are missing or older than they were: their sessions cannot be trusted; reload Caddy's config to make them again")
 	}
-	ctx, cancel := context.WithTimeout(ctx, max(e.pool.timeout, migrationTimeout))
+	ctx, cancel := context.WithTimeout(mayConnect(ctx), max(e.pool.timeout, migrationTimeout))
 	defer cancel()
 	err := pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		return applyMissing(ctx, tx, e.names)

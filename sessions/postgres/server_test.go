@@ -191,7 +191,8 @@ func (s *server) kill() {
 	s.cmd = nil
 }
 
-// gone returns when no process has the data directory open: killed ones take a moment.
+// gone returns when no process has the server's shared memory, which stays after a kill,
+// and removes it.
 func (s *server) gone() {
 	lock, _ := os.ReadFile(s.dir + "/data/postmaster.pid")
 	lines := strings.Split(string(lock), "\n") // of which the seventh has the key and the ID of the memory
@@ -207,6 +208,9 @@ func (s *server) gone() {
 			attached = attached || len(block) > 6 && block[1] == id && block[6] != "0"
 		}
 		if !attached {
+			const remove = 0 // IPC_RMID
+			n, _ := strconv.Atoi(id)
+			_, _, _ = syscall.Syscall(syscall.SYS_SHMCTL, uintptr(n), remove, 0)
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

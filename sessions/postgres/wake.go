@@ -17,7 +17,7 @@ const channel = "caddy_grant_revocations"
 // Wake listens on a connection of its own, beside the pool.
 func (e *engine) Wake(ctx context.Context) <-chan struct{} {
 	woken := make(chan struct{}, 1)
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(mayConnect(ctx))
 	go func() {
 		select {
 		case <-ctx.Done():

@@ -51,7 +51,7 @@ const (
 
 	// claimed is how long a node waits for another one that makes an epoch, and makeAgain
 	// how long between looks.
-	claimed   = 3 * time.Second
+	claimed   = 5 * time.Second
 	makeAgain = 50 * time.Millisecond
 
 	// mostEpochs is how many epochs a bucket keeps.

@@ -1,10 +1,7 @@
 package redis
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -91,107 +88,6 @@ func TestRedisThatWasFlushedFailsUntilItIsOpenedAnew(t *testing.T) {
 			t.Errorf("%s: the first node has the epoch %s, want %s", command, now, after)
 		}
 	}
-}
-
-// An empty Redis after a restart is like one that was flushed, and one with an old
-// snapshot must be too: the epoch is in it.
-func TestRedisWithoutAnAppendOnlyFileEndsAllSessionsWhenItRestarts(t *testing.T) {
-	for _, snapshot := range []bool{false, true} {
-		t.Run(fmt.Sprintf("snapshot=%v", snapshot), func(t *testing.T) {
-			r := newServer(t, "--appendonly", "no")
-			e := open(t, r.url())
-			before := epochOf(t, e)
-			spent, revoked := newID(before), newID(before)
-			swap(t, e, spent, 1)
-			if snapshot {
-				r.do("SAVE")
-			}
-			swap(t, e, spent, 2)
-			revoke(t, e, revoked)
-			r.kill()
-			r.start()
-			fails(t, e, spent)
-			fails(t, e, revoked)
-			if _, err := e.Epoch(t.Context()); err == nil {
-				t.Error("there is an epoch")
-			}
-			// Neither time nor an append-only file brings back what was lost.
-			r.do("CONFIG", "SET", "appendonly", "yes")
-			time.Sleep(examineAgain)
-			fails(t, e, spent)
-			fails(t, e, revoked)
-
-			again := open(t, r.url())
-			after := epochOf(t, again)
-			for _, e := range []sessions.Engine{again, e} {
-				if epoch := epochOf(t, e); epoch != after || epoch == before {
-					t.Errorf("epochs %s, %s, %s", before, after, epoch)
-				}
-				ended(t, e, spent)
-				ended(t, e, revoked)
-				swap(t, e, newID(after), 1)
-			}
-		})
-	}
-}
-
-// An append-only file that is turned off in a running Redis ends nothing, one that is
-// missing after a restart does.
-func TestRedisWhoseAppendOnlyFileIsTurnedOff(t *testing.T) {
-	r := newServer(t, "--appendonly", "no")
-	r.do("CONFIG", "SET", "appendonly", "yes")
-	settled(t, r)
-	e := open(t, r.url())
-	id := newID(epochOf(t, e))
-	swap(t, e, id, 1)
-	r.do("SAVE")
-	swap(t, e, id, 2)
-	r.do("CONFIG", "SET", "appendonly", "no")
-	epochOf(t, e)
-	swap(t, e, id, 3)
-	swap(t, open(t, r.url()), id, 4)
-	r.do("CONFIG", "SET", "appendonly", "yes")
-	settled(t, r)
-	epochOf(t, e) // all of it is in the file again
-	swap(t, e, id, 5)
-	r.kill()
-	r.start() // with the snapshot
-	fails(t, e, id)
-	r.do("CONFIG", "SET", "appendonly", "yes")
-	settled(t, r)
-	fails(t, e, id)
-	fails(t, open(t, r.url()), id)
-	again := open(t, r.url())
-	epochOf(t, again)
-	ended(t, again, id)
-}
-
-// settled waits until the append-only file has everything.
-func settled(t *testing.T, r *server) {
-	t.Helper()
-	for range 400 {
-		if p := parseInfo(r.do("INFO").(string)); p.settled {
-			return
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	t.Fatal("there is no append-only file")
-}
-
-func TestRedisWhoseAppendOnlyFileIsMadeLaterIsTrustedAfterwards(t *testing.T) {
-	r := newServer(t, "--appendonly", "no")
-	e := open(t, r.url())
-	id := newID(epochOf(t, e))
-	r.do("CONFIG", "SET", "appendonly", "yes", "appendfsync", "always")
-	settled(t, r)
-	epochOf(t, e)
-	swap(t, e, id, 1)
-	r.kill()
-	r.options = nil // the file is in the config now
-	r.start()
-	swap(t, e, id, 2)
-	epochOf(t, e)
-	swap(t, open(t, r.url()), id, 3)
 }
 
 // Only the sessions of the lost shard end, and the others keep all that they had.
@@ -379,64 +275,4 @@ func TestRedisRecordsThatWereRemovedAreNotMissing(t *testing.T) {
 	again := open(t, r.url())
 	epochOf(t, again)
 	ended(t, again, other)
-}
-
-func TestRedisSaysWhatIsUnsuitable(t *testing.T) {
-	for options, says := range map[string]string{
-		"--maxmemory-policy allkeys-lru":  "noeviction",
-		"--maxmemory-policy volatile-ttl": "noeviction",
-		"--cluster-enabled yes":           "cluster=true",
-		"--rename-command INFO NONE":      "",
-	} {
-		r := newServer(t, strings.Fields(options)...)
-		_, err := open(t, r.url()).Epoch(t.Context())
-		if says == "" {
-			if err == nil {
-				t.Errorf("%s: no error", options)
-			}
-			continue
-		}
-		if !errors.Is(err, sessions.ErrUnsuitable) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", options, err)
-		}
-	}
-	master := newServer(t)
-	replica := newServer(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", master.port))
-	if _, err := open(t, replica.url()).Epoch(t.Context()); !errors.Is(err, sessions.ErrUnsuitable) || !strings.Contains(err.Error(), "replica") {
-		t.Errorf("a replica: %v", err)
-	}
-	if _, err := open(t, master.url()+"?cluster=true").Epoch(t.Context()); err == nil {
-		t.Error("a Redis that is no cluster was taken for one")
-	}
-	e := open(t, master.url())
-	epochOf(t, e)
-	master.do("CONFIG", "SET", "maxmemory-policy", "allkeys-random")
-	if _, err := e.Epoch(t.Context()); !errors.Is(err, sessions.ErrUnsuitable) {
-		t.Errorf("a policy that was changed later: %v", err)
-	}
-}
-
-// A replica is never read, even where the client was led to it.
-func TestRedisReplicaIsNotRead(t *testing.T) {
-	master := newServer(t)
-	replica := newServer(t)
-	e, reader := open(t, master.url()), open(t, replica.url(), func(s *Sessions) { s.Timeout *= 2 })
-	epochOf(t, reader)
-	id := newID(epochOf(t, e))
-	swap(t, e, id, 1)
-	replica.do("REPLICAOF", "127.0.0.1", master.port)
-	deadline := time.Now().Add(20 * time.Second)
-	for replica.do("DBSIZE") != master.do("DBSIZE") || !strings.Contains(replica.do("INFO", "replication").(string), "master_link_status:up") {
-		if time.Now().After(deadline) {
-			t.Fatal("the replica has no data")
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	fails(t, reader, id)
-	if _, _, _, err := reader.Revoked(context.Background(), ""); err == nil {
-		t.Error("the feed was read from a replica")
-	}
-	if _, err := reader.Epoch(t.Context()); err == nil {
-		t.Error("the epoch was read from a replica")
-	}
 }

@@ -80,17 +80,12 @@ func (r *server) start() {
 	r.t.Fatalf("redis-server does not answer:\n%s", text)
 }
 
-// stop ends the server as a service manager does.
-func (r *server) stop() { r.end(syscall.SIGTERM) }
-
 // kill ends it as when the machine fails.
-func (r *server) kill() { r.end(syscall.SIGKILL) }
-
-func (r *server) end(signal syscall.Signal) {
+func (r *server) kill() {
 	if r.cmd == nil {
 		return
 	}
-	_ = r.cmd.Process.Signal(signal)
+	_ = r.cmd.Process.Kill()
 	_ = r.cmd.Wait()
 	r.cmd = nil
 }
@@ -144,7 +139,7 @@ func waitForSlots(t *testing.T, shards []*server) {
 	for range 400 {
 		ready := 0
 		for _, shard := range shards {
-			slots, err := shard.client().ClusterSlots(t.Context()).Result()
+			slots, err := shard.client().Do(t.Context(), "CLUSTER", "SLOTS").Slice()
 			info := shard.client().ClusterInfo(t.Context()).Val()
 			if err == nil && len(slots) == len(shards) && strings.Contains(info, "cluster_state:ok") {
 				ready++

@@ -1,4 +1,4 @@
-package sessionstest_test
+package sessionstest
 
 import (
 	"context"
@@ -8,21 +8,18 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/caddygrant/caddy-grant/sessions"
-	"github.com/caddygrant/caddy-grant/sessions/sessionstest"
 )
 
 func TestAnEngineInMemory(t *testing.T) {
-	sessionstest.TestEngine(t, engines(sessionstest.NewMemory(nil), nil))
+	TestEngine(t, engines(NewMemory(nil)))
 }
 
-// engines are those of a memory, each perhaps wrapped.
-func engines(m *sessionstest.Memory, wrap func(sessions.Engine) sessions.Engine) sessionstest.Engines {
-	if wrap == nil {
-		wrap = func(e sessions.Engine) sessions.Engine { return e }
-	}
-	return sessionstest.Engines{
-		Open:  func(_ *testing.T, server string) sessions.Engine { return wrap(m.Open(server)) },
-		Empty: func(*testing.T) { m.Flush() },
+// engines are those of a memory.
+func engines(m *Memory) Engines {
+	return Engines{
+		Open:      func(_ *testing.T, server string) sessions.Engine { return m.Open(server) },
+		Empty:     func(*testing.T) { m.Flush() },
+		EmptyPart: func(*testing.T) { m.FlushPart() },
 		Interrupt: func(*testing.T) func() {
 			m.Stop()
 			return m.Start
@@ -46,25 +43,25 @@ func engines(m *sessionstest.Memory, wrap func(sessions.Engine) sessions.Engine)
 }
 
 // strike draws a fault for the next call, and whether what is late comes true.
-func strike(t *rapid.T, m *sessionstest.Memory, e sessions.Engine) (context.Context, bool, func()) {
-	fault := rapid.SampledFrom([]sessionstest.Fault{
-		sessionstest.Fine, sessionstest.Fine, sessionstest.Fine, sessionstest.Refused, sessionstest.FailsButDone,
-		sessionstest.HalfDone, sessionstest.Late, sessionstest.Late, sessionstest.Hangs, sessionstest.DoneButHangs,
+func strike(t *rapid.T, m *Memory, e sessions.Engine) (context.Context, bool, func()) {
+	fault := rapid.SampledFrom([]Fault{
+		Fine, Fine, Fine, Refused, FailsButDone,
+		HalfDone, Late, Late, Hangs, DoneButHangs,
 	}).Draw(t, "fault")
 	ctx, end := context.WithCancel(t.Context())
-	if fault == sessionstest.Hangs || fault == sessionstest.DoneButHangs {
+	if fault == Hangs || fault == DoneButHangs {
 		ctx, end = context.WithTimeout(t.Context(), time.Millisecond)
 	}
-	node, ok := e.(*sessionstest.Node)
+	node, ok := e.(*Node)
 	if !ok {
-		node = e.(interface{ Node() *sessionstest.Node }).Node()
+		node = e.(*broken).Node
 	}
 	node.Befall("", fault)
 	comes := rapid.IntRange(0, 3).Draw(t, "comes true")
 	if comes == 1 {
 		m.ComesTrue()
 	}
-	return ctx, fault != sessionstest.Fine, func() {
+	return ctx, fault != Fine, func() {
 		node.Recover()
 		end()
 		if comes == 2 {

@@ -106,6 +106,66 @@ func (s suite) servers(t *testing.T) {
 	}
 }
 
+// emptiedInPart has sessions in all parts, of which some are in the one that is lost.
+func (s suite) emptiedInPart(t *testing.T) {
+	if s.EmptyPart == nil {
+		t.Skip("there is no EmptyPart")
+	}
+	w := s.begin(t)
+	w.b.epoch(t)
+	spent, revoked := make(map[sessions.ID]string), make(map[sessions.ID]bool)
+	for range s.size.sessions {
+		id := w.id()
+		w.a.wins(t, id, 1)
+		spent[id] = w.b.wins(t, id, 2)
+		id = w.id()
+		w.a.revokes(t, id)
+		revoked[id] = true
+	}
+	s.EmptyPart(t)
+	lost := 0
+	looks := func(node *checked) {
+		t.Helper()
+		for id, answer := range spent {
+			st, err := node.Load(t.Context(), id)
+			if err != nil {
+				lost++
+			} else if !same(st, at(2, answer)) {
+				t.Fatalf("Load: %s, of a session at generation 2", describe(st))
+			}
+			if st, err := node.Swap(t.Context(), id, 1, newAnswer()); err == nil && !same(st, at(2, answer)) {
+				t.Fatalf("Swap to 1: %s, of a session at generation 2", describe(st))
+			}
+		}
+		for id := range revoked {
+			if st, err := node.Load(t.Context(), id); err == nil && !st.Revoked {
+				t.Fatalf("Load: %s, of a revoked session", describe(st))
+			}
+			if st, err := node.Swap(t.Context(), id, 1, newAnswer()); err == nil && !st.Revoked {
+				t.Fatalf("Swap to 1: %s, of a revoked session", describe(st))
+			}
+		}
+	}
+	looks(w.a)
+	if lost == 0 {
+		t.Error("EmptyPart has taken nothing away")
+	}
+	_, err := w.a.Epoch(t.Context())
+	if err == nil || isCertain(err) {
+		t.Errorf("Epoch: %v; want an error that says that nothing is known", err)
+	}
+	again := &world{suite: s, server: w.server}
+	again.a = again.open(t)
+	if again.epoch, err = again.a.Epoch(t.Context()); err != nil {
+		t.Logf("Epoch at another node: %v", err) // more has to be done, which the engine documents
+	} else {
+		again.a.wins(t, again.id(), 1)
+	}
+	looks(again.a)
+	looks(w.a)
+	looks(w.b)
+}
+
 // emptied has a node that was there before, and one that comes afterwards.
 func (s suite) emptied(t *testing.T) {
 	if s.Empty == nil {

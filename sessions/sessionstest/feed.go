@@ -17,7 +17,7 @@ func (s suite) feed(t *testing.T) {
 		t.Fatalf("%d sessions are in the feed of a new server", len(read))
 	}
 	all := make(map[sessions.ID]bool)
-	for i, days := range []int{0, 1, 30, 400, -1, -6} {
+	for i, days := range s.days {
 		id := w.ending(days)
 		if i%2 == 1 {
 			w.a.wins(t, id, 1)
@@ -48,6 +48,7 @@ func (s suite) follows(t *testing.T) {
 		return maps.Clone(revoked)
 	}
 	writing := make(chan struct{})
+	t.Cleanup(func() { <-writing }) // also of a test that fails
 	go func() {
 		defer close(writing)
 		inParallel(s.size.writers, func(worker int) {
@@ -81,9 +82,7 @@ func (s suite) follows(t *testing.T) {
 			var ids []sessions.ID
 			var err error
 			if ids, cursor, more, err = reader.Revoked(t.Context(), cursor); err != nil {
-				t.Errorf("Revoked: %v", err)
-				<-writing
-				return
+				t.Fatalf("Revoked: %v", err)
 			}
 			for _, id := range ids {
 				read[id] = true
@@ -186,17 +185,17 @@ func (s suite) badCursors(t *testing.T) {
 		"lines":                                  "\r\nFLUSHALL\r\n",
 		"a cursor and more":                      good + "x",
 		"a cursor in its half":                   good[:len(good)/2],
-		"the most that there can be":             strings.Repeat("1", maxCursor),
-		"more than there can be":                 strings.Repeat("1", maxCursor+1),
+		"the most that there can be":             strings.Repeat("1", sessions.MaxCursor),
+		"more than there can be":                 strings.Repeat("1", sessions.MaxCursor+1),
 		"far more than there can be":             strings.Repeat("a", 1<<20),
-		"a cursor, and far more than can follow": good + strings.Repeat("0", maxCursor),
+		"a cursor, and far more than can follow": good + strings.Repeat("0", sessions.MaxCursor),
 	} {
 		read, next, err := w.b.read(t.Context(), cursor)
 		switch {
 		case errors.Is(err, sessions.ErrCursor):
 		case err != nil:
 			t.Errorf("%s: %v; want ErrCursor", name, err)
-		case len(cursor) > maxCursor:
+		case len(cursor) > sessions.MaxCursor:
 			t.Errorf("%s is a cursor, after which there is %.40q", name, next)
 		default: // is it a beginning of the feed in another spelling?
 			missing(t, "a node that has "+name, all, read)

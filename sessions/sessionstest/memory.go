@@ -40,6 +40,7 @@ type kept struct {
 	epoch string
 	days  map[string]map[string]record // by the day and the random bits of an ID
 	swept string                       // the last day that Sweep has begun to remove
+	part  bool                         // it has lost a part, see FlushPart
 
 	feedID string // part of cursors
 	feed   []entry
@@ -94,6 +95,22 @@ func (m *Memory) Flush() {
 	defer m.mu.Unlock()
 	clear(m.servers)
 }
+
+// FlushPart loses all records of the sessions whose random bits begin with 0 to 7, as a
+// cluster does of which a shard is empty: nothing is known of these sessions from then
+// on. A node that is opened afterwards makes a new epoch.
+func (m *Memory) FlushPart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.servers {
+		k.part = true
+		for _, records := range k.days {
+			maps.DeleteFunc(records, func(random string, _ record) bool { return isInPart(random) })
+		}
+	}
+}
+
+func isInPart(random string) bool { return random < "8" }
 
 // Snapshot is what an engine had at some moment.
 type Snapshot struct{ servers map[string]*kept }
@@ -203,9 +220,12 @@ func (m *Memory) Kept(server string) (records, entries int) {
 	return records, len(k.feed)
 }
 
-// begin makes the first epoch, and with it the feed.
+// hasEpoch tells whether the epoch is there, in all parts.
+func (k *kept) hasEpoch() bool { return k.epoch != "" && !k.part }
+
+// begin makes an epoch, with which everything of before is over.
 func (k *kept) begin() {
-	k.epoch = sessions.NewEpoch()
+	*k = kept{epoch: sessions.NewEpoch(), days: make(map[string]map[string]record)}
 	k.renewFeed()
 }
 
@@ -234,6 +254,8 @@ func (k *kept) check(id sessions.ID) error {
 		return errNoEpoch
 	case k.epoch != id.Epoch:
 		return sessions.ErrOtherEpoch
+	case k.part && isInPart(id.Random):
+		return errNoEpoch
 	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -42,7 +41,11 @@ func Model(t *rapid.T, m Modelled) {
 	}
 	epoch := w.nodes[0].epoch(t)
 	_, w.cursor = w.nodes[0].reads(t, "")
-	for _, days := range []int{30, 30, 1, -5} {
+	last := -5 // whose day is past, and which is not over
+	if m.Storage {
+		last = 0
+	}
+	for _, days := range []int{30, 30, 1, last} {
 		id := sessions.NewID(time.Now().AddDate(0, 0, days), epoch)
 		w.sessions = append(w.sessions, &modelled{id: id, unknown: make(map[uint64][]string), winners: make(map[uint64]string)})
 	}
@@ -51,7 +54,7 @@ func Model(t *rapid.T, m Modelled) {
 }
 
 // model is Model with the engine of the suite.
-func (s suite) model(t *testing.T, storage bool) {
+func (s suite) model(t *testing.T) {
 	server := newServer()
 	strike := s.Strike
 	if strike == nil {
@@ -60,7 +63,7 @@ func (s suite) model(t *testing.T, storage bool) {
 	rapid.Check(t, func(rt *rapid.T) {
 		Model(rt, Modelled{
 			Open:   func() sessions.Engine { return s.Open(t, server) },
-			Strike: strike, Storage: storage, Secrets: s.Secrets,
+			Strike: strike, Secrets: s.Secrets,
 		})
 	})
 }
@@ -73,22 +76,6 @@ func endsMeanwhile(t *rapid.T, _ sessions.Engine) (ctx context.Context, struck b
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), after)
 	return ctx, true, cancel
-}
-
-// modelled is what is known of a session from what its operations have returned.
-type modelled struct {
-	id         sessions.ID
-	generation uint64 // the newest that was seen
-	answer     string
-
-	// swaps that have failed, and may yet take effect: the answers by the generation
-	unknown map[uint64][]string
-
-	winners map[uint64]string // the answers that have won
-	back    bool              // a late write has taken it back, see Storage
-
-	revoked, maybe bool // for certain, and perhaps
-	announced      bool // Revoke has returned nil
 }
 
 type modelWorld struct {
@@ -127,47 +114,6 @@ func (w *modelWorld) strike(t *rapid.T, node *checked, calm bool) (ctx context.C
 		return t.Context(), false, func() {}
 	}
 	return w.Strike(t, node.Engine)
-}
-
-// see takes in a state that was returned.
-func (w *modelWorld) see(t *rapid.T, s *modelled, st sessions.State) {
-	switch {
-	case st.Over:
-		t.Fatal("a session is over too soon")
-	case st.Revoked && !s.maybe:
-		t.Fatal("a session is revoked that was never revoked")
-	case st.Revoked:
-		s.revoked = true
-		return
-	case s.revoked:
-		t.Fatalf("a revoked session is at %s", describe(st))
-	case s.back:
-		return
-	}
-	if !s.reaches(st) {
-		if !w.Storage || !slices.Contains(s.unknown[st.Generation], st.Answer) {
-			t.Fatalf("a session is at %s; it was at generation %d by %q, and these swaps may have taken effect since: %v", describe(st), s.generation, s.answer, s.unknown)
-		}
-		s.back = true
-	}
-	s.generation, s.answer = st.Generation, st.Answer
-	if !w.Storage {
-		maps.DeleteFunc(s.unknown, func(next uint64, _ []string) bool { return next <= st.Generation })
-	}
-}
-
-// reaches tells whether the session can have come to a state by swaps that may have
-// taken effect, each under its condition.
-func (s *modelled) reaches(st sessions.State) bool {
-	if st.Generation <= s.generation {
-		return st.Generation == s.generation && st.Answer == s.answer
-	}
-	for next := s.generation + 1; next < st.Generation; next++ {
-		if len(s.unknown[next]) == 0 {
-			return false
-		}
-	}
-	return slices.Contains(s.unknown[st.Generation], st.Answer)
 }
 
 // swap makes a swap. As long as nothing is known it may take effect. A calm one does not

@@ -81,7 +81,7 @@ func (n *Node) locked(fault Fault, late bool, effect func(*kept) error, half fun
 // Epoch implements [sessions.Engine].
 func (n *Node) Epoch(ctx context.Context) (epoch string, err error) {
 	err = n.do(ctx, Call{Op: "Epoch"}, false, func(k *kept) error {
-		if k.epoch == "" {
+		if !k.hasEpoch() {
 			if n.used {
 				return errNoEpoch
 			}

@@ -57,7 +57,7 @@ func (s suite) sweepsNothing(t *testing.T) {
 		want sessions.State
 	}
 	var all []live
-	for _, days := range []int{-6, -5, 0, 1, 30, 400} {
+	for _, days := range s.days {
 		id, revoked := w.ending(days), w.ending(days)
 		all = append(all, live{id, at(1, w.a.wins(t, id, 1))}, live{revoked, isRevoked})
 		w.a.wins(t, revoked, 1)

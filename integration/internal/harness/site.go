@@ -5,6 +5,7 @@
 package harness
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -186,11 +187,19 @@ func (s *Site) For(t *testing.T) *Site {
 	return &other
 }
 
-// Restart ends the running config, so that nothing of it is left in the process.
+// Restart ends the running config, so that nothing of it is left in the process, and
+// nothing in the storage of the failures that it had counted.
 func (s *Site) Restart(options, sites string) {
 	s.T.Helper()
 	if err := caddy.Stop(); err != nil {
 		s.T.Fatalf("stopping Caddy: %v", err)
+	}
+	told, err := filepath.Glob(filepath.Join(StorageOf(s), "grant", "*", "failures"))
+	for _, folder := range told {
+		err = cmp.Or(err, os.RemoveAll(folder))
+	}
+	if err != nil {
+		s.T.Fatal(err)
 	}
 	s.Reload(options, sites)
 }

@@ -1,0 +1,73 @@
+package postgres_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddygrant/caddy-grant/sessions/postgres"
+)
+
+// An exchange is one transaction, a first one and one that loses too, and so is a poll of
+// the feed that finds nothing.
+func TestACallIsOneTransaction(t *testing.T) {
+	url, db := sharedServer(t).database(t)
+	committed := func() int {
+		return value[int](t, db, `SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()`)
+	}
+	const clients, exchanges = 4, 250
+	engine := opened(t, postgres.Postgres{URL: url})
+	epoch := epochOf(t, engine)
+	before := committed()
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			id, cursor := newID(epoch), ""
+			for next := uint64(1); next <= exchanges; next++ {
+				if _, err := engine.Swap(t.Context(), id, next, newAnswer()); err != nil {
+					t.Error(err)
+				}
+				if _, err := engine.Swap(t.Context(), id, next, newAnswer()); err != nil {
+					t.Error(err)
+				}
+				var err error
+				if _, cursor, _, err = engine.Revoked(t.Context(), cursor); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	if err := engine.Close(); err != nil { // a process tells what it did when it ends
+		t.Fatal(err)
+	}
+	const calls = clients * exchanges * 3
+	n := 0
+	for range 400 {
+		if n = committed() - before; n >= calls {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	// and a few for each connection, for what it prepares, and for this test
+	if n < calls || n > calls+calls/10 {
+		t.Errorf("%d transactions for %d calls", n, calls)
+	}
+	t.Logf("%d transactions for %d calls", n, calls)
+
+	// An exchange that wins and is not the first updates a row, and no index.
+	const updates = clients * (exchanges - 1)
+	var all, onTheirPage int
+	for range 400 {
+		if err := db.QueryRow(t.Context(), `SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'caddy_grant_sessions'`).Scan(&all, &onTheirPage); err != nil {
+			t.Fatal(err)
+		}
+		if all >= updates {
+			break
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	if all != updates || onTheirPage < updates*95/100 {
+		t.Errorf("%d of %d updates changed no index, want those of %d exchanges", onTheirPage, all, updates)
+	}
+}
