@@ -20,13 +20,6 @@ import (
 	"github.com/caddygrant/caddy-grant/sessions/redis"
 )
 
-func init() { goredis.SetLogger(silent{}) }
-
-// silent is for what the client says of each connection that fails: here, very many do.
-type silent struct{}
-
-func (silent) Printf(context.Context, string, ...any) {}
-
 // Redis is a Redis with an append-only file that is synced before each answer.
 type Redis struct {
 	dir     string

@@ -1,7 +1,9 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strconv"
@@ -37,14 +39,17 @@ type Server interface {
 	Close() error
 }
 
-// freePort is one on which nothing listens.
+// freePort is one on which nothing listens. It is below those that the system gives to
+// connections: while a server is down, one that tries to connect to it must not get the
+// server's own port, and keep it.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		port := 12_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("there is no free port")
 }
 
 // answers waits until a server that was started does, or has ended.

@@ -102,8 +102,10 @@ func (p *process) failure() error {
 	return errors.New("no poll has ended")
 }
 
-// follow keeps up with what other nodes revoke, as a server does.
+// follow keeps up with what other nodes revoke, as a server does. An engine that can
+// tell that there is something new is heeded, but not too often.
 func (p *process) follow(f *Fleet) {
+	woken := p.Woken(p.ctx)
 	for p.ctx.Err() == nil {
 		begun := f.before(time.Now())
 		_, err := p.KeepEpochs(p.ctx)
@@ -118,9 +120,18 @@ func (p *process) follow(f *Fleet) {
 		if p.polled.Load() == 0 {
 			wait = min(wait, time.Second)
 		}
-		if !pause(p.ctx, wait) {
+		heed := min(wait, 200*time.Millisecond)
+		if !pause(p.ctx, heed) {
 			return
 		}
+		timer := time.NewTimer(wait - heed)
+		select {
+		case <-p.ctx.Done():
+		case <-woken:
+			f.count("poll", "woken")
+		case <-timer.C:
+		}
+		timer.Stop()
 	}
 }
 
