@@ -2,7 +2,7 @@
 // machine, with the engines' own protocols on loopback. The tables of docs/capacity.md are
 // those that it writes. From the root of the repository:
 //
-//	go -C integration/simulation run ./capacity -o results.md
+//	go -C integration/simulation run ./capacity -o results.md -page ../../docs/capacity.md
 //
 // A machine that does something else meanwhile gives wrong times; counts and sizes stay
 // right.
@@ -27,7 +27,8 @@ var (
 	revoked  = flag.Int("revoked", 100_000, "how many sessions are revoked; on files, a tenth")
 	duration = flag.Duration("duration", 8*time.Second, "for how long refreshes are measured, with each number of clients")
 	fsync    = flag.String("appendfsync", "always", "how Redis syncs its file: always or everysec")
-	output   = flag.String("o", "", "a file for the tables of docs/capacity.md")
+	output   = flag.String("o", "", "a file for the tables")
+	page     = flag.String("page", "", "a page in Markdown in which they take the place of its tables")
 )
 
 func main() {
@@ -50,12 +51,26 @@ func run(ctx context.Context) error {
 		}
 		all = append(all, m)
 	}
-	text := costTable(all) + "\n" + exampleTable(all)
+	tables := []string{costTable(all), exampleTable(all)}
+	text := strings.Join(tables, "\n")
 	fmt.Print("\n\n" + text)
-	if *output == "" {
+	if *output != "" {
+		if err := os.WriteFile(*output, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if *page == "" {
 		return nil
 	}
-	return os.WriteFile(*output, []byte(text), 0o644)
+	before, err := os.ReadFile(*page)
+	if err != nil {
+		return err
+	}
+	after, err := withTables(string(before), tables)
+	if err != nil {
+		return fmt.Errorf("%s: %w", *page, err)
+	}
+	return os.WriteFile(*page, []byte(after), 0o644)
 }
 
 // measured starts an engine and prints its figures.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/integration/simulation"
 	"github.com/caddygrant/caddy-grant/internal/session"
+	"github.com/caddygrant/caddy-grant/sessions"
 )
 
 // measurement is that of one engine.
@@ -16,6 +17,7 @@ type measurement struct {
 	server            simulation.Server // nil for files
 	meter             meter
 	sessions, revoked int
+	wakes             bool // the engine tells nodes that there is something to read
 
 	node        *node
 	ids         []session.ID
@@ -35,6 +37,7 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer m.node.close()
+	_, m.wakes = m.node.engine.(sessions.Waker)
 	for _, step := range []func(context.Context) error{m.logins, m.records, m.refreshes, m.twoNodes, m.checks, m.idlePolls, m.revocations, m.start} {
 		if err := step(ctx); err != nil {
 			return err

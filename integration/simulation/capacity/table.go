@@ -51,8 +51,18 @@ func costTable(all []*measurement) string {
 	engine := func(c cost) string { return micro(c.engine) }
 	node := func(c cost) string { return micro(c.node) }
 	kept := func(c cost) string { return rounded(c.kept) + " bytes" }
-	written := func(c cost) string { return rounded(c.written) + " bytes" }
-	asked := func(c cost) string { return fmt.Sprintf("%.1f", c.asked) }
+	written := func(c cost) string {
+		if c.written < 1 {
+			return none
+		}
+		return rounded(c.written) + " bytes"
+	}
+	asked := func(c cost) string {
+		if c.asked < 0.1 {
+			return none
+		}
+		return fmt.Sprintf("%.1f", c.asked)
+	}
 	for _, clients := range clientNumbers {
 		row(fmt.Sprintf("refreshes a second, %d at a time", clients), refreshBy(clients), rate)
 	}
@@ -81,7 +91,9 @@ const (
 	overAfter    = 8            // days, for which a record stays after the session's end
 	endsEarly    = 0.1          // of all sessions, by a logout
 	day          = 24 * 60 * 60 // seconds
-	pollsASecond = 100 / 2.0    // of 100 nodes
+	nodes        = 100
+	pollEvery    = 2.0 // seconds
+	mostPolls    = 5.0 // of a node in a second, however often it is woken
 )
 
 // exampleTable is the second one: what numbers of live sessions come to, by the formula.
@@ -102,7 +114,11 @@ func exampleTable(all []*measurement) string {
 				continue
 			}
 			c, f, v, p := m.costs[busy].engine, m.costs[firstRefresh].engine, m.costs[revocation].engine, m.costs[poll].engine
-			core := refresh*c + begin*max(0, f-c) + endsEarly*begin*v + pollsASecond*p
+			polls := 1 / pollEvery
+			if m.wakes {
+				polls = min(polls+endsEarly*begin, mostPolls)
+			}
+			core := refresh*c + begin*max(0, f-c) + endsEarly*begin*v + nodes*polls*p
 			records := begin * day * (lasts + overAfter)
 			data := records * (m.costs[firstRefresh].kept + endsEarly*m.costs[revocation].kept)
 			cells = append(cells, percent(core/1e6), bytesOf(data), bytesOf(refresh*day*m.costs[busy].written))
@@ -129,6 +145,32 @@ func (t table) String() string {
 	return text.String()
 }
 
+// withTables is a page with other tables in the place of its own.
+func withTables(page string, tables []string) (string, error) {
+	var text strings.Builder
+	left, inside := tables, false
+	for line := range strings.Lines(page) {
+		is := strings.HasPrefix(line, "|")
+		switch {
+		case is && !inside && len(left) == 0:
+			return "", fmt.Errorf("it has more than %d tables", len(tables))
+		case is && !inside:
+			text.WriteString(left[0])
+			left = left[1:]
+		case !is:
+			text.WriteString(line)
+		}
+		inside = is
+	}
+	if len(left) > 0 {
+		return "", fmt.Errorf("it has fewer than %d tables", len(tables))
+	}
+	return text.String(), nil
+}
+
+// none is shown where nothing is used.
+const none = "none"
+
 // rounded is a number with two digits that count.
 func rounded(n float64) string {
 	n = max(0, n)
@@ -142,7 +184,7 @@ func rounded(n float64) string {
 // micro is a number of microseconds.
 func micro(n float64) string {
 	if n < 1 {
-		return "none"
+		return none
 	}
 	return fmt.Sprintf("%.3f ms", n/1000)
 }
