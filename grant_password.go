@@ -19,9 +19,7 @@ func newPasswordGrant(parts grantParts) grant {
 	return &passwordGrant{credentials: parts.credentials, policy: parts.policy, sessions: parts.sessions}
 }
 
-func (*passwordGrant) parameters() []string { return passwordParameters }
-
-var passwordParameters = []string{"username", "password"}
+func (*passwordGrant) parameters() []string { return []string{"username", "password"} }
 
 // authorize checks the user's password, then narrows the scopes to the user's.
 func (g *passwordGrant) authorize(ctx context.Context, keys *token.KeySet, req *clientRequest) (*token.Authorization, error) {

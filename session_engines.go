@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -167,6 +168,10 @@ func (c *Config) openEngines(ctx caddy.Context, logger *zap.Logger) (opened sess
 	first, names, err := c.engineNames()
 	if err != nil {
 		return opened, err
+	}
+	opened.Identities = make(map[string]string)
+	for i, raw := range append([]json.RawMessage{c.SessionsRaw}, c.AlsoSessionsRaw...) {
+		opened.Identities[names[i]] = fmt.Sprintf("%x", sha256.Sum256(raw))
 	}
 	modules := []any{StorageSessions{}}
 	if c.SessionsRaw != nil {

@@ -33,6 +33,7 @@ type serverSessions struct {
 	whole     atomic.Bool   // whether all of it was read
 	checked   bool          // whether tokens are checked here, as of start
 	followed  bool          // whether its view has a metric
+	served    bool          // whether it was started, and so may have requests
 	unsure    bool          // whether they were read before the storage was known to answer
 }
 
@@ -121,7 +122,12 @@ func (x *serverSessions) release() {
 		unfollowView(x.server)
 	}
 	x.memory.Leave(x.Store)
-	closeEngines(x.engines.All)
+	if x.served {
+		// Caddy cleans a config up while its last requests are still answered
+		time.AfterFunc(enginesLinger, func() { closeEngines(x.engines.All) })
+	} else {
+		closeEngines(x.engines.All)
+	}
 	_, _ = x.pooled.leave() // Destruct does not fail
 }
 
@@ -170,6 +176,10 @@ func (x *serverSessions) unlessEnded(ctx context.Context, c session.Claims, look
 	}
 	return look()
 }
+
+// enginesLinger is longer than a request of a config that has ended goes on: 10 seconds to
+// read its form, the wait for a check of a password, and rotateLimit of the sessions.
+const enginesLinger = time.Minute
 
 // errStorage is the answer when storage failed: nothing is known then, and nothing is
 // granted.

@@ -19,7 +19,7 @@ import (
 // start keeps up with what is in storage until ctx ends. Which sessions other nodes
 // revoke matters only where tokens are checked; notices matter everywhere.
 func (x *serverSessions) start(ctx context.Context, checked bool) {
-	x.checked = checked
+	x.checked, x.served = checked, true
 	x.memory.Serve(x.Store)
 	go x.sweep(ctx)
 	x.whole.Store(!x.ViewReadAt().IsZero())
@@ -218,10 +218,10 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 }
 
 // untilPoll is short before the first reading, without which storage is asked about
-// each session.
+// each session, and before an engine has answered, without which none begins there.
 func (x *serverSessions) untilPoll() time.Duration {
 	_, heard := x.memory.Ended(session.Claims{})
-	if heard && (!x.checked || !x.ViewReadAt().IsZero()) {
+	if heard && x.KnowsEpochs() && (!x.checked || !x.ViewReadAt().IsZero()) {
 		return x.poll
 	}
 	return min(x.poll, time.Second)

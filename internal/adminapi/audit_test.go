@@ -25,6 +25,7 @@ func TestEveryChangeIsAnAuditLine(t *testing.T) {
 		{"revoke", `{"subject":"u-1"}`, "sessions revoked by operator", `"scope":"subject","of":"u-1"`},
 		{"revoke", `{"client":"web"}`, "sessions revoked by operator", `"scope":"client","of":"web"`},
 		{"revoke", `{"session":"20270131-00ff"}`, "sessions revoked by operator", `"scope":"session","of":"20270131-00ff"`},
+		{"revoke", `{"session":"20270131-00ff-redis_2-0bd005560f93b63c"}`, "sessions revoked by operator", `"scope":"session","of":"20270131-00ff-redis_2-0bd005560f93b63c"`},
 		{"revoke", `{"all":true}`, "sessions revoked by operator", `"scope":"server"`},
 		{"unlock", `{"user":"alice","address":"192.0.2.1"}`, "failures forgotten by operator", `"user":"alice","address":"192.0.2.1"`},
 		{"unlock", `{"client":"web"}`, "failures forgotten by operator", `"client":"web"`},

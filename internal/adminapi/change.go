@@ -139,11 +139,30 @@ func (r *RevokeRequest) check() error {
 	switch {
 	case set != 1:
 		return refused(http.StatusBadRequest, "set one of session, user, subject, client and all")
-	case strings.Trim(r.Session, "0123456789abcdef-") != "":
+	case r.Session != "" && !isSessionID(r.Session):
 		return refused(http.StatusBadRequest, "session must be the id of a session, which tokens have in the claim sid, not a token")
 	}
 	return nil
 }
+
+// isSessionID tells whether a string may be a `sid`: a day, random bits and, in an engine,
+// its name and epoch. No token is one, which would be in the log then.
+func isSessionID(s string) bool {
+	parts := strings.Split(s, "-")
+	for i, part := range parts {
+		characters := "0123456789abcdef"
+		if i == 2 {
+			characters = "abcdefghijklmnopqrstuvwxyz0123456789_"
+		}
+		if part == "" || strings.Trim(part, characters) != "" {
+			return false
+		}
+	}
+	return (len(parts) == 2 || len(parts) == 4) && len(s) <= maxSessionID
+}
+
+// maxSessionID is the length of the longest `sid`.
+const maxSessionID = 8 + 1 + 40 + 1 + 32 + 1 + 16
 
 func (r *RevokeRequest) fields() []zap.Field {
 	switch {

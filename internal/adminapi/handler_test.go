@@ -104,6 +104,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		{"bytes that are not UTF-8", "POST", "/grant/servers/default/revoke", "{\"user\":\"\xff\"}", 400, "not UTF-8"},
 		{"a byte order mark", "POST", "/grant/servers/default/revoke", "\ufeff{\"user\":\"a\"}", 400, "must be a JSON object"},
 		{"a token as a session", "POST", "/grant/servers/default/revoke", `{"session":"` + jwt + `"}`, 400, "not a token"},
+		{"a secret in lower case as a session", "POST", "/grant/servers/default/revoke", `{"session":"correct-horse-battery-staple"}`, 400, "not a token"},
 		{"a path as a session", "POST", "/grant/servers/default/revoke", `{"session":"../../x"}`, 400, "must be the id of a session"},
 		{"a body without an end", "POST", "/grant/servers/default/revoke", `{"user":"` + strings.Repeat("a", maxBody), 413, "longer than 65536 bytes"},
 		{"no one to unlock", "POST", "/grant/servers/default/unlock", "{}", 400, "set user, client or address"},

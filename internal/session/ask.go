@@ -44,10 +44,12 @@ func newAsked() asked {
 // that is enough, as it usually is. Otherwise it asks storage, at most once within that
 // time, and ErrUnavailable says that there was no answer.
 func (s *Store) IsRevoked(ctx context.Context, id ID, within time.Duration) (bool, error) {
-	if _, err := s.engineOf(id); err != nil {
+	e, err := s.engineOf(id)
+	if err != nil {
 		return false, err
 	}
-	if revoked, known := s.memory.InView(id); revoked || known {
+	revoked, known := s.memory.InView(id)
+	if revoked || known || e != nil && e.known.knows(id) {
 		return revoked, nil
 	}
 	a := &s.memory.asked

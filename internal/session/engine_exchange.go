@@ -34,7 +34,7 @@ func (s *Store) glanceIn(id ID) (current bool, err error) {
 
 // revokedIn is Revoked for a session in an engine.
 func (s *Store) revokedIn(ctx context.Context, e *engine, id ID) (bool, error) {
-	if s.memory.later.has(id) {
+	if revoked, _ := s.memory.InView(id); revoked { // a fail-over may have lost that
 		return true, nil
 	}
 	return callIn(ctx, readLimit, func(ctx context.Context) (bool, error) {

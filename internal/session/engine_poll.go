@@ -110,8 +110,7 @@ func (s *Store) pollEngine(ctx context.Context, e *engine) error {
 // feedReading is one reading of the feed of an engine.
 type feedReading struct {
 	epoch, cursor string
-	anew          bool   // not all of the feed was read yet
-	from          string // the first day of which nothing was dropped
+	anew          bool // not all of the feed was read yet
 }
 
 func (s *Store) beginFeed(ctx context.Context, e *engine) (feedReading, error) {
@@ -120,7 +119,10 @@ func (s *Store) beginFeed(ctx context.Context, e *engine) (feedReading, error) {
 			return feedReading{}, err
 		}
 	}
-	return e.known.begin(s.memory.view.keptFrom()), nil
+	v := &s.memory.view
+	v.mu.RLock() // so that nothing is dropped in between
+	defer v.mu.RUnlock()
+	return e.known.begin(v.keepFrom), nil
 }
 
 // begin goes on from where the feed was read to. When a clock went back, what was
@@ -134,8 +136,7 @@ func (k *engineKnowledge) begin(keptFrom string) feedReading {
 	if k.cursor == "" {
 		k.from = keptFrom
 	}
-	k.from = max(k.from, keptFrom)
-	return feedReading{epoch: k.epoch, cursor: k.cursor, anew: k.whole != k.epoch, from: k.from}
+	return feedReading{epoch: k.epoch, cursor: k.cursor, anew: k.whole != k.epoch}
 }
 
 func (k *engineKnowledge) readTo(r feedReading) {
@@ -170,13 +171,6 @@ func (v *view) addFrom(engine string, ids []sessions.ID) {
 			v.hold(fromEngine(engine, id))
 		}
 	}
-}
-
-// keptFrom is the first day whose revocations are kept.
-func (v *view) keptFrom() string {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return v.keepFrom
 }
 
 // ViewReadAt is when the revocations were last read completely, wherever sessions live;

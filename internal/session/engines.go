@@ -23,6 +23,10 @@ type Engines struct {
 	// the engine that its ID names.
 	All map[string]sessions.Engine
 
+	// Identities tell engines of one name apart that are set up differently: what is
+	// known of the sessions in one says nothing of those in another. By name, optional.
+	Identities map[string]string
+
 	// Storage says that there are sessions in the storage too. Where there are no
 	// engines, all are.
 	Storage bool
@@ -49,7 +53,7 @@ func (s *Store) WithEngines(engines Engines) *Store {
 	with := *s
 	with.engines, with.noStorage = make(map[string]*engine, len(engines.All)), len(engines.All) > 0 && !engines.Storage
 	for name, opened := range engines.All {
-		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name)}
+		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name, engines.Identities[name])}
 	}
 	with.origin = with.engines[engines.New]
 	return &with
@@ -60,7 +64,30 @@ type engine struct {
 	sessions.Engine
 	name  string
 	known *engineKnowledge
-	asked atomic.Pointer[time.Time] // when this one was last asked for its epoch; nil: never
+	last  atomic.Pointer[askedEpoch]
+}
+
+// askedEpoch is what an engine said when it was last asked for its epoch. What the process
+// knows may be of another one: a config of before a reload, or one that was refused, can
+// have another engine by the same name.
+type askedEpoch struct {
+	epoch string
+	at    time.Time
+}
+
+// epochOfNew is the epoch in which sessions begin, empty if it is not known. An engine
+// that was opened by a reload and has not answered yet is taken for the one of before.
+func (e *engine) epochOfNew() string {
+	if last := e.last.Load(); last != nil {
+		return last.epoch
+	}
+	return e.known.epochOfNew()
+}
+
+// isDue tells whether to ask for the epoch.
+func (e *engine) isDue() bool {
+	last := e.last.Load()
+	return last == nil || time.Since(last.at) >= epochFor || last.epoch != e.known.epochOfNew()
 }
 
 // engineOf returns the engine of a session, nil for the storage. A session that lives
@@ -85,7 +112,7 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 	if err != nil || s.origin == nil {
 		return Origin{Version: version}, err
 	}
-	epoch := s.origin.known.epochOfNew()
+	epoch := s.origin.epochOfNew()
 	if epoch == "" {
 		return Origin{}, unavailable("beginning a session", fmt.Errorf("the engine %s has not answered since this process started", s.origin.name))
 	}
@@ -97,15 +124,15 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 type Renewal struct{ Engine, Epoch string }
 
 // KeepEpochs asks the engines for the epoch of new sessions, each once after it was
-// opened and then every minute, and returns which are new since the last time. An
-// error that wraps [sessions.ErrUnsuitable] says that an engine must be set up
-// differently.
+// opened and then every minute, or when the process has learned of another one, and
+// returns which are new since the last time. An error that wraps
+// [sessions.ErrUnsuitable] says that an engine must be set up differently.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 	asked := make(chan error, len(s.engines))
 	for _, e := range s.engines {
 		go func() {
 			var err error
-			if at := e.asked.Load(); at == nil || time.Since(*at) >= epochFor {
+			if e.isDue() {
 				_, err = s.readEpoch(ctx, e)
 			}
 			asked <- err
@@ -123,6 +150,16 @@ func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 	return renewed, errors.Join(failed...)
 }
 
+// KnowsEpochs tells whether each engine has answered since this process started.
+func (s *Store) KnowsEpochs() bool {
+	for _, e := range s.engines {
+		if e.known.epochOfNew() == "" {
+			return false
+		}
+	}
+	return true
+}
+
 func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 	epoch, err := callIn(ctx, readLimit, e.Epoch, e.known.slots)
 	switch {
@@ -134,8 +171,7 @@ func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 		return "", e.unavailable("asking for its epoch", errors.New("it has another form"))
 	}
 	e.known.setEpoch(epoch)
-	now := time.Now()
-	e.asked.Store(&now)
+	e.last.Store(&askedEpoch{epoch, time.Now()})
 	return epoch, nil
 }
 
@@ -225,31 +261,37 @@ func (k *engineKnowledge) readAt() time.Time {
 	return k.at
 }
 
-// allEngines is what a process knows of each engine, by name.
+// allEngines is what a process knows of each engine, also across a reload of the
+// config.
 type allEngines struct {
-	mu     sync.RWMutex
-	byName map[string]*engineKnowledge
+	mu  sync.Mutex
+	all map[engineIdentity]*engineKnowledge
 }
 
+type engineIdentity struct{ name, identity string }
+
 // engine returns what is known of an engine.
-func (m *Memory) engine(name string) *engineKnowledge {
+func (m *Memory) engine(name, identity string) *engineKnowledge {
 	m.engines.mu.Lock()
 	defer m.engines.mu.Unlock()
-	k := m.engines.byName[name]
+	of := engineIdentity{name, identity}
+	k := m.engines.all[of]
 	if k == nil {
 		k = newEngineKnowledge()
-		m.engines.byName[name] = k
+		m.engines.all[of] = k
 	}
 	return k
 }
 
-// knows tells whether all revocations were read among which that of a session in an
-// engine would be.
-func (a *allEngines) knows(id ID) bool {
-	a.mu.RLock()
-	k := a.byName[id.engineName()]
-	a.mu.RUnlock()
-	return k != nil && k.knows(id)
+// keptFrom takes in that revocations of days before that one are dropped.
+func (a *allEngines) keptFrom(day string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, k := range a.all {
+		k.mu.Lock()
+		k.from = max(k.from, day)
+		k.mu.Unlock()
+	}
 }
 
 const (

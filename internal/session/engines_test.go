@@ -65,8 +65,8 @@ func TestMovingToAnEngineAndBackEndsNoSession(t *testing.T) {
 			must(t, other.Poll(t.Context()))
 			must(t, n.Revoke(t.Context(), ids[i]))
 			must(t, other.Poll(t.Context()))
-			if revoked, known := other.memory.InView(ids[i]); !revoked || !known {
-				t.Errorf("session %s: revoked %v, known %v", ids[i], revoked, known)
+			if revoked, err := other.IsRevoked(t.Context(), ids[i], time.Second); !revoked || err != nil {
+				t.Errorf("session %s: revoked %v, error %v", ids[i], revoked, err)
 			}
 			other.wantRefused(t, ids[i], 6, 0, ErrRevoked)
 		}
@@ -352,5 +352,34 @@ func TestAnEngineThatAReloadOpensAnewIsAskedForItsEpochAtOnce(t *testing.T) {
 		}
 		reloaded.wantRefused(t, spent, 0, 0, ErrOver)
 		reloaded.wantRotated(t, reloaded.began(t), 0, 0, 1)
+	})
+}
+
+// An operator may point a config at another Redis: what was read of one says nothing of
+// the other.
+func TestWhatIsKnownOfAnEngineIsNotTakenForAnotherOfItsName(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		must(t, n.Poll(t.Context()))
+		id := n.began(t)
+		if revoked, err := n.IsRevoked(t.Context(), id, time.Second); revoked || err != nil {
+			t.Fatalf("revoked %v, error %v", revoked, err)
+		}
+		elsewhere := sessionstest.NewMemory(nil).Open(testServer)
+		moved := NewStore(n.storage, testPrefix, n.memory, time.Now).WithEngines(Engines{
+			New: "memory", All: map[string]sessions.Engine{"memory": elsewhere}, Identities: map[string]string{"memory": "another"},
+		})
+		_, err := moved.Origin(t.Context())
+		wantUnavailable(t, err)
+		if _, err := moved.KeepEpochs(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if revoked, err := moved.IsRevoked(t.Context(), id, time.Second); !revoked || err != nil {
+			t.Errorf("at an engine of another epoch: revoked %v, error %v", revoked, err)
+		}
+		if origin, err := n.Origin(t.Context()); err != nil || origin.engine != id.engine {
+			t.Errorf("the config before begins sessions in %q, error %v", origin.engine, err)
+		}
 	})
 }

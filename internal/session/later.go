@@ -17,22 +17,29 @@ type later struct {
 
 	mu      sync.Mutex
 	waiting map[ID]bool
-	lines   map[Allowance]*line
-	stores  []*Store  // of the running configs; the newest is used for writing
-	paused  time.Time // until when nothing is written, since the storage failed; monotonic
+	lines   map[lineOf]*line
+	stores  []*Store             // of the running configs; the newest is used for writing
+	paused  map[string]time.Time // until when nothing is written to an engine, since it failed; monotonic
 	running bool
 	closed  bool
 	wake    chan struct{} // holds one token when something changed
 }
 
-// line holds the revocations of one allowance, in their order.
+// lineOf is what the revocations of a line have in common. An engine that is down, or
+// that the running config does not have, holds up those that live in it.
+type lineOf struct {
+	allowance Allowance
+	engine    string // its name; empty: the storage
+}
+
+// line holds revocations in their order.
 type line struct {
 	ids []ID
 	due time.Time // monotonic
 }
 
 func newLater() later {
-	return later{waiting: make(map[ID]bool), lines: make(map[Allowance]*line), wake: make(chan struct{}, 1)}
+	return later{waiting: make(map[ID]bool), lines: make(map[lineOf]*line), paused: make(map[string]time.Time), wake: make(chan struct{}, 1)}
 }
 
 // has tells whether the revocation of a session waits.
@@ -82,10 +89,11 @@ func (s *Store) RevokeLater(id ID, after time.Duration) bool {
 	case len(l.waiting) >= maxWaiting || l.closed:
 		return false
 	}
-	of := l.lines[s.allowance]
+	place := lineOf{s.allowance, id.engineName()}
+	of := l.lines[place]
 	if of == nil {
 		of = &line{due: time.Now().Add(after)}
-		l.lines[s.allowance] = of
+		l.lines[place] = of
 	}
 	of.ids = append(of.ids, id)
 	l.waiting[id] = true
@@ -117,7 +125,7 @@ func (m *Memory) writeLater() {
 			m.later.sleep(wait)
 			continue
 		}
-		err := d.store.Within(d.allowance).Revoke(context.Background(), d.id)
+		err := d.store.Within(d.line.allowance).Revoke(context.Background(), d.id)
 		notYet, bounded := errors.AsType[*NotYetError](err)
 		switch {
 		case err == nil:
@@ -125,16 +133,16 @@ func (m *Memory) writeLater() {
 		case bounded:
 			m.later.putOff(d, notYet.After)
 		default:
-			m.later.pause() // the storage failed, and would fail for the others
+			m.later.pause(d.line.engine) // it failed, and would fail for the others that live there
 		}
 	}
 }
 
 // dueRevocation is a revocation whose time has come.
 type dueRevocation struct {
-	store     *Store
-	allowance Allowance
-	id        ID
+	store *Store
+	line  lineOf
+	id    ID
 }
 
 // next returns what is due, or how long to wait for that. It is not ok when the writer
@@ -146,17 +154,21 @@ func (l *later) next() (d dueRevocation, wait time.Duration, ok bool) {
 		l.running = false
 		return d, 0, false
 	}
-	var first *line
-	for allowance, of := range l.lines {
-		if first == nil || of.due.Before(first.due) {
-			first, d.allowance, d.id = of, allowance, of.ids[0]
+	var due time.Time
+	for place, of := range l.lines {
+		at := of.due
+		if paused := l.paused[place.engine]; at.Before(paused) {
+			at = paused
+		}
+		if due.IsZero() || at.Before(due) {
+			due, d.line, d.id = at, place, of.ids[0]
 		}
 	}
 	if len(l.stores) == 0 {
 		return d, laterPause, true // or until a store serves
 	}
 	d.store = l.stores[len(l.stores)-1]
-	return d, max(time.Until(first.due), time.Until(l.paused)), true
+	return d, time.Until(due), true
 }
 
 func (l *later) sleep(d time.Duration) {
@@ -172,9 +184,9 @@ func (l *later) sleep(d time.Duration) {
 func (l *later) written(d dueRevocation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	of := l.lines[d.allowance]
+	of := l.lines[d.line]
 	if of.ids = of.ids[1:]; len(of.ids) == 0 {
-		delete(l.lines, d.allowance)
+		delete(l.lines, d.line)
 	}
 	delete(l.waiting, d.id)
 	l.count.Store(int64(len(l.waiting)))
@@ -183,13 +195,13 @@ func (l *later) written(d dueRevocation) {
 func (l *later) putOff(d dueRevocation, after time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lines[d.allowance].due = time.Now().Add(after)
+	l.lines[d.line].due = time.Now().Add(after)
 }
 
-func (l *later) pause() {
+func (l *later) pause(engine string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.paused = time.Now().Add(laterPause)
+	l.paused[engine] = time.Now().Add(laterPause)
 }
 
 const (

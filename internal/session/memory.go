@@ -44,7 +44,7 @@ func NewMemory() *Memory {
 		view:        newView(),
 		later:       newLater(),
 		asked:       newAsked(),
-		engines:     allEngines{byName: make(map[string]*engineKnowledge)},
+		engines:     allEngines{all: make(map[engineIdentity]*engineKnowledge)},
 		slots:       make(slots, maxCalls),
 		revocations: make(slots, maxCalls/2),
 		owning:      make(slots, maxCalls),

@@ -49,7 +49,7 @@ func (s *Store) PollStorage(ctx context.Context) error {
 
 // forgetOver drops what is known of sessions that are over.
 func (s *Store) forgetOver() {
-	if s.memory.view.forget(s.now()) {
+	if s.memory.view.forget(s.now(), s.memory.engines.keptFrom) {
 		s.memory.asked.forget()
 	}
 }

@@ -56,17 +56,13 @@ func newView() view {
 }
 
 // InView tells whether a session is known to be revoked, without asking storage. known
-// is false where the view cannot tell: until the revocations where it lives were read
-// completely for the first time, and for a session that was already over by an earlier time of this
+// is false where the view cannot tell: for a session in an engine, until the revocations
+// were read completely for the first time, and for a session that was already over by an earlier time of this
 // node's clock.
 func (m *Memory) InView(id ID) (revoked, known bool) {
 	m.view.mu.RLock()
 	defer m.view.mu.RUnlock()
-	revoked = m.view.holds(id) || m.later.has(id)
-	if id.engine != "" {
-		return revoked, m.engines.knows(id)
-	}
-	return revoked, m.view.complete && id.day >= m.view.knowFrom
+	return m.view.holds(id) || m.later.has(id), id.engine == "" && m.view.complete && id.day >= m.view.knowFrom
 }
 
 // ViewReadAt is when the revocations in the storage were last read completely, zero if
@@ -107,7 +103,7 @@ func (v *view) sweep(days []string) {
 }
 
 func (v *view) holds(id ID) bool {
-	if len(v.swept) > 0 {
+	if id.engine == "" && len(v.swept) > 0 { // an engine says itself what is over, by its own clock
 		if _, swept := v.swept[id.day]; swept {
 			return true
 		}
@@ -167,8 +163,9 @@ func (v *view) addAll(names []string) (entries int) {
 }
 
 // forget drops the sessions that are over by this time: none of their tokens is valid,
-// even with the largest leeway. It tells whether it drops any.
-func (v *view) forget(now time.Time) (dropped bool) {
+// even with the largest leeway. It tells whether it drops any. kept is told of the first
+// day that stays, before a caller can ask again.
+func (v *view) forget(now time.Time, kept func(from string)) (dropped bool) {
 	from := now.Add(-keepLonger).UTC().Format(dayLayout)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -183,6 +180,7 @@ func (v *view) forget(now time.Time) (dropped bool) {
 	}
 	v.keepFrom = from
 	v.knowFrom = max(v.knowFrom, from)
+	kept(from)
 	return dropped
 }
 

@@ -52,42 +52,36 @@ func readInTime(w http.ResponseWriter, body io.Reader, into *bytes.Buffer) (err 
 // goroutine each. A timer that is stopped costs next to nothing. When it fires it sets a
 // deadline that has passed, which ends the read that waits, and all that follow.
 type readLimit struct {
-	timer *time.Timer
-	w     http.ResponseWriter
-	set   chan bool // for each time that the timer fires: whether there is a deadline now
+	timer   *time.Timer
+	w       http.ResponseWriter
+	expired bool           // and there is a deadline now; to be read after running
+	running sync.WaitGroup // until the timer has done its work
 }
-
-// readLimits are not active.
-var readLimits = sync.Pool{New: func() any {
-	l := &readLimit{set: make(chan bool, 1)}
-	l.timer = time.AfterFunc(time.Hour, l.expire)
-	l.timer.Stop()
-	return l
-}}
 
 // limitReading limits the reading of a body from now on, until end.
 func limitReading(w http.ResponseWriter) *readLimit {
-	l := readLimits.Get().(*readLimit)
-	l.w = w
-	l.timer.Reset(MaxBodyTime)
+	l := &readLimit{w: w}
+	l.running.Add(1)
+	l.timer = time.AfterFunc(MaxBodyTime, l.expire)
 	return l
 }
 
 func (l *readLimit) expire() {
-	l.set <- http.NewResponseController(l.w).SetReadDeadline(longAgo) == nil
+	defer l.running.Done()
+	l.expired = http.NewResponseController(l.w).SetReadDeadline(longAgo) == nil
 }
 
 // end tells whether the time was up. Nothing is left of the limit then: the deadline is
 // the connection's, and would end its next request.
 func (l *readLimit) end() (expired bool) {
-	if !l.timer.Stop() {
-		if expired = <-l.set; expired {
-			_ = http.NewResponseController(l.w).SetReadDeadline(time.Time{})
-		}
+	if l.timer.Stop() {
+		return false
 	}
-	l.w = nil
-	readLimits.Put(l)
-	return expired
+	l.running.Wait()
+	if l.expired {
+		_ = http.NewResponseController(l.w).SetReadDeadline(time.Time{})
+	}
+	return l.expired
 }
 
 // MaxBodyTime is how long the body of a request may take to arrive. It is a variable

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -18,6 +17,7 @@ type process struct {
 	run      string // the ID of the process: another one after each start
 	role     string
 	eviction string // maxmemory_policy
+	loading  bool   // its data, which is not all there yet
 
 	// aof says that there is an append-only file, and settled that all of the data is in
 	// it, so that a restart finds what was acknowledged.
@@ -32,23 +32,16 @@ func askProcess(ctx context.Context, client goredis.Cmdable) (process, error) {
 	if err != nil {
 		return process{}, err
 	}
-	return readInfo(text)
-}
-
-// readInfo is parseInfo of a process that has read its files.
-func readInfo(text string) (process, error) {
-	if loading.MatchString(text) {
+	p := parseInfo(text)
+	if p.loading {
 		return process{}, errLoading
 	}
-	return parseInfo(text), nil
+	return p, nil
 }
 
-// errLoading is that of a process that reads its files after a start. Until it has done
-// so, it says that it has no append-only file, whatever its settings are: a look that
-// begins before that and ends after it would find that all sessions are lost.
-var errLoading = errors.New("redis: it is still loading its data")
-
-var loading = regexp.MustCompile(`(?m)^(async_)?loading:1\r?$`)
+// errLoading says that a process does not know yet what it has. It says meanwhile that it
+// has no append-only file, even if that is what it reads.
+var errLoading = errors.New("redis: it is loading its data")
 
 func parseInfo(text string) process {
 	of := make(map[string]string)
@@ -63,6 +56,7 @@ func parseInfo(text string) process {
 		run:      of["run_id"],
 		role:     of["role"],
 		eviction: of["maxmemory_policy"],
+		loading:  of["loading"] == "1" || of["async_loading"] == "1",
 		aof:      of["aof_enabled"] == "1",
 		settled:  of["aof_enabled"] == "1" && of["aof_rewrite_in_progress"] == "0" && of["aof_rewrite_scheduled"] == "0" && of["aof_last_bgrewrite_status"] == "ok",
 	}

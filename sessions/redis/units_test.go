@@ -62,8 +62,13 @@ func TestWhatAProcessSaysOfItself(t *testing.T) {
 	const text = "# Server\r\nredis_version:7.2.4\r\nredis_mode:standalone\r\nrun_id:abc\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n" +
 		"aof_enabled:1\r\naof_rewrite_in_progress:0\r\naof_rewrite_scheduled:0\r\naof_last_bgrewrite_status:ok\r\nrole:master\r\n"
 	good := parseInfo(text)
-	if err := good.suitable(false); err != nil || !good.aof || !good.settled {
+	if err := good.suitable(false); err != nil || !good.aof || !good.settled || good.loading {
 		t.Errorf("%+v: %v", good, err)
+	}
+	for _, reads := range []string{"loading:1\r\nasync_loading:0\r\n", "loading:0\r\nasync_loading:1\r\n"} {
+		if p := parseInfo(reads + strings.Replace(text, "aof_enabled:1", "aof_enabled:0", 1)); !p.loading {
+			t.Errorf("%q: %+v", reads, p)
+		}
 	}
 	for from, to := range map[string]string{
 		"redis_version:7.2.4":         "redis_version:6.0.16",

@@ -41,7 +41,18 @@ func (m *MemorySessions) OpenSessions(server string, _ *zap.Logger) (sessions.En
 	memories.mu.Lock()
 	defer memories.mu.Unlock()
 	memories.opened[m.Name] = node
+	if see := memories.seen[m.Name]; see != nil {
+		see(node)
+	}
 	return node, nil
+}
+
+// WhenOpened has a function see the nodes of the engine of that name that are opened from
+// now on, before their first call; nil ends that.
+func WhenOpened(name string, see func(*sessionstest.Node)) {
+	memories.mu.Lock()
+	defer memories.mu.Unlock()
+	memories.seen[name] = see
 }
 
 // Memory is the engine of that name.
@@ -68,6 +79,10 @@ var memories = struct {
 	mu     sync.Mutex
 	byName map[string]*sessionstest.Memory
 	opened map[string]*sessionstest.Node
-}{byName: make(map[string]*sessionstest.Memory), opened: make(map[string]*sessionstest.Node)}
+	seen   map[string]func(*sessionstest.Node)
+}{
+	byName: make(map[string]*sessionstest.Memory), opened: make(map[string]*sessionstest.Node),
+	seen: make(map[string]func(*sessionstest.Node)),
+}
 
 var _ sessions.Opener = (*MemorySessions)(nil)
