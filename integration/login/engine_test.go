@@ -43,6 +43,9 @@ func TestLoggingOutWhileAnEngineIsDown(t *testing.T) {
 	s, _ := startPage(t, lines{server: "sessions memory " + t.Name()})
 	b := loggedIn(t, s, "alice")
 	kept := b.cookies
+	harness.Eventually(t, "the revocations in the engine are read", func() bool {
+		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "read the revocations" })) > 0
+	})
 	engine := harness.Memory(t.Name())
 	engine.Stop()
 	t.Cleanup(engine.Start)

@@ -24,12 +24,16 @@ func TestAnEngineThatIsDownAtTheStartKeepsCaddyFromNothing(t *testing.T) {
 	}
 	s.awaitError("memory", "does not answer")
 	stored = web.WantGoing(t, stored) // it needs no engine
+	before := len(s.Logged(func(line map[string]any) bool { return line["msg"] == "read the revocations" }))
 	s.memory.Start()
 	harness.Eventually(t, "logins succeed", func() bool { return s.Login("alice", "correct horse").Status == 200 })
 	session := web.Login(t, "alice")
 	livesIn(t, session.Access, "memory")
 	session = web.WantGoing(t, session)
 
+	harness.Eventually(t, "the revocations in the engine are read", func() bool {
+		return len(s.Logged(func(line map[string]any) bool { return line["msg"] == "read the revocations" })) > before
+	})
 	s.memory.Stop() // while it runs: logins go on
 	web.Login(t, "alice")
 	if got := s.Edge(session.Access); got != 200 {

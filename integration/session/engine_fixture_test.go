@@ -56,8 +56,8 @@ func (s *engineSite) settle() {
 	s.Relogin("alice", "correct horse")
 }
 
-// server is the name of the authorization server, as the engine and the storage have it.
-func (s *engineSite) server() string {
+// folder is the authorization server's in the storage.
+func (s *engineSite) folder() string {
 	s.T.Helper()
 	paths, err := filepath.Glob(filepath.Join(harness.StorageOf(s.Site), "grant", "default-*"))
 	if err != nil || len(paths) != 1 {
@@ -69,7 +69,7 @@ func (s *engineSite) server() string {
 // elsewhere is another node of the same server, as far as the engine is concerned.
 func (s *engineSite) elsewhere() *sessionstest.Node {
 	s.T.Helper()
-	node := s.memory.Open(s.server())
+	node := s.memory.Open("default")
 	s.T.Cleanup(func() { node.Close() })
 	return node
 }

@@ -120,7 +120,7 @@ func TestASessionInAnEngineIsLikeOneInTheStorage(t *testing.T) {
 				web.WantOver(t, third)
 			})
 			if strings.HasPrefix(test.settings, "sessions %ENGINE%") {
-				if records, entries := s.memory.Kept(s.server()); records == 0 || entries == 0 {
+				if records, entries := s.memory.Kept("default"); records == 0 || entries == 0 {
 					t.Errorf("the engine has %d records and %d entries of the feed", records, entries)
 				}
 				if found := s.stored(); len(found) > 0 {

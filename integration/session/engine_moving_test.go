@@ -131,7 +131,7 @@ func (s *engineSite) revokeElsewhere(session harness.TokenPair) {
 		memory := store.NewMemory()
 		defer memory.Close()
 		storage := &certmagic.FileStorage{Path: harness.StorageOf(s.Site)}
-		err = store.NewStore(storage, "grant/"+s.server(), memory, time.Now).Revoke(s.T.Context(), id)
+		err = store.NewStore(storage, "grant/"+s.folder(), memory, time.Now).Revoke(s.T.Context(), id)
 	}
 	if err != nil {
 		s.T.Fatalf("revoking at another node: %v", err)
