@@ -1,6 +1,6 @@
 // Command bench measures what caddy-grant costs and what it withstands, side by side with what limits it:
 //
-//	go -C bench run .                        # everything, about 20 minutes
+//	go -C bench run .                        # everything, about 25 minutes
 //	go -C bench run . -run password,bearer -json figures.json -svg speed.svg
 //	go -C bench run . -run cold,flood -rounds 9
 //	go -C bench run . -run soak -soak 10m

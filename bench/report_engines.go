@@ -59,7 +59,7 @@ func (r *engineRow) figures() []figure {
 
 // place is where its sessions are, and what refreshes them.
 func (r *engineRow) place() string {
-	return fmt.Sprintf("%s, with %s and %s", r.Sessions, several(r.Nodes, "node"), several(int(r.Clients), "client"))
+	return fmt.Sprintf("%s, %s, %s", r.Sessions, several(r.Nodes, "node"), several(int(r.Clients), "client"))
 }
 
 func (r *engineRow) name() string { return r.place() + ", " + r.Algorithm }

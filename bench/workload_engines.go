@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -63,7 +64,7 @@ func measureEngines(ctx context.Context, b *bench) (found findings, err error) {
 			return findings{}, err
 		}
 		// those of starts and polls are in it, and would hide in no other figure
-		all := ratio("sessions in "+f.name+": all transactions / refreshes", (after-before[f.engine])/float64(f.refreshed))
+		all := ratio(f.name+": all transactions / refreshes", (after-before[f.engine])/float64(f.refreshed))
 		figures = append(figures, all.atMost(1.1))
 	}
 	return findings{Rows: measured, Figures: figures}, nil
@@ -208,40 +209,44 @@ func (t *engineTurns) turn(ctx context.Context, p *plan) (s reading, err error) 
 	return s, err
 }
 
-// engineFigures are what is wanted of engines, each of the row that is farthest from it.
-// Of files nothing is wanted here: see refresh.
-func engineFigures(rows []engineRow) []figure {
-	var figures []figure
+// engineFigures are what is wanted of engines, of the row with the most load, where CPU
+// time is what is short, and of the row that is farthest from it. Of files nothing is
+// wanted here: see refresh.
+func engineFigures(rows []engineRow) (figures []figure) {
+	ratioOf := func(r engineRow) figure { return r.Ratio.atMost(1.3) }
 	for _, name := range enginesOf(rows) {
-		if name == "files" {
-			continue
+		its := slices.DeleteFunc(slices.Clone(rows), func(r engineRow) bool { return r.Sessions != name || r.Commands == nil })
+		switch name {
+		case "files":
+		case "postgres":
+			figures = append(figures, busiestAndMost(its, "a node's CPU per refresh / per login", ratioOf)...)
+			figures = append(figures, most(its, "transactions that write per refresh", func(r engineRow) figure { return r.Commands.atMost(1.01) }))
+		default:
+			figures = append(figures, busiestAndMost(its, "a node's CPU per refresh / per login", ratioOf)...)
+			figures = append(figures, busiestAndMost(its, "Redis' CPU per refresh", func(r engineRow) figure { return r.EngineCPU.atMost(40) })...)
+			figures = append(figures, most(its, "commands per refresh", func(r engineRow) figure { return r.Commands.atMost(2) }))
 		}
-		most := func(what string, of func(engineRow) figure) figure {
-			var at engineRow
-			var worst figure
-			for _, r := range rows {
-				if r.Sessions != name {
-					continue
-				}
-				if f := of(r); worst.Values == nil || f.Median > worst.Median {
-					at, worst = r, f
-				}
-			}
-			worst.Name = fmt.Sprintf("sessions in %s: %s, at most", at.place(), what)
-			return worst
-		}
-		figures = append(figures,
-			most("a node's CPU per refresh / per login", func(r engineRow) figure { return r.Ratio }).atMost(1.3))
-		commands := func(r engineRow) figure { return *r.Commands }
-		if name == "postgres" {
-			figures = append(figures, most("transactions that write per refresh", commands).atMost(1.01))
-			continue
-		}
-		figures = append(figures,
-			most("commands per refresh", commands).atMost(2),
-			most("its CPU per refresh", func(r engineRow) figure { return *r.EngineCPU }).atMost(40))
 	}
 	return figures
+}
+
+// busiestAndMost are the figure of the row with the most nodes and clients, and the
+// highest one.
+func busiestAndMost(rows []engineRow, what string, of func(engineRow) figure) []figure {
+	busiest := slices.MaxFunc(rows, func(a, b engineRow) int {
+		return cmp.Or(cmp.Compare(a.Nodes, b.Nodes), cmp.Compare(a.Clients, b.Clients))
+	})
+	f := of(busiest)
+	f.Name = fmt.Sprintf("%s: %s", busiest.place(), what)
+	return []figure{f, most(rows, what, of)}
+}
+
+// most is the figure of the row where it is the highest.
+func most(rows []engineRow, what string, of func(engineRow) figure) figure {
+	at := slices.MaxFunc(rows, func(a, b engineRow) int { return cmp.Compare(of(a).Median, of(b).Median) })
+	f := of(at)
+	f.Name = fmt.Sprintf("%s: %s, at most", at.name(), what)
+	return f
 }
 
 // enginesOf are the engines of rows, in their order.
