@@ -63,7 +63,7 @@ func measureEngines(ctx context.Context, b *bench) (found findings, err error) {
 		if err != nil {
 			return findings{}, err
 		}
-		// those of starts and polls are in it, and would hide in no other figure
+		// with those of starts and polls, and those that only read, which the rows lack
 		all := ratio(f.name+": all transactions / refreshes", (after-before[f.engine])/float64(f.refreshed))
 		figures = append(figures, all.atMost(1.1))
 	}
