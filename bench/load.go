@@ -20,6 +20,8 @@ type plan struct {
 	Users    uint64            `json:"users,omitempty"`
 	Lines    string            `json:"lines,omitempty"`
 	Once     bool              `json:"once,omitempty"`
+	Follow   bool              `json:"follow,omitempty"`
+	Others   []string          `json:"others,omitempty"`
 	Rate     int               `json:"rate,omitempty"`
 	Workers  uint64            `json:"workers"`
 	Duration time.Duration     `json:"duration"`

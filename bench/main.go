@@ -1,6 +1,6 @@
 // Command bench measures what caddy-grant costs and what it withstands, side by side with what limits it:
 //
-//	go -C bench run .                        # everything, about 20 minutes
+//	go -C bench run .                        # everything, about 25 minutes
 //	go -C bench run . -run password,bearer -json figures.json -svg speed.svg
 //	go -C bench run . -run cold,flood -rounds 9
 //	go -C bench run . -run soak -soak 10m
@@ -17,6 +17,7 @@
 //	browser   requests with the session cookie of a login page beside those with a token,
 //	          and the page itself beside respond
 //	refresh   refreshes beside a bare server that does the same in the storage
+//	engines   refreshes with sessions in files, Redis and PostgreSQL, beside logins
 //	latency   logins and respond, each at half of what it can
 //	idle      memory and start of a Caddy with and without it
 //	cold      logins whose password has to be hashed, beside the hash
@@ -75,6 +76,7 @@ var workloads = []workload{
 	{"credentials", only(measureCredentials)},
 	{"browser", measureBrowser},
 	{"refresh", only(measureRefresh)},
+	{"engines", measureEngines},
 	{"latency", only(measureLatency)},
 	{"idle", only(measureIdle)},
 	{"cold", only(measureCold)},

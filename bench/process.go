@@ -23,6 +23,18 @@ type process struct {
 // start runs it on a core and waits until it answers and, if there is more to wait for,
 // is ready. Its output goes to a log in the directory of the run.
 func (p *process) start(ctx context.Context, b *bench, core int, ready func() bool) error {
+	if err := p.launch(b, core); err != nil {
+		return err
+	}
+	if err := p.awaitReady(ctx, ready); err != nil {
+		p.stop()
+		return err
+	}
+	return nil
+}
+
+// launch does not wait.
+func (p *process) launch(b *bench, core int) error {
 	log, err := os.CreateTemp(b.dir, "*.log")
 	if err != nil {
 		return err
@@ -37,10 +49,6 @@ func (p *process) start(ctx context.Context, b *bench, core int, ready func() bo
 		defer close(p.ended)
 		_ = p.cmd.Wait()
 	}()
-	if err := p.awaitReady(ctx, ready); err != nil {
-		p.stop()
-		return err
-	}
 	return nil
 }
 
@@ -51,9 +59,16 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 func (p *process) awaitReady(ctx context.Context, ready func() bool) error {
 	c := newClient()
 	defer c.CloseIdleConnections()
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	return p.await(ctx, func() bool {
 		a, err := c.get(ctx, p.url("/ready"), nil)
-		if err == nil && a.expect(http.StatusOK, "ready") == nil && (ready == nil || ready()) {
+		return err == nil && a.expect(http.StatusOK, "ready") == nil && (ready == nil || ready())
+	})
+}
+
+// await returns when the process does what it has to before it is used.
+func (p *process) await(ctx context.Context, ready func() bool) error {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		if ready() {
 			return nil
 		}
 		select {

@@ -87,17 +87,21 @@ type section struct {
 
 // findings are the results of a workload.
 type findings struct {
-	Entries []entry  `json:"entries,omitempty"` // if it is about speed
-	Figures []figure `json:"figures,omitempty"`
+	Entries []entry     `json:"entries,omitempty"` // if it is about speed
+	Rows    []engineRow `json:"rows,omitempty"`    // if it is about engines
+	Figures []figure    `json:"figures,omitempty"`
 }
 
-// all are the figures, those of the entries too.
+// all are the figures, those of the entries and the rows too.
 func (f findings) all() []figure {
 	all := slices.Clone(f.Figures)
 	for _, e := range f.Entries {
 		for _, figure := range e.figures() {
 			all = append(all, *figure)
 		}
+	}
+	for _, r := range f.Rows {
+		all = append(all, r.figures()...)
 	}
 	return all
 }
@@ -130,6 +134,9 @@ func (r *report) print(w io.Writer) {
 		}
 		if len(s.Entries) > 0 {
 			printEntries(w, s.Entries)
+		}
+		if len(s.Rows) > 0 {
+			printRows(w, s.Name, s.Rows)
 		}
 		printFigures(w, s.Figures)
 	}

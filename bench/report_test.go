@@ -8,14 +8,14 @@ import (
 )
 
 func TestNothingIsReportedOfAWorkloadThatWentWrong(t *testing.T) {
-	good := findings{[]entry{testEntry("HS256", 0.5)}, []figure{ratio("x", 1)}}
+	good := findings{Entries: []entry{testEntry("HS256", 0.5)}, Figures: []figure{ratio("x", 1)}}
 	for name, c := range map[string]struct {
 		found findings
 		err   error
 	}{
 		"an error":                 {good, errors.New("1 of 9 answers was unexpected")},
-		"a figure of no number":    {findings{good.Entries, []figure{ratio("x", math.NaN())}}, nil},
-		"an entry without answers": {findings{[]entry{testEntry("HS256", 0)}, good.Figures}, nil},
+		"a figure of no number":    {findings{Entries: good.Entries, Figures: []figure{ratio("x", math.NaN())}}, nil},
+		"an entry without answers": {findings{Entries: []entry{testEntry("HS256", 0)}, Figures: good.Figures}, nil},
 	} {
 		r := newReport(options{rounds: 1}, machine{})
 		r.add("broken", c.found, c.err, 0)
@@ -31,7 +31,7 @@ func TestNothingIsReportedOfAWorkloadThatWentWrong(t *testing.T) {
 
 func TestTheTableHasEveryColumn(t *testing.T) {
 	r := newReport(options{rounds: 2}, machine{CPU: "a CPU", Pinned: "not pinned: no"})
-	r.add("password", findings{[]entry{testEntry("HS256", 0.5, 0.625)}, []figure{ratio("of respond", 0.5).atLeast(0.6)}}, nil, 0)
+	r.add("password", findings{Entries: []entry{testEntry("HS256", 0.5, 0.625)}, Figures: []figure{ratio("of respond", 0.5).atLeast(0.6)}}, nil, 0)
 	var out strings.Builder
 	r.print(&out)
 	for _, want := range []string{

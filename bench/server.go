@@ -22,6 +22,7 @@ type setup struct {
 	program string // "caddy", unless another one is named
 	globals string
 	site    string // what is in its one site
+	storage string // the directory of its storage; its own, unless another one is named
 	pinned  bool   // to the core that is for servers
 	procs   int    // of Go, see withProcs; 0: as many as it has cores
 
@@ -106,7 +107,7 @@ http://%s {
 	respond /ready "ready"
 	%s
 }
-`, filepath.Join(s.dir, "admin"), filepath.Join(s.dir, "storage"), s.setup.globals, clientID, clientSecret, s.address, version, s.setup.site)
+`, filepath.Join(s.dir, "admin"), cmp.Or(s.setup.storage, filepath.Join(s.dir, "storage")), s.setup.globals, clientID, clientSecret, s.address, version, s.setup.site)
 }
 
 // reload loads another version of the config, as `caddy reload` does, and returns how

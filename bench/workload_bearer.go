@@ -30,7 +30,7 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	}
 	defer s.stop()
 
-	issued, err := logInOften(ctx, s, rotated)
+	issued, err := logInOften(ctx, s.url("/token"), rotated)
 	if err != nil {
 		return findings{}, err
 	}
@@ -74,7 +74,7 @@ func measureBearer(ctx context.Context, b *bench) (findings, error) {
 	if err != nil {
 		return findings{}, err
 	}
-	return findings{entries, []figure{
+	return findings{Entries: entries, Figures: []figure{
 		ratio("CPU per request: respond's / with one token", entries[1].Share.Values...).atLeast(0.90),
 		ratio(fmt.Sprintf("CPU per request: respond's / with %d tokens in rotation", rotated), entries[2].Share.Values...).atLeast(0.70),
 		measured("  growth of the resident memory", "MiB", resident[1]-resident[0]).atMost(64),

@@ -62,7 +62,7 @@ func measureBrowser(ctx context.Context, b *bench) (findings, error) {
 	if err != nil {
 		return findings{}, err
 	}
-	return findings{entries, []figure{
+	return findings{Entries: entries, Figures: []figure{
 		ratio("CPU per request: with one token / with a session cookie", times(entries[1], entries[2])...).atLeast(0.91),
 		ratio("CPU per request: respond's / the login page's", entries[3].Share.Values...).atLeast(0.5),
 	}}, nil

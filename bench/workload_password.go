@@ -40,7 +40,7 @@ func measurePassword(ctx context.Context, b *bench) (findings, error) {
 	}
 	figures := append(passwordFigures(entries), busyByOurs(entries)...)
 	byWrk, err := measureByWrk(ctx, b, targets[0], targets[1])
-	return findings{entries, append(figures, byWrk...)}, err
+	return findings{Entries: entries, Figures: append(figures, byWrk...)}, err
 }
 
 func passwordFigures(entries []entry) []figure {
@@ -75,14 +75,23 @@ func passwordFigures(entries []entry) []figure {
 // request passes through another. names is a file of its users' names.
 func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, err error) {
 	names = b.path("names")
-	if err := writeLines(names, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) }); err != nil {
+	if err := writeNames(names); err != nil {
 		return nil, "", err
 	}
 	var site strings.Builder
 	fmt.Fprintf(&site, "handle /json {\n\t\t%s\n\t}\n", respondJSON())
 	for _, algorithm := range algorithms {
-		path := pathOf(algorithm)
-		fmt.Fprintf(&site, `	handle %s {
+		site.WriteString(endpointOf(algorithm, ""))
+	}
+	hash := bcrypted(thePassword, cheapCost)
+	s, err = b.start(ctx, setup{name: "algorithms", pinned: true, users: manyUsers, hash: hash, site: site.String()})
+	return s, names, err
+}
+
+// endpointOf is a token endpoint with its own name and path, which remembers passwords.
+func endpointOf(algorithm, more string) string {
+	path := pathOf(algorithm)
+	return fmt.Sprintf(`	handle %s {
 		token_endpoint %s {
 			name %s
 			signing_key %s
@@ -91,13 +100,15 @@ func startAlgorithms(ctx context.Context, b *bench) (s *server, names string, er
 			password_checks {
 				cache 1h
 			}
+			%s
 		}
 	}
-`, path, path, strings.ToLower(algorithm), algorithm)
-	}
-	hash := bcrypted(thePassword, cheapCost)
-	s, err = b.start(ctx, setup{name: "algorithms", pinned: true, users: manyUsers, hash: hash, site: site.String()})
-	return s, names, err
+`, path, path, strings.ToLower(algorithm), algorithm, more)
+}
+
+// writeNames writes a file of the names of all users.
+func writeNames(path string) error {
+	return writeLines(path, manyUsers, func(i int) string { return fmt.Sprintf("user%d", i) })
 }
 
 // respondTarget is what limits a login: the same request, and an answer that is as long, without any work.

@@ -159,7 +159,7 @@ func (r *refreshes) exchange(ctx context.Context) (limit reading, took []float64
 // refresh opens sessions and refreshes them, as many as a turn has time for.
 func (r *refreshes) refresh(ctx context.Context) (reading, error) {
 	n := int(refreshTurn.Seconds() * sessionsPerSecond)
-	opened, err := logInOften(ctx, r.server, n)
+	opened, err := logInOften(ctx, r.server.url("/token"), n)
 	if err != nil {
 		return reading{}, err
 	}

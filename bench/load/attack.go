@@ -24,7 +24,15 @@ type outcome struct {
 
 // attack sends what the plan says and checks every answer.
 func attack(ctx context.Context, p plan) (outcome, error) {
-	targeter, err := p.targeter()
+	var tokens *followed // nil, if the plan does not follow
+	var targeter vegeta.Targeter
+	var err error
+	if p.Follow {
+		tokens, err = p.follow()
+		targeter = tokens.next
+	} else {
+		targeter, err = p.targeter()
+	}
 	if err != nil {
 		return outcome{}, fmt.Errorf("making the requests: %w", err)
 	}
@@ -56,7 +64,7 @@ func attack(ctx context.Context, p plan) (outcome, error) {
 			ended = end
 		}
 		i := slices.IndexFunc(p.Expect, func(e expectation) bool { return e.fits(result) })
-		if i >= 0 {
+		if i >= 0 && (tokens == nil || tokens.add(result.Body)) {
 			o.Answers[i]++
 			continue
 		}
@@ -69,6 +77,9 @@ func attack(ctx context.Context, p plan) (outcome, error) {
 		slices.Sort(latencies)
 		o.P50, o.P99 = latencies[len(latencies)/2], latencies[len(latencies)*99/100]
 		o.Max = latencies[len(latencies)-1]
+	}
+	if tokens != nil {
+		return o, tokens.save()
 	}
 	return o, nil
 }

@@ -10,9 +10,8 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// lined makes the requests of a plan with lines, all of them beforehand, so that many
-// different requests cost no more than one repeated request.
-func (p plan) lined() (vegeta.Targeter, error) {
+// readLines returns the lines of the plan's file.
+func (p plan) readLines() ([]string, error) {
 	content, err := os.ReadFile(p.Lines)
 	if err != nil {
 		return nil, err
@@ -21,14 +20,29 @@ func (p plan) lined() (vegeta.Targeter, error) {
 	if len(lines) == 0 {
 		return nil, fmt.Errorf("%s has no lines", p.Lines)
 	}
+	return lines, nil
+}
+
+// withLine is the request with a line. Its number says where it goes.
+func (p plan) withLine(line string, number uint64) vegeta.Target {
+	header := make(http.Header, len(p.Header))
+	for name, value := range p.Header {
+		header.Set(name, strings.ReplaceAll(value, "{line}", line))
+	}
+	body := []byte(strings.ReplaceAll(p.Body, "{line}", line))
+	return vegeta.Target{Method: p.Method, URL: p.address(number), Header: header, Body: body}
+}
+
+// lined makes the requests of a plan with lines, all of them beforehand, so that many
+// different requests cost no more than one repeated request.
+func (p plan) lined() (vegeta.Targeter, error) {
+	lines, err := p.readLines()
+	if err != nil {
+		return nil, err
+	}
 	targets := make([]vegeta.Target, len(lines))
 	for i, line := range lines {
-		header := make(http.Header, len(p.Header))
-		for name, value := range p.Header {
-			header.Set(name, strings.ReplaceAll(value, "{line}", line))
-		}
-		body := []byte(strings.ReplaceAll(p.Body, "{line}", line))
-		targets[i] = vegeta.Target{Method: p.Method, URL: p.URL, Header: header, Body: body}
+		targets[i] = p.withLine(line, uint64(i))
 	}
 
 	next, count := new(atomic.Uint64), uint64(len(targets))

@@ -29,6 +29,9 @@ type plan struct {
 	Lines string `json:"lines,omitempty"`
 	Once  bool   `json:"once,omitempty"` // it ends when each line was sent
 
+	Follow bool     `json:"follow,omitempty"` // the lines are refresh tokens, see follow.go
+	Others []string `json:"others,omitempty"` // more addresses, which have their turns with URL, in a plan with lines
+
 	Rate     int           `json:"rate,omitempty"` // per second; 0: each worker sends as soon as it has an answer
 	Workers  uint64        `json:"workers"`        // at most
 	Duration time.Duration `json:"duration"`       // 0: without end
@@ -44,6 +47,14 @@ type expectation struct {
 
 func (e expectation) fits(r *vegeta.Result) bool {
 	return r.Code == e.Status && bytes.Contains(r.Body, []byte(e.Contains))
+}
+
+// address is where the request with that number goes.
+func (p plan) address(n uint64) string {
+	if n %= uint64(len(p.Others) + 1); n > 0 {
+		return p.Others[n-1]
+	}
+	return p.URL
 }
 
 // targeter makes the requests of a plan.

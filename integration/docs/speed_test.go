@@ -27,6 +27,29 @@ func (f speedFigure) spread() string {
 	return fmt.Sprintf("%.3g … %.3g", slices.Min(f.Values), slices.Max(f.Values))
 }
 
+// engineRow is a row about sessions in an engine.
+type engineRow struct {
+	Sessions       string
+	Nodes, Clients int
+	Algorithm      string
+	PerSec         speedFigure `json:"per_second"`
+	P50, P99       speedFigure
+	CPU, Ratio     speedFigure
+	Commands       *speedFigure
+	EngineCPU      *speedFigure `json:"engine_cpu"`
+}
+
+func (r engineRow) String() string {
+	median := func(f *speedFigure) string {
+		if f == nil {
+			return ""
+		}
+		return fmt.Sprintf("%.3g", f.Median)
+	}
+	return fmt.Sprintf("%s | %d | %d | %s | %.0f | %.2f | %.2f | %.0f | %.3g | %s | %s", r.Sessions, r.Nodes, r.Clients, r.Algorithm,
+		r.PerSec.Median, r.P50.Median, r.P99.Median, r.CPU.Median, r.Ratio.Median, median(r.Commands), median(r.EngineCPU))
+}
+
 // The docs' tables of speed are those of one run, which the repository has.
 func TestDocsSpeed(t *testing.T) {
 	var run struct {
@@ -44,6 +67,7 @@ func TestDocsSpeed(t *testing.T) {
 				CPU      speedFigure
 				Share    speedFigure
 			}
+			Rows    []engineRow
 			Figures []speedFigure
 		}
 	}
@@ -55,6 +79,9 @@ func TestDocsSpeed(t *testing.T) {
 		for _, e := range w.Entries {
 			want = append(want, fmt.Sprintf("| %s | %s | %.0f | %.2f | %.2f | %.0f | %.3g | %s |",
 				w.Name, e.Name, e.PerSec.Median, e.P50.Median, e.P99.Median, e.CPU.Median, e.Share.Median, e.Share.spread()))
+		}
+		for _, r := range w.Rows {
+			want = append(want, fmt.Sprintf("| %s | %s |", w.Name, r))
 		}
 	}
 	for _, w := range run.Workloads {
@@ -103,7 +130,7 @@ func TestDocsSpeed(t *testing.T) {
 	}
 }
 
-// The benchmark takes twenty minutes, so that its command is only read.
+// The benchmark takes 25 minutes, so that its command is only read.
 func testBench(t *testing.T, blocks map[string]block) {
 	words := strings.Fields(blocks["bench"].text)
 	if len(words) < 6 || strings.Join(words[:5], " ") != "go -C bench run ." {
