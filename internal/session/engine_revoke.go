@@ -12,7 +12,10 @@ import (
 func (s *Store) revokeIn(ctx context.Context, e *engine, id ID) error {
 	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
 		if s.memory.view.has(id) {
-			return nil // the view comes from the feed, or from a revocation that was complete
+			// It was complete once. A fail-over may have taken it back since, and repeating
+			// it is safe.
+			_ = e.Revoke(ctx, id.inEngine())
+			return nil
 		}
 		if err := s.take(); err != nil {
 			return err

@@ -161,7 +161,7 @@ func (s *Store) KnowsEpochs() bool {
 }
 
 func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
-	epoch, err := callIn(ctx, readLimit, e.Epoch, e.known.slots)
+	epoch, err := callIn(ctx, epochLimit, e.Epoch, e.known.slots)
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return "", err
@@ -298,6 +298,9 @@ func (a *allEngines) keptFrom(day string) {
 const (
 	// StorageEngine is how configs name the storage among the engines.
 	StorageEngine = "storage"
+
+	// epochLimit is for an engine that has much to look at, or makes its first epoch.
+	epochLimit = 15 * time.Second
 
 	// epochFor is how long an epoch that was read is taken for the current one by
 	// sessions that begin: what an engine lost is noticed by then at the latest.

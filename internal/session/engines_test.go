@@ -383,3 +383,19 @@ func TestWhatIsKnownOfAnEngineIsNotTakenForAnotherOfItsName(t *testing.T) {
 		}
 	})
 }
+
+// A fail-over takes back what other processes would read.
+func TestARevocationThatAFailOverTookBackIsMadeAgainWhenItIsRepeated(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage, memory := engines()
+		n := newEngineNode(t, storage, memory, false)
+		id := n.began(t)
+		replica := memory.Snapshot()
+		must(t, n.Revoke(t.Context(), id))
+		memory.FailOver(replica)
+		must(t, n.Revoke(t.Context(), id))
+		n.another(t, memory).wantRefused(t, id, 0, 0, ErrRevoked)
+		memory.Stop()
+		must(t, n.Revoke(t.Context(), id)) // which this process knows
+	})
+}
