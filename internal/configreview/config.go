@@ -53,6 +53,8 @@ type endpoint struct {
 	UserSources     []userSource   `json:"users"`
 	ClientSources   []clientSource `json:"clients"`
 	APIKeys         []userSource   `json:"api_keys"`
+	Sessions        engine         `json:"sessions"`
+	AlsoSessions    []engine       `json:"also_sessions"`
 	LoginPage       *loginPage     `json:"login_page"`
 	Throttle        struct{ Off bool }
 	AllowWeakHashes bool `json:"allow_weak_hashes"`
@@ -62,6 +64,15 @@ type endpoint struct {
 }
 
 type signingKey struct{ Secret, File string }
+
+// engine is an engine of sessions, which may be of another module.
+type engine map[string]any
+
+// text is a setting that is a text, empty if there is none.
+func (e engine) text(setting string) string {
+	text, _ := e[setting].(string)
+	return text
+}
 
 type loginPage struct {
 	SessionTTL caddy.Duration `json:"session_ttl"`

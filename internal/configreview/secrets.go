@@ -33,6 +33,12 @@ func (r *review) ofSecrets() {
 				r.ofPlainSecret(at, "the secret that signs tokens", "signing_key <algorithm> {file./path/to/secret}")
 			}
 		}
+		for _, engine := range append([]engine{e.Sessions}, e.AlsoSessions...) {
+			inURL := passwordInURL.FindStringSubmatch(engine.text("url"))
+			if isPlain(engine.text("password")) || inURL != nil && isPlain(inURL[1]) {
+				r.ofPlainSecret(r.setting(e, "sessions"), "the password for the sessions in "+directory.Shown(engine.text("engine")), "password {file./path/to/password}")
+			}
+		}
 	}
 }
 
@@ -51,6 +57,8 @@ func (r *review) ofPlainSecret(at position, what, example string) {
 func isPlain(secret string) bool {
 	return secret != "" && !placeholder.MatchString(secret)
 }
+
+var passwordInURL = regexp.MustCompile(`^[a-z0-9+]+://[^/@:]*:([^/@]+)@`)
 
 var placeholder = regexp.MustCompile(`(^|[^\\])\{[A-Za-z_]+\.[^{}]+\}`)
 
