@@ -20,6 +20,7 @@ type notices struct {
 	taking   sync.Mutex                // what was read
 	partly   readPartly
 	together singleflight.Group // of readings
+	shared   sharedReading
 
 	mu    sync.Mutex
 	heard func(Notice) // nil: none
@@ -66,7 +67,7 @@ func (m *Memory) KeyEnded(fingerprint string) (ended, known bool) {
 
 // EndedNow tells whether a notice ends the session, by what storage has.
 func (s *Store) EndedNow(ctx context.Context, c Claims) (bool, error) {
-	if err := s.ReadNotices(ctx); err != nil {
+	if err := s.memory.notices.shared.do(ctx, s.ReadNotices); err != nil {
 		return false, err
 	}
 	ended, known := s.memory.Ended(c)
