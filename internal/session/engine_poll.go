@@ -125,43 +125,6 @@ func (s *Store) beginFeed(ctx context.Context, e *engine) (feedReading, error) {
 	return e.known.begin(v.keepFrom), nil
 }
 
-// begin goes on from where the feed was read to. When a clock went back, what was
-// dropped matters again, and the feed is read anew.
-func (k *engineKnowledge) begin(keptFrom string) feedReading {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if keptFrom < k.from {
-		k.cursor, k.whole = "", ""
-	}
-	if k.cursor == "" {
-		k.from = keptFrom
-	}
-	return feedReading{epoch: k.epoch, cursor: k.cursor, anew: k.whole != k.epoch}
-}
-
-func (k *engineKnowledge) readTo(r feedReading) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.epoch == r.epoch {
-		k.cursor = r.cursor
-	}
-}
-
-func (k *engineKnowledge) readWhole(r feedReading, at time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.epoch == r.epoch {
-		k.whole, k.at = r.epoch, at
-	}
-}
-
-// loseFeed has the feed read anew. What is known stays known.
-func (k *engineKnowledge) loseFeed() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.cursor, k.whole = "", ""
-}
-
 // addFrom takes in revocations of an engine's feed.
 func (v *view) addFrom(engine string, ids []sessions.ID) {
 	v.mu.Lock()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -198,101 +197,6 @@ func (e *engine) stated(doing string, st sessions.State, err error) (sessions.St
 		return sessions.State{}, e.unavailable(doing, fmt.Errorf("it has generation %d with the answer %q", st.Generation, st.Answer))
 	}
 	return st, nil
-}
-
-// engineKnowledge is what a process knows of the sessions in an engine, and what it
-// has running there, also across a reload of the config.
-type engineKnowledge struct {
-	slots       slots
-	revocations slots // each of which then takes one of slots
-	asking      slots // for sessions of which the view cannot tell; see asked
-	polling     sync.Mutex
-
-	mu      sync.RWMutex
-	epoch   string    // of new sessions
-	renewed bool      // which was not told yet
-	cursor  string    // how far the feed was read
-	whole   string    // the epoch of which all of the feed was read once; empty: none
-	from    string    // the first day of which nothing that was read was dropped
-	at      time.Time // when the last complete reading began, by the wall clock; zero before the first
-}
-
-func newEngineKnowledge() *engineKnowledge {
-	return &engineKnowledge{slots: make(slots, maxCalls), revocations: make(slots, maxCalls/2), asking: make(slots, maxAsking)}
-}
-
-func (k *engineKnowledge) epochOfNew() string {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return k.epoch
-}
-
-func (k *engineKnowledge) setEpoch(epoch string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.epoch != epoch {
-		k.cursor, k.whole = "", ""
-		k.renewed = k.epoch != ""
-	}
-	k.epoch = epoch
-}
-
-// takeRenewal is the epoch if it is new and was not told before.
-func (k *engineKnowledge) takeRenewal() string {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if !k.renewed {
-		return ""
-	}
-	k.renewed = false
-	return k.epoch
-}
-
-// knows tells whether all revocations were read among which that of a session would be.
-func (k *engineKnowledge) knows(id ID) bool {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	epoch := id.engine[max(0, len(id.engine)-sessions.EpochLength):]
-	return k.whole != "" && k.whole == epoch && id.day >= k.from
-}
-
-func (k *engineKnowledge) readAt() time.Time {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	return k.at
-}
-
-// allEngines is what a process knows of each engine, also across a reload of the
-// config.
-type allEngines struct {
-	mu  sync.Mutex
-	all map[engineIdentity]*engineKnowledge
-}
-
-type engineIdentity struct{ name, identity string }
-
-// engine returns what is known of an engine.
-func (m *Memory) engine(name, identity string) *engineKnowledge {
-	m.engines.mu.Lock()
-	defer m.engines.mu.Unlock()
-	of := engineIdentity{name, identity}
-	k := m.engines.all[of]
-	if k == nil {
-		k = newEngineKnowledge()
-		m.engines.all[of] = k
-	}
-	return k
-}
-
-// keptFrom takes in that revocations of days before that one are dropped.
-func (a *allEngines) keptFrom(day string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, k := range a.all {
-		k.mu.Lock()
-		k.from = max(k.from, day)
-		k.mu.Unlock()
-	}
 }
 
 const (
