@@ -20,10 +20,10 @@ func testMoving(t *testing.T, blocks map[string]block) {
 	hash := harness.CheapHash(t, "correct horse")
 	step := func(name string) string {
 		return strings.NewReplacer(
-			"\n   ", "\n", "example.com {", "http://127.0.0.1:%PORT% {",
+			"example.com {", "http://127.0.0.1:%PORT% {",
 			inRedis, "memory docs",
 			"users htpasswd /etc/caddy/users.htpasswd", "user alice "+hash,
-		).Replace(strings.TrimPrefix(blocks[name].text, "   "))
+		).Replace(blocks[name].text)
 	}
 	s := harness.Start(t, step("engine-default"))
 	web := s.Public("web")

@@ -116,7 +116,6 @@ func compareCleared(a, b Cleared) int {
 
 // shared is what a throttle knows of other nodes.
 type shared struct {
-	changed chan struct{}     // has a value when there is something to tell
 	nodes   []Other           // as of the last Heed
 	told    *Report           // the last one of this node
 	known   map[Key]struct{}  // pairs whose sources are known good at another node
@@ -125,7 +124,7 @@ type shared struct {
 }
 
 func newShared() shared {
-	return shared{changed: make(chan struct{}, 1), told: new(Report), cleared: make(map[Failed]uint64)}
+	return shared{told: new(Report), cleared: make(map[Failed]uint64)}
 }
 
 // UseKey makes the digests with a key that all nodes of a server have, so that what
@@ -144,17 +143,15 @@ func (t *Throttle) UseKey(key [32]byte) {
 	}
 	t.digester.key = key
 	t.reset()
-	changed := t.shared.changed
 	t.shared = newShared()
-	t.shared.changed = changed
 }
 
 // Changed has a value when there may be something new to report.
-func (t *Throttle) Changed() <-chan struct{} { return t.shared.changed }
+func (t *Throttle) Changed() <-chan struct{} { return t.changed }
 
 func (t *Throttle) tell() {
 	select {
-	case t.shared.changed <- struct{}{}:
+	case t.changed <- struct{}{}:
 	default:
 	}
 }

@@ -60,6 +60,7 @@ const lifetime = time.Minute
 // for, hashing a password, takes milliseconds.
 type Throttle struct {
 	digester digester
+	changed  chan struct{} // has a value when there is something to tell other nodes
 
 	mu        sync.Mutex
 	clock     clock
@@ -80,6 +81,7 @@ func New(limits Limits) *Throttle { return newThrottle(limits, time.Now) }
 func newThrottle(limits Limits, now func() time.Time) *Throttle {
 	t := &Throttle{
 		digester: newDigester(),
+		changed:  make(chan struct{}, 1),
 		clock:    newClock(now),
 		limits:   limits.complete(),
 		inFlight: list.New(),

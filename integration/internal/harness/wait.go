@@ -1,6 +1,8 @@
 package harness
 
 import (
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -19,3 +21,13 @@ func Eventually(t *testing.T, what string, ok func() bool) {
 
 // Patience is how long a test waits for an answer before it calls it missing.
 const Patience = 30 * time.Second
+
+// UpgradesOver waits until the proxies of this process have no upgraded connection left.
+// Caddy, as it ends, closes those that it has, also while it still copies them.
+func UpgradesOver(t *testing.T) {
+	t.Helper()
+	Eventually(t, "all upgraded connections are over", func() bool {
+		stacks := make([]byte, 16<<20)
+		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "reverseproxy.(*Handler).handleUpgradeResponse")
+	})
+}
