@@ -100,7 +100,7 @@ func TestAReplacedEpochEndsTheSessionsOfBefore(t *testing.T) {
 	swap(t, engine, id, 1, newAnswer())
 	revoke(t, engine, newID(epoch))
 	_, cursor := follow(t, engine, "")
-	run(t, db, readme(t, "UPDATE caddy_grant_epochs"))
+	run(t, db, strings.ReplaceAll(readme(t, "UPDATE grants.caddy_grant_epochs"), "grants.", ""))
 	next := epochOf(t, engine)
 	if next == epoch {
 		t.Fatal("the epoch is the same")
