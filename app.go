@@ -215,8 +215,7 @@ func (a *App) Start() error {
 	ctx, cancel := context.WithTimeout(a.ctx, keysPatience)
 	defer cancel()
 	for _, server := range a.servers {
-		server.keys.current(ctx)
-		server.sessions.await(ctx)
+		server.await(ctx)
 	}
 	if len(a.servers) == 0 { // no passwords
 		return nil

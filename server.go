@@ -173,6 +173,15 @@ func (s *Server) start(ctx context.Context, checked bool) {
 	go s.apiKeys.follow(ctx)
 }
 
+// await waits for the keys, and for what operators have told. What is counted from then
+// on counts: a throttle that gets its key later forgets what it has counted before.
+func (s *Server) await(ctx context.Context) {
+	if keys := s.keys.current(ctx); keys != nil && !s.throttle.off {
+		s.throttle.nodeOf(keys.Failures())
+	}
+	s.sessions.await(ctx)
+}
+
 // offered are the grant types that the server offers now. client_credentials is one
 // only while a client may list it: clients in a file come and go without a reload.
 func (s *Server) offered() []string {
