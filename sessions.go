@@ -37,6 +37,30 @@ type serverSessions struct {
 	unsure    bool          // whether they were read before the storage was known to answer
 }
 
+// attempts are those to read what other nodes revoke, in storage or in the engines.
+type attempts struct {
+	failure atomic.Pointer[string] // of the last one; nil: it succeeded
+}
+
+func (a *attempts) isFailing() bool { return a.failure.Load() != nil }
+
+// took takes in how the last attempt ended, and logs what changes.
+func (a *attempts) took(x *serverSessions, err error) {
+	failing := a.isFailing()
+	if err == nil {
+		a.failure.Store(nil)
+		if failing {
+			x.logger.Info("revocations are read again")
+		}
+		return
+	}
+	text := err.Error()
+	a.failure.Store(&text)
+	if !failing {
+		x.logger.Error("reading revocations; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
+	}
+}
+
 // sessionsOptions are what a server's sessions depend on.
 type sessionsOptions struct {
 	server   string

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -111,30 +110,6 @@ func (x *serverSessions) awaitNews(ctx context.Context, woken <-chan struct{}) b
 	case <-timer.C:
 	}
 	return true
-}
-
-// attempts are those to read what other nodes revoke, in storage or in the engines.
-type attempts struct {
-	failure atomic.Pointer[string] // of the last one; nil: it succeeded
-}
-
-func (a *attempts) isFailing() bool { return a.failure.Load() != nil }
-
-// took takes in how the last attempt ended, and logs what changes.
-func (a *attempts) took(x *serverSessions, err error) {
-	failing := a.isFailing()
-	if err == nil {
-		a.failure.Store(nil)
-		if failing {
-			x.logger.Info("revocations are read again")
-		}
-		return
-	}
-	text := err.Error()
-	a.failure.Store(&text)
-	if !failing {
-		x.logger.Error("reading revocations; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
-	}
 }
 
 // observe tells how old the view is, once it is complete. heard tells whether notices
