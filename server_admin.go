@@ -247,12 +247,12 @@ func (s *Server) isUnknown(ctx context.Context, request adminapi.UnlockRequest) 
 func (s *Server) heed(notice session.Notice) {
 	switch notice.Kind {
 	case session.ForgiveUser:
-		s.credentials.UnlockUser(notice.Of)
+		s.credentials.UnlockUser(notice.Of, s.sessions.poll)
 	case session.ForgiveClient:
-		s.credentials.UnlockClient(notice.Of)
+		s.credentials.UnlockClient(notice.Of, s.sessions.poll)
 	case session.ForgiveAddress:
 		if address, err := netip.ParseAddr(notice.Of); err == nil {
-			s.credentials.UnlockAddress(address)
+			s.credentials.UnlockAddress(address, s.sessions.poll)
 		}
 	}
 }

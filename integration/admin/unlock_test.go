@@ -6,9 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/sharedfailures"
 )
 
 // longWaits are longer than a test takes on any machine.
@@ -53,6 +55,21 @@ func TestAnAccountIsUnlockedOnBothNodes(t *testing.T) {
 	if got := grantJSON[adminapi.Status](a, "status", "--server", "default"); got.Throttle.Pairs != 1 {
 		t.Errorf("the status has %+v", got.Throttle)
 	}
+}
+
+// What the other node had counted before it heard of the unlock is told to this one after
+// the unlock, and locks nobody.
+func TestAnUnlockHoldsAgainstWhatOtherNodesTellLate(t *testing.T) {
+	t.Parallel()
+	a, b := startNodes(t, longWaits+"\nrevocation_poll 10s")
+	b.lock("alice")
+	a.grant(0, "unlock", "alice")
+	for until := time.Now().Add(sharedfailures.PublishEvery + sharedfailures.ReadEvery); time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+		if got := grantJSON[adminapi.Status](a, "status", "--server", "default"); got.Throttle.Pairs != 0 {
+			t.Fatalf("the status has %+v", got.Throttle)
+		}
+	}
+	a.Login("alice", "correct horse").Want(t, 200, "")
 }
 
 // Failures after an unlock count, also at a node that learns of the unlock only then.

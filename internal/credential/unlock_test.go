@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
@@ -40,12 +41,12 @@ func TestAUserThatIsUnlockedCanLogIn(t *testing.T) {
 	if accounts, pairs, addresses := c.Waiting(); accounts != 0 || pairs != 4 || addresses != 0 {
 		t.Errorf("%d accounts, %d pairs and %d addresses wait", accounts, pairs, addresses)
 	}
-	c.UnlockClient("alice")
-	c.UnlockUser("Alice")
+	c.UnlockClient("alice", time.Second)
+	c.UnlockUser("Alice", time.Second)
 	if got := c.userWith(t, "alice", "alice", at("192.0.2.1")); got != "throttled" {
 		t.Errorf("after others were unlocked: %q", got)
 	}
-	c.UnlockUser("alice")
+	c.UnlockUser("alice", time.Second)
 	for _, sender := range []Sender{at("192.0.2.1"), from("web")} {
 		if got := c.userWith(t, "alice", "alice", sender); got != "" {
 			t.Errorf("unlocked, and refused: %q", got)
@@ -54,7 +55,7 @@ func TestAUserThatIsUnlockedCanLogIn(t *testing.T) {
 	if got := c.userWith(t, "mallory", "alice", at("192.0.2.1")); got != "throttled" {
 		t.Errorf("another user: %q", got)
 	}
-	c.UnlockUser("mallory") // there is no such user
+	c.UnlockUser("mallory", time.Second) // there is no such user
 	if got := c.userWith(t, "mallory", "alice", at("192.0.2.1")); got != "unknown_user" {
 		t.Errorf("an unknown user: %q", got)
 	}
@@ -68,11 +69,11 @@ func TestAnAddressThatIsUnlockedMayTryAnyName(t *testing.T) {
 	if got := c.userWith(t, "alice", "alice", at("192.0.2.1")); got != "throttled" {
 		t.Fatal(got)
 	}
-	c.UnlockUser("alice")
+	c.UnlockUser("alice", time.Second)
 	if got := c.userWith(t, "alice", "alice", at("192.0.2.1")); got != "throttled" {
 		t.Errorf("the user was unlocked, not the address: %q", got)
 	}
-	c.UnlockAddress(netip.MustParseAddr("192.0.2.1"))
+	c.UnlockAddress(netip.MustParseAddr("192.0.2.1"), time.Second)
 	if got := c.userWith(t, "alice", "alice", at("192.0.2.1")); got != "" {
 		t.Errorf("unlocked, and refused: %q", got)
 	}
@@ -91,12 +92,12 @@ func TestAClientThatIsUnlockedMayAuthenticateInBothReadings(t *testing.T) {
 				t.Fatalf("%q: guess %d", ways, n)
 			}
 		}
-		c.UnlockUser(id)
-		c.UnlockClient("other")
+		c.UnlockUser(id, time.Second)
+		c.UnlockClient("other", time.Second)
 		if !c.clientThrottled(t, ways[0], 3, or) {
 			t.Errorf("%q: not throttled", ways)
 		}
-		c.UnlockClient(id)
+		c.UnlockClient(id, time.Second)
 		if c.clientThrottled(t, ways[0], 4, or) {
 			t.Errorf("%q: unlocked, and throttled", ways)
 		}
@@ -106,9 +107,9 @@ func TestAClientThatIsUnlockedMayAuthenticateInBothReadings(t *testing.T) {
 func TestWithoutAThrottleThereIsNothingToUnlock(t *testing.T) {
 	c, _ := newChecker(t, fileOf(t))
 	c.Throttle = nil
-	c.UnlockUser("alice")
-	c.UnlockClient("web")
-	c.UnlockAddress(netip.MustParseAddr("192.0.2.1"))
+	c.UnlockUser("alice", time.Second)
+	c.UnlockClient("web", time.Second)
+	c.UnlockAddress(netip.MustParseAddr("192.0.2.1"), time.Second)
 	if accounts, pairs, addresses := c.Waiting(); accounts+pairs+addresses != 0 {
 		t.Error("something waits")
 	}

@@ -102,7 +102,7 @@ func (n *Node) take(objects []object) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
-	changed := false
+	changed := n.throttle.ForgivenessEnds()
 	for _, o := range objects {
 		p := n.peers[o.node]
 		if p == nil {

@@ -10,7 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-func (w *world) forgiveAddress(address string) { w.ForgiveAddress(netip.MustParseAddr(address)) }
+func (w *world) forgiveAddress(address string) {
+	w.ForgiveAddress(netip.MustParseAddr(address), time.Second)
+}
 
 // settled checks that no attempt is counted as in flight.
 func (w *world) settled() error {
@@ -47,7 +49,7 @@ func TestAnAccountThatIsForgivenWaitsNowhere(t *testing.T) {
 		bob := a
 		bob.Account = user("bob")
 		w.fails(5, bob)
-		w.Forgive(user("alice"))
+		w.Forgive(user("alice"), time.Second)
 		w.allowed(a, name)
 		w.fails(4, a)
 		w.allowed(a, name+": the failures before count no longer")
@@ -59,7 +61,7 @@ func TestAnAccountThatIsForgivenWaitsNowhere(t *testing.T) {
 	w := newWorld(t, Limits{})
 	w.burn(100, "alice")
 	w.burn(100, "bob")
-	w.Forgive(user("alice"))
+	w.Forgive(user("alice"), time.Second)
 	w.allowed(from("192.0.2.1", "alice"), "the ceiling of the account")
 	w.refused(from("192.0.2.1", "bob"), time.Hour, LimitAccount, "another account")
 	w.burn(99, "alice")
@@ -71,13 +73,13 @@ func TestAnAccountThatIsForgivenWaitsNowhere(t *testing.T) {
 func TestAnAccountThatIsForgivenStillWaitsForAnAddress(t *testing.T) {
 	w := newWorld(t, Limits{})
 	w.spray(50, always("192.0.2.1"))
-	w.Forgive(user("alice"))
+	w.Forgive(user("alice"), time.Second)
 	w.refused(from("192.0.2.1", "alice"), 30*time.Second, LimitAddress, "the address")
 }
 
 func TestKnownGoodSourcesAreForgivenAndStayKnownGood(t *testing.T) {
 	for name, forgive := range map[string]func(*world){
-		"the account": func(w *world) { w.Forgive(user("alice")) },
+		"the account": func(w *world) { w.Forgive(user("alice"), time.Second) },
 		"the address": func(w *world) { w.forgiveAddress("198.51.100.1") },
 	} {
 		w := newWorld(t, Limits{})
@@ -97,7 +99,7 @@ func TestKnownGoodSourcesAreForgivenAndStayKnownGood(t *testing.T) {
 
 func TestWhatWasKnownGoodBeforeItsFailuresIsForgiven(t *testing.T) {
 	for name, forgive := range map[string]func(*world){
-		"the account": func(w *world) { w.Forgive(user("alice")) },
+		"the account": func(w *world) { w.Forgive(user("alice"), time.Second) },
 		"the address": func(w *world) { w.forgiveAddress("198.51.100.1") },
 	} {
 		w := newWorld(t, Limits{})
@@ -157,7 +159,7 @@ func TestTheCeilingOfAnAccountIsNotForgivenWithAnAddress(t *testing.T) {
 	w.forgiveAddress("192.0.2.1")
 	w.forgiveAddress(nth(0))
 	w.refused(from("192.0.2.1", "alice"), time.Hour, LimitAccount, "the account")
-	w.ForgiveAddress(netip.Addr{})
+	w.ForgiveAddress(netip.Addr{}, time.Second)
 }
 
 // A zone and an IPv4 address in an IPv6 address are spellings of one source.
@@ -196,10 +198,10 @@ func TestAttemptsInFlightDoNotLockAnAccountThatWasForgivenMeanwhile(t *testing.T
 			tries = append(tries, w.reserve(a))
 		}
 		w.refused(a, time.Second, LimitPair, "five in flight")
-		w.Forgive(user("alice"))
+		w.Forgive(user("alice"), time.Second)
 		w.allowed(a, "with those from before in flight")
 		w.allowed(from("192.0.2.2", "alice"), "another source")
-		w.Forgive(user("alice"))
+		w.Forgive(user("alice"), time.Second)
 		for _, r := range tries {
 			switch end {
 			case fail:
@@ -258,7 +260,7 @@ func TestAWrongSecretIsStillWrongAfterItsAccountWasForgiven(t *testing.T) {
 	w := newWorld(t, Limits{})
 	typo := guess(from("192.0.2.1", "alice"), "typo")
 	w.fails(1, typo)
-	w.Forgive(user("alice"))
+	w.Forgive(user("alice"), time.Second)
 	w.forgiveAddress("192.0.2.1")
 	if !w.again(typo) {
 		t.Error("it is not a repetition")
@@ -322,7 +324,7 @@ func TestForgivingLeavesAllElseAsItWas(t *testing.T) {
 			case 5:
 				name := rapid.SampledFrom([]string{"alice", "bob"}).Draw(rt, "forgiven")
 				before, known := waits(), w.entries().Known
-				w.Forgive(user(name))
+				w.Forgive(user(name), time.Second)
 				for what, wait := range waits() {
 					ofName := what == "account "+name
 					for _, address := range addresses {
@@ -338,7 +340,7 @@ func TestForgivingLeavesAllElseAsItWas(t *testing.T) {
 			case 6:
 				a := attempt()
 				known := w.entries().Known
-				w.ForgiveAddress(a.Source.address)
+				w.ForgiveAddress(a.Source.address, time.Second)
 				if wait, limit := w.wait(a); a.Source.address.IsValid() && wait != 0 && limit != LimitAccount {
 					rt.Fatalf("%v was forgiven and waits for %v (%s)", a.Source.address, wait, limit)
 				}
@@ -376,9 +378,9 @@ func TestForgivingAndCountingAtTheSameTime(t *testing.T) {
 				r, err := w.Reserve(a)
 				switch {
 				case n == 0:
-					w.Forgive(a.Account)
+					w.Forgive(a.Account, time.Second)
 				case n == 1:
-					w.ForgiveAddress(a.Source.address)
+					w.ForgiveAddress(a.Source.address, time.Second)
 				case n == 2:
 					w.Waiting()
 				}

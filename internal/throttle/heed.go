@@ -60,6 +60,7 @@ func (t *Throttle) take(m *merged) {
 		m.cleared[of] = max(m.cleared[of], t.shared.cleared[of])
 		m.recount(of.Kind, of.Key)
 	}
+	t.shared.dropForgiven(t.advance(), &m.counted)
 	t.shared.nodes, t.shared.known, t.shared.recent = m.nodes, m.known, nil
 	for kind := range kinds {
 		t.table(kind).others = m.counted[kind]

@@ -121,10 +121,12 @@ type shared struct {
 	known   map[Key]struct{}  // pairs whose sources are known good at another node
 	cleared map[Failed]uint64 // what this node forgave of others, up to which total
 	recent  []Failed          // those of cleared since Heed began
+
+	forgiven map[subject]time.Duration // by an operator, and until when others may not have heard of it
 }
 
 func newShared() shared {
-	return shared{told: new(Report), cleared: make(map[Failed]uint64)}
+	return shared{told: new(Report), cleared: make(map[Failed]uint64), forgiven: make(map[subject]time.Duration)}
 }
 
 // UseKey makes the digests with a key that all nodes of a server have, so that what
@@ -199,3 +201,7 @@ func (t *Throttle) clearAllOthers(of func(*owner) bool) {
 		}
 	}
 }
+
+// toldWithin is how long after a failure other nodes hear of it at the latest, see
+// package sharedfailures.
+const toldWithin = 5 * time.Second

@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -228,7 +229,7 @@ func TestASuccessWhileANodeHearsOthersIsNotLost(t *testing.T) {
 	}
 	s.tellAll()
 	hearing := m.together(m.id, []Other{{ID: other.id, Report: other.told}})
-	m.Forgive(user("alice"))
+	m.Forgive(user("alice"), time.Second)
 	m.take(hearing)
 	m.allowed(from("192.0.2.1", "alice"), "forgiven in the meantime")
 }
@@ -308,7 +309,7 @@ func TestFailuresOutliveTheirNode(t *testing.T) {
 	next := s.join(Limits{AccountCeiling: 10})
 	next.hear(s.nodes[0])
 	next.refused(from("192.0.2.1", "alice"), time.Hour, LimitAccount, "after a restart")
-	next.Forgive(user("alice"))
+	next.Forgive(user("alice"), time.Second)
 	next.allowed(from(nth(1), "alice"), "an operator forgives also what the node before has counted")
 	next.publish()
 	third := s.join(Limits{AccountCeiling: 10})
@@ -328,6 +329,43 @@ func TestAnAddressIsForgivenAtAllNodesByAnOperator(t *testing.T) {
 	s.nodes[1].refused(from("192.0.2.2", "alice"), 30*time.Second, LimitPair, "another address")
 	s.tellAll()
 	dead.allowed(from("192.0.2.1", "user3"), "the address at the other node")
+}
+
+// A node tells of failures until it has heard of the unlock itself.
+func TestWhatOthersTellBeforeTheyHearOfAnUnlockCountsForNothing(t *testing.T) {
+	here := from("192.0.2.1", "alice")
+	for _, test := range []struct {
+		limit   Limit
+		fail    func(*member)
+		forgive func(*member)
+	}{
+		{LimitPair, func(m *member) { m.fails(5, here) }, func(m *member) { m.Forgive(user("alice"), 2*time.Second) }},
+		{LimitPair, func(m *member) { m.fails(5, here) }, func(m *member) { m.ForgiveAddress(netip.MustParseAddr("192.0.2.1"), 2*time.Second) }},
+		{LimitAddress, func(m *member) { m.spray(50, always("192.0.2.1")) }, func(m *member) { m.ForgiveAddress(netip.MustParseAddr("192.0.2.1"), 2*time.Second) }},
+	} {
+		s := newServer(t, Limits{}, 2)
+		a, b := s.nodes[0], s.nodes[1]
+		test.fail(b)
+		test.forgive(a)
+		s.tellAll()
+		a.allowed(here, "as the other node tells what it counted before")
+		b.refused(here, 30*time.Second, test.limit, "at the other node")
+
+		s.clock.pass(2 * time.Second)
+		test.forgive(b)
+		test.fail(b)
+		s.tellAll()
+		b.refused(here, 30*time.Second, test.limit, "with new failures")
+		s.clock.pass(toldWithin)
+		if !a.ForgivenessEnds() {
+			t.Error("what others tell should count again")
+		}
+		s.tellAll()
+		a.refused(here, 25*time.Second, test.limit, "with new failures at the other node")
+		if a.ForgivenessEnds() {
+			t.Error("what others tell would be counted once more")
+		}
+	}
 }
 
 // Several nodes must not forgive an address faster than one.

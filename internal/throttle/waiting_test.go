@@ -54,7 +54,7 @@ func TestWhatWaitsIsCountedInTablesOfManyParts(t *testing.T) {
 		w.fails(1, through("web", fmt.Sprint(i)))
 	}
 	w.counts(0, n, 0)
-	w.Forgive(user("0"))
-	w.Forgive(user(fmt.Sprint(n - 1)))
+	w.Forgive(user("0"), time.Second)
+	w.Forgive(user(fmt.Sprint(n-1)), time.Second)
 	w.counts(0, n-2, 0)
 }
