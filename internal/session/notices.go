@@ -21,6 +21,7 @@ type notices struct {
 	partly   readPartly
 	together singleflight.Group // of readings
 	shared   sharedReading
+	decoded  atomic.Pointer[decodedLatest]
 
 	mu    sync.Mutex
 	heard func(Notice) // nil: none
@@ -188,8 +189,23 @@ func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice
 	case content == nil:
 		return new(latestNotice), nil
 	}
-	latest := decodeLatest(content)
-	return &latest, nil
+	return s.memory.notices.decode(content), nil
+}
+
+// decode is decodeLatest, which is seldom called on anything else than the last time.
+func (m *notices) decode(content []byte) *latestNotice {
+	if last := m.decoded.Load(); last != nil && last.content == string(content) {
+		return &last.latest
+	}
+	now := &decodedLatest{string(content), decodeLatest(content)}
+	m.decoded.Store(now)
+	return &now.latest
+}
+
+// decodedLatest is the object that tells of news, and what it says. It is never changed.
+type decodedLatest struct {
+	content string
+	latest  latestNotice
 }
 
 // checkNoNotices is an error if there are notices, and so the object that tells of news

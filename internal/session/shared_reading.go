@@ -2,39 +2,39 @@ package session
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
 // sharedReading is a reading that callers of about the same moment share. Each gets what
 // a reading has found that began after the call, so that it misses nothing that was
-// acknowledged before. A caller who is alone reads by itself.
+// acknowledged before.
 type sharedReading struct {
 	mu      sync.Mutex
-	running bool
-	next    *waitedReading // which begins when the running one has ended; nil: no caller waits
+	running bool           // or about to
+	next    *waitedReading // which has not begun; nil: no caller waits
 }
 
-// waitedReading is one for callers who came while another one ran.
+// waitedReading is one that callers wait for.
 type waitedReading struct {
-	done chan struct{}
-	err  error
+	done    chan struct{}
+	callers int
+	err     error
 }
 
 // do returns the error of such a reading. read must end by itself and not panic; it is
-// called with the context of one of its callers, or for several without its end.
+// called with the context of its caller, or for several without its end.
 func (r *sharedReading) do(ctx context.Context, read func(context.Context) error) error {
-	r.mu.Lock()
-	if !r.running {
-		r.running = true
-		r.mu.Unlock()
-		defer r.begin(ctx, read)
-		return read(ctx)
+	waited, begins := r.join()
+	if begins {
+		runtime.Gosched() // so that requests that are as far as this one join
+		if r.begin().callers == 1 {
+			defer r.end(waited, ctx, read)
+			waited.err = read(ctx)
+			return waited.err
+		}
+		go r.run(waited, context.WithoutCancel(ctx), read)
 	}
-	if r.next == nil {
-		r.next = &waitedReading{done: make(chan struct{})}
-	}
-	waited := r.next
-	r.mu.Unlock()
 	select {
 	case <-waited.done:
 		return waited.err
@@ -43,19 +43,42 @@ func (r *sharedReading) do(ctx context.Context, read func(context.Context) error
 	}
 }
 
-// begin begins the reading that callers wait for, if there is one.
-func (r *sharedReading) begin(ctx context.Context, read func(context.Context) error) {
+// join returns the reading that a caller waits for, and whether the caller begins it.
+func (r *sharedReading) join() (waited *waitedReading, begins bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	waited := r.next
-	r.next, r.running = nil, waited != nil
-	if waited == nil {
-		return
+	if r.next == nil {
+		r.next = &waitedReading{done: make(chan struct{})}
 	}
-	detached := context.WithoutCancel(ctx)
-	go func() {
-		defer r.begin(detached, read)
-		defer close(waited.done)
-		waited.err = read(detached)
-	}()
+	r.next.callers++
+	begins = !r.running
+	r.running = true
+	return r.next, begins
+}
+
+// begin is what nobody joins from then on.
+func (r *sharedReading) begin() *waitedReading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	begun := r.next
+	r.next = nil
+	return begun
+}
+
+func (r *sharedReading) run(waited *waitedReading, ctx context.Context, read func(context.Context) error) {
+	defer r.end(waited, ctx, read)
+	waited.err = read(ctx)
+}
+
+// end tells callers that a reading has ended, and begins the next one that callers wait
+// for.
+func (r *sharedReading) end(waited *waitedReading, ctx context.Context, read func(context.Context) error) {
+	close(waited.done)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running = r.next != nil; r.running {
+		next := r.next
+		r.next = nil
+		go r.run(next, context.WithoutCancel(ctx), read)
+	}
 }

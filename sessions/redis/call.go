@@ -65,7 +65,11 @@ func (e *engine) run(ctx context.Context, script *goredis.Script, keys []string,
 
 // say is run for a script that returns text.
 func (e *engine) say(ctx context.Context, script *goredis.Script, keys []string, args ...any) (string, error) {
-	result, err := e.run(ctx, script, keys, args...)
+	return said(e.run(ctx, script, keys, args...))
+}
+
+// said is the text that a script returned.
+func said(result any, err error) (string, error) {
 	if err != nil {
 		return "", err
 	}

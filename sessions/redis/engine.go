@@ -10,15 +10,18 @@ import (
 
 	"go.uber.org/zap"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
 // engine has the sessions of one server.
 type engine struct {
-	keys    *keys
-	clients *clients
-	timeout time.Duration
-	logger  *zap.Logger
+	keys     *keys
+	clients  *clients
+	pipeline *pipeline // nil: a cluster
+	timeout  time.Duration
+	logger   *zap.Logger
 
 	trust  trust
 	making chan struct{}   // holds one, taken by the call that examines Redis
@@ -42,14 +45,15 @@ func newEngine(settings *settings, server string, logger *zap.Logger) *engine {
 		sweepAgain: sweepAgain,
 	}
 	e.clients = newClients(settings, e.admit)
+	if settings.cluster == nil {
+		e.pipeline = &pipeline{engine: e}
+	}
 	return e
 }
 
 // Load implements [sessions.Engine].
 func (e *engine) Load(ctx context.Context, id sessions.ID) (sessions.State, error) {
-	return e.state(ctx, id, func(ctx context.Context) (string, error) {
-		return e.say(ctx, scriptLoad, e.keys.of(id), e.arguments(id)...)
-	})
+	return e.state(ctx, id, scriptLoad)
 }
 
 // Swap implements [sessions.Engine].
@@ -57,10 +61,7 @@ func (e *engine) Swap(ctx context.Context, id sessions.ID, next uint64, answer s
 	if next == 0 || len(answer) != answerLength || strings.Trim(answer, "0123456789abcdef") != "" {
 		return sessions.State{}, fmt.Errorf("redis: generation %d, or the name of the exchange, is not valid", next)
 	}
-	return e.state(ctx, id, func(ctx context.Context) (string, error) {
-		return e.say(ctx, scriptSwap, e.keys.of(id),
-			append(e.arguments(id), strconv.FormatUint(next-1, 10), strconv.FormatUint(next, 10), answer)...)
-	})
+	return e.state(ctx, id, scriptSwap, strconv.FormatUint(next-1, 10), strconv.FormatUint(next, 10), answer)
 }
 
 // answerLength is the length of the name of an exchange.
@@ -100,12 +101,12 @@ func (e *engine) arguments(id sessions.ID) []any {
 	return append(make([]any, 0, 8), id.Epoch, id.Day, id.Over().UnixMilli(), id.Random)
 }
 
-// state makes a call and reads the state that it returns.
-func (e *engine) state(ctx context.Context, id sessions.ID, call func(context.Context) (string, error)) (sessions.State, error) {
+// state runs a script of a session and reads the state that it returns.
+func (e *engine) state(ctx context.Context, id sessions.ID, script *goredis.Script, more ...any) (sessions.State, error) {
 	if !id.IsValid() {
 		return sessions.State{}, errID
 	}
-	said, err := waiting(ctx, e.timeout, call)
+	said, err := e.sayInTime(ctx, script, e.keys.of(id), append(e.arguments(id), more...)...)
 	if err != nil {
 		return sessions.State{}, err
 	}
@@ -120,6 +121,16 @@ func (e *engine) state(ctx context.Context, id sessions.ID, call func(context.Co
 		return sessions.State{}, sessions.ErrDamaged
 	}
 	return parseState(said)
+}
+
+// sayInTime is say, and waits for timeout at most.
+func (e *engine) sayInTime(ctx context.Context, script *goredis.Script, keys []string, args ...any) (string, error) {
+	if e.pipeline != nil {
+		return e.pipeline.say(ctx, script, keys, args...)
+	}
+	return waiting(ctx, e.timeout, func(ctx context.Context) (string, error) {
+		return e.say(ctx, script, keys, args...)
+	})
 }
 
 // parseState reads generation, answer, age in milliseconds, and whether it is revoked.
