@@ -59,6 +59,32 @@ func (t *RefreshToken) encode(into *bytes.Buffer) {
 	into.Write(append(b, '}'))
 }
 
+// decode reads claims: those that encode has written at once, others as JSON.
+func (t *RefreshToken) decode(claims []byte) error {
+	r := memberReader{rest: claims}
+	read := RefreshToken{
+		ClientID:          r.text(`,"client_id":`),
+		AccessTokenID:     r.text(`,"access_token_id":`),
+		RefreshTokenID:    r.text(`,"refresh_token_id":`),
+		Scope:             r.text(`,"scope":`),
+		RefusedScope:      r.optionalText(`,"refused_scope":`),
+		UserID:            r.text(`,"user_id":`),
+		ExpireTime:        r.number(`,"expire_time":`),
+		IssuedAt:          r.number(`,"iat":`),
+		Expires:           r.number(`,"exp":`),
+		SessionExpires:    r.number(`,"session_exp":`),
+		SessionID:         r.text(`,"sid":`),
+		Generation:        r.count(`,"gen":`),
+		CredentialVersion: r.text(`,"cver":`),
+		SessionVersion:    r.optionalNumber(`,"sver":`),
+	}
+	if r.ended() {
+		*t = read
+		return nil
+	}
+	return strictjson.Unmarshal(claims, t)
+}
+
 // mintRefreshToken writes the refresh token of a generation into a buffer.
 func (p *Policy) mintRefreshToken(keys *KeySet, a *Authorization, access *AccessClaims, generation uint64, into *bytes.Buffer) error {
 	current := a.Session
@@ -104,7 +130,7 @@ func OpenRefreshToken(keys *KeySet, raw string) (*RefreshToken, error) {
 		return nil, err
 	}
 	token := new(RefreshToken)
-	if typ != typRefreshToken || !utf8.Valid(claims) || strictjson.Unmarshal(claims, token) != nil {
+	if typ != typRefreshToken || !utf8.Valid(claims) || token.decode(claims) != nil {
 		return nil, Error("it is not a refresh token")
 	}
 	var ok bool
