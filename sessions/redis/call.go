@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -25,8 +26,14 @@ func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.C
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		value, err := f(ctx)
-		done <- result{value, err}
+		var r result
+		defer func() {
+			if v := recover(); v != nil {
+				r.err = panicked(v)
+			}
+			done <- r
+		}()
+		r.value, r.err = f(ctx)
 	}()
 	select {
 	case r := <-done:
@@ -81,3 +88,7 @@ func said(result any, err error) (string, error) {
 }
 
 var errReply = errors.New("redis: an answer has another form than that of a script")
+
+// panicked is the error of a client that has panicked with a value, which may contain
+// anything.
+func panicked(value any) error { return fmt.Errorf("[PANIC] %T in the client", value) }

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 	"time"
@@ -100,9 +99,9 @@ func (p *pipeline) exchange(calls []*piped) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(calls[0].ctx), p.engine.timeout)
 	defer cancel()
 	defer func() {
-		if v := recover(); v != nil { // its value may contain anything
+		if v := recover(); v != nil {
 			for _, c := range calls {
-				c.result, c.err = nil, fmt.Errorf("[PANIC] %T in the client", v)
+				c.result, c.err = nil, panicked(v)
 			}
 		}
 		for _, c := range calls {
@@ -119,30 +118,44 @@ func (p *pipeline) exchange(calls []*piped) {
 
 // runAll is run for several calls.
 func (e *engine) runAll(ctx context.Context, calls []*piped) {
-	var replies []goredis.Cmder
+	left := e.sendAll(ctx, calls)
+	if len(left) == 0 {
+		return
+	}
+	first := left[0] // after which Redis has the script, and is known to be trusted
+	first.result, first.err = e.run(ctx, first.script, first.keys, first.args...)
+	for _, c := range e.sendAll(ctx, left[1:]) {
+		c.result, c.err = e.run(ctx, c.script, c.keys, c.args...)
+	}
+}
+
+// sendAll sends calls together, and returns those of which Redis has done nothing because
+// it did not have the script, or because the connection was refused.
+func (e *engine) sendAll(ctx context.Context, calls []*piped) (left []*piped) {
 	client, err := e.clients.forSessions()
 	if err == nil {
 		err = e.trusted(ctx)
 	}
-	if err == nil {
-		// Its error is that of the first call that has one.
-		replies, _ = client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
-			for _, c := range calls {
-				c.script.EvalSha(ctx, pipe, c.keys, c.args...)
-			}
-			return nil
-		})
-	}
-	for i, c := range calls {
-		if err != nil {
+	if err != nil {
+		for _, c := range calls {
 			c.err = err
-			continue
 		}
+		return nil
+	}
+	// The error is that of the first call that has one.
+	replies, _ := client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+		for _, c := range calls {
+			c.script.EvalSha(ctx, pipe, c.keys, c.args...)
+		}
+		return nil
+	})
+	for i, c := range calls {
 		c.result, c.err = replies[i].(*goredis.Cmd).Result()
-		if _, refused := errors.AsType[*refusal](c.err); refused || goredis.HasErrorPrefix(c.err, "NOSCRIPT") { // nothing was done
-			c.result, c.err = e.run(ctx, c.script, c.keys, c.args...)
+		if _, refused := errors.AsType[*refusal](c.err); refused || goredis.HasErrorPrefix(c.err, "NOSCRIPT") {
+			left = append(left, c)
 		}
 	}
+	return left
 }
 
 const (

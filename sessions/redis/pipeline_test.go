@@ -1,0 +1,156 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/caddygrant/caddy-grant/sessions"
+)
+
+// gate is a hook at which the client's calls wait, and which counts them.
+type gate struct {
+	calls  atomic.Int64
+	panics atomic.Bool
+	open   chan struct{}
+}
+
+func (g *gate) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (g *gate) pass() {
+	g.calls.Add(1)
+	if g.panics.Load() {
+		panic("secret")
+	}
+	<-g.open
+}
+
+func (g *gate) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error { g.pass(); return next(ctx, cmd) }
+}
+
+func (g *gate) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []goredis.Cmder) error { g.pass(); return next(ctx, cmds) }
+}
+
+// gated is an engine with a gate, and an epoch. Redis has the script for swaps.
+func gated(t *testing.T, r *server) (*engine, string, *gate) {
+	e := open(t, r.url()).(*engine)
+	epoch := epochOf(t, e)
+	swap(t, e, newID(epoch), 1)
+	client, err := e.clients.forSessions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{open: make(chan struct{})}
+	client.AddHook(g)
+	return e, epoch, g
+}
+
+// waits returns when so many calls wait to be sent.
+func (p *pipeline) waits(t *testing.T, calls int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		p.mutex.Lock()
+		waiting := len(p.waiting)
+		p.mutex.Unlock()
+		if waiting >= calls {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d calls wait, want %d", waiting, calls)
+		}
+	}
+}
+
+func TestRedisCallsOfAMomentAreSentTogether(t *testing.T) {
+	e, epoch, g := gated(t, newServer(t))
+	const most = 200
+	var all errgroup.Group
+	for range most {
+		id, answer := newID(epoch), newAnswer()
+		all.Go(func() error {
+			state, err := e.Swap(t.Context(), id, 1, answer)
+			if err == nil && !won(state, 1, answer) {
+				t.Errorf("a swap got the state of another: %+v", state)
+			}
+			return err
+		})
+	}
+	e.pipeline.waits(t, most-maxSending*maxPiped)
+	close(g.open)
+	if err := all.Wait(); err != nil {
+		t.Error(err)
+	}
+	if calls := g.calls.Load(); calls > 2*maxSending {
+		t.Errorf("%d swaps took %d calls", most, calls)
+	}
+}
+
+func TestRedisThatForgetsScriptsIsToldThemAgain(t *testing.T) {
+	r := newServer(t)
+	e := open(t, r.url())
+	epoch := epochOf(t, e)
+	for range 20 {
+		var all errgroup.Group
+		for range 32 {
+			id, answer := newID(epoch), newAnswer()
+			all.Go(func() error {
+				state, err := e.Swap(t.Context(), id, 1, answer)
+				if err == nil && !won(state, 1, answer) {
+					t.Errorf("a swap got the state of another: %+v", state)
+				}
+				return err
+			})
+		}
+		r.do("SCRIPT", "FLUSH")
+		if err := all.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestRedisCallIsNotSentForACallerWhoHasGone(t *testing.T) {
+	e, epoch, g := gated(t, newServer(t))
+	id := newID(epoch)
+	var first errgroup.Group
+	for g.calls.Load() < maxSending { // each call has its own pipeline
+		first.Go(func() error { _, err := e.Load(t.Context(), id); return err })
+		time.Sleep(2 * soon)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var left errgroup.Group
+	left.Go(func() error { _, err := e.Swap(ctx, id, 1, newAnswer()); return err })
+	e.pipeline.waits(t, 1)
+	cancel()
+	if err := left.Wait(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	close(g.open)
+	if err := first.Wait(); err != nil {
+		t.Error(err)
+	}
+	if state := load(t, e, id); state != (sessions.State{}) {
+		t.Errorf("the swap was sent: %+v", state)
+	}
+}
+
+func TestRedisClientThatPanicsFailsTheCallsConcerned(t *testing.T) {
+	e, epoch, g := gated(t, newServer(t))
+	close(g.open)
+	id := newID(epoch)
+	g.panics.Store(true)
+	for name, call := range calls(e, id) {
+		if err := call(t.Context()); err == nil || !strings.Contains(err.Error(), "[PANIC] string") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	g.panics.Store(false)
+	swap(t, e, id, 1)
+}
