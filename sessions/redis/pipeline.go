@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -25,11 +26,12 @@ type pipeline struct {
 
 // piped is a call in a pipeline.
 type piped struct {
-	ctx    context.Context // of the caller, who may have gone
+	ctx    context.Context // of the caller
 	script *goredis.Script
 	keys   []string
 	args   []any
 
+	left   atomic.Bool   // the caller has gone
 	done   chan struct{} // closed when what follows is set
 	result any
 	err    error
@@ -40,15 +42,19 @@ func (p *pipeline) say(ctx context.Context, script *goredis.Script, keys []strin
 	if err := ctx.Err(); err != nil {
 		return "", failure(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.engine.timeout)
-	defer cancel()
+	timeout := time.NewTimer(p.engine.timeout)
+	defer timeout.Stop()
 	c := &piped{ctx: ctx, script: script, keys: keys, args: args, done: make(chan struct{})}
 	p.add(c)
 	select {
 	case <-c.done:
 		text, err := said(c.result, c.err)
 		return text, failure(err)
+	case <-timeout.C:
+		c.left.Store(true)
+		return "", failure(context.DeadlineExceeded)
 	case <-ctx.Done():
+		c.left.Store(true)
 		return "", failure(ctx.Err())
 	}
 }
@@ -82,7 +88,7 @@ func (p *pipeline) next() (calls []*piped) {
 	for len(calls) < maxPiped && len(p.waiting) > 0 {
 		c := p.waiting[0]
 		p.waiting[0], p.waiting = nil, p.waiting[1:]
-		if c.ctx.Err() == nil {
+		if !c.left.Load() {
 			calls = append(calls, c)
 		}
 	}

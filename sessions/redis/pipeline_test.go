@@ -17,14 +17,16 @@ import (
 // gate is a hook at which the client's calls wait, and which counts them.
 type gate struct {
 	calls  atomic.Int64
+	swaps  atomic.Int64 // in these calls
 	panics atomic.Bool
 	open   chan struct{}
 }
 
 func (g *gate) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
-func (g *gate) pass() {
+func (g *gate) pass(swaps int) {
 	g.calls.Add(1)
+	g.swaps.Add(int64(swaps))
 	if g.panics.Load() {
 		panic("secret")
 	}
@@ -32,11 +34,11 @@ func (g *gate) pass() {
 }
 
 func (g *gate) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
-	return func(ctx context.Context, cmd goredis.Cmder) error { g.pass(); return next(ctx, cmd) }
+	return func(ctx context.Context, cmd goredis.Cmder) error { g.pass(1); return next(ctx, cmd) }
 }
 
 func (g *gate) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []goredis.Cmder) error { g.pass(); return next(ctx, cmds) }
+	return func(ctx context.Context, cmds []goredis.Cmder) error { g.pass(len(cmds)); return next(ctx, cmds) }
 }
 
 // gated is an engine with a gate, and an epoch. Redis has the script for swaps.
@@ -53,18 +55,18 @@ func gated(t *testing.T, r *server) (*engine, string, *gate) {
 	return e, epoch, g
 }
 
-// waits returns when so many calls wait to be sent.
-func (p *pipeline) waits(t *testing.T, calls int) {
+// waitingCalls are how many wait to be sent.
+func waitingCalls(p *pipeline) int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.waiting)
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		p.mutex.Lock()
-		waiting := len(p.waiting)
-		p.mutex.Unlock()
-		if waiting >= calls {
-			return
-		}
+	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d calls wait, want %d", waiting, calls)
+			t.Fatalf("it did not come true that %s", what)
 		}
 	}
 }
@@ -83,12 +85,12 @@ func TestRedisCallsOfAMomentAreSentTogether(t *testing.T) {
 			return err
 		})
 	}
-	e.pipeline.waits(t, most-maxSending*maxPiped)
+	eventually(t, "all swaps are at the gate, or wait", func() bool { return int(g.swaps.Load())+waitingCalls(e.pipeline) == most })
 	close(g.open)
 	if err := all.Wait(); err != nil {
 		t.Error(err)
 	}
-	if calls := g.calls.Load(); calls > 2*maxSending {
+	if calls := g.calls.Load(); calls > maxSending+most/maxPiped+1 {
 		t.Errorf("%d swaps took %d calls", most, calls)
 	}
 }
@@ -127,7 +129,7 @@ func TestRedisCallIsNotSentForACallerWhoHasGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var left errgroup.Group
 	left.Go(func() error { _, err := e.Swap(ctx, id, 1, newAnswer()); return err })
-	e.pipeline.waits(t, 1)
+	eventually(t, "the swap waits", func() bool { return waitingCalls(e.pipeline) == 1 })
 	cancel()
 	if err := left.Wait(); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
