@@ -3,23 +3,25 @@ package redis
 import (
 	"context"
 	"fmt"
-	"log"
-	"os"
 	"strings"
 
 	goredis "github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
-func init() { goredis.SetLogger(quiet{log.New(os.Stderr, "redis: ", log.LstdFlags|log.Lshortfile)}) }
+func init() { goredis.SetLogger(quiet{}) }
 
-// quiet is the log of the client, which other modules may use too, without what each
-// failed call repeats: that a connection could not be made. Callers get it as an error.
-type quiet struct{ log *log.Logger }
+// quiet writes what the client says into Caddy's log, rather than to standard error. Other
+// modules may use the client too. What each failed call repeats is left out: that a
+// connection could not be made. Callers get it as an error.
+type quiet struct{}
 
 // Printf implements the client's interface.
-func (q quiet) Printf(_ context.Context, format string, values ...any) {
+func (quiet) Printf(_ context.Context, format string, values ...any) {
 	if strings.Contains(format, "failed to dial") {
 		return
 	}
-	_ = q.log.Output(2, fmt.Sprintf(format, values...))
+	caddy.Log().Named("redis").Info("the client of Redis says", zap.String("message", firstLine(fmt.Sprintf(format, values...))))
 }
