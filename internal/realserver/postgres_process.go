@@ -39,6 +39,9 @@ func (p *Postgres) Await() error {
 	})
 }
 
+// Running says whether the server was started, and not ended since.
+func (p *Postgres) Running() bool { return p.process != nil }
+
 // Processes are those of the server, of which the first has started the others.
 func (p *Postgres) Processes() []int {
 	pid := p.process.Pid()
