@@ -23,7 +23,8 @@ type Process struct {
 const patience = time.Minute
 
 // Launch starts a program, which appends what it prints to a file. It gets the signal if
-// this program ends before.
+// this program ends before. It is in a process group of its own: the system wakes one
+// that stands still when its parent ends, or the signal would wait.
 func Launch(cmd *exec.Cmd, log string, orphaned syscall.Signal) (*Process, error) {
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -31,7 +32,11 @@ func Launch(cmd *exec.Cmd, log string, orphaned syscall.Signal) (*Process, error
 	}
 	defer file.Close()
 	cmd.Stdout, cmd.Stderr = file, file
-	signalWhenOrphaned(cmd, orphaned)
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = new(syscall.SysProcAttr)
+	}
+	cmd.SysProcAttr.Setpgid = true
+	signalWhenOrphaned(cmd.SysProcAttr, orphaned)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

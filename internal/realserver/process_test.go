@@ -20,7 +20,7 @@ const asParent = "CADDY_GRANT_TEST_LAUNCHES"
 
 func TestMain(m *testing.M) {
 	if log := os.Getenv(asParent); log != "" {
-		p, err := Launch(exec.Command("sleep", "600"), log, syscall.SIGKILL)
+		p, err := Launch(exec.Command("sleep", "600"), log, syscall.SIGQUIT)
 		if err != nil {
 			panic(err)
 		}
@@ -32,30 +32,41 @@ func TestMain(m *testing.M) {
 }
 
 func TestAProcessEndsWhenThisProgramIsKilled(t *testing.T) {
-	parent := exec.Command(os.Args[0])
-	parent.Env = append(os.Environ(), asParent+"="+filepath.Join(t.TempDir(), "log"))
-	out, err := parent.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	pid, _ := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || pid == 0 {
-		t.Fatalf("%q: %v", line, err)
-	}
-	_ = parent.Process.Kill()
-	_ = parent.Wait()
-	if runtime.GOOS != "linux" {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-		return // it had to compile
-	}
-	within(patience, func() bool { return hasEnded(pid) })
-	if !hasEnded(pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-		t.Error("it runs on")
+	for name, before := range map[string]func(pid int){
+		"running": func(int) {},
+		"paused": func(pid int) {
+			_ = syscall.Kill(pid, syscall.SIGSTOP)
+			within(patience, func() bool { return standsStill(pid) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parent := exec.Command(os.Args[0])
+			parent.Env = append(os.Environ(), asParent+"="+filepath.Join(t.TempDir(), "log"))
+			out, err := parent.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := parent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(out).ReadString('\n')
+			pid, _ := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil || pid == 0 {
+				t.Fatalf("%q: %v", line, err)
+			}
+			before(pid)
+			_ = parent.Process.Kill()
+			_ = parent.Wait()
+			if runtime.GOOS != "linux" {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+				return
+			}
+			within(patience, func() bool { return hasEnded(pid) })
+			if !hasEnded(pid) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+				t.Error("it is still there")
+			}
+		})
 	}
 }
 

@@ -3,19 +3,13 @@ package realserver
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
 )
 
 // signalWhenOrphaned has the system send a signal to a program when this one ends.
-func signalWhenOrphaned(cmd *exec.Cmd, signal syscall.Signal) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = new(syscall.SysProcAttr)
-	}
-	cmd.SysProcAttr.Pdeathsig = signal
-}
+func signalWhenOrphaned(attr *syscall.SysProcAttr, signal syscall.Signal) { attr.Pdeathsig = signal }
 
 // children are the processes that a process has started.
 func children(pid int) (pids []int) {

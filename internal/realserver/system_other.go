@@ -2,12 +2,9 @@
 
 package realserver
 
-import (
-	"os/exec"
-	"syscall"
-)
+import "syscall"
 
-func signalWhenOrphaned(*exec.Cmd, syscall.Signal) {}
+func signalWhenOrphaned(*syscall.SysProcAttr, syscall.Signal) {}
 
 // children are not known here. Those of PostgreSQL end when their parent does.
 func children(int) []int { return nil }
