@@ -7,11 +7,12 @@ import (
 
 // server is an engine as a process of its own, which can fail.
 type server interface {
-	address() string
+	Address() string
+	Kill()
+	Pause()
+	Resume()
+
 	start()
-	kill()
-	pause()
-	resume()
 }
 
 func TestEnginesLoseNothingOnOneRedis(t *testing.T) {
@@ -39,8 +40,8 @@ func TestEnginesLoseNothingOnPostgreSQL(t *testing.T) {
 // can fail.
 func loadOn(t *testing.T, s server, line func(address string) string) *load {
 	t.Helper()
-	f, network := newFleet(t), newProxy(t, s.address())
-	near, far := line(s.address()), line(network.address())
+	f, network := newFleet(t), newProxy(t, s.Address())
+	near, far := line(s.Address()), line(network.address())
 	nodes := []*node{f.start(far), f.start(near)}
 	l := begin(t, nodes...)
 	l.phase("nothing happens", func() { time.Sleep(2 * time.Second) })
@@ -75,21 +76,21 @@ func loadOn(t *testing.T, s server, line func(address string) string) *load {
 func faults(l *load, s server) {
 	l.phase("the engine is killed, 3 times", func() {
 		for _, down := range []time.Duration{0, time.Second, 100 * time.Millisecond} {
-			s.kill()
+			s.Kill()
 			time.Sleep(down)
 			s.start()
 			time.Sleep(500 * time.Millisecond)
 		}
 	})
 	l.phase("the engine stands still for 7 s", func() {
-		s.pause()
+		s.Pause()
 		time.Sleep(7 * time.Second)
-		s.resume()
+		s.Resume()
 	})
 	l.phase("it is killed while it stands still", func() {
-		s.pause()
+		s.Pause()
 		time.Sleep(time.Second)
-		s.kill()
+		s.Kill()
 		s.start()
 	})
 }
@@ -99,13 +100,13 @@ func TestEnginesLoseNothingOnACluster(t *testing.T) {
 	t.Parallel()
 	shards := newShards(t)
 	f := newFleet(t)
-	line := redisLine(shards[0].address(), shards[1:]...)
+	line := redisLine(shards[0].Address(), shards[1:]...)
 	l := begin(t, f.start(line), f.start(line))
 	defer l.end()
 	l.phase("nothing happens", func() { time.Sleep(2 * time.Second) })
 	for _, shard := range shards {
 		l.phase("one shard of three is dead for 3 s", func() {
-			shard.kill()
+			shard.Kill()
 			before := l.sum.refreshed.Load()
 			time.Sleep(3 * time.Second)
 			if l.sum.refreshed.Load() == before {
@@ -116,8 +117,8 @@ func TestEnginesLoseNothingOnACluster(t *testing.T) {
 		})
 	}
 	l.phase("one stands still for 7 s", func() {
-		shards[1].pause()
+		shards[1].Pause()
 		time.Sleep(7 * time.Second)
-		shards[1].resume()
+		shards[1].Resume()
 	})
 }

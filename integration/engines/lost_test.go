@@ -31,21 +31,21 @@ func TestEnginesOfAnEmptiedEngineNothingOfBeforeWorks(t *testing.T) {
 	}{
 		{"FLUSHALL", func(t *testing.T) {
 			r := newRedis(t)
-			loses(t, redisLine(r.address()), everything, func() { r.do("FLUSHALL") })
+			loses(t, redisLine(r.Address()), everything, func() { r.do("FLUSHALL") })
 		}},
 		{"a Redis without a file that restarts", func(t *testing.T) {
 			r := newRedis(t, "--appendonly", "no")
-			loses(t, redisLine(r.address()), everything, func() { r.kill(); r.start() })
+			loses(t, redisLine(r.Address()), everything, func() { r.Kill(); r.start() })
 		}},
 		{"a Redis without a file that restarts with an old dump", func(t *testing.T) {
 			r := newRedis(t, "--appendonly", "no")
-			loses(t, redisLine(r.address()), everything, func() { r.kill(); r.start() }, func() { r.do("SAVE") })
+			loses(t, redisLine(r.Address()), everything, func() { r.Kill(); r.start() }, func() { r.do("SAVE") })
 		}},
 		{"a Redis whose file is removed", func(t *testing.T) {
 			r := newRedis(t)
-			loses(t, redisLine(r.address()), everything, func() {
-				r.kill()
-				if err := os.RemoveAll(filepath.Join(r.dir, "appendonlydir")); err != nil {
+			loses(t, redisLine(r.Address()), everything, func() {
+				r.Kill()
+				if err := os.RemoveAll(filepath.Join(r.Dir(), "appendonlydir")); err != nil {
 					t.Fatal(err)
 				}
 				r.start()
@@ -56,7 +56,7 @@ func TestEnginesOfAnEmptiedEngineNothingOfBeforeWorks(t *testing.T) {
 		{"the third shard of three", func(t *testing.T) { going.Add(int64(emptiedShard(t, 2))) }},
 		{"PostgreSQL without its tables", func(t *testing.T) {
 			p := newPostgres(t)
-			loses(t, postgresLine(p.address()), everything, func() { p.do("DROP SCHEMA public CASCADE", "CREATE SCHEMA public") })
+			loses(t, postgresLine(p.Address()), everything, func() { p.do("DROP SCHEMA public CASCADE", "CREATE SCHEMA public") })
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestEnginesOfAnEmptiedEngineNothingOfBeforeWorks(t *testing.T) {
 func emptiedShard(t *testing.T, number int) (going int) {
 	t.Helper()
 	shards := newShards(t)
-	return loses(t, redisLine(shards[0].address(), shards[1:]...), aPart, func() { shards[number].do("FLUSHALL") })
+	return loses(t, redisLine(shards[0].Address(), shards[1:]...), aPart, func() { shards[number].do("FLUSHALL") })
 }
 
 type extent bool

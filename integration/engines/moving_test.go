@@ -13,8 +13,8 @@ func TestEnginesMovingThereAndBackEndsNoSession(t *testing.T) {
 		name string
 		line func(t *testing.T) string
 	}{
-		{"Redis", func(t *testing.T) string { return redisLine(newRedis(t).address()) }},
-		{"PostgreSQL", func(t *testing.T) string { return postgresLine(newPostgres(t).address()) }},
+		{"Redis", func(t *testing.T) string { return redisLine(newRedis(t).Address()) }},
+		{"PostgreSQL", func(t *testing.T) string { return postgresLine(newPostgres(t).Address()) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

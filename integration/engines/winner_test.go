@@ -19,8 +19,8 @@ const (
 // end the session, and the tokens of the success with it.
 func TestEnginesLetOneOfFiftyUsesWin(t *testing.T) {
 	for name, line := range map[string]func() string{
-		"Redis":      func() string { return redisLine(newRedis(t).address()) },
-		"PostgreSQL": func() string { return postgresLine(newPostgres(t).address()) },
+		"Redis":      func() string { return redisLine(newRedis(t).Address()) },
+		"PostgreSQL": func() string { return postgresLine(newPostgres(t).Address()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFleet(t)

@@ -1,10 +1,7 @@
 package simulation
 
 import (
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -37,57 +34,6 @@ type Server interface {
 
 	// Close ends it, and removes what it had.
 	Close() error
-}
-
-// freePort is one on which nothing listens. It is below those that the system gives to
-// connections: while a server is down, one that tries to connect to it must not get the
-// server's own port, and keep it.
-func freePort() (int, error) {
-	for range 100 {
-		port := 12_000 + rand.IntN(20_000)
-		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("there is no free port")
-}
-
-// answers waits until a server that was started does, or has ended.
-func answers(log string, ended <-chan struct{}, ping func() error) error {
-	var err error
-	for range 600 {
-		if err = ping(); err == nil {
-			return nil
-		}
-		if closed(ended) {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(log)
-	return fmt.Errorf("it does not answer: %w\n%s", err, text[max(0, len(text)-mostLog):])
-}
-
-// mostLog is how many bytes of a log are shown.
-const mostLog = 10_000
-
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
-}
-
-// children are the processes that a process has started.
-func children(pid int) (pids []int) {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for child := range strings.FieldsSeq(string(text)) {
-		n, _ := strconv.Atoi(child)
-		pids = append(pids, n)
-	}
-	return pids
 }
 
 // cpuOf is what a process has used, and with ended what those have used that it started

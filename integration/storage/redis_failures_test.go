@@ -75,7 +75,7 @@ func TestRedisHasTheFailuresOfAllNodes(t *testing.T) {
 		t.Error("another account waits")
 	}
 
-	r.stop()
+	r.Stop()
 	a.burn(t, "carol")
 	eventually(t, "it is told that Redis is down", a.failing.Load)
 	if b.lets("alice") || a.lets("carol") || !b.lets("carol") {

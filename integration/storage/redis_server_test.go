@@ -1,27 +1,18 @@
 package storage
 
 import (
-	"context"
-	"fmt"
-	"net"
 	"os"
-	"os/exec"
-	"strconv"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
-// redisServer is a Redis of this test on loopback, which loses nothing when it
-// restarts.
+// redisServer is a Redis of this test, which loses nothing when it restarts.
 type redisServer struct {
-	t       *testing.T
-	dir     string
-	port    int
-	options []string
-	cmd     *exec.Cmd
+	*realserver.Redis
+	t *testing.T
 }
 
 // needRedis skips what a checkout does not need, so the variable says that Redis is
@@ -31,111 +22,72 @@ func needRedis(t *testing.T) {
 	if os.Getenv("CADDY_GRANT_REDIS") == "" {
 		t.Skip("set CADDY_GRANT_REDIS where redis-server is installed")
 	}
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is needed for this test: apt-get install redis-server")
-	}
 }
 
-func newRedis(t *testing.T, options ...string) *redisServer {
+func newRedis(t *testing.T) *redisServer {
 	t.Helper()
 	needRedis(t)
-	r := &redisServer{t: t, dir: t.TempDir(), port: freePort(t), options: options}
-	t.Cleanup(r.stop)
+	return started(t, realserver.NewRedis)
+}
+
+func started(t *testing.T, prepare func(options ...string) (*realserver.Redis, error)) *redisServer {
+	t.Helper()
+	prepared, err := prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = prepared.Close() })
+	r := &redisServer{prepared, t}
 	r.start()
 	return r
 }
 
-func (r *redisServer) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
-
 // start returns when the server answers.
 func (r *redisServer) start() {
 	r.t.Helper()
-	arguments := append([]string{
-		"--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir,
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
-	}, r.options...)
-	r.cmd = exec.Command("redis-server", arguments...)
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.cmd.Start(); err != nil {
+	if err := r.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	client := r.client()
-	defer client.Close()
-	for range 200 {
-		if client.Ping(context.Background()).Err() == nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	r.t.Fatal("redis-server does not answer")
-}
-
-// stop ends the server as a service manager does.
-func (r *redisServer) stop() {
-	if r.cmd == nil {
-		return
-	}
-	_ = r.cmd.Process.Signal(syscall.SIGTERM)
-	_ = r.cmd.Wait()
-	r.cmd = nil
 }
 
 func (r *redisServer) client() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: r.address(), MaxRetries: -1})
+	return redis.NewClient(&redis.Options{Addr: r.Address(), MaxRetries: -1})
 }
 
 // newCluster is three of them, without replicas, each of which answers for a third of
 // the keys.
-func newCluster(t *testing.T) []*redisServer {
+func newCluster(t *testing.T) (shards []*redisServer) {
 	t.Helper()
-	ctx := t.Context()
-	var shards []*redisServer
+	needRedis(t)
 	for range 3 {
-		shards = append(shards, newRedis(t, "--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000"))
+		shards = append(shards, started(t, realserver.NewShard))
 	}
-	for i, shard := range shards {
-		client := shard.client()
-		defer client.Close()
-		slots := [][2]int{{0, 5460}, {5461, 10921}, {10922, 16383}}[i]
-		if err := client.ClusterAddSlotsRange(ctx, slots[0], slots[1]).Err(); err != nil {
-			t.Fatal(err)
-		}
-		if err := client.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err(); err != nil {
-			t.Fatal(err)
-		}
+	if err := realserver.JoinShards(prepared(shards)...); err != nil {
+		t.Fatal(err)
 	}
-	first := shards[0].client()
-	defer first.Close()
-	for _, shard := range shards[1:] {
-		if err := first.ClusterMeet(ctx, "127.0.0.1", strconv.Itoa(shard.port)).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	waitForSlots(t, shards)
 	return shards
 }
 
-// freePort is one that is free together with the one that a cluster adds 10,000 to.
+// waitForSlots returns when all shards know that all of them are there.
+func waitForSlots(t *testing.T, shards []*redisServer) {
+	t.Helper()
+	if err := realserver.AwaitShards(prepared(shards)...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func prepared(shards []*redisServer) (all []*realserver.Redis) {
+	for _, shard := range shards {
+		all = append(all, shard.Redis)
+	}
+	return all
+}
+
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port > 55_000 {
-			port -= 30_000
-		}
-		if bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10_000)); err == nil {
-			bus.Close()
-			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-				l.Close()
-				return port
-			}
-		}
+	port, err := realserver.FreePort()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return 0
+	return port
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func redisLines(r *redisServer) string {
-	return fmt.Sprintf("storage redis {\n\t\thost 127.0.0.1\n\t\tport %d\n\t}", r.port)
+	return fmt.Sprintf("storage redis {\n\t\thost 127.0.0.1\n\t\tport %d\n\t}", r.Port())
 }
 
 func startOnRedis(t *testing.T) (*site, *redisServer) {
@@ -77,7 +77,7 @@ func TestRedisRestartsWhileClientsRefresh(t *testing.T) {
 	}
 	for _, down := range []time.Duration{0, 2 * time.Second, 0, 100 * time.Millisecond, 3 * time.Second, time.Second} {
 		time.Sleep(500 * time.Millisecond)
-		r.stop()
+		r.Stop()
 		time.Sleep(down)
 		r.start()
 	}
@@ -107,7 +107,7 @@ func TestRedisDown(t *testing.T) {
 	if a := s.revoke(revoked[1]); a.status != http.StatusOK {
 		t.Fatalf("revocation: %s", a)
 	}
-	r.stop()
+	r.Stop()
 	for _, token := range []string{first[0], later[2], later[0]} {
 		if a := s.refresh(token); a.status != http.StatusServiceUnavailable || a.retry == "" {
 			t.Errorf("refresh without Redis: %s, Retry-After %q", a, a.retry)
@@ -190,7 +190,7 @@ func TestRedisClusterWithoutOneOfItsShards(t *testing.T) {
 	shards, s := newCluster(t), newSite(t)
 	var addresses []string
 	for _, shard := range shards {
-		addresses = append(addresses, shard.address())
+		addresses = append(addresses, shard.Address())
 	}
 	storage := "storage redis cluster {\n\t\taddress {\n\t\t\t" + strings.Join(addresses, "\n\t\t\t") + "\n\t\t}\n\t}"
 	if err := s.load(storage); err != nil {
@@ -222,7 +222,7 @@ func TestRedisClusterWithoutOneOfItsShards(t *testing.T) {
 	}
 	counts := make(map[string]int)
 	for down, shard := range shards {
-		shard.stop()
+		shard.Stop()
 		var asking sync.WaitGroup
 		var mu sync.Mutex
 		for i := range each {
@@ -280,7 +280,7 @@ func TestRedisIsCheckedAtTheStart(t *testing.T) {
 // As README tells it: the plugin connects when the config is loaded.
 func TestCaddyDoesNotStartWhileRedisIsDown(t *testing.T) {
 	r, s := newRedis(t), newSite(t)
-	r.stop()
+	r.Stop()
 	if err := s.load(redisLines(r)); err == nil {
 		t.Error("it starts: README says that it does not")
 	}
@@ -331,24 +331,5 @@ func TestRefreshesDuringReloads(t *testing.T) {
 	t.Logf("%d answered 200, %d answered 503, %d connections were lost", refreshed.Load(), unavailable.Load(), lost.Load())
 	if refreshed.Load() < 20 {
 		t.Error("too few were refreshed to tell anything")
-	}
-}
-
-// waitForSlots returns when all shards know that all of them are there.
-func waitForSlots(t *testing.T, shards []*redisServer) {
-	t.Helper()
-	for _, shard := range shards {
-		client := shard.client()
-		defer client.Close()
-		for try := 0; ; try++ {
-			info, err := client.ClusterInfo(t.Context()).Result()
-			if err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_slots_ok:16384") && strings.Contains(info, "cluster_known_nodes:3") {
-				break
-			}
-			if try == 400 {
-				t.Fatalf("the cluster is not complete: %s, %v", info, err)
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
 	}
 }

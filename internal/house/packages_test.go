@@ -107,7 +107,7 @@ func TestOnlyTheRootKnowsCaddyfileAndPrometheus(t *testing.T) {
 }
 
 func isForTests(name string) bool {
-	return name == "internal/standin" || name == "integration" || strings.HasPrefix(name, "integration/")
+	return name == "internal/standin" || name == "internal/realserver" || name == "integration" || strings.HasPrefix(name, "integration/")
 }
 
 // What is below the root can be tested without it, and without all that it needs.

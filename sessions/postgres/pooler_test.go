@@ -8,10 +8,10 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 	"github.com/caddygrant/caddy-grant/sessions"
 	"github.com/caddygrant/caddy-grant/sessions/postgres"
 )
@@ -24,7 +24,11 @@ func pooled(t *testing.T, s *server, url, mode string) string {
 	if err != nil {
 		path = "/usr/sbin/pgbouncer" // which is not in everyone's PATH
 	}
-	port, dir := freePort(t), s.folder()
+	port := freePort(t)
+	dir, err := s.NewDir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	name := strings.TrimSuffix(url[strings.LastIndex(url, "/")+1:], "?sslmode=disable")
 	config := fmt.Sprintf(`[databases]
@@ -40,32 +44,23 @@ default_pool_size = 4
 	if err := os.WriteFile(dir+"/pgbouncer.ini", []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(dir + "/log")
+	pgbouncer, err := realserver.Launch(s.Command(path, dir+"/pgbouncer.ini"), dir+"/log", syscall.SIGKILL)
+	if err != nil {
+		t.Fatalf("pgbouncer is needed for this test: apt-get install pgbouncer: %v", err)
+	}
+	t.Cleanup(pgbouncer.Kill)
+	pooled := strings.Replace(url, fmt.Sprint(":", s.port, "/"), fmt.Sprint(":", port, "/"), 1)
+	err = pgbouncer.Await(func() error {
+		conn, err := pgx.Connect(t.Context(), pooled+"&default_query_exec_mode=exec")
+		if err == nil {
+			err = conn.Close(t.Context())
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	cmd := s.command(path, dir+"/pgbouncer.ini")
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("pgbouncer is needed for this test: apt-get install pgbouncer: %v", err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	pooled := strings.Replace(url, fmt.Sprint(":", s.port, "/"), fmt.Sprint(":", port, "/"), 1)
-	for range 200 {
-		if conn, err := pgx.Connect(t.Context(), pooled+"&default_query_exec_mode=exec"); err == nil {
-			conn.Close(t.Context())
-			return pooled
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(dir + "/log")
-	t.Fatalf("pgbouncer does not answer:\n%s", text)
-	return ""
+	return pooled
 }
 
 // A pooler of transactions needs no setting: it loses prepared statements, and those of

@@ -1,23 +1,12 @@
 package postgres_test
 
-import (
-	"os"
-	"path/filepath"
-	"strconv"
-	"time"
-)
+import "time"
 
 // standby is a new server that follows this one.
 func (s *server) standby() *server {
 	s.t.Helper()
-	f := &server{t: s.t, bin: s.bin, port: freePort(s.t), set: s.set}
-	f.dir = f.folder()
-	s.t.Cleanup(func() { os.RemoveAll(f.dir) })
-	s.t.Cleanup(f.stop)
-	s.run("pg_basebackup", "--host", "127.0.0.1", "--port", strconv.Itoa(s.port), "--username", "grant",
-		"--pgdata", filepath.Join(f.dir, "data"), "--write-recovery-conf", "--checkpoint", "fast", "--no-sync")
-	f.start()
-	return f
+	made, err := s.NewStandby()
+	return started(s.t, made, err)
 }
 
 // caughtUp returns when a standby has replayed all that its primary wrote.

@@ -2,29 +2,23 @@ package redis
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
-// server is a Redis of this test on loopback. Unless its options say otherwise, it loses
-// nothing when it is killed.
+// server is a Redis of this test. Unless its options say otherwise, it loses nothing when
+// it is killed.
 type server struct {
+	*realserver.Redis
 	t       *testing.T
-	dir     string
 	port    int
 	options []string
 	users   string // the lines of an ACL file
-	cmd     *exec.Cmd
 }
 
 // needRedis skips what a checkout does not need, so the variable says that Redis is
@@ -34,72 +28,57 @@ func needRedis(t *testing.T) {
 	if os.Getenv("CADDY_GRANT_REDIS") == "" {
 		t.Skip("set CADDY_GRANT_REDIS where redis-server is installed")
 	}
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is needed for this test: apt-get install redis-server")
-	}
 }
 
 func newServer(t *testing.T, options ...string) *server {
 	t.Helper()
 	needRedis(t)
-	r := &server{t: t, dir: t.TempDir(), port: freePort(t), options: options}
-	t.Cleanup(r.kill)
+	prepared, err := realserver.NewRedis()
+	r := newServerOf(t, prepared, err)
+	r.options = options
 	r.start()
 	return r
 }
 
-func (r *server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(r.port)) }
+// newServerOf does not start it.
+func newServerOf(t *testing.T, prepared *realserver.Redis, err error) *server {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = prepared.Close() })
+	return &server{Redis: prepared, t: t, port: prepared.Port()}
+}
 
-func (r *server) url() string { return "redis://" + r.address() + "/0" }
+func (r *server) address() string { return r.Address() }
+
+func (r *server) url() string { return "redis://" + r.Address() + "/0" }
 
 // start returns when the server answers.
 func (r *server) start() {
 	r.t.Helper()
-	acl := filepath.Join(r.dir, "users.acl")
+	acl := filepath.Join(r.Dir(), "users.acl")
 	if err := os.WriteFile(acl, []byte("user default on nopass ~* &* +@all\n"+r.users+"\n"), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	arguments := append([]string{
-		"--aclfile", acl, "--port", strconv.Itoa(r.port), "--bind", "127.0.0.1", "--dir", r.dir, "--logfile", filepath.Join(r.dir, "log"),
-		"--appendonly", "yes", "--appendfsync", "always", "--save", "", "--enable-debug-command", "yes",
-	}, r.options...)
-	r.cmd = exec.Command("redis-server", arguments...)
-	r.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := r.cmd.Start(); err != nil {
+	r.Options = append([]string{"--aclfile", acl, "--enable-debug-command", "yes"}, r.options...)
+	if err := r.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	client := r.client()
-	for range 400 {
-		err := client.Ping(context.Background()).Err()
-		if err == nil || goredis.HasErrorPrefix(err, "NOAUTH") {
-			return
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(filepath.Join(r.dir, "log"))
-	r.t.Fatalf("redis-server does not answer:\n%s", text)
 }
 
 // kill ends it as when the machine fails.
-func (r *server) kill() {
-	if r.cmd == nil {
-		return
-	}
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
-	r.cmd = nil
-}
+func (r *server) kill() { r.Kill() }
 
 // pause stops the process until the function that it returns is called.
 func (r *server) pause() (resume func()) {
-	process := r.cmd.Process
-	_ = process.Signal(syscall.SIGSTOP)
-	return func() { _ = process.Signal(syscall.SIGCONT) }
+	r.Pause()
+	return r.Resume
 }
 
 // client is one of the test itself.
 func (r *server) client() *goredis.Client {
-	client := goredis.NewClient(&goredis.Options{Addr: r.address(), MaxRetries: -1, Protocol: 2, DisableIdentity: true})
+	client := goredis.NewClient(&goredis.Options{Addr: r.Address(), MaxRetries: -1, Protocol: 2, DisableIdentity: true})
 	r.t.Cleanup(func() { client.Close() })
 	return client
 }
@@ -116,72 +95,49 @@ func (r *server) do(args ...any) any {
 
 // newCluster is three servers without replicas, each of which answers for a third of the
 // keys.
-func newCluster(t *testing.T) []*server {
+func newCluster(t *testing.T) (shards []*server) {
 	t.Helper()
-	var shards []*server
-	for i := range 3 {
-		shard := newServer(t, "--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000")
+	needRedis(t)
+	for range 3 {
+		prepared, err := realserver.NewShard()
+		shard := newServerOf(t, prepared, err)
+		shard.start()
 		shards = append(shards, shard)
-		slots := [][2]int{{0, 5460}, {5461, 10921}, {10922, 16383}}[i]
-		shard.do("CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1])
-		shard.do("CLUSTER", "SET-CONFIG-EPOCH", i+1)
-		if i > 0 {
-			shards[0].do("CLUSTER", "MEET", "127.0.0.1", shard.port)
-		}
 	}
-	waitForSlots(t, shards)
+	if err := realserver.JoinShards(prepared(shards)...); err != nil {
+		t.Fatal(err)
+	}
 	return shards
 }
 
 // waitForSlots returns when each shard knows of all.
 func waitForSlots(t *testing.T, shards []*server) {
 	t.Helper()
-	for range 400 {
-		ready := 0
-		for _, shard := range shards {
-			slots, err := shard.client().Do(t.Context(), "CLUSTER", "SLOTS").Slice()
-			info := shard.client().ClusterInfo(t.Context()).Val()
-			if err == nil && len(slots) == len(shards) && strings.Contains(info, "cluster_state:ok") {
-				ready++
-			}
-		}
-		if ready == len(shards) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
+	if err := realserver.AwaitShards(prepared(shards)...); err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("the shards do not find each other")
+}
+
+func prepared(shards []*server) (all []*realserver.Redis) {
+	for _, shard := range shards {
+		all = append(all, shard.Redis)
+	}
+	return all
 }
 
 func clusterURL(shards []*server) string {
-	url := "redis://" + shards[0].address() + "?cluster=true"
+	url := "redis://" + shards[0].Address() + "?cluster=true"
 	for _, shard := range shards[1:] {
-		url += "&addr=" + shard.address()
+		url += "&addr=" + shard.Address()
 	}
 	return url
 }
 
-// freePort is one that is free together with the one that a cluster adds 10,000 to.
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		l.Close()
-		if port > 55_000 {
-			port -= 30_000
-		}
-		if bus, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+10_000)); err == nil {
-			bus.Close()
-			if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-				l.Close()
-				return port
-			}
-		}
+	port, err := realserver.FreePort()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return 0
+	return port
 }

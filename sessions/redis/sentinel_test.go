@@ -2,39 +2,23 @@ package redis
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
 // newSentinel watches a master.
 func newSentinel(t *testing.T, master *server) *server {
 	t.Helper()
-	s := &server{t: t, dir: t.TempDir(), port: freePort(t)}
-	config := filepath.Join(s.dir, "sentinel.conf")
-	text := fmt.Sprintf(`port %d
-bind 127.0.0.1
-dir %s
-sentinel monitor sessions 127.0.0.1 %d 1
-sentinel down-after-milliseconds sessions 1000
-sentinel failover-timeout sessions 5000
-`, s.port, s.dir, master.port)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	prepared, err := realserver.NewSentinel("sessions", master.Redis)
+	s := newServerOf(t, prepared, err)
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.cmd = exec.Command("redis-server", config, "--sentinel")
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.kill)
 	return s
 }
 

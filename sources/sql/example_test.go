@@ -24,7 +24,7 @@ func TestPostgresExample(t *testing.T) {
 	db := p.db()
 	run(t, db, read("schema.sql"))
 	run(t, db, `CREATE ROLE caddy LOGIN PASSWORD 'least'; GRANT SELECT ON accounts TO caddy`)
-	t.Setenv("DSN", "host=127.0.0.1 port="+strconv.Itoa(p.port)+" user=caddy password=least dbname=postgres sslmode=disable")
+	t.Setenv("DSN", "host=127.0.0.1 port="+strconv.Itoa(p.Port())+" user=caddy password=least dbname=postgres sslmode=disable")
 	text := s.options() + strings.NewReplacer("8080", strconv.Itoa(s.port), "localhost", "127.0.0.1").Replace(read("Caddyfile"))
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
