@@ -17,17 +17,18 @@ func (s *Store) revokeIn(ctx context.Context, e *engine, id ID) error {
 			_ = e.Revoke(ctx, id.inEngine())
 			return nil
 		}
-		if err := s.take(); err != nil {
+		if _, err := s.takeFor(id); err != nil {
 			return err
 		}
 		switch err := e.Revoke(ctx, id.inEngine()); {
 		case errors.Is(err, sessions.ErrOtherEpoch): // over
-			s.giveBack()
+			s.memory.paid.giveBack(id)
 			return nil
 		case err != nil:
 			return e.unavailable("revoking a session", err)
 		}
 		s.memory.view.add(id)
+		s.memory.paid.settle(id)
 		return nil
 	}, e.known.revocations, e.known.slots)
 }

@@ -20,6 +20,7 @@ type Memory struct {
 	undelivered undelivered
 	view        view
 	later       later
+	paid        paid
 	asked       asked
 	notices     notices
 	endedKeys   endedKeys
@@ -43,6 +44,7 @@ func NewMemory() *Memory {
 		undelivered: undelivered{answers: make(map[ID]answer)},
 		view:        newView(),
 		later:       newLater(),
+		paid:        newPaid(),
 		asked:       newAsked(),
 		engines:     allEngines{all: make(map[engineIdentity]*engineKnowledge)},
 		slots:       make(slots, maxCalls),

@@ -90,13 +90,14 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 	if over && s.memory.view.has(id) {
 		return nil // the view comes from the feed
 	}
-	if err := s.take(); err != nil {
+	undo, err := s.takeFor(id)
+	if err != nil {
 		return err
 	}
 	note := revocation(s.now())
 	if !over {
 		if err := s.askWitness(ctx); err != nil {
-			s.giveBack()
+			undo()
 			return err
 		}
 		if marked { // a storage does not invent a marker
@@ -122,6 +123,7 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 		return err
 	}
 	s.memory.view.add(id)
+	s.memory.paid.settle(id)
 	return nil
 }
 
