@@ -325,12 +325,21 @@ func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (
 
 // knowledgeOf is what a server knows of the revoked sessions.
 func knowledgeOf(x *serverSessions) adminapi.Knowledge {
-	known := adminapi.Knowledge{Revoked: x.memory.ViewSize(), Engines: x.engines.Names()}
+	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
 	if at := x.ViewReadAt(); !at.IsZero() {
 		known.ReadAt = &at
 	}
-	if failure := cmp.Or(x.stored.failure.Load(), x.inEngines.failure.Load()); failure != nil {
-		known.Error = *failure
+	failed := x.stored.last.Load()
+	for _, name := range x.engines.Names() {
+		engine := adminapi.Engine{Name: name}
+		if last := cmp.Or(x.inEngines[name], &x.stored).last.Load(); last != nil {
+			engine.Error, engine.FailingSince = last.text, &last.since
+			failed = cmp.Or(failed, last)
+		}
+		known.Engines = append(known.Engines, engine)
+	}
+	if failed != nil {
+		known.Error = failed.text
 	}
 	return known
 }

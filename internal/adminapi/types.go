@@ -117,12 +117,29 @@ type Throttle struct {
 // Knowledge is what a process knows of the revoked sessions.
 type Knowledge struct {
 	Revoked int        `json:"revoked"`           // how many
-	ReadAt  *time.Time `json:"read_at,omitempty"` // when storage was last read; none: not yet
+	ReadAt  *time.Time `json:"read_at,omitempty"` // when all of them were last read; none: not yet
 	Error   string     `json:"error,omitempty"`   // of the last attempt
 
 	// Engines are where sessions live, first the engine in which they begin. None: in
 	// the storage alone.
-	Engines []string `json:"engines,omitempty"`
+	Engines []Engine `json:"engines,omitempty"`
+}
+
+// Engine is an engine of sessions, or the storage, as this process reaches it.
+type Engine struct {
+	Name         string     `json:"name"`
+	Error        string     `json:"error,omitempty"`         // of the last attempt; empty: it answers
+	FailingSince *time.Time `json:"failing_since,omitempty"` // the first of the attempts that failed
+}
+
+// OtherError is the error unless it is that of an engine.
+func (k Knowledge) OtherError() string {
+	for _, engine := range k.Engines {
+		if engine.Error == k.Error {
+			return ""
+		}
+	}
+	return k.Error
 }
 
 // EndedAll is that all sessions of a user, a client or the server up to a time were

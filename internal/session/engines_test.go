@@ -217,7 +217,10 @@ func TestAnEngineThatCanTellWakesThoseThatPoll(t *testing.T) {
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		woken := n.Woken(ctx)
+		woken := n.Woken(ctx, "memory")
+		if n.Woken(ctx, "mute") != nil {
+			t.Error("an engine that cannot tell")
+		}
 		for range 3 {
 			of <- struct{}{}
 			<-woken
