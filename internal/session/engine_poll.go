@@ -25,13 +25,13 @@ func (s *Store) PollEngine(ctx context.Context, name string) error {
 }
 
 func (s *Store) pollEngine(ctx context.Context, e *engine) error {
-	_, err := callIn(ctx, pollLimit, func(ctx context.Context) (struct{}, error) {
+	_, err := callEngine(ctx, e, pollLimit, func(ctx context.Context) (struct{}, error) {
 		if !e.known.polling.TryLock() {
 			return struct{}{}, e.unavailable("reading revocations", errors.New("an earlier reading has not ended"))
 		}
 		defer e.known.polling.Unlock()
 		return struct{}{}, s.readFeed(ctx, e)
-	}, e.known.slots)
+	})
 	return err
 }
 
@@ -162,7 +162,7 @@ func (s *Store) SweepEngines(ctx context.Context) (more bool, err error) {
 		err  error
 	}
 	for _, each := range inEach(s, func(e *engine) swept {
-		more, err := callIn(ctx, sweepLimit, e.Sweep, e.known.slots)
+		more, err := callEngine(ctx, e, sweepLimit, e.Sweep)
 		if err != nil {
 			err = e.unavailable("removing old sessions", err)
 		}

@@ -10,7 +10,7 @@ import (
 // revokeIn is Revoke, and RevokeLost, for a session in an engine: an engine tells apart
 // what it has lost and what it cannot reach.
 func (s *Store) revokeIn(ctx context.Context, e *engine, id ID) error {
-	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
+	return s.revokeDetached(ctx, id, e.place(), func(ctx context.Context) error {
 		if s.memory.view.has(id) {
 			// It was complete once. A fail-over may have taken it back since, and repeating
 			// it is safe.

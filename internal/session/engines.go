@@ -182,7 +182,7 @@ func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 func (s *Store) KnowsEpoch(name string) bool { return s.engines[name].known.epochOfNew() != "" }
 
 func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
-	epoch, err := callIn(ctx, epochLimit, e.Epoch, e.known.slots)
+	epoch, err := callEngine(ctx, e, epochLimit, e.Epoch)
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return "", err
@@ -195,6 +195,13 @@ func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 	e.last.Store(&askedEpoch{epoch, time.Now()})
 	return epoch, nil
 }
+
+// callEngine is callAt of an engine, with one of its slots after the others.
+func callEngine[T any](ctx context.Context, e *engine, limit time.Duration, f func(context.Context) (T, error), each ...slots) (T, error) {
+	return callAt(ctx, e.place(), limit, f, append(each, e.known.slots)...)
+}
+
+func (e *engine) place() string { return "the engine " + e.name }
 
 func (e *engine) unavailable(doing string, err error) error {
 	return unavailable(doing+" in the engine "+e.name, err)
