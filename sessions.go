@@ -56,12 +56,18 @@ func (a *attempts) took(err error) (changed bool) {
 		a.last.Store(nil)
 		return before != nil
 	}
-	failed := &failedAttempt{strings.ReplaceAll(err.Error(), "\n", "; "), clock.Now()}
+	failed := &failedAttempt{oneLine(err), clock.Now()}
 	if before != nil {
 		failed.since = before.since
 	}
 	a.last.Store(failed)
 	return before == nil
+}
+
+// oneLine is an error as operators see it outside the log: without the stack of a panic.
+func oneLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\ngoroutine ")
+	return strings.ReplaceAll(text, "\n", "; ")
 }
 
 // sessionsOptions are what a server's sessions depend on.

@@ -189,10 +189,20 @@ type SessionsQuery struct {
 
 // Sessions are the sessions of a user that storage knows: those that were refreshed.
 type Sessions struct {
-	Subject  string    `json:"subject"`
-	Sessions []Session `json:"sessions"` // newest first
-	More     bool      `json:"more"`     // there are more than were read
-	Note     string    `json:"note"`     // what the list cannot have
+	Subject  string          `json:"subject"`
+	Sessions []Session       `json:"sessions"`         // newest first
+	Unread   []UnreadSession `json:"unread,omitempty"` // that could not be read
+	More     bool            `json:"more"`             // there are more than were read
+	Note     string          `json:"note"`             // what the list cannot have
+}
+
+// UnreadSession is a session that storage knows, and whose engine does not say how it is.
+type UnreadSession struct {
+	ID     string `json:"sid"`
+	Client string `json:"client_id,omitempty"`
+	Ends   string `json:"ends"`   // the day, 2006-01-02
+	Engine string `json:"engine"` // where it lives
+	Error  string `json:"error"`  // why it could not be read
 }
 
 // Session is a session in storage.

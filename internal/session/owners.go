@@ -111,5 +111,5 @@ func (s *Store) ownerKey(day, subject string) string {
 const (
 	ownersName = "owners"
 
-	ownPatience   = 500 * time.Millisecond
+	ownPatience = 500 * time.Millisecond
 )
