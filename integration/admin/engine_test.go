@@ -133,4 +133,13 @@ func TestSessionsAreListedWhileAnEngineIsDownOrUnknown(t *testing.T) {
 	spare = n.login("alice", "mobile") // in the storage: the engines in memory are empty now
 	n.wantGoing(spare)
 	want(`add "also memory"`)
+	for _, token := range []string{kept.access, kept.refresh} {
+		x, err := n.client(t).Server("default").Explain(t.Context(), adminapi.ExplainRequest{Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := x.Checks[len(x.Checks)-1]; x.Active || last.Check != "session" || !strings.Contains(last.Remedy, "add that engine") {
+			t.Errorf("it is explained: %+v", last)
+		}
+	}
 }

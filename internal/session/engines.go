@@ -105,9 +105,9 @@ func (s *Store) engineOf(id ID) (*engine, error) {
 	case name == "" && !s.noStorage:
 		return nil, nil
 	case name == "":
-		name = StorageEngine
+		return nil, unavailable("looking for a session", fmt.Errorf("%w: it lives in the storage: add \"also storage\" to the sessions of the token_endpoint", ErrUnknownEngine))
 	}
-	return nil, unavailable("looking for a session", fmt.Errorf("it lives in the engine %q, which is not one of this server's: add \"also %s\" to its sessions", name, name))
+	return nil, unavailable("looking for a session", fmt.Errorf("%w: it lives in the engine %q: add \"also %s\" to the sessions of the token_endpoint, with the settings of that engine", ErrUnknownEngine, name, name))
 }
 
 // Origin is for a session that begins now. Only what this process knows counts, so no
