@@ -7,9 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
 )
+
+func init() { caddy.RegisterModule(harness.SpareSessions{}) }
 
 // An operator lists and revokes sessions that live in an engine as those in the storage,
 // also while both have some.

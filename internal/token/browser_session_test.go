@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/remembered"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // A cookie that was checked before is found by its digest: what has changed since counts

@@ -14,7 +14,6 @@ import (
 
 func init() {
 	caddy.RegisterModule(MemorySessions{})
-	caddy.RegisterModule(SpareSessions{})
 }
 
 // MemorySessions is an engine in the memory of the tests, `sessions memory <name>`. All
@@ -26,6 +25,7 @@ type MemorySessions struct {
 }
 
 // SpareSessions is an engine like it, for servers that have several: `also spare <name>`.
+// Packages that need it register it.
 type SpareSessions struct{ MemorySessions }
 
 // CaddyModule returns the Caddy module information.
