@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"sync"
@@ -127,24 +128,7 @@ func (l *listing) readAll(ctx context.Context, ids []ID) error {
 			all[i].known = &known
 		}
 	}
-	var (
-		reading sync.WaitGroup
-		mu      sync.Mutex // of failed
-	)
-	for name, notes := range in {
-		failed := l.failed[name]
-		reading.Go(func() {
-			for _, note := range notes {
-				failed = l.readIn(ctx, note, failed)
-			}
-			if failed != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				l.failed[name] = failed
-			}
-		})
-	}
-	reading.Wait()
+	l.readEngines(ctx, in)
 	for _, f := range all {
 		if f.known != nil {
 			l.Known = append(l.Known, *f.known)
@@ -154,6 +138,25 @@ func (l *listing) readAll(ctx context.Context, ids []ID) error {
 		}
 	}
 	return nil
+}
+
+// readEngines reads sessions in engines, by the engines' names.
+func (l *listing) readEngines(ctx context.Context, in map[string][]*noted) {
+	names := slices.Collect(maps.Keys(in))
+	failed := make([]error, len(names))
+	var reading sync.WaitGroup
+	for i, name := range names {
+		failed[i] = l.failed[name]
+		reading.Go(func() {
+			for _, note := range in[name] {
+				failed[i] = l.readIn(ctx, note, failed[i])
+			}
+		})
+	}
+	reading.Wait()
+	for i, name := range names {
+		l.failed[name] = failed[i]
+	}
 }
 
 // known reads a session of a subject in the storage.
