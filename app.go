@@ -2,11 +2,13 @@ package caddygrant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
@@ -183,10 +185,8 @@ func (a *App) Start() error {
 	if err := a.checkHandlers(); err != nil {
 		return err
 	}
-	for _, name := range a.names() {
-		if err := a.servers[name].sessions.checkEngines(a.ctx); err != nil {
-			return fmt.Errorf("server %q: %w", name, err)
-		}
+	if err := a.checkEngines(); err != nil {
+		return err
 	}
 	for _, c := range a.checkers {
 		c.start()
@@ -226,6 +226,22 @@ func (a *App) Start() error {
 		zap.Duration("wait", a.checkLimits.Wait),
 		zap.Uint64("memory_bytes_at_most", uint64(a.checkLimits.Concurrency)*memory*uncollected))
 	return nil
+}
+
+// checkEngines asks the engines in which sessions live, all at the same time.
+func (a *App) checkEngines() error {
+	names := a.names()
+	failed := make([]error, len(names))
+	var checked sync.WaitGroup
+	for i, name := range names {
+		checked.Go(func() {
+			if err := a.servers[name].sessions.checkEngines(a.ctx); err != nil {
+				failed[i] = fmt.Errorf("server %q: %w", name, err)
+			}
+		})
+	}
+	checked.Wait()
+	return errors.Join(failed...)
 }
 
 // Stop restores the bounds of the previous config, unless a later one has set its own:

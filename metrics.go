@@ -13,6 +13,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/labelset"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/throttle"
 )
 
@@ -66,14 +67,17 @@ var (
 		"Events that no handler got, since too many of that event were waiting for their handlers.",
 		"event")
 
-	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
-		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
-		"server")
+	engineSuccessful = gauge("engine_last_attempt_successful",
+		"Whether the last attempt to reach an engine of sessions succeeded (1), or sessions in it are unavailable (0).",
+		"server", "engine")
+	engineFailures = counter("engine_failures_total",
+		"Calls of an engine of sessions that failed, by call: epoch (asking whether it still has its sessions), load (of a session), swap (a refresh), revoke, revoked (reading what other nodes revoked), or sweep.",
+		"server", "engine", "call")
 )
 
 var collectors = []prometheus.Collector{
 	requests, pageLogins, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning,
-	hashesWaiting, fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead,
+	hashesWaiting, fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead, engineSuccessful, engineFailures,
 	issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess, apiKeyUse,
 }
 
@@ -248,46 +252,57 @@ func forgetFile(path, reads string) {
 	}
 }
 
-// observedViews counts the configs that follow the revocations of a server: a view that
-// no config follows would look as if it got older and older.
-var observedViews = struct {
+// observedEngines counts the configs that follow an engine of a server.
+var observedEngines = struct {
 	sync.Mutex
-	of map[string]int
-}{of: make(map[string]int)}
+	of map[engineOfServer]int
+}{of: make(map[engineOfServer]int)}
 
-// followView creates the series of a server's revocations.
-func followView(server string, readAt time.Time) {
-	observedViews.Lock()
-	defer observedViews.Unlock()
-	observedViews.of[server]++
-	setView(server, readAt)
-}
+type engineOfServer struct{ server, engine string }
 
-// observeView is called after a reading, which may end after unfollowView.
-func observeView(server string, readAt time.Time) {
-	observedViews.Lock()
-	defer observedViews.Unlock()
-	if observedViews.of[server] > 0 {
-		setView(server, readAt)
+// followEngine creates the series of an engine.
+func followEngine(server, engine string, answers bool) {
+	observedEngines.Lock()
+	defer observedEngines.Unlock()
+	observedEngines.of[engineOfServer{server, engine}]++
+	setEngine(server, engine, answers)
+	for _, call := range session.EngineCalls {
+		engineFailures.WithLabelValues(server, engine, call)
 	}
 }
 
-func setView(server string, readAt time.Time) {
-	seconds := 0.0
-	if !readAt.IsZero() {
-		seconds = unixSeconds(readAt)
+// observeEngine is called after an attempt to reach an engine, which may end after
+// unfollowEngine.
+func observeEngine(server, engine string, answers bool) {
+	observedEngines.Lock()
+	defer observedEngines.Unlock()
+	if observedEngines.of[engineOfServer{server, engine}] > 0 {
+		setEngine(server, engine, answers)
 	}
-	revocationsRead.WithLabelValues(server).Set(seconds)
 }
 
-// unfollowView removes the series once no config follows the view.
-func unfollowView(server string) {
-	observedViews.Lock()
-	defer observedViews.Unlock()
-	if observedViews.of[server]--; observedViews.of[server] == 0 {
-		delete(observedViews.of, server)
-		revocationsRead.DeleteLabelValues(server)
+func setEngine(server, engine string, answers bool) {
+	value := 0.0
+	if answers {
+		value = 1
 	}
+	engineSuccessful.WithLabelValues(server, engine).Set(value)
+}
+
+// unfollowEngine removes the gauge once no config follows the engine, which would look as
+// if it was down, or up, for ever.
+func unfollowEngine(server, engine string) {
+	observedEngines.Lock()
+	defer observedEngines.Unlock()
+	of := engineOfServer{server, engine}
+	if observedEngines.of[of]--; observedEngines.of[of] == 0 {
+		delete(observedEngines.of, of)
+		engineSuccessful.DeleteLabelValues(server, engine)
+	}
+}
+
+func countEngineFailure(server, engine, call string) {
+	engineFailures.WithLabelValues(server, engine, call).Inc()
 }
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

@@ -11,11 +11,16 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/oauth"
 )
 
-// The series of bearer_auth: its checks, the outside issuers and the API keys.
+// The series of bearer_auth: its checks, what it knows of revoked sessions, the outside
+// issuers and the API keys.
 var (
 	bearerChecks = counter("bearer_checks_total",
 		"Checks of requests by bearer_auth, by whether they only observe (shadow), and by outcome: success, anonymous, none for missing credentials, the error code, unavailable, or, for sessions of a login page, cross_origin or wrong_audience.",
 		"server", "shadow", "outcome")
+
+	revocationsRead = gauge("revocations_last_read_timestamp_seconds",
+		"When the revoked sessions were last read from storage, 0 if never. What other nodes revoked since then is not known to bearer_auth here.",
+		"server")
 
 	issuerKeyCount = gauge("issuer_keys",
 		"How many keys of an outside issuer can verify tokens.", "issuer")
@@ -36,6 +41,48 @@ func startBearerChecks(server string, shadow bool) {
 
 func countBearerCheck(server string, shadow bool, outcome string) {
 	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
+}
+
+// observedViews counts the configs that follow the revocations of a server: a view that
+// no config follows would look as if it got older and older.
+var observedViews = struct {
+	sync.Mutex
+	of map[string]int
+}{of: make(map[string]int)}
+
+// followView creates the series of a server's revocations.
+func followView(server string, readAt time.Time) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	observedViews.of[server]++
+	setView(server, readAt)
+}
+
+// observeView is called after a reading, which may end after unfollowView.
+func observeView(server string, readAt time.Time) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	if observedViews.of[server] > 0 {
+		setView(server, readAt)
+	}
+}
+
+func setView(server string, readAt time.Time) {
+	seconds := 0.0
+	if !readAt.IsZero() {
+		seconds = unixSeconds(readAt)
+	}
+	revocationsRead.WithLabelValues(server).Set(seconds)
+}
+
+// unfollowView removes the series once no config follows the view.
+func unfollowView(server string) {
+	observedViews.Lock()
+	defer observedViews.Unlock()
+	if observedViews.of[server]--; observedViews.of[server] == 0 {
+		delete(observedViews.of, server)
+		revocationsRead.DeleteLabelValues(server)
+	}
 }
 
 // followedIssuers counts the sets of keys that are followed of each outside issuer: at a

@@ -67,6 +67,17 @@ func TestEveryMetricTakesPlainValues(t *testing.T) {
 			"file_entries " + of + " users": -1, "file_last_reload_successful " + of + " users": -1,
 			"file_last_reload_success_timestamp_seconds " + of + " users": -1,
 		}},
+		{"an engine", func() { followEngine(of, "redis", false) }, map[string]float64{
+			"engine_last_attempt_successful redis " + of: 0, "engine_failures_total epoch redis " + of: 0,
+			"engine_failures_total load redis " + of: 0, "engine_failures_total swap redis " + of: 0, "engine_failures_total revoke redis " + of: 0,
+			"engine_failures_total revoked redis " + of: 0, "engine_failures_total sweep redis " + of: 0,
+		}},
+		{"calls of an engine that failed", func() { countEngineFailure(of, "redis", "swap") }, map[string]float64{"engine_failures_total swap redis " + of: 1}},
+		{"another config with the engine", func() { followEngine(of, "redis", true); unfollowEngine(of, "redis") }, map[string]float64{"engine_last_attempt_successful redis " + of: 1}},
+		{"an engine that fails", func() { observeEngine(of, "redis", false) }, map[string]float64{"engine_last_attempt_successful redis " + of: 0}},
+		{"an engine that no config follows", func() { unfollowEngine(of, "redis"); observeEngine(of, "redis", true) }, map[string]float64{
+			"engine_last_attempt_successful redis " + of: -1, "engine_failures_total swap redis " + of: 1,
+		}},
 		{"a view", func() { followView(of, time.Time{}) }, map[string]float64{"revocations_last_read_timestamp_seconds " + of: 0}},
 		{"another config with it", func() { followView(of, at); unfollowView(of) }, map[string]float64{"revocations_last_read_timestamp_seconds " + of: 1790000000}},
 		{"a view that no config keeps up with", func() { unfollowView(of); observeView(of, at) }, map[string]float64{"revocations_last_read_timestamp_seconds " + of: -1}},

@@ -108,12 +108,17 @@ func (s *Server) Sessions(ctx context.Context, query adminapi.SessionsQuery) (ad
 	if err := s.sessions.ReadNotices(ctx); err != nil { // which may have ended some
 		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
 	}
-	known, more, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
+	listed, err := s.sessions.Sessions(ctx, subject, maxSessionsListed)
 	if err != nil {
 		return adminapi.Sessions{}, adminStorageError("reading the sessions", err)
 	}
-	list := adminapi.Sessions{Subject: subject, Sessions: []adminapi.Session{}, More: more, Note: noteOnSessions}
-	for _, session := range known {
+	list := adminapi.Sessions{Subject: subject, Sessions: []adminapi.Session{}, More: listed.More, Note: noteOnSessions}
+	for _, unread := range listed.Unread {
+		list.Unread = append(list.Unread, adminapi.UnreadSession{
+			ID: unread.ID.String(), Client: unread.Client, Ends: unread.ID.Day().Format(time.DateOnly), Engine: unread.Engine, Error: oneLine(unread.Err),
+		})
+	}
+	for _, session := range listed.Known {
 		list.Sessions = append(list.Sessions, adminapi.Session{
 			ID:          session.ID.String(),
 			Client:      session.Client,
@@ -294,7 +299,7 @@ func (s *Server) hearWithin() int64 {
 
 // adminStorageError tells an operator that storage failed.
 func adminStorageError(doing string, err error) error {
-	return fmt.Errorf("%s: %w: %s", doing, adminapi.ErrUnavailable, cmp.Or(storagecheck.Remedy(err), err.Error()))
+	return fmt.Errorf("%s: %w: %s", doing, adminapi.ErrUnavailable, cmp.Or(storagecheck.Remedy(err), oneLine(err)))
 }
 
 // scopesOfNotices are the words of the admin API for what a notice ends.
@@ -325,12 +330,21 @@ func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (
 
 // knowledgeOf is what a server knows of the revoked sessions.
 func knowledgeOf(x *serverSessions) adminapi.Knowledge {
-	known := adminapi.Knowledge{Revoked: x.memory.ViewSize(), Engines: x.engines.Names()}
+	known := adminapi.Knowledge{Revoked: x.memory.ViewSize()}
 	if at := x.ViewReadAt(); !at.IsZero() {
 		known.ReadAt = &at
 	}
-	if failure := cmp.Or(x.stored.failure.Load(), x.inEngines.failure.Load()); failure != nil {
-		known.Error = *failure
+	failed := x.stored.last.Load()
+	for _, name := range x.engines.Names() {
+		engine := adminapi.Engine{Name: name}
+		if last := cmp.Or(x.inEngines[name], &x.stored).last.Load(); last != nil {
+			engine.Error, engine.FailingSince = last.text, &last.since
+			failed = cmp.Or(failed, last)
+		}
+		known.Engines = append(known.Engines, engine)
+	}
+	if failed != nil {
+		known.Error = failed.text
 	}
 	return known
 }

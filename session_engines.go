@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,17 +113,35 @@ func parseEngine(segment caddyfile.Segment) (json.RawMessage, error) {
 // unknownEngine is what is wrong with the name of an engine. A name that is not one may
 // be a URL with a password, and is not shown.
 func unknownEngine(setting, name string) string {
+	compiled := strings.Join(compiledEngines(), ", ")
 	if !session.IsEngineName(name) {
-		return fmt.Sprintf("%s takes the name of an engine before anything else: %s", setting, strings.Join(compiledEngines(), ", "))
+		text := fmt.Sprintf("%s takes the name of an engine before anything else: %s", setting, compiled)
+		if like := engineOfURL(name); like != "" {
+			text += fmt.Sprintf("; the URL comes after the name, as in \"%s %s <url>\"", setting, like)
+		}
+		return text
 	}
-	text := fmt.Sprintf("%s %s: Caddy was built without an engine of that name; it has %s", setting, name, strings.Join(compiledEngines(), ", "))
+	text := fmt.Sprintf("%s %s: Caddy was built without an engine of that name; it has %s", setting, name, compiled)
 	if like := suggestion.Nearest(name, compiledEngines()); like != "" {
 		return fmt.Sprintf("%s: did you mean %s?", text, like)
 	}
-	if name == "redis" || name == "postgres" {
+	if name == engineRedis || name == enginePostgres {
 		text += fmt.Sprintf(": build it with github.com/caddygrant/caddy-grant/sessions/%s too", name)
 	}
 	return text
+}
+
+// engineOfURL is the engine for which a URL is that was written in place of its name;
+// empty: it is not known.
+func engineOfURL(url string) string {
+	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
+	switch {
+	case strings.HasPrefix(scheme, "redis"), strings.HasPrefix(scheme, "valkey"):
+		return engineRedis
+	case strings.HasPrefix(scheme, "postgres"), scheme == "pgsql":
+		return enginePostgres
+	}
+	return ""
 }
 
 // compiledEngines are the names of the engines that are compiled in, storage first.
@@ -140,11 +159,16 @@ func compiledEngines() []string {
 func (c *Config) engineNames() (first string, all []string, err error) {
 	first = session.StorageEngine
 	if c.SessionsRaw != nil {
-		first = engineName(c.SessionsRaw)
+		if first, err = engineName("sessions", c.SessionsRaw); err != nil {
+			return "", nil, err
+		}
 	}
 	all = []string{first}
 	for _, raw := range c.AlsoSessionsRaw {
-		name := engineName(raw)
+		name, err := engineName("also_sessions", raw)
+		if err != nil {
+			return "", nil, err
+		}
 		if slices.Contains(all, name) {
 			return "", nil, fmt.Errorf("sessions: duplicate engine %s: a session names its engine, so a server can have each engine once", name)
 		}
@@ -153,12 +177,21 @@ func (c *Config) engineNames() (first string, all []string, err error) {
 	return first, all, nil
 }
 
-func engineName(raw json.RawMessage) string {
+// engineName is the name in the config of an engine. Caddy's own error for a name that is
+// not one would show it, with what else is in it.
+func engineName(setting string, raw json.RawMessage) (string, error) {
 	var module struct {
 		Engine string `json:"engine"`
 	}
-	_ = json.Unmarshal(raw, &module) // loading the module reports it
-	return module.Engine
+	switch err := json.Unmarshal(raw, &module); {
+	case err != nil || module.Engine == "":
+		return "", fmt.Errorf("%s: it must have a member \"engine\" with the name of an engine: %s", setting, strings.Join(compiledEngines(), ", "))
+	case !session.IsEngineName(module.Engine):
+		return "", fmt.Errorf("%s: \"engine\" must be the name of an engine: %s; its URL is another member", setting, strings.Join(compiledEngines(), ", "))
+	case !slices.Contains(compiledEngines(), module.Engine):
+		return "", errors.New(unknownEngine(setting, module.Engine))
+	}
+	return module.Engine, nil
 }
 
 // openEngines opens the engines in which sessions live. It connects to none. The caller
@@ -212,4 +245,8 @@ func (c *Config) openEngines(ctx caddy.Context, logger *zap.Logger) (opened sess
 const (
 	sessionsNamespace = "grant.sessions"
 	engineKey         = "engine"
+
+	// engines that are modules of this project, to tell how to build them in
+	engineRedis    = "redis"
+	enginePostgres = "postgres"
 )

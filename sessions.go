@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,38 +28,46 @@ type serverSessions struct {
 	sessionsOptions
 	logger *zap.Logger
 
-	ready     chan struct{} // closed once it was tried to read the notices
-	stored    attempts      // to read what other nodes revoke in storage
-	inEngines attempts      // and in the engines
-	whole     atomic.Bool   // whether all of it was read
-	checked   bool          // whether tokens are checked here, as of start
-	followed  bool          // whether its view has a metric
-	served    bool          // whether it was started, and so may have requests
-	unsure    bool          // whether they were read before the storage was known to answer
+	ready     chan struct{}        // closed once it was tried to read the notices
+	stored    attempts             // to read what other nodes revoke in storage
+	inEngines map[string]*attempts // to reach each engine, and to read it
+	whole     atomic.Bool          // whether all revocations were read
+	checked   bool                 // whether tokens are checked here, as of start
+	followed  bool                 // whether its view has a metric
+	served    bool                 // whether it was started, and so may have requests
+	unsure    bool                 // whether they were read before the storage was known to answer
 }
 
-// attempts are those to read what other nodes revoke, in storage or in the engines.
+// attempts are those to learn what is in the storage, or in an engine.
 type attempts struct {
-	failure atomic.Pointer[string] // of the last one; nil: it succeeded
+	last atomic.Pointer[failedAttempt] // nil: the last one succeeded
 }
 
-func (a *attempts) isFailing() bool { return a.failure.Load() != nil }
+type failedAttempt struct {
+	text  string
+	since time.Time // the first of those that failed
+}
 
-// took takes in how the last attempt ended, and logs what changes.
-func (a *attempts) took(x *serverSessions, err error) {
-	failing := a.isFailing()
+// took takes in how the last attempt ended. changed says that it is another way than the
+// attempt before did.
+func (a *attempts) took(err error) (changed bool) {
+	before := a.last.Load()
 	if err == nil {
-		a.failure.Store(nil)
-		if failing {
-			x.logger.Info("revocations are read again")
-		}
-		return
+		a.last.Store(nil)
+		return before != nil
 	}
-	text := err.Error()
-	a.failure.Store(&text)
-	if !failing {
-		x.logger.Error("reading revocations; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
+	failed := &failedAttempt{oneLine(err), clock.Now()}
+	if before != nil {
+		failed.since = before.since
 	}
+	a.last.Store(failed)
+	return before == nil
+}
+
+// oneLine is an error as operators see it outside the log: without the stack of a panic.
+func oneLine(err error) string {
+	text, _, _ := strings.Cut(err.Error(), "\ngoroutine ")
+	return strings.ReplaceAll(text, "\n", "; ")
 }
 
 // sessionsOptions are what a server's sessions depend on.
@@ -86,7 +95,8 @@ func (m pooledMemory) Destruct() error {
 func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 	pooled := join(sessionsKey{o.place}, func() pooledMemory { return pooledMemory{session.NewMemory()} })
 	memory := pooled.value.Memory
-	return &serverSessions{
+	o.engines.Failed = func(engine, call string) { countEngineFailure(o.server, engine, call) }
+	x := &serverSessions{
 		Store: session.NewStore(o.storage, o.place.prefix, memory, func() time.Time { return clock.Now() }).
 			WithWitness(o.witness).WithEngines(o.engines),
 		memory:          memory,
@@ -94,7 +104,12 @@ func newServerSessions(logger *zap.Logger, o sessionsOptions) *serverSessions {
 		sessionsOptions: o,
 		logger:          logger,
 		ready:           make(chan struct{}),
+		inEngines:       make(map[string]*attempts),
 	}
+	for _, name := range x.EngineNames() {
+		x.inEngines[name] = new(attempts)
+	}
+	return x
 }
 
 // Rotate is that of the store, within the bounds.
@@ -144,6 +159,11 @@ func (x *serverSessions) release() {
 	if x.followed {
 		x.followed = false
 		unfollowView(x.server)
+	}
+	if x.served {
+		for _, name := range x.EngineNames() {
+			unfollowEngine(x.server, name)
+		}
 	}
 	x.memory.Leave(x.Store)
 	if x.served {

@@ -27,8 +27,9 @@ func (x *serverSessions) start(ctx context.Context, checked bool) {
 		followView(x.server, x.ViewReadAt())
 	}
 	go x.followRevocations(ctx)
-	if len(x.engines.All) > 0 {
-		go x.followEngines(ctx)
+	for _, name := range x.EngineNames() {
+		followEngine(x.server, name, x.inEngines[name].last.Load() == nil)
+		go x.followEngine(ctx, name)
 	}
 }
 
@@ -63,22 +64,26 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		x.stored.took(x, err)
+		if changed := x.stored.took(err); changed && err != nil {
+			x.logger.Error("reading revocations; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
+		} else if changed {
+			x.logger.Info("revocations are read again")
+		}
 		x.observe(heard)
 	}
 }
 
-// followEngines keeps up with the engines, until ctx ends. A storage that hangs does not
-// hold that up.
-func (x *serverSessions) followEngines(ctx context.Context) {
+// followEngine keeps up with an engine, until ctx ends. A storage or another engine that
+// hangs does not hold that up.
+func (x *serverSessions) followEngine(ctx context.Context, name string) {
 	var woken <-chan struct{}
 	if x.checked {
-		woken = x.Woken(ctx)
+		woken = x.Woken(ctx, name)
 	}
-	for x.awaitNews(ctx, woken) {
-		err := x.keepEpochs(ctx)
+	for x.awaitNews(ctx, name, woken) {
+		err := x.keepEpoch(ctx, name)
 		if x.checked {
-			polled := x.PollEngines(ctx)
+			polled := x.PollEngine(ctx, name)
 			if errors.Is(polled, session.ErrReading) {
 				polled = nil
 			}
@@ -87,16 +92,28 @@ func (x *serverSessions) followEngines(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		x.inEngines.took(x, err)
-		x.observe(err == nil && !x.stored.isFailing())
+		x.tookEngine(name, err)
+		observeEngine(x.server, name, err == nil)
+		x.observe(x.stored.last.Load() == nil)
 	}
 }
 
-// awaitNews waits until it is time to read, or until an engine says that there is
+// tookEngine takes in how the last attempt to reach an engine ended.
+func (x *serverSessions) tookEngine(name string, err error) {
+	switch changed := x.inEngines[name].took(err); {
+	case changed && err != nil:
+		x.logger.Error("an engine of sessions fails; until it answers as it should, its sessions are unavailable, and what other nodes revoke there is not known here",
+			zap.String("engine", name), zap.Error(err))
+	case changed:
+		x.logger.Info("an engine of sessions answers again", zap.String("engine", name))
+	}
+}
+
+// awaitNews waits until it is time to read an engine, or until the engine says that there is
 // something to read; that it heeds a few times a second at most. It returns false when
 // ctx ends.
-func (x *serverSessions) awaitNews(ctx context.Context, woken <-chan struct{}) bool {
-	wait := x.untilPoll()
+func (x *serverSessions) awaitNews(ctx context.Context, name string, woken <-chan struct{}) bool {
+	wait := x.pollIn(x.KnowsEpoch(name) && (!x.checked || !x.EngineReadAt(name).IsZero()))
 	pause := min(wait, wakePause)
 	if !sleep(ctx, pause) {
 		return false
@@ -152,27 +169,35 @@ func (x *serverSessions) read(ctx context.Context) (heard bool, err error) {
 	return heard, cmp.Or(polled, err)
 }
 
-// checkEngines asks the engines once before the config starts. An engine that does not
-// answer is asked again later; one that cannot keep what it promises refuses the config.
+// checkEngines asks the engines once before the config starts, all at the same time. An
+// engine that does not answer is asked again later; one that cannot keep what it promises
+// refuses the config.
 func (x *serverSessions) checkEngines(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, enginesPatience)
 	defer cancel()
-	err := x.keepEpochs(ctx)
-	switch {
-	case errors.Is(err, sessions.ErrUnsuitable):
-		return err
-	case err != nil:
-		x.logger.Error("an engine of sessions does not answer; until it does, its sessions are unavailable", zap.Error(err))
+	names := x.EngineNames()
+	unsuitable := make([]error, len(names))
+	var asked sync.WaitGroup
+	for i, name := range names {
+		asked.Go(func() {
+			err := x.keepEpoch(ctx, name)
+			if errors.Is(err, sessions.ErrUnsuitable) {
+				unsuitable[i] = err
+			} else {
+				x.tookEngine(name, err)
+			}
+		})
 	}
-	return nil
+	asked.Wait()
+	return errors.Join(unsuitable...)
 }
 
-// keepEpochs notices when an engine has lost what was in it.
-func (x *serverSessions) keepEpochs(ctx context.Context) error {
-	renewed, err := x.KeepEpochs(ctx)
-	for _, r := range renewed {
+// keepEpoch notices when an engine has lost what was in it.
+func (x *serverSessions) keepEpoch(ctx context.Context, name string) error {
+	epoch, err := x.KeepEpoch(ctx, name)
+	if epoch != "" {
 		x.logger.Error("an engine has lost its sessions: all that began there before have ended",
-			zap.String("engine", r.Engine), zap.String("epoch", r.Epoch))
+			zap.String("engine", name), zap.String("epoch", epoch))
 	}
 	return err
 }
@@ -192,11 +217,16 @@ func (x *serverSessions) awaitPoll(ctx context.Context) bool {
 	}
 }
 
-// untilPoll is short before the first reading, without which storage is asked about
-// each session, and before an engine has answered, without which none begins there.
+// untilPoll is for the storage. Before the first reading, it is asked about each session.
 func (x *serverSessions) untilPoll() time.Duration {
 	_, heard := x.memory.Ended(session.Claims{})
-	if heard && x.KnowsEpochs() && (!x.checked || !x.ViewReadAt().IsZero()) {
+	read := !x.checked || !x.memory.ViewReadAt().IsZero() || len(x.engines.All) > 0 && !x.engines.Storage
+	return x.pollIn(heard && read)
+}
+
+// pollIn is short until there was a first answer.
+func (x *serverSessions) pollIn(answered bool) time.Duration {
+	if answered {
 		return x.poll
 	}
 	return min(x.poll, time.Second)

@@ -42,6 +42,9 @@ func TestPrometheusHasDataForEachPanel(t *testing.T) {
 	queries := 0
 	for _, panel := range d.Panels {
 		for _, target := range panel.Targets {
+			if strings.Contains(target.Expr, "caddy_grant_engine_") {
+				continue // this Caddy is built without an engine of sessions
+			}
 			queries++
 			found, err := r.prometheus.queryRange(t.Context(), d.expand(target.Expr, of), of)
 			if err != nil {

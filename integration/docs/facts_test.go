@@ -16,10 +16,11 @@ import (
 // The docs name the module's metrics, all and no other.
 func TestDocsMetrics(t *testing.T) {
 	r := newRecipe(t)
-	// a server with a page has a metric more, and so has one with a key that is used
+	// a server with a page has a metric more, and so has one with a key that is used, or
+	// with an engine
 	key := apikey.Make()
 	r.Write("etc/keys.txt", "deploy "+apikey.DigestOf(key).Hash()+" user=alice\n")
-	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app {\n\t\tissuer http://127.0.0.1:1 {\n\t\t\taudience app\n\t\t}\n\t}\n\tbearer_auth /keys page {\n\t\tkeys\n\t}\n\tmetrics /metrics\n\thandle /page/* {\n\t\ttoken_endpoint {\n\t\t\tname page\n\t\t\tlogin_page\n\t\t\tapi_keys lines /etc/caddy/keys.txt\n\t\t\tuser alice " + harness.HashBcrypt + "\n\t\t}\n\t}\n}\n")
+	r.serve("http://api.example.com {\n\timport tokens\n\tbearer_auth /app {\n\t\tissuer http://127.0.0.1:1 {\n\t\t\taudience app\n\t\t}\n\t}\n\tbearer_auth /keys page {\n\t\tkeys\n\t}\n\tmetrics /metrics\n\thandle /page/* {\n\t\ttoken_endpoint {\n\t\t\tname page\n\t\t\tsessions memory facts\n\t\t\tlogin_page\n\t\t\tapi_keys lines /etc/caddy/keys.txt\n\t\t\tuser alice " + harness.HashBcrypt + "\n\t\t}\n\t}\n}\n")
 	r.Login("alice", "correct horse").Want(t, 200, "")
 	r.wantStatus("/keys", 200, harness.Bearer(key))
 	metrics := string(r.Do(r.Request("GET", "/metrics", "")).Body)

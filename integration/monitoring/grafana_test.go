@@ -145,7 +145,7 @@ func metricLabels(t *testing.T, ofCaddy ...string) map[string]labels {
 	key := apikey.Make()
 	s.Write("keys", "deploy "+apikey.DigestOf(key).Hash()+" user=carol\n")
 	s.Reload("", strings.NewReplacer(
-		"%SETTINGS%", "users htpasswd %DIR%/users.htpasswd\n\t\tapi_keys lines %DIR%/keys\n\t\tlogin_page",
+		"%SETTINGS%", "users htpasswd %DIR%/users.htpasswd\n\t\tapi_keys lines %DIR%/keys\n\t\tsessions memory grafana {\n\t\t\talso storage\n\t\t}\n\t\tlogin_page",
 		"handle /metrics {", "bearer_auth /key counted {\n\t\tkeys\n\t\tissuer http://127.0.0.1:1 {\n\t\t\taudience app\n\t\t}\n\t}\n\thandle /metrics {",
 	).Replace(harness.WithCheapHashes(t, countedSite)))
 	s.Do(s.Request("GET", "/key", "", harness.Bearer(key))).Want(t, 200, "")

@@ -168,6 +168,7 @@ func TestMetricsAreWellFormed(t *testing.T) {
 		"client_id": `[a-z0-9-]*`, "event": `grant_[a-z_]+`,
 		"kind": `user|client`, "result": `compared|cached|repeated|joined|throttled|shed|client_gone`,
 		"scheme": `bcrypt|argon2id|yescrypt|apr1|md5-crypt|sha(256|512)-crypt|\{S?SHA\}`, "le": `[0-9.]+|\+Inf`, "path": `/.*`, "reads": `users|clients|api_keys`, "key": `[a-z]+`, "issuer": `https?://[a-z0-9.:/]+`,
+		"engine": `[a-z0-9_]+`, "call": `epoch|load|swap|revoke|revoked|sweep`,
 	}
 	for series := range s.Metrics() {
 		_, labels, _ := strings.Cut(strings.TrimSuffix(series, "}"), "{")

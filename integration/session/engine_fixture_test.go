@@ -120,6 +120,9 @@ func (s *engineSite) wantUnavailable(session harness.TokenPair, remedy string) {
 		if lines := strings.Join(s.errors()[before:], "\n"); !strings.Contains(lines, `add "`+remedy+`"`) {
 			s.T.Errorf("%s: no %q in the log: %s", name, remedy, lines)
 		}
+		if reason := s.LastReason(); name == "bearer_auth" && reason != "its session is in an engine that the config does not know" {
+			s.T.Errorf("bearer_auth: the reason is %q", reason)
+		}
 	}
 }
 

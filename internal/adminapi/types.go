@@ -117,12 +117,29 @@ type Throttle struct {
 // Knowledge is what a process knows of the revoked sessions.
 type Knowledge struct {
 	Revoked int        `json:"revoked"`           // how many
-	ReadAt  *time.Time `json:"read_at,omitempty"` // when storage was last read; none: not yet
+	ReadAt  *time.Time `json:"read_at,omitempty"` // when all of them were last read; none: not yet
 	Error   string     `json:"error,omitempty"`   // of the last attempt
 
 	// Engines are where sessions live, first the engine in which they begin. None: in
 	// the storage alone.
-	Engines []string `json:"engines,omitempty"`
+	Engines []Engine `json:"engines,omitempty"`
+}
+
+// Engine is an engine of sessions, or the storage, as this process reaches it.
+type Engine struct {
+	Name         string     `json:"name"`
+	Error        string     `json:"error,omitempty"`         // of the last attempt; empty: it answers
+	FailingSince *time.Time `json:"failing_since,omitempty"` // the first of the attempts that failed
+}
+
+// OtherError is the error unless it is that of an engine.
+func (k Knowledge) OtherError() string {
+	for _, engine := range k.Engines {
+		if engine.Error == k.Error {
+			return ""
+		}
+	}
+	return k.Error
 }
 
 // EndedAll is that all sessions of a user, a client or the server up to a time were
@@ -172,10 +189,20 @@ type SessionsQuery struct {
 
 // Sessions are the sessions of a user that storage knows: those that were refreshed.
 type Sessions struct {
-	Subject  string    `json:"subject"`
-	Sessions []Session `json:"sessions"` // newest first
-	More     bool      `json:"more"`     // there are more than were read
-	Note     string    `json:"note"`     // what the list cannot have
+	Subject  string          `json:"subject"`
+	Sessions []Session       `json:"sessions"`         // newest first
+	Unread   []UnreadSession `json:"unread,omitempty"` // that could not be read
+	More     bool            `json:"more"`             // there are more than were read
+	Note     string          `json:"note"`             // what the list cannot have
+}
+
+// UnreadSession is a session that storage knows, and whose engine does not say how it is.
+type UnreadSession struct {
+	ID     string `json:"sid"`
+	Client string `json:"client_id,omitempty"`
+	Ends   string `json:"ends"`   // the day, 2006-01-02
+	Engine string `json:"engine"` // where it lives
+	Error  string `json:"error"`  // why it could not be read
 }
 
 // Session is a session in storage.

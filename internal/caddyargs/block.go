@@ -40,11 +40,15 @@ func (b *Block) Enter(d *caddyfile.Dispenser, repeatable ...string) error {
 // a word with typos, or one of another block.
 func (b *Block) Unrecognized(d *caddyfile.Dispenser) error {
 	word := d.Val()
+	what := "unrecognized subdirective " + word + " of " + b.of
+	if !isWord(word) {
+		what = "unrecognized subdirective of " + b.of + ", which is not shown since it may contain a password"
+	}
 	if says := neighbour(b.of, word); says != "" {
-		return d.Errf("unrecognized subdirective %s of %s: %s", word, b.of, says)
+		return d.Errf("%s: %s", what, says)
 	}
 	if args := d.RemainingArgs(); len(args) == 1 && isHash(args[0]) {
-		return d.Errf("unrecognized subdirective %s of %s: %s", word, b.of, hashLine(b.of))
+		return d.Errf("%s: %s", what, hashLine(b.of))
 	}
 	var known, owners []string
 	for _, block := range subdirectives {
@@ -55,10 +59,18 @@ func (b *Block) Unrecognized(d *caddyfile.Dispenser) error {
 		}
 	}
 	if len(owners) > 0 {
-		return d.Errf("unrecognized subdirective %s of %s: it belongs to %s", word, b.of, strings.Join(owners, ", or to "))
+		return d.Errf("%s: it belongs to %s", what, strings.Join(owners, ", or to "))
 	}
 	if meant := suggestion.Nearest(word, known); meant != "" {
-		return d.Errf("unrecognized subdirective %s of %s: did you mean %s?", word, b.of, meant)
+		return d.Errf("%s: did you mean %s?", what, meant)
 	}
-	return d.Errf("unrecognized subdirective %s of %s", word, b.of)
+	return d.Err(what)
 }
+
+// isWord tells whether a subdirective may be shown: a URL, or what else has a password in
+// it, may have been written in its place.
+func isWord(word string) bool {
+	return len(word) <= longestWord && !strings.ContainsAny(word, ":@/")
+}
+
+const longestWord = 40

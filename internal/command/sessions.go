@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,9 @@ func newSessionsCommand() *cobra.Command {
 Lists the sessions of a user that storage knows of, newest first. A login writes
 nothing, so a session is known from its first refresh on. To end sessions, also
 those that are not listed, use 'caddy grant revoke --user'.
+
+If some could not be read, because the engine in which they live does not answer,
+the others are listed, and the exit status is 2.
 ` + addressHelp,
 		Example: `  caddy grant sessions alice
   caddy grant sessions --subject 7d3f2c --server default
@@ -51,15 +56,30 @@ func runSessions(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if wantsJSON(cmd) {
-		return printJSON(cmd, found)
+		err = printJSON(cmd, found)
+	} else {
+		err = printSessions(cmd.OutOrStdout(), found, time.Now())
 	}
-	out, now := cmd.OutOrStdout(), time.Now()
-	if len(found.Sessions) == 0 {
+	if err != nil || len(found.Unread) == 0 {
+		return err
+	}
+	return exit(cmd, exitUnread, unread(found))
+}
+
+// exitUnread is the exit status of a list that lacks something.
+const exitUnread = 2
+
+// printSessions prints a list for people.
+func printSessions(out io.Writer, found adminapi.Sessions, now time.Time) error {
+	if len(found.Sessions)+len(found.Unread) == 0 {
 		fmt.Fprintf(out, "No known sessions of subject %s.\n", printable(found.Subject))
 	} else {
 		rows := [][]string{{"SESSION", "CLIENT", "REFRESHED", "REFRESHES", "ENDS", "STATE"}}
 		for _, session := range found.Sessions {
 			rows = append(rows, sessionRow(session, now))
+		}
+		for _, session := range found.Unread {
+			rows = append(rows, []string{session.ID, session.Client, "", "", session.Ends, "unknown: in " + session.Engine})
 		}
 		if err := table(out, "", rows...); err != nil {
 			return err
@@ -72,6 +92,23 @@ func runSessions(cmd *cobra.Command, args []string) error {
 		fmt.Fprintln(out, printable(found.Note))
 	}
 	return nil
+}
+
+// unread says how many sessions could not be read, and why: once for each engine and
+// reason.
+func unread(found adminapi.Sessions) error {
+	type reason struct{ engine, text string }
+	var reasons []reason
+	for _, session := range found.Unread {
+		if of := (reason{session.Engine, session.Error}); !slices.Contains(reasons, of) {
+			reasons = append(reasons, of)
+		}
+	}
+	text := fmt.Sprintf("%d of %d sessions could not be read", len(found.Unread), len(found.Unread)+len(found.Sessions))
+	for _, of := range reasons {
+		text += "\n" + printable(of.engine+": "+of.text)
+	}
+	return errors.New(text)
 }
 
 // sessionRow is a line of the table. Of a session that was revoked itself, only that is

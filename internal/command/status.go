@@ -137,24 +137,17 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 	if s.Throttle.Off {
 		throttle = "off"
 	}
-	revoked := english.Plural(s.Sessions.Revoked, "session", "")
-	switch {
-	case s.Sessions.Error != "":
-		revoked += ", the last read failed: " + s.Sessions.Error
-	case s.Sessions.ReadAt != nil:
-		revoked += ", read " + ago(*s.Sessions.ReadAt, now)
-	default:
-		revoked += ", not read from storage yet"
+	rows := [][]string{
+		{"config", "since " + ago(s.StartedAt, now)},
+		{"offers", offers},
+		{"users", counted(s.Users)},
+		{"clients", clients(s)},
+		{"password checks", fmt.Sprintf("%d of %d running, %d of %d waiting", s.Checks.Running, s.Checks.Concurrency, s.Checks.Waiting, s.Checks.Queue)},
+		{"throttled", throttle},
+		{"revoked", revoked(s.Sessions, now)},
 	}
-	err := table(w, "  ",
-		[]string{"config", "since " + ago(s.StartedAt, now)},
-		[]string{"offers", offers},
-		[]string{"users", counted(s.Users)},
-		[]string{"clients", clients(s)},
-		[]string{"password checks", fmt.Sprintf("%d of %d running, %d of %d waiting", s.Checks.Running, s.Checks.Concurrency, s.Checks.Waiting, s.Checks.Queue)},
-		[]string{"throttled", throttle},
-		[]string{"revoked", revoked})
-	if err != nil {
+	rows = append(rows, engines(s.Sessions, now)...)
+	if err := table(w, "  ", rows...); err != nil {
 		return err
 	}
 	if err := printKeys(w, s.Keys, now); err != nil {
@@ -170,7 +163,7 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 		return nil
 	}
 	fmt.Fprintln(w)
-	rows := [][]string{{"SESSIONS OF", "NAME", "REVOKED"}}
+	rows = [][]string{{"SESSIONS OF", "NAME", "REVOKED"}}
 	shown := s.Ended[:min(len(s.Ended), mostEnded)]
 	for _, mark := range shown {
 		rows = append(rows, []string{mark.Scope, mark.Of, ago(mark.At, now)})
@@ -182,6 +175,40 @@ func printStatus(w io.Writer, s adminapi.Status, now time.Time) error {
 		fmt.Fprintf(w, "  and %d older ones, see --json\n", more)
 	}
 	return nil
+}
+
+// revoked is how many revoked sessions the node knows, and since when.
+func revoked(k adminapi.Knowledge, now time.Time) string {
+	text := english.Plural(k.Revoked, "session", "")
+	switch fails := k.OtherError(); {
+	case fails != "":
+		return text + ", the last read failed: " + fails
+	case k.ReadAt != nil:
+		return text + ", read " + ago(*k.ReadAt, now)
+	case len(k.Engines) > 0:
+		return text + ", not all read yet"
+	}
+	return text + ", not read from storage yet"
+}
+
+// engines are rows that say where sessions live, if that is not the storage alone.
+func engines(k adminapi.Knowledge, now time.Time) (rows [][]string) {
+	for i, engine := range k.Engines {
+		text := engine.Name
+		if i == 0 {
+			text += ", where sessions begin"
+		}
+		switch {
+		case engine.Error == "":
+			text += ", answers"
+		case engine.FailingSince != nil:
+			text += ", fails since " + ago(*engine.FailingSince, now) + ": " + engine.Error
+		default:
+			text += ", fails: " + engine.Error
+		}
+		rows = append(rows, []string{"engine", text})
+	}
+	return rows
 }
 
 // mostEnded is how many of the latest are shown: they are never deleted.

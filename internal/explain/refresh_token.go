@@ -47,7 +47,7 @@ func (s *Server) checkRefreshToken(ctx context.Context, keys *token.KeySet, refr
 		return errMayNotRefresh
 	}
 	_, err := s.Sessions.Check(ctx, refresh.SessionClaims(), refresh.Generation, s.Grace)
-	for _, known := range []error{session.ErrUnavailable, session.ErrRevoked, session.ErrEnded, session.ErrOver, session.ErrReused, session.ErrAhead, session.ErrDamaged} {
+	for _, known := range []error{session.ErrUnknownEngine, session.ErrUnavailable, session.ErrRevoked, session.ErrEnded, session.ErrOver, session.ErrReused, session.ErrAhead, session.ErrDamaged} {
 		if errors.Is(err, known) {
 			return known
 		}
@@ -63,8 +63,10 @@ func init() {
 		errMayNotRefresh: {checkClient, func(f *facts) string {
 			return "the client " + shown(f.client()) + ", or the server, no longer has the grant refresh_token"
 		}, always("add refresh_token to the grants of the server and of the client, or log in again when the access token ends")},
-		session.ErrUnavailable: {checkSession, always("the storage gave no answer"),
-			always("look at the storage, and try again: until then refreshes are answered 503")},
+		session.ErrUnknownEngine: {checkSession, always("it is in an engine that the config does not know"),
+			always("its sid ends with the name of the engine and an epoch: add that engine to the sessions of the token_endpoint, with \"also\": until then this node answers refreshes with 503")},
+		session.ErrUnavailable: {checkSession, always("the storage, or the engine of the session, gave no answer"),
+			always("look at the storage, or at the engine that the sid names, and try again: until then refreshes are answered 503")},
 		session.ErrRevoked: {checkSession, func(f *facts) string { return "the session " + f.session() + " was revoked" },
 			always("log in again; the log has a line with that session_id that says who ended it")},
 		session.ErrEnded: {checkSession, always(endedTogether), always("log in again")},

@@ -210,6 +210,9 @@ var refusals = map[string]refusal{
 	"the revoked sessions have not been read yet": {checkSession, func(f *facts) string {
 		return "the revoked sessions have not been read from storage yet, and storage gave no answer" + causeOf(f.err)
 	}, always("look at the storage, and try again: until then every token is answered 503")},
+	"its session is in an engine that the config does not know": {checkSession, func(f *facts) string {
+		return "the session cannot be looked up" + causeOf(f.err)
+	}, always("add that engine to the sessions of the token_endpoint, with \"also\": until then this node answers such tokens with 503")},
 	"its session was revoked": {checkSession, func(f *facts) string {
 		if f.ended {
 			return endedTogether

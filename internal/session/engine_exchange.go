@@ -13,14 +13,14 @@ import (
 
 // checkIn is Check for a session in an engine.
 func (s *Store) checkIn(ctx context.Context, e *engine, id ID, generation uint64, grace time.Duration) (current bool, err error) {
-	return callIn(ctx, readLimit, func(ctx context.Context) (bool, error) {
+	return callEngine(ctx, e, readLimit, func(ctx context.Context) (bool, error) {
 		st, err := e.load(ctx, id)
 		if err != nil {
 			return false, err
 		}
 		due, err := s.judgeIn(id, st, generation, grace)
 		return err == nil && due == generation, err
-	}, e.known.slots)
+	})
 }
 
 // glanceIn is Glance for a session in an engine. The engine is asked only once for an
@@ -37,13 +37,13 @@ func (s *Store) revokedIn(ctx context.Context, e *engine, id ID) (bool, error) {
 	if revoked, _ := s.memory.InView(id); revoked { // a fail-over may have lost that
 		return true, nil
 	}
-	return callIn(ctx, readLimit, func(ctx context.Context) (bool, error) {
+	return callEngine(ctx, e, readLimit, func(ctx context.Context) (bool, error) {
 		st, err := e.load(ctx, id)
 		if errors.Is(err, ErrDamaged) {
 			return true, nil // it cannot be determined, and no refresh will succeed
 		}
 		return st.Revoked || st.Over, err
-	}, e.known.slots)
+	})
 }
 
 // rotateIn is Rotate for a session in an engine. Exchanges of one session take turns in

@@ -10,60 +10,58 @@ import (
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
-// PollEngines reads what other nodes have revoked in the engines since the last time, in
-// all of them at once. When one fails, what is known stays, and its error is returned.
+// PollEngines is PollEngine of all engines at the same time. The error is that of the
+// first, in the order of EngineNames.
 func (s *Store) PollEngines(ctx context.Context) error {
 	s.forgetOver()
-	polled := make(chan error, len(s.engines))
-	for _, e := range s.engines {
-		go func() {
-			_, err := callIn(ctx, pollLimit, func(ctx context.Context) (struct{}, error) {
-				if !e.known.polling.TryLock() {
-					return struct{}{}, e.unavailable("reading revocations", errors.New("an earlier reading has not ended"))
-				}
-				defer e.known.polling.Unlock()
-				return struct{}{}, s.pollEngine(ctx, e)
-			}, e.known.slots)
-			polled <- err
-		}()
-	}
-	var err error
-	for range s.engines {
-		err = cmp.Or(err, <-polled)
-	}
+	return cmp.Or(inEach(s, func(e *engine) error { return s.pollEngine(ctx, e) })...)
+}
+
+// PollEngine reads what other nodes have revoked in an engine since the last time. When
+// it fails, what is known stays.
+func (s *Store) PollEngine(ctx context.Context, name string) error {
+	s.forgetOver()
+	return s.pollEngine(ctx, s.engines[name])
+}
+
+func (s *Store) pollEngine(ctx context.Context, e *engine) error {
+	_, err := callEngine(ctx, e, pollLimit, func(ctx context.Context) (struct{}, error) {
+		if !e.known.polling.TryLock() {
+			return struct{}{}, e.unavailable("reading revocations", errors.New("an earlier reading has not ended"))
+		}
+		defer e.known.polling.Unlock()
+		return struct{}{}, s.readFeed(ctx, e)
+	})
 	return err
 }
 
-// Woken receives a value when an engine may have something new for PollEngines, until
-// ctx ends. Not every engine can tell.
-func (s *Store) Woken(ctx context.Context) <-chan struct{} {
-	woken := make(chan struct{}, 1)
-	for _, e := range s.engines {
-		waker, ok := e.Engine.(sessions.Waker)
-		if !ok {
-			continue
-		}
-		of := waker.Wake(ctx)
-		go func() {
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-of:
-				}
-				select {
-				case woken <- struct{}{}:
-				default: // not looked at yet
-				}
-			}
-		}()
+// Woken receives a value when an engine may have something new for PollEngine, until ctx
+// ends. Not every engine can tell: it is nil for one that cannot.
+func (s *Store) Woken(ctx context.Context, name string) <-chan struct{} {
+	waker, ok := s.engines[name].Engine.(sessions.Waker)
+	if !ok {
+		return nil
 	}
+	woken, of := make(chan struct{}, 1), waker.Wake(ctx)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-of:
+			}
+			select {
+			case woken <- struct{}{}:
+			default: // not looked at yet
+			}
+		}
+	}()
 	return woken
 }
 
-// pollEngine reads the feed of an engine to its end. What was read stays read: the next
+// readFeed reads the feed of an engine to its end. What was read stays read: the next
 // poll goes on from there.
-func (s *Store) pollEngine(ctx context.Context, e *engine) error {
+func (s *Store) readFeed(ctx context.Context, e *engine) error {
 	began, at := time.Now(), s.now()
 	reading, err := s.beginFeed(ctx, e)
 	if err != nil {
@@ -152,14 +150,25 @@ func (s *Store) ViewReadAt() time.Time {
 	return slices.MinFunc(all, time.Time.Compare)
 }
 
-// SweepEngines removes what sessions in engines that are over have left behind.
+// EngineReadAt is when the revocations in an engine were last read completely; zero if
+// never.
+func (s *Store) EngineReadAt(name string) time.Time { return s.engines[name].known.readAt() }
+
+// SweepEngines removes what sessions in engines that are over have left behind, in all
+// of them at the same time.
 func (s *Store) SweepEngines(ctx context.Context) (more bool, err error) {
-	for _, e := range s.engines {
-		left, failed := callIn(ctx, sweepLimit, e.Sweep, e.known.slots)
-		if failed != nil {
-			err = errors.Join(err, e.unavailable("removing old sessions", failed))
+	type swept struct {
+		more bool
+		err  error
+	}
+	for _, each := range inEach(s, func(e *engine) swept {
+		more, err := callEngine(ctx, e, sweepLimit, e.Sweep)
+		if err != nil {
+			err = e.unavailable("removing old sessions", err)
 		}
-		more = more || left
+		return swept{more, err}
+	}) {
+		more, err = more || each.more, errors.Join(err, each.err)
 	}
 	return more, err
 }

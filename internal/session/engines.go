@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,10 @@ type Engines struct {
 	// Storage says that there are sessions in the storage too. Where there are no
 	// engines, all are.
 	Storage bool
+
+	// Failed is told of each call of an engine that fails, by the engine's name and one
+	// of EngineCalls. Optional.
+	Failed func(engine, call string)
 }
 
 // Names are those of the engines, first that in which sessions begin, and then in order.
@@ -52,7 +57,7 @@ func (s *Store) WithEngines(engines Engines) *Store {
 	with := *s
 	with.engines, with.noStorage = make(map[string]*engine, len(engines.All)), len(engines.All) > 0 && !engines.Storage
 	for name, opened := range engines.All {
-		with.engines[name] = &engine{Engine: opened, name: name, known: s.memory.engine(name, engines.Identities[name])}
+		with.engines[name] = &engine{Engine: opened, name: name, failed: engines.Failed, known: s.memory.engine(name, engines.Identities[name])}
 	}
 	with.origin = with.engines[engines.New]
 	return &with
@@ -61,9 +66,10 @@ func (s *Store) WithEngines(engines Engines) *Store {
 // engine is an engine that a Store uses.
 type engine struct {
 	sessions.Engine
-	name  string
-	known *engineKnowledge
-	last  atomic.Pointer[askedEpoch]
+	name   string
+	failed func(engine, call string) // nil: no one is told
+	known  *engineKnowledge
+	last   atomic.Pointer[askedEpoch]
 }
 
 // askedEpoch is what an engine said when it was last asked for its epoch. What the process
@@ -99,9 +105,9 @@ func (s *Store) engineOf(id ID) (*engine, error) {
 	case name == "" && !s.noStorage:
 		return nil, nil
 	case name == "":
-		name = StorageEngine
+		return nil, unavailable("looking for a session", fmt.Errorf("%w: it lives in the storage: add \"also storage\" to the sessions of the token_endpoint", ErrUnknownEngine))
 	}
-	return nil, unavailable("looking for a session", fmt.Errorf("it lives in the engine %q, which is not one of this server's: add \"also %s\" to its sessions", name, name))
+	return nil, unavailable("looking for a session", fmt.Errorf("%w: it lives in the engine %q: add \"also %s\" to the sessions of the token_endpoint, with the settings of that engine", ErrUnknownEngine, name, name))
 }
 
 // Origin is for a session that begins now. Only what this process knows counts, so no
@@ -118,49 +124,65 @@ func (s *Store) Origin(ctx context.Context) (Origin, error) {
 	return Origin{Version: version, engine: s.origin.name + "-" + epoch}, nil
 }
 
-// Renewal is that an engine has lost what was in it: all sessions that lived there
-// before are over.
+// EngineNames are those of the engines, in order.
+func (s *Store) EngineNames() []string { return slices.Sorted(maps.Keys(s.engines)) }
+
+// inEach calls f for all engines at the same time. The results are in the order of
+// EngineNames.
+func inEach[T any](s *Store, f func(*engine) T) []T {
+	names := s.EngineNames()
+	results := make([]T, len(names))
+	var all sync.WaitGroup
+	for i, name := range names {
+		all.Go(func() { results[i] = f(s.engines[name]) })
+	}
+	all.Wait()
+	return results
+}
+
+// KeepEpoch asks an engine for the epoch of new sessions, once after it was opened and
+// then every minute, or when the process has learned of another one. It returns the epoch
+// if it is new since the last time: then the engine has lost what was in it, and all
+// sessions that lived there before are over. An error that wraps [sessions.ErrUnsuitable]
+// says that the engine must be set up differently.
+func (s *Store) KeepEpoch(ctx context.Context, name string) (renewed string, err error) {
+	return s.keepEpoch(ctx, s.engines[name])
+}
+
+func (s *Store) keepEpoch(ctx context.Context, e *engine) (renewed string, err error) {
+	if e.isDue() {
+		_, err = s.readEpoch(ctx, e)
+	}
+	return e.known.takeRenewal(), err
+}
+
+// Renewal is an epoch that KeepEpoch returned.
 type Renewal struct{ Engine, Epoch string }
 
-// KeepEpochs asks the engines for the epoch of new sessions, each once after it was
-// opened and then every minute, or when the process has learned of another one, and
-// returns which are new since the last time. An error that wraps
-// [sessions.ErrUnsuitable] says that an engine must be set up differently.
+// KeepEpochs is KeepEpoch of all engines at the same time. All that is returned is in the
+// order of EngineNames.
 func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
-	asked := make(chan error, len(s.engines))
-	for _, e := range s.engines {
-		go func() {
-			var err error
-			if e.isDue() {
-				_, err = s.readEpoch(ctx, e)
-			}
-			asked <- err
-		}()
+	type kept struct {
+		Renewal
+		err error
 	}
-	var failed []error
-	for range s.engines {
-		failed = append(failed, <-asked)
-	}
-	for _, e := range s.engines {
-		if epoch := e.known.takeRenewal(); epoch != "" {
-			renewed = append(renewed, Renewal{e.name, epoch})
+	for _, k := range inEach(s, func(e *engine) kept {
+		epoch, err := s.keepEpoch(ctx, e)
+		return kept{Renewal{e.name, epoch}, err}
+	}) {
+		if k.Epoch != "" {
+			renewed = append(renewed, k.Renewal)
 		}
+		err = errors.Join(err, k.err)
 	}
-	return renewed, errors.Join(failed...)
+	return renewed, err
 }
 
-// KnowsEpochs tells whether each engine has answered since this process started.
-func (s *Store) KnowsEpochs() bool {
-	for _, e := range s.engines {
-		if e.known.epochOfNew() == "" {
-			return false
-		}
-	}
-	return true
-}
+// KnowsEpoch tells whether an engine has answered since this process started.
+func (s *Store) KnowsEpoch(name string) bool { return s.engines[name].known.epochOfNew() != "" }
 
 func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
-	epoch, err := callIn(ctx, epochLimit, e.Epoch, e.known.slots)
+	epoch, err := callEngine(ctx, e, epochLimit, e.Epoch)
 	switch {
 	case errors.Is(err, ErrUnavailable):
 		return "", err
@@ -173,6 +195,13 @@ func (s *Store) readEpoch(ctx context.Context, e *engine) (string, error) {
 	e.last.Store(&askedEpoch{epoch, time.Now()})
 	return epoch, nil
 }
+
+// callEngine is callAt of an engine, with one of its slots after the others.
+func callEngine[T any](ctx context.Context, e *engine, limit time.Duration, f func(context.Context) (T, error), each ...slots) (T, error) {
+	return callAt(ctx, e.place(), limit, f, append(each, e.known.slots)...)
+}
+
+func (e *engine) place() string { return "the engine " + e.name }
 
 func (e *engine) unavailable(doing string, err error) error {
 	return unavailable(doing+" in the engine "+e.name, err)

@@ -126,7 +126,7 @@ func TestSessionsInAnEngineAreListedBesideThoseInTheStorage(t *testing.T) {
 		}
 		n.wantRotated(t, kept, 1, 0, 2)
 		must(t, n.Revoke(t.Context(), gone))
-		known, more, err := n.Sessions(t.Context(), "alice", 10)
+		known, more, err := n.listed(t.Context(), "alice", 10)
 		if err != nil || more || len(known) != 3 {
 			t.Fatalf("known %v, more %v, error %v", known, more, err)
 		}
@@ -147,7 +147,7 @@ func TestSessionsInAnEngineAreListedBesideThoseInTheStorage(t *testing.T) {
 		}
 		memory.Flush()
 		n.another(t, memory)
-		if known, _, err := n.Sessions(t.Context(), "alice", 10); err != nil || len(known) != 1 || known[0].ID != stored {
+		if known, _, err := n.listed(t.Context(), "alice", 10); err != nil || len(known) != 1 || known[0].ID != stored {
 			t.Errorf("after the engine was emptied: %v, error %v", known, err)
 		}
 	})
@@ -217,7 +217,10 @@ func TestAnEngineThatCanTellWakesThoseThatPoll(t *testing.T) {
 		}})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		woken := n.Woken(ctx)
+		woken := n.Woken(ctx, "memory")
+		if n.Woken(ctx, "mute") != nil {
+			t.Error("an engine that cannot tell")
+		}
 		for range 3 {
 			of <- struct{}{}
 			<-woken

@@ -20,6 +20,7 @@ type Memory struct {
 	undelivered undelivered
 	view        view
 	later       later
+	paid        paid
 	asked       asked
 	notices     notices
 	endedKeys   endedKeys
@@ -43,6 +44,7 @@ func NewMemory() *Memory {
 		undelivered: undelivered{answers: make(map[ID]answer)},
 		view:        newView(),
 		later:       newLater(),
+		paid:        newPaid(),
 		asked:       newAsked(),
 		engines:     allEngines{all: make(map[engineIdentity]*engineKnowledge)},
 		slots:       make(slots, maxCalls),
@@ -70,15 +72,15 @@ func (s slots) take(ctx context.Context) error {
 
 func (s slots) give() { <-s }
 
-// call is callIn for what needs no additional slot.
+// call is callAt of the storage, with one of its slots.
 func call[T any](ctx context.Context, m *Memory, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
-	return callIn(ctx, limit, f, m.slots)
+	return callAt(ctx, theStorage, limit, f, m.slots)
 }
 
-// callIn runs f in its own goroutine, with a slot of each, and waits for it no longer
+// callAt runs f in its own goroutine, with a slot of each, and waits for it no longer
 // than the limit and the context allow: not every storage obeys its context. A caller
-// that leaves early gets ErrUnavailable; f goes on.
-func callIn[T any](ctx context.Context, limit time.Duration, f func(context.Context) (T, error), each ...slots) (T, error) {
+// that leaves early gets ErrUnavailable; f goes on. at is for the errors.
+func callAt[T any](ctx context.Context, at string, limit time.Duration, f func(context.Context) (T, error), each ...slots) (T, error) {
 	type result struct {
 		value T
 		err   error
@@ -89,7 +91,7 @@ func callIn[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 		if err := in.take(ctx); err != nil {
 			giveAll(each[:i])
 			cancel()
-			return none, err
+			return none, fmt.Errorf("%w, in %s", err, at)
 		}
 	}
 	done := make(chan result, 1)
@@ -99,7 +101,7 @@ func callIn[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 		var r result
 		defer func() {
 			if p := recover(); p != nil {
-				r.err = unavailable("using it", fmt.Errorf("[PANIC] %T in the storage\n%s", p, debug.Stack()))
+				r.err = unavailable("using it", fmt.Errorf("[PANIC] %T in %s\n%s", p, at, debug.Stack()))
 			}
 			done <- r
 		}()
@@ -114,7 +116,7 @@ func callIn[T any](ctx context.Context, limit time.Duration, f func(context.Cont
 	case r := <-done: // at the last moment
 		return r.value, r.err
 	default:
-		return none, unavailable("waiting for it", ctx.Err())
+		return none, unavailable("waiting for "+at, ctx.Err())
 	}
 }
 
@@ -167,5 +169,10 @@ func (m *mutexes) lock(ctx context.Context, id ID) (unlock func(), waited bool, 
 	}
 }
 
-// maxCalls is how many calls may be in storage at a time.
-const maxCalls = 256
+const (
+	// maxCalls is how many calls may be in storage at a time, and in each engine.
+	maxCalls = 256
+
+	// theStorage is what errors of callAt call the storage.
+	theStorage = "the storage"
+)

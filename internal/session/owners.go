@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -17,107 +16,6 @@ func (s *Store) Of(c Claims) *Store {
 	owned := *s
 	owned.owner = c
 	return &owned
-}
-
-// Known is a session that was refreshed, as storage has it.
-type Known struct {
-	Claims     // without Client and Version if the session was revoked since
-	Rotated    time.Time
-	Generation uint64 // how many times it was refreshed; 0 if it was revoked since
-	Revoked    bool
-	Ended      bool // by a notice that this process knows
-}
-
-// Sessions are the sessions of a subject that storage knows, those that end last first,
-// as many as are asked for at most. They are those that were refreshed by a version of
-// this program that notes the subject; that a session began is written nowhere. more
-// tells that there are others.
-func (s *Store) Sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
-	type result struct {
-		known []Known
-		more  bool
-	}
-	r, err := call(ctx, s.memory, sessionsLimit, func(ctx context.Context) (result, error) {
-		return signed(ctx, s, func() (r result, err error) {
-			r.known, r.more, err = s.sessions(ctx, subject, most)
-			return r, err
-		})
-	})
-	if err != nil {
-		return nil, false, err
-	}
-	return r.known, r.more, nil
-}
-
-func (s *Store) sessions(ctx context.Context, subject string, most int) (known []Known, more bool, err error) {
-	days, err := s.listTimes(ctx, path.Join(s.prefix, ownersName), dayLayout)
-	if err != nil {
-		return nil, false, err
-	}
-	today := s.now().UTC().Format(dayLayout)
-	for _, day := range slices.Backward(days) {
-		if day < today {
-			break // over
-		}
-		names, err := s.listOnce(ctx, s.ownerKey(day, subject)) // on most days there is none
-		if err != nil {
-			return nil, false, err
-		}
-		slices.Sort(names)
-		for _, name := range names {
-			id, ok := ParseID(day + "-" + name)
-			if !ok {
-				continue
-			}
-			if len(known) == most {
-				return known, true, nil
-			}
-			session, found, err := s.known(ctx, id, subject)
-			if err != nil {
-				return nil, false, err
-			}
-			if found {
-				known = append(known, session)
-			}
-		}
-	}
-	return known, false, nil
-}
-
-// known reads a session of a subject.
-func (s *Store) known(ctx context.Context, id ID, subject string) (Known, bool, error) {
-	switch e, err := s.engineOf(id); {
-	case err != nil:
-		return Known{}, false, err
-	case e != nil:
-		return s.knownIn(ctx, e, id, subject)
-	}
-	st, err := s.readRecord(ctx, id)
-	if err == nil && !st.revoked {
-		err = s.readMarks(ctx, id, &st)
-	}
-	switch {
-	case err != nil:
-		return Known{}, false, err
-	case errors.Is(st.unread, ErrDamaged), !st.found, st.swept:
-		return Known{}, false, nil
-	case st.unread != nil:
-		return Known{}, false, st.unread
-	case !st.buried() && st.Subject != subject: // an object that nobody but us should write says otherwise
-		return Known{}, false, nil
-	}
-	known := Known{
-		Claims:     Claims{ID: id, Subject: subject, Client: st.Client, Version: st.Session},
-		Generation: st.Generation,
-		Revoked:    st.revoked,
-	}
-	if !st.buried() {
-		known.Ended, _ = s.memory.Ended(known.Claims)
-	}
-	if st.Rotated > 0 {
-		known.Rotated = time.UnixMilli(st.Rotated)
-	}
-	return known, true, nil
 }
 
 // own writes the object by which Sessions finds a session, while the caller does
@@ -213,6 +111,5 @@ func (s *Store) ownerKey(day, subject string) string {
 const (
 	ownersName = "owners"
 
-	sessionsLimit = 8 * time.Second
-	ownPatience   = 500 * time.Millisecond
+	ownPatience = 500 * time.Millisecond
 )

@@ -23,7 +23,7 @@ func (s *Store) Revoke(ctx context.Context, id ID) error {
 	case e != nil:
 		return s.revokeIn(ctx, e, id)
 	}
-	return s.revokeDetached(ctx, id, func(ctx context.Context) error { return s.revoke(ctx, id, nil) }, s.memory.revocations, s.memory.slots)
+	return s.revokeDetached(ctx, id, theStorage, func(ctx context.Context) error { return s.revoke(ctx, id, nil) }, s.memory.revocations, s.memory.slots)
 }
 
 // RevokeLost is Revoke after ErrAhead or ErrDamaged of a generation. It looks again,
@@ -36,7 +36,7 @@ func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error 
 	case e != nil:
 		return s.revokeIn(ctx, e, id)
 	}
-	return s.revokeDetached(ctx, id, func(ctx context.Context) error {
+	return s.revokeDetached(ctx, id, theStorage, func(ctx context.Context) error {
 		return s.revoke(ctx, id, func(ctx context.Context) error {
 			_, _, err := s.look(ctx, id, generation, 0)
 			switch {
@@ -53,7 +53,7 @@ func (s *Store) RevokeLost(ctx context.Context, id ID, generation uint64) error 
 // revokeDetached is revoke, after other revocations of the same session here: a session
 // that is revoked already costs nothing. Revocations wait for exchanges, which wait for
 // a slot; so revocations always leave one slot free.
-func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.Context) error, each ...slots) error {
+func (s *Store) revokeDetached(ctx context.Context, id ID, at string, revoke func(context.Context) error, each ...slots) error {
 	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeLimit)
 	done := make(chan error, 1)
 	go func() {
@@ -68,7 +68,7 @@ func (s *Store) revokeDetached(ctx context.Context, id ID, revoke func(context.C
 			done <- nil
 			return
 		}
-		_, err = callIn(detached, revokeLimit, func(ctx context.Context) (struct{}, error) {
+		_, err = callAt(detached, at, revokeLimit, func(ctx context.Context) (struct{}, error) {
 			return struct{}{}, revoke(ctx)
 		}, each...)
 		done <- err
@@ -90,13 +90,14 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 	if over && s.memory.view.has(id) {
 		return nil // the view comes from the feed
 	}
-	if err := s.take(); err != nil {
+	undo, err := s.takeFor(id)
+	if err != nil {
 		return err
 	}
 	note := revocation(s.now())
 	if !over {
 		if err := s.askWitness(ctx); err != nil {
-			s.giveBack()
+			undo()
 			return err
 		}
 		if marked { // a storage does not invent a marker
@@ -122,6 +123,7 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 		return err
 	}
 	s.memory.view.add(id)
+	s.memory.paid.settle(id)
 	return nil
 }
 

@@ -155,3 +155,7 @@ var (
 // ErrUnavailable says that storage did not answer correctly or in time: nothing is
 // known. It wraps the cause.
 var ErrUnavailable = errors.New("the session storage is unavailable")
+
+// ErrUnknownEngine says that a session lives where the config does not tell this node to
+// look. It comes with ErrUnavailable.
+var ErrUnknownEngine = errors.New("the config knows no engine of that name")

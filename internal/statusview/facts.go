@@ -41,6 +41,7 @@ func facts(status *adminapi.Status, now time.Time) []Fact {
 	all = append(all,
 		Fact{Label: "Users", Text: plural(status.Users.Count, "user") + partial(status.Users) + ", " + clients(status)},
 		revoked(status.Sessions, now))
+	all = append(all, engines(status.Sessions, now)...)
 	for i, ended := range status.Ended {
 		if i == mostEnded {
 			all = append(all, Fact{Label: "Ended", Text: fmt.Sprintf("%d more before that: see caddy grant status", len(status.Ended)-i)})
@@ -110,21 +111,44 @@ func issuerFact(issuer adminapi.Issuer, now time.Time) Fact {
 
 func revoked(k adminapi.Knowledge, now time.Time) Fact {
 	fact := Fact{Label: "Revoked", Text: plural(k.Revoked, "session")}
-	where, fails := "storage", "STORAGE FAILS"
+	from, what := " from storage", ", storage"
 	if len(k.Engines) > 0 {
-		where, fails = strings.Join(k.Engines, " and "), "READING FAILS"
+		from, what = "", ","
 	}
 	switch {
 	case k.ReadAt != nil:
-		fact.Text += ", read from " + where + " " + clock(*k.ReadAt, now)
+		fact.Text += ", read" + from + " " + clock(*k.ReadAt, now)
 	case k.Error == "":
-		fact.Text += ", " + where + " not read yet"
+		fact.Text += what + " not read yet"
 	}
-	if k.Error != "" {
-		fact.Text += ". " + fails + ": " + k.Error
+	if fails := k.OtherError(); fails != "" {
+		fact.Text += ". STORAGE FAILS: " + fails
 		fact.Level = Bad
 	}
 	return fact
+}
+
+// engines are where sessions live, if that is not the storage alone.
+func engines(k adminapi.Knowledge, now time.Time) (facts []Fact) {
+	for i, engine := range k.Engines {
+		fact := Fact{Label: "Engine", Text: engine.Name}
+		if i == 0 {
+			fact.Text += ", where sessions begin"
+		}
+		switch {
+		case engine.Error == "":
+			fact.Text += ", answers"
+		case engine.FailingSince != nil:
+			fact.Text += " FAILS since " + clock(*engine.FailingSince, now) + ": " + engine.Error
+		default:
+			fact.Text += " FAILS: " + engine.Error
+		}
+		if engine.Error != "" {
+			fact.Level = Bad
+		}
+		facts = append(facts, fact)
+	}
+	return facts
 }
 
 func endedText(ended adminapi.EndedAll, now time.Time) string {

@@ -40,3 +40,26 @@ func TestARefusalWithoutATokenIsNotCalledNone(t *testing.T) {
 		}
 	}
 }
+
+func TestEachEngineThatFailsIsAProblem(t *testing.T) {
+	now := time.Now()
+	status := &adminapi.Status{Sessions: adminapi.Knowledge{
+		Revoked: 2, ReadAt: &now, Error: "refused",
+		Engines: []adminapi.Engine{{Name: "redis"}, {Name: "postgres", Error: "refused", FailingSince: &now}, {Name: "storage", Error: "gone"}},
+	}}
+	got := facts(status, now)
+	for text, level := range map[string]Level{
+		"2 sessions, read " + clock(now, now):                   Normal,
+		"redis, where sessions begin, answers":                  Normal,
+		"postgres FAILS since " + clock(now, now) + ": refused": Bad,
+		"storage FAILS: gone":                                   Bad,
+	} {
+		if !hasFact(got, text, level) {
+			t.Errorf("%q is not among %+v", text, got)
+		}
+	}
+	status.Sessions = adminapi.Knowledge{Error: "gone", Engines: []adminapi.Engine{{Name: "redis"}}}
+	if got := facts(status, now); !hasFact(got, "0 sessions. STORAGE FAILS: gone", Bad) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/remembered"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 // A cookie that was checked before is found by its digest: what has changed since counts
@@ -43,6 +44,9 @@ func TestACookieIsCheckedAgainstWhatIsTrueNow(t *testing.T) {
 		{"the session is revoked", func(_ *testing.T, s *browserServer, c *SessionCookie) { s.sessions.known[c.Session] = true }, "its session was revoked"},
 		{"storage knows of a revocation and this node does not yet", func(_ *testing.T, s *browserServer, c *SessionCookie) { s.sessions.stored[c.Session] = true }, ""},
 		{"the revocations were not read", func(_ *testing.T, s *browserServer, _ *SessionCookie) { s.sessions.failed = errors.New("down") }, "the revoked sessions have not been read yet"},
+		{"the session is in an engine that the config does not know", func(_ *testing.T, s *browserServer, _ *SessionCookie) {
+			s.sessions.failed = fmt.Errorf("%w: %w", session.ErrUnavailable, session.ErrUnknownEngine)
+		}, "its session is in an engine that the config does not know"},
 		{"the last second of the idle time", func(_ *testing.T, s *browserServer, _ *SessionCookie) { s.at = s.at.Add(12*time.Hour - time.Second) }, ""},
 		{"the idle time is over", func(_ *testing.T, s *browserServer, _ *SessionCookie) { s.at = s.at.Add(12 * time.Hour) }, "expired"},
 		{"idle_ttl is shorter now", func(_ *testing.T, s *browserServer, _ *SessionCookie) {
@@ -66,7 +70,7 @@ func TestACookieIsCheckedAgainstWhatIsTrueNow(t *testing.T) {
 				case s.keys != nil && (session == nil || session.SessionID != cookie.SessionID):
 					t.Error("it does not say whose session it is")
 				}
-				unchecked := strings.Contains(test.reason, "no key") || strings.Contains(test.reason, "have not been read")
+				unchecked := strings.Contains(test.reason, "no key") || strings.Contains(test.reason, "have not been read") || strings.Contains(test.reason, "does not know")
 				if err != nil && isUncheckedError(err) != unchecked {
 					t.Errorf("that it cannot be told is %t", isUncheckedError(err))
 				}

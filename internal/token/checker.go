@@ -168,11 +168,19 @@ func (c *Checker) checkLive(ctx context.Context, keys *KeySet, token *AccessToke
 	}
 	switch revoked, err := c.Sessions.SessionRevoked(ctx, token.SessionClaims()); {
 	case err != nil:
-		return nil, nil, UncheckedError{"the revoked sessions have not been read yet", err}
+		return nil, nil, uncheckedSession(err)
 	case revoked:
 		return nil, nil, Error("its session was revoked")
 	}
 	return user, client, nil
+}
+
+// uncheckedSession is why it is not known whether a session was revoked.
+func uncheckedSession(err error) error {
+	if errors.Is(err, session.ErrUnknownEngine) {
+		return UncheckedError{"its session is in an engine that the config does not know", err}
+	}
+	return UncheckedError{"the revoked sessions have not been read yet", err}
 }
 
 // recentParties is Parties of a user's token by recent answers of the sources that have

@@ -105,7 +105,10 @@ func (p *process) failure() error {
 // follow keeps up with what other nodes revoke, as a server does. An engine that can
 // tell that there is something new is heeded, but not too often.
 func (p *process) follow(f *Fleet) {
-	woken := p.Woken(p.ctx)
+	var woken <-chan struct{}
+	for _, engine := range p.EngineNames() { // one, or none
+		woken = p.Woken(p.ctx, engine)
+	}
 	for p.ctx.Err() == nil {
 		begun := f.before(time.Now())
 		_, err := p.KeepEpochs(p.ctx)

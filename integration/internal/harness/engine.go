@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"os"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,9 +17,20 @@ func init() {
 }
 
 // MemorySessions is an engine in the memory of the tests, `sessions memory <name>`. All
-// sites of one process that name the same one share it.
+// sites of one process that name the same one share it. It is down while there is a file,
+// `sessions memory <name> <file>`, for tests whose Caddy is another process.
 type MemorySessions struct {
-	Name string `json:"name,omitempty"`
+	Name      string `json:"name,omitempty"`
+	DownWhile string `json:"down_while,omitempty"` // the path of the file
+}
+
+// SpareSessions is an engine like it, for servers that have several: `also spare <name>`.
+// Packages that need it register it.
+type SpareSessions struct{ MemorySessions }
+
+// CaddyModule returns the Caddy module information.
+func (SpareSessions) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "grant.sessions.spare", New: func() caddy.Module { return new(SpareSessions) }}
 }
 
 // CaddyModule returns the Caddy module information.
@@ -29,15 +41,25 @@ func (MemorySessions) CaddyModule() caddy.ModuleInfo {
 // UnmarshalCaddyfile takes the name.
 func (m *MemorySessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	if !d.Args(&m.Name) || d.NextBlock(0) {
-		return d.Err("memory takes a name")
+	args := append(d.RemainingArgs(), "")
+	if len(args) < 2 || len(args) > 3 || d.NextBlock(0) {
+		return d.Err("memory takes a name, and the path of a file")
 	}
+	m.Name, m.DownWhile = args[0], args[1]
 	return nil
 }
 
 // OpenSessions opens the engine as another node.
 func (m *MemorySessions) OpenSessions(server string, _ *zap.Logger) (sessions.Engine, error) {
 	node := Memory(m.Name).Open(server)
+	if m.DownWhile != "" {
+		node.Meet(func(sessionstest.Call) sessionstest.Fault {
+			if _, err := os.Stat(m.DownWhile); err == nil {
+				return sessionstest.Refused
+			}
+			return sessionstest.Fine
+		})
+	}
 	memories.mu.Lock()
 	defer memories.mu.Unlock()
 	memories.opened[m.Name] = node
