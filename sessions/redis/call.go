@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -11,8 +12,9 @@ import (
 var errID = errors.New("redis: the ID of a session is not valid")
 
 // waiting calls f and waits for it, for timeout at most. The client looks at a context's
-// deadline while it waits for Redis, but not at its end.
-func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.Context) (T, error)) (T, error) {
+// deadline while it waits for Redis, but not at its end. A panic of the client is an error
+// of the call.
+func waiting[T any](ctx context.Context, e *engine, timeout time.Duration, f func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, failure(err)
@@ -25,8 +27,15 @@ func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.C
 	done := make(chan result, 1)
 	go func() {
 		defer cancel()
-		value, err := f(ctx)
-		done <- result{value, err}
+		var r result
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = panicked(p)
+				e.clients.discard()
+			}
+			done <- r
+		}()
+		r.value, r.err = f(ctx)
 	}()
 	select {
 	case r := <-done:
@@ -42,6 +51,12 @@ func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.C
 		}
 	}
 }
+
+// panicked is the error of a call in which the client, or a hook of it, has panicked with
+// p, whose value may contain anything.
+func panicked(p any) error { return fmt.Errorf("redis: %w %T in the client", errPanic, p) }
+
+var errPanic = errors.New("[PANIC]")
 
 // run runs a script with the client for sessions, once it is known that what Redis has
 // can be trusted. Where that has changed, it looks and tries again: nothing was sent.

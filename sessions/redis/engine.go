@@ -72,7 +72,7 @@ func (e *engine) Revoke(ctx context.Context, id sessions.ID) error {
 	if !id.IsValid() {
 		return errID
 	}
-	_, err := waiting(ctx, e.timeout, func(ctx context.Context) (struct{}, error) {
+	_, err := waiting(ctx, e, e.timeout, func(ctx context.Context) (struct{}, error) {
 		said, err := e.say(ctx, scriptRevoke, e.keys.of(id), append(e.arguments(id), "1")...)
 		if err == nil && said == "1" {
 			if said, err = e.say(ctx, scriptFeedAdd, []string{e.keys.root, e.keys.feed}, id.String()); err == nil && said != saidLost {
@@ -105,7 +105,7 @@ func (e *engine) state(ctx context.Context, id sessions.ID, call func(context.Co
 	if !id.IsValid() {
 		return sessions.State{}, errID
 	}
-	said, err := waiting(ctx, e.timeout, call)
+	said, err := waiting(ctx, e, e.timeout, call)
 	if err != nil {
 		return sessions.State{}, err
 	}

@@ -24,7 +24,7 @@ type examination struct {
 
 // Epoch implements [sessions.Engine].
 func (e *engine) Epoch(ctx context.Context) (string, error) {
-	return waiting(ctx, max(e.timeout, epochTimeout), func(ctx context.Context) (string, error) {
+	return waiting(ctx, e, max(e.timeout, epochTimeout), func(ctx context.Context) (string, error) {
 		select {
 		case e.making <- struct{}{}:
 			defer func() { <-e.making }()
@@ -90,8 +90,13 @@ func (e *engine) lookForEpoch(ctx context.Context) (string, error) {
 
 // examine asks all masters and reads the root. The caller holds making. Where there is no
 // root that can be trusted, it returns errLost and what it has found.
-func (e *engine) examine(ctx context.Context) (found *examination, err error) {
-	defer func() { e.trusting(found, err) }()
+func (e *engine) examine(ctx context.Context) (*examination, error) {
+	found, err := e.look(ctx)
+	e.trusting(found, err) // not after a panic, when less was found than err says
+	return found, err
+}
+
+func (e *engine) look(ctx context.Context) (found *examination, err error) {
 	found = new(examination)
 	masters, err := e.clients.masters(ctx)
 	if err != nil {

@@ -30,7 +30,7 @@ func failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, own := range []error{errLost, errClosed, sessions.ErrUnsuitable, sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor} {
+	for _, own := range []error{errLost, errClosed, errPanic, sessions.ErrUnsuitable, sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -50,7 +50,7 @@ func failure(err error) error {
 		return fmt.Errorf("redis: no answer: %w", context.DeadlineExceeded)
 	}
 	if errors.Is(err, goredis.ErrClosed) {
-		return errClosed
+		return errors.New("redis: its connections were closed")
 	}
 	text := strings.TrimPrefix(firstLine(err.Error()), "redis: ")
 	return errors.New("redis: " + text)
