@@ -85,7 +85,7 @@ func meaning(ctx context.Context, p *pool, err error) error {
 func isContract(err error) bool {
 	for _, own := range []error{
 		sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor, sessions.ErrUnsuitable, errStandby, errNoEpoch,
-		errClosed, errID, errSwap,
+		errClosed, errID, errSwap, errPanic,
 	} {
 		if errors.Is(err, own) {
 			return true

@@ -127,9 +127,12 @@ func (e *engine) migrate(ctx context.Context, known bool) error {
 	}
 	ctx, cancel := context.WithTimeout(mayConnect(ctx), max(e.pool.timeout, migrationTimeout))
 	defer cancel()
-	err := pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		return applyMissing(ctx, tx, e.names)
-	})
+	err := func() (err error) {
+		defer recovered(&err)
+		return pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			return applyMissing(ctx, tx, e.names)
+		})
+	}()
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
 		return unsuitable("the role may not make the tables: %s: give it a schema with CREATE SCHEMA … AUTHORIZATION, or apply the files of sessions/postgres/migrations by hand", refused.Message)
 	}
