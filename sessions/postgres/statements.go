@@ -9,7 +9,7 @@ import (
 // statements are the texts of all calls, with the tables of a schema.
 type statements struct {
 	load, first, later, revoke, feed string
-	facts, tables, makeEpoch         string
+	facts, tables, makeEpoch, rights string
 	mark, sweepSessions, sweepFeed   string
 }
 
@@ -119,6 +119,23 @@ const (
 INSERT INTO {epochs} (server, epoch) SELECT $1::text, $2::bigint FROM durable ON CONFLICT (server) DO NOTHING`
 )
 
+// rights are those that the role lacks: what to grant, on what, and to whom. It reads
+// catalogs only, which need none. $1 the schema, or nothing for the role's own.
+const rights = `WITH tables AS (
+	SELECT t.name, n, CASE WHEN $1::text = '' THEN to_regclass(t.name)::oid
+		ELSE (SELECT oid FROM pg_class WHERE relname = t.name AND relnamespace = to_regnamespace($1::text)) END AS id
+	FROM unnest(ARRAY['caddy_grant_migrations', 'caddy_grant_epochs', 'caddy_grant_sessions', 'caddy_grant_revocations'])
+		WITH ORDINALITY t (name, n)
+), lacking AS (
+	SELECT string_agg(p.name, ', ' ORDER BY p.n) AS what, concat(nullif($1::text, '') || '.', t.name) AS place, t.n
+	FROM tables t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY p (name, n)
+	WHERE NOT has_table_privilege(t.id, p.name) AND (p.name = 'SELECT' OR t.name <> 'caddy_grant_migrations')
+	GROUP BY t.name, t.n
+	UNION ALL
+	SELECT 'USAGE', 'SCHEMA ' || $1::text, 0 WHERE $1::text <> '' AND NOT has_schema_privilege(to_regnamespace($1::text)::oid, 'USAGE')
+)
+SELECT what, place, quote_ident(current_user) FROM lacking ORDER BY n`
+
 // What Sweep does, in this order. The first is a transaction of its own and writes once a
 // day. All servers of the tables have the same clock.
 const (
@@ -160,7 +177,7 @@ func (n names) statements() statements {
 		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver)
 	return statements{
 		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later), revoke: fill.Replace(revoke),
-		feed: fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch),
+		feed: fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch), rights: rights,
 		mark: fill.Replace(mark), sweepSessions: fill.Replace(sweepSessions), sweepFeed: fill.Replace(sweepFeed),
 	}
 }
