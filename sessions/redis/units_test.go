@@ -27,7 +27,7 @@ func TestKeysOfASessionHaveOneSlot(t *testing.T) {
 	for first, want := range map[string]string{"000": "000", "003": "000", "004": "001", "fff": "3ff", "abc": "2af"} {
 		id := sessions.ID{Day: "20261231", Random: first + strings.Repeat("0", 37), Epoch: "0123456789abcdef"}
 		of := k.of(id)
-		if of[0] != "{caddy-grant:default:"+want+"}" || of[1] != of[0]+":202612310123456789abcdef" {
+		if of[0] != "{caddy-grant:default/"+want+"}" || of[1] != of[0]+":202612310123456789abcdef" {
 			t.Errorf("%s: %v", first, of)
 		}
 	}
@@ -36,6 +36,26 @@ func TestKeysOfASessionHaveOneSlot(t *testing.T) {
 			t.Errorf("the bucket %s", bucket)
 		}
 		seen[bucket] = true
+	}
+}
+
+// What one server has is never what another one has, with whatever prefix.
+func TestKeysOfServersAreApart(t *testing.T) {
+	owners := make(map[string]string)
+	for _, prefix := range []string{"p", "p:x", "p:x:2af", "p:x/2af", "p/x", "p:x/2af:y", "p:", "p/"} {
+		for _, server := range []string{"x", "y", "2af", "0", "2af-1"} {
+			k, owner := newKeys(prefix, server), prefix+" "+server
+			names := []string{k.root, k.feed}
+			for _, bucket := range k.buckets {
+				names = append(names, bucket, bucket+":202612310123456789abcdef")
+			}
+			for _, name := range names {
+				if other, taken := owners[name]; taken {
+					t.Fatalf("%s is of both %q and %q", name, other, owner)
+				}
+				owners[name] = owner
+			}
+		}
 	}
 }
 
