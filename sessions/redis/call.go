@@ -69,6 +69,9 @@ func (e *engine) run(ctx context.Context, script *goredis.Script, keys []string,
 		return nil, err
 	}
 	result, err := script.Run(ctx, client, keys, args...).Result()
+	if forbidden(err) {
+		e.allowed.Store(false) // and Epoch says what is missing
+	}
 	if _, refused := errors.AsType[*refusal](err); !refused {
 		return result, err
 	}

@@ -26,6 +26,8 @@ type engine struct {
 	alive  map[string]bool // processes that were trusted at the last look; guarded by making
 	warned atomic.Bool
 
+	allowed atomic.Bool // the user of Redis had all rights when they were last tried
+
 	sweeping   chan struct{} // holds one
 	swept      sweepPlace    // guarded by sweeping
 	sweepAgain time.Duration

@@ -99,6 +99,9 @@ func (e *engine) examine(ctx context.Context) (*examination, error) {
 func (e *engine) look(ctx context.Context) (found *examination, err error) {
 	found = new(examination)
 	masters, err := e.clients.masters(ctx)
+	if forbidden(err) {
+		return found, unsuitable("%w", rightsMissing(err))
+	}
 	if err != nil {
 		return found, err
 	}
@@ -117,10 +120,10 @@ func (e *engine) look(ctx context.Context) (found *examination, err error) {
 	if volatile && !e.warned.Swap(true) {
 		e.logger.Warn("Redis has no append-only file: all sessions in it end when it restarts; set appendonly yes and appendfsync always")
 	}
-	root, err := e.clients.once(ctx, scriptRootRead, []string{e.keys.root, e.keys.feed})
-	if forbidden(err) {
-		return found, unsuitable("%s (%s)", rightsMissing, firstLine(err.Error()))
+	if err := e.tryRights(ctx); err != nil {
+		return found, err
 	}
+	root, err := e.clients.once(ctx, scriptRootRead, []string{e.keys.root, e.keys.feed})
 	if err != nil {
 		return found, err
 	}

@@ -44,7 +44,7 @@ func failure(err error) error {
 		}
 	}
 	if forbidden(err) {
-		return fmt.Errorf("redis: %s (%s)", rightsMissing, firstLine(err.Error()))
+		return fmt.Errorf("redis: %w", rightsMissing(err))
 	}
 	if timedOut(err) {
 		return fmt.Errorf("redis: no answer: %w", context.DeadlineExceeded)
@@ -79,14 +79,5 @@ const mostText = 300
 
 // unsuitable is an error that says what to change.
 func unsuitable(format string, args ...any) error {
-	return fmt.Errorf("%w: redis: %s", sessions.ErrUnsuitable, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: redis: %w", sessions.ErrUnsuitable, fmt.Errorf(format, args...))
 }
-
-// forbidden tells whether Redis does not let the user run a command, or a script of ours
-// run it for the user.
-func forbidden(err error) bool {
-	return err != nil && (strings.HasPrefix(err.Error(), "NOPERM") || strings.Contains(err.Error(), "The user executing the script can't"))
-}
-
-// rightsMissing is what to do about that.
-const rightsMissing = "its user may not do what is needed: see sessions/redis/README.md for the rules of a user"

@@ -17,7 +17,9 @@ import (
 type panics struct{ now atomic.Bool }
 
 func (h *panics) DialHook(next goredis.DialHook) goredis.DialHook {
-	return func(ctx context.Context, network, address string) (net.Conn, error) { return next(ctx, network, address) }
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return next(ctx, network, address)
+	}
 }
 
 func (h *panics) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {

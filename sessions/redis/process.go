@@ -27,7 +27,7 @@ type process struct {
 func askProcess(ctx context.Context, client goredis.Cmdable) (process, error) {
 	text, err := client.Info(ctx).Result()
 	if forbidden(err) {
-		return process{}, unsuitable("its user may not run INFO, which says whether keys are evicted: add +info to the rules of that user")
+		return process{}, unsuitable("%w", rightsMissing(err))
 	}
 	if err != nil {
 		return process{}, err
