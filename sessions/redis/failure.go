@@ -53,7 +53,22 @@ func failure(err error) error {
 		return errors.New("redis: its connections were closed")
 	}
 	text := strings.TrimPrefix(firstLine(err.Error()), "redis: ")
+	for says, remedy := range remedies {
+		if strings.Contains(text, says) {
+			return errors.New("redis: " + remedy + " (" + text + ")")
+		}
+	}
 	return errors.New("redis: " + text)
+}
+
+// remedies are what to do about an answer that has these words in any version of Redis,
+// whether a script or a command got it.
+var remedies = map[string]string{
+	"OOM command not allowed": "its memory is full, and it takes no refresh or revocation until there is room: raise maxmemory, or remove what else is in it, such as the keys of a server that is no longer used",
+	"MISCONF ":                "it cannot write to its disk, and takes no refresh or revocation until it can: make room on the disk, or look into its log",
+	"NOREPLICAS ":             "it has fewer replicas than min-replicas-to-write, and takes no refresh or revocation until they are back: look after the replicas, or lower it",
+	"WRONGPASS ":              "its user or the password is wrong: check username and password",
+	"NOAUTH ":                 "it needs a password: write password {env.REDIS_PASSWORD}",
 }
 
 // timedOut tells whether a call has ended with its time. A connection ends with it too, in
