@@ -65,7 +65,8 @@ type Engine interface {
 	// Revoke ends a session for good, with or without a record, and puts it into the
 	// feed. After nil it has done both, and no Swap of the session wins. Repeating it is
 	// safe, and completes what was cut off. A session of another epoch is
-	// [ErrOtherEpoch]; for a session that is over it does nothing. A damaged record is
+	// [ErrOtherEpoch]. For a session that was swept it does nothing; one that is over by
+	// the clock alone, which may go back, is ended like any other. A damaged record is
 	// no hindrance.
 	Revoke(ctx context.Context, id ID) error
 

@@ -145,7 +145,9 @@ func answer(e *pgconn.PgError) error {
 // refusal is what PostgreSQL answered in place of a result, in our words.
 type refusal struct{ code, text string }
 
-func (r *refusal) Error() string { return "sessions postgres: " + r.text + " (SQLSTATE " + r.code + ")" }
+func (r *refusal) Error() string {
+	return "sessions postgres: " + r.text + " (SQLSTATE " + r.code + ")"
+}
 
 // isSetUp tells whether waiting mends nothing: a right, a table or a schema is not as it
 // has to be.

@@ -20,10 +20,12 @@ type statements struct {
 // promises more, and stays. lock_timeout ends what waits for a row after its caller
 // has gone.
 const (
-	// $1 server, $2 epoch, $3 day, $4 random, $5 when it is over, $6 lock_timeout
+	// $1 server, $2 epoch, $3 day, $4 random, $5 when it is over, $6 lock_timeout. The
+	// clock ends no session for revoke: it may be ahead and go back, and whoever was told
+	// that the session is revoked must be right.
 	session = `WITH server AS MATERIALIZED (
 	SELECT epoch = $2::bigint AS ours,
-		$3::date <= swept OR clock_timestamp() >= $5::timestamptz AS over,
+		$3::date <= swept OR clock_timestamp() >= $5::timestamptz AND {ends} AS over,
 		set_config('lock_timeout', $6::text, true),
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
 			WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
@@ -174,10 +176,12 @@ SELECT count(*) FROM removed`
 // in returns the statements on the tables of a schema, or of the role's own for "".
 func (n names) statements() statements {
 	fill := strings.NewReplacer("{epochs}", n.epochs, "{sessions}", n.sessions, "{revocations}", n.revocations,
-		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver)
+		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver,
+		"{ends}", "true")
 	return statements{
-		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later), revoke: fill.Replace(revoke),
-		feed: fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch), rights: rights,
+		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later),
+		revoke: fill.Replace(strings.Replace(revoke, "{ends}", "false", 1)),
+		feed:   fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch), rights: rights,
 		mark: fill.Replace(mark), sweepSessions: fill.Replace(sweepSessions), sweepFeed: fill.Replace(sweepFeed),
 	}
 }
