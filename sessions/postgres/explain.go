@@ -9,6 +9,30 @@ import (
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
+// refusal is what PostgreSQL answered in place of a result, in our words.
+type refusal struct{ code, text string }
+
+func (r *refusal) Error() string {
+	return "sessions postgres: " + r.text + " (SQLSTATE " + r.code + ")"
+}
+
+// isSetUp tells whether waiting mends nothing: a right, a table or a schema is not as it
+// has to be.
+func (r *refusal) isSetUp() bool {
+	return strings.HasPrefix(r.code, "42") || strings.HasPrefix(r.code, "3F")
+}
+
+const (
+	insufficientPrivilege = "42501"
+	undefinedTable        = "42P01"
+	duplicateTable        = "42P07"
+	noSchema              = "3F000"
+
+	// tablesLost is said where only some tables are there, too, with which no new ones are
+	// made: an epoch that is kept without its sessions would make spent tokens work again.
+	tablesLost = `tables of sessions are missing: if they were moved, or the role's search_path was changed, undo that; if they are lost, execute "DROP TABLE IF EXISTS caddy_grant_migrations, caddy_grant_epochs, caddy_grant_sessions, caddy_grant_revocations" in their schema, and load Caddy's config again with "caddy reload --force", which makes new ones and ends all sessions`
+)
+
 // explain says which errors of Epoch mean that PostgreSQL must be set up differently. What
 // is missing only after it was there was lost, which is something else: its sessions may
 // be too.

@@ -158,6 +158,9 @@ func TestRedisWhoseMemoryIsFullRefusesWritesAndKeepsWhatItHas(t *testing.T) {
 	if feed, _ := read(t, e, ""); len(feed) != 0 {
 		t.Errorf("the feed: %v", feed)
 	}
+	if now := epochOf(t, open(t, r.url())); now != id.Epoch { // a node that is started meanwhile
+		t.Errorf("the epoch is %s, want %s", now, id.Epoch)
+	}
 	r.do("CONFIG", "SET", "maxmemory", "0")
 	if state := load(t, e, fresh); state != (sessions.State{}) {
 		t.Errorf("%+v", state)

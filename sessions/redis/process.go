@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -51,7 +52,7 @@ func parseInfo(text string) process {
 		}
 	}
 	return process{
-		mode:     of["redis_mode"],
+		mode:     cmp.Or(of["redis_mode"], of["server_mode"]), // the latter is that of Valkey 8
 		version:  of["redis_version"],
 		run:      of["run_id"],
 		role:     of["role"],

@@ -104,7 +104,12 @@ func noteRefusal(err error, key string, commands, keys *[]string) error {
 // forbidden tells whether Redis does not let the user run a command or use a key, or a
 // script of ours do so for the user.
 func forbidden(err error) bool {
-	return err != nil && (strings.HasPrefix(err.Error(), "NOPERM") || strings.Contains(err.Error(), "The user executing the script can't"))
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	return strings.HasPrefix(text, "NOPERM") || strings.Contains(text, "The user executing the script can't") ||
+		strings.Contains(text, "ACL failure in script") // Redis 7.2 and Valkey
 }
 
 // commandIn is the command that Redis says a user may not run, or nothing.

@@ -89,7 +89,7 @@ func TestRedisARightThatIsTakenAwayIsNamed(t *testing.T) {
 	id := newID(epochOf(t, e))
 	swap(t, e, id, 1)
 	r.do("ACL", "SETUSER", "caddy", "-xadd", "-xtrim")
-	if err := e.Revoke(t.Context(), id); err == nil || !strings.Contains(err.Error(), "lacks a right") {
+	if err := e.Revoke(t.Context(), id); err == nil || !strings.Contains(err.Error(), "the rules of") {
 		t.Errorf("%v", err)
 	}
 	old := sessions.NewID(time.Now().Add(-40*24*time.Hour), id.Epoch)
@@ -97,7 +97,7 @@ func TestRedisARightThatIsTakenAwayIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range buckets / sweepLength {
-		if _, err := e.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "lacks a right") {
+		if _, err := e.Sweep(t.Context()); err == nil || !strings.Contains(err.Error(), "the rules of") {
 			t.Errorf("%v", err)
 		}
 	}
@@ -115,6 +115,29 @@ func TestRedisARightThatIsTakenAwayIsNamed(t *testing.T) {
 	}
 	if feed, _ := read(t, e, ""); len(feed) != 1 || feed[id] != 1 {
 		t.Errorf("the feed after a sweep: %v", feed)
+	}
+}
+
+// What a user may not do has other words in each version, in a script and without one.
+func TestRefusalsOfAllVersionsAreKnown(t *testing.T) {
+	for text, command := range map[string]string{
+		"NOPERM this user has no permissions to run the 'evalsha' command or its subcommand":                                                       "evalsha",       // Redis 6.2
+		"NOPERM this user has no permissions to run the 'cluster|slots' command":                                                                   "cluster|slots", // 7.0
+		"NOPERM User caddy has no permissions to run the 'eval' command":                                                                           "eval",          // 7.2
+		"NOPERM this user has no permissions to access one of the keys used as arguments":                                                          "",
+		"NOPERM No permissions to access a key":                                                                                                    "",
+		"ERR Error running script (call to f_0): @user_script:5: The user executing the script can't run this command or subcommand":               "",
+		"ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: 0, on @user_script:1.": "",
+		"ERR ACL failure in script: User caddy has no permissions to run the 'xadd' command script: 0, on @user_script:5.":                         "xadd",
+	} {
+		if err := errors.New(text); !forbidden(err) || commandIn(err) != command {
+			t.Errorf("%s: %v, %q", text, forbidden(err), commandIn(err))
+		}
+	}
+	for _, text := range []string{"ERR unknown command", "OOM command not allowed when used memory > 'maxmemory'.", "NOAUTH Authentication required."} {
+		if forbidden(errors.New(text)) {
+			t.Errorf("%s: it is taken for a missing right", text)
+		}
 	}
 }
 

@@ -85,6 +85,13 @@ func TestWhatAProcessSaysOfItself(t *testing.T) {
 	if err := good.suitable(false); err != nil || !good.aof || !good.settled || good.loading {
 		t.Errorf("%+v: %v", good, err)
 	}
+	valkey := parseInfo(strings.Replace(text, "redis_mode:standalone", "server_mode:cluster", 1))
+	if err := valkey.suitable(true); err != nil {
+		t.Errorf("a cluster of Valkey: %v", err)
+	}
+	if err := valkey.suitable(false); !errors.Is(err, sessions.ErrUnsuitable) {
+		t.Errorf("a cluster of Valkey, without cluster=true: %v", err)
+	}
 	for _, reads := range []string{"loading:1\r\nasync_loading:0\r\n", "loading:0\r\nasync_loading:1\r\n"} {
 		if p := parseInfo(reads + strings.Replace(text, "aof_enabled:1", "aof_enabled:0", 1)); !p.loading {
 			t.Errorf("%q: %+v", reads, p)

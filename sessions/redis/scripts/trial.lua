@@ -23,7 +23,7 @@ for _, call in ipairs(calls) do
 	local answer = redis.pcall(unpack(call))
 	local text = type(answer) == 'table' and answer.err or ''
 	if string.find(text, 'NOPERM', 1, true) or string.find(text, 'The user executing the script', 1, true)
-		or string.find(text, 'Unknown Redis command', 1, true) then
+		or string.find(text, 'ACL failure in script', 1, true) or string.find(text, 'command called from script', 1, true) then
 		refused[#refused + 1] = call[1]
 	end
 end
