@@ -57,7 +57,9 @@ type Engine interface {
 	// It returns the state afterwards, whoever made it: the caller has won if the
 	// generation is next, the answer is its own, and the state is neither revoked nor
 	// over. Two answers never win the same generation. After an error it may take effect
-	// at any later time, under the same condition only.
+	// at any later time, under the same condition only; and so it may where the state is
+	// below next-1, since what a client repeats after a connection broke can arrive twice,
+	// the second time after the answer.
 	//
 	// Errors are those of Load. A damaged record is not replaced.
 	Swap(ctx context.Context, id ID, next uint64, answer string) (State, error)

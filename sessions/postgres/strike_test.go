@@ -83,24 +83,38 @@ func (s *strikes) arrive(arrives bool) {
 }
 
 // struckConn is a connection to PostgreSQL, which is no longer used once it was struck.
+// The driver may read in another goroutine than that which writes.
 type struckConn struct {
 	net.Conn
 	strikes *strikes
-	way     string
-	held    []byte
+
+	mutex sync.Mutex
+	way   string
+	held  []byte
 }
 
+func (c *struckConn) struck() string {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.way
+}
+
+// isHeld tells whether arrive has the connection.
+func (c *struckConn) isHeld() bool { return c.struck() == struckLate || c.struck() == struckHangs }
+
 func (c *struckConn) Write(message []byte) (int, error) {
-	if c.way != "" { // such as the driver's farewell
+	if c.struck() != "" { // such as the driver's farewell
 		return 0, io.ErrUnexpectedEOF
 	}
-	c.way = c.strikes.take(message)
-	switch c.way {
+	way := c.strikes.take(message)
+	c.mutex.Lock()
+	c.way, c.held = way, slices.Clone(message)
+	c.mutex.Unlock()
+	switch way {
 	case struckBefore:
 		_ = c.Conn.Close()
 		return 0, io.ErrUnexpectedEOF
 	case struckLate, struckHangs:
-		c.held = slices.Clone(message)
 		c.strikes.mutex.Lock()
 		c.strikes.late = append(c.strikes.late, c)
 		c.strikes.mutex.Unlock()
@@ -110,30 +124,32 @@ func (c *struckConn) Write(message []byte) (int, error) {
 }
 
 func (c *struckConn) Read(answer []byte) (int, error) {
-	switch c.way {
-	case struckAfter:
-		_, _ = c.Conn.Read(answer)
-		_ = c.Conn.Close()
-		return 0, io.EOF
-	case struckLate:
-		return 0, io.EOF
+	n, err := 0, error(nil)
+	if !c.isHeld() {
+		n, err = c.Conn.Read(answer)
+	}
+	switch c.struck() {
+	case "":
+		return n, err
 	case struckHangs:
 		time.Sleep(hangTime)
 		return 0, os.ErrDeadlineExceeded
+	case struckAfter:
+		_ = c.Conn.Close()
 	}
-	return c.Conn.Read(answer)
+	return 0, io.EOF
 }
 
 // SetDeadline and Close leave alone what arrive has.
 func (c *struckConn) SetDeadline(at time.Time) error {
-	if c.held != nil {
+	if c.isHeld() {
 		return nil
 	}
 	return c.Conn.SetDeadline(at)
 }
 
 func (c *struckConn) Close() error {
-	if c.held != nil {
+	if c.isHeld() {
 		return nil
 	}
 	return c.Conn.Close()
