@@ -22,7 +22,8 @@
 //
 // Records expire by the clock of Redis a week after the day on which their sessions end.
 // The bucket keeps the day, so that sessions whose records have gone stay over, even if
-// the clock is set back. Without the bucket's epoch nothing is answered.
+// the clock is set back. What is revoked when it is over by that clock, which may be ahead,
+// is kept for a week more. Without the bucket's epoch nothing is answered.
 //
 // # Epochs
 //
