@@ -72,7 +72,7 @@ func TestARowWithoutANumberIsNotReported(t *testing.T) {
 
 func TestCommandsOfScriptsAreToldFromThoseOfClients(t *testing.T) {
 	for line, script := range map[string]bool{
-		`+1780000000.123456 [0 lua] "hget" "{caddy-grant:a:2af}" "over"`: true,
+		`+1780000000.123456 [0 lua] "hget" "{caddy-grant:a/2af}" "over"`: true,
 		`+1780000000.123456 [0 127.0.0.1:6379] "evalsha" "[0 lua]"`:      false,
 		`+1780000000.123456 [3 unix:/run/lua] "info"`:                    false,
 		`+OK`: false,

@@ -57,7 +57,9 @@ type Engine interface {
 	// It returns the state afterwards, whoever made it: the caller has won if the
 	// generation is next, the answer is its own, and the state is neither revoked nor
 	// over. Two answers never win the same generation. After an error it may take effect
-	// at any later time, under the same condition only.
+	// at any later time, under the same condition only; and so it may where the state is
+	// below next-1, since what a client repeats after a connection broke can arrive twice,
+	// the second time after the answer.
 	//
 	// Errors are those of Load. A damaged record is not replaced.
 	Swap(ctx context.Context, id ID, next uint64, answer string) (State, error)
@@ -65,7 +67,8 @@ type Engine interface {
 	// Revoke ends a session for good, with or without a record, and puts it into the
 	// feed. After nil it has done both, and no Swap of the session wins. Repeating it is
 	// safe, and completes what was cut off. A session of another epoch is
-	// [ErrOtherEpoch]; for a session that is over it does nothing. A damaged record is
+	// [ErrOtherEpoch]. For a session that was swept it does nothing; one that is over by
+	// the clock alone, which may go back, is ended like any other. A damaged record is
 	// no hindrance.
 	Revoke(ctx context.Context, id ID) error
 

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,11 +46,12 @@ const attempts = 3
 
 // once returns when the context has ended. The statement goes on then, to its end or to
 // its own timeout: a caller who leaves must not cost a connection.
-func once[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
+func once[T any](ctx context.Context, p *pool, request call[T]) (answer T, err error) {
 	type result struct {
 		answer T
 		err    error
 	}
+	defer recovered(&err)
 	begun := time.Now()
 	conn, err := p.Acquire(ctx)
 	if err == nil && ctx.Err() != nil {
@@ -56,7 +59,7 @@ func once[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return result{}.answer, err
+		return answer, err
 	}
 	mode := p.mode
 	if p.unprepared.Load() {
@@ -66,14 +69,41 @@ func once[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 	go func() {
 		own, cancel := context.WithDeadline(context.WithoutCancel(ctx), begun.Add(p.timeout))
 		defer cancel()
-		defer conn.Release()
-		answer, err := request(own, asker{conn, mode})
-		done <- result{answer, err}
+		var r result
+		r.answer, r.err = attempt(own, asker{conn, mode}, request)
+		done <- r
 	}()
 	select {
 	case r := <-done:
 		return r.answer, r.err
 	case <-ctx.Done():
-		return result{}.answer, ctx.Err()
+		return answer, ctx.Err()
 	}
 }
+
+// attempt gives the connection back, unless the driver has panicked over it: then an
+// answer may be left on it that another call would take for its own.
+func attempt[T any](ctx context.Context, ask asker, request call[T]) (answer T, err error) {
+	returned := false
+	defer recovered(&err)
+	defer func() {
+		if returned {
+			ask.Release()
+			return
+		}
+		_ = ask.Hijack().PgConn().Conn().Close()
+	}()
+	answer, err = request(ctx, ask)
+	returned = true
+	return answer, err
+}
+
+// recovered is deferred, and makes a panic of the driver, or of a hook of it, an error: in
+// a goroutine of this package it would end the process. Its value may contain anything.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("sessions postgres: %w %T in the driver", errPanic, p)
+	}
+}
+
+var errPanic = errors.New("[PANIC]")

@@ -51,11 +51,8 @@ func (e *engine) Epoch(ctx context.Context) (string, error) {
 		return "", errClosed
 	}
 	epoch, err := e.findEpoch(ctx)
-	if errors.Is(err, errStandby) {
-		err = fmt.Errorf("%w: %w", sessions.ErrUnsuitable, err)
-	}
 	if err != nil {
-		return "", err
+		return "", e.explain(ctx, err)
 	}
 	e.known.Store(true)
 	return epochText(epoch), nil

@@ -93,4 +93,31 @@ func TestTheExampleHasItsSessionsInPostgres(t *testing.T) {
 	if n := value[int](t, db, `SELECT count(*) FROM grants.caddy_grant_revocations`); n != 1 {
 		t.Errorf("%d revocations", n)
 	}
+
+	// A table that is lost: what the error says makes new ones.
+	login := url.Values{"grant_type": {"password"}, "username": {"demo"}, "password": {"demo-password"}}
+	if status, token, _ = post(login); status != http.StatusOK {
+		t.Fatalf("a login: %d", status)
+	}
+	run(t, db, `DROP TABLE grants.caddy_grant_sessions`)
+	if status, _ = refreshed(token); status != http.StatusServiceUnavailable {
+		t.Errorf("a refresh without the table: %d", status)
+	}
+	remedy := "DROP TABLE IF EXISTS caddy_grant_migrations, caddy_grant_epochs, caddy_grant_sessions, caddy_grant_revocations"
+	if err := caddy.Load(config, true); err == nil || !strings.Contains(err.Error(), remedy) {
+		t.Errorf("a reload without the table: %v", err)
+	}
+	run(t, db, strings.ReplaceAll(remedy, "caddy_grant_", "grants.caddy_grant_"))
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ = refreshed(token); status != http.StatusBadRequest {
+		t.Errorf("a token of before: %d", status)
+	}
+	if status, token, _ = post(login); status != http.StatusOK {
+		t.Fatalf("a login: %d", status)
+	}
+	if status, _ = refreshed(token); status != http.StatusOK {
+		t.Errorf("a refresh with new tables: %d", status)
+	}
 }

@@ -85,7 +85,7 @@ func meaning(ctx context.Context, p *pool, err error) error {
 func isContract(err error) bool {
 	for _, own := range []error{
 		sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor, sessions.ErrUnsuitable, errStandby, errNoEpoch,
-		errClosed, errID, errSwap,
+		errClosed, errID, errSwap, errPanic,
 	} {
 		if errors.Is(err, own) {
 			return true
@@ -106,14 +106,15 @@ func readOnly(p *pool) error {
 // answer is what an error of the server means. Appendix A of PostgreSQL's manual lists
 // the codes, whose first two characters are the class.
 func answer(e *pgconn.PgError) error {
-	code := " (SQLSTATE " + e.Code + ")"
 	class := e.Code[:min(2, len(e.Code))]
 	text := "PostgreSQL could not answer: its log says why"
 	switch {
 	case e.Code == "25006":
 		return errStandby
-	case e.Code == "42501":
-		text = "the role lacks a right: see the README of sessions postgres: " + e.Message
+	case e.Code == insufficientPrivilege:
+		text = "the role lacks a right, see the README of sessions postgres for those that it needs: " + e.Message
+	case e.Code == undefinedTable || e.Code == duplicateTable:
+		text = tablesLost + ": " + e.Message
 	case e.Code == "42704":
 		text = "PostgreSQL does not know something: check the parameters of the url: " + e.Message
 	case class == "42" || class == "3F":
@@ -137,7 +138,7 @@ func answer(e *pgconn.PgError) error {
 	case class == "XX":
 		text = "PostgreSQL found its own data damaged, or failed: its log says more"
 	}
-	return errors.New("sessions postgres: " + text + code)
+	return &refusal{e.Code, text}
 }
 
 // reason tells why there is no connection.

@@ -66,8 +66,9 @@ func takePool(key poolKey, config *pgxpool.Config) (*pool, error) {
 
 // leave gives a share back. The last one closes the pool, which waits for the calls that
 // run, each for its timeout at most.
-func (p *pool) leave() error {
-	_, err := pools.Delete(p.key)
+func (p *pool) leave() (err error) {
+	defer recovered(&err)
+	_, err = pools.Delete(p.key)
 	return err
 }
 
@@ -100,7 +101,8 @@ func (k poolKey) config() (*pgxpool.Config, error) {
 	// for a standby too, and show what the standby does not have to whoever repeats the
 	// call. lock_timeout ends the other waits.
 	dial := connect.DialFunc
-	connect.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+	connect.DialFunc = func(ctx context.Context, network, address string) (conn net.Conn, err error) {
+		defer recovered(&err) // it runs in a goroutine of the pool
 		if ctx.Value(connecting{}) == nil {
 			return nil, errors.New("statements are not cancelled")
 		}

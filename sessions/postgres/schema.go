@@ -112,7 +112,7 @@ func (e *engine) readEpoch(ctx context.Context) (epoch *int64, number int, err e
 	case f.number > newest():
 		return nil, 0, unsuitable("the tables are those of a newer version: they have migration %d, and this program knows up to %d: update it", f.number, newest())
 	case f.allowed == nil || !*f.allowed:
-		return nil, 0, unsuitable("the role lacks a right: GRANT SELECT, INSERT, UPDATE, DELETE ON %s, %s, %s TO it", e.names.epochs, e.names.sessions, e.names.revocations)
+		return nil, 0, &refusal{insufficientPrivilege, "the role lacks a right"}
 	}
 	return f.epoch, f.number, nil
 }
@@ -123,15 +123,23 @@ func newest() int { return migrations[len(migrations)-1].number }
 // wait for each other.
 func (e *engine) migrate(ctx context.Context, known bool) error {
 	if known {
-		return errors.New("sessions postgres: the tables are missing or older than they were: their sessions cannot be trusted; \"caddy reload --force\" makes them again")
+		return errors.New("sessions postgres: " + tablesLost)
 	}
 	ctx, cancel := context.WithTimeout(mayConnect(ctx), max(e.pool.timeout, migrationTimeout))
 	defer cancel()
-	err := pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		return applyMissing(ctx, tx, e.names)
-	})
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == "42501" {
-		return unsuitable("the role may not make the tables: %s: give it a schema with CREATE SCHEMA … AUTHORIZATION, or apply the files of sessions/postgres/migrations by hand", refused.Message)
+	err := func() (err error) {
+		defer recovered(&err)
+		return pgx.BeginTxFunc(ctx, e.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			return applyMissing(ctx, tx, e.names)
+		})
+	}()
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch refused.Code {
+		case insufficientPrivilege:
+			return unsuitable("the role may not make the tables: %s: give it a schema with CREATE SCHEMA … AUTHORIZATION, or apply the files of sessions/postgres/migrations by hand", refused.Message)
+		case noSchema:
+			return unsuitable("no schema of the role's search_path is there: write schema <name> in the block, or CREATE SCHEMA: %s", refused.Message)
+		}
 	}
 	return meaning(ctx, e.pool, err)
 }

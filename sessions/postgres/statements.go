@@ -9,7 +9,7 @@ import (
 // statements are the texts of all calls, with the tables of a schema.
 type statements struct {
 	load, first, later, revoke, feed string
-	facts, tables, makeEpoch         string
+	facts, tables, makeEpoch, rights string
 	mark, sweepSessions, sweepFeed   string
 }
 
@@ -20,10 +20,12 @@ type statements struct {
 // promises more, and stays. lock_timeout ends what waits for a row after its caller
 // has gone.
 const (
-	// $1 server, $2 epoch, $3 day, $4 random, $5 when it is over, $6 lock_timeout
+	// $1 server, $2 epoch, $3 day, $4 random, $5 when it is over, $6 lock_timeout. The
+	// clock ends no session for revoke: it may be ahead and go back, and whoever was told
+	// that the session is revoked must be right.
 	session = `WITH server AS MATERIALIZED (
 	SELECT epoch = $2::bigint AS ours,
-		$3::date <= swept OR clock_timestamp() >= $5::timestamptz AS over,
+		$3::date <= swept OR clock_timestamp() >= $5::timestamptz AND {ends} AS over,
 		set_config('lock_timeout', $6::text, true),
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
 			WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
@@ -119,6 +121,23 @@ const (
 INSERT INTO {epochs} (server, epoch) SELECT $1::text, $2::bigint FROM durable ON CONFLICT (server) DO NOTHING`
 )
 
+// rights are those that the role lacks: what to grant, on what, and to whom. It reads
+// catalogs only, which need none. $1 the schema, or nothing for the role's own.
+const rights = `WITH tables AS (
+	SELECT t.name, n, CASE WHEN $1::text = '' THEN to_regclass(t.name)::oid
+		ELSE (SELECT oid FROM pg_class WHERE relname = t.name AND relnamespace = to_regnamespace($1::text)) END AS id
+	FROM unnest(ARRAY['caddy_grant_migrations', 'caddy_grant_epochs', 'caddy_grant_sessions', 'caddy_grant_revocations'])
+		WITH ORDINALITY t (name, n)
+), lacking AS (
+	SELECT string_agg(p.name, ', ' ORDER BY p.n) AS what, concat(nullif($1::text, '') || '.', t.name) AS place, t.n
+	FROM tables t, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY p (name, n)
+	WHERE NOT has_table_privilege(t.id, p.name) AND (p.name = 'SELECT' OR t.name <> 'caddy_grant_migrations')
+	GROUP BY t.name, t.n
+	UNION ALL
+	SELECT 'USAGE', 'SCHEMA ' || $1::text, 0 WHERE $1::text <> '' AND NOT has_schema_privilege(to_regnamespace($1::text)::oid, 'USAGE')
+)
+SELECT what, place, quote_ident(current_user) FROM lacking ORDER BY n`
+
 // What Sweep does, in this order. The first is a transaction of its own and writes once a
 // day. All servers of the tables have the same clock.
 const (
@@ -157,10 +176,12 @@ SELECT count(*) FROM removed`
 // in returns the statements on the tables of a schema, or of the role's own for "".
 func (n names) statements() statements {
 	fill := strings.NewReplacer("{epochs}", n.epochs, "{sessions}", n.sessions, "{revocations}", n.revocations,
-		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver)
+		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver,
+		"{ends}", "true")
 	return statements{
-		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later), revoke: fill.Replace(revoke),
-		feed: fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch),
+		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later),
+		revoke: fill.Replace(strings.Replace(revoke, "{ends}", "false", 1)),
+		feed:   fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch), rights: rights,
 		mark: fill.Replace(mark), sweepSessions: fill.Replace(sweepSessions), sweepFeed: fill.Replace(sweepFeed),
 	}
 }

@@ -3,13 +3,8 @@ package postgres_test
 import (
 	"syscall"
 	"testing"
-	"time"
-
-	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/sessions"
-	"github.com/caddygrant/caddy-grant/sessions/postgres"
 	"github.com/caddygrant/caddy-grant/sessions/sessionstest"
 )
 
@@ -18,12 +13,11 @@ import (
 func TestPostgresPassesTheSuite(t *testing.T) {
 	s := newServer(t)
 	url, db := s.database(t)
-	nodes := 0
+	nodes := new(struck)
 	byID := ` WHERE day = to_date($1, 'YYYYMMDD') AND random = decode($2, 'hex') AND epoch = ('x' || $3)::bit(64)::bigint`
 	sessionstest.TestEngine(t, sessionstest.Engines{
 		Open: func(t *testing.T, server string) sessions.Engine {
-			nodes++ // a pool of its own for each node
-			return openedAs(t, server, postgres.Postgres{URL: url, MaxConnections: 5 + nodes%8, Timeout: caddy.Duration(5 * time.Second)}, zap.NewNop())
+			return nodes.open(t, server, url)
 		},
 		Empty: func(t *testing.T) {
 			run(t, db, `DROP SCHEMA public CASCADE`)
@@ -57,6 +51,7 @@ func TestPostgresPassesTheSuite(t *testing.T) {
 		LoseCursors: func(t *testing.T, server string) {
 			run(t, db, `UPDATE caddy_grant_epochs SET trimmed = (SELECT max(place) FROM caddy_grant_revocations) WHERE server = $1`, server)
 		},
+		Strike:  nodes.strike,
 		Secrets: []string{plainPassword, urlPassword},
 	})
 }

@@ -50,6 +50,7 @@ func (e *engine) Wake(ctx context.Context) <-chan struct{} {
 
 // listen wakes until the connection breaks. heard says that there was one.
 func (e *engine) listen(ctx context.Context, woken chan<- struct{}) (heard bool, err error) {
+	defer recovered(&err)
 	config := e.pool.Config().ConnConfig
 	config.OnNotification = nil // which pgx replaces by its own
 	within := func(do func(context.Context) error) error {

@@ -12,8 +12,9 @@ import (
 var errID = errors.New("redis: the ID of a session is not valid")
 
 // waiting calls f and waits for it, for timeout at most. The client looks at a context's
-// deadline while it waits for Redis, but not at its end.
-func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.Context) (T, error)) (T, error) {
+// deadline while it waits for Redis, but not at its end. A panic of the client is an error
+// of the call.
+func waiting[T any](ctx context.Context, e *engine, timeout time.Duration, f func(context.Context) (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {
 		return none, failure(err)
@@ -28,8 +29,9 @@ func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.C
 		defer cancel()
 		var r result
 		defer func() {
-			if v := recover(); v != nil {
-				r.err = panicked(v)
+			if p := recover(); p != nil {
+				r.err = panicked(p)
+				e.clients.discard()
 			}
 			done <- r
 		}()
@@ -50,6 +52,12 @@ func waiting[T any](ctx context.Context, timeout time.Duration, f func(context.C
 	}
 }
 
+// panicked is the error of a call in which the client, or a hook of it, has panicked with
+// p, whose value may contain anything.
+func panicked(p any) error { return fmt.Errorf("redis: %w %T in the client", errPanic, p) }
+
+var errPanic = errors.New("[PANIC]")
+
 // run runs a script with the client for sessions, once it is known that what Redis has
 // can be trusted. Where that has changed, it looks and tries again: nothing was sent.
 func (e *engine) run(ctx context.Context, script *goredis.Script, keys []string, args ...any) (any, error) {
@@ -61,6 +69,9 @@ func (e *engine) run(ctx context.Context, script *goredis.Script, keys []string,
 		return nil, err
 	}
 	result, err := script.Run(ctx, client, keys, args...).Result()
+	if forbidden(err) {
+		e.allowed.Store(false) // and Epoch says what is missing
+	}
 	if _, refused := errors.AsType[*refusal](err); !refused {
 		return result, err
 	}
@@ -88,7 +99,3 @@ func said(result any, err error) (string, error) {
 }
 
 var errReply = errors.New("redis: an answer has another form than that of a script")
-
-// panicked is the error of a client that has panicked with a value, which may contain
-// anything.
-func panicked(value any) error { return fmt.Errorf("[PANIC] %T in the client", value) }

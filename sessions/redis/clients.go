@@ -55,11 +55,29 @@ func (c *clients) close() error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.closed = true
+	return c.drop()
+}
+
+// discard has the next calls make new clients. After a panic a client keeps the connection
+// of the call, on which an answer may be left that another call would take for its own.
+func (c *clients) discard() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	_ = c.drop()
+}
+
+// drop closes the clients. The caller holds the mutex.
+func (c *clients) drop() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
 	var failed []error
 	for _, client := range []*goredis.UniversalClient{&c.sessions, &c.examination} {
-		if *client != nil {
-			failed = append(failed, failure((*client).Close()))
+		if open := *client; open != nil {
 			*client = nil
+			failed = append(failed, failure(open.Close()))
 		}
 	}
 	return errors.Join(failed...)

@@ -8,11 +8,11 @@
 // With a cluster each bucket is a hash slot of its own, so that one script sees all that
 // there is of a session:
 //
-//	{caddy-grant:default:2af}                    the bucket, a hash:
+//	{caddy-grant:default/2af}                    the bucket, a hash:
 //	    e<epoch>        this bucket has lost nothing since that epoch began
 //	    d<day><epoch>   there are records of sessions that end on that day
 //	    over            the last day whose sessions were swept
-//	{caddy-grant:default:2af}:20261231<epoch>    its records, a hash by the random part:
+//	{caddy-grant:default/2af}:20261231<epoch>    its records, a hash by the random part:
 //	    <generation>:<answer>:<time in ms>:<0, 1 if revoked, 2 if the feed has it too>
 //	{caddy-grant:default}                        the root, a hash:
 //	    epoch, claim    the epoch of new sessions, and who made it
@@ -22,7 +22,8 @@
 //
 // Records expire by the clock of Redis a week after the day on which their sessions end.
 // The bucket keeps the day, so that sessions whose records have gone stay over, even if
-// the clock is set back. Without the bucket's epoch nothing is answered.
+// the clock is set back. What is revoked when it is over by that clock, which may be ahead,
+// is kept for a week more. Without the bucket's epoch nothing is answered.
 //
 // # Epochs
 //

@@ -29,6 +29,8 @@ type engine struct {
 	alive  map[string]bool // processes that were trusted at the last look; guarded by making
 	warned atomic.Bool
 
+	allowed atomic.Bool // the user of Redis had all rights when they were last tried
+
 	sweeping   chan struct{} // holds one
 	swept      sweepPlace    // guarded by sweeping
 	sweepAgain time.Duration
@@ -73,7 +75,7 @@ func (e *engine) Revoke(ctx context.Context, id sessions.ID) error {
 	if !id.IsValid() {
 		return errID
 	}
-	_, err := waiting(ctx, e.timeout, func(ctx context.Context) (struct{}, error) {
+	_, err := waiting(ctx, e, e.timeout, func(ctx context.Context) (struct{}, error) {
 		said, err := e.say(ctx, scriptRevoke, e.keys.of(id), append(e.arguments(id), "1")...)
 		if err == nil && said == "1" {
 			if said, err = e.say(ctx, scriptFeedAdd, []string{e.keys.root, e.keys.feed}, id.String()); err == nil && said != saidLost {
@@ -128,7 +130,7 @@ func (e *engine) sayInTime(ctx context.Context, script *goredis.Script, keys []s
 	if e.pipeline != nil {
 		return e.pipeline.say(ctx, script, keys, args...)
 	}
-	return waiting(ctx, e.timeout, func(ctx context.Context) (string, error) {
+	return waiting(ctx, e, e.timeout, func(ctx context.Context) (string, error) {
 		return e.say(ctx, script, keys, args...)
 	})
 }

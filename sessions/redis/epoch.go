@@ -24,7 +24,7 @@ type examination struct {
 
 // Epoch implements [sessions.Engine].
 func (e *engine) Epoch(ctx context.Context) (string, error) {
-	return waiting(ctx, max(e.timeout, epochTimeout), func(ctx context.Context) (string, error) {
+	return waiting(ctx, e, max(e.timeout, epochTimeout), func(ctx context.Context) (string, error) {
 		select {
 		case e.making <- struct{}{}:
 			defer func() { <-e.making }()
@@ -90,10 +90,18 @@ func (e *engine) lookForEpoch(ctx context.Context) (string, error) {
 
 // examine asks all masters and reads the root. The caller holds making. Where there is no
 // root that can be trusted, it returns errLost and what it has found.
-func (e *engine) examine(ctx context.Context) (found *examination, err error) {
-	defer func() { e.trusting(found, err) }()
+func (e *engine) examine(ctx context.Context) (*examination, error) {
+	found, err := e.look(ctx)
+	e.trusting(found, err) // not after a panic, when less was found than err says
+	return found, err
+}
+
+func (e *engine) look(ctx context.Context) (found *examination, err error) {
 	found = new(examination)
 	masters, err := e.clients.masters(ctx)
+	if forbidden(err) {
+		return found, unsuitable("%w", rightsMissing(err))
+	}
 	if err != nil {
 		return found, err
 	}
@@ -112,10 +120,10 @@ func (e *engine) examine(ctx context.Context) (found *examination, err error) {
 	if volatile && !e.warned.Swap(true) {
 		e.logger.Warn("Redis has no append-only file: all sessions in it end when it restarts; set appendonly yes and appendfsync always")
 	}
-	root, err := e.clients.once(ctx, scriptRootRead, []string{e.keys.root, e.keys.feed})
-	if forbidden(err) {
-		return found, unsuitable("%s (%s)", rightsMissing, firstLine(err.Error()))
+	if err := e.tryRights(ctx); err != nil {
+		return found, err
 	}
+	root, err := e.clients.once(ctx, scriptRootRead, []string{e.keys.root, e.keys.feed})
 	if err != nil {
 		return found, err
 	}

@@ -2,6 +2,8 @@ package redis
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -275,4 +277,23 @@ func TestRedisRecordsThatWereRemovedAreNotMissing(t *testing.T) {
 	again := open(t, r.url())
 	epochOf(t, again)
 	ended(t, again, other)
+}
+
+// The pattern in README.md is that of one server, also where another's name begins so.
+func TestTheREADMEListsTheKeysOfOneServer(t *testing.T) {
+	r := newServer(t)
+	epochOf(t, open(t, r.url()))
+	e := openAs(t, "default-2", r.url())
+	epochOf(t, e)
+	revoke(t, e, newID(epochOf(t, e)))
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, pattern, _ := strings.Cut(string(text), "--scan --pattern '")
+	pattern, _, _ = strings.Cut(pattern, "'")
+	// the buckets and the root: a feed without entries is no key
+	if found := r.do("KEYS", pattern).([]any); len(found) != buckets+1 {
+		t.Errorf("%s finds %d keys", pattern, len(found))
+	}
 }

@@ -30,7 +30,7 @@ func failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, own := range []error{errLost, errClosed, sessions.ErrUnsuitable, sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor} {
+	for _, own := range []error{errLost, errClosed, errPanic, sessions.ErrUnsuitable, sessions.ErrOtherEpoch, sessions.ErrDamaged, sessions.ErrCursor} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -44,16 +44,31 @@ func failure(err error) error {
 		}
 	}
 	if forbidden(err) {
-		return fmt.Errorf("redis: %s (%s)", rightsMissing, firstLine(err.Error()))
+		return fmt.Errorf("redis: %w", rightsMissing(err))
 	}
 	if timedOut(err) {
 		return fmt.Errorf("redis: no answer: %w", context.DeadlineExceeded)
 	}
 	if errors.Is(err, goredis.ErrClosed) {
-		return errClosed
+		return errors.New("redis: its connections were closed")
 	}
 	text := strings.TrimPrefix(firstLine(err.Error()), "redis: ")
+	for says, remedy := range remedies {
+		if strings.Contains(text, says) {
+			return errors.New("redis: " + remedy + " (" + text + ")")
+		}
+	}
 	return errors.New("redis: " + text)
+}
+
+// remedies are what to do about an answer that has these words in any version of Redis,
+// whether a script or a command got it.
+var remedies = map[string]string{
+	"OOM command not allowed": "its memory is full, and it takes no refresh or revocation until there is room: raise maxmemory, or remove what else is in it, such as the keys of a server that is no longer used",
+	"MISCONF ":                "it cannot write to its disk, and takes no refresh or revocation until it can: make room on the disk, or look into its log",
+	"NOREPLICAS ":             "it has fewer replicas than min-replicas-to-write, and takes no refresh or revocation until they are back: look after the replicas, or lower it",
+	"WRONGPASS ":              "its user or the password is wrong: check username and password",
+	"NOAUTH ":                 "it needs a password: write password {env.REDIS_PASSWORD}",
 }
 
 // timedOut tells whether a call has ended with its time. A connection ends with it too, in
@@ -79,14 +94,5 @@ const mostText = 300
 
 // unsuitable is an error that says what to change.
 func unsuitable(format string, args ...any) error {
-	return fmt.Errorf("%w: redis: %s", sessions.ErrUnsuitable, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: redis: %w", sessions.ErrUnsuitable, fmt.Errorf(format, args...))
 }
-
-// forbidden tells whether Redis does not let the user run a command, or a script of ours
-// run it for the user.
-func forbidden(err error) bool {
-	return err != nil && (strings.HasPrefix(err.Error(), "NOPERM") || strings.Contains(err.Error(), "The user executing the script can't"))
-}
-
-// rightsMissing is what to do about that.
-const rightsMissing = "its user may not do what is needed: see sessions/redis/README.md for the rules of a user"

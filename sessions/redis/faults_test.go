@@ -144,7 +144,7 @@ func TestRedisWhoseMemoryIsFullRefusesWritesAndKeepsWhatItHas(t *testing.T) {
 			"Revoke":          func() error { return e.Revoke(t.Context(), id) },
 			"Revoke of a new": func() error { return e.Revoke(t.Context(), fresh) },
 		} {
-			if err := call(); err == nil || !strings.Contains(err.Error(), "OOM") {
+			if err := call(); err == nil || !strings.Contains(err.Error(), "memory is full") || !strings.Contains(err.Error(), "raise maxmemory") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -157,6 +157,9 @@ func TestRedisWhoseMemoryIsFullRefusesWritesAndKeepsWhatItHas(t *testing.T) {
 	}
 	if feed, _ := read(t, e, ""); len(feed) != 0 {
 		t.Errorf("the feed: %v", feed)
+	}
+	if now := epochOf(t, open(t, r.url())); now != id.Epoch { // a node that is started meanwhile
+		t.Errorf("the epoch is %s, want %s", now, id.Epoch)
 	}
 	r.do("CONFIG", "SET", "maxmemory", "0")
 	if state := load(t, e, fresh); state != (sessions.State{}) {
@@ -174,5 +177,43 @@ func TestRedisScriptsThatWereForgotten(t *testing.T) {
 	for next := range uint64(5) {
 		swap(t, e, id, next+1)
 		r.do("SCRIPT", "FLUSH")
+	}
+}
+
+// What an operator has to do about what Redis refuses is in the error.
+func TestRedisRefusalsSayWhatToDo(t *testing.T) {
+	r := newServer(t)
+	e := open(t, r.url())
+	id := newID(epochOf(t, e))
+	swap(t, e, id, 1)
+	refused := func(says string) {
+		t.Helper()
+		if _, err := e.Swap(t.Context(), id, 2, newAnswer()); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %q", err, says)
+		}
+	}
+	r.do("CONFIG", "SET", "min-replicas-to-write", "1")
+	refused("lower it (NOREPLICAS")
+	r.do("CONFIG", "SET", "min-replicas-to-write", "0")
+	swap(t, e, id, 2)
+
+	r.allow("caddy", suitePassword, aclRules...)
+	r.do("ACL", "SETUSER", "default", "off")
+	for says, change := range map[string]func(*Sessions){
+		"check username and password": func(s *Sessions) { s.Username, s.Password = "caddy", secret },
+		"write password {env":         func(*Sessions) {},
+	} {
+		_, err := open(t, r.url(), change).Epoch(t.Context())
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%v, want %q", err, says)
+		}
+	}
+	for text, says := range map[string]string{ // as Redis 6.2 has it in a script
+		"ERR Error running script (call to f_0): @user_script:46: @user_script: 46: -OOM command not allowed when used memory > 'maxmemory'.": "raise maxmemory",
+		"MISCONF Errors writing to the AOF file: No space left on device":                                                                     "make room on the disk",
+	} {
+		if err := failure(errors.New(text)); !strings.Contains(err.Error(), says) {
+			t.Errorf("%v, want %q", err, says)
+		}
 	}
 }

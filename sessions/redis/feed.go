@@ -24,7 +24,7 @@ func (e *engine) Revoked(ctx context.Context, after string) (ids []sessions.ID, 
 		}
 		arguments = append(arguments, parts[1], parts[2], parts[3])
 	}
-	page, err := waiting(ctx, e.timeout, func(ctx context.Context) ([]string, error) {
+	page, err := waiting(ctx, e, e.timeout, func(ctx context.Context) ([]string, error) {
 		result, err := e.run(ctx, scriptFeedPage, []string{e.keys.root, e.keys.feed}, arguments...)
 		if err != nil {
 			return nil, err

@@ -22,6 +22,17 @@ func open(t *testing.T, url string, change ...func(*Sessions)) sessions.Engine {
 
 func openLogging(t *testing.T, url string, logger *zap.Logger, change ...func(*Sessions)) sessions.Engine {
 	t.Helper()
+	return openWith(t, "default", url, logger, change...)
+}
+
+// openAs opens the engine of another server.
+func openAs(t *testing.T, server, url string, change ...func(*Sessions)) sessions.Engine {
+	t.Helper()
+	return openWith(t, server, url, zap.NewNop(), change...)
+}
+
+func openWith(t *testing.T, server, url string, logger *zap.Logger, change ...func(*Sessions)) sessions.Engine {
+	t.Helper()
 	s := &Sessions{URL: url}
 	for _, f := range change {
 		f(s)
@@ -29,7 +40,7 @@ func openLogging(t *testing.T, url string, logger *zap.Logger, change ...func(*S
 	if err := s.Provision(caddy.Context{}); err != nil {
 		t.Fatal(err)
 	}
-	e, err := s.OpenSessions("default", logger)
+	e, err := s.OpenSessions(server, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

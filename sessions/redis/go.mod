@@ -8,6 +8,7 @@ require (
 	github.com/redis/go-redis/v9 v9.21.0
 	go.uber.org/zap v1.28.0
 	golang.org/x/sync v0.24.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -196,7 +197,6 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	howett.net/plist v1.0.1 // indirect
-	pgregory.net/rapid v1.3.0 // indirect
 )
 
 replace github.com/caddygrant/caddy-grant => ../..

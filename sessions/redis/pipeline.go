@@ -106,6 +106,7 @@ func (p *pipeline) exchange(calls []*piped) {
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
+			p.engine.clients.discard()
 			for _, c := range calls {
 				c.result, c.err = nil, panicked(v)
 			}
@@ -157,6 +158,9 @@ func (e *engine) sendAll(ctx context.Context, calls []*piped) (left []*piped) {
 	})
 	for i, c := range calls {
 		c.result, c.err = replies[i].(*goredis.Cmd).Result()
+		if forbidden(c.err) {
+			e.allowed.Store(false) // and Epoch says what is missing
+		}
 		if _, refused := errors.AsType[*refusal](c.err); refused || goredis.HasErrorPrefix(c.err, "NOSCRIPT") {
 			left = append(left, c)
 		}

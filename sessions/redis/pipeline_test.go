@@ -17,20 +17,20 @@ import (
 // gate is a hook at which the client's calls wait, and which counts them.
 type gate struct {
 	calls  atomic.Int64
-	swaps  atomic.Int64 // in these calls
+	sent   atomic.Int64 // of the engine, in these calls
 	panics atomic.Bool
 	open   chan struct{}
 }
 
 func (g *gate) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
-func (g *gate) pass(swaps int) {
+func (g *gate) pass(sent int) {
 	g.calls.Add(1)
-	g.swaps.Add(int64(swaps))
-	if g.panics.Load() {
-		panic("secret")
-	}
+	g.sent.Add(int64(sent))
 	<-g.open
+	if g.panics.Load() {
+		panic(secret)
+	}
 }
 
 func (g *gate) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
@@ -85,7 +85,7 @@ func TestRedisCallsOfAMomentAreSentTogether(t *testing.T) {
 			return err
 		})
 	}
-	eventually(t, "all swaps are at the gate, or wait", func() bool { return int(g.swaps.Load())+waitingCalls(e.pipeline) == most })
+	eventually(t, "all swaps are at the gate, or wait", func() bool { return int(g.sent.Load())+waitingCalls(e.pipeline) == most })
 	close(g.open)
 	if err := all.Wait(); err != nil {
 		t.Error(err)
@@ -143,16 +143,31 @@ func TestRedisCallIsNotSentForACallerWhoHasGone(t *testing.T) {
 	}
 }
 
-func TestRedisClientThatPanicsFailsTheCallsConcerned(t *testing.T) {
+func TestRedisPanicOfTheClientIsAnErrorOfTheCallsThatWereSentTogether(t *testing.T) {
 	e, epoch, g := gated(t, newServer(t))
-	close(g.open)
 	id := newID(epoch)
-	g.panics.Store(true)
-	for name, call := range calls(e, id) {
-		if err := call(t.Context()); err == nil || !strings.Contains(err.Error(), "[PANIC] string") || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v", name, err)
-		}
+	const most = 100
+	var failed atomic.Int64
+	var all errgroup.Group
+	for range most {
+		all.Go(func() error {
+			_, err := e.Load(t.Context(), id)
+			if err != nil {
+				failed.Add(1)
+			}
+			if err != nil && (!errors.Is(err, errPanic) && !errors.Is(err, errClosed) || strings.Contains(err.Error(), secret)) {
+				t.Errorf("the error is %v", err)
+			}
+			return nil
+		})
 	}
-	g.panics.Store(false)
+	eventually(t, "all calls are at the gate, or wait", func() bool { return int(g.sent.Load())+waitingCalls(e.pipeline) == most })
+	sent := g.sent.Load()
+	g.panics.Store(true)
+	close(g.open)
+	_ = all.Wait()
+	if failed.Load() < sent {
+		t.Errorf("%d of %d calls failed, want the %d that were sent", failed.Load(), most, sent)
+	}
 	swap(t, e, id, 1)
 }

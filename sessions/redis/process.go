@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -27,7 +28,7 @@ type process struct {
 func askProcess(ctx context.Context, client goredis.Cmdable) (process, error) {
 	text, err := client.Info(ctx).Result()
 	if forbidden(err) {
-		return process{}, unsuitable("its user may not run INFO, which says whether keys are evicted: add +info to the rules of that user")
+		return process{}, unsuitable("%w", rightsMissing(err))
 	}
 	if err != nil {
 		return process{}, err
@@ -51,7 +52,7 @@ func parseInfo(text string) process {
 		}
 	}
 	return process{
-		mode:     of["redis_mode"],
+		mode:     cmp.Or(of["redis_mode"], of["server_mode"]), // the latter is that of Valkey 8
 		version:  of["redis_version"],
 		run:      of["run_id"],
 		role:     of["role"],

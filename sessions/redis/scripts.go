@@ -25,6 +25,8 @@ var (
 	scriptRootPublish = script("root_publish")
 	scriptRootRuns    = script("root_runs")
 	scriptBucketFill  = script("bucket_fill")
+
+	scriptTrial = script("trial")
 )
 
 // script makes one of files, one after the other.

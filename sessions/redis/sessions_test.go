@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
@@ -162,4 +164,76 @@ func commandCalls(t *testing.T, r *server, command string) int64 {
 		t.Fatal(text)
 	}
 	return n
+}
+
+// A clock of Redis that was ahead while a session was revoked does not take that back
+// when it is right again. To the script, a session that is over at an earlier time looks
+// the same.
+func TestRedisARevocationOutlivesAClockThatWasAhead(t *testing.T) {
+	r := newServer(t)
+	e := open(t, r.url()).(*engine)
+	epoch := epochOf(t, e)
+	unused, used, other := newID(epoch), newID(epoch), newID(epoch)
+	used.Random, other.Random = unused.Random[:3]+used.Random[3:], unused.Random[:3]+other.Random[3:] // one bucket
+	ended := func(id sessions.ID, times int) {
+		t.Helper()
+		past := time.Now().Add(-time.Hour).UnixMilli()
+		for _, step := range []string{"1", "2"}[:times] {
+			if said, err := e.say(t.Context(), scriptRevoke, e.keys.of(id), id.Epoch, id.Day, past, id.Random, step); err != nil || said != step {
+				t.Fatalf("%s, %v", said, err)
+			}
+		}
+		for _, script := range []*goredis.Script{scriptLoad, scriptSwap} {
+			said, err := e.say(t.Context(), script, e.keys.of(id), id.Epoch, id.Day, past, id.Random, "0", "1", newAnswer())
+			if err != nil || said != saidOver {
+				t.Errorf("while the clock is ahead: %s, %v", said, err)
+			}
+		}
+	}
+	ended(unused, 1) // the first of its day in the bucket
+	swap(t, e, used, 1)
+	swap(t, e, other, 1)
+	ended(used, 2)
+	for _, id := range []sessions.ID{unused, used} {
+		if state, err := e.Swap(t.Context(), id, 2, newAnswer()); err != nil || !state.Revoked {
+			t.Errorf("once it is right: %+v, %v", state, err)
+		}
+	}
+	revoke(t, e, unused) // and completes what was cut off
+	if feed, _ := read(t, e, ""); feed[unused] != 1 {
+		t.Errorf("the feed: %v", feed)
+	}
+	swap(t, e, other, 2)
+	if kept := r.do("PTTL", e.keys.of(used)[1]).(int64); kept <= 0 || kept > (7*24*time.Hour).Milliseconds() {
+		t.Errorf("records are kept for %v ms", kept)
+	}
+}
+
+// What is written of a session that is over goes with the next sweep, after which nothing
+// is written of it.
+func TestRedisTheEndOfASessionThatIsOverLeavesNothingBehind(t *testing.T) {
+	r := newServer(t)
+	e := open(t, r.url()).(*engine)
+	e.sweepAgain = 0
+	old := sessions.NewID(time.Now().AddDate(0, 0, -40), epochOf(t, e))
+	of := e.keys.of(old)
+	revoke(t, e, old)
+	if n := r.do("EXISTS", of[1]); n != int64(1) {
+		t.Error("nothing was written")
+	}
+	for range 2 {
+		if state := load(t, e, old); !state.Over {
+			t.Errorf("%+v", state)
+		}
+		for more := true; more; {
+			var err error
+			if more, err = e.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.do("EXISTS", of[1]) != int64(0) || r.do("HEXISTS", of[0], "d"+old.Day+old.Epoch) != int64(0) || r.do("XLEN", e.keys.feed) != int64(0) {
+			t.Error("something is left")
+		}
+		revoke(t, e, old)
+	}
 }

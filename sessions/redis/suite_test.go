@@ -3,6 +3,7 @@ package redis
 import (
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,7 +38,9 @@ func TestRedisClusterPassesTheSuite(t *testing.T) {
 		shard.allow("caddy", suitePassword, append([]any{"+cluster|slots"}, aclRules...)...)
 	}
 	of := &suiteOf{shards: shards, url: clusterURL(shards), username: "caddy"}
-	sessionstest.TestEngine(t, of.engines())
+	engines := of.engines()
+	engines.EmptyPart = func(*testing.T) { shards[0].do("FLUSHALL") }
+	sessionstest.TestEngine(t, engines)
 }
 
 // allow makes a user, now and after a restart.
@@ -55,6 +58,9 @@ func (r *server) allow(name, password string, rules ...any) {
 type suiteOf struct {
 	shards        []*server
 	url, username string
+
+	mutex  sync.Mutex
+	struck map[sessions.Engine]*strikes
 }
 
 func (s *suiteOf) engines() sessionstest.Engines {
@@ -67,6 +73,7 @@ func (s *suiteOf) engines() sessionstest.Engines {
 		Plant:       s.plant,
 		Remains:     s.remains,
 		LoseCursors: s.loseCursors,
+		Strike:      s.strike,
 		Secrets:     []string{suitePassword, "p%40ss"},
 	}
 }
@@ -77,10 +84,17 @@ func (s *suiteOf) open(t *testing.T, server string) sessions.Engine {
 	if err := module.Provision(caddy.Context{}); err != nil {
 		t.Fatal(err)
 	}
+	struck := s.canStrike(t, module.settings)
 	e, err := module.OpenSessions(server, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.struck == nil {
+		s.struck = make(map[sessions.Engine]*strikes)
+	}
+	s.struck[e] = struck
 	e.(*engine).sweepAgain = 0
 	return e
 }

@@ -33,7 +33,7 @@ const (
 // them, and the feed. A day is over if it is by the clock of this node and by that of
 // Redis.
 func (e *engine) Sweep(ctx context.Context) (more bool, err error) {
-	return waiting(ctx, max(e.timeout, epochTimeout), func(ctx context.Context) (bool, error) {
+	return waiting(ctx, e, max(e.timeout, epochTimeout), func(ctx context.Context) (bool, error) {
 		select {
 		case e.sweeping <- struct{}{}:
 			defer func() { <-e.sweeping }()

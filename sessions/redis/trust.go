@@ -37,8 +37,13 @@ func trusts(runs []string, p *process) bool {
 	return slices.Contains(runs, p.run)
 }
 
-// admit is called for each new connection for sessions.
-func (e *engine) admit(ctx context.Context, conn *goredis.Conn) error {
+// admit is called for each new connection for sessions, also in goroutines of the client.
+func (e *engine) admit(ctx context.Context, conn *goredis.Conn) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
 	p, err := askProcess(ctx, conn)
 	if errors.Is(err, sessions.ErrUnsuitable) {
 		return &refusal{strings.TrimPrefix(failure(err).Error(), "redis: ")}

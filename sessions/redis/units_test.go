@@ -27,7 +27,7 @@ func TestKeysOfASessionHaveOneSlot(t *testing.T) {
 	for first, want := range map[string]string{"000": "000", "003": "000", "004": "001", "fff": "3ff", "abc": "2af"} {
 		id := sessions.ID{Day: "20261231", Random: first + strings.Repeat("0", 37), Epoch: "0123456789abcdef"}
 		of := k.of(id)
-		if of[0] != "{caddy-grant:default:"+want+"}" || of[1] != of[0]+":202612310123456789abcdef" {
+		if of[0] != "{caddy-grant:default/"+want+"}" || of[1] != of[0]+":202612310123456789abcdef" {
 			t.Errorf("%s: %v", first, of)
 		}
 	}
@@ -36,6 +36,26 @@ func TestKeysOfASessionHaveOneSlot(t *testing.T) {
 			t.Errorf("the bucket %s", bucket)
 		}
 		seen[bucket] = true
+	}
+}
+
+// What one server has is never what another one has, with whatever prefix.
+func TestKeysOfServersAreApart(t *testing.T) {
+	owners := make(map[string]string)
+	for _, prefix := range []string{"p", "p:x", "p:x:2af", "p:x/2af", "p/x", "p:x/2af:y", "p:", "p/"} {
+		for _, server := range []string{"x", "y", "2af", "0", "2af-1"} {
+			k, owner := newKeys(prefix, server), prefix+" "+server
+			names := []string{k.root, k.feed}
+			for _, bucket := range k.buckets {
+				names = append(names, bucket, bucket+":202612310123456789abcdef")
+			}
+			for _, name := range names {
+				if other, taken := owners[name]; taken {
+					t.Fatalf("%s is of both %q and %q", name, other, owner)
+				}
+				owners[name] = owner
+			}
+		}
 	}
 }
 
@@ -64,6 +84,13 @@ func TestWhatAProcessSaysOfItself(t *testing.T) {
 	good := parseInfo(text)
 	if err := good.suitable(false); err != nil || !good.aof || !good.settled || good.loading {
 		t.Errorf("%+v: %v", good, err)
+	}
+	valkey := parseInfo(strings.Replace(text, "redis_mode:standalone", "server_mode:cluster", 1))
+	if err := valkey.suitable(true); err != nil {
+		t.Errorf("a cluster of Valkey: %v", err)
+	}
+	if err := valkey.suitable(false); !errors.Is(err, sessions.ErrUnsuitable) {
+		t.Errorf("a cluster of Valkey, without cluster=true: %v", err)
 	}
 	for _, reads := range []string{"loading:1\r\nasync_loading:0\r\n", "loading:0\r\nasync_loading:1\r\n"} {
 		if p := parseInfo(reads + strings.Replace(text, "aof_enabled:1", "aof_enabled:0", 1)); !p.loading {
@@ -154,7 +181,25 @@ func TestScriptsCallOnlyWhatTheRulesOfTheUserHave(t *testing.T) {
 			}
 		}
 	}
-	for _, sent := range []string{"INFO", "EVAL", "EVALSHA", "HEXISTS", "HGETALL"} {
+	for _, sent := range []string{"HEXISTS", "HGETALL"} { // without a script
+		found[sent] = true
+	}
+	trial, err := sources.ReadFile("scripts/trial.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := make(map[string]bool)
+	for _, call := range regexp.MustCompile(`\{'([A-Z]+)'`).FindAllStringSubmatch(string(trial), -1) {
+		if tried[call[1]] = true; !found[call[1]] {
+			t.Errorf("the trial calls %s, which no other script does", call[1])
+		}
+	}
+	for name := range found {
+		if !tried[name] {
+			t.Errorf("the trial does not call %s", name)
+		}
+	}
+	for _, sent := range []string{"INFO", "EVAL", "EVALSHA"} {
 		found[sent] = true
 	}
 	for name := range allowed {

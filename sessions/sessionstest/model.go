@@ -131,8 +131,8 @@ func (w *modelWorld) swap(t *rapid.T, s *modelled, next uint64, answer string, c
 		return
 	}
 	w.see(t, s, st)
-	if _, open := s.unknown[next]; open { // this one is done, whatever became of it
-		s.unknown[next] = before
+	if _, open := s.unknown[next]; open && !(struck && st.Generation < next-1) {
+		s.unknown[next] = before // this one is done, and so is what was repeated
 	}
 	if st.Revoked || s.back {
 		return

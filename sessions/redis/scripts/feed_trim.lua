@@ -18,6 +18,10 @@ if removed > 0 then
 	local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
 	redis.call('HSET', KEYS[1], 'trimmed', id .. ':' .. string.sub(session, 10, 25))
 	redis.call('HINCRBY', KEYS[1], 'count', -removed)
-	redis.call('XTRIM', KEYS[2], 'MINID', ms .. '-' .. string.format('%.0f', sequence + 1))
+	local trimmed = redis.pcall('XTRIM', KEYS[2], 'MINID', ms .. '-' .. string.format('%.0f', sequence + 1))
+	if type(trimmed) == 'table' and trimmed.err then -- as in feed_add
+		redis.call('HINCRBY', KEYS[1], 'count', removed)
+		return trimmed
+	end
 end
 return removed

@@ -1,3 +1,6 @@
+if past then
+	return say('over')
+end
 if not generation then
 	return say('damaged')
 end

@@ -4,6 +4,9 @@
 local bucket, records = KEYS[1], KEYS[2]
 local epoch, day, over, random = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 
+-- kept is how long records stay that are written when their session is over.
+local kept = 7 * 24 * 3600 * 1000
+
 -- say returns what was read. PERSIST changes nothing, and is refused by a replica.
 local function say(what)
 	redis.call('PERSIST', bucket)
@@ -19,9 +22,10 @@ if not known[1] then
 	end
 	return say('other')
 end
-if now >= over or tonumber(known[2] or 0) >= tonumber(day) then
+if tonumber(known[2] or 0) >= tonumber(day) then
 	return say('over')
 end
+local past = now >= over -- by a clock that may be ahead, and go back
 
 local generation, answer, made, ended = '0', '', '0', '0'
 local record = redis.call('HGET', records, random)
@@ -51,6 +55,6 @@ local function keep()
 	end
 	redis.call('HSET', records, random, generation .. ':' .. answer .. ':' .. made .. ':' .. ended)
 	if not known[3] then
-		redis.call('PEXPIREAT', records, over)
+		redis.call('PEXPIREAT', records, past and now + kept or over)
 	end
 end

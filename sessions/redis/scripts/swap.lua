@@ -1,4 +1,7 @@
 -- ARGV: the generation before, the next one, and the name of the exchange.
+if past then
+	return say('over')
+end
 if not generation then
 	return say('damaged')
 end
