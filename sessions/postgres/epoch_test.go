@@ -2,12 +2,14 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/sessions"
 	"github.com/caddygrant/caddy-grant/sessions/postgres"
@@ -41,6 +43,27 @@ func TestNodesThatStartAtOnceAgreeOnTablesAndEpoch(t *testing.T) {
 
 // A lost epoch is not replaced by the node that knew it, since its records may be lost
 // too.
+// Servers of one Caddy share a pool, whose connections have looked for the tables before.
+func TestServersThatStartAtOnceAgreeOnTables(t *testing.T) {
+	url, _ := sharedServer(t).database(t)
+	for round := range 10 {
+		var engines [8]sessions.Engine
+		for i := range engines {
+			settings := postgres.Postgres{URL: url, Schema: fmt.Sprintf("round_%d", round)}
+			engines[i] = openedAs(t, fmt.Sprintf("server-%d", i), settings, zap.NewNop())
+		}
+		var all sync.WaitGroup
+		for _, engine := range engines {
+			all.Go(func() {
+				if _, err := engine.Epoch(t.Context()); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
 func TestAnEpochThatIsLostIsAnErrorUntilTheEngineIsOpenedAgain(t *testing.T) {
 	for _, loss := range []string{
 		`DELETE FROM caddy_grant_epochs`,

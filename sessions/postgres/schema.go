@@ -147,6 +147,8 @@ func (e *engine) migrate(ctx context.Context, known bool) error {
 // migrationTimeout is how long the tables may take, and another node that makes them.
 const migrationTimeout = 20 * time.Second
 
+// applyMissing reads the catalogs themselves: a connection that has looked before does not
+// see by to_regclass alone what another has made while this one waited for the lock.
 func applyMissing(ctx context.Context, tx pgx.Tx, names names) error {
 	exec := func(sql string, parameters ...any) error {
 		_, err := tx.Exec(ctx, sql, append([]any{pgx.QueryExecModeExec}, parameters...)...)
@@ -158,7 +160,7 @@ func applyMissing(ctx context.Context, tx pgx.Tx, names names) error {
 	if names.schema != "" {
 		// asked first: IF NOT EXISTS needs the right to create one even where it exists
 		var exists bool
-		err := tx.QueryRow(ctx, `SELECT to_regnamespace($1::text) IS NOT NULL`, pgx.QueryExecModeExec, names.schema).Scan(&exists)
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1::text)`, pgx.QueryExecModeExec, names.schema).Scan(&exists)
 		if err == nil && !exists {
 			err = exec(`CREATE SCHEMA ` + pgx.Identifier{names.schema}.Sanitize())
 		}
@@ -171,7 +173,7 @@ func applyMissing(ctx context.Context, tx pgx.Tx, names names) error {
 	}
 	applied := 0
 	var exists bool
-	if err := tx.QueryRow(ctx, `SELECT to_regclass($1::text) IS NOT NULL`, pgx.QueryExecModeExec, names.migrations).Scan(&exists); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1::text))`, pgx.QueryExecModeExec, names.migrations).Scan(&exists); err != nil {
 		return err
 	}
 	if exists {
