@@ -59,8 +59,7 @@ type suiteOf struct {
 	shards        []*server
 	url, username string
 
-	mutex  sync.Mutex
-	struck map[sessions.Engine]*strikes
+	struck sync.Map // sessionstest.Strikes by engine
 }
 
 func (s *suiteOf) engines() sessionstest.Engines {
@@ -84,17 +83,12 @@ func (s *suiteOf) open(t *testing.T, server string) sessions.Engine {
 	if err := module.Provision(caddy.Context{}); err != nil {
 		t.Fatal(err)
 	}
-	struck := s.canStrike(t, module.settings)
+	struck := canStrike(t, module.settings)
 	e, err := module.OpenSessions(server, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.struck == nil {
-		s.struck = make(map[sessions.Engine]*strikes)
-	}
-	s.struck[e] = struck
+	s.struck.Store(e, struck)
 	e.(*engine).sweepAgain = 0
 	return e
 }

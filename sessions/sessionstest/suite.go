@@ -59,7 +59,7 @@ type Engines struct {
 	// befalls it: that it fails before it has taken effect, after it, or first fails and
 	// then takes effect at some later time. struck says that it may fail. The call is
 	// made with the context, and settle is called after it. Without Strike contexts end
-	// in the middle of some calls.
+	// in the middle of some calls. For an engine over a network there are Strikes.
 	Strike func(t *rapid.T, e sessions.Engine) (ctx context.Context, struck bool, settle func())
 
 	// Secrets are strings that no error may contain, such as the password.
