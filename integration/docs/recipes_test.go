@@ -63,7 +63,7 @@ func newRecipe(t *testing.T) *recipe {
 }
 
 var (
-	siteAddress = regexp.MustCompile(`(?m)^(?:http://)?([a-z]+\.example\.com) \{$|^(?:http://localhost)?:8080 \{$`)
+	siteAddress = regexp.MustCompile(`(?m)^(?:http://)?((?:[a-z]+\.)?example\.com) \{$|^(?:http://localhost)?:8080 \{$`)
 	siteOptions = regexp.MustCompile(`(?s)\A\{\n(.*?)\n\}\n`)
 )
 
