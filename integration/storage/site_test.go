@@ -6,6 +6,7 @@ package storage
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,8 +22,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	_ "github.com/caddygrant/caddy-grant"
 	_ "github.com/pberkel/caddy-storage-redis"
+
+	_ "github.com/caddygrant/caddy-grant"
 )
 
 // site is a Caddy in this process. There is one at a time.
@@ -106,6 +109,9 @@ func (s *site) send(path string, form url.Values) (answer, error) {
 func (s *site) post(path string, form url.Values) answer {
 	s.t.Helper()
 	a, err := s.send(path, form)
+	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ { // by the listener of a config before
+		a, err = s.send(path, form)
+	}
 	if err != nil {
 		s.t.Errorf("POST %s: %v", path, err)
 	}

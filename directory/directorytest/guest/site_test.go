@@ -3,6 +3,7 @@ package guest
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,6 +99,12 @@ func (a answer) want(t *testing.T, status int, code string) answer {
 func (s *site) do(r *http.Request) (a answer) {
 	s.t.Helper()
 	response, err := http.DefaultClient.Do(r)
+	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ { // by the listener of a config before
+		if r.GetBody != nil {
+			r.Body, _ = r.GetBody()
+		}
+		response, err = http.DefaultClient.Do(r)
+	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
