@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -43,13 +42,13 @@ var (
 		"Checks of passwords and client secrets, by result: compared, cached, repeated (the same wrong one as a moment ago), joined (to an equal one under way), throttled, shed (too many were waiting), or client_gone (before its turn).",
 		"kind", "result")
 
-	hashDuration = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	hashDuration = collected(prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: metricsNamespace,
 		Subsystem: metricsSubsystem,
 		Name:      "hash_duration_seconds",
 		Help:      "How long hashing a password took, without the time that it waited for its turn.",
 		Buckets:   []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
-	}, []string{"scheme"})
+	}, []string{"scheme"}))
 
 	hashesRunning = gaugeOfGate("hashes_running", "Passwords that are being hashed.",
 		func(running, _ int) int { return running })
@@ -75,24 +74,26 @@ var (
 		"server", "engine", "call")
 )
 
-var collectors = []prometheus.Collector{
-	requests, pageLogins, clientRequests, throttled, refreshReuse, bearerChecks, passwordChecks, hashDuration, hashesRunning,
-	hashesWaiting, fileEntries, fileReloadSuccessful, fileReloadSuccess, droppedEvents, revocationsRead, engineSuccessful, engineFailures,
-	issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess, apiKeyUse,
-}
-
 var fileLabels = []string{"path", "reads"}
 
+// collectors are all that the functions below have made.
+var collectors []prometheus.Collector
+
+func collected[C prometheus.Collector](made C) C {
+	collectors = append(collectors, made)
+	return made
+}
+
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{
+	return collected(prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
-	}, labels)
+	}, labels))
 }
 
 func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
-	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	return collected(prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
-	}, labels)
+	}, labels))
 }
 
 // observedGate reads the gate of the process, for gauges that are read at a scrape.
@@ -102,7 +103,7 @@ var observedGate atomic.Pointer[func() (running, waiting int)]
 func observeGate(load func() (running, waiting int)) { observedGate.Store(&load) }
 
 func gaugeOfGate(name, help string, of func(running, waiting int) int) prometheus.GaugeFunc {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	return collected(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
 	}, func() float64 {
 		load := observedGate.Load()
@@ -110,7 +111,7 @@ func gaugeOfGate(name, help string, of func(running, waiting int) int) prometheu
 			return 0
 		}
 		return float64(of((*load)()))
-	})
+	}))
 }
 
 // registerMetrics adds the collectors to a config's registry.
@@ -237,11 +238,7 @@ func observeEntries(path, reads string, n int) {
 // observeFile tells whether a file is active as it is now, and when the active version
 // of it was read.
 func observeFile(path, reads string, successful bool, loadedAt time.Time) {
-	value := 0.0
-	if successful {
-		value = 1
-	}
-	fileReloadSuccessful.WithLabelValues(path, reads).Set(value)
+	fileReloadSuccessful.WithLabelValues(path, reads).Set(float(successful))
 	fileReloadSuccess.WithLabelValues(path, reads).Set(unixSeconds(loadedAt))
 }
 
@@ -252,20 +249,11 @@ func forgetFile(path, reads string) {
 	}
 }
 
-// observedEngines counts the configs that follow an engine of a server.
-var observedEngines = struct {
-	sync.Mutex
-	of map[engineOfServer]int
-}{of: make(map[engineOfServer]int)}
-
-type engineOfServer struct{ server, engine string }
+var engineFollowers labelset.Followers
 
 // followEngine creates the series of an engine.
 func followEngine(server, engine string, answers bool) {
-	observedEngines.Lock()
-	defer observedEngines.Unlock()
-	observedEngines.of[engineOfServer{server, engine}]++
-	setEngine(server, engine, answers)
+	engineFollowers.Begin(labelset.Of{server, engine}, func(bool) { setEngine(server, engine, answers) })
 	for _, call := range session.EngineCalls {
 		engineFailures.WithLabelValues(server, engine, call)
 	}
@@ -274,38 +262,36 @@ func followEngine(server, engine string, answers bool) {
 // observeEngine is called after an attempt to reach an engine, which may end after
 // unfollowEngine.
 func observeEngine(server, engine string, answers bool) {
-	observedEngines.Lock()
-	defer observedEngines.Unlock()
-	if observedEngines.of[engineOfServer{server, engine}] > 0 {
-		setEngine(server, engine, answers)
-	}
+	engineFollowers.Observe(labelset.Of{server, engine}, func() { setEngine(server, engine, answers) })
 }
 
 func setEngine(server, engine string, answers bool) {
-	value := 0.0
-	if answers {
-		value = 1
-	}
-	engineSuccessful.WithLabelValues(server, engine).Set(value)
+	engineSuccessful.WithLabelValues(server, engine).Set(float(answers))
 }
 
-// unfollowEngine removes the gauge once no config follows the engine, which would look as
-// if it was down, or up, for ever.
 func unfollowEngine(server, engine string) {
-	observedEngines.Lock()
-	defer observedEngines.Unlock()
-	of := engineOfServer{server, engine}
-	if observedEngines.of[of]--; observedEngines.of[of] == 0 {
-		delete(observedEngines.of, of)
-		engineSuccessful.DeleteLabelValues(server, engine)
-	}
+	engineFollowers.End(labelset.Of{server, engine}, func() { engineSuccessful.DeleteLabelValues(server, engine) })
 }
 
 func countEngineFailure(server, engine, call string) {
 	engineFailures.WithLabelValues(server, engine, call).Inc()
 }
 
-func unixSeconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
+// unixSeconds is 0 for a time that never was.
+func unixSeconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixNano()) / 1e9
+}
+
+// float is 1 for true.
+func float(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
 
 // endpointOutcomes are how requests usually end, apart from grants.
 var endpointOutcomes = map[string][]string{

@@ -43,89 +43,53 @@ func countBearerCheck(server string, shadow bool, outcome string) {
 	bearerChecks.WithLabelValues(server, strconv.FormatBool(shadow), outcome).Inc()
 }
 
-// observedViews counts the configs that follow the revocations of a server: a view that
-// no config follows would look as if it got older and older.
-var observedViews = struct {
-	sync.Mutex
-	of map[string]int
-}{of: make(map[string]int)}
+var viewFollowers labelset.Followers
 
 // followView creates the series of a server's revocations.
 func followView(server string, readAt time.Time) {
-	observedViews.Lock()
-	defer observedViews.Unlock()
-	observedViews.of[server]++
-	setView(server, readAt)
+	viewFollowers.Begin(labelset.Of{server}, func(bool) { setView(server, readAt) })
 }
 
 // observeView is called after a reading, which may end after unfollowView.
 func observeView(server string, readAt time.Time) {
-	observedViews.Lock()
-	defer observedViews.Unlock()
-	if observedViews.of[server] > 0 {
-		setView(server, readAt)
-	}
+	viewFollowers.Observe(labelset.Of{server}, func() { setView(server, readAt) })
 }
 
 func setView(server string, readAt time.Time) {
-	seconds := 0.0
-	if !readAt.IsZero() {
-		seconds = unixSeconds(readAt)
-	}
-	revocationsRead.WithLabelValues(server).Set(seconds)
+	revocationsRead.WithLabelValues(server).Set(unixSeconds(readAt))
 }
 
-// unfollowView removes the series once no config follows the view.
 func unfollowView(server string) {
-	observedViews.Lock()
-	defer observedViews.Unlock()
-	if observedViews.of[server]--; observedViews.of[server] == 0 {
-		delete(observedViews.of, server)
-		revocationsRead.DeleteLabelValues(server)
-	}
+	viewFollowers.End(labelset.Of{server}, func() { revocationsRead.DeleteLabelValues(server) })
 }
 
-// followedIssuers counts the sets of keys that are followed of each outside issuer: at a
+// issuerFollowers counts the sets of keys that are followed of each outside issuer: at a
 // reload that changes where its keys are, there are two for a moment.
-var followedIssuers = struct {
-	sync.Mutex
-	of map[string]int
-}{of: make(map[string]int)}
+var issuerFollowers labelset.Followers
 
 // startIssuer creates the series of an outside issuer, before its keys are known.
 func startIssuer(issuer string) {
-	followedIssuers.Lock()
-	defer followedIssuers.Unlock()
-	if followedIssuers.of[issuer]++; followedIssuers.of[issuer] == 1 {
-		observeIssuer(issuer, 0, time.Time{}, false)
-	}
+	issuerFollowers.Begin(labelset.Of{issuer}, func(first bool) {
+		if first {
+			observeIssuer(issuer, 0, time.Time{}, false)
+		}
+	})
 }
 
 // observeIssuer is called after each attempt to fetch the keys of an issuer.
 func observeIssuer(issuer string, keys int, fetched time.Time, successful bool) {
-	value, seconds := 0.0, 0.0
-	if successful {
-		value = 1
-	}
-	if !fetched.IsZero() {
-		seconds = unixSeconds(fetched)
-	}
 	issuerKeyCount.WithLabelValues(issuer).Set(float64(keys))
-	issuerFetchSuccessful.WithLabelValues(issuer).Set(value)
-	issuerFetchSuccess.WithLabelValues(issuer).Set(seconds)
+	issuerFetchSuccessful.WithLabelValues(issuer).Set(float(successful))
+	issuerFetchSuccess.WithLabelValues(issuer).Set(unixSeconds(fetched))
 }
 
 // forgetIssuer removes the series of an issuer once none of its keys are followed.
 func forgetIssuer(issuer string) {
-	followedIssuers.Lock()
-	defer followedIssuers.Unlock()
-	if followedIssuers.of[issuer]--; followedIssuers.of[issuer] > 0 {
-		return
-	}
-	delete(followedIssuers.of, issuer)
-	for _, of := range []*prometheus.GaugeVec{issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess} {
-		of.DeleteLabelValues(issuer)
-	}
+	issuerFollowers.End(labelset.Of{issuer}, func() {
+		for _, of := range []*prometheus.GaugeVec{issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess} {
+			of.DeleteLabelValues(issuer)
+		}
+	})
 }
 
 // keyUses are the last uses of API keys that were made known, by server and name, across

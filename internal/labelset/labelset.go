@@ -1,4 +1,5 @@
-// Package labelset bounds how many values a label of a metric has.
+// Package labelset is for labels of metrics: how many values one may have, and how long a
+// gauge has them.
 package labelset
 
 import "sync"

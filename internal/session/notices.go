@@ -10,18 +10,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 )
 
 // notices is what a process knows of the notices.
 type notices struct {
-	set      atomic.Pointer[noticeSet] // nil until they were read for the first time
-	taking   sync.Mutex                // what was read
-	partly   readPartly
-	together singleflight.Group // of readings
-	shared   sharedReading
-	decoded  atomic.Pointer[decodedLatest]
+	set     atomic.Pointer[noticeSet] // nil until they were read for the first time
+	taking  sync.Mutex                // what was read
+	partly  readPartly
+	shared  sharedReading
+	decoded atomic.Pointer[decodedLatest]
 
 	mu    sync.Mutex
 	heard func(Notice) // nil: none
@@ -82,7 +79,7 @@ func (s *Store) EndedNow(ctx context.Context, c Claims) (bool, error) {
 // that this process knows. Storage is read only if that never happened yet.
 func (s *Store) Version(ctx context.Context) (int64, error) {
 	if s.memory.notices.set.Load() == nil {
-		if err := s.readNoticesOnce(ctx); err != nil {
+		if err := s.memory.notices.shared.do(ctx, s.ReadNotices); err != nil {
 			return 0, err
 		}
 	}
@@ -91,18 +88,6 @@ func (s *Store) Version(ctx context.Context) (int64, error) {
 		return 0, nil // there is nothing in storage yet, not even what signs tokens
 	}
 	return set.latest.Number, nil
-}
-
-// readNoticesOnce reads for all callers of the same moment.
-func (s *Store) readNoticesOnce(ctx context.Context) error {
-	detached := context.WithoutCancel(ctx)
-	done := s.memory.notices.together.DoChan("", func() (any, error) { return nil, s.ReadNotices(detached) })
-	select {
-	case r := <-done:
-		return r.Err
-	case <-ctx.Done():
-		return unavailable("reading notices", ctx.Err())
-	}
 }
 
 // ReadNotices learns what operators have told since the last time. One small object is

@@ -56,7 +56,7 @@ func (r *sharedReading) join() (waited *waitedReading, begins bool) {
 	return r.next, begins
 }
 
-// begin is what nobody joins from then on.
+// begin returns the reading that begins now. Later callers join the next one.
 func (r *sharedReading) begin() *waitedReading {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -155,5 +155,5 @@ func (t *Throttle) ForgivenessEnds() bool {
 	return false
 }
 
-// maxForgiven bounds what ten thousands of unlocks within seconds take.
+// maxForgiven bounds the memory that very many unlocks within seconds take.
 const maxForgiven = 4096
