@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -177,7 +175,7 @@ func TestUnknownServersFailTheLoad(t *testing.T) {
 		})
 	}
 	t.Run("in a JSON config, without a place", func(t *testing.T) {
-		err := caddy.Load([]byte(harness.JSONConfig(s.Dir, s.Address(), `{"handler": "bearer_auth", "server": "api"}`)), true)
+		err := s.Load([]byte(harness.JSONConfig(s.Dir, s.Address(), `{"handler": "bearer_auth", "server": "api"}`)))
 		if err == nil || !strings.Contains(err.Error(), `bearer_auth at the config: there is no token_endpoint named "api"`) {
 			t.Errorf("got %v", err)
 		}

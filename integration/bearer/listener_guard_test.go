@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -306,7 +304,7 @@ func TestRoutesOfAJSONConfigMatchAsBefore(t *testing.T) {
 				"routes": [` + test.first + `, {"handle": [` + proxy + `]}, {"handle": [` + endpoint + `, ` + check + `]}],
 				"errors": {"routes": [{"match": [{"path": ["/none"]}], "handle": [{"handler": "headers"}]}, {"handle": [` + proxy + `]}]}
 			}}}}}`
-			if err := caddy.Load([]byte(config), true); err != nil {
+			if err := s.Load([]byte(config)); err != nil {
 				t.Fatal(err)
 			}
 			for _, path := range []string{"/a", "/b"} {

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	caddygrant "github.com/caddygrant/caddy-grant"
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -330,7 +328,7 @@ func TestAnEmptyListInJSONMeansNoneAndAnAbsentOneMeansNoRestriction(t *testing.T
 		}`, i, i, test.server, test.client, harness.HashBcrypt, test.user))
 	}
 	s := harness.NewSite(t)
-	if err := caddy.Load([]byte(harness.JSONConfig(s.Dir, s.Address(), handlers...)), true); err != nil {
+	if err := s.Load([]byte(harness.JSONConfig(s.Dir, s.Address(), handlers...))); err != nil {
 		t.Fatal(err)
 	}
 	for i, test := range tests {

@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -321,5 +319,5 @@ func tryEdited(s *harness.Site, sites string, edit func(endpoint map[string]any)
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	return caddy.Load(edited, true)
+	return s.Load(edited)
 }

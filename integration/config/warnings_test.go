@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/integration/internal/repo"
 )
@@ -375,7 +373,7 @@ func loadJSON(s *harness.Site, server string) {
 		"storage": {"module": "file_system", "root": "%DIR%/storage"},
 		"apps": {"http": {"servers": {"test": ` + server + `}}}
 	}`)
-	if err := caddy.Load([]byte(config), true); err != nil {
+	if err := s.Load([]byte(config)); err != nil {
 		s.T.Fatalf("loading %s: %v", config, err)
 	}
 }

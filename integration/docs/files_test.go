@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	caddygrant "github.com/caddygrant/caddy-grant"
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
@@ -50,7 +48,7 @@ func testJSON(t *testing.T, blocks map[string]block) {
 		"apps": {"http": {"servers": {"site": {"listen": ["` + r.Address() + `"], "automatic_https": {"disable": true},
 		"routes": [{"handle": [` + strings.ReplaceAll(blocks["config"].text, "/etc/caddy", r.etc) + `,
 		` + strings.NewReplacer(url+keysPath, staff.URL+"/keys", url, staff.URL, "/etc/caddy/ca.pem", staff.CAFile).Replace(blocks["bearer-config"].text) + `, {"handler": "static_response", "body": "{http.request.header.X-User}"}]}]}}}}}`
-	if err := caddy.Load([]byte(config), true); err != nil {
+	if err := r.Load([]byte(config)); err != nil {
 		t.Fatal(err)
 	}
 	for _, login := range []struct {

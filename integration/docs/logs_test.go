@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -25,7 +23,7 @@ func (r *recipe) serveLogged(t *testing.T, options, site, snippet, name string) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(config, true); err != nil {
+	if err := r.Load(config); err != nil {
 		t.Fatal(err)
 	}
 }

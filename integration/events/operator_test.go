@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/internal/event"
 )
@@ -21,7 +19,7 @@ func TestWhatAnOperatorRevokesIsRevoked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(config, true); err != nil {
+	if err := s.Load(config); err != nil {
 		t.Fatal(err)
 	}
 	session := fmt.Sprint(harness.Payload(t, s.Token("alice"))["sid"])

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -339,7 +337,7 @@ func TestMetricsWhileStorageIsDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := caddy.Load(config, true); err != nil {
+	if err := s.Load(config); err != nil {
 		t.Fatal(err)
 	}
 	const view = `revocations_last_read_timestamp_seconds{server="counted"}`

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -194,15 +192,15 @@ func TestANewSecretNeedsAForcedReload(t *testing.T) {
 	}
 	for _, step := range []struct {
 		name, secret string
-		forced       bool
+		load         func(config []byte) error
 		good         string
 	}{
-		{"at first", "web-secret", false, "web-secret"},
-		{"a new secret and a plain reload", "another-secret", false, "web-secret"},
-		{"a forced reload", "another-secret", true, "another-secret"},
+		{"at first", "web-secret", s.LoadIfChanged, "web-secret"},
+		{"a new secret and a plain reload", "another-secret", s.LoadIfChanged, "web-secret"},
+		{"a forced reload", "another-secret", s.Load, "another-secret"},
 	} {
 		s.Write("web.secret", step.secret)
-		if err := caddy.Load(config, step.forced); err != nil {
+		if err := step.load(config); err != nil {
 			t.Fatal(err)
 		}
 		if a := s.Relogin("alice", "correct horse", "client_secret", step.good); a.Status != http.StatusOK {

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
@@ -335,7 +333,7 @@ func load(s *harness.Site, caddyfile string) {
 	if err != nil {
 		s.T.Fatalf("adapting the config: %v", err)
 	}
-	if err := caddy.Load(config, true); err != nil {
+	if err := s.Load(config); err != nil {
 		s.T.Fatalf("loading the config: %v", err)
 	}
 }

@@ -98,7 +98,7 @@ func TestAFeedThatTakesLongToReadKeepsNoRequestWaiting(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := caddy.Load(config, true); err != nil {
+		if err := s.Load(config); err != nil {
 			t.Fatal(err)
 		}
 	}

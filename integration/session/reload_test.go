@@ -123,7 +123,7 @@ func TestRefreshSurvivesFailedReloads(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return caddy.Load(adapted, true)
+		return s.Load(adapted)
 	}
 	if err := load(config("")); err != nil {
 		t.Fatal(err)

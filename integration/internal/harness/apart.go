@@ -109,6 +109,7 @@ func (a *apart) load(s *Site, config []byte) error {
 	if err != nil {
 		return err
 	}
+	defer s.waitForOldServers()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {

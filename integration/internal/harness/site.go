@@ -135,7 +135,7 @@ func (s *Site) TryReload(options, sites string) error {
 	case s.apart != nil:
 		return s.apart.load(s, config)
 	}
-	return caddy.Load(config, true)
+	return s.Load(config)
 }
 
 // Expand replaces %DIR%, %PORT% and %TLSPORT%.
