@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
 // fleet is Caddy processes, its nodes, that share a storage. Each serves two authorization
@@ -131,6 +132,7 @@ func (n *node) reload(sessions string) {
 	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
 		n.fleet.t.Fatalf("reloading: %d %s", response.StatusCode, body)
 	}
+	realserver.WaitForOldListeners(n.Port)
 	n.Client.CloseIdleConnections()
 }
 

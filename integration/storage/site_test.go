@@ -25,6 +25,7 @@ import (
 	_ "github.com/pberkel/caddy-storage-redis"
 
 	_ "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
 // site is a Caddy in this process. There is one at a time.
@@ -73,6 +74,10 @@ http://127.0.0.1:%d {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	defer func() {
+		realserver.WaitForOldListeners(s.port)
+		http.DefaultClient.CloseIdleConnections()
+	}()
 	return caddy.Load(config, true)
 }
 

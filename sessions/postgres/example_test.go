@@ -15,6 +15,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
 // The example does what it is for: a session lives in the database, also after a reload,
@@ -28,7 +29,8 @@ func TestTheExampleHasItsSessionsInPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := strconv.Itoa(freePort(t))
+	number := freePort(t)
+	port := strconv.Itoa(number)
 	options := "{\nadmin off\npersist_config off\nskip_install_trust\nstorage file_system " + t.TempDir() + "\n}\n"
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(
 		[]byte(options+strings.NewReplacer("localhost:8080", "127.0.0.1:"+port).Replace(string(text))), map[string]any{"filename": "Caddyfile"})
@@ -61,11 +63,15 @@ func TestTheExampleHasItsSessionsInPostgres(t *testing.T) {
 		}
 		return resp.StatusCode, tokens.Refresh, tokens.Access
 	}
+	load := func() error {
+		defer realserver.WaitForOldListeners(number)
+		return caddy.Load(config, true)
+	}
 	refreshed := func(token string) (int, string) {
 		status, next, _ := post(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 		return status, next
 	}
-	if err := caddy.Load(config, true); err != nil {
+	if err := load(); err != nil {
 		t.Fatal(err)
 	}
 	status, token, _ := post(url.Values{"grant_type": {"password"}, "username": {"demo"}, "password": {"demo-password"}})
@@ -77,7 +83,7 @@ func TestTheExampleHasItsSessionsInPostgres(t *testing.T) {
 		if status, token = refreshed(token); status != http.StatusOK {
 			t.Fatalf("a refresh: %d", status)
 		}
-		if err := caddy.Load(config, true); err != nil {
+		if err := load(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -104,11 +110,11 @@ func TestTheExampleHasItsSessionsInPostgres(t *testing.T) {
 		t.Errorf("a refresh without the table: %d", status)
 	}
 	remedy := "DROP TABLE IF EXISTS caddy_grant_migrations, caddy_grant_epochs, caddy_grant_sessions, caddy_grant_revocations"
-	if err := caddy.Load(config, true); err == nil || !strings.Contains(err.Error(), remedy) {
+	if err := load(); err == nil || !strings.Contains(err.Error(), remedy) {
 		t.Errorf("a reload without the table: %v", err)
 	}
 	run(t, db, strings.ReplaceAll(remedy, "caddy_grant_", "grants.caddy_grant_"))
-	if err := caddy.Load(config, true); err != nil {
+	if err := load(); err != nil {
 		t.Fatal(err)
 	}
 	if status, _ = refreshed(token); status != http.StatusBadRequest {

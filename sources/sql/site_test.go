@@ -21,6 +21,7 @@ import (
 
 	_ "github.com/caddygrant/caddy-grant"
 	"github.com/caddygrant/caddy-grant/directory/directorytest"
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
 // site is a Caddy in this process, with a token endpoint and an app behind bearer_auth.
@@ -93,6 +94,7 @@ func (s *site) load(lines string) error {
 	if err != nil {
 		return err
 	}
+	defer realserver.WaitForOldListeners(s.port)
 	return caddy.Load(config, true)
 }
 

@@ -21,6 +21,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddygrant/caddy-grant"
+	"github.com/caddygrant/caddy-grant/internal/realserver"
 )
 
 // site is a Caddy in this process. There is one at a time.
@@ -48,6 +49,7 @@ func (s *site) load(config []byte) {
 	if err := caddy.Load(config, true); err != nil {
 		s.t.Fatal(err)
 	}
+	realserver.WaitForOldListeners(s.port)
 	http.DefaultClient.CloseIdleConnections() // of the Caddy before
 }
 
