@@ -11,6 +11,7 @@ var arrows = map[string][]string{
 
 	// where sessions live
 	"sessions":              {},
+	"sessions/batch":        {},
 	"sessions/sessionstest": {"sessions"},
 
 	// requests and answers

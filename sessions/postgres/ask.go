@@ -14,10 +14,11 @@ import (
 // may.
 type call[T any] func(ctx context.Context, ask asker) (T, error)
 
-// asker is a connection, and how statements are sent over it.
+// asker is a connection, how statements are sent over it, and until when.
 type asker struct {
 	*pgxpool.Conn
-	mode pgx.QueryExecMode
+	mode  pgx.QueryExecMode
+	until time.Time
 }
 
 func (a asker) rows(ctx context.Context, sql string, parameters ...any) (pgx.Rows, error) {
@@ -31,10 +32,20 @@ func (a asker) row(ctx context.Context, sql string, parameters []any, into ...an
 // ask makes a call within the timeout. It tries again where a connection turns out to be
 // dead, or where it is shown that the statement did nothing.
 func ask[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
+	return askBy(ctx, p, request, leaving)
+}
+
+// askToTheEnd is ask for a caller who does not leave before.
+func askToTheEnd[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
+	return askBy(ctx, p, request, attempt)
+}
+
+// askBy makes attempts.
+func askBy[T any](ctx context.Context, p *pool, request call[T], attempt func(context.Context, asker, call[T]) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeout(mayConnect(ctx), p.timeout)
 	defer cancel()
 	for left := attempts - 1; ; left-- {
-		answer, err := once(ctx, p, request)
+		answer, err := once(ctx, p, request, attempt)
 		if err == nil || left == 0 || ctx.Err() != nil || !p.recovers(err) {
 			return answer, meaning(ctx, p, err)
 		}
@@ -44,15 +55,10 @@ func ask[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 // attempts are enough for a dead connection and a pooler that loses statements.
 const attempts = 3
 
-// once returns when the context has ended. The statement goes on then, to its end or to
-// its own timeout: a caller who leaves must not cost a connection.
-func once[T any](ctx context.Context, p *pool, request call[T]) (answer T, err error) {
-	type result struct {
-		answer T
-		err    error
-	}
+// once takes a connection for an attempt.
+func once[T any](ctx context.Context, p *pool, request call[T], attempt func(context.Context, asker, call[T]) (T, error)) (answer T, err error) {
 	defer recovered(&err)
-	begun := time.Now()
+	until := time.Now().Add(p.timeout)
 	conn, err := p.Acquire(ctx)
 	if err == nil && ctx.Err() != nil {
 		conn.Release()
@@ -65,12 +71,22 @@ func once[T any](ctx context.Context, p *pool, request call[T]) (answer T, err e
 	if p.unprepared.Load() {
 		mode = pgx.QueryExecModeExec
 	}
+	return attempt(ctx, asker{conn, mode, until}, request)
+}
+
+// leaving is an attempt that returns when the context has ended. The statement goes on
+// then, to its end or to its own timeout: a caller who leaves must not cost a connection.
+func leaving[T any](ctx context.Context, ask asker, request call[T]) (answer T, err error) {
+	type result struct {
+		answer T
+		err    error
+	}
 	done := make(chan result, 1) // with room for what is no longer waited for
 	go func() {
-		own, cancel := context.WithDeadline(context.WithoutCancel(ctx), begun.Add(p.timeout))
+		own, cancel := context.WithDeadline(context.WithoutCancel(ctx), ask.until)
 		defer cancel()
 		var r result
-		r.answer, r.err = attempt(own, asker{conn, mode}, request)
+		r.answer, r.err = attempt(own, ask, request)
 		done <- r
 	}()
 	select {

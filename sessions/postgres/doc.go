@@ -16,6 +16,11 @@
 // state. Reading again would read the snapshot again. A first exchange does the same
 // with INSERT … ON CONFLICT DO UPDATE.
 //
+// Later exchanges that a node has at the same time share a statement, which does the same
+// with each session but for one thing: it waits for no row, since all others would wait
+// as well. A session whose row is locked, or has changed since the snapshot, is left out,
+// and its exchange gets a statement of its own.
+//
 // Record and marker are one row. A revocation and its place in the feed are one
 // statement.
 //

@@ -5,18 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/sessions"
+	"github.com/caddygrant/caddy-grant/sessions/batch"
 )
 
 // engine is the sessions of an authorization server in a PostgreSQL.
@@ -25,6 +23,7 @@ type engine struct {
 	names       names
 	sql         statements
 	pool        *pool
+	swaps       *batch.Queue[swap, swapped]
 	lockTimeout string // as lock_timeout takes it
 	turn        int64  // the advisory lock by which writers to the feed take turns
 	logger      *zap.Logger
@@ -37,12 +36,14 @@ type engine struct {
 func newEngine(server, schema string, shared *pool, logger *zap.Logger) *engine {
 	names := namesIn(schema)
 	hash := sha256.Sum256([]byte("caddy-grant revocations " + server))
-	return &engine{
+	e := &engine{
 		server: server, names: names, sql: names.statements(), pool: shared, logger: logger,
 		lockTimeout: strconv.FormatInt(shared.timeout.Milliseconds(), 10),
 		turn:        int64(binary.BigEndian.Uint64(hash[:])),
 		ended:       make(chan struct{}),
 	}
+	e.swaps = &batch.Queue[swap, swapped]{Send: e.sendSwaps, Most: maxSwaps, Timeout: shared.timeout}
+	return e
 }
 
 // Epoch makes the tables and the epoch if this engine has not seen them yet.
@@ -60,16 +61,16 @@ func (e *engine) Epoch(ctx context.Context) (string, error) {
 
 // Load reads in one statement, which has one snapshot.
 func (e *engine) Load(ctx context.Context, id sessions.ID) (sessions.State, error) {
-	parameters, err := e.session(id)
+	of, err := e.session(id)
 	if err != nil {
 		return sessions.State{}, err
 	}
-	return e.state(ctx, e.sql.load, parameters)
+	return e.state(ctx, e.sql.load, of.parameters())
 }
 
-// Swap is one statement, and so one transaction.
+// Swap is one statement, and so one transaction, which others may share.
 func (e *engine) Swap(ctx context.Context, id sessions.ID, next uint64, answer string) (sessions.State, error) {
-	parameters, err := e.session(id)
+	of, err := e.session(id)
 	if err != nil {
 		return sessions.State{}, err
 	}
@@ -78,21 +79,21 @@ func (e *engine) Swap(ctx context.Context, id sessions.ID, next uint64, answer s
 	}
 	switch {
 	case next == 1:
-		return e.state(ctx, e.sql.first, append(parameters, answer))
+		return e.state(ctx, e.sql.first, append(of.parameters(), answer))
 	case next > math.MaxInt64: // no record is at the generation before
-		return e.state(ctx, e.sql.load, parameters)
+		return e.state(ctx, e.sql.load, of.parameters())
 	}
-	return e.state(ctx, e.sql.later, append(parameters, answer, int64(next)))
+	return e.swap(ctx, swap{of, answer, int64(next)})
 }
 
 // Revoke writes marker and entry of the feed in one transaction. Where the marker is
 // there, so is the entry.
 func (e *engine) Revoke(ctx context.Context, id sessions.ID) error {
-	parameters, err := e.session(id)
+	of, err := e.session(id)
 	if err != nil {
 		return err
 	}
-	parameters = append(parameters, e.turn, channel)
+	parameters := append(of.parameters(), e.turn, channel)
 	_, err = ask(ctx, e.pool, func(ctx context.Context, ask asker) (none struct{}, err error) {
 		var standby, ours bool
 		var woken int64
@@ -134,77 +135,44 @@ func (e *engine) Close() error {
 	return e.pool.leave()
 }
 
-// session returns the parameters that say which session it is.
-func (e *engine) session(id sessions.ID) ([]any, error) {
+// session is which one a statement is about.
+func (e *engine) session(id sessions.ID) (session, error) {
 	if e.closed.Load() {
-		return nil, errClosed
+		return session{}, errClosed
 	}
 	if !id.IsValid() {
-		return nil, errID
+		return session{}, errID
 	}
 	random, _ := hex.DecodeString(id.Random) // valid, see IsValid
 	epoch, _ := strconv.ParseUint(id.Epoch, 16, 64)
 	day := id.Day[:4] + "-" + id.Day[4:6] + "-" + id.Day[6:]
-	return []any{e.server, int64(epoch), day, random, id.Over(), e.lockTimeout}, nil
+	return session{e, int64(epoch), day, random, id.Over()}, nil
+}
+
+// session is one of an engine, as statements have it.
+type session struct {
+	engine *engine
+	epoch  int64
+	day    string
+	random []byte
+	ends   time.Time
+}
+
+func (s *session) parameters() []any {
+	return append(make([]any, 0, 8), s.engine.server, s.epoch, s.day, s.random, s.ends, s.engine.lockTimeout)
 }
 
 // state asks a statement that returns a state.
 func (e *engine) state(ctx context.Context, sql string, parameters []any) (sessions.State, error) {
-	return ask(ctx, e.pool, func(ctx context.Context, ask asker) (sessions.State, error) {
-		var standby, ours, over bool
-		var now time.Time
+	return ask(ctx, e.pool, readState(sql, parameters))
+}
+
+func readState(sql string, parameters []any) call[sessions.State] {
+	return func(ctx context.Context, ask asker) (sessions.State, error) {
 		var r record
-		err := ask.row(ctx, sql, parameters, &standby, &ours, &over, &now, &r.generation, &r.answer, &r.exchanged, &r.revoked)
-		if err = judge(err, standby, ours); err != nil {
-			return sessions.State{}, err
-		}
-		if over {
-			return sessions.State{Over: true}, nil
-		}
-		return r.state(now)
-	})
-}
-
-// judge tells what the first columns of a statement mean. No row is a missing epoch, not
-// a missing record.
-func judge(err error, standby, ours bool) error {
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return errNoEpoch
-	case err != nil:
-		return err
-	case standby:
-		return errStandby
-	case !ours:
-		return sessions.ErrOtherEpoch
+		err := ask.row(ctx, sql, parameters, r.columns()...)
+		return r.state(err)
 	}
-	return nil
-}
-
-// record is a row of a session, or nothing.
-type record struct {
-	generation *int64
-	answer     pgtype.UUID
-	exchanged  pgtype.Timestamptz
-	revoked    *bool
-}
-
-func (r record) state(now time.Time) (sessions.State, error) {
-	switch {
-	case r.generation == nil:
-		return sessions.State{}, nil
-	case *r.generation <= 0 || r.exchanged.InfinityModifier != pgtype.Finite:
-		if *r.revoked {
-			return sessions.State{Revoked: true}, nil
-		}
-		return sessions.State{}, sessions.ErrDamaged
-	}
-	return sessions.State{
-		Generation: uint64(*r.generation),
-		Answer:     hex.EncodeToString(r.answer.Bytes[:]),
-		Age:        now.Sub(r.exchanged.Time).Abs(), // a clock that went back lengthens no grace
-		Revoked:    *r.revoked,
-	}, nil
 }
 
 func epochText(epoch int64) string { return fmt.Sprintf("%016x", uint64(epoch)) }

@@ -42,7 +42,7 @@ func (h *panics) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQuer
 }
 
 // traced opens an engine with the hook, and a pool of its own.
-func traced(t *testing.T, url string, connections int, hook *panics) sessions.Engine {
+func traced(t *testing.T, url string, connections int, hook pgx.QueryTracer) sessions.Engine {
 	t.Helper()
 	settings := postgres.Postgres{URL: url, MaxConnections: connections, Timeout: caddy.Duration(10 * time.Second)}
 	if err := settings.Provision(caddy.Context{}); err != nil {

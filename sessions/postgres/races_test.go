@@ -182,6 +182,14 @@ func TestEachWayToSendStatementsWorks(t *testing.T) {
 				t.Fatalf("%s: %+v", mode, state)
 			}
 		}
+		other := newID(id.Epoch)
+		swap(t, engine, other, 1, newAnswer())
+		for _, result := range postgres.SwapTogether(t, engine,
+			postgres.Swap{ID: id, Next: 4, Answer: newAnswer()}, postgres.Swap{ID: other, Next: 2, Answer: newAnswer()}) {
+			if result.Err != nil || result.Alone || result.State.Generation != 4 && result.State.Generation != 2 {
+				t.Fatalf("%s: %+v", mode, result)
+			}
+		}
 		revoke(t, engine, id)
 		if ids, cursor := follow(t, engine, ""); len(ids) != 1 || ids[0] != id {
 			t.Fatalf("%s: the feed has %v", mode, ids)

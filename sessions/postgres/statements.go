@@ -8,9 +8,9 @@ import (
 
 // statements are the texts of all calls, with the tables of a schema.
 type statements struct {
-	load, first, later, revoke, feed string
-	facts, tables, makeEpoch, rights string
-	mark, sweepSessions, sweepFeed   string
+	load, first, later, laterOfAll, revoke, feed string
+	facts, tables, makeEpoch, rights             string
+	mark, sweepSessions, sweepFeed               string
 }
 
 // Each parameter has a cast, since poolers may make a driver guess the types.
@@ -23,7 +23,7 @@ const (
 	// $1 server, $2 epoch, $3 day, $4 random, $5 when it is over, $6 lock_timeout. The
 	// clock ends no session for revoke: it may be ahead and go back, and whoever was told
 	// that the session is revoked must be right.
-	session = `WITH server AS MATERIALIZED (
+	oneSession = `WITH server AS MATERIALIZED (
 	SELECT epoch = $2::bigint AS ours,
 		$3::date <= swept OR clock_timestamp() >= $5::timestamptz AND {ends} AS over,
 		set_config('lock_timeout', $6::text, true),
@@ -43,10 +43,10 @@ SELECT pg_is_in_recovery(), ours, over OR clock_timestamp() >= $5::timestamptz,
 	clock_timestamp(), generation, answer, exchanged_at, revoked
 FROM server LEFT JOIN `
 
-	load = session + state + `before ON true`
+	load = oneSession + state + `before ON true`
 
 	// $7 answer
-	first = session + `, written AS (
+	first = oneSession + `, written AS (
 	INSERT INTO {sessions} AS s (epoch, generation, exchanged_at, answer, day, revoked, random)
 	SELECT $2::bigint, 1, clock_timestamp(), $7::uuid, $3::date, false, $4::bytea
 	FROM server WHERE ours AND NOT over AND NOT EXISTS (SELECT FROM before)
@@ -56,7 +56,7 @@ FROM server LEFT JOIN `
 
 	// $7 answer, $8 the next generation. What before says is not looked at again after
 	// waiting for the row, what s says is.
-	later = session + `, written AS (
+	later = oneSession + `, written AS (
 	UPDATE {sessions} s SET
 		generation = CASE WHEN {swaps} THEN $8::bigint ELSE s.generation END,
 		answer = CASE WHEN {swaps} THEN $7::uuid ELSE s.answer END,
@@ -68,11 +68,54 @@ FROM server LEFT JOIN `
 )` + state + `(
 	SELECT * FROM written UNION ALL SELECT * FROM before WHERE NOT EXISTS (SELECT FROM written)
 ) after ON true`
-	swaps = `s.generation = $8::bigint - 1 AND NOT s.revoked AND isfinite(s.exchanged_at)`
+	canSwap = `s.generation = $8::bigint - 1 AND NOT s.revoked AND isfinite(s.exchanged_at)`
+
+	// What later does, of several sessions: $3 days, $4 randoms, $5 when they are over, $6
+	// answers, $7 the next generations. It waits for no row, and the last column tells that
+	// a session was left to a statement of its own: one that another transaction has just
+	// now, or that has changed since the snapshot, where its ctid is not seen. Each record
+	// is looked up by itself or by its ctid: a join could be planned as a scan of the table
+	// while that is small, and plans outlive this.
+	laterOfAll = `WITH server AS MATERIALIZED (
+	SELECT epoch = $2::bigint AS ours, swept,
+		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+			WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
+	FROM {epochs} WHERE server = $1::text
+), asked AS MATERIALIZED (
+	SELECT a.n, a.day, a.random, a.ends, a.answer, a.next, ours,
+		a.day <= swept OR clock_timestamp() >= a.ends AS over
+	FROM server, unnest($3::date[], $4::bytea[], $5::timestamptz[], $6::uuid[], $7::bigint[])
+		WITH ORDINALITY a (day, random, ends, answer, next, n)
+), before AS MATERIALIZED (
+	SELECT a.n, s.generation, s.answer, s.exchanged_at, s.revoked,
+		s.generation = a.next - 1 AND NOT s.revoked AND isfinite(s.exchanged_at) AS swaps
+	FROM asked a, LATERAL (
+		SELECT * FROM {sessions} WHERE day = a.day AND random = a.random AND epoch = $2::bigint OFFSET 0
+	) s WHERE ours AND NOT over
+), held AS MATERIALIZED (
+	SELECT h.place, a.n, a.answer, a.next
+	FROM before b, asked a, LATERAL (
+		SELECT ctid AS place, generation, revoked, exchanged_at FROM {sessions}
+		WHERE day = a.day AND random = a.random AND epoch = $2::bigint
+		FOR UPDATE SKIP LOCKED
+	) h WHERE b.swaps AND a.n = b.n AND h.generation = a.next - 1 AND NOT h.revoked AND isfinite(h.exchanged_at)
+), written AS (
+	UPDATE {sessions} s SET (generation, answer, exchanged_at) =
+		(SELECT h.next, h.answer, clock_timestamp() FROM held h WHERE h.place = s.ctid)
+	WHERE s.ctid = ANY (ARRAY(SELECT place FROM held))
+	RETURNING s.day, s.random, s.generation, s.answer, s.exchanged_at, s.revoked
+)
+SELECT pg_is_in_recovery(), ours, over OR clock_timestamp() >= ends, clock_timestamp(),
+	coalesce(w.generation, b.generation), coalesce(w.answer, b.answer),
+	coalesce(w.exchanged_at, b.exchanged_at), coalesce(w.revoked, b.revoked),
+	coalesce(b.swaps AND w.generation IS NULL, false)
+FROM asked a LEFT JOIN before b ON b.n = a.n
+LEFT JOIN written w ON w.day = a.day AND w.random = a.random
+ORDER BY a.n`
 
 	// $7 the lock by which writers to the feed take turns, $8 whom to wake. A place is
 	// taken after the turn, and the turn ends when the place is visible.
-	revoke = session + `, turn AS MATERIALIZED (
+	revoke = oneSession + `, turn AS MATERIALIZED (
 	SELECT pg_advisory_xact_lock($7::bigint) FROM server
 	WHERE ours AND NOT over AND NOT EXISTS (SELECT FROM before WHERE revoked)
 ), written AS (
@@ -176,10 +219,10 @@ SELECT count(*) FROM removed`
 // in returns the statements on the tables of a schema, or of the role's own for "".
 func (n names) statements() statements {
 	fill := strings.NewReplacer("{epochs}", n.epochs, "{sessions}", n.sessions, "{revocations}", n.revocations,
-		"{migrations}", n.migrations, "{swaps}", swaps, "{days}", daysUntilOver,
+		"{migrations}", n.migrations, "{swaps}", canSwap, "{days}", daysUntilOver,
 		"{ends}", "true")
 	return statements{
-		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later),
+		load: fill.Replace(load), first: fill.Replace(first), later: fill.Replace(later), laterOfAll: fill.Replace(laterOfAll),
 		revoke: fill.Replace(strings.Replace(revoke, "{ends}", "false", 1)),
 		feed:   fill.Replace(feed), facts: facts, tables: fill.Replace(tables), makeEpoch: fill.Replace(makeEpoch), rights: rights,
 		mark: fill.Replace(mark), sweepSessions: fill.Replace(sweepSessions), sweepFeed: fill.Replace(sweepFeed),

@@ -13,13 +13,14 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/caddygrant/caddy-grant/sessions"
+	"github.com/caddygrant/caddy-grant/sessions/batch"
 )
 
 // engine has the sessions of one server.
 type engine struct {
 	keys     *keys
 	clients  *clients
-	pipeline *pipeline // nil: a cluster
+	pipeline *batch.Queue[scriptCall, reply] // nil: a cluster
 	timeout  time.Duration
 	logger   *zap.Logger
 
@@ -48,7 +49,7 @@ func newEngine(settings *settings, server string, logger *zap.Logger) *engine {
 	}
 	e.clients = newClients(settings, e.admit)
 	if settings.cluster == nil {
-		e.pipeline = &pipeline{engine: e}
+		e.pipeline = newPipeline(e)
 	}
 	return e
 }
@@ -128,7 +129,12 @@ func (e *engine) state(ctx context.Context, id sessions.ID, script *goredis.Scri
 // sayInTime is say, and waits for timeout at most.
 func (e *engine) sayInTime(ctx context.Context, script *goredis.Script, keys []string, args ...any) (string, error) {
 	if e.pipeline != nil {
-		return e.pipeline.say(ctx, script, keys, args...)
+		of, err := e.pipeline.Do(ctx, scriptCall{script, keys, args})
+		if err != nil {
+			return "", failure(err)
+		}
+		text, err := said(of.value, of.err)
+		return text, failure(err)
 	}
 	return waiting(ctx, e, e.timeout, func(ctx context.Context) (string, error) {
 		return e.say(ctx, script, keys, args...)

@@ -3,124 +3,58 @@ package redis
 import (
 	"context"
 	"errors"
-	"runtime"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddygrant/caddy-grant/sessions/batch"
 )
 
-// pipeline sends calls that come while others are under way together, as one write: a
-// call costs little more than the system calls that it takes here and in Redis, and with
-// appendfsync always one fsync is for all of them. A call that comes alone is sent at
-// once. In a cluster there is none: a call would wait for those to other masters.
-type pipeline struct {
-	engine *engine
+// piped is a call of a script that may be sent with others, as one write: a call costs
+// little more than the system calls that it takes here and in Redis, and with appendfsync
+// always one fsync is for all of them. In a cluster there is no pipeline: a call would wait
+// for those to other masters.
+type piped = batch.Call[scriptCall, reply]
 
-	mutex   sync.Mutex
-	waiting []*piped
-	sending int       // at most maxSending
-	begun   time.Time // the last exchange
+// scriptCall is a script with what it runs on.
+type scriptCall struct {
+	*goredis.Script
+	keys []string
+	args []any
 }
 
-// piped is a call in a pipeline.
-type piped struct {
-	ctx    context.Context // of the caller
-	script *goredis.Script
-	keys   []string
-	args   []any
-
-	left   atomic.Bool   // the caller has gone
-	done   chan struct{} // closed when what follows is set
-	result any
-	err    error
+// reply is what a script returned.
+type reply struct {
+	value any
+	err   error
 }
 
-// say is engine.say for calls that may be sent with others, for timeout at most.
-func (p *pipeline) say(ctx context.Context, script *goredis.Script, keys []string, args ...any) (string, error) {
-	if err := ctx.Err(); err != nil {
-		return "", failure(err)
-	}
-	timeout := time.NewTimer(p.engine.timeout)
-	defer timeout.Stop()
-	c := &piped{ctx: ctx, script: script, keys: keys, args: args, done: make(chan struct{})}
-	p.add(c)
-	select {
-	case <-c.done:
-		text, err := said(c.result, c.err)
-		return text, failure(err)
-	case <-timeout.C:
-		c.left.Store(true)
-		return "", failure(context.DeadlineExceeded)
-	case <-ctx.Done():
-		c.left.Store(true)
-		return "", failure(ctx.Err())
-	}
+// maxPiped calls take Redis a few milliseconds.
+const maxPiped = 64
+
+func newPipeline(e *engine) *batch.Queue[scriptCall, reply] {
+	return &batch.Queue[scriptCall, reply]{Send: e.exchange, Most: maxPiped, Timeout: e.timeout}
 }
 
-func (p *pipeline) add(c *piped) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	p.waiting = append(p.waiting, c)
-	if p.sending == 0 || p.sending < maxSending && time.Since(p.begun) > soon {
-		p.sending++
-		go p.send()
-	}
-}
-
-// send sends what waits, until nothing does.
-func (p *pipeline) send() {
-	runtime.Gosched() // so that requests that are as far as this one join
-	for {
-		calls := p.next()
-		if calls == nil {
-			return
-		}
-		p.exchange(calls)
-	}
-}
-
-// next are the calls to be sent now, nil if there are none: then send ends.
-func (p *pipeline) next() (calls []*piped) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	for len(calls) < maxPiped && len(p.waiting) > 0 {
-		c := p.waiting[0]
-		p.waiting[0], p.waiting = nil, p.waiting[1:]
-		if !c.left.Load() {
-			calls = append(calls, c)
-		}
-	}
-	if calls == nil {
-		p.sending--
-		p.waiting = nil
-	}
-	p.begun = time.Now()
-	return calls
-}
-
-// exchange sends calls and tells each its result.
-func (p *pipeline) exchange(calls []*piped) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(calls[0].ctx), p.engine.timeout)
-	defer cancel()
+// exchange sends calls and fills in the result of each.
+func (e *engine) exchange(ctx context.Context, calls []*piped) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.engine.clients.discard()
+			e.clients.discard()
 			for _, c := range calls {
-				c.result, c.err = nil, panicked(v)
+				c.Result = reply{err: panicked(v)}
 			}
-		}
-		for _, c := range calls {
-			close(c.done)
 		}
 	}()
 	if len(calls) == 1 {
-		c := calls[0]
-		c.result, c.err = p.engine.run(ctx, c.script, c.keys, c.args...)
+		e.runOne(ctx, calls[0])
 		return
 	}
-	p.engine.runAll(ctx, calls)
+	e.runAll(ctx, calls)
+}
+
+func (e *engine) runOne(ctx context.Context, c *piped) {
+	of := c.Arguments
+	c.Result.value, c.Result.err = e.run(ctx, of.Script, of.keys, of.args...)
 }
 
 // runAll is run for several calls.
@@ -129,10 +63,9 @@ func (e *engine) runAll(ctx context.Context, calls []*piped) {
 	if len(left) == 0 {
 		return
 	}
-	first := left[0] // after which Redis has the script, and is known to be trusted
-	first.result, first.err = e.run(ctx, first.script, first.keys, first.args...)
+	e.runOne(ctx, left[0]) // after which Redis has the script, and is known to be trusted
 	for _, c := range e.sendAll(ctx, left[1:]) {
-		c.result, c.err = e.run(ctx, c.script, c.keys, c.args...)
+		e.runOne(ctx, c)
 	}
 }
 
@@ -145,35 +78,26 @@ func (e *engine) sendAll(ctx context.Context, calls []*piped) (left []*piped) {
 	}
 	if err != nil {
 		for _, c := range calls {
-			c.err = err
+			c.Result.err = err
 		}
 		return nil
 	}
 	// The error is that of the first call that has one.
 	replies, _ := client.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
 		for _, c := range calls {
-			c.script.EvalSha(ctx, pipe, c.keys, c.args...)
+			c.Arguments.EvalSha(ctx, pipe, c.Arguments.keys, c.Arguments.args...)
 		}
 		return nil
 	})
 	for i, c := range calls {
-		c.result, c.err = replies[i].(*goredis.Cmd).Result()
-		if forbidden(c.err) {
+		value, err := replies[i].(*goredis.Cmd).Result()
+		c.Result = reply{value, err}
+		if forbidden(err) {
 			e.allowed.Store(false) // and Epoch says what is missing
 		}
-		if _, refused := errors.AsType[*refusal](c.err); refused || goredis.HasErrorPrefix(c.err, "NOSCRIPT") {
+		if _, refused := errors.AsType[*refusal](err); refused || goredis.HasErrorPrefix(err, "NOSCRIPT") {
 			left = append(left, c)
 		}
 	}
 	return left
 }
-
-const (
-	// maxPiped calls take Redis a few milliseconds.
-	maxPiped = 64
-
-	// maxSending is how many pipelines are under way at most: one, and more where the last
-	// one is not answered soon, such as after a packet that was lost.
-	maxSending = 4
-	soon       = 10 * time.Millisecond
-)

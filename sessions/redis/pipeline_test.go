@@ -10,8 +10,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/caddygrant/caddy-grant/sessions"
 )
 
 // gate is a hook at which the client's calls wait, and which counts them.
@@ -55,13 +53,6 @@ func gated(t *testing.T, r *server) (*engine, string, *gate) {
 	return e, epoch, g
 }
 
-// waitingCalls are how many wait to be sent.
-func waitingCalls(p *pipeline) int {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	return len(p.waiting)
-}
-
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
@@ -85,12 +76,12 @@ func TestRedisCallsOfAMomentAreSentTogether(t *testing.T) {
 			return err
 		})
 	}
-	eventually(t, "all swaps are at the gate, or wait", func() bool { return int(g.sent.Load())+waitingCalls(e.pipeline) == most })
+	eventually(t, "all swaps are at the gate, or wait", func() bool { return int(g.sent.Load())+e.pipeline.Waiting() == most })
 	close(g.open)
 	if err := all.Wait(); err != nil {
 		t.Error(err)
 	}
-	if calls := g.calls.Load(); calls > maxSending+most/maxPiped+1 {
+	if calls := g.calls.Load(); calls > most/8 {
 		t.Errorf("%d swaps took %d calls", most, calls)
 	}
 }
@@ -118,31 +109,6 @@ func TestRedisThatForgetsScriptsIsToldThemAgain(t *testing.T) {
 	}
 }
 
-func TestRedisCallIsNotSentForACallerWhoHasGone(t *testing.T) {
-	e, epoch, g := gated(t, newServer(t))
-	id := newID(epoch)
-	var first errgroup.Group
-	for g.calls.Load() < maxSending { // each call has its own pipeline
-		first.Go(func() error { _, err := e.Load(t.Context(), id); return err })
-		time.Sleep(2 * soon)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var left errgroup.Group
-	left.Go(func() error { _, err := e.Swap(ctx, id, 1, newAnswer()); return err })
-	eventually(t, "the swap waits", func() bool { return waitingCalls(e.pipeline) == 1 })
-	cancel()
-	if err := left.Wait(); !errors.Is(err, context.Canceled) {
-		t.Errorf("the error is %v", err)
-	}
-	close(g.open)
-	if err := first.Wait(); err != nil {
-		t.Error(err)
-	}
-	if state := load(t, e, id); state != (sessions.State{}) {
-		t.Errorf("the swap was sent: %+v", state)
-	}
-}
-
 func TestRedisPanicOfTheClientIsAnErrorOfTheCallsThatWereSentTogether(t *testing.T) {
 	e, epoch, g := gated(t, newServer(t))
 	id := newID(epoch)
@@ -161,7 +127,7 @@ func TestRedisPanicOfTheClientIsAnErrorOfTheCallsThatWereSentTogether(t *testing
 			return nil
 		})
 	}
-	eventually(t, "all calls are at the gate, or wait", func() bool { return int(g.sent.Load())+waitingCalls(e.pipeline) == most })
+	eventually(t, "all calls are at the gate, or wait", func() bool { return int(g.sent.Load())+e.pipeline.Waiting() == most })
 	sent := g.sent.Load()
 	g.panics.Store(true)
 	close(g.open)
