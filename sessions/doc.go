@@ -8,7 +8,8 @@
 // An engine is a Caddy module in the namespace grant.sessions that implements [Opener],
 // and can be written in a module of its own. It judges nothing: what a reused token
 // means, how long a grace is and which answers were never delivered is its caller's, as
-// is what is logged. The package sessionstest is the suite that an engine has to pass.
+// is what is logged. The package sessionstest is the suite that an engine has to pass, and
+// the package batch is for engines that can send several calls together.
 //
 // # What an engine must not get wrong
 //
