@@ -58,8 +58,11 @@ func costTable(all []*measurement) string {
 		return rounded(c.written) + " bytes"
 	}
 	asked := func(c cost) string {
-		if c.asked < 0.1 {
+		switch {
+		case c.asked < 0.01:
 			return none
+		case c.asked < 0.95:
+			return fmt.Sprintf("%.2f", c.asked)
 		}
 		return fmt.Sprintf("%.1f", c.asked)
 	}
@@ -67,12 +70,14 @@ func costTable(all []*measurement) string {
 		row(fmt.Sprintf("refreshes a second, %d at a time", clients), refreshBy(clients), rate)
 	}
 	row("the same, 32 at a time over two nodes", twoNodes, rate)
-	row("script calls or transactions of a refresh", busy, asked)
-	row("the engine's CPU for a refresh, *c*", busy, engine)
+	row("script calls or transactions of a refresh, 32 at a time", busy, asked)
+	row("the engine's CPU for a refresh, 32 at a time, *c*", busy, engine)
+	row("… for a refresh that comes alone, *a*", alone, engine)
 	row("… for the first refresh of a session, *f*", firstRefresh, engine)
 	row("… for a revocation, *v*", revocation, engine)
 	row("… for a poll without news, *p*", poll, engine)
-	row("a node's CPU for a refresh, tokens aside", busy, node)
+	row("a node's CPU for a refresh, 32 at a time, tokens aside", busy, node)
+	row("… for a refresh that comes alone", alone, node)
 	row("… for a poll without news", poll, node)
 	row("… for each revocation that is read at a start", readAtStart, node)
 	row("kept for a session that was refreshed, *b*", firstRefresh, kept)
@@ -82,7 +87,10 @@ func costTable(all []*measurement) string {
 	return t.String()
 }
 
-var busy = refreshBy(clientNumbers[len(clientNumbers)-1])
+var (
+	alone = refreshBy(clientNumbers[0])
+	busy  = refreshBy(clientNumbers[len(clientNumbers)-1])
+)
 
 // The load of the second table: of each session.
 const (
@@ -113,15 +121,18 @@ func exampleTable(all []*measurement) string {
 			if m.server == nil {
 				continue
 			}
-			c, f, v, p := m.costs[busy].engine, m.costs[firstRefresh].engine, m.costs[revocation].engine, m.costs[poll].engine
+			f, v, p := m.costs[firstRefresh].engine, m.costs[revocation].engine, m.costs[poll].engine
 			polls := 1 / pollEvery
 			if m.wakes {
 				polls = min(polls+endsEarly*begin, mostPolls)
 			}
-			core := refresh*c + begin*max(0, f-c) + endsEarly*begin*v + nodes*polls*p
+			core := func(of string) float64 {
+				c := m.costs[of].engine
+				return (refresh*c + begin*max(0, f-c) + endsEarly*begin*v + nodes*polls*p) / 1e6
+			}
 			records := begin * day * (lasts + overAfter)
 			data := records * (m.costs[firstRefresh].kept + endsEarly*m.costs[revocation].kept)
-			cells = append(cells, percent(core/1e6), bytesOf(data), bytesOf(refresh*day*m.costs[busy].written))
+			cells = append(cells, percents(core(busy), core(alone)), bytesOf(data), bytesOf(refresh*day*m.costs[busy].written))
 		}
 		t.rows = append(t.rows, cells)
 	}
@@ -195,6 +206,15 @@ func percent(part float64) string {
 		return fmt.Sprintf("%.1f %%", 100*part)
 	}
 	return rounded(100*part) + " %"
+}
+
+// percents are two parts of 1.
+func percents(low, high float64) string {
+	from, to := percent(low), percent(high)
+	if from == to {
+		return to
+	}
+	return strings.TrimSuffix(from, " %") + " to " + to
 }
 
 // bytesOf is a number of bytes in the largest unit.
