@@ -1,5 +1,5 @@
-// Package batch is for engines of sessions: calls of a moment are sent together, so that
-// they share a write, an answer, and a wait for the disk.
+// Package batch is for engines of sessions that can send several calls together, so that
+// calls made at the same time share one write, one round trip and one wait for the disk.
 package batch
 
 import (
@@ -11,32 +11,17 @@ import (
 )
 
 // Queue sends calls that come while others are under way together. A call that comes alone
-// is sent at once. It is safe for concurrent use, and must not be copied after its first.
+// is sent at once. It is safe for concurrent use.
 type Queue[Arguments, Result any] struct {
-	// Send sends calls, at least one and at most Most, and fills in the result of each. Its
-	// context ends after Timeout. It must return by itself, and not panic.
-	Send func(context.Context, []*Call[Arguments, Result])
-
-	// Most is how many calls are sent together at most.
-	Most int
-
-	// Timeout is how long a caller waits at most, the wait in the queue included.
-	Timeout time.Duration
+	send    func(context.Context, []*Call[Arguments, Result])
+	most    int
+	timeout time.Duration
 
 	mu      sync.Mutex
 	waiting []*Call[Arguments, Result]
-	sending int       // at most maxSending
-	begun   time.Time // the last batch
-}
-
-// Call is one of a batch.
-type Call[Arguments, Result any] struct {
-	Arguments Arguments
-	Result    Result
-
-	ctx  context.Context // of the caller
-	left atomic.Bool     // the caller has gone
-	done chan struct{}   // closed when Send has returned
+	sending int       // batches that are under way, at most maxSending
+	begun   time.Time // the last of them
+	kicks   bool      // a timer will look whether that takes long
 }
 
 const (
@@ -46,13 +31,39 @@ const (
 	soon       = 10 * time.Millisecond
 )
 
-// Do returns what Send has filled in, or the context's error if the context or the timeout
-// ends before. A call whose caller has gone is not sent if it was not yet.
+// New returns a queue that sends most calls together at most.
+//
+// Send fills in the result of each call, an error included. It must not panic, has to
+// return soon after its context has ended, which is after the timeout, and must not touch
+// the calls any more once it has returned. The context is none of a caller.
+func New[Arguments, Result any](most int, timeout time.Duration, send func(context.Context, []*Call[Arguments, Result])) *Queue[Arguments, Result] {
+	return &Queue[Arguments, Result]{send: send, most: max(1, most), timeout: timeout}
+}
+
+// Call is one of a batch.
+type Call[Arguments, Result any] struct {
+	Arguments Arguments
+	Result    Result // set by send
+
+	ctx  context.Context // of the caller
+	left atomic.Bool     // the caller has gone
+	done chan struct{}   // closed when send has returned
+}
+
+// Left tells whether the caller has gone, so that the call need not be made. A call that
+// no queue has made has no caller who could.
+func (c *Call[Arguments, Result]) Left() bool {
+	return c.left.Load() || c.ctx != nil && c.ctx.Err() != nil
+}
+
+// Do returns the result of a call. The error is that of the context if it ends before, or
+// [context.DeadlineExceeded] after the timeout. A call that still waits when its caller
+// leaves is never sent.
 func (q *Queue[Arguments, Result]) Do(ctx context.Context, arguments Arguments) (result Result, err error) {
 	if err = ctx.Err(); err != nil {
 		return result, err
 	}
-	timeout := time.NewTimer(q.Timeout)
+	timeout := time.NewTimer(q.timeout)
 	defer timeout.Stop()
 	c := &Call[Arguments, Result]{Arguments: arguments, ctx: ctx, done: make(chan struct{})}
 	q.add(c)
@@ -68,58 +79,66 @@ func (q *Queue[Arguments, Result]) Do(ctx context.Context, arguments Arguments) 
 	return result, err
 }
 
-// Waiting is how many calls were not sent yet.
-func (q *Queue[Arguments, Result]) Waiting() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.waiting)
-}
-
 func (q *Queue[Arguments, Result]) add(c *Call[Arguments, Result]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.waiting = append(q.waiting, c)
-	if q.sending == 0 || q.sending < maxSending && time.Since(q.begun) > soon {
+	q.begin()
+}
+
+// begin begins to send what waits, now or when the last batch has taken long.
+func (q *Queue[Arguments, Result]) begin() {
+	took := time.Since(q.begun)
+	switch {
+	case len(q.waiting) == 0 || q.sending == maxSending:
+	case q.sending == 0 || took >= soon:
 		q.sending++
-		go q.send()
+		go q.sendAll()
+	case !q.kicks:
+		q.kicks = true
+		time.AfterFunc(soon-took, func() {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.kicks = false
+			q.begin()
+		})
 	}
 }
 
-// send sends what waits, until nothing does.
-func (q *Queue[Arguments, Result]) send() {
+// sendAll sends what waits, until nothing does.
+func (q *Queue[Arguments, Result]) sendAll() {
 	runtime.Gosched() // so that requests that are as far as this one join
 	for calls := q.next(); calls != nil; calls = q.next() {
 		q.exchange(calls)
 	}
 }
 
-// next are the calls to be sent now, nil if there are none: then send ends.
+// next are the calls to be sent now, nil if there are none: then sendAll ends.
 func (q *Queue[Arguments, Result]) next() (calls []*Call[Arguments, Result]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(calls) < q.Most && len(q.waiting) > 0 {
+	for len(calls) < q.most && len(q.waiting) > 0 {
 		c := q.waiting[0]
 		q.waiting[0], q.waiting = nil, q.waiting[1:]
-		if !c.left.Load() {
+		if !c.Left() {
 			calls = append(calls, c)
 		}
 	}
+	q.begun = time.Now()
 	if calls == nil {
 		q.sending--
 		q.waiting = nil
 	}
-	q.begun = time.Now()
+	q.begin() // for what is left
 	return calls
 }
 
-// exchange sends calls and tells each that it has a result.
+// exchange sends calls and tells each that it has its result, unless send panics.
 func (q *Queue[Arguments, Result]) exchange(calls []*Call[Arguments, Result]) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(calls[0].ctx), q.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), q.timeout)
 	defer cancel()
-	defer func() {
-		for _, c := range calls {
-			close(c.done)
-		}
-	}()
-	q.Send(ctx, calls)
+	q.send(ctx, calls)
+	for _, c := range calls {
+		close(c.done)
+	}
 }

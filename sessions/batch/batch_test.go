@@ -1,4 +1,4 @@
-package batch_test
+package batch
 
 import (
 	"context"
@@ -7,8 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/caddygrant/caddy-grant/sessions/batch"
 )
 
 // sent is what a queue has sent, and the gate at which each batch waits.
@@ -18,7 +16,7 @@ type sent struct {
 	gate    chan struct{}
 }
 
-func (s *sent) send(_ context.Context, calls []*batch.Call[int, int]) {
+func (s *sent) send(_ context.Context, calls []*Call[int, int]) {
 	var numbers []int
 	for _, c := range calls {
 		numbers = append(numbers, c.Arguments)
@@ -32,9 +30,9 @@ func (s *sent) send(_ context.Context, calls []*batch.Call[int, int]) {
 	}
 }
 
-func (s *sent) queue(most int) *batch.Queue[int, int] {
+func (s *sent) queue(most int) *Queue[int, int] {
 	s.gate = make(chan struct{})
-	return &batch.Queue[int, int]{Send: s.send, Most: most, Timeout: time.Second}
+	return New(most, time.Second, s.send)
 }
 
 func TestCallsThatComeWhileOthersAreUnderWayAreSentTogether(t *testing.T) {
@@ -56,7 +54,7 @@ func TestCallsThatComeWhileOthersAreUnderWayAreSentTogether(t *testing.T) {
 			call(n)
 		}
 		synctest.Wait()
-		if n := q.Waiting(); n != 10 {
+		if n := len(q.waiting); n != 10 {
 			t.Errorf("%d calls wait", n)
 		}
 		close(s.gate)
@@ -70,6 +68,32 @@ func TestCallsThatComeWhileOthersAreUnderWayAreSentTogether(t *testing.T) {
 func TestABatchThatHangsHoldsUpNoOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s sent
+		q := s.queue(2)
+		var all sync.WaitGroup
+		for n := range 10 {
+			all.Go(func() {
+				if _, err := q.Do(t.Context(), n); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		time.Sleep(50 * time.Millisecond) // after which none comes that could bring others along
+		synctest.Wait()
+		if len(s.batches) != 4 || len(q.waiting) != 3 {
+			t.Errorf("batches: %v, and %d calls wait", s.batches, len(q.waiting))
+		}
+		close(s.gate)
+		all.Wait()
+		if len(s.batches) != 6 {
+			t.Errorf("batches: %v", s.batches)
+		}
+	})
+}
+
+func TestCallsThatComeAfterABatchThatHangsAreSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s sent
 		q := s.queue(8)
 		var all sync.WaitGroup
 		for n := range 6 {
@@ -81,8 +105,8 @@ func TestABatchThatHangsHoldsUpNoOthers(t *testing.T) {
 			time.Sleep(11 * time.Millisecond)
 		}
 		synctest.Wait()
-		if len(s.batches) != 4 || q.Waiting() != 2 {
-			t.Errorf("batches: %v, and %d calls wait", s.batches, q.Waiting())
+		if len(s.batches) != 4 || len(q.waiting) != 2 {
+			t.Errorf("batches: %v, and %d calls wait", s.batches, len(q.waiting))
 		}
 		close(s.gate)
 		all.Wait()

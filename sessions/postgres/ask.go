@@ -35,7 +35,7 @@ func ask[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 	return askBy(ctx, p, request, leaving)
 }
 
-// askToTheEnd is ask for a caller who does not leave before.
+// askToTheEnd is ask for a caller who does not leave early.
 func askToTheEnd[T any](ctx context.Context, p *pool, request call[T]) (T, error) {
 	return askBy(ctx, p, request, attempt)
 }

@@ -1,9 +1,12 @@
 package postgres_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/caddygrant/caddy-grant/sessions/postgres"
 )
@@ -69,5 +72,44 @@ func TestACallIsOneTransactionAtMost(t *testing.T) {
 	}
 	if all != updates || onTheirPage < updates*95/100 {
 		t.Errorf("%d of %d updates changed no index, want those of %d exchanges", onTheirPage, all, updates)
+	}
+}
+
+// A connection keeps the plan that it made when the table was new, while the table grows.
+func TestSharedSwapsScanNoTableThatWasNew(t *testing.T) {
+	url, db := sharedServer(t).database(t)
+	engine := opened(t, postgres.Postgres{URL: url})
+	epochOf(t, engine)
+	for _, rows := range []int{0, 500} {
+		run(t, db, `INSERT INTO caddy_grant_sessions (epoch, generation, exchanged_at, answer, day, revoked, random)
+			SELECT 5, 1, now(), gen_random_uuid(), current_date, false, sha224(n::text::bytea) FROM generate_series(1, $1) n`, rows)
+		conn, err := db.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sql := range []string{
+			`SET plan_cache_mode = force_generic_plan`,
+			`PREPARE shared (text, bigint[], date[], bytea[], timestamptz[], uuid[], bigint[]) AS ` + postgres.SharedSwaps(engine),
+		} {
+			if _, err := conn.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Fatal(err)
+			}
+		}
+		plan, err := conn.Query(t.Context(), `EXPLAIN EXECUTE shared ('main', '{5}', '{2026-01-01}', '{\\x00}', '{2026-01-01}', '{00000000-0000-0000-0000-000000000000}', '{2}')`, pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, err := pgx.CollectRows(plan, pgx.RowTo[string])
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Join(lines, "\n")
+		if strings.Contains(text, "Seq Scan on caddy_grant_sessions") || strings.Count(text, " on caddy_grant_sessions") != 4 {
+			t.Errorf("with %d rows:\n%s", rows, text)
+		}
+		if _, err := conn.Exec(t.Context(), `DISCARD ALL`, pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Fatal(err)
+		}
+		conn.Release()
 	}
 }

@@ -4,9 +4,9 @@
 //
 // # What each call rests on
 //
-// A call is one statement, which is one transaction of READ COMMITTED. It has one
-// snapshot, taken when it begins, which sees all that was acknowledged before. So epoch,
-// record and marker are seen at one moment.
+// A call is one statement, which is one transaction of READ COMMITTED, or a part of one.
+// It has one snapshot, taken when it begins, which sees all that was acknowledged before.
+// So epoch, record and marker are seen at one moment.
 //
 // A swap first reads the record in that snapshot. If that record is not at the
 // generation before, the swap changes nothing, and what it read is the state. Otherwise
@@ -16,10 +16,11 @@
 // state. Reading again would read the snapshot again. A first exchange does the same
 // with INSERT … ON CONFLICT DO UPDATE.
 //
-// Later exchanges that a node has at the same time share a statement, which does the same
-// with each session but for one thing: it waits for no row, since all others would wait
-// as well. A session whose row is locked, or has changed since the snapshot, is left out,
-// and its exchange gets a statement of its own.
+// An exchange that is not the first of its session is asked for together with those that
+// a node has at the same time. Their statement does the same with each session but for
+// one thing: it waits for no row, since all the others would wait as well. A session
+// whose row is locked, or has changed since the snapshot, is left out, and its exchange
+// gets a statement of its own.
 //
 // Record and marker are one row. A revocation and its place in the feed are one
 // statement.

@@ -42,7 +42,7 @@ func newEngine(server, schema string, shared *pool, logger *zap.Logger) *engine 
 		turn:        int64(binary.BigEndian.Uint64(hash[:])),
 		ended:       make(chan struct{}),
 	}
-	e.swaps = &batch.Queue[swap, swapped]{Send: e.sendSwaps, Most: maxSwaps, Timeout: shared.timeout}
+	e.swaps = batch.New(maxSwaps, shared.timeout, e.sendSwaps)
 	return e
 }
 
@@ -65,7 +65,7 @@ func (e *engine) Load(ctx context.Context, id sessions.ID) (sessions.State, erro
 	if err != nil {
 		return sessions.State{}, err
 	}
-	return e.state(ctx, e.sql.load, of.parameters())
+	return e.state(ctx, e.sql.load, of.parameters(e.lockTimeout))
 }
 
 // Swap is one statement, and so one transaction, which others may share.
@@ -79,9 +79,9 @@ func (e *engine) Swap(ctx context.Context, id sessions.ID, next uint64, answer s
 	}
 	switch {
 	case next == 1:
-		return e.state(ctx, e.sql.first, append(of.parameters(), answer))
+		return e.state(ctx, e.sql.first, append(of.parameters(e.lockTimeout), answer))
 	case next > math.MaxInt64: // no record is at the generation before
-		return e.state(ctx, e.sql.load, of.parameters())
+		return e.state(ctx, e.sql.load, of.parameters(e.lockTimeout))
 	}
 	return e.swap(ctx, swap{of, answer, int64(next)})
 }
@@ -93,7 +93,7 @@ func (e *engine) Revoke(ctx context.Context, id sessions.ID) error {
 	if err != nil {
 		return err
 	}
-	parameters := append(of.parameters(), e.turn, channel)
+	parameters := append(of.parameters(e.lockTimeout), e.turn, channel)
 	_, err = ask(ctx, e.pool, func(ctx context.Context, ask asker) (none struct{}, err error) {
 		var standby, ours bool
 		var woken int64
@@ -158,8 +158,8 @@ type session struct {
 	ends   time.Time
 }
 
-func (s *session) parameters() []any {
-	return append(make([]any, 0, 8), s.engine.server, s.epoch, s.day, s.random, s.ends, s.engine.lockTimeout)
+func (s *session) parameters(lockTimeout string) []any {
+	return append(make([]any, 0, 8), s.engine.server, s.epoch, s.day, s.random, s.ends, lockTimeout)
 }
 
 // state asks a statement that returns a state.

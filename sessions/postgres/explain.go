@@ -22,6 +22,16 @@ func (r *refusal) isSetUp() bool {
 	return strings.HasPrefix(r.code, "42") || strings.HasPrefix(r.code, "3F")
 }
 
+// isOfAll tells whether every statement is refused so, whatever session it is about: by
+// the set-up, the connection, the role, the database, or what the server has left.
+func (r *refusal) isOfAll() bool {
+	switch r.code[:min(2, len(r.code))] {
+	case "08", "28", "3D", "53":
+		return true
+	}
+	return r.isSetUp() || r.code == "57P03"
+}
+
 const (
 	insufficientPrivilege = "42501"
 	undefinedTable        = "42P01"

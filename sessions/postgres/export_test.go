@@ -18,6 +18,8 @@ func (p *Postgres) Dial(change func(pgconn.DialFunc) pgconn.DialFunc) {
 	p.config.ConnConfig.DialFunc = change(p.config.ConnConfig.DialFunc)
 }
 
+type engineType = engine
+
 // Swap is what SwapTogether asks for.
 type Swap struct {
 	ID     sessions.ID
@@ -51,7 +53,5 @@ func SwapTogether(t testing.TB, engine sessions.Engine, swaps ...Swap) (results 
 	return results
 }
 
-// WaitingSwaps are those that were not sent yet.
-func WaitingSwaps(e sessions.Engine) int { return e.(*engineType).swaps.Waiting() }
-
-type engineType = engine
+// SharedSwaps is the statement that swaps share.
+func SharedSwaps(e sessions.Engine) string { return e.(*engineType).sql.laterOfAll }

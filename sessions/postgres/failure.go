@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/puddle/v2"
 
 	"github.com/caddygrant/caddy-grant/sessions"
 )
@@ -65,6 +66,8 @@ func meaning(ctx context.Context, p *pool, err error) error {
 		return nil
 	case isContract(err):
 		return err
+	case errors.Is(err, puddle.ErrClosedPool):
+		return errClosed
 	case connects && errors.Is(err, pgconn.ErrReadOnlyConnection):
 		return readOnly(p)
 	case isAnswer:

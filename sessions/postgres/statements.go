@@ -70,47 +70,44 @@ FROM server LEFT JOIN `
 ) after ON true`
 	canSwap = `s.generation = $8::bigint - 1 AND NOT s.revoked AND isfinite(s.exchanged_at)`
 
-	// What later does, of several sessions: $3 days, $4 randoms, $5 when they are over, $6
-	// answers, $7 the next generations. It waits for no row, and the last column tells that
-	// a session was left to a statement of its own: one that another transaction has just
-	// now, or that has changed since the snapshot, where its ctid is not seen. Each record
-	// is looked up by itself or by its ctid: a join could be planned as a scan of the table
-	// while that is small, and plans outlive this.
+	// What later does, for several sessions: $2 epochs, $3 days, $4 randoms, $5 when they
+	// are over, $6 answers, $7 the next generations. It waits for no row: the last column
+	// tells that another transaction has locked the session, or has changed it since the
+	// snapshot, where its ctid is not seen. Each record is looked up by itself, and written
+	// by its ctid: a join could be planned as a scan of a table that is still small, and
+	// plans last while it grows.
 	laterOfAll = `WITH server AS MATERIALIZED (
-	SELECT epoch = $2::bigint AS ours, swept,
+	SELECT epoch, swept,
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
 			WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)
 	FROM {epochs} WHERE server = $1::text
 ), asked AS MATERIALIZED (
-	SELECT a.n, a.day, a.random, a.ends, a.answer, a.next, ours,
-		a.day <= swept OR clock_timestamp() >= a.ends AS over
-	FROM server, unnest($3::date[], $4::bytea[], $5::timestamptz[], $6::uuid[], $7::bigint[])
-		WITH ORDINALITY a (day, random, ends, answer, next, n)
+	SELECT a.*, a.epoch = server.epoch AS ours, a.day <= swept OR clock_timestamp() >= a.ends AS over
+	FROM server, unnest($2::bigint[], $3::date[], $4::bytea[], $5::timestamptz[], $6::uuid[], $7::bigint[])
+		WITH ORDINALITY a (epoch, day, random, ends, answer, next, n)
 ), before AS MATERIALIZED (
 	SELECT a.n, s.generation, s.answer, s.exchanged_at, s.revoked,
 		s.generation = a.next - 1 AND NOT s.revoked AND isfinite(s.exchanged_at) AS swaps
 	FROM asked a, LATERAL (
-		SELECT * FROM {sessions} WHERE day = a.day AND random = a.random AND epoch = $2::bigint OFFSET 0
+		SELECT * FROM {sessions} WHERE day = a.day AND random = a.random AND epoch = a.epoch OFFSET 0
 	) s WHERE ours AND NOT over
 ), held AS MATERIALIZED (
 	SELECT h.place, a.n, a.answer, a.next
 	FROM before b, asked a, LATERAL (
 		SELECT ctid AS place, generation, revoked, exchanged_at FROM {sessions}
-		WHERE day = a.day AND random = a.random AND epoch = $2::bigint
+		WHERE day = a.day AND random = a.random AND epoch = a.epoch
 		FOR UPDATE SKIP LOCKED
 	) h WHERE b.swaps AND a.n = b.n AND h.generation = a.next - 1 AND NOT h.revoked AND isfinite(h.exchanged_at)
 ), written AS (
-	UPDATE {sessions} s SET (generation, answer, exchanged_at) =
-		(SELECT h.next, h.answer, clock_timestamp() FROM held h WHERE h.place = s.ctid)
-	WHERE s.ctid = ANY (ARRAY(SELECT place FROM held))
-	RETURNING s.day, s.random, s.generation, s.answer, s.exchanged_at, s.revoked
+	UPDATE {sessions} s SET generation = h.next, answer = h.answer, exchanged_at = clock_timestamp()
+	FROM held h WHERE s.ctid = h.place
+	RETURNING h.n, s.generation, s.answer, s.exchanged_at, s.revoked
 )
 SELECT pg_is_in_recovery(), ours, over OR clock_timestamp() >= ends, clock_timestamp(),
 	coalesce(w.generation, b.generation), coalesce(w.answer, b.answer),
 	coalesce(w.exchanged_at, b.exchanged_at), coalesce(w.revoked, b.revoked),
 	coalesce(b.swaps AND w.generation IS NULL, false)
-FROM asked a LEFT JOIN before b ON b.n = a.n
-LEFT JOIN written w ON w.day = a.day AND w.random = a.random
+FROM asked a LEFT JOIN before b ON b.n = a.n LEFT JOIN written w ON w.n = a.n
 ORDER BY a.n`
 
 	// $7 the lock by which writers to the feed take turns, $8 whom to wake. A place is

@@ -9,13 +9,19 @@ import (
 	"github.com/caddygrant/caddy-grant/sessions/batch"
 )
 
-// swap is that of a session with a record. Swaps that come while others are under way
-// share a statement, a transaction and a wait for the disk. Such a statement waits for no
-// row: what it cannot do at once, and what it is refused for, each caller asks by itself.
+// swap is one to the second generation or a later one. Swaps that come while others are
+// under way share a statement, a transaction and a wait for the disk. Such a statement
+// waits for no row, and that of a swap alone hardly, since others may come meanwhile.
+// Whatever is left out, or refused, each caller then asks for by itself.
 type swap struct {
 	session
 	answer string
 	next   int64
+}
+
+// later is the call of one swap that waits for its row.
+func (s *swap) later(lockTimeout string) call[sessions.State] {
+	return readState(s.engine.sql.later, append(s.parameters(lockTimeout), s.answer, s.next))
 }
 
 // swapped is what a statement said of a swap.
@@ -25,8 +31,12 @@ type swapped struct {
 	alone bool // nothing: it has to be asked by itself
 }
 
-// maxSwaps of one statement take PostgreSQL some milliseconds.
-const maxSwaps = 64
+const (
+	// maxSwaps are so few that PostgreSQL needs some milliseconds for them.
+	maxSwaps = 64
+
+	shortLockTimeout = "10ms"
+)
 
 func (e *engine) swap(ctx context.Context, s swap) (sessions.State, error) {
 	deadline := time.Now().Add(e.pool.timeout)
@@ -37,102 +47,107 @@ func (e *engine) swap(ctx context.Context, s swap) (sessions.State, error) {
 	case result.alone:
 		ctx, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
-		return ask(ctx, e.pool, s.read())
+		return ask(ctx, e.pool, s.later(e.lockTimeout))
 	}
 	return result.state, result.err
 }
 
-// read is the call of one swap.
-func (s *swap) read() call[sessions.State] {
-	return readState(s.engine.sql.later, append(s.parameters(), s.answer, s.next))
-}
-
-// sendSwaps asks for one swap, or for all of them with one statement.
+// sendSwaps asks for swaps with one statement.
 func (e *engine) sendSwaps(ctx context.Context, calls []*batch.Call[swap, swapped]) {
-	if len(calls) == 1 {
-		c := calls[0]
-		c.Result.state, c.Result.err = askToTheEnd(ctx, e.pool, c.Arguments.read())
-		return
+	var all *swaps
+	results, err := askToTheEnd(ctx, e.pool, func(ctx context.Context, ask asker) ([]swapped, error) {
+		all = swapsOf(calls) // now that there is a connection: callers may have left
+		if len(all.nexts) == 0 {
+			return nil, nil
+		}
+		if len(calls) == 1 {
+			state, err := calls[0].Arguments.later(shortLockTimeout)(ctx, ask)
+			return []swapped{{state: state}}, err
+		}
+		return all.read(ctx, ask, e)
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.pool.Reset() // all connections may lead to a server that is gone without a word
 	}
-	all := swapsOf(calls)
-	results, err := askToTheEnd(ctx, e.pool, all.read(e))
-	_, refused := errors.AsType[*refusal](err)
+	refused, is := errors.AsType[*refusal](err)
 	for _, c := range calls {
-		i, shared := all.index(&c.Arguments)
 		switch {
-		case refused || !shared:
+		case is && !refused.isOfAll():
 			c.Result.alone = true
 		case err != nil:
 			c.Result.err = err
 		default:
-			c.Result = results[i]
+			c.Result = all.resultOf(&c.Arguments, results)
 		}
 	}
 }
 
-// swaps are those that share a statement, each of another session.
+// swaps are those that share a statement, each for a different session.
 type swaps struct {
-	epoch  int64
-	places map[place]int
+	places map[place]int // of their sessions
 
+	epochs, nexts []int64
 	days, answers []string
 	randoms       [][]byte
 	ends          []time.Time
-	nexts         []int64
 }
 
-// place is where a session is in an epoch.
-type place struct{ day, random string }
+// place is where a session is.
+type place struct {
+	epoch       int64
+	day, random string
+}
+
+func (s *session) place() place { return place{s.epoch, s.day, string(s.random)} }
 
 func swapsOf(calls []*batch.Call[swap, swapped]) *swaps {
-	all := &swaps{epoch: calls[0].Arguments.epoch, places: make(map[place]int, len(calls))}
+	all := &swaps{places: make(map[place]int, len(calls))}
 	for _, c := range calls {
 		s := &c.Arguments
-		at := s.place()
-		if _, there := all.places[at]; there || s.epoch != all.epoch {
+		if _, there := all.places[s.place()]; there || c.Left() {
 			continue
 		}
-		all.places[at] = len(all.days)
-		all.days, all.randoms, all.ends = append(all.days, s.day), append(all.randoms, s.random), append(all.ends, s.ends)
-		all.answers, all.nexts = append(all.answers, s.answer), append(all.nexts, s.next)
+		all.places[s.place()] = len(all.nexts)
+		all.epochs, all.nexts = append(all.epochs, s.epoch), append(all.nexts, s.next)
+		all.days, all.answers = append(all.days, s.day), append(all.answers, s.answer)
+		all.randoms, all.ends = append(all.randoms, s.random), append(all.ends, s.ends)
 	}
 	return all
 }
 
-func (s *swap) place() place { return place{s.day, string(s.random)} }
-
-// index is where the answer to a swap is. Of several that exchange one token, one is
-// asked for, and all learn what has become of the session.
-func (a *swaps) index(s *swap) (i int, shared bool) {
+// resultOf is that of a swap. Of several that exchange one token, only the first is asked
+// for, and all learn what has become of the session.
+func (a *swaps) resultOf(s *swap, results []swapped) swapped {
 	i, there := a.places[s.place()]
-	return i, there && s.epoch == a.epoch && a.nexts[i] == s.next
+	if !there || a.nexts[i] != s.next {
+		return swapped{alone: true}
+	}
+	return results[i]
 }
 
-// read is the call of all. Without a row for each the epoch is missing.
-func (a *swaps) read(e *engine) call[[]swapped] {
-	return func(ctx context.Context, ask asker) (results []swapped, err error) {
-		rows, err := ask.rows(ctx, e.sql.laterOfAll, e.server, a.epoch, a.days, a.randoms, a.ends, a.answers, a.nexts)
-		if err != nil {
-			return nil, err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var r record
-			var s swapped
-			if err := rows.Scan(append(r.columns(), &s.alone)...); err != nil {
-				return nil, err
-			}
-			if s.state, s.err = r.state(nil); errors.Is(s.err, errStandby) {
-				return nil, s.err
-			}
-			results = append(results, s)
-		}
-		if err := rows.Err(); err != nil {
-			return nil, err
-		}
-		if len(results) != len(a.days) {
-			return nil, errNoEpoch
-		}
-		return results, nil
+// read asks for all. If a row is missing, so is the epoch of the server.
+func (a *swaps) read(ctx context.Context, ask asker, e *engine) (results []swapped, err error) {
+	rows, err := ask.rows(ctx, e.sql.laterOfAll, e.server, a.epochs, a.days, a.randoms, a.ends, a.answers, a.nexts)
+	if err != nil {
+		return nil, err
 	}
+	defer rows.Close()
+	for rows.Next() {
+		var r record
+		var s swapped
+		if err := rows.Scan(append(r.columns(), &s.alone)...); err != nil {
+			return nil, err
+		}
+		if s.state, s.err = r.state(nil); errors.Is(s.err, errStandby) {
+			return nil, s.err
+		}
+		results = append(results, s)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if len(results) != len(a.nexts) {
+		return nil, errNoEpoch
+	}
+	return results, nil
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -106,9 +107,12 @@ func TestAStatementSwapsASessionOnce(t *testing.T) {
 		postgres.Swap{ID: one, Next: 3, Answer: newAnswer()}, postgres.Swap{ID: one, Next: 2, Answer: first},
 		postgres.Swap{ID: other, Next: 2, Answer: newAnswer()},
 		postgres.Swap{ID: newID(sessions.NewEpoch()), Next: 2, Answer: newAnswer()})
-	for i, alone := range []bool{false, false, true, false, false, true} {
+	for i, alone := range []bool{false, false, true, false, false, false} {
 		result := results[i]
-		if result.Alone != alone || result.Err != nil || i < 4 && !alone && !wonAs(result.State, 2, first) {
+		if other := i == 5; other != errors.Is(result.Err, sessions.ErrOtherEpoch) || !other && result.Err != nil {
+			t.Errorf("%d: %v", i, result.Err)
+		}
+		if result.Alone != alone || i < 4 && !alone && !wonAs(result.State, 2, first) {
 			t.Errorf("%d: %+v", i, result)
 		}
 	}
@@ -139,6 +143,9 @@ func TestAStatementWaitsForNoSession(t *testing.T) {
 		if held := i == 1; result.Err != nil || result.Alone != held || !held && !wonAs(result.State, 2, swaps[i].Answer) {
 			t.Errorf("%d: %+v", i, result)
 		}
+	}
+	if alone := postgres.SwapTogether(t, engine, swaps[1])[0]; alone.Err != nil || !alone.Alone {
+		t.Errorf("one alone: %+v", alone)
 	}
 	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ type reply struct {
 const maxPiped = 64
 
 func newPipeline(e *engine) *batch.Queue[scriptCall, reply] {
-	return &batch.Queue[scriptCall, reply]{Send: e.exchange, Most: maxPiped, Timeout: e.timeout}
+	return batch.New(maxPiped, e.timeout, e.exchange)
 }
 
 // exchange sends calls and fills in the result of each.
