@@ -91,31 +91,6 @@ func TestABatchThatHangsHoldsUpNoOthers(t *testing.T) {
 	})
 }
 
-func TestCallsThatComeAfterABatchThatHangsAreSent(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var s sent
-		q := s.queue(8)
-		var all sync.WaitGroup
-		for n := range 6 {
-			all.Go(func() {
-				if _, err := q.Do(t.Context(), n); err != nil {
-					t.Error(err)
-				}
-			})
-			time.Sleep(11 * time.Millisecond)
-		}
-		synctest.Wait()
-		if len(s.batches) != 4 || len(q.waiting) != 2 {
-			t.Errorf("batches: %v, and %d calls wait", s.batches, len(q.waiting))
-		}
-		close(s.gate)
-		all.Wait()
-		if len(s.batches) != 5 || len(s.batches[4]) != 2 {
-			t.Errorf("batches: %v", s.batches)
-		}
-	})
-}
-
 func TestACallIsNotSentForACallerWhoHasGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var s sent
