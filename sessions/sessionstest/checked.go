@@ -12,8 +12,9 @@ import (
 // checked is an engine of which each answer is checked for its form.
 type checked struct {
 	sessions.Engine
-	t       reporter
-	secrets []string
+	t           reporter
+	secrets     []string
+	interrupted bool // the engine is away at times
 }
 
 // reporter is a test, or a check of rapid.
@@ -99,16 +100,27 @@ func (c *checked) state(op string, st sessions.State, err error) {
 
 func (c *checked) epoch(t reporter) string {
 	t.Helper()
-	epoch, err := c.Epoch(t.Context())
+	var epoch string
+	err := c.asks(func() (err error) { epoch, err = c.Epoch(t.Context()); return err })
 	if err != nil {
 		t.Fatalf("Epoch: %v", err)
 	}
 	return epoch
 }
 
+// asks calls do, and again if the client may not have noticed yet that the engine is back.
+func (c *checked) asks(do func() error) error {
+	err := do()
+	for deadline := time.Now().Add(patience); c.interrupted && err != nil && !isCertain(err) && time.Now().Before(deadline); err = do() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
 func (c *checked) load(t reporter, id sessions.ID) sessions.State {
 	t.Helper()
-	st, err := c.Load(t.Context(), id)
+	var st sessions.State
+	err := c.asks(func() (err error) { st, err = c.Load(t.Context(), id); return err })
 	if err != nil {
 		t.Fatalf("Load: %v", err)
 	}
@@ -126,7 +138,8 @@ func (c *checked) has(t reporter, id sessions.ID, want sessions.State) {
 // swaps makes a swap and compares what it returns, without the age.
 func (c *checked) swaps(t reporter, id sessions.ID, next uint64, answer string, want sessions.State) {
 	t.Helper()
-	st, err := c.Swap(t.Context(), id, next, answer)
+	var st sessions.State
+	err := c.asks(func() (err error) { st, err = c.Swap(t.Context(), id, next, answer); return err })
 	if err != nil {
 		t.Fatalf("Swap to %d: %v", next, err)
 	}
@@ -153,7 +166,7 @@ func (c *checked) revokes(t reporter, id sessions.ID) {
 // reads reads the feed from a cursor to its end.
 func (c *checked) reads(t reporter, after string) (read map[sessions.ID]bool, cursor string) {
 	t.Helper()
-	read, cursor, err := c.read(t.Context(), after)
+	err := c.asks(func() (err error) { read, cursor, err = c.read(t.Context(), after); return err })
 	if err != nil {
 		t.Fatalf("Revoked: %v", err)
 	}
