@@ -137,29 +137,13 @@ func (e *engine) Close() error {
 
 // session is which one a statement is about.
 func (e *engine) session(id sessions.ID) (session, error) {
-	if e.closed.Load() {
+	switch {
+	case e.closed.Load():
 		return session{}, errClosed
-	}
-	if !id.IsValid() {
+	case !id.IsValid():
 		return session{}, errID
 	}
-	random, _ := hex.DecodeString(id.Random) // valid, see IsValid
-	epoch, _ := strconv.ParseUint(id.Epoch, 16, 64)
-	day := id.Day[:4] + "-" + id.Day[4:6] + "-" + id.Day[6:]
-	return session{e, int64(epoch), day, random, id.Over()}, nil
-}
-
-// session is one of an engine, as statements have it.
-type session struct {
-	engine *engine
-	epoch  int64
-	day    string
-	random []byte
-	ends   time.Time
-}
-
-func (s *session) parameters(lockTimeout string) []any {
-	return append(make([]any, 0, 8), s.engine.server, s.epoch, s.day, s.random, s.ends, lockTimeout)
+	return sessionOf(e.server, id), nil
 }
 
 // state asks a statement that returns a state.

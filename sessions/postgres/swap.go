@@ -19,11 +19,6 @@ type swap struct {
 	next   int64
 }
 
-// later is the call of one swap that waits for its row.
-func (s *swap) later(lockTimeout string) call[sessions.State] {
-	return readState(s.engine.sql.later, append(s.parameters(lockTimeout), s.answer, s.next))
-}
-
 // swapped is what a statement said of a swap.
 type swapped struct {
 	state sessions.State
@@ -47,9 +42,14 @@ func (e *engine) swap(ctx context.Context, s swap) (sessions.State, error) {
 	case result.alone:
 		ctx, cancel := context.WithDeadline(ctx, deadline)
 		defer cancel()
-		return ask(ctx, e.pool, s.later(e.lockTimeout))
+		return ask(ctx, e.pool, e.later(s, e.lockTimeout))
 	}
 	return result.state, result.err
+}
+
+// later is the call of one swap. It waits for its row.
+func (e *engine) later(s swap, lockTimeout string) call[sessions.State] {
+	return readState(e.sql.later, append(s.parameters(lockTimeout), s.answer, s.next))
 }
 
 // sendSwaps asks for swaps with one statement.
@@ -61,7 +61,7 @@ func (e *engine) sendSwaps(ctx context.Context, calls []*batch.Call[swap, swappe
 			return nil, nil
 		}
 		if len(calls) == 1 {
-			state, err := calls[0].Arguments.later(shortLockTimeout)(ctx, ask)
+			state, err := e.later(calls[0].Arguments, shortLockTimeout)(ctx, ask)
 			return []swapped{{state: state}}, err
 		}
 		return all.read(ctx, ask, e)
@@ -91,14 +91,6 @@ type swaps struct {
 	randoms       [][]byte
 	ends          []time.Time
 }
-
-// place is where a session is.
-type place struct {
-	epoch       int64
-	day, random string
-}
-
-func (s *session) place() place { return place{s.epoch, s.day, string(s.random)} }
 
 func swapsOf(calls []*batch.Call[swap, swapped]) *swaps {
 	all := &swaps{places: make(map[place]int, len(calls))}
