@@ -25,6 +25,7 @@ type listed struct {
 	Dir        string
 	Export     string // the file with its export data
 	GoFiles    []string
+	EmbedFiles []string
 	Imports    []string
 
 	TestImports, XTestImports []string
@@ -33,7 +34,7 @@ type listed struct {
 // list runs the go command from the root of the module.
 func list(t *testing.T, args ...string) (packages []listed) {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Export,GoFiles,Imports,TestImports,XTestImports"}, args...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,Export,GoFiles,EmbedFiles,Imports,TestImports,XTestImports"}, args...)...)
 	cmd.Dir = "../.."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
