@@ -6,7 +6,6 @@ package storage
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -114,9 +112,6 @@ func (s *site) send(path string, form url.Values) (answer, error) {
 func (s *site) post(path string, form url.Values) answer {
 	s.t.Helper()
 	a, err := s.send(path, form)
-	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ { // by the listener of a config before
-		a, err = s.send(path, form)
-	}
 	if err != nil {
 		s.t.Errorf("POST %s: %v", path, err)
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Queue sends calls that come while others are under way together. A call that comes alone
-// is sent at once. It is safe for concurrent use.
+// Queue collects the calls that come while others are under way, and sends them together.
+// A call that comes alone is sent at once. It is safe for concurrent use.
 type Queue[Arguments, Result any] struct {
 	send    func(context.Context, []*Call[Arguments, Result])
 	most    int
@@ -31,11 +31,11 @@ const (
 	soon       = 10 * time.Millisecond
 )
 
-// New returns a queue that sends most calls together at most.
+// New returns a queue that sends no more than most calls together.
 //
-// Send fills in the result of each call, an error included. It must not panic, has to
-// return soon after its context has ended, which is after the timeout, and must not touch
-// the calls any more once it has returned. The context is none of a caller.
+// Send fills in the result of each call, including any error. Its context ends after the
+// timeout, and has nothing of the callers' contexts. Send must return soon after that,
+// must not panic, and must not touch the calls after it has returned.
 func New[Arguments, Result any](most int, timeout time.Duration, send func(context.Context, []*Call[Arguments, Result])) *Queue[Arguments, Result] {
 	return &Queue[Arguments, Result]{send: send, most: max(1, most), timeout: timeout}
 }
@@ -50,8 +50,8 @@ type Call[Arguments, Result any] struct {
 	done chan struct{}   // closed when send has returned
 }
 
-// Left tells whether the caller has gone, so that the call need not be made. A call that
-// no queue has made has no caller who could.
+// Left tells whether the caller has gone, so that the call need not be made. It is false
+// for a call that no queue has made.
 func (c *Call[Arguments, Result]) Left() bool {
 	return c.left.Load() || c.ctx != nil && c.ctx.Err() != nil
 }

@@ -40,8 +40,10 @@ func askToTheEnd[T any](ctx context.Context, p *pool, request call[T]) (T, error
 	return askBy(ctx, p, request, attempt)
 }
 
-// askBy makes attempts.
-func askBy[T any](ctx context.Context, p *pool, request call[T], attempt func(context.Context, asker, call[T]) (T, error)) (T, error) {
+// attempting is how a call is made over a connection that was taken for it.
+type attempting[T any] func(ctx context.Context, ask asker, request call[T]) (T, error)
+
+func askBy[T any](ctx context.Context, p *pool, request call[T], attempt attempting[T]) (T, error) {
 	ctx, cancel := context.WithTimeout(mayConnect(ctx), p.timeout)
 	defer cancel()
 	for left := attempts - 1; ; left-- {
@@ -56,7 +58,7 @@ func askBy[T any](ctx context.Context, p *pool, request call[T], attempt func(co
 const attempts = 3
 
 // once takes a connection for an attempt.
-func once[T any](ctx context.Context, p *pool, request call[T], attempt func(context.Context, asker, call[T]) (T, error)) (answer T, err error) {
+func once[T any](ctx context.Context, p *pool, request call[T], attempt attempting[T]) (answer T, err error) {
 	defer recovered(&err)
 	until := time.Now().Add(p.timeout)
 	conn, err := p.Acquire(ctx)

@@ -151,14 +151,6 @@ func (e *engine) state(ctx context.Context, sql string, parameters []any) (sessi
 	return ask(ctx, e.pool, readState(sql, parameters))
 }
 
-func readState(sql string, parameters []any) call[sessions.State] {
-	return func(ctx context.Context, ask asker) (sessions.State, error) {
-		var r record
-		err := ask.row(ctx, sql, parameters, r.columns()...)
-		return r.state(err)
-	}
-}
-
 func epochText(epoch int64) string { return fmt.Sprintf("%016x", uint64(epoch)) }
 
 // Interface guard

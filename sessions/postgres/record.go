@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"time"
@@ -25,6 +26,15 @@ func judge(err error, standby, ours bool) error {
 		return sessions.ErrOtherEpoch
 	}
 	return nil
+}
+
+// readState is the call of a statement that returns a state.
+func readState(sql string, parameters []any) call[sessions.State] {
+	return func(ctx context.Context, ask asker) (sessions.State, error) {
+		var r record
+		err := ask.row(ctx, sql, parameters, r.columns()...)
+		return r.state(err)
+	}
 }
 
 // record is a row of a session, or nothing, and what makes it a state.

@@ -11,8 +11,8 @@ import (
 
 // swap is one to the second generation or a later one. Swaps that come while others are
 // under way share a statement, a transaction and a wait for the disk. Such a statement
-// waits for no row, and that of a swap alone hardly, since others may come meanwhile.
-// Whatever is left out, or refused, each caller then asks for by itself.
+// waits for no row, and that of a single swap for 10 ms at most, since others may come
+// meanwhile. Each caller then asks by itself for what was left out or refused.
 type swap struct {
 	session
 	answer string

@@ -3,7 +3,6 @@ package sql_test
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -138,12 +136,6 @@ func (s *site) url(path string) string { return fmt.Sprintf("http://127.0.0.1:%d
 func (s *site) do(request *http.Request) answer {
 	s.t.Helper()
 	response, err := client.Do(request)
-	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ { // by the listener of a config before
-		if request.GetBody != nil {
-			request.Body, _ = request.GetBody()
-		}
-		response, err = client.Do(request)
-	}
 	if err != nil {
 		s.t.Errorf("%s %s: %v", request.Method, request.URL, err)
 		return answer{}

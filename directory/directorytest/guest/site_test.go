@@ -3,7 +3,6 @@ package guest
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -101,12 +99,6 @@ func (a answer) want(t *testing.T, status int, code string) answer {
 func (s *site) do(r *http.Request) (a answer) {
 	s.t.Helper()
 	response, err := http.DefaultClient.Do(r)
-	for try := 0; errors.Is(err, syscall.ECONNRESET) && try < 3; try++ { // by the listener of a config before
-		if r.GetBody != nil {
-			r.Body, _ = r.GetBody()
-		}
-		response, err = http.DefaultClient.Do(r)
-	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
