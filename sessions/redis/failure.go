@@ -18,6 +18,10 @@ var errLost = errors.New("redis: the data of sessions was lost, or a part of it:
 // errClosed is that of calls after Close.
 var errClosed = errors.New("redis: the engine is closed")
 
+// errDropped is that of calls whose connections were closed meanwhile: because another call
+// has panicked in the client, or with the engine.
+var errDropped = errors.New("redis: its connections were closed")
+
 // refusal is why a connection is not used.
 type refusal struct{ text string }
 
@@ -50,7 +54,7 @@ func failure(err error) error {
 		return fmt.Errorf("redis: no answer: %w", context.DeadlineExceeded)
 	}
 	if errors.Is(err, goredis.ErrClosed) {
-		return errors.New("redis: its connections were closed")
+		return errDropped
 	}
 	text := strings.TrimPrefix(firstLine(err.Error()), "redis: ")
 	for says, remedy := range remedies {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,9 +49,20 @@ func openWith(t *testing.T, server, url string, logger *zap.Logger, change ...fu
 	return e
 }
 
+// asked calls do, and again if Redis was not there: once it could not be reached for a
+// while, the client says so for up to a second after it is back.
+func asked(do func() error) error {
+	err := do()
+	for deadline := time.Now().Add(10 * time.Second); err != nil && strings.Contains(err.Error(), "connection refused") && time.Now().Before(deadline); err = do() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
 func epochOf(t *testing.T, e sessions.Engine) string {
 	t.Helper()
-	epoch, err := e.Epoch(t.Context())
+	var epoch string
+	err := asked(func() (err error) { epoch, err = e.Epoch(t.Context()); return err })
 	if err != nil {
 		t.Fatalf("Epoch: %v", err)
 	}
@@ -71,7 +83,8 @@ func newAnswer() string {
 func swap(t *testing.T, e sessions.Engine, id sessions.ID, next uint64) {
 	t.Helper()
 	answer := newAnswer()
-	state, err := e.Swap(t.Context(), id, next, answer)
+	var state sessions.State
+	err := asked(func() (err error) { state, err = e.Swap(t.Context(), id, next, answer); return err })
 	if err != nil {
 		t.Fatalf("Swap of generation %d: %v", next, err)
 	}
@@ -86,7 +99,8 @@ func won(state sessions.State, next uint64, answer string) bool {
 
 func load(t *testing.T, e sessions.Engine, id sessions.ID) sessions.State {
 	t.Helper()
-	state, err := e.Load(t.Context(), id)
+	var state sessions.State
+	err := asked(func() (err error) { state, err = e.Load(t.Context(), id); return err })
 	if err != nil {
 		t.Fatalf("Load: %v", err)
 	}
@@ -95,7 +109,7 @@ func load(t *testing.T, e sessions.Engine, id sessions.ID) sessions.State {
 
 func revoke(t *testing.T, e sessions.Engine, id sessions.ID) {
 	t.Helper()
-	if err := e.Revoke(t.Context(), id); err != nil {
+	if err := asked(func() error { return e.Revoke(t.Context(), id) }); err != nil {
 		t.Fatalf("Revoke: %v", err)
 	}
 }
@@ -105,7 +119,9 @@ func read(t *testing.T, e sessions.Engine, after string) (ids map[sessions.ID]in
 	t.Helper()
 	ids = make(map[sessions.ID]int)
 	for {
-		page, next, more, err := e.Revoked(t.Context(), after)
+		var page []sessions.ID
+		var more bool
+		err := asked(func() (err error) { page, next, more, err = e.Revoked(t.Context(), after); return err })
 		if err != nil {
 			t.Fatalf("Revoked: %v", err)
 		}

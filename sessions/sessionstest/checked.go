@@ -158,7 +158,7 @@ func (c *checked) wins(t reporter, id sessions.ID, next uint64) (answer string) 
 
 func (c *checked) revokes(t reporter, id sessions.ID) {
 	t.Helper()
-	if err := c.Revoke(t.Context(), id); err != nil {
+	if err := c.asks(func() error { return c.Revoke(t.Context(), id) }); err != nil {
 		t.Fatalf("Revoke: %v", err)
 	}
 }
