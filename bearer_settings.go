@@ -107,7 +107,7 @@ func warnOfCredentials(logger *zap.Logger, outside []*definedIssuer, a *accepted
 	}
 	if a.keyHeader != "" {
 		logger.Info("API keys come in a header of their own, which Caddy writes to its logs unless a filter removes it",
-			zap.String("header", a.keyHeader), zap.String("advice", "see docs/api-keys.md for the filter"))
+			zap.String("header", a.keyHeader), zap.String("advice", "\"caddy grant check\" tells which logs lack it, and what to write"))
 	}
 }
 

@@ -146,7 +146,7 @@ func errDifferentSettings(name, here, there string) error {
 	if here != "" && there != "" {
 		at = "at " + there + " and at " + here
 	}
-	return fmt.Errorf("two token endpoints named %q, %s, have different settings: give one of them a name of its own, or make their settings equal", name, at)
+	return fmt.Errorf("two token endpoints named %q, %s, have different settings: make them equal, or give one of them a name of its own, such as \"name people\", and write \"bearer_auth people\" on its sites", name, at)
 }
 
 // resolve replaces the placeholders of the server's own settings.

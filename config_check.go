@@ -32,10 +32,18 @@ func (a *App) warn() {
 		config.Servers = append(config.Servers, describe(a.servers[name]))
 		if a.pages[name] != nil && !a.isChecked(name) {
 			a.logger.Warn("no bearer_auth takes the sessions of a login page", zap.String("server", name),
-				zap.String("advice", "add bearer_auth to the sites in front of your apps, or remove login_page"))
+				zap.String("advice", "write \""+checkOf(name)+"\" in the sites in front of your apps, or remove login_page"))
 		}
 	}
 	configcheck.Warn(a.logger, http, config)
+}
+
+// checkOf is the directive that takes what a server issues.
+func checkOf(server string) string {
+	if server == defaultName {
+		return "bearer_auth"
+	}
+	return "bearer_auth " + server
 }
 
 // mayLogIn tells whether a client can get a first token, for a user or for itself.

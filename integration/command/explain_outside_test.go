@@ -77,6 +77,27 @@ func TestExplainATokenOfAnOutsideIssuer(t *testing.T) {
 	}
 }
 
+// A site may ask for another audience than the one that takes the token.
+func TestExplainSaysThatAnotherSiteRefusesATokenOfAnOutsideIssuer(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	takes := func(audience string) string {
+		return "bearer_auth {\n\t\t\tissuer " + issuer.URL + " {\n\t\t\t\taudience " + audience + "\n\t\t\t}\n\t\t}\n"
+	}
+	site := "http://127.0.0.1:%PORT% {\n\thandle /other* {\n\t\t" + takes("other") + "\t\trespond other\n\t}\n\thandle {\n\t\t" + takes(outside.Audience) + "\t\trespond in\n\t}\n}\n"
+	s := harness.Apart(t, site)
+	harness.Eventually(t, "the keys are there", func() bool { return s.Do(s.Request("GET", "/", "", harness.Bearer(issuer.Token()))).Status == 200 })
+	for _, args := range [][]string{{"--address", s.Admin()}, {"--offline", "--config", s.Write("Caddyfile", s.Expand(site)), "--adapter", "caddyfile"}} {
+		_, x := explainedBy(t, s, issuer.Token(), args...)
+		if i := slices.IndexFunc(x.Checks, func(c adminapi.CheckResult) bool { return c.Check == "issuer" }); !x.Active || !strings.Contains(x.Checks[i].Found, "other bearer_auths that take its tokens refuse this one") {
+			t.Errorf("%v: %+v", args, x.Checks)
+		}
+		_, x = explainedBy(t, s, issuer.Token(outside.Claim("aud", []string{outside.Audience, "other"})), args...)
+		if i := slices.IndexFunc(x.Checks, func(c adminapi.CheckResult) bool { return c.Check == "issuer" }); !x.Active || strings.Contains(x.Checks[i].Found, "refuse") {
+			t.Errorf("a token that all take, %v: %+v", args, x.Checks)
+		}
+	}
+}
+
 // While an issuer is down since the start, that is what there is to say.
 func TestExplainATokenOfAnIssuerThatIsDown(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
@@ -172,6 +193,10 @@ func TestExplainAnAPIKey(t *testing.T) {
 				t.Errorf("%s: status %d", test.says, status)
 			}
 		}
+	}
+	// It is no fault of Caddy's that a key, or a token of its own, is not an outside issuer's.
+	if errs := s.Logged(func(line map[string]any) bool { return line["level"] == "error" }); len(errs) > 0 {
+		t.Errorf("the log has %v", errs)
 	}
 	users(s, true)
 	harness.Eventually(t, "the owner is disabled", func() bool {

@@ -253,7 +253,7 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 
 	t.Run("one name with different settings", func(t *testing.T) {
 		err := harness.ValidateHandlers(t, "{"+harness.BareHandler+"}", "{"+harness.BareHandler+`, "log_usernames": true}`)
-		wantConfigError(t, err, `two token endpoints named "default", in two places, have different settings`, harness.BareHandler)
+		wantConfigError(t, err, `two token endpoints named "default", in two places, have different settings: make them equal, or give one of them a name of its own, such as "name people", and write "bearer_auth people" on its sites`, harness.BareHandler)
 	})
 	t.Run("two names with different bounds on hashing", func(t *testing.T) {
 		err := harness.ValidateHandlers(t,

@@ -57,7 +57,8 @@ var warnedConfigs = []warned{
 	{"the same for that server", "", ":%PORT% {\n%E%\ntoken_endpoint /second {\nname second\nuser alice %HASH%\nclient web {\npublic\nscopes admin\n}\n}\nbearer_auth second {\nscopes admin\n}\n}", "", "", ""},
 
 	// the login page
-	{"a login page without a check", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nuser alice %HASH%\nlogin_page\n}\n}", pageWarning, "add bearer_auth", ""},
+	{"a login page without a check", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nuser alice %HASH%\nlogin_page\n}\n}", pageWarning, `write "bearer_auth" in the sites`, ""},
+	{"a login page of a server that has a name", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nname people\nuser alice %HASH%\nlogin_page\n}\ntoken_endpoint /two {\nuser alice %HASH%\nclient web {\npublic\n}\n}\nbearer_auth\n}", pageWarning, `write "bearer_auth people" in the sites`, ""},
 	{"a login page whose check is off", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nuser alice %HASH%\nlogin_page\n}\nbearer_auth {\noff\n}\n}", pageWarning, "", ""},
 	{"a login page and a check", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nscopes admin\nuser alice %HASH%\nlogin_page\n}\nbearer_auth {\nscopes admin\n}\n}", "", "", ""},
 	{"a scope that the login page does not give", "", ":%PORT% {\nbind 127.0.0.1\ntoken_endpoint {\nscopes admin\nuser alice %HASH%\nlogin_page {\nscopes read\n}\n}\nbearer_auth {\nscopes admin\n}\n}", scopesWarning, "", ""},

@@ -51,10 +51,18 @@ func TestSystemdRunsTheDropIn(t *testing.T) {
 	}
 	// There is no network to wait for.
 	write("/etc/systemd/system/caddy.service", strings.Replace(string(unit), "Requires=network-online.target\n", "", 1))
-	write("/etc/caddy/Caddyfile", "{\n\tskip_install_trust\n}\n"+strings.Replace(docsBlock(t, "caddyfile systemd-site"), "api.example.com", "localhost", 1))
-	write("/work/web.secret", "first-secret")
+	const options = "{\n\tskip_install_trust\n}\n"
 	e.run(t, inside, "podman create --name binary caddy-grant && podman cp binary:/usr/bin/caddy binary && podman rm binary && podman cp binary debian:/work/caddy")
+	// no client has a secret yet
+	write("/etc/caddy/Caddyfile", options+"localhost {\n\ttoken_endpoint {\n\t\tusers htpasswd /etc/caddy/users.htpasswd\n\t\tlogin_page\n\t}\n\tbearer_auth\n}\n")
 	in(docsBlock(t, "sh systemd-install"))
+	in(docsBlock(t, "sh systemd-restart"))
+	if got := in("curl -sk -o page -w '%{http_code}' https://localhost/token/login"); got != "200" {
+		t.Fatalf("the login page: %s\n%s", got, in("journalctl --no-pager -u caddy"))
+	}
+	write("/work/web.secret", "first-secret")
+	in(docsBlock(t, "sh systemd-secret"))
+	write("/etc/caddy/Caddyfile", options+strings.Replace(docsBlock(t, "caddyfile systemd-site"), "api.example.com", "localhost", 1))
 	in(docsBlock(t, "sh systemd-restart"))
 
 	login := func(secret string) string {

@@ -12,7 +12,7 @@ import (
 var deployGroups = []group{
 	{"integration/deploy runs what docs/deploy.md says", []string{
 		"image-build", "image-owner", "compose-up", "compose-token", "compose-answer", "compose-secret", "compose-user", "compose-reload", "compose-env",
-		"systemd-install", "systemd-site", "systemd-restart",
+		"systemd-install", "systemd-restart", "systemd-secret", "systemd-site",
 	}, testDeploy},
 }
 

@@ -27,7 +27,7 @@ var groups = append([]group{
 	{"the demo runs, and answers as printed", []string{"run", "curl", "answer", "payload", "call", "call-answer", "logout", "jwks", "log-line"}, testDemo},
 	{"the test command is that of .ci/run", []string{"tests"}, testTestCommand},
 	{"the build commands are those of xcaddy.txt and .ci/run", []string{"xcaddy", "xcaddy-published"}, testBuild},
-	{"the first site", []string{"first-files", "first-install", "first-site", "first-password", "first-login", "first-call"}, testFirstSite},
+	{"the first site", []string{"first-files", "first-install", "first-site", "first-password", "first-login", "first-call", "people"}, testFirstSite},
 	{"a site with scopes", []string{"scoped-site", "scoped-received"}, testScopedSite},
 	{"the Caddyfile reference is what the parser accepts", []string{"reference", "bearer-reference"}, testReference},
 	{"the JSON is complete and works", []string{"config", "bearer-config", "users-file", "clients-file", "login-template"}, testJSON},

@@ -179,6 +179,26 @@ func testFirstSite(t *testing.T, blocks map[string]block) {
 		t.Errorf("the app received %v", got)
 	}
 	r.wantStatus("/contacts", 401)
+
+	testBothSites(t, blocks)
+}
+
+// The README adds its second site to the Caddyfile that has the first.
+func testBothSites(t *testing.T, blocks map[string]block) {
+	r := newRecipe(t)
+	r.serve(blocks["first-site"].text + blocks["people"].text)
+	people := r.browser().at("app.example.com")
+	people.logIn("/page")
+	people.wantOpen("/page", 200, "the app at /page")
+	people.wantAlice()
+	login := r.loginRequest()
+	login.Host = "api.example.com"
+	token := harness.Bearer(r.Do(login).Text(t, "access_token"))
+	for host, want := range map[string]int{"api.example.com": 200, "app.example.com": 401} {
+		if a := r.browser().at(host).fetch("GET", "/page", token); a.Status != want {
+			t.Errorf("a token of the first site at %s: %d %s, want %d", host, a.Status, a.Body, want)
+		}
+	}
 }
 
 func testScopedSite(t *testing.T, blocks map[string]block) {

@@ -32,7 +32,11 @@ type Handler struct {
 func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store") // it says who is logged in
 	value, err := h.answer(w, r)
-	if err != nil {
+	status := http.StatusOK
+	switch {
+	case errors.Is(err, NotAnIssuer): // which is no failure: Caddy logs what is returned here
+		value, status = map[string]string{"error": NotAnIssuer.Message}, NotAnIssuer.Status
+	case err != nil:
 		return apiError(w, err)
 	}
 	body := new(bytes.Buffer)
@@ -42,6 +46,7 @@ func (h Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return apiError(w, fmt.Errorf("encoding the answer: %w", err))
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
 	_, _ = w.Write(body.Bytes()) // a client that is gone needs no answer
 	return nil
 }

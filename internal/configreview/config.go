@@ -18,6 +18,7 @@ type config struct {
 	endpoints []*endpoint
 	checks    []*check
 	admin     admin
+	logs      map[string]log // by name
 }
 
 // admin is Caddy's admin endpoint.
@@ -100,7 +101,7 @@ type check struct {
 
 	Issuers     []outsideIssuer
 	IssuersOnly bool `json:"issuers_only"`
-	Keys        *struct{}
+	Keys        *struct{ Header string }
 	Clients     *struct{}
 	Require     []struct{ Claim string }
 }
@@ -116,15 +117,16 @@ type outsideIssuer struct {
 // read finds the handlers of a config.
 func read(adapted []byte) (*config, error) {
 	var all struct {
-		Admin admin
-		Apps  struct {
+		Admin   admin
+		Logging struct{ Logs map[string]log }
+		Apps    struct {
 			HTTP struct{ Servers map[string]any }
 		}
 	}
 	if err := json.Unmarshal(adapted, &all); err != nil {
 		return nil, fmt.Errorf("the config is not one of Caddy's: as JSON it must be an object with apps: %w", err)
 	}
-	c := &config{admin: all.Admin}
+	c := &config{admin: all.Admin, logs: all.Logging.Logs}
 	for _, name := range slices.Sorted(maps.Keys(all.Apps.HTTP.Servers)) {
 		c.walk(all.Apps.HTTP.Servers[name], "http/servers/"+name, name, nil)
 	}

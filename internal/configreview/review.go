@@ -66,6 +66,7 @@ func Review(options Options) ([]Finding, error) {
 	r.ofFiles()
 	r.ofServers()
 	r.ofChecks()
+	r.ofLogs()
 	for _, c := range r.config.checks {
 		r.ofOutsideIssuers(c)
 	}

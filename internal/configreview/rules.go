@@ -42,6 +42,7 @@ var Rules = []Rule{
 	{"endless-key", Note, "an API key never expires", "set expires to a day"},
 	{"scopeless-key", Warning, "an API key has no scopes, and each `bearer_auth` that takes keys asks for some; a note where one asks for none", "give it the scopes that its script needs, with scopes"},
 	{"no-api-keys", Warning, "a `bearer_auth` takes API keys, and its server has no `api_keys`", "name the file of keys with api_keys, or remove keys"},
+	{"logged-key", Warning, "API keys come in a header of their own, and Caddy writes that header to a log", "put a filter into each log that deletes the header"},
 	{"untaken-keys", Warning, "a server has `api_keys`, and no `bearer_auth` takes them", "add keys to the bearer_auth of an app, or remove api_keys"},
 
 	// the authorization server

@@ -16,7 +16,7 @@ import (
 
 // Outside explains the token of an outside issuer, which [issuer.Issuer] judges.
 type Outside struct {
-	// Issuers are the one issuer as the bearer_auths of a config define it. At least one.
+	// Issuers are the one issuer as the bearer_auths of a config take it. At least one.
 	Issuers []*issuer.Issuer
 
 	// Offline is without the keys of the issuer.
@@ -24,9 +24,10 @@ type Outside struct {
 }
 
 // Token explains what a bearer_auth says of a token that asks for these scopes, and for
-// this audience too if the request has one. Where several define the issuer, it is the
-// one that says most.
+// this audience too if the request has one. Where several take its tokens, it is the
+// one that says most, and whether others refuse the token.
 func (o *Outside) Token(ctx context.Context, request adminapi.ExplainRequest) (best adminapi.Explanation) {
+	refused := false
 	for i, one := range o.Issuers {
 		f := &issuerFacts{
 			now: clock.Now(), settings: one.Settings(), audience: request.Audience, scopes: request.Scopes,
@@ -36,6 +37,10 @@ func (o *Outside) Token(ctx context.Context, request adminapi.ExplainRequest) (b
 		if i == 0 || x.Active && !best.Active || x.Active == best.Active && len(x.Checks) > len(best.Checks) {
 			best = x
 		}
+		refused = refused || !x.Active
+	}
+	if i := slices.IndexFunc(best.Checks, func(c adminapi.CheckResult) bool { return c.Check == checkIssuer }); best.Active && refused {
+		best.Checks[i].Found += "; other bearer_auths that take its tokens refuse this one: name what they ask for with --audience"
 	}
 	return best
 }
