@@ -62,24 +62,24 @@ func notStarted() *bearer.Error {
 	return bearer.Unavailable("the config has not started yet", nil)
 }
 
-// credentialOf finds the one credential of a request.
+// credentialOf finds the one credential of a request. A key counts in the header of
+// whichever bearer_auth of the config: none of them reaches the app.
 func (a *accepted) credentialOf(r *http.Request, state *bearerState) (bearer.Credential, *bearer.Error) {
 	raw, refusal := bearer.TokenOf(r, state.authorization)
-	if a.keyHeader == "" {
+	taken := keysOf(r)
+	if !a.keys || len(taken) == 0 {
 		return bearer.Credential{Raw: raw}, refusal
 	}
-	keys := keysOf(r, a.keyHeader)
+	here := taken[a.keyHeader]
 	switch {
-	case len(keys) == 0:
-		return bearer.Credential{Raw: raw}, refusal
-	case len(keys) > 1:
+	case len(taken) > 1 || len(here) > 1:
 		return bearer.Credential{}, bearer.InvalidRequest("more than one header with an API key")
 	case refusal == nil || len(bearer.TokensIn(state.authorization)) > 0:
 		return bearer.Credential{}, bearer.InvalidRequest("a Bearer token and an API key")
-	case refusal.Kind != bearer.Anonymous:
+	case len(here) == 0 || refusal.Kind != bearer.Anonymous:
 		return bearer.Credential{}, refusal
 	}
-	return bearer.Credential{Raw: keys[0], InHeader: true}, nil
+	return bearer.Credential{Raw: here[0], InHeader: true}, nil
 }
 
 // check tells who has a credential, and what is wrong with it.
@@ -282,10 +282,10 @@ func takeKeys(r *http.Request, headers map[string]bool) {
 	}
 }
 
-// keysOf are the API keys that were taken out of a header.
-func keysOf(r *http.Request, header string) []string {
+// keysOf are the API keys that were taken out of a request, by their headers.
+func keysOf(r *http.Request) http.Header {
 	if taken, ok := caddyhttp.GetVar(r.Context(), takenKeysVar).(*takenKeys); ok {
-		return taken.byHeader[header]
+		return taken.byHeader
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 // credential that counts at the check goes first, and so does a Bearer token that this
 // server issued, also where it is refused.
 func (p *loginPage) sessionOf(state *bearerState, r *http.Request, at *accepted) *foundSession {
-	if p == nil || len(cookiesOf(r)) == 0 || len(keysOf(r, at.keyHeader)) > 0 {
+	if p == nil || len(cookiesOf(r)) == 0 || len(keysOf(r)[at.keyHeader]) > 0 {
 		return nil
 	}
 	if slices.ContainsFunc(bearer.TokensIn(state.authorization), func(raw string) bool { return at.counts(raw) || p.issued(r.Context(), raw) }) {

@@ -17,14 +17,14 @@ const requireUsers = `{"users": [
 		"empty": "", "none": [], "mixed": ["text", 7, true, null], "star": "*"
 	}},
 	{"username": "bob", "id": "u-2", "password_hash": "HASH", "claims": {
-		"email": "bob@EXAMPLE.com", "email_verified": true, "realm": {"roles": ["reader"]}, "groups": "staff", "level": "3", "vip": "true"
+		"email": "bob@EXAMPLE.com", "email_verified": true, "realm": {"roles": ["reader"]}, "groups": "staff", "level": "3", "vip": "true", "mails": ["bob@example.com"]
 	}},
 	{"username": "carol", "password_hash": "HASH", "claims": {"email": "carol@example.com", "email_verified": false, "mail": "carol@example.com"}},
 	{"username": "dave", "password_hash": "HASH", "claims": {"email": "dave@sub.example.com"}},
 	{"username": "erin", "password_hash": "HASH", "claims": {"email": "erin@evil.com@example.com"}},
 	{"username": "frank", "password_hash": "HASH", "claims": {"email": ["frank@example.com"], "email_verified": "false"}},
 	{"username": "grace", "password_hash": "HASH", "claims": {"email": "@example.com"}},
-	{"username": "heidi", "password_hash": "HASH", "claims": {"email": "heidi@example.com.evil.com"}},
+	{"username": "heidi", "password_hash": "HASH", "claims": {"email": "heidi@example.com.evil.com", "mails": ["mallory@evil.com,heidi@example.com", " heidi@example.com", "<heidi@example.com", "heidi\u00a0b@example.com", "\"heidi\"@example.com"]}},
 	{"username": "ivan", "password_hash": "HASH", "claims": {"email": "ivan@notexample.com"}},
 	{"username": "judy", "password_hash": "HASH", "claims": {"email": "judy@exam\u017fle.com", "login": "judy@\u212aelvin.com"}},
 	{"username": "kim", "password_hash": "HASH", "claims": {"email": "kim@example.com, mallory@evil.com"}}
@@ -81,7 +81,9 @@ var requirements = []struct {
 	{"require email dave@sub.example.com", "dave"},
 	{"require email Dave@sub.example.com", ""}, // an address is compared as it is
 	{"require email carol@example.com", ""},    // and must be verified, if that is said
-	{"require mail *@example.com", "carol"},
+	{"require mail *@example.com", ""},         // also in another claim
+	{"require mail carol@example.com", "carol"},
+	{"require mails *@example.com", "bob"},
 	{"require login *@kelvin.com", ""}, // only ASCII letters have two cases
 	{"require email *@evil.com *@evil.com@example.com", "invalid"},
 	{"require sub alice", "alice"},

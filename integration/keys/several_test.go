@@ -7,8 +7,9 @@ import (
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 )
 
-// Checks of one request may take keys in different headers: each looks at its own.
-func TestEachCheckLooksAtItsOwnKey(t *testing.T) {
+// Checks may take keys in different headers, and a request still has one credential: who
+// sends two would be one user here and another there.
+func TestTwoKeysInTheHeadersOfTwoChecksAreRefused(t *testing.T) {
 	keys := make(ring)
 	e := serve(t, keys, keys.lines("deploy", "user=alice scopes=read", "bobs", "user_id=u-2"), `
 	route {
@@ -16,24 +17,35 @@ func TestEachCheckLooksAtItsOwnKey(t *testing.T) {
 			keys X-Key-A
 			copy_claims sub>X-User
 		}
-		bearer_auth /a/b* {
+		bearer_auth /other* {
 			keys X-Key-B
-			copy_claims sub>X-Owner
+			copy_claims sub>X-User
 		}
+		bearer_auth /bearer* {
+			keys
+		}
+		bearer_auth /tokens*
 		reverse_proxy %APP%
 	}`)
 	a, b := "X-Key-A: "+keys.key("deploy"), "X-Key-B: "+keys.key("bobs")
-	got := e.received(t, "/a/b", a, b)
-	got.WantIdentity(t, "X-User", "alice")
-	got.WantIdentity(t, "X-Owner", "u-2")
-	got.WantIdentity(t, "X-Key-A", "")
-	got.WantIdentity(t, "X-Key-B", "")
-	e.want(t, 401, "/a/b", a, "X-Key-B: nonsense")
-	e.want(t, 401, "/a/b", "X-Key-A: nonsense", b)
-	e.want(t, 401, "/a/b", a)
-	e.want(t, 401, "/a/b", b)
-	e.want(t, 200, "/a", a)
+	for path, good := range map[string]string{"/a": a, "/other": b} {
+		got := e.received(t, path, good)
+		got.WantIdentity(t, "X-Key-A", "")
+		got.WantIdentity(t, "X-Key-B", "")
+		for _, two := range [][]string{{a, b}, {a, "X-Key-B: nonsense"}, {"X-Key-A: ", b}} {
+			e.want(t, 400, path, two...)
+		}
+	}
 	e.want(t, 401, "/a", b)
+	e.want(t, 401, "/a", b, b)
+	e.want(t, 401, "/other", a)
+	token, key := harness.Bearer(e.Token("alice")), harness.Bearer(keys.key("deploy"))
+	e.want(t, 400, "/other", token, a)
+	e.want(t, 400, "/bearer", key, b)
+	e.want(t, 400, "/bearer", a, b)
+	e.want(t, 401, "/bearer", a)
+	e.want(t, 200, "/bearer", key)
+	e.want(t, 200, "/tokens", token, a) // where no key counts, as on an open path
 }
 
 // A key counts for all checks of a request that take it, and each asks for its own.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
@@ -54,7 +55,7 @@ func (n Named) Unmet(all []Requirement) string {
 // isMet tells whether the claim, or an element of it if it is a list, is one of the
 // values.
 func (r *Requirement) isMet(n Named) bool {
-	if r.Claim == "email" && !isVerified(n) {
+	if r.isOfAddresses() && !isVerified(n) {
 		return false
 	}
 	switch claim := n.Lookup(r.Claim).(type) {
@@ -65,6 +66,11 @@ func (r *Requirement) isMet(n Named) bool {
 	default:
 		return r.accepts(claim)
 	}
+}
+
+// isOfAddresses tells whether the claim has e-mail addresses.
+func (r *Requirement) isOfAddresses() bool {
+	return r.Claim == "email" || slices.ContainsFunc(r.Values, func(wanted string) bool { return strings.HasPrefix(wanted, anyAddress) })
 }
 
 // isVerified tells whether an e-mail address is not said to be unverified (OpenID
@@ -90,15 +96,22 @@ func (r *Requirement) acceptsText(text string) bool {
 	})
 }
 
-// isAddressOf tells whether an e-mail address belongs to the domain of `*@domain`. One
-// with a second @ is of no domain: programs do not agree which of the two counts.
+// isAddressOf tells whether an e-mail address belongs to the domain of `*@domain`. A list,
+// an address with a name, and one with a second @ are of no domain: programs do not agree
+// which part of them counts.
 func isAddressOf(address, wanted string) bool {
 	domain, ok := strings.CutPrefix(wanted, anyAddress)
 	if !ok {
 		return false
 	}
 	local, of, ok := strings.Cut(address, "@")
-	return ok && local != "" && len(of) == len(domain) && strings.EqualFold(of, domain) // of equal length, else other letters fold to ASCII
+	return ok && local != "" && !strings.ContainsFunc(local, isSpecial) && len(of) == len(domain) && strings.EqualFold(of, domain) // of equal length, else other letters fold to ASCII
+}
+
+// isSpecial tells whether a character is none of an address without quotes (RFC 5322
+// §3.2.3, RFC 6532 §3.2).
+func isSpecial(c rune) bool {
+	return unicode.IsSpace(c) || unicode.IsControl(c) || strings.ContainsRune(`()<>[]:;@\\,"`, c)
 }
 
 // Lookup is the claim at a path as the app may get it, see [token.ClaimAt].
