@@ -288,8 +288,11 @@ func (m *modelRun) show(t *rapid.T, n *modelNode, edge int, cookie *modelCookie)
 		}
 		return right, nil
 	})
-	if asks && got.status == pass.status && !known {
+	switch {
+	case asks && got.status == pass.status && !known:
 		m.asked[passed] = r.began
+	case asks && r.status == http.StatusServiceUnavailable: // of which a client that hung up knows nothing
+		m.maybe[passed] = time.Now()
 	}
 	if renewed != nil && m.jar == cookie {
 		m.jar = renewed

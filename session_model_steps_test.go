@@ -259,8 +259,11 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 		}
 		return right, nil
 	})
-	if asks && got == pass && !lately {
+	switch {
+	case asks && got == pass && !lately:
 		m.asked[passed] = r.began
+	case asks && r.status == http.StatusServiceUnavailable: // of which a client that hung up knows nothing
+		m.maybe[passed] = time.Now()
 	}
 }
 
