@@ -76,8 +76,9 @@ func (e engine) text(setting string) string {
 }
 
 type loginPage struct {
-	SessionTTL caddy.Duration `json:"session_ttl"`
-	Remember   caddy.Duration
+	CookieDomain string         `json:"cookie_domain"`
+	SessionTTL   caddy.Duration `json:"session_ttl"`
+	Remember     caddy.Duration
 }
 
 type userSource struct {

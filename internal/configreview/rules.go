@@ -70,6 +70,7 @@ var Rules = []Rule{
 	{"half-path", Warning, "a path matcher of a `bearer_auth` names a path and not what is below it, or the reverse", "name both"},
 	{"error-route", Error, "`handle_errors` serves what a `bearer_auth` has refused", "rewrite to one page first"},
 	{"endpoint-behind-check", Error, "a `bearer_auth` comes before a `token_endpoint`: no user can log in", "write token_endpoint before bearer_auth in a route"},
+	{"foreign-cookie-domain", Error, "`cookie_domain` is a domain in which no site has the login page: every login is refused", "name the domain of the sites, or remove cookie_domain"},
 	{"unchecked-sessions", Warning, "no `bearer_auth` takes the sessions of a login page", "add bearer_auth to the sites in front of your apps"},
 
 	// what tokens must be like

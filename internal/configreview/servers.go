@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/browser"
 )
 
 // ofServers is about the settings of the authorization servers.
@@ -15,6 +17,7 @@ func (r *review) ofServers() {
 		r.ofAudience(e)
 		r.ofIssuer(e)
 		r.ofActingClients(e)
+		r.ofCookieDomain(e)
 		if e.Throttle.Off {
 			r.at(r.setting(e, "throttle"), "throttle-off", "failed logins are not slowed down: passwords can be guessed as fast as they can be checked",
 				"remove \"throttle off\"; if a proxy in front does it, make sure that it counts by account too")
@@ -25,6 +28,29 @@ func (r *review) ofServers() {
 			r.at(r.setting(e, "allow_http"), "allow-http", "allow_http: passwords, secrets and tokens cross the network in the clear", "")
 		}
 	}
+}
+
+// ofCookieDomain is about a login page on no site of the domain that its cookie is for.
+func (r *review) ofCookieDomain(e *endpoint) {
+	if e.LoginPage == nil || e.LoginPage.CookieDomain == "" {
+		return
+	}
+	domain := e.LoginPage.CookieDomain
+	sites := []*handler{e.handler}
+	for _, c := range r.config.checks {
+		if c.takes(e) {
+			sites = append(sites, c.handler)
+		}
+	}
+	for _, site := range sites {
+		if len(site.hosts) == 0 || slices.ContainsFunc(site.hosts, func(host string) bool {
+			return strings.Contains(host+domain, "{") || browser.DomainCovers(domain, strings.TrimPrefix(host, "*."))
+		}) {
+			return
+		}
+	}
+	r.at(r.setting(e, "login_page", "cookie_domain"), "foreign-cookie-domain",
+		fmt.Sprintf("no site with the login page of server %q is in the domain %s: every login is refused", e.Name, domain), "")
 }
 
 // ofAudience is about tokens that name no audience: that does little harm as long as one

@@ -44,7 +44,7 @@ var arrows = map[string][]string{
 		"internal/topview", "internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
-		"directory", "internal/apikey", "internal/clock", "internal/configcheck", "internal/livefile",
+		"directory", "internal/apikey", "internal/browser", "internal/clock", "internal/configcheck", "internal/livefile",
 		"internal/oauth", "internal/password", "internal/userfile",
 	},
 	"internal/explain": {
