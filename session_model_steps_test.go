@@ -110,7 +110,7 @@ func (m *modelRun) exchange(t *rapid.T, n *modelNode, client modelClient, token 
 	case !modelWithin(scopes, client.scopes):
 		m.wantExactly(t, what, r, modelRefusal(oauth.CodeInvalidScope))
 		return
-	case !token.refresh || client.id != s.client.id || m.expired(n, token) || !m.userIsSame(n, s):
+	case !token.refresh || client.id != s.client.id || m.expired(n, r, token) || !m.userIsSame(n, s):
 		m.wantExactly(t, what, r, modelInvalidGrant)
 		return
 	}
@@ -133,9 +133,9 @@ func (m *modelRun) exchange(t *rapid.T, n *modelNode, client modelClient, token 
 	}
 }
 
-// expired is whether a refresh token is, by the node's clock.
-func (m *modelRun) expired(n *modelNode, token *modelToken) bool {
-	return m.at(n).wall.Unix() >= min(token.expires, token.session.ends)
+// expired is whether a refresh token was when a request began, by the node's clock.
+func (m *modelRun) expired(n *modelNode, r modelReply, token *modelToken) bool {
+	return r.began.Add(n.offset).Unix() >= min(token.expires, token.session.ends)
 }
 
 // userIsSame tells whether the node knows the session's user as the login did.
@@ -144,9 +144,10 @@ func (m *modelRun) userIsSame(n *modelNode, s *modelSession) bool {
 	return !user.gone && !user.disabled && user.password == s.password
 }
 
-// accepts tells whether an access token is valid at the node, apart from its session.
-func (m *modelRun) accepts(n *modelNode, token *modelToken) bool {
-	at := m.at(n).wall
+// accepts tells whether an access token was valid at the node when a request began, apart
+// from its session.
+func (m *modelRun) accepts(n *modelNode, r modelReply, token *modelToken) bool {
+	at := r.began.Add(n.offset)
 	return !token.refresh && m.userIsSame(n, token.session) &&
 		at.Add(-modelLeeway).Before(time.Unix(token.expires, 0)) && !at.Add(modelLeeway).Before(time.Unix(token.issued, 0))
 }
@@ -187,8 +188,8 @@ func (m *modelRun) introspectToken(t *rapid.T, n *modelNode, client modelClient,
 		m.wantExactly(t, what, r, modelAnswer{status: http.StatusBadRequest, code: oauth.CodeInvalidClient})
 		return
 	case client.id != s.client.id && (token.refresh || !client.sees),
-		token.refresh && (m.expired(n, token) || !m.userIsSame(n, s)),
-		!token.refresh && !m.accepts(n, token):
+		token.refresh && (m.expired(n, r, token) || !m.userIsSame(n, s)),
+		!token.refresh && !m.accepts(n, r, token):
 		m.wantExactly(t, what, r, inactive)
 		return
 	}
@@ -235,7 +236,7 @@ func (m *modelRun) present(t *rapid.T, n *modelNode, edge int, token *modelToken
 	if !modelWithin(modelDemands[edge], left) {
 		pass.status = http.StatusForbidden
 	}
-	if !m.accepts(n, token) {
+	if !m.accepts(n, r, token) {
 		m.wantExactly(t, what, r, refused)
 		return
 	}
