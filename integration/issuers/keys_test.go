@@ -2,6 +2,7 @@ package issuers
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -50,15 +51,17 @@ type ill struct {
 
 // illnesses are issuers that are well as yet, one for each fault of each document. One
 // bearer_auth takes them all, since a fetch takes its time.
-func illnesses(t *testing.T) (issuers []ill, blocks []string) {
+func illnesses(t *testing.T, withdrawals ...outside.Fault) (issuers []ill, blocks []string) {
 	t.Helper()
-	for _, document := range []outside.Document{outside.KeySet, outside.OpenIDMetadata} {
-		for _, fault := range outside.Faults() {
+	add := func(document outside.Document, faults []outside.Fault) {
+		for _, fault := range faults {
 			issuer := outside.New(t, outside.Options{})
 			issuers = append(issuers, ill{issuer, fault.Name + " for " + string(document), document, fault})
 			blocks = append(blocks, trusting(issuer))
 		}
 	}
+	add(outside.KeySet, append(outside.Faults(), withdrawals...))
+	add(outside.OpenIDMetadata, outside.Faults())
 	return issuers, blocks
 }
 
@@ -89,7 +92,7 @@ func TestTheLastGoodKeysStayWhileTheIssuerIsNotWell(t *testing.T) {
 
 // Until the first keys there is no set to keep: 503, and 200 once the issuer is well.
 func TestAStartWhileTheIssuerIsNotWell(t *testing.T) {
-	issuers, blocks := illnesses(t)
+	issuers, blocks := illnesses(t, outside.Withdrawals()...)
 	for _, issuer := range issuers {
 		issuer.Answer(issuer.document, issuer.answer.Answer)
 	}
@@ -175,6 +178,40 @@ func TestARotation(t *testing.T) {
 		{"a token of the old key that was remembered", before, ""},
 		{"a new token of the old key", issuer.Token(outside.By(old)), ""},
 	})
+}
+
+// An issuer that publishes no usable key has withdrawn the last one, and can have
+// another later.
+func TestTheLastKeyIsWithdrawn(t *testing.T) {
+	for _, withdrawal := range outside.Withdrawals() {
+		t.Run(withdrawal.Name, func(t *testing.T) {
+			issuer := outside.New(t, outside.Options{})
+			e := start(t, trusting(issuer))
+			e.knows(issuer)
+			before := issuer.Token()
+			e.want(t, before, 200) // and is remembered
+			issuer.Answer(outside.KeySet, withdrawal.Answer)
+			e.get("/contacts", issuer.Token(outside.By(outside.NewKey(t, "ES256")))) // a fetch is asked for
+			e.eventually(before, 401)
+			const reason = "the issuer publishes no key that can verify tokens"
+			e.refuses(t, []attack{
+				{"a token that was remembered", before, reason},
+				{"a new token of the old key", issuer.Token(), reason},
+				{"a token without a kid", issuer.Token(outside.Header("kid", nil)), reason},
+			})
+			warned := e.Logged(func(line map[string]any) bool {
+				message, _ := line["msg"].(string)
+				return line["issuer"] == issuer.URL && line["level"] == "warn" && strings.Contains(message, "has withdrawn its keys")
+			})
+			if len(warned) != 1 {
+				t.Errorf("%d warnings: %v", len(warned), warned)
+			}
+			issuer.PublishOnly(outside.NewKey(t, "ES256"))
+			issuer.Answer(outside.KeySet, nil)
+			e.eventually(issuer.Token(), 200)
+			e.want(t, before, 401)
+		})
+	}
 }
 
 // Made-up kids neither hide a rotation nor fetch by themselves.

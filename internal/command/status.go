@@ -112,6 +112,9 @@ func printIssuers(w io.Writer, issuers []adminapi.Issuer, now time.Time) error {
 		keys, fetched := "no keys yet", "-"
 		if issuer.FetchedAt != nil {
 			keys, fetched = english.Plural(issuer.Keys, "key", ""), ago(*issuer.FetchedAt, now)
+			if issuer.Keys == 0 {
+				keys = "withdrawn"
+			}
 		}
 		if issuer.Error != "" {
 			fetched += ", the last attempt failed: " + issuer.Error

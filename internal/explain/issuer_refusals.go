@@ -21,6 +21,7 @@ var issuerRefusals = map[string]issuerRefusal{
 
 	"no keys of the outside issuer yet":                        {checkKeys, "see that Caddy reaches the issuer; the log of grant.issuers and \"caddy grant status\" say what is wrong, and it is tried again"},
 	"its algorithm is not one that is accepted of this issuer": {checkKey, "add the algorithm to algorithms if the issuer signs with it; HS256 and none are never taken"},
+	"the issuer publishes no key that can verify tokens":       {checkKey, "ask who runs the issuer: it has withdrawn its keys; the log of grant.issuers says which it has that are not used, and a new key is seen by itself"},
 	"the issuer has no key with the token's kid":               {checkKey, "wait a minute if the issuer has a new key; otherwise another server signed it, or its key is gone: get a new token"},
 	"the issuer has no such key for the token's algorithm":     {checkKey, "find out who sends it: the issuer has no key with which such a token is made"},
 	"the signature does not verify":                            {checkSignature, "send the token exactly as the issuer gave it; if it comes from a stranger, it is forged"},

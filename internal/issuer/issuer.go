@@ -159,6 +159,8 @@ func (i *Issuer) verify(set *keySet, raw string) (*compact.Header, []byte, error
 	}
 	i.keys.ask() // there may be a new key
 	switch {
+	case set.isEmpty():
+		return nil, nil, token.Error("the issuer publishes no key that can verify tokens")
 	case !known:
 		return nil, nil, token.Error("the issuer has no key with the token's kid")
 	case len(candidates) == 0:

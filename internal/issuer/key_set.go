@@ -10,7 +10,8 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
-// keySet is the usable keys of an issuer at one time. It is never changed.
+// keySet is the usable keys of an issuer at one time, which may be none. It is never
+// changed.
 type keySet struct {
 	keys     []*key
 	byID     map[string][]*key
@@ -18,7 +19,7 @@ type keySet struct {
 }
 
 // parseKeySet reads a JWK Set (RFC 7517 §5). Keys that cannot verify tokens are left
-// out; if there are no others, that is an error.
+// out.
 func parseKeySet(encoded []byte) (*keySet, error) {
 	var document *struct {
 		Keys *[]json.RawMessage `json:"keys"`
@@ -41,13 +42,18 @@ func parseKeySet(encoded []byte) (*keySet, error) {
 			set.byID[k.id] = append(set.byID[k.id], k)
 		}
 	}
-	switch {
-	case len(set.keys) > 0:
-		return set, nil
-	case len(set.unusable) == 0:
-		return nil, errors.New("it has no keys")
+	return set, nil
+}
+
+// isEmpty tells whether no key can verify tokens.
+func (s *keySet) isEmpty() bool { return len(s.keys) == 0 }
+
+// whyEmpty says why no key can verify tokens.
+func (s *keySet) whyEmpty() error {
+	if len(s.unusable) == 0 {
+		return errors.New("it has no keys")
 	}
-	return nil, errors.New("it has no key to verify tokens with: " + strings.Join(set.unusable, "; "))
+	return errors.New("it has no key to verify tokens with: " + strings.Join(s.unusable, "; "))
 }
 
 // refuse notes why a key is not used, of the first few.

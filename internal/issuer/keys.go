@@ -15,14 +15,14 @@ import (
 )
 
 // Keys follow the published keys of one issuer: they are fetched in the background and
-// refreshed before they are old. The last good set stays when the issuer is down. They
-// are shared by all checks of an issuer, and outlive these.
+// refreshed before they are old. The last set stays when the issuer is down, or answers
+// what is not a set. They are shared by all checks of an issuer, and outlive these.
 type Keys struct {
 	options Options
 	pace    pace
 	fetcher *fetcher
 
-	current atomic.Pointer[keySet]
+	current atomic.Pointer[keySet] // nil until the first set that has a usable key
 	status  atomic.Pointer[Status]
 	asked   chan struct{} // has a place for one request for a fetch
 	cancel  context.CancelFunc
@@ -46,8 +46,8 @@ type Options struct {
 
 // Status is what the last fetch came to.
 type Status struct {
-	Fetched time.Time // when the current keys were fetched last; zero while there are none
-	Keys    int       // how many of them can verify tokens
+	Fetched time.Time // when the current keys were fetched last; zero until the first
+	Keys    int       // how many of them can verify tokens; 0 also if all were withdrawn
 	Err     error     // why the last fetch failed, if it did; no secret is in it
 }
 
@@ -55,7 +55,7 @@ type Status struct {
 type pace struct {
 	refresh, minRefresh, maxRefresh time.Duration // by default, and what Cache-Control can say
 	firstRetry                      time.Duration // after a failure, then twice as long each time
-	maxFirstRetry, maxRetry         time.Duration // while there are no keys, and later
+	maxFirstRetry, maxRetry         time.Duration // until the first keys, and later
 	asked                           time.Duration // from one fetch to one that a token asks for
 	limit                           time.Duration // of one fetch, with the metadata
 }
@@ -207,7 +207,11 @@ func (k *Keys) fetch(ctx context.Context) (set *keySet, next time.Duration, err 
 	if err != nil {
 		return nil, 0, fmt.Errorf("fetching the keys: %w", err)
 	}
-	if set, err = parseKeySet(found.body); err != nil {
+	set, err = parseKeySet(found.body)
+	if err == nil && set.isEmpty() && k.current.Load() == nil { // later it withdraws the keys
+		err = set.whyEmpty()
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("the keys at %s cannot be used: %w", shown(from), err)
 	}
 	next = k.pace.refresh
@@ -243,6 +247,8 @@ func (k *Keys) report(status Status, set, before *keySet, changed, failedBefore 
 	case status.Err != nil && failedBefore: // said when it began
 	case status.Err != nil && before == nil:
 		log.Error("cannot fetch the keys of an outside issuer: its tokens cannot be checked until this works", zap.Error(status.Err))
+	case status.Err != nil && before.isEmpty():
+		log.Error("cannot fetch the keys of an outside issuer: it has withdrawn its keys, so its tokens stay refused until this works", zap.Error(status.Err))
 	case status.Err != nil:
 		log.Error("cannot fetch the keys of an outside issuer: the keys fetched before stay in use", zap.Error(status.Err))
 	case failedBefore && before != nil:
@@ -253,10 +259,13 @@ func (k *Keys) report(status Status, set, before *keySet, changed, failedBefore 
 		if len(set.unusable) > 0 {
 			fields = append(fields, zap.Strings("not_used", set.unusable))
 		}
-		message := "the keys of an outside issuer changed"
-		if before == nil {
-			message = "fetched the keys of an outside issuer"
+		switch {
+		case before == nil:
+			log.Info("fetched the keys of an outside issuer", fields...)
+		case set.isEmpty():
+			log.Warn("an outside issuer has withdrawn its keys: its tokens are refused until it publishes a key that can verify them", fields...)
+		default:
+			log.Info("the keys of an outside issuer changed", fields...)
 		}
-		log.Info(message, fields...)
 	}
 }

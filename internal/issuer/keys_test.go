@@ -168,8 +168,9 @@ func TestTheLastGoodKeysOutliveAnOutage(t *testing.T) {
 		"an error":               answerStatus(500),
 		"nothing there":          nil,
 		"a page":                 answerBody("text/html", []byte("<html>")),
-		"an empty set":           answerJSON(m{"keys": []any{}}),
-		"shared secrets alone":   answerBody("application/json", jwks(m{"kty": "oct", "k": "aHVudGVyMg"})),
+		"an empty list":          answerJSON([]any{}),
+		"keys that are null":     answerJSON(m{"keys": nil}),
+		"a set of 1,001 keys":    answerJSON(m{"keys": make([]any, maxKeys+1)}),
 		"a connection that ends": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		s.set(jwksPath, broken)

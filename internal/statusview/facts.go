@@ -96,10 +96,14 @@ func fileFact(file adminapi.File, now time.Time) Fact {
 // issuerFact is about the keys of an outside issuer.
 func issuerFact(issuer adminapi.Issuer, now time.Time) Fact {
 	fact := Fact{Label: "Issuer", Text: issuer.URL + ": "}
-	if issuer.FetchedAt == nil {
+	switch {
+	case issuer.FetchedAt == nil:
 		fact.Text += "no keys yet, so its tokens are answered 503"
 		fact.Level = Notice
-	} else {
+	case issuer.Keys == 0:
+		fact.Text += "it has withdrawn its keys, so its tokens are answered 401, fetched " + clock(*issuer.FetchedAt, now)
+		fact.Level = Bad
+	default:
 		fact.Text += plural(issuer.Keys, "key") + ", fetched " + clock(*issuer.FetchedAt, now)
 	}
 	if issuer.Error != "" {

@@ -102,6 +102,7 @@ func TestOutsideIssuersAreShownWithTheirErrors(t *testing.T) {
 	now := time.Now()
 	view := watch(t, map[string]*fake{"a": {issuers: []adminapi.Issuer{
 		{URL: "https://a.example", Keys: 2, FetchedAt: &now},
+		{URL: "https://d.example", FetchedAt: &now},
 		{URL: "https://b.example", Keys: 1, FetchedAt: &now, Error: "\x1b[31mrefused"},
 		{URL: "https://c.example"},
 	}}})
@@ -109,6 +110,7 @@ func TestOutsideIssuersAreShownWithTheirErrors(t *testing.T) {
 	for text, level := range map[string]Level{
 		"https://a.example: 2 keys, fetched " + clock(now, now):                                                      Normal,
 		"https://b.example: 1 key, fetched " + clock(now, now) + ". FETCHING FAILS: " + Printable("\x1b[31mrefused"): Bad,
+		"https://d.example: it has withdrawn its keys, so its tokens are answered 401, fetched " + clock(now, now):   Bad,
 		"https://c.example: no keys yet, so its tokens are answered 503":                                             Notice,
 	} {
 		if !hasFact(facts, text, level) {

@@ -153,15 +153,27 @@ type Fault struct {
 	Answer http.HandlerFunc
 }
 
+// text answers with a body.
+func text(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// Withdrawals are key sets that have no usable key. To an edge that never had keys they
+// are as good as a fault.
+func Withdrawals() []Fault {
+	return []Fault{
+		{"no keys", text(200, "application/json", `{"keys":[]}`)},
+		{"keys of HMAC alone", text(200, "application/json", `{"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMw"}]}`)},
+		{"keys to encrypt alone", text(200, "application/json", `{"keys":[{"kty":"OKP","crv":"Ed25519","use":"enc","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)},
+	}
+}
+
 // Faults are answers of an issuer, or of what stands before it, which is not well.
 func Faults() []Fault {
-	text := func(status int, contentType, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte(body))
-		}
-	}
 	const page = "<!doctype html><title>Sign in to the network</title>"
 	return []Fault{
 		{"500", text(500, "application/json", `{"keys":[]}`)},
@@ -175,9 +187,7 @@ func Faults() []Fault {
 		{"null", text(200, "application/json", `null`)},
 		{"nothing", text(200, "application/json", ``)},
 		{"no members", text(200, "application/json", `{}`)},
-		{"no keys", text(200, "application/json", `{"keys":[]}`)},
 		{"keys that are not a list", text(200, "application/json", `{"keys":{"a":1}}`)},
-		{"keys of HMAC alone", text(200, "application/json", `{"keys":[{"kty":"oct","kid":"a","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMw"}]}`)},
 		{"a redirect to itself", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }},
 		{"a redirect to plain HTTP elsewhere", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://keys.example.com/keys", http.StatusFound)
