@@ -32,6 +32,16 @@ func TestTheKeysAreFoundByMetadata(t *testing.T) {
 	}
 }
 
+// A server that answers JSON at any path has no OpenID Connect Discovery by that.
+func TestAnErrorInJSONIsNotMetadata(t *testing.T) {
+	issuer := outside.New(t, outside.Options{OAuthOnly: true})
+	issuer.Answer(outside.OpenIDMetadata, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"error":"not_found"}`))
+	})
+	start(t, trusting(issuer)).knows(issuer)
+}
+
 // With jwks_url no metadata is needed, nor asked for.
 func TestAJWKSURLIsAllThatIsAskedFor(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})

@@ -20,6 +20,7 @@ import (
 // and type, since another server decides about them.
 type fetcher struct {
 	client http.Client
+	limit  time.Duration // of each document, with its redirects
 }
 
 // NewTransport is for one issuer. Without TLS settings the system's authorities are
@@ -41,8 +42,8 @@ func NewTransport(settings *tls.Config) *http.Transport {
 	}
 }
 
-func newFetcher(transport http.RoundTripper) *fetcher {
-	return &fetcher{http.Client{Transport: transport, CheckRedirect: checkRedirect}}
+func newFetcher(transport http.RoundTripper, limit time.Duration) *fetcher {
+	return &fetcher{http.Client{Transport: transport, CheckRedirect: checkRedirect}, limit}
 }
 
 // checkRedirect follows a few redirects, and never to plain HTTP.
@@ -65,6 +66,8 @@ type document struct {
 
 // get fetches one document. The error names the URL.
 func (f *fetcher) get(ctx context.Context, from *url.URL) (*document, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.limit)
+	defer cancel()
 	d, err := f.fetch(ctx, from)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown(from), err)
@@ -88,7 +91,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 			err = inURL.Err
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %v", fetchLimit)
+			err = fmt.Errorf("no answer within %v", f.limit)
 		}
 		return nil, err
 	}
@@ -110,7 +113,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("the answer did not end within %v", fetchLimit)
+		return nil, fmt.Errorf("the answer did not end within %v", f.limit)
 	case err != nil:
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	case len(body) > maxBody:
@@ -156,38 +159,54 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 	}
 	var failures []error
 	for _, from := range metadataURLs(at) {
-		found, err := f.get(ctx, from)
-		if err == nil {
-			keys, err := readMetadata(found.body, issuer, from)
-			if err != nil {
-				err = errors.Join(append(failures, err)...)
-			}
-			return keys, err
+		read, err := f.getMetadata(ctx, from)
+		if err != nil { // many servers have a page, a login, an error or nothing at any path
+			failures = append(failures, err)
+			continue
 		}
-		failures = append(failures, err) // many servers have a page, a login or nothing at any path
+		keys, err := read.keys(issuer, from)
+		if err != nil {
+			err = errors.Join(append(failures, err)...)
+		}
+		return keys, err
 	}
 	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", errors.Join(failures...))
 }
 
-// readMetadata reads the URL of the keys from metadata that was found at a URL.
-func readMetadata(body []byte, issuer string, from *url.URL) (*url.URL, error) {
-	var metadata *struct {
-		Issuer *string `json:"issuer"`
-		JWKS   string  `json:"jwks_uri"`
+// metadata is what is read of an issuer's metadata.
+type metadata struct {
+	Issuer *string `json:"issuer"` // not nil
+	JWKS   string  `json:"jwks_uri"`
+}
+
+// getMetadata fetches metadata. JSON without an issuer is not metadata, but what some
+// servers answer at any path.
+func (f *fetcher) getMetadata(ctx context.Context, from *url.URL) (*metadata, error) {
+	found, err := f.get(ctx, from)
+	if err != nil {
+		return nil, err
 	}
+	var read *metadata
 	switch {
-	case token.DecodeStrictly(body, &metadata) != nil || metadata == nil:
+	case token.DecodeStrictly(found.body, &read) != nil || read == nil:
 		return nil, fmt.Errorf("the metadata at %s is not a JSON object, or has a duplicate or malformed member", shown(from))
-	case metadata.Issuer == nil:
+	case read.Issuer == nil:
 		return nil, fmt.Errorf("the metadata at %s has no issuer", shown(from))
-	case *metadata.Issuer != issuer:
-		return nil, fmt.Errorf("the metadata at %s is of the issuer %q, and the configured issuer is %q: they must be the same, byte for byte", shown(from), clipped(*metadata.Issuer), issuer)
-	case metadata.JWKS == "":
+	}
+	return read, nil
+}
+
+// keys is where the metadata, which was found at a URL, says that the keys are.
+func (m *metadata) keys(issuer string, from *url.URL) (*url.URL, error) {
+	switch {
+	case *m.Issuer != issuer:
+		return nil, fmt.Errorf("the metadata at %s is of the issuer %q, and the configured issuer is %q: they must be the same, byte for byte", shown(from), clipped(*m.Issuer), issuer)
+	case m.JWKS == "":
 		return nil, fmt.Errorf("the metadata at %s has no jwks_uri: set jwks_url", shown(from))
 	}
-	keys, err := parseNext(from, metadata.JWKS)
+	keys, err := parseNext(from, m.JWKS)
 	if err != nil {
-		return nil, fmt.Errorf("the metadata at %s has the jwks_uri %q: %w", shown(from), clipped(metadata.JWKS), err)
+		return nil, fmt.Errorf("the metadata at %s has the jwks_uri %q: %w", shown(from), clipped(m.JWKS), err)
 	}
 	return keys, nil
 }
@@ -201,7 +220,7 @@ func clipped(text string) string {
 }
 
 const (
-	fetchLimit   = 10 * time.Second // of metadata and keys together
+	fetchLimit   = 10 * time.Second // of each document: both places of metadata, and the keys
 	maxBody      = 512 << 10
 	maxRedirects = 3
 	maxShown     = 200

@@ -23,6 +23,10 @@ func TestWhatAnIssuerAnswersIsBounded(t *testing.T) {
 		{"another issuer in the metadata", func(s *server) {
 			s.set(oidcPath, answerJSON(m{"issuer": "https://evil.example", "jwks_uri": s.URL + "/jwks"}))
 		}, `"https://evil.example"|ISSUER|byte for byte`},
+		{"another issuer in the metadata, and RFC 8414's beside it", func(s *server) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerJSON(m{"issuer": "https://evil.example", "jwks_uri": s.URL + "/jwks"}))
+		}, `"https://evil.example"|ISSUER|byte for byte`},
 		{"a slash after the issuer in the metadata", func(s *server) {
 			s.set(oidcPath, answerJSON(m{"issuer": s.URL + "/", "jwks_uri": s.URL + "/jwks"}))
 		}, `/realm/"|byte for byte`},

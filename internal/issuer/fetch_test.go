@@ -42,6 +42,14 @@ func TestKeysAreFoundByMetadata(t *testing.T) {
 			s.set(oauthPath, s.answers[oidcPath])
 			s.set(oidcPath, answerBody("", nil))
 		}, false},
+		{"of RFC 8414, if the other is an error in JSON", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerJSON(m{"error": "not_found"}))
+		}, false},
+		{"of RFC 8414, if the other is a list in JSON", func(s *server, _ *Options) {
+			s.set(oauthPath, s.answers[oidcPath])
+			s.set(oidcPath, answerJSON([]any{}))
+		}, false},
 		{"of an issuer with a slash at its end", func(s *server, o *Options) {
 			o.URL += "/"
 			s.set(oidcPath, answerJSON(m{"issuer": s.URL + "/", "jwks_uri": s.URL + "/jwks"}))
@@ -225,7 +233,7 @@ func TestHowLongKeysMayBeKept(t *testing.T) {
 			w.Header().Set("Cache-Control", header)
 			answerBody("application/json", jwks(es256("k")))(w, r)
 		}))
-		k := &Keys{options: Options{URL: staff, JWKSURL: s.URL}, pace: p, fetcher: newFetcher(NewTransport(nil))}
+		k := &Keys{options: Options{URL: staff, JWKSURL: s.URL}, pace: p, fetcher: newFetcher(NewTransport(nil), p.limit)}
 		if _, next, err := k.fetch(context.Background()); err != nil || next != want {
 			t.Errorf("%q: the next fetch is in %v, %v", header, next, err)
 		}

@@ -57,7 +57,7 @@ type pace struct {
 	firstRetry                      time.Duration // after a failure, then twice as long each time
 	maxFirstRetry, maxRetry         time.Duration // until the first keys, and later
 	asked                           time.Duration // from one fetch to one that a token asks for
-	limit                           time.Duration // of one fetch, with the metadata
+	limit                           time.Duration // of each document of a fetch
 }
 
 // AskInterval is the time from one fetch to one that a token asks for. It is a variable
@@ -81,7 +81,7 @@ func Follow(options Options) *Keys {
 
 func follow(options Options, p pace) *Keys {
 	k := &Keys{options: options, pace: p, asked: make(chan struct{}, 1), done: make(chan struct{})}
-	k.fetcher = newFetcher(options.Transport)
+	k.fetcher = newFetcher(options.Transport, p.limit)
 	k.status.Store(new(Status))
 	ctx, cancel := context.WithCancel(context.Background())
 	k.cancel = sync.OnceFunc(cancel)
@@ -167,8 +167,6 @@ func (k *Keys) wait(ctx context.Context, began time.Time, next time.Duration) bo
 
 // attempt is one fetch, and returns after which time to make the next one.
 func (k *Keys) attempt(ctx context.Context) (next time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, k.pace.limit)
-	defer cancel()
 	set, next, err := k.fetch(ctx)
 	before, status := k.current.Load(), k.Status()
 	failedBefore := status.Err != nil

@@ -6,13 +6,15 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// network is an issuer without a network, by the clock of a test.
+// network is an issuer without a network, by the clock of a test. It has metadata of RFC
+// 8414, and hangs when it is asked for that of OpenID Connect.
 type network struct {
 	mu    sync.Mutex
 	began time.Time
@@ -35,10 +37,18 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 	if down {
 		return nil, errors.New("connection refused")
 	}
+	body := jwks(keys...)
+	if strings.Contains(r.URL.Path, "/oauth-authorization-server") {
+		body = encodeJSON(m{"issuer": staff, "jwks_uri": staff + "/jwks"})
+	}
+	if strings.Contains(r.URL.Path, "/openid-configuration") {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	return &http.Response{
 		StatusCode: http.StatusOK,
 		Header:     http.Header{"Content-Type": {"application/json"}},
-		Body:       io.NopCloser(bytes.NewReader(jwks(keys...))),
+		Body:       io.NopCloser(bytes.NewReader(body)),
 		Request:    r,
 	}, nil
 }
@@ -174,6 +184,27 @@ func TestANewKeyIsSeenWithinAMinuteOfAFlood(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The metadata of OpenID Connect, that of RFC 8414 and the keys have a time limit each.
+func TestMetadataThatHangsLeavesTimeForTheRest(t *testing.T) {
+	n := &network{keys: []any{es256("k")}, takes: 9 * second}
+	synctest.Test(t, func(t *testing.T) {
+		n.began = time.Now()
+		k := Follow(Options{URL: staff, Transport: n})
+		defer k.Close()
+		time.Sleep(30 * second)
+		synctest.Wait()
+		if status := k.Status(); status.Err != nil || status.Keys != 1 {
+			t.Fatalf("%+v", status)
+		}
+		defer flood(k, 100*time.Millisecond)()
+		n.set(func() { n.keys = append(n.keys, signer{"new", "RS256", rsaKey()}) })
+		time.Sleep(minute)
+		if len(k.current.Load().byID["new"]) != 1 {
+			t.Error("a new key is not seen a minute later")
+		}
+	})
 }
 
 func TestAFloodDoesNotHoldUpAnIssuerThatWasDown(t *testing.T) {
