@@ -43,9 +43,25 @@ type jwk struct {
 	Algorithm  string   `json:"alg"`
 	ID         string   `json:"kid"`
 
-	// members of keys that are not public
-	D json.RawMessage `json:"d"`
-	K json.RawMessage `json:"k"`
+	private
+}
+
+// private are the members of keys that are not public (RFC 7518 §6).
+type private struct {
+	D   json.RawMessage `json:"d"`
+	K   json.RawMessage `json:"k"`
+	P   json.RawMessage `json:"p"`
+	Q   json.RawMessage `json:"q"`
+	DP  json.RawMessage `json:"dp"`
+	DQ  json.RawMessage `json:"dq"`
+	QI  json.RawMessage `json:"qi"`
+	Oth json.RawMessage `json:"oth"`
+}
+
+// isPresent tells whether a key has any of them: one prime of RSA is enough to sign.
+func (p *private) isPresent() bool {
+	return slices.ContainsFunc([]json.RawMessage{p.D, p.K, p.P, p.Q, p.DP, p.DQ, p.QI, p.Oth},
+		func(member json.RawMessage) bool { return member != nil })
 }
 
 // parseKey reads one key of a set. The error says why the key cannot verify tokens,
@@ -60,7 +76,7 @@ func parseKey(encoded []byte) (*key, error) {
 		return nil, errors.New("it has no kty")
 	case read.Type == "oct":
 		return nil, errors.New("it is a shared secret (kty oct)")
-	case read.D != nil || read.K != nil:
+	case read.isPresent():
 		return nil, errors.New("it is a private key, which must not be published: the issuer has to replace it")
 	case read.Use != "" && read.Use != "sig":
 		return nil, fmt.Errorf("it is not for signatures (use %s)", brief(read.Use))
