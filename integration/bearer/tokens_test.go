@@ -125,6 +125,8 @@ func TestUnusualTokensThatAreGood(t *testing.T) {
 		{"I11: our aud among others", harness.SetClaim("aud", `["https://other.example.com","https://api.example.com"]`)},
 		{"I12: at+jwt", typ("at+jwt")},
 		{"I12: application/at+jwt", typ("application/at+jwt")},
+		{"I12: application/jwt", typ("application/jwt")},
+		{"I12: application/JWT", typ("application/JWT")},
 		{"I12: a type has no case", typ("Application/AT+JWT")},
 		{"I13: expired within the leeway", harness.SetClaim("exp", harness.FromNow(-5*time.Second))},
 		{"I13: not yet valid within the leeway", harness.SetClaim("nbf", harness.FromNow(20*time.Second))},

@@ -63,6 +63,7 @@ func TestUnusualOutsideTokensThatAreGood(t *testing.T) {
 		"RFC 9068 §2.1: typ at+jwt in another case":            {outside.Header("typ", "AT+JWT")},
 		"RFC 9068 §4: typ application/at+jwt":                  {outside.Header("typ", "application/at+jwt")},
 		"RFC 7519 §5.1: typ JWT":                               {outside.Header("typ", "JWT")},
+		"RFC 7515 §4.1.9: typ application/JWT":                 {outside.Header("typ", "application/JWT")},
 		"RFC 7519 §5.1: no typ":                                {outside.Header("typ", nil)},
 		"typ JWT, without what RFC 9068 needs":                 {outside.Header("typ", "JWT"), outside.Without("client_id", "jti", "iat")},
 		"RFC 7519 §4.1.3: a list of aud":                       {outside.Claim("aud", []string{"https://other.example.com", outside.Audience})},

@@ -115,7 +115,7 @@ func (x *outside) signature(string) (found, remedy string) {
 
 func (x *outside) typ(string) (found, remedy string) {
 	typ := x.decoded.typ()
-	if !slices.Contains([]string{"", "jwt", "at+jwt", "application/at+jwt"}, strings.ToLower(typ)) {
+	if !slices.Contains([]string{"", "jwt", "application/jwt", "at+jwt", "application/at+jwt"}, strings.ToLower(typ)) {
 		return "typ is " + word(typ) + "; an access token has JWT or at+jwt", "verify the access token"
 	}
 	x.Kind = kindAccessToken

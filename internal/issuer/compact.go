@@ -23,6 +23,8 @@ func readHeader(encoded string) (*compact.Header, error) {
 	}
 	switch h.Type = strings.ToLower(h.Type); h.Type {
 	case "", "jwt", "at+jwt":
+	case "application/jwt": // RFC 7515 §4.1.9
+		h.Type = "jwt"
 	case "application/at+jwt":
 		h.Type = "at+jwt"
 	default:

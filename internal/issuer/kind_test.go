@@ -33,6 +33,19 @@ func TestTheProfileOfAccessTokensIsEnforcedWhereTypSaysSo(t *testing.T) {
 	}
 }
 
+// RFC 7515 §4.1.9.
+func TestATypeMayHaveItsWholeNameInAnyCase(t *testing.T) {
+	atClock(t, now)
+	for typ, ok := range map[string]bool{
+		"jwt": true, "application/jwt": true, "application/JWT": true, "Application/Jwt": true,
+		"application/": false, "application/application/jwt": false, "text/jwt": false, "application/json": false,
+	} {
+		if _, err := check(t, claims(nil), m{"typ": typ}, nil); (err == nil) != ok {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
+
 func TestIDTokensAreRefusedUnlessTheyAreAskedFor(t *testing.T) {
 	atClock(t, now)
 	for name, mark := range map[string]m{

@@ -280,4 +280,4 @@ func (e UncheckedError) Cause() error {
 
 // accessTokenTypes are the media types of access tokens, in lower case (RFC 7515
 // §4.1.9: they have no case, and "application/" may be left out).
-var accessTokenTypes = []string{"jwt", "at+jwt", "application/at+jwt"}
+var accessTokenTypes = []string{"jwt", "application/jwt", "at+jwt", "application/at+jwt"}
