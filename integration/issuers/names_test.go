@@ -1,6 +1,7 @@
 package issuers
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -141,6 +142,42 @@ func TestTheUsernameIsTheClaimOfTheConfig(t *testing.T) {
 		{"an address that is a list", token(outside.Claim("email", []string{"alice@example.com"})), "names its user"},
 		{"an address with a line end", token(outside.Claim("email", "alice@example.com\r\nX-Admin: yes")), "names its user"},
 	})
+}
+
+// An address that names its user and an address that is required are verified alike.
+func TestAnAddressIsVerifiedAlikeForNamesAndRequirements(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	for _, test := range []struct {
+		name     string
+		verified []outside.Change
+		ok       bool
+	}{
+		{"a boolean", []outside.Change{outside.Claim("email_verified", true)}, true},
+		{"the string true, as Cognito writes it", []outside.Change{outside.Claim("email_verified", "true")}, true},
+		{"missing", nil, true},
+		{"false", []outside.Change{outside.Claim("email_verified", false)}, false},
+		{"the string false", []outside.Change{outside.Claim("email_verified", "false")}, false},
+		{"the string TRUE", []outside.Change{outside.Claim("email_verified", "TRUE")}, false},
+		{"an empty string", []outside.Change{outside.Claim("email_verified", "")}, false},
+		{"null", []outside.Change{outside.Claim("email_verified", json.RawMessage("null"))}, false},
+		{"1", []outside.Change{outside.Claim("email_verified", 1)}, false},
+		{"a list", []outside.Change{outside.Claim("email_verified", []any{true})}, false},
+		{"an object", []outside.Change{outside.Claim("email_verified", map[string]any{"true": true})}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			token := issuer.Token(append(test.verified, outside.Claim("email", "alice@example.com"))...)
+			named, required := 401, 403
+			if test.ok {
+				named, required = 200, 200
+			}
+			e.serve(bearer("", trusting(issuer, "claims username=email")))
+			e.want(t, token, named)
+			e.serve(bearer("", trusting(issuer), "require email alice@example.com"))
+			e.want(t, token, required)
+		})
+	}
 }
 
 // What a client sends under the names of the identity headers does not reach the app.

@@ -77,7 +77,7 @@ func (r *Requirement) isOfAddresses() bool {
 // Connect Core §5.1).
 func isVerified(n Named) bool {
 	verified := n.Claim("email_verified")
-	return verified == nil || verified == true || verified == "true" // as Cognito writes it
+	return verified == nil || token.IsTrue(verified)
 }
 
 // accepts compares one value of a claim.

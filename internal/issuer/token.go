@@ -70,6 +70,10 @@ func (t *Token) Claim(name string) any {
 		return t.notBefore
 	case "iat":
 		return t.issuedAt
+	case "email_verified": // null does not say that an address is verified
+		if verified, there := t.claims[name]; there && verified == nil {
+			return false
+		}
 	case "jti", "sid":
 		text, _ := t.claims[name].(string)
 		return text
@@ -221,7 +225,7 @@ func (t *Token) readUsername(path string) (string, error) {
 	if !ok || !isName(username) {
 		return "", token.Error("the claim that names its user is missing or malformed")
 	}
-	if verified, there := t.claims["email_verified"]; path == "email" && there && verified != true {
+	if verified, there := t.claims["email_verified"]; path == "email" && there && !token.IsTrue(verified) {
 		return "", token.Error("the e-mail address of its user is not verified")
 	}
 	return username, nil

@@ -199,7 +199,9 @@ func TestTheUserIsNamedByTheClaimOfTheSettings(t *testing.T) {
 		{"a verified one", m{"email": "alice@example.com", "email_verified": true}, "email", "alice@example.com"},
 		{"one that is not verified", m{"email": "alice@example.com", "email_verified": false}, "email", ""},
 		{"one that is not verified in words", m{"email": "alice@example.com", "email_verified": "false"}, "email", ""},
-		{"one that is verified in words", m{"email": "alice@example.com", "email_verified": "true"}, "email", ""},
+		{"one that is verified in words", m{"email": "alice@example.com", "email_verified": "true"}, "email", "alice@example.com"},
+		{"one that is verified in other words", m{"email": "alice@example.com", "email_verified": "True"}, "email", ""},
+		{"one that is verified by a number", m{"email": "alice@example.com", "email_verified": 1}, "email", ""},
 		{"one with null for verified", m{"email": "alice@example.com", "email_verified": json.RawMessage("null")}, "email", ""},
 		{"one that is not verified, which does not identify", m{"email_verified": false}, "", "7f3a"},
 	} {

@@ -349,5 +349,8 @@ func Scalar(claim any) (string, bool) {
 	return "", false
 }
 
+// IsTrue tells whether a claim is true, or says so in a string, as Cognito writes it.
+func IsTrue(claim any) bool { return claim == true || claim == "true" }
+
 // MaxNumericDate is the end of the year 9999, in unix seconds.
 const MaxNumericDate = 253402300799
