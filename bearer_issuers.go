@@ -42,9 +42,10 @@ type OutsideIssuer struct {
 	// Which claims are read. Default: those of each.
 	Claims IssuerClaims `json:"claims,omitzero"`
 
-	// What is put before the names of the issuer's users, in headers, placeholders and
-	// logs, so that the users of two issuers are never taken for one another.
-	// Placeholders are replaced at start. Default: the issuer and `#`.
+	// What is put before the names of the issuer's users, in headers, placeholders, logs
+	// and requirements, so that the users of two issuers are never taken for one another:
+	// ASCII without spaces. Placeholders are replaced at start. Default: the issuer and
+	// `#`.
 	UsernamePrefix *string `json:"username_prefix,omitempty"`
 
 	// How long a token may be valid at most, from `iat` to `exp`, since nothing revokes
@@ -284,6 +285,9 @@ func (o *outsideIssuers) Explain(ctx context.Context, request adminapi.ExplainRe
 // None may begin with another.
 func prefixesOf(defined []*definedIssuer, clientPrefix string) (prefixes []string, err error) {
 	if clientPrefix != "" {
+		if err := issuer.ValidatePrefix(clientPrefix); err != nil {
+			return nil, fmt.Errorf("clients: %w", err)
+		}
 		prefixes = append(prefixes, clientPrefix)
 	}
 	for _, d := range defined {

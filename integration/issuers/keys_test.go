@@ -279,6 +279,18 @@ func TestAReloadKeepsTheKeysWhileTheIssuerIsDown(t *testing.T) {
 	e.want(t, token, 200)
 }
 
+// Keys from another place, or of another authority, have not been fetched yet.
+func TestAReloadThatChangesWhereTheKeysAreBeginsWithoutKeys(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	issuer.Down()
+	e.serve(bearer("", trusting(issuer, "jwks_url "+issuer.URL+"/keys")))
+	e.want(t, issuer.Token(), 503)
+	issuer.Up()
+	e.eventually(issuer.Token(), 200)
+}
+
 // A restart begins without keys, and so does a config that has the issuer again after one
 // that had not.
 func TestARestartBeginsWithoutKeys(t *testing.T) {

@@ -146,6 +146,8 @@ func TestConfigsThatAreNotRightAreRefused(t *testing.T) {
 		{"several without a prefix, with the claim behind username copied", []string{ownServer, bearer("", trusting(staff, "username_prefix -", "claims username=email"), "copy_claims email>X-Name")}, []string{"email", "without a prefix"}},
 		{"a prefix that begins another", []string{bearer("", trusting(staff, "username_prefix s"), trusting(partners, "username_prefix staff:"), copied)}, []string{"prefix"}},
 		{"the same prefix", []string{bearer("", trusting(staff, "username_prefix x:"), trusting(partners, "username_prefix x:"), copied)}, []string{"prefix"}},
+		{"a prefix that no header can have", []string{bearer("", trusting(staff, "username_prefix ü:"))}, []string{"username_prefix", "ASCII"}},
+		{"a prefix of clients that no header can have", []string{bearer("", trusting(staff), "clients ü:")}, []string{"clients", "ASCII"}},
 		{"the own issuer as an outside one", []string{ownServer, bearer("", "issuer https://api.example.com {\n"+audience+"\n}")}, []string{"https://api.example.com"}},
 		{"issuers_only without an issuer", []string{ownServer, bearer("", "issuers_only")}, []string{"issuers_only"}},
 		{"an unknown line", []string{bearer("", block(audience, "audiences x"))}, []string{"audiences"}},

@@ -97,8 +97,8 @@ func (s *Settings) Validate() error {
 			*claim.path = claim.defaultClaim
 		}
 	}
-	if !isPrintable(s.UsernamePrefix) || strings.Contains(s.UsernamePrefix, " ") {
-		return fmt.Errorf("username_prefix: %q has a space or a control character", s.UsernamePrefix)
+	if err := ValidatePrefix(s.UsernamePrefix); err != nil {
+		return fmt.Errorf("username_prefix: %w", err)
 	}
 	if s.MaxLifetime == 0 {
 		s.MaxLifetime = defaultMaxLifetime
@@ -111,6 +111,16 @@ func (s *Settings) Validate() error {
 	}
 	if s.Leeway < 0 || s.Leeway > maxLeeway {
 		return fmt.Errorf("leeway: %v is not between 0 and %v", s.Leeway, maxLeeway)
+	}
+	return nil
+}
+
+// ValidatePrefix checks what stands before names, which is also in identity headers.
+func ValidatePrefix(prefix string) error {
+	for _, c := range []byte(prefix) {
+		if c <= 0x20 || c > 0x7e {
+			return fmt.Errorf("%q can only have letters, digits and signs of ASCII, without spaces: no header of copy_claims could have such a name", prefix)
+		}
 	}
 	return nil
 }

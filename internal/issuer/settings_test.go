@@ -48,6 +48,8 @@ func TestSettingsThatAreNotSafeAreRefused(t *testing.T) {
 		{"an issuer with a space", func(s *Settings) { s.URL += " " }, "space"},
 		{"another scheme", func(s *Settings) { s.URL = "ftp://id.example.com" }, "must be https"},
 		{"a prefix with a line break", func(s *Settings) { s.UsernamePrefix = "a\n" }, "username_prefix"},
+		{"a prefix with a space", func(s *Settings) { s.UsernamePrefix = "a b" }, "username_prefix"},
+		{"a prefix that is not ASCII", func(s *Settings) { s.UsernamePrefix = "ü:" }, `username_prefix: "ü:" can only have letters`},
 		{"a claim with a control character", func(s *Settings) { s.UsernameClaim = "a\x00" }, "claims: username"},
 		{"a lifetime that is too short", func(s *Settings) { s.MaxLifetime = time.Second }, "max_lifetime"},
 		{"a negative lifetime", func(s *Settings) { s.MaxLifetime = -time.Hour }, "max_lifetime"},
