@@ -150,7 +150,7 @@ func (i *Issuer) verify(set *keySet, raw string) (*compact.Header, []byte, error
 	if a == nil || !slices.Contains(i.settings.Algorithms, a.name) {
 		return nil, nil, errAlgorithm
 	}
-	candidates, known := set.candidates(h.KeyID, a)
+	candidates, known, more := set.candidates(h.KeyID, a)
 	signed := raw[:len(raw)-len(parts.Signature)-1]
 	for _, k := range candidates {
 		if a.method.Verify(signed, signature, k.public) == nil {
@@ -165,6 +165,8 @@ func (i *Issuer) verify(set *keySet, raw string) (*compact.Header, []byte, error
 		return nil, nil, token.Error("the issuer has no key with the token's kid")
 	case len(candidates) == 0:
 		return nil, nil, token.Error("the issuer has no such key for the token's algorithm")
+	case more:
+		return nil, nil, token.Error("the signature does not verify with the first 4 keys that fit, and no more are tried")
 	}
 	return nil, nil, token.Error("the signature does not verify")
 }

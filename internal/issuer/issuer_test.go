@@ -115,6 +115,40 @@ func TestATokenThatNoKeyVerifiesAsksForAFetch(t *testing.T) {
 	}
 }
 
+// A token must not cost the checks of a thousand keys, so the log says that not all of
+// them were tried.
+func TestATokenIsVerifiedWithTheFirstKeysThatFit(t *testing.T) {
+	atClock(t, now)
+	if maxCandidates != 4 {
+		t.Error("the reason and docs/outside-issuers.md say 4")
+	}
+	key := signer{"", "ES256", otherECKey()}
+	others := []any{es256("a"), es256("b"), es256("c")}
+	raw := key.token(claims(nil), nil)
+	for _, test := range []struct {
+		name string
+		keys []any
+		want string // part of the reason; empty: it passes
+	}{
+		{"as the fourth", append(others, key), ""},
+		{"as the fifth", append(others, es256("d"), key), "with the first 4 keys that fit, and no more are tried"},
+		{"as the fifth, after one that does not fit", append(others, signer{"d", "RS256", rsaKey()}, key), ""},
+		{"as none of four", append(others, es256("d")), "the signature does not verify"},
+	} {
+		got, err := newIssuer(t, keysOf(t, test.keys...), nil).Check(t.Context(), raw)
+		if test.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			continue
+		}
+		wantRefused(t, got, err, test.want)
+		if test.name == "as none of four" && strings.Contains(err.Error(), "no more are tried") {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
 func TestATokenIsVerifiedOnce(t *testing.T) {
 	atClock(t, now)
 	keys := keysOf(t, es256("k"), signer{"old", "RS256", rsaKey()})

@@ -85,22 +85,23 @@ func (s *keySet) texts() []string {
 
 // candidates are the keys that a header may mean, at most maxCandidates. Keys of one
 // `kid` may differ in kind (RFC 7517 §4.5). known is false if there is no key of that
-// `kid`.
-func (s *keySet) candidates(id string, a *algorithm) (keys []*key, known bool) {
+// `kid`, and more is true if more keys fit than are tried.
+func (s *keySet) candidates(id string, a *algorithm) (keys []*key, known, more bool) {
 	among := s.keys
 	if id != "" {
 		if among = s.byID[id]; among == nil {
-			return nil, false
+			return nil, false, false
 		}
 	}
 	for _, k := range among {
 		if (k.algorithm == "" || k.algorithm == a.name) && a.fits(k.public) {
-			if keys = append(keys, k); len(keys) == maxCandidates {
-				break
+			if len(keys) == maxCandidates {
+				return keys, true, true
 			}
+			keys = append(keys, k)
 		}
 	}
-	return keys, true
+	return keys, true, false
 }
 
 // ids are the `kid` of the keys, for the log.

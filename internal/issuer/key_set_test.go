@@ -100,7 +100,7 @@ func TestKeysOfAllKindsAreRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, _ := set.candidates("e", findAlgorithm("EdDSA")); len(keys) != 1 {
+	if keys, _, _ := set.candidates("e", findAlgorithm("EdDSA")); len(keys) != 1 {
 		t.Error("RFC 9864's name of EdDSA is not known")
 	}
 }
@@ -131,10 +131,10 @@ func TestASetHasAtMostAThousandKeys(t *testing.T) {
 	if err != nil || len(set.keys) != maxKeys || len(set.ids()) != maxShownIDs+1 {
 		t.Fatalf("%d keys, %v", len(set.keys), err)
 	}
-	if found, known := set.candidates("999", findAlgorithm("RS256")); !known || len(found) != 1 {
+	if found, known, more := set.candidates("999", findAlgorithm("RS256")); !known || more || len(found) != 1 {
 		t.Error("the last one is not found")
 	}
-	if found, _ := set.candidates("", findAlgorithm("RS256")); len(found) != maxCandidates {
+	if found, _, more := set.candidates("", findAlgorithm("RS256")); len(found) != maxCandidates || !more {
 		t.Errorf("%d keys are tried without a kid", len(found))
 	}
 	if _, err := parseKeySet(jwks(append(keys, es256("one more"))...)); err == nil || !strings.Contains(err.Error(), "maximum is 1000") {
@@ -170,7 +170,7 @@ func TestAKeyIsChosenByKidKindAndAlgorithm(t *testing.T) {
 		{"K", "ES256", false, 0}, {"other", "ES256", false, 0},
 		{"", "EdDSA", true, 1}, {"", "RS256", true, 1}, {"", "PS256", true, 2}, {"", "ES512", true, 0},
 	} {
-		found, known := set.candidates(test.kid, findAlgorithm(test.algorithm))
+		found, known, _ := set.candidates(test.kid, findAlgorithm(test.algorithm))
 		if known != test.known || len(found) != test.found {
 			t.Errorf("%q %s: %d, %v", test.kid, test.algorithm, len(found), known)
 		}
