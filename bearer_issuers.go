@@ -36,7 +36,8 @@ type OutsideIssuer struct {
 	// Required: without it the tokens of every app of the issuer would be good here.
 	Audience []string `json:"audience,omitempty"`
 
-	// The algorithms of signatures. Default: `ES256`, `RS256`, `PS256` and `EdDSA`.
+	// The algorithms of signatures. Default: `ES256`, `RS256`, `PS256` and `EdDSA`, which
+	// can also be written `Ed25519`.
 	Algorithms []string `json:"algorithms,omitempty"`
 
 	// Which claims are read. Default: those of each.

@@ -53,6 +53,21 @@ func TestTheAlgorithmsAreThoseOfTheConfig(t *testing.T) {
 	}
 }
 
+// RFC 9864 §2.2: Ed25519 is EdDSA with the curve that EdDSA has here.
+func TestTheAlgorithmEd25519IsEdDSA(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	key := outside.NewKey(t, "EdDSA").With(map[string]any{"alg": "Ed25519"})
+	issuer.Publish(key)
+	token := issuer.Token(outside.By(key), outside.Header("alg", "Ed25519"))
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	e.want(t, token, 200)
+	e.serve(bearer("", trusting(issuer, "algorithms ES256 Ed25519")))
+	e.want(t, token, 200)
+	e.serve(bearer("", trusting(issuer, "algorithms ES256")))
+	e.want(t, token, 401)
+}
+
 func TestUnusualOutsideTokensThatAreGood(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
 	bare := outside.NewKey(t, "ES384").With(map[string]any{"kid": nil, "alg": nil, "use": nil})

@@ -36,8 +36,14 @@ var algorithms = []algorithm{
 
 var defaultAlgorithms = []string{"ES256", "RS256", "PS256", "EdDSA"}
 
+// ed25519Name is RFC 9864's name of EdDSA with Ed25519, its only curve here.
+const ed25519Name = "Ed25519"
+
 // findAlgorithm finds an algorithm by its exact name, nil if there is none.
 func findAlgorithm(name string) *algorithm {
+	if name == ed25519Name {
+		name = "EdDSA"
+	}
 	for i := range algorithms {
 		if algorithms[i].name == name {
 			return &algorithms[i]
@@ -54,10 +60,13 @@ func validateAlgorithm(name string) error {
 	}
 	var names []string
 	for _, a := range algorithms {
-		if strings.EqualFold(a.name, name) {
-			return fmt.Errorf("unrecognized algorithm %s: it is written %s", name, a.name)
-		}
 		names = append(names, a.name)
+	}
+	names = append(names, ed25519Name)
+	for _, known := range names {
+		if strings.EqualFold(known, name) {
+			return fmt.Errorf("unrecognized algorithm %s: it is written %s", name, known)
+		}
 	}
 	choice := "use some of " + strings.Join(names, ", ")
 	switch strings.ToUpper(name) {

@@ -86,7 +86,7 @@ func (i *Issuer) ReadUnverified(raw string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(i.settings.Algorithms, h.Algorithm) {
+	if i.accepted(h.Algorithm) == nil {
 		return nil, errAlgorithm
 	}
 	t, err := i.read(h, payload)
@@ -146,8 +146,8 @@ func (i *Issuer) verify(set *keySet, raw string) (*compact.Header, []byte, error
 	if err != nil {
 		return nil, nil, err
 	}
-	a := findAlgorithm(h.Algorithm)
-	if a == nil || !slices.Contains(i.settings.Algorithms, a.name) {
+	a := i.accepted(h.Algorithm)
+	if a == nil {
 		return nil, nil, errAlgorithm
 	}
 	candidates, known, more := set.candidates(h.KeyID, a)
@@ -169,6 +169,15 @@ func (i *Issuer) verify(set *keySet, raw string) (*compact.Header, []byte, error
 		return nil, nil, token.Error("the signature does not verify with the first 4 keys that fit, and no more are tried")
 	}
 	return nil, nil, token.Error("the signature does not verify")
+}
+
+// accepted finds the algorithm that a header names, nil if the settings do not accept it.
+func (i *Issuer) accepted(name string) *algorithm {
+	a := findAlgorithm(name)
+	if a == nil || !slices.ContainsFunc(i.settings.Algorithms, func(name string) bool { return findAlgorithm(name) == a }) {
+		return nil
+	}
+	return a
 }
 
 // CheckTimes enforces RFC 7519 §4.1.4 and §4.1.5, with leeway for clocks that differ.

@@ -42,6 +42,43 @@ func TestATokenOfEachAlgorithmPasses(t *testing.T) {
 	}
 }
 
+// RFC 9864 §2.2: Ed25519 is EdDSA with that curve. Keys and settings may have either name.
+func TestEd25519IsAnotherNameOfEdDSA(t *testing.T) {
+	atClock(t, now)
+	ed := signer{"ed", "EdDSA", edKey()}
+	for _, published := range []any{nil, "EdDSA", "Ed25519"} {
+		keys := keysOf(t, with(ed.jwk(), m{"alg": published}), es256("ec"), signer{"rs", "RS256", rsaKey()})
+		for _, accepted := range [][]string{nil, {"EdDSA"}, {"Ed25519"}, {"EdDSA", "Ed25519"}} {
+			i := newIssuer(t, keys, func(s *Settings) { s.Algorithms = accepted })
+			for _, name := range []string{"EdDSA", "Ed25519"} {
+				raw := ed.token(claims(nil), m{"alg": name})
+				if _, err := i.Check(t.Context(), raw); err != nil {
+					t.Errorf("published as %v, accepted as %v, named %s: %v", published, accepted, name, err)
+				}
+				if _, err := i.ReadUnverified(raw); err != nil {
+					t.Errorf("without keys: accepted as %v, named %s: %v", accepted, name, err)
+				}
+			}
+		}
+		i := newIssuer(t, keys, func(s *Settings) { s.Algorithms = []string{"ES256", "RS256"} })
+		got, err := i.Check(t.Context(), ed.token(claims(nil), m{"alg": "Ed25519"}))
+		wantRefused(t, got, err, "its algorithm is not one that is accepted")
+	}
+	i := newIssuer(t, keysOf(t, ed, es256("ec")), nil)
+	for _, test := range []struct {
+		raw  string
+		want string // part of the reason
+	}{
+		{ed.token(claims(nil), m{"alg": "ed25519"}), "its algorithm is not one that is accepted"},
+		{ed.token(claims(nil), m{"alg": "Ed448"}), "its algorithm is not one that is accepted"},
+		{es256("ec").token(claims(nil), m{"alg": "Ed25519"}), "no such key for the token's algorithm"},
+		{es256("ec").token(claims(nil), m{"alg": "Ed25519", "kid": "ed"}), "does not verify"},
+	} {
+		got, err := i.Check(t.Context(), test.raw)
+		wantRefused(t, got, err, test.want)
+	}
+}
+
 // Outside issuers make either s. Only our own tokens have the lower one.
 func TestBothSignaturesOfECDSAPass(t *testing.T) {
 	atClock(t, now)

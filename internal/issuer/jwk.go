@@ -86,17 +86,16 @@ func parseKey(encoded []byte) (*key, error) {
 		return nil, fmt.Errorf("its kid has more than %d bytes", maxKeyID)
 	}
 	k := &key{id: read.ID, algorithm: read.Algorithm}
-	if k.algorithm == "Ed25519" { // RFC 9864's name for the only EdDSA here
-		k.algorithm = "EdDSA"
-	}
 	var err error
 	if k.public, err = read.public(); err != nil {
 		return nil, err
 	}
 	if k.algorithm != "" {
-		if a := findAlgorithm(k.algorithm); a == nil || !a.fits(k.public) {
+		a := findAlgorithm(k.algorithm)
+		if a == nil || !a.fits(k.public) {
 			return nil, fmt.Errorf("its alg %s is not for signatures with a key of its kind", brief(k.algorithm))
 		}
+		k.algorithm = a.name
 	}
 	text, err := json.Marshal([]any{k.id, k.algorithm, read.material})
 	if err != nil {

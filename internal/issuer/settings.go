@@ -20,7 +20,8 @@ type Settings struct {
 	// of all apps of the issuer would be accepted.
 	Audience []string
 
-	// Algorithms are the accepted algorithms. Default: ES256, RS256, PS256, EdDSA.
+	// Algorithms are the accepted algorithms. Default: ES256, RS256, PS256, EdDSA. Ed25519
+	// and EdDSA are the same (RFC 9864).
 	Algorithms []string
 
 	// ScopeClaim is the claim that has the scopes, as a string or a list. Default: scope,

@@ -35,6 +35,7 @@ func TestSettingsThatAreNotSafeAreRefused(t *testing.T) {
 		{"no signature", func(s *Settings) { s.Algorithms = []string{"none"} }, "unsigned"},
 		{"no signature, in another case", func(s *Settings) { s.Algorithms = []string{"NoNe"} }, "unsigned"},
 		{"an algorithm in another case", func(s *Settings) { s.Algorithms = []string{"es256"} }, "written ES256"},
+		{"Ed25519 in another case", func(s *Settings) { s.Algorithms = []string{"ED25519"} }, "written Ed25519"},
 		{"an unknown algorithm", func(s *Settings) { s.Algorithms = []string{"hunter2"} }, "unrecognized"},
 		{"a duplicate algorithm", func(s *Settings) { s.Algorithms = []string{"ES256", "ES256"} }, "duplicate"},
 		{"plain http", func(s *Settings) { s.URL = "http://id.example.com" }, "must be https"},
