@@ -26,7 +26,7 @@ func TestDefectiveTokensGetOneAnswer(t *testing.T) {
 	defects := []defect{
 		{"I12: a refresh-typed token", harness.Forge(t, token, func(f *harness.Forgery) { f.Header["typ"] = json.RawMessage(`"refresh+jwt"`) }), "typ is not"},
 		{"I12: a token of type JOSE", harness.Forge(t, token, func(f *harness.Forgery) { f.Header["typ"] = json.RawMessage(`"JOSE"`) }), "typ is not"},
-		{"I12: a token of type application/jwt", harness.Forge(t, token, func(f *harness.Forgery) { f.Header["typ"] = json.RawMessage(`"application/jwt"`) }), "typ is not"},
+		{"I12: a token of type application/json", harness.Forge(t, token, func(f *harness.Forgery) { f.Header["typ"] = json.RawMessage(`"application/json"`) }), "typ is not"},
 		{"I12: a token of an empty type", harness.Forge(t, token, func(f *harness.Forgery) { f.Header["typ"] = json.RawMessage(`""`) }), "typ is not"},
 		{"I12: a token without a type", harness.Forge(t, token, func(f *harness.Forgery) { delete(f.Header, "typ") }), "typ is not"},
 		{"I16: an unknown kid", harness.Forge(t, token, func(f *harness.Forgery) { f.Header["kid"] = json.RawMessage(`"nobody"`) }), "no key"},
