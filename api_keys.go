@@ -22,7 +22,7 @@ import (
 // apiKeys verifies the API keys of a server.
 type apiKeys struct {
 	server  string // its name
-	files   []*apiKeyFile
+	files   *apiKeyFiles
 	users   *directory.UserDirectory
 	clients *directory.ClientDirectory
 	policy  *token.Policy
@@ -35,7 +35,7 @@ type apiKeys struct {
 
 func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	return &apiKeys{
-		server: server, files: files, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
+		server: server, files: &apiKeyFiles{all: files, logger: logger}, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
 		ended:      endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
 		identities: make(map[string]*apikey.Identity),
 	}
@@ -59,30 +59,23 @@ func (k *apiKeys) lookUp(ctx context.Context, raw string) (*apikey.Identity, err
 	if !apikey.WellFormed(raw) { // which costs less than to look for it
 		return nil, apikey.ErrMalformed
 	}
-	key := k.find(apikey.DigestOf(raw))
+	key, err := k.files.find(apikey.DigestOf(raw))
 	if key == nil {
-		return nil, apikey.ErrUnknown
+		return nil, err
 	}
-	id, err := k.identify(ctx, key)
-	if err != nil {
-		return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err
+	if err == nil {
+		var id *apikey.Identity
+		if id, err = k.identify(ctx, key); err == nil {
+			return id, nil
+		}
 	}
-	return id, nil
+	return apikey.NewIdentity(key, nil, nil, nil, nil, ""), err
 }
 
 // explain says what is wrong with an API key, if anything is.
 func (k *apiKeys) explain(ctx context.Context, request adminapi.ExplainRequest) adminapi.Explanation {
 	found, err := k.lookUp(ctx, request.Token)
 	return explain.APIKey(found, err, request, k.policy.Audience)
-}
-
-func (k *apiKeys) find(digest apikey.Digest) *apikey.Key {
-	for _, file := range k.files {
-		if key := file.Snapshot().ByDigest(digest); key != nil {
-			return key
-		}
-	}
-	return nil
 }
 
 // identify finds the owner of a key, who must be there and enabled.
@@ -214,7 +207,7 @@ func (k *apiKeys) noteUse(name string) {
 // mended at once, or that another app keeps from starting, must end no key. It tells the
 // other nodes of what has ended, until ctx ends.
 func (k *apiKeys) follow(ctx context.Context) {
-	if len(k.files) == 0 {
+	if len(k.files.all) == 0 {
 		return
 	}
 	go k.ended.tell(ctx)
@@ -228,11 +221,12 @@ func (k *apiKeys) follow(ctx context.Context) {
 // heed looks at the owners of all keys, when a file has changed: a key ends with its
 // owner, also if nothing uses it meanwhile. Sources that have to be asked are left out.
 func (k *apiKeys) heed() {
+	k.files.reportConflicts()
 	known := make(map[string]bool)
-	for _, file := range k.files {
+	for _, file := range k.files.all {
 		for key := range file.Snapshot().All() {
 			known[key.Name] = true
-			if k.isLive(key) {
+			if k.isLive(key) || k.files.areTwo(key) {
 				continue
 			}
 			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+
+	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
@@ -98,7 +101,7 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, er
 		}
 		opened = append(opened, file)
 	}
-	return opened, checkKeyNames(opened)
+	return opened, checkConflicts(opened)
 }
 
 // releaseAPIKeys leaves the files.
@@ -108,18 +111,77 @@ func releaseAPIKeys(files []*apiKeyFile) {
 	}
 }
 
-// checkKeyNames refuses keys of one name in two files: logs and metrics name them.
-func checkKeyNames(files []*apiKeyFile) error {
-	first := make(map[string]*apiKeyFile)
-	for _, file := range files {
-		for key := range file.Snapshot().All() {
-			if other := first[key.Name]; other != nil && other != file {
-				return fmt.Errorf("%s: there is an API key %q in %s, too: give one of them another name", file, key.Name, other)
-			}
-			first[key.Name] = file
+// checkConflicts refuses files that contradict each other, unless all of them were
+// followed before: then a change while Caddy ran is the cause, which must not delay
+// another change of the config. The keys are refused when they are used.
+func checkConflicts(files []*apiKeyFile) error {
+	for _, c := range apikey.Conflicts(appendSets(nil, files)) {
+		if file, other := files[c.File], files[c.Other]; !file.before || !other.before {
+			return c.Error(file.String(), other.String())
 		}
 	}
 	return nil
+}
+
+// appendSets appends the active versions.
+func appendSets(sets []*apikey.Set, files []*apiKeyFile) []*apikey.Set {
+	for _, file := range files {
+		sets = append(sets, file.Snapshot())
+	}
+	return sets
+}
+
+// apiKeyFiles are the files of a server. They are followed one by one, and by other
+// servers too, so whether they fit together shows only here.
+type apiKeyFiles struct {
+	all    []*apiKeyFile
+	logger *zap.Logger
+
+	mu       sync.Mutex
+	reported []apikey.Conflict // last
+}
+
+// find is [apikey.Find] in the files as they are now.
+func (f *apiKeyFiles) find(digest apikey.Digest) (*apikey.Key, error) {
+	return apikey.Find(appendSets(make([]*apikey.Set, 0, 8), f.all), digest) // on the stack
+}
+
+// areTwo tells whether another file has the key too. Then it must not end with one of
+// the owners, since it is the other's once a line is deleted.
+func (f *apiKeyFiles) areTwo(key *apikey.Key) bool {
+	_, err := f.find(key.Digest())
+	return err == apikey.ErrSameHash
+}
+
+// conflict says why keys of a file are refused, nil if the files fit together.
+func (f *apiKeyFiles) conflict(file *apiKeyFile) error {
+	for _, c := range apikey.Conflicts(appendSets(nil, f.all)) {
+		if f.all[c.File] == file {
+			return c.Error(file.String(), f.all[c.Other].String())
+		}
+	}
+	return nil
+}
+
+// reportConflicts logs which files contradict each other, unless it has said so before,
+// and that they no longer do.
+func (f *apiKeyFiles) reportConflicts() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := apikey.Conflicts(appendSets(nil, f.all))
+	for _, c := range now {
+		if slices.ContainsFunc(f.reported, c.Equal) {
+			continue
+		}
+		file, other := f.all[c.File], f.all[c.Other]
+		f.logger.Error("API keys are refused, since two files have them: Caddy would not start with these files",
+			zap.Error(c.Error(file.String(), other.String())), zap.String("path", file.key.path), zap.String("other_path", other.key.path),
+			zap.Int("count", len(c.Names)), zap.Strings("api_keys", c.Names[:min(len(c.Names), mostNamed)]))
+	}
+	if len(f.reported) > 0 && len(now) == 0 {
+		f.logger.Info("no API key is in two files now")
+	}
+	f.reported = now
 }
 
 // keyOfAnyClient is the name of the first key that a client owns, empty if there is none.
@@ -133,3 +195,6 @@ func keyOfAnyClient(files []*apiKeyFile) string {
 	}
 	return ""
 }
+
+// mostNamed is how many clients or keys one line names.
+const mostNamed = 20

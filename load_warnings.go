@@ -110,10 +110,11 @@ func (w *loadWarnings) warnOfNames() {
 		zap.String("advice", "give these clients ids that no user has as username or id: apps could take a client for the user"))
 }
 
-// warnOfKeys says which API keys are refused since there is no such owner, and which of
-// them name a user that has an id by the username. It looks at what is in memory.
+// warnOfKeys says which API keys are refused since two files have them, since there is no
+// such owner, or since they name a user that has an id by the username. It looks at what is in memory.
 func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
-	for _, file := range keys.files {
+	keys.files.reportConflicts()
+	for _, file := range keys.files.all {
 		var gone, unnamed []string
 		for key := range file.Snapshot().All() {
 			if keys.isLive(key) {
@@ -214,9 +215,6 @@ func warnOfCommas(logger *zap.Logger, scopes []string, of zap.Field) {
 		}
 	}
 }
-
-// mostNamed is how many clients or keys one line names.
-const mostNamed = 20
 
 // shortSecret is how many bytes a client's secret should have at least: as random
 // letters and digits they have about 50 bits, out of reach of throttled guesses.

@@ -85,6 +85,12 @@ func (s *Server) adminFiles() []adminapi.File {
 	for _, file := range followedFiles(s.users, s.clients, s.keyFiles) {
 		files = append(files, file.admin())
 	}
+	for _, file := range s.keyFiles {
+		i := slices.IndexFunc(files, func(f adminapi.File) bool { return f.Reads == file.key.reads && f.Path == file.key.path })
+		if err := s.apiKeys.files.conflict(file); err != nil {
+			files[i].Conflict = err.Error()
+		}
+	}
 	return files
 }
 

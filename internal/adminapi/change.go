@@ -62,7 +62,7 @@ var changes = map[string]change{
 			files, err := s.Reload(ctx)
 			var loaded, failed []string
 			for _, file := range files {
-				if file.Error == "" {
+				if file.Error == "" && file.Conflict == "" {
 					loaded = append(loaded, file.Path)
 				} else {
 					failed = append(failed, file.Path)

@@ -93,6 +93,9 @@ type File struct {
 	Entries  int       `json:"entries"`
 	LoadedAt time.Time `json:"loaded_at"`       // its active version
 	Error    string    `json:"error,omitempty"` // why its present version is not active
+
+	// Why API keys in it are refused although it is active: another file has them, too.
+	Conflict string `json:"conflict,omitempty"`
 }
 
 // Reason is the error without the path, which it may begin with.

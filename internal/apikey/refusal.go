@@ -6,6 +6,8 @@ import "github.com/caddygrant/caddy-grant/internal/token"
 const (
 	ErrMalformed          = token.Error("it is not a whole API key")
 	ErrUnknown            = token.Error("no API key has its hash")
+	ErrSameHash           = token.Error("another file of the server has this API key, too")
+	ErrSameName           = token.Error("another file of the server has an API key of that name")
 	ErrExpired            = token.Error("the API key has expired")
 	ErrEnded              = token.Error("the API key ended when its owner left")
 	ErrOwnerGone          = token.Error("the owner of the API key is gone")

@@ -51,6 +51,9 @@ func (s *Set) ByDigest(d Digest) *Key {
 	return nil
 }
 
+// Has tells whether there is a key of that name.
+func (s *Set) Has(name string) bool { return s.byName[name] }
+
 // Line is the line of the file that a key of it is on, 0 if it is not one of it.
 func (s *Set) Line(k *Key) int {
 	if found := s.byDigest[k.digest]; found != nil && found.key == k {

@@ -16,7 +16,8 @@ func newReloadCommand() *cobra.Command {
 Reads the files of users, clients and API keys now, where Caddy runs. Caddy also
 follows them by itself, and takes a change within seconds; this command is for those
 who do not want to wait, or want to know that it was taken. A file with an error is
-not taken: then its previous version stays active, and the exit status is 1.
+not taken: then its previous version stays active, and the exit status is 1. It is 1
+too if keys are refused because two files have them.
 
 The config is not reloaded: for that there is 'caddy reload'.
 ` + addressHelp,
@@ -40,11 +41,10 @@ func runReload(cmd *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	failed := 0
+	failed, conflict := false, false
 	for _, file := range files {
-		if file.Error != "" {
-			failed++
-		}
+		failed = failed || file.Error != ""
+		conflict = conflict || file.Conflict != ""
 	}
 	switch {
 	case wantsJSON(cmd):
@@ -54,8 +54,13 @@ func runReload(cmd *cobra.Command, _ []string) error {
 	default:
 		err = printFiles(cmd.OutOrStdout(), files, time.Now())
 	}
-	if err == nil && failed > 0 {
-		err = errors.New("not all files were taken; their previous versions stay active")
+	switch {
+	case err != nil:
+		return err
+	case failed:
+		return errors.New("not all files were taken; their previous versions stay active")
+	case conflict:
+		return errors.New("two files have the same API keys, which are refused; Caddy would not start with these files")
 	}
-	return err
+	return nil
 }

@@ -240,6 +240,9 @@ func printFiles(w io.Writer, files []adminapi.File, now time.Time) error {
 		if file.Error != "" {
 			fmt.Fprintf(w, "  %s was changed and is not active: %s\n", printable(file.Path), printable(file.Reason()))
 		}
+		if file.Conflict != "" {
+			fmt.Fprintf(w, "  Keys are refused: %s\n", printable(file.Conflict))
+		}
 	}
 	return nil
 }

@@ -83,6 +83,8 @@ const newKey = "make a new key with \"caddy grant key add\""
 var keyRefusals = map[string]keyRefusal{
 	apikey.ErrMalformed.Error():  {checkFormat, "send the whole key as it was printed: a part is missing, or was mistyped"},
 	apikey.ErrUnknown.Error():    {checkKey, "ask the server whose file has it, with --server; if there is none, it was revoked or is of another Caddy: " + newKey},
+	apikey.ErrSameHash.Error():   {checkKey, "delete its line in one of the two files"},
+	apikey.ErrSameName.Error():   {checkKey, "give one of the two keys another name, in its file"},
 	apikey.ErrExpired.Error():    {checkExpiry, newKey + ", or set a later expires"},
 	apikey.ErrEnded.Error():      {checkOwner, newKey + ": this one does not come back with its owner's name"},
 	apikey.ErrOwnerGone.Error():  {checkOwner, "correct the owner, or delete the line; a user who has an id is named by user_id"},

@@ -84,6 +84,8 @@ func keyFact(key adminapi.Key, now time.Time) Fact {
 func fileFact(file adminapi.File, now time.Time) Fact {
 	entries := plural(file.Entries, strings.ReplaceAll(strings.TrimSuffix(file.Reads, "s"), "api_key", "API key"))
 	switch reason := strings.TrimSuffix(file.Reason(), "."); {
+	case file.Error == "" && file.Conflict != "":
+		return Fact{"File", fmt.Sprintf("%s: %s, and keys are REFUSED: %s", file.Path, entries, file.Conflict), Bad}
 	case file.Error == "":
 		return Fact{Label: "File", Text: fmt.Sprintf("%s: %s, loaded %s", file.Path, entries, clock(file.LoadedAt, now))}
 	case file.LoadedAt.IsZero():
