@@ -2,7 +2,6 @@ package caddygrant
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -122,7 +121,7 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 	allowed, audience := key.Scopes, k.policy.Audience
 	switch {
 	case client == nil && user.Scopes == nil && !k.clients.IsLive():
-		allowed = k.scopesOfUsers()
+		allowed = k.policy.ScopesOfUsers(k.clients.Known())
 	case client != nil:
 		allowed = k.policy.AllowedScopes(client)
 		if client.Audience != nil {
@@ -132,15 +131,6 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 	made = apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
 	k.identities[key.Name] = made
 	return made
-}
-
-// scopesOfUsers are those that a user without a list of their own can get by some client.
-func (k *apiKeys) scopesOfUsers() []string {
-	all := slices.Clone(k.policy.Scopes)
-	for client := range k.clients.Known() {
-		all = append(all, client.Scopes...)
-	}
-	return all
 }
 
 // ownerOf looks the owner of a key up. A user that has an id is another user than one of

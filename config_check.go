@@ -7,7 +7,6 @@ import (
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
-	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -48,10 +47,7 @@ func checkOf(server string) string {
 
 // mayLogIn tells whether a client can get a first token, for a user or for itself.
 func mayLogIn(s *Server, client *directory.Client) bool {
-	if client.ID == token.LoginPage {
-		return s.LoginPage != nil
-	}
-	return s.policy.MayAct(client) || s.grants[oauth.GrantTypePassword] != nil && client.MayUse(oauth.GrantTypePassword)
+	return s.policy.MayLogIn(client) || client.ID != token.LoginPage && s.policy.MayAct(client)
 }
 
 // describe is what the check of the config needs to know of a server.

@@ -280,6 +280,7 @@ func (s *Server) tokenPolicy() *token.Policy {
 		RefreshTTL:        time.Duration(s.RefreshTokenTTL),
 		SessionTTL:        time.Duration(s.SessionTTL),
 		Leeway:            time.Duration(*s.Leeway),
+		Passwords:         slices.Contains(s.Grants, oauth.GrantTypePassword),
 		Refreshes:         slices.Contains(s.Grants, oauth.GrantTypeRefreshToken),
 		ClientCredentials: slices.Contains(s.Grants, oauth.GrantTypeClientCredentials),
 	}

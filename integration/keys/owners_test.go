@@ -94,12 +94,22 @@ func TestAKeyOfAUserIsThatUser(t *testing.T) {
 	e.says(t, "user|alice|alice||deploy|read write|alice@example.com|https://api.example.com", "/who", harness.Bearer(e.key("deploy")))
 }
 
-// What no client could give a user, a key cannot either.
+// What no user could get through a client, a key cannot give either: neither what only
+// machines get for themselves, nor what the server has for clients that are not there.
 func TestAUserWithoutAListHasTheScopesThatSomeClientCouldGet(t *testing.T) {
 	r := make(ring)
+	const machine = "client batch {\nsecret batch-secret\ngrants client_credentials\nscopes read admin\n}\n"
 	for clients, want := range map[string]string{
 		"": "read", // keys alone are enough for an endpoint
-		"client web {\npublic\nscopes read report\n}": "read report",
+		"client web {\npublic\nscopes read report\n}":      "read report",
+		"client web {\npublic\nscopes report\n}":           "report",
+		machine:                                            "read",
+		machine + "client web {\npublic\nscopes report\n}": "report",
+		machine + "client web {\npublic\n}":                "read",
+		"client gateway {\nsecret gateway-secret\ngrants refresh_token\nintrospect api\nscopes admin\n}": "read",
+		machine + "login_page {\nscopes report\n}":                                                       "report",
+		"grants client_credentials\n" + machine:                                                          "read",
+		"grants client_credentials\nclient web {\nsecret web-secret\nscopes admin\n}\n" + machine:        "read",
 	} {
 		site := harness.NewSite(t)
 		site.Write("keys.txt", r.line("all", "user=alice scopes=read,report,admin"))

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"iter"
 	"time"
 
 	"github.com/caddygrant/caddy-grant/directory"
@@ -17,7 +18,8 @@ type Policy struct {
 	RefreshTTL        time.Duration
 	SessionTTL        time.Duration
 	Leeway            time.Duration // for clocks that differ
-	Refreshes         bool          // whether the refresh grant is offered
+	Passwords         bool          // whether the password grant is offered
+	Refreshes         bool          // whether the refresh grant is
 	ClientCredentials bool          // whether the grant client_credentials is
 
 	Browser *BrowserPolicy // nil if the server has no login page
@@ -47,6 +49,30 @@ func (p *Policy) audienceOf(client *directory.Client) []string {
 		return client.Audience
 	}
 	return p.Audience
+}
+
+// MayLogIn tells whether a user can get tokens through the client.
+func (p *Policy) MayLogIn(client *directory.Client) bool {
+	if client.ID == LoginPage {
+		return p.Browser != nil
+	}
+	return p.Passwords && client.MayUse(oauth.GrantTypePassword)
+}
+
+// ScopesOfUsers are those that a user without a list of their own can get through one of
+// the clients: those of the server if no user can log in through any.
+func (p *Policy) ScopesOfUsers(clients iter.Seq[*directory.Client]) []string {
+	var all []string
+	none := true
+	for client := range clients {
+		if p.MayLogIn(client) {
+			all, none = append(all, p.AllowedScopes(client)...), false
+		}
+	}
+	if none {
+		return p.Scopes
+	}
+	return all
 }
 
 // MayRefresh tells whether the client's sessions have refresh tokens.
