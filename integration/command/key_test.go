@@ -165,6 +165,68 @@ func TestTheFileOfKeysAndTheOwnerAreThoseOfTheConfig(t *testing.T) {
 	d.wants("keys", strings.Replace(want, strings.Split(want, "\n")[1]+"\n", "", 1))
 }
 
+// serverOfKeys is the config of a server with two files of keys, for a desk.
+func serverOfKeys(d desk) string {
+	return strings.ReplaceAll(`{"apps": {"http": {"servers": {"a": {"routes": [{"handle": [{"handler": "token_endpoint", "scopes": ["contacts.read"],
+		"users": [{"source": "json", "path": "%DIR%/users.json"}, {"source": "inline", "users": [{"username": "dave"}, {"username": "erin", "scopes": ["reports"]}]}],
+		"clients": [{"source": "inline", "clients": [{"id": "web", "public": true}, {"id": "desk", "public": true, "scopes": ["contacts.write"]},
+			{"id": "batch", "secret_hash": "x", "grants": ["client_credentials"], "scopes": ["jobs.run"]}, {"id": "dave", "secret_hash": "x"}, {"id": "7", "secret_hash": "x"}]}],
+		"api_keys": [{"source": "lines", "path": "%DIR%/keys"}, {"source": "json", "path": "%DIR%/more.json"}]}]}]}}}}}`, "%DIR%", filepath.ToSlash(d.dir))
+}
+
+func TestANameInAnotherFileOfTheServerIsRefused(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "users.json", `{"users": [{"username": "bob", "password_hash": "HASH", "id": "7"}]}`, "keys", "# keys\n", "more.json", `{"api_keys": []}`)
+	d.write("config.json", serverOfKeys(d))
+	d.key("deploy", "--user", "dave", "-f", "more.json", "-c", "config.json")
+	d.refuse("", "more.json has a key \"deploy\" already, and config.json gives both files to one server", "key", "add", "deploy", "--user", "dave", "-f", "keys", "-c", "config.json")
+	d.refuse("", `it has a key "deploy" already; choose another name`, "key", "add", "deploy", "--user", "dave", "-f", "more.json", "-c", "config.json")
+	d.refuse("", `config.json has no user "nobody"`, "key", "add", "x", "--user", "nobody", "-f", "keys", "-c", "config.json")
+	d.wants("keys", "# keys\n")
+	d.key("deploy", "--user", "dave", "-f", "other", "-c", "config.json") // which no server has
+	d.refuse("", "no such file", "key", "add", "x", "--user", "dave", "-f", "keys", "-c", "missing.json")
+}
+
+func TestAScopeThatTheOwnerCannotHaveIsSaid(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "users.json", `{"users": [{"username": "bob", "password_hash": "HASH", "id": "7", "scopes": ["contacts.read"]}]}`, "keys", "# keys\n", "more.json", `{"api_keys": []}`)
+	d.write("config.json", serverOfKeys(d))
+	for i, test := range []struct{ owner, scopes, lacking string }{
+		{"--user dave", "contacts.read,contacts.write", ""},
+		{"--user dave", "contacts.read,contact.read,jobs.run", "the user dave cannot have the scopes contact.read jobs.run"},
+		{"--user erin", "reports,contacts.read", "the user erin cannot have the scopes contacts.read"},
+		{"--user bob", "contacts.read,contacts.write", "the user with the id 7 cannot have the scopes contacts.write"},
+		{"--client batch", "jobs.run,contacts.read", "the client batch cannot have the scopes contacts.read"},
+		{"--client web", "contacts.read", ""},
+	} {
+		name := "key-" + string(rune('a'+i))
+		_, _, said := d.key(append(strings.Fields(test.owner), name, "--scopes", test.scopes, "-f", "keys", "-c", "config.json")...)
+		if (test.lacking == "") == strings.Contains(said, "Warning") || !strings.Contains(said, test.lacking) {
+			t.Errorf("%s with %s: %s", test.owner, test.scopes, said)
+		}
+	}
+	// without a config, or with clients that it does not know, nothing is said
+	d.write("live.json", strings.Replace(serverOfKeys(d), `"source": "inline", "clients"`, `"source": "sql", "clients"`, 1))
+	for _, more := range [][]string{nil, {"-c", "live.json"}} {
+		if _, _, said := d.key(append([]string{"unknown-" + string(rune('a'+len(more))), "--user", "dave", "--scopes", "nonsense", "-f", "keys"}, more...)...); strings.Contains(said, "Warning") {
+			t.Errorf("%q: %s", more, said)
+		}
+	}
+}
+
+func TestAKeyOfAClientThatIsNamedLikeAUserIsSaidToBeRefused(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "users.json", `{"users": [{"username": "bob", "password_hash": "HASH", "id": "7"}]}`, "keys", "# keys\n")
+	d.write("config.json", serverOfKeys(d))
+	for _, client := range []string{"dave", "7"} {
+		_, _, said := d.key("key-"+client, "--client", client, "-f", "keys", "-c", "config.json")
+		wantText(t, said, "Warning: the client "+client+" has the name or the id of a user, so the key is always refused")
+	}
+	if _, _, said := d.key("key-web", "--client", "web", "-f", "keys", "-c", "config.json"); strings.Contains(said, "Warning") {
+		t.Error(said)
+	}
+}
+
 func TestNamesOfKeysAreCompleted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -29,12 +29,18 @@ that of the file; a new file is JSON if its name ends in .json, and htpasswd if 
 
 // addFileFlags adds the flags that say which file it is.
 func addFileFlags(cmd *cobra.Command, list useredit.List) {
+	addFileAndConfigFlags(cmd, list)
+	cmd.MarkFlagsMutuallyExclusive("file", "config")
+	cmd.MarkFlagsMutuallyExclusive("file", "adapter")
+}
+
+// addFileAndConfigFlags is addFileFlags for a command that asks the config for more than
+// the file.
+func addFileAndConfigFlags(cmd *cobra.Command, list useredit.List) {
 	cmd.Flags().StringP("file", "f", "", fmt.Sprintf("the file of %s (default: that of the config)", entriesOf(list)))
 	cmd.Flags().String("format", "", fmt.Sprintf("%s or json (default: that of the file)", lineFormat(list)))
 	cmd.Flags().StringP("config", "c", "", "the config that names the file (default: the Caddyfile of this directory)")
 	cmd.Flags().StringP("adapter", "a", "", "the config adapter (default: that of the config's name)")
-	cmd.MarkFlagsMutuallyExclusive("file", "config")
-	cmd.MarkFlagsMutuallyExclusive("file", "adapter")
 	_ = cmd.MarkFlagFilename("file")
 	_ = cmd.MarkFlagFilename("config")
 }

@@ -45,13 +45,16 @@ has no key, so one that is lost cannot be shown again.
 A key has one owner, a user or a client, and never more scopes than its owner has. A
 user with an id is named by it: with --user, the command finds the id if the config
 or the file says it.
+
+The config also tells which scopes the owner can have, and which names other files of
+the server have. So name it with --config beside --file if it has several files.
 ` + keyFileHelp,
 		Example: `  caddy grant key add deploy --user alice --scopes contacts.read --expires 90d
   KEY=$(caddy grant key add nightly --client batch --file keys.txt --scopes reports.write)`,
 		Args: exactArgs("name the key", 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return addKey(cmd, args[0]) },
 	}
-	addFileFlags(cmd, useredit.Keys)
+	addFileAndConfigFlags(cmd, useredit.Keys)
 	flags := cmd.Flags()
 	flags.String("user", "", "the user who owns the key, by name")
 	flags.String("user-id", "", "the user who owns the key, by id")
@@ -76,7 +79,14 @@ func addKey(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	said, err := f.ownKey(cmd, key)
+	servers, err := f.servers(cmd)
+	if err != nil {
+		return err
+	}
+	if err := servers.haveName(name); err != nil {
+		return err
+	}
+	said, err := f.ownKey(servers, key)
 	if err != nil {
 		return err
 	}
@@ -93,6 +103,9 @@ func addKey(cmd *cobra.Command, name string) error {
 	err = f.editKeys(cmd, true, func(file *useredit.KeyFile) error { return file.Add(key) }, done...)
 	if err != nil {
 		return withAdvice(err, useredit.ErrExists, `choose another name, or end that key with "caddy grant key revoke"`)
+	}
+	for _, warning := range servers.warnings(key) {
+		cmd.PrintErrln(warning)
 	}
 	if _, err := fmt.Fprintln(cmd.OutOrStdout(), secret); err != nil {
 		return fmt.Errorf("the key could not be printed, and is lost: run \"caddy grant key revoke %s\"", name)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/spf13/cobra"
-
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/useredit"
@@ -18,12 +16,12 @@ import (
 // there is: a user with an id is named by it, and an owner that certainly does not exist
 // is refused: Caddy ends a key for good whose owner is missing. said is what a person
 // should know of it.
-func (f entriesFile) ownKey(cmd *cobra.Command, k *apikey.Key) (said string, err error) {
+func (f entriesFile) ownKey(servers keyServers, k *apikey.Key) (said string, err error) {
 	list := useredit.Users
 	if k.IsClients() {
 		list = useredit.Clients
 	}
-	entries, all, where := f.owners(cmd, list)
+	entries, all := f.owners(servers, list)
 	field, name := k.Owner()
 	i := slices.IndexFunc(entries, func(e useredit.Entry) bool {
 		if field == "user_id" {
@@ -33,7 +31,7 @@ func (f entriesFile) ownKey(cmd *cobra.Command, k *apikey.Key) (said string, err
 	})
 	switch {
 	case i < 0 && all:
-		return "", fmt.Errorf("%s has no %s: add the owner first, or correct the name", where, ownerWords(field, directory.Shown(name)))
+		return "", fmt.Errorf("%s has no %s: add the owner first, or correct the name", servers.config, ownerWords(field, directory.Shown(name)))
 	case i < 0 || field != "user" || entries[i].User.ID == "":
 		return "", nil
 	}
@@ -41,34 +39,16 @@ func (f entriesFile) ownKey(cmd *cobra.Command, k *apikey.Key) (said string, err
 	return fmt.Sprintf("The user %s has an id, so the key belongs to it and survives a new name.", name), nil
 }
 
-// owners are the users, or the clients, of each token_endpoint that has the file, and of
-// the file itself. all tells whether these are all that there are; where names them.
-func (f entriesFile) owners(cmd *cobra.Command, list useredit.List) (entries []useredit.Entry, all bool, where string) {
+// owners are the users, or the clients, of the servers that have the file, and of the
+// file itself. all tells whether these are all that there are.
+func (f entriesFile) owners(servers keyServers, list useredit.List) (entries []useredit.Entry, all bool) {
 	if f.format == useredit.JSON {
 		if data, err := f.read(); err == nil {
 			entries, _ = useredit.Read(data, useredit.JSON, list) // it need not have that list
 		}
 	}
-	if cmd.Flags().Changed("file") {
-		return entries, false, ""
-	}
-	config, adapted, err := readConfig(cmd, useredit.Keys)
-	if err != nil {
-		return entries, false, ""
-	}
-	all = true
-	for _, endpoint := range endpointsIn(adapted) {
-		if len(sourcesOf(endpoint, useredit.Keys)) == 0 {
-			continue
-		}
-		sources, _ := endpoint[string(list)].([]any)
-		for _, source := range sources {
-			found, err := entriesOfSource(config, source, list)
-			entries = append(entries, found...)
-			all = all && err == nil
-		}
-	}
-	return entries, all, config
+	found, all := servers.entries(list)
+	return append(entries, found...), all
 }
 
 // entriesOfSource reads a source of a config. An error says that it cannot be read here,

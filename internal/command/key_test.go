@@ -39,7 +39,7 @@ func TestWhatKeysCannotHaveIsRefused(t *testing.T) {
 		"add x --user bob -f FILE/keys --format htpasswd":    "--format htpasswd: it must be lines or json",
 		"add x --user bob -f FILE/keys --format json":        "it has one key a line, and is not JSON",
 		"add x --user bob -f FILE/keys.json --format lines":  "it is JSON, not one key a line",
-		"add x --user bob -f FILE/keys --config Caddyfile":   "--config and --file cannot be used together",
+		"list -f FILE/keys --config Caddyfile":               "--config and --file cannot be used together",
 		"list -f FILE/broken":                                `broken: line 1: "deploy": it has no owner`,
 		"list -f FILE/missing":                               "no such file or directory",
 		"revoke x -f FILE/keys":                              `keys: it has no key "x"; "caddy grant key list" shows the names`,
