@@ -118,6 +118,12 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 	if made != nil && made.Key() == key && made.User() == user && made.Client() == client {
 		return made
 	}
+	made = k.newIdentity(key, user, client)
+	k.identities[key.Name] = made
+	return made
+}
+
+func (k *apiKeys) newIdentity(key *apikey.Key, user *directory.User, client *directory.Client) *apikey.Identity {
 	allowed, audience := key.Scopes, k.policy.Audience
 	switch {
 	case client == nil && user.Scopes == nil && !k.clients.IsLive():
@@ -128,9 +134,7 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 			audience = client.Audience
 		}
 	}
-	made = apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
-	k.identities[key.Name] = made
-	return made
+	return apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
 }
 
 // ownerOf looks the owner of a key up. A user that has an id is another user than one of

@@ -12,8 +12,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // loadWarnings warns, at a start and at a reload, of what a config may say but hardly
@@ -111,24 +113,35 @@ func (w *loadWarnings) warnOfNames() {
 }
 
 // warnOfKeys says which API keys are refused since two files have them, since there is no
-// such owner, or since they name a user that has an id by the username. It looks at what is in memory.
+// such owner, or since they name a user that has an id by the username, and which name
+// scopes that their owners cannot have. It looks at what is in memory.
 func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 	keys.files.reportConflicts()
 	for _, file := range keys.files.all {
-		var gone, unnamed []string
+		var gone, unnamed, excessive, lacking []string
 		for key := range file.Snapshot().All() {
 			if keys.isLive(key) {
 				continue
 			}
 			user, client, err := keys.ownerOf(context.Background(), key)
 			switch {
-			case err != nil || user != nil || client != nil:
+			case err != nil:
+			case key.Expired(clock.Now()): // whatever else it has
+			case user != nil || client != nil:
+				if scopes := apikey.Lacking(key.Scopes, keys.newIdentity(key, user, client).Scopes()); len(scopes) > 0 {
+					excessive, lacking = append(excessive, key.Name), append(lacking, scopes...)
+				}
 			case keys.idOfOwner(key) != "":
 				unnamed = append(unnamed, key.Name)
 			default:
 				gone = append(gone, key.Name)
 			}
 		}
+		slices.Sort(lacking)
+		lacking = slices.Compact(lacking)
+		w.warnOfOwners(file, "API keys name scopes that their owners cannot have", excessive,
+			"correct the scopes, or give them to the owners; a user without scopes has those that a user can get by logging in",
+			zap.Strings("scopes", lacking[:min(len(lacking), mostNamed)]))
 		w.warnOfOwners(file, "API keys are refused, since their owners are not there", gone,
 			"correct the owner or delete the line: a user or client who gets that name later does not get these keys, so make new ones with \"caddy grant key add\"")
 		w.warnOfOwners(file, "API keys are refused, since they name a user who has an id by the username", unnamed,
@@ -136,10 +149,32 @@ func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 	}
 }
 
-func (w *loadWarnings) warnOfOwners(file *apiKeyFile, message string, keys []string, advice string) {
+func (w *loadWarnings) warnOfOwners(file *apiKeyFile, message string, keys []string, advice string, more ...zap.Field) {
 	if len(keys) > 0 {
-		w.logger.Warn(message, zap.Int("count", len(keys)), zap.Strings("api_keys", keys[:min(len(keys), mostNamed)]),
-			zap.String("path", file.key.path), zap.String("advice", advice))
+		w.logger.Warn(message, append(more, zap.Int("count", len(keys)), zap.Strings("api_keys", keys[:min(len(keys), mostNamed)]),
+			zap.String("path", file.key.path), zap.String("advice", advice))...)
+	}
+}
+
+// warnOfDefaultScopes says which clients have default_scopes that they may not ask for:
+// a login without a scope does not get them. It is logged once per config.
+func (w *loadWarnings) warnOfDefaultScopes(policy *token.Policy) {
+	for source, clients := range w.clients.KnownBySource() {
+		var ids, lacking []string
+		for client := range clients {
+			if scopes := apikey.Lacking(client.DefaultScopes, policy.AllowedScopes(client)); len(scopes) > 0 {
+				ids, lacking = append(ids, client.ID), append(lacking, scopes...)
+			}
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		slices.Sort(lacking)
+		lacking = slices.Compact(lacking)
+		w.logger.Warn("default_scopes of clients name scopes that these may not ask for",
+			zap.String("source", source), zap.Int("count", len(ids)), zap.String("client_id", ids[0]),
+			zap.Strings("client_ids", ids[:min(len(ids), mostNamed)]), zap.Strings("scopes", lacking[:min(len(lacking), mostNamed)]),
+			zap.String("advice", "add them to the scopes of the server, or correct default_scopes"))
 	}
 }
 

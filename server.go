@@ -86,6 +86,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	warnings := &loadWarnings{logger: s.logger, config: &s.Config, users: s.users, clients: s.clients}
 	warnings.warnOfGrants()
 	warnings.warnOfSunsets()
+	warnings.warnOfDefaultScopes(s.policy)
 	warnings.warnOfNames()
 	warnings.warnOfConfig(given)
 	hashKinds := directory.NewHashKinds(s.logger, s.users, s.clients)

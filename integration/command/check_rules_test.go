@@ -20,7 +20,8 @@ var atRunTime = []string{
 	"getting the server's keys from storage", "reading the server's keys from storage",
 	"making the token for the app", "renewing a session cookie", "the session that a login replaces goes on",
 	"sharing failed logins by the storage", "the database cannot be asked now", "an operator ", "storing that API keys have ended",
-	"users of an outside issuer have no prefix", // which it finds by itself
+	"API keys are refused, since two files have them", // a start fails
+	"users of an outside issuer have no prefix",       // which it finds by itself
 }
 
 // Anyone who adds a warning of start-up gives it a rule. Else its finding has no severity

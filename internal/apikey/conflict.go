@@ -36,6 +36,7 @@ func Find(files []*Set, d Digest) (*Key, error) {
 type Conflict struct {
 	File, Other int      // which files, the later one first
 	Names       []string // of the keys of File that are refused
+	line        int      // of the first of them
 	why         string
 }
 
@@ -54,7 +55,7 @@ func Conflicts(files []*Set) (all []Conflict) {
 
 // Error says of two files, by their names, what is wrong with the first of the keys.
 func (c Conflict) Error(file, other string) error {
-	err := fmt.Errorf("%s: "+c.why, file, c.Names[0], other)
+	err := fmt.Errorf("%s: line %d: "+c.why, file, c.line, c.Names[0], other)
 	switch more := len(c.Names) - 1; more {
 	case 0:
 	case 1:
@@ -69,7 +70,7 @@ func (c Conflict) Error(file, other string) error {
 func (s *Set) conflict(other *Set) (c Conflict) {
 	note := func(k *Key, why string) {
 		if c.Names = append(c.Names, k.Name); c.why == "" {
-			c.why = why
+			c.line, c.why = s.Line(k), why
 		}
 	}
 	for _, k := range s.keys {
@@ -87,5 +88,5 @@ func (s *Set) conflict(other *Set) (c Conflict) {
 
 // Equal tells whether two conflicts are about the same keys.
 func (c Conflict) Equal(other Conflict) bool {
-	return c.File == other.File && c.Other == other.Other && c.why == other.why && slices.Equal(c.Names, other.Names)
+	return c.File == other.File && c.Other == other.Other && c.line == other.line && c.why == other.why && slices.Equal(c.Names, other.Names)
 }

@@ -51,10 +51,10 @@ func TestFilesThatContradictEachOtherAreNamedWithTheirKeys(t *testing.T) {
 		want  string
 	}{
 		"apart":     {files(t, "deploy HASH user=alice", "other "+another+" user=alice"), ""},
-		"same line": {files(t, "deploy HASH user=alice", "deploy HASH user=bob"), `2.txt: the API key "deploy" is in 1.txt, too: delete one of the two lines`},
-		"same hash": {files(t, "deploy HASH user=alice", "other HASH user=bob"), `2.txt: the API key "other" has the hash of a key in 1.txt`},
-		"same name": {files(t, "deploy HASH user=alice", "deploy "+another+" user=alice"), `2.txt: there is an API key "deploy" in 1.txt, too`},
-		"several":   {files(t, "deploy HASH user=alice\nother "+another+" user=bob", "# none", "other "+another+" user=bob\ndeploy HASH user=alice"), `3.txt: the API key "other" is in 1.txt, too: delete one of the two lines (and 1 more key)`},
+		"same line": {files(t, "deploy HASH user=alice", "deploy HASH user=bob"), `2.txt: line 1: the API key "deploy" is in 1.txt, too: delete one of the two lines`},
+		"same hash": {files(t, "deploy HASH user=alice", "other HASH user=bob"), `2.txt: line 1: the API key "other" has the hash of a key in 1.txt`},
+		"same name": {files(t, "deploy HASH user=alice", "deploy "+another+" user=alice"), `2.txt: line 1: there is an API key "deploy" in 1.txt, too`},
+		"several":   {files(t, "deploy HASH user=alice\nother "+another+" user=bob", "# none", "other "+another+" user=bob\ndeploy HASH user=alice"), `3.txt: line 1: the API key "other" is in 1.txt, too: delete one of the two lines (and 1 more key)`},
 	} {
 		found := Conflicts(test.files)
 		if len(found) == 0 || test.want == "" {

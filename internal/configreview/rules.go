@@ -41,6 +41,7 @@ var Rules = []Rule{
 	{"expired-key", Warning, "an API key has expired", "delete its line"},
 	{"endless-key", Note, "an API key never expires", "set expires to a day"},
 	{"scopeless-key", Warning, "an API key has no scopes, and each `bearer_auth` that takes keys asks for some; a note where one asks for none", "give it the scopes that its script needs, with scopes"},
+	{"unobtainable-key-scopes", Warning, "API keys name scopes that their owners cannot have", "correct the scopes of the keys, or give them to the owners"},
 	{"no-api-keys", Warning, "a `bearer_auth` takes API keys, and its server has no `api_keys`", "name the file of keys with api_keys, or remove keys"},
 	{"logged-key", Warning, "API keys come in a header of their own, and Caddy writes that header to a log", "put a filter into each log that deletes the header"},
 	{"untaken-keys", Warning, "a server has `api_keys`, and no `bearer_auth` takes them", "add keys to the bearer_auth of an app, or remove api_keys"},
@@ -56,6 +57,7 @@ var Rules = []Rule{
 	{"client-named-like-user", Warning, "clients get no tokens for themselves, since users have their ids as username or id", "give these clients ids that no user has"},
 	{"refused-clients", Warning, "clients may get tokens for themselves, or have API keys, and no `bearer_auth` of the server lets clients pass", "add clients to the bearer_auth of the app that they call"},
 	{"past-sunset", Warning, "clients may use the password grant after its `sunset`", "remove \"password\" from the clients' grants, or set a later sunset"},
+	{"unobtainable-default-scopes", Warning, "clients have `default_scopes` that they may not ask for: a login without `scope` does not get them", "add them to the scopes of the server, or correct default_scopes"},
 	{"scope-with-comma", Warning, "a scope has a comma in its name: scopes are separated by spaces", "write spaces in place of commas"},
 
 	// what is open

@@ -36,6 +36,8 @@ var startRules = []struct{ message, rule string }{
 	{"API keys are refused, since their owners are not there", "ownerless-key"},
 	{"API keys are refused, since they name a user who has an id by the username", "ownerless-key"},
 	{"API key ended: its owner", "ownerless-key"},
+	{"API keys name scopes that their owners cannot have", "unobtainable-key-scopes"},
+	{"default_scopes of clients name scopes that these may not ask for", "unobtainable-default-scopes"},
 	{"bearer_auth takes API keys, and its server has none", "no-api-keys"},
 	{"no bearer_auth takes the API keys of a server", "untaken-keys"},
 	{"no bearer_auth lets the API keys of clients pass", "refused-clients"},
@@ -176,6 +178,8 @@ func (r *review) ofServer(server *endpoint, e entry) position {
 	switch {
 	case strings.Contains(e.message, "secret is"):
 		setting = "secret"
+	case strings.HasPrefix(e.message, "default_scopes"):
+		setting = "default_scopes"
 	case e.text("grant_type") != "":
 		setting = "grants"
 	case e.text("audience") != "":

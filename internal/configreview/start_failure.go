@@ -82,7 +82,7 @@ var (
 	// ofModule is how Caddy begins the error of a module, within those around it.
 	ofModule = regexp.MustCompile(`loading module '[^']+': (?:provision [\w.]+: |[\w.]+: invalid configuration: )?`)
 
-	inFile = regexp.MustCompile(`(?:users|clients) file (.+?): line (\d+)`)
+	inFile = regexp.MustCompile(`(?:users|clients|api_keys) file (.+?): line (\d+)`)
 
 	// of a file, and of an entry in it, with the advice at the end
 	ofFile      = regexp.MustCompile(`(users|clients) file (.+?): `)
