@@ -165,7 +165,7 @@ func TestExplainAnAPIKey(t *testing.T) {
 	}
 	s := harness.ApartIn(t, keySite, func(s *harness.Site) {
 		users(s, false)
-		s.Write("keys", "deploy "+apikey.DigestOf(key).Hash()+" user=alice scopes=read\n"+
+		s.Write("keys", "deploy "+apikey.DigestOf(key).Hash()+" user=alice scopes=read,reed\n"+
 			"old "+apikey.DigestOf(expired).Hash()+" user=alice expires=2020-01-31\n"+
 			"nightly "+apikey.DigestOf(ownerless).Hash()+" user=carol\n")
 	})
@@ -175,6 +175,9 @@ func TestExplainAnAPIKey(t *testing.T) {
 		status, x := explainedBy(t, s, key, args...)
 		if status != 0 || !x.Active || x.Kind != "api_key" || x.Claims != nil || !strings.Contains(x.Checks[1].Found, `"deploy"`) || !strings.Contains(x.Checks[3].Found, `the user "alice"`) {
 			t.Errorf("%v: status %d, %+v", args, status, x)
+		}
+		if last := x.Checks[len(x.Checks)-1]; last.Check != "scope" || last.Found != `its line names "read", "reed", and it has "read": its owner cannot have "reed"` {
+			t.Errorf("%v: %+v", args, last)
 		}
 		for _, test := range []struct {
 			key, check, says string

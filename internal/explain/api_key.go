@@ -67,7 +67,10 @@ func foundOf(check string, found *apikey.Identity, reason string) string {
 		audience, _ := found.Claim("aud").([]string)
 		text = "it is for " + list(audience)
 	case checkScope:
-		text = "it has " + list(found.Scopes()) + ", of those that its line names, " + list(key.Scopes)
+		text = "it has " + list(found.Scopes()) + ", as its line says"
+		if lacking := apikey.Lacking(key.Scopes, found.Scopes()); len(lacking) > 0 {
+			text = "its line names " + list(key.Scopes) + ", and it has " + list(found.Scopes()) + ": its owner cannot have " + list(lacking)
+		}
 	}
 	if reason != "" && reason != "the token lacks a scope" && reason != "aud does not name this resource" {
 		text += ": " + reason
