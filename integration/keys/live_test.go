@@ -19,6 +19,10 @@ const liveSite = `http://127.0.0.1:%PORT% {
 		revocation_poll 1s
 		users    json  %DIR%/users.json
 		clients  json  %DIR%/clients.json
+		client desk {
+			public
+			scopes read write
+		}
 		api_keys lines %DIR%/keys.txt
 	}
 	handle /metrics {
