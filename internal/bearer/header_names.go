@@ -29,10 +29,24 @@ func ValidateKeyHeader(header string) error {
 	if !httpguts.ValidHeaderFieldName(header) {
 		return fmt.Errorf("keys: %q is not the name of a header", header)
 	}
+	// Caddy drops those with _ and . before any handler, against CGI's confusions
+	if i := strings.IndexFunc(header, func(c rune) bool { return c != '-' && aliasOf(c) == '-' }); i >= 0 {
+		return fmt.Errorf("keys: the header %s has a %c in its name, and Caddy and other servers drop such headers, or take them for others: write %s", header, header[i], hyphenated(header))
+	}
 	if isReserved(HeaderAlias(header)) {
 		return fmt.Errorf("keys: the header %s has a meaning of its own: choose another name, such as X-API-Key, or leave it out for Bearer credentials", header)
 	}
 	return nil
+}
+
+// hyphenated is a name with - in place of what is neither a letter nor a digit.
+func hyphenated(name string) string {
+	return strings.Map(func(c rune) rune {
+		if aliasOf(c) == '-' {
+			return '-'
+		}
+		return c
+	}, name)
 }
 
 // HeaderAlias is what a header's name has in common with every name that an app may
