@@ -80,6 +80,7 @@ func (b *BearerAuth) pass(state *bearerState, w http.ResponseWriter, r *http.Req
 	page := b.loginPage()
 	if !b.ForwardToken {
 		state.withhold(r)
+		state.removeKeys(r)
 	} else if err := page.forward(state, r, session); err != nil {
 		b.logger.Error("making the token for the app", append(b.facts(r), zap.Error(err))...)
 		return caddyhttp.Error(http.StatusInternalServerError, err)
@@ -311,7 +312,7 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, sender bearer.Named) {
 // server alone, as a session cookie is. Where another check of the request leaves it for
 // the app, it stays.
 func (b *BearerAuth) withholdKey(state *bearerState, r *http.Request) {
-	if !b.accepted.keys || b.accepted.keyHeader != "" || !slices.ContainsFunc(bearer.TokensIn(state.authorization), apikey.LooksLike) {
+	if !b.accepted.keys || !slices.ContainsFunc(bearer.TokensIn(state.authorization), apikey.LooksLike) {
 		return
 	}
 	switch {

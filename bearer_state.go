@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
 	"github.com/caddygrant/caddy-grant/internal/clock"
@@ -113,6 +116,22 @@ func (s *bearerState) withhold(r *http.Request) {
 		r.Header.Del("Authorization")
 	}
 }
+
+// removeKeys takes away the API keys that the client sent as Bearer credentials, beside a
+// session that lets the request through. All else there is the app's own.
+func (s *bearerState) removeKeys(r *http.Request) {
+	sent := r.Header["Authorization"]
+	if !slices.ContainsFunc(sent, bearerKey.MatchString) || !slices.Equal(sent, s.authorization) {
+		return
+	}
+	r.Header["Authorization"] = slices.DeleteFunc(slices.Clone(sent), bearerKey.MatchString)
+	if len(r.Header["Authorization"]) == 0 {
+		r.Header.Del("Authorization")
+	}
+}
+
+// bearerKey finds an API key in an Authorization header, alone or in a list.
+var bearerKey = regexp.MustCompile(`(?i:(?:^|,)[ \t]*bearer)[ \t]+` + apikey.Prefix)
 
 // removeIdentityHeaders removes the identity headers once per request, so that no check
 // removes what another check has set.

@@ -195,6 +195,7 @@ func TestABearerKeyOnAnOpenPathIsRemoved(t *testing.T) {
 	key := e.key("deploy")
 	for _, authorization := range []string{"Bearer " + key, "bearer " + key, "BEARER   " + key, "Bearer cgk_nonsense"} {
 		e.received(t, "/bearer/open", "Authorization: "+authorization).WantIdentity(t, "Authorization", "")
+		e.received(t, "/private/open/x", "Authorization: "+authorization).WantIdentity(t, "Authorization", "")
 		e.received(t, "/kept/open", "Authorization: "+authorization).WantIdentity(t, "Authorization", authorization)
 	}
 	e.received(t, "/kept", harness.Bearer(key)).WantIdentity(t, "Authorization", "Bearer "+key)

@@ -71,6 +71,32 @@ func TestASessionAndTwoOtherCredentialsAreRefused(t *testing.T) {
 	}
 }
 
+// No app sees an API key, also where the session lets the request through and the key
+// does not count. What is not one is the app's own.
+func TestAKeyThatDoesNotCountBesideASessionIsRemoved(t *testing.T) {
+	path, key := keyFile(t)
+	for check, want := range map[string]string{"": "", "keys X-Api-Key": "", "keys X-Api-Key\n\t\tforward_token": "Bearer " + key} {
+		s, app := startPage(t, lines{server: "api_keys lines " + path, check: check})
+		b := loggedIn(t, s, "alice")
+		for sent, want := range map[string]string{
+			"Bearer " + key:                       want,
+			"Bearer  cgk_nonsense":                strings.Replace(want, " "+key, "  cgk_nonsense", 1),
+			"MediaBrowser Token=a, bearer " + key: strings.Replace(want, "Bearer", "MediaBrowser Token=a, bearer", 1),
+			"Bearer abc":                          "Bearer abc",
+			"MediaBrowser Token=\"cgk_\"":         "MediaBrowser Token=\"cgk_\"",
+		} {
+			app.Take()
+			if got := b.user("Authorization: " + sent); got != "alice" {
+				t.Errorf("%q with %s: the app takes the request for %q", check, sent[:8], got)
+				continue
+			}
+			if got := app.One(t).Header.Get("Authorization"); got != want {
+				t.Errorf("%q with %s: the app received %s, want %s", check, sent, got, want)
+			}
+		}
+	}
+}
+
 func TestASessionThatLacksAClaimGetsAPage(t *testing.T) {
 	s, app := startPage(t, lines{check: "require email *@example.com"})
 	loggedIn(t, s, "alice").wantUser("alice")
