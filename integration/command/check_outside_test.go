@@ -1,6 +1,8 @@
 package command
 
 import (
+	"slices"
+
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/configreview"
@@ -26,8 +28,10 @@ func outsideCases() []checkCase {
 		return []string{siteCheck, "\tbearer_auth {\n\t\tscopes read\n\t\tissuers_only\n" + issuer + lines + issuerEnd + "\t}\n"}
 	}
 	// in a header of their own, beside the options of a config
-	shown := append(taken, "\tbearer_auth {\n\t\tscopes read\n\t\tkeys\n", "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tkeys X-API-key\n")
-	options := func(lines string) []string { return append(shown, "example.com {", "{\n"+lines+"}\nexample.com {") }
+	shown := slices.Concat(taken, []string{"\tbearer_auth {\n\t\tscopes read\n\t\tkeys\n", "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tkeys X-API-key\n"})
+	options := func(lines string) []string {
+		return slices.Concat(shown, []string{"example.com {", "{\n" + lines + "}\nexample.com {"})
+	}
 	const filter = "\t\tformat filter {\n\t\t\trequest>headers>X-Api-Key delete\n\t\t}\n"
 	return []checkCase{
 		// API keys
@@ -36,7 +40,7 @@ func outsideCases() []checkCase {
 		{name: "API keys in a header that a filter spells in another way", rule: "logged-key",
 			bad: options("\tlog {\n\t\tformat filter {\n\t\t\trequest>headers>X-API-Key delete\n\t\t}\n\t}\n"), files: keys(good)},
 		{name: "API keys that the log of a site gets", rule: "logged-key",
-			bad:  append(options("\tlog {\n"+filter+"\t}\n"), siteProxy, "\tlog {\n\t\toutput stdout\n\t}\n"+siteProxy),
+			bad:  slices.Concat(options("\tlog {\n"+filter+"\t}\n"), []string{siteProxy, "\tlog {\n\t\toutput stdout\n\t}\n" + siteProxy}),
 			good: append(options("\tlog {\n"+filter+"\t}\n\tlog audit {\n\t\tinclude admin\n\t}\n"), siteProxy, "\tlog {\n\t\toutput stdout\n\t\tformat filter {\n\t\t\trequest>headers delete\n\t\t\twrap console\n\t\t}\n\t}\n"+siteProxy), files: keys(good), says: `"log0"`},
 		{name: "an API key of a user who is not there", rule: "ownerless-key", bad: taken,
 			files: keys("# scripts\n" + good + hash("nightly") + "user=carol scopes=read expires=2999-01-31\n"), at: "%DIR%/keys:3", says: "api keys: nightly"},
