@@ -2,9 +2,12 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/caddygrant/caddy-grant/internal/suggestion"
 )
 
 // exactArgs asks for n arguments. If some are missing, the error begins with usage, such
@@ -34,4 +37,34 @@ func rangeArgs(usage string, least, most int) cobra.PositionalArgs {
 func usageOf(cmd *cobra.Command) string {
 	_, args, _ := strings.Cut(cmd.Use, " ")
 	return strings.TrimSpace(cmd.CommandPath() + " " + args)
+}
+
+// onlyCommands refuses an argument of a command that only has commands below it.
+func onlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return unknownCommand(cmd, args[0])
+	}
+	return nil
+}
+
+// flagError says that a command is unknown where a flag is only because of that: the
+// flags of a mistyped command are looked for in the one above it.
+func flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		return unknownCommand(cmd, cmd.Flags().Arg(0))
+	}
+	return err
+}
+
+func unknownCommand(cmd *cobra.Command, word string) error {
+	var known []string
+	for _, below := range cmd.Commands() {
+		if below.IsAvailableCommand() {
+			known = append(known, below.Name())
+		}
+	}
+	if meant := suggestion.Nearest(word, known); meant != "" {
+		return fmt.Errorf("unknown command %q for %q: did you mean %s?", word, cmd.CommandPath(), meant)
+	}
+	return fmt.Errorf("unknown command %q for %q: there are %s", word, cmd.CommandPath(), strings.Join(known, ", "))
 }

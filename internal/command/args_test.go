@@ -41,3 +41,26 @@ func TestACommandWithTheWrongNumberOfArgumentsSaysWhatItTakes(t *testing.T) {
 		}
 	}
 }
+
+func TestAnUnknownCommandIsNamedAndGuessed(t *testing.T) {
+	for args, want := range map[string]string{
+		"user ad bob":           `unknown command "ad" for "caddy grant user": did you mean add?`,
+		"user ad bob --file f":  `unknown command "ad" for "caddy grant user": did you mean add?`,
+		"user ad bob -f f":      `unknown command "ad" for "caddy grant user": did you mean add?`,
+		"key revok d3 --file f": `unknown command "revok" for "caddy grant key": did you mean revoke?`,
+		"clinet add x --file f": `unknown command "clinet" for "caddy grant": did you mean client?`,
+		"usre":                  `unknown command "usre" for "caddy grant": did you mean user?`,
+		"key frobnicate --x":    `unknown command "frobnicate" for "caddy grant key": there are add, list, revoke`,
+		"user --file f":         "unknown flag: --file",
+		"user add bob --flie f": "unknown flag: --flie",
+	} {
+		caddy := &cobra.Command{Use: "caddy", SilenceUsage: true, SilenceErrors: true}
+		grant := &cobra.Command{Use: "grant"}
+		Build(grant)
+		caddy.AddCommand(grant)
+		caddy.SetArgs(append([]string{"grant"}, strings.Fields(args)...))
+		if err := caddy.Execute(); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ Edits a file of clients, the apps that ask for tokens. All else in the file stay
 as it is. The file is replaced as a whole or not at all, and only by one that Caddy
 accepts.
 ` + clientFileHelp,
-		Args: cobra.NoArgs,
+		Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newClientAddCommand(), newClientRotateCommand(), newClientRemoveCommand(), newClientListCommand())

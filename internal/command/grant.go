@@ -20,7 +20,7 @@ nonzero exit status.`
 
 // Build adds the commands to `caddy grant`.
 func Build(grant *cobra.Command) {
-	grant.Args = cobra.NoArgs
+	grant.Args = onlyCommands
 	grant.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	grant.AddCommand(newUserCommand())
 	grant.AddCommand(newClientCommand())
@@ -37,6 +37,7 @@ func Build(grant *cobra.Command) {
 	grant.AddCommand(newLoginCommand())
 	grant.AddCommand(newLogoutCommand())
 	grant.AddCommand(newWhoamiCommand())
+	grant.SetFlagErrorFunc(flagError)
 	plainFlagErrors(grant)
 	oneUsageLine(grant)
 }

@@ -22,7 +22,7 @@ Edits a file of API keys, which scripts send in place of a token. All else in th
 file stays as it is. The file is replaced as a whole or not at all, and only by one
 that Caddy accepts.
 ` + keyFileHelp,
-		Args: cobra.NoArgs,
+		Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newKeyAddCommand(), newKeyListCommand(), newKeyRevokeCommand())

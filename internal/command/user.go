@@ -19,7 +19,7 @@ Edits a file of users, htpasswd or JSON. All else in the file stays as it is:
 comments, order, owner, mode. The file is replaced as a whole or not at all, and
 only by one that Caddy accepts.
 ` + entriesFileHelp,
-		Args: cobra.NoArgs,
+		Args: onlyCommands,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newUserAddCommand(), newUserPasswdCommand(), newUserStateCommand(true), newUserStateCommand(false),

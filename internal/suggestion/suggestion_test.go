@@ -9,6 +9,7 @@ func TestSuggestions(t *testing.T) {
 		{"one too few", "scpes", "scopes"},
 		{"another one", "scopet", "scopes"},
 		{"two that changed places", "secert", "secret"},
+		{"two that changed places are one typo", "usres", "users"},
 		{"the nearest of several", "userss", "users"},
 		{"three typos", "sxxxet", ""},
 		{"a word as near to the first as to the second gets the first", "userx", "user"},
