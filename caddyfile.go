@@ -175,9 +175,9 @@ func parseEndpointSetting(d *caddyfile.Dispenser, handler *Handler, sources *end
 			err = caddyargs.Wrap(d, oauth.ValidateIssuer(c.Issuer))
 		}
 	case "audience":
-		c.Audience, err = caddyargs.Some(d)
+		c.Audience, err = caddyargs.List(d, "the issuer as the audience")
 	case "scopes":
-		c.Scopes, err = caddyargs.Scopes(d)
+		c.Scopes, err = caddyargs.Scopes(d, "no scopes")
 	case "grants":
 		if c.Grants, err = caddyargs.Grants(d, "all grants"); err == nil {
 			err = caddyargs.Wrap(d, oauth.ValidateGrantTypes(c.Grants, grantTypeNames()))

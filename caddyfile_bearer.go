@@ -107,9 +107,9 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 	var err error
 	switch d.Val() {
 	case "scopes":
-		b.Scopes, err = caddyargs.Scopes(d)
+		b.Scopes, err = caddyargs.Scopes(d, "none that a token needs")
 	case "audience":
-		b.Audience, err = caddyargs.Some(d)
+		b.Audience, err = caddyargs.List(d, "those of the server")
 	case "issuer":
 		err = parseIssuer(d, b)
 	case "issuers_only":
@@ -143,7 +143,7 @@ func parseBearerSetting(d *caddyfile.Dispenser, b *BearerAuth, settings *caddyar
 }
 
 func parseRequire(d *caddyfile.Dispenser, b *BearerAuth) error {
-	args, err := caddyargs.Some(d)
+	args, err := caddyargs.List(d, "no such rule")
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func parseOpen(d *caddyfile.Dispenser, b *BearerAuth) error {
 }
 
 func parseCopyClaims(d *caddyfile.Dispenser, b *BearerAuth) error {
-	args, err := caddyargs.Some(d)
+	args, err := caddyargs.List(d, "none")
 	if err != nil {
 		return err
 	}

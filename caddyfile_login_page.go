@@ -41,7 +41,7 @@ func parsePageSetting(d *caddyfile.Dispenser, page *LoginPage, settings *caddyar
 	case "template":
 		page.Template, err = caddyargs.One(d)
 	case "scopes":
-		page.Scopes, err = caddyargs.Scopes(d)
+		page.Scopes, err = caddyargs.Scopes(d, "those of the server")
 	case "session_ttl":
 		page.SessionTTL, err = caddyargs.Lifetime(d)
 	case "idle_ttl":

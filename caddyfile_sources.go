@@ -27,20 +27,23 @@ type endpointSources struct {
 
 // inlineHash is a hash to check once the whole block is read: allow_weak_hashes may
 // come last.
-type inlineHash struct{ owner, hash, definedAt string }
+type inlineHash struct {
+	owner, hash, definedAt string
+	parse                  func(encoded string, allowWeak bool) (password.Hash, error)
+}
 
 func (s *endpointSources) checkHashes(allowWeak bool) error {
 	for _, h := range s.hashes {
-		if _, err := password.Parse(h.hash, allowWeak); err != nil {
+		if _, err := h.parse(h.hash, allowWeak); err != nil {
 			return fmt.Errorf("%s: %w, at %s", h.owner, err, h.definedAt)
 		}
 	}
 	return nil
 }
 
-// addHash notes the hash of the subdirective at the current line of d.
-func (s *endpointSources) addHash(d *caddyfile.Dispenser, owner, hash string) {
-	s.hashes = append(s.hashes, inlineHash{owner, hash, fmt.Sprintf("%s:%d", d.File(), d.Line())})
+// addHash notes the hash of the subdirective at the current line of d, and what reads it.
+func (s *endpointSources) addHash(d *caddyfile.Dispenser, owner, hash string, parse func(string, bool) (password.Hash, error)) {
+	s.hashes = append(s.hashes, inlineHash{owner, hash, fmt.Sprintf("%s:%d", d.File(), d.Line()), parse})
 }
 
 func (s *endpointSources) addTo(c *Config) {
@@ -60,13 +63,13 @@ func parseUser(d *caddyfile.Dispenser, sources *endpointSources) error {
 		return d.Err("user takes a username and the hash of a password, nothing else: make a hash with \"caddy hash-password --algorithm argon2id\"")
 	}
 	if args[0] == "htpasswd" || args[0] == "json" {
-		return d.Errf("did you mean \"users %s %s\"? \"user\" is one user, with a hash", args[0], directory.Shown(args[1]))
+		return d.Errf("did you mean users %s %s? \"user\" is one user, with a hash", args[0], directory.Shown(args[1]))
 	}
 	user := directory.User{Username: args[0], PasswordHash: args[1]}
 	if slices.ContainsFunc(sources.users, func(u directory.User) bool { return u.Username == user.Username }) {
 		return d.Errf("duplicate user %s", directory.Shown(user.Username))
 	}
-	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash)
+	sources.addHash(d, "user "+directory.Shown(user.Username), user.PasswordHash, password.Parse)
 	settings := caddyargs.NewBlock("user")
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := settings.Enter(d, "claim"); err != nil {
@@ -77,7 +80,7 @@ func parseUser(d *caddyfile.Dispenser, sources *endpointSources) error {
 		case "id":
 			user.ID, err = caddyargs.One(d)
 		case "scopes":
-			user.Scopes, err = caddyargs.Scopes(d)
+			user.Scopes, err = caddyargs.Scopes(d, "all that the client may ask for")
 		case "claim":
 			err = parseClaim(d, &user)
 		case "disabled":
@@ -216,18 +219,18 @@ func parseClient(d *caddyfile.Dispenser, sources *endpointSources) error {
 			}
 		case "secret_hash":
 			if client.SecretHash, err = caddyargs.One(d); err == nil {
-				sources.addHash(d, "client "+directory.Shown(id), client.SecretHash)
+				sources.addHash(d, "client "+directory.Shown(id), client.SecretHash, password.ParseSecret)
 			}
 		case "public":
 			client.Public, err = caddyargs.Flag(d)
 		case "scopes":
-			client.Scopes, err = caddyargs.Scopes(d)
+			client.Scopes, err = caddyargs.Scopes(d, "those of the server")
 		case "default_scopes":
-			client.DefaultScopes, err = caddyargs.Scopes(d)
+			client.DefaultScopes, err = caddyargs.Scopes(d, "all that the client may ask for")
 		case "grants":
 			client.Grants, err = caddyargs.Grants(d, "all grants that the server offers, client_credentials aside")
 		case "audience":
-			client.Audience, err = caddyargs.Some(d)
+			client.Audience, err = caddyargs.List(d, "those of the server")
 		case "access_token_ttl":
 			client.AccessTokenTTL, err = caddyargs.Lifetime(d)
 		case "refresh_token_ttl":

@@ -268,7 +268,7 @@ func (c *Config) validateSessions() error {
 
 func validateSourceMaxAge(age caddy.Duration) error {
 	if d := time.Duration(age); d < minSourceMaxAge || d > maxSourceMaxAge {
-		return errors.New("source_max_age: it must be 100ms to 5m")
+		return fmt.Errorf("source_max_age: it must be 100ms to 5m%s", oauth.BareNumber(d))
 	}
 	return nil
 }
@@ -284,7 +284,7 @@ func validateGrace(grace caddy.Duration) error {
 
 func validateRevocationPoll(poll caddy.Duration) error {
 	if d := time.Duration(poll); d < minRevocationPoll || d > maxRevocationPoll {
-		return errors.New("revocation_poll: it must be 100ms to 5m")
+		return fmt.Errorf("revocation_poll: it must be 100ms to 5m%s", oauth.BareNumber(d))
 	}
 	return nil
 }
@@ -299,7 +299,7 @@ func validateLeeway(leeway caddy.Duration) error {
 // validateRotation leaves time to publish a new key before the next one is made.
 func validateRotation(every caddy.Duration) error {
 	if d := time.Duration(every); d < minRotation {
-		return errors.New("rotate_every: it must be at least 1h, or off")
+		return fmt.Errorf("rotate_every: it must be at least 1h, or off%s", oauth.BareNumber(d))
 	}
 	return nil
 }

@@ -129,7 +129,10 @@ func (line SigningKey) load(repl *caddy.Replacer) (configuredKey, error) {
 func (line SigningKey) check() error {
 	algorithm, err := keyring.ParseAlgorithm(line.Algorithm)
 	if err != nil {
-		return fmt.Errorf("the algorithm comes first: %w", err)
+		if len(line.Algorithm) > longestAlgorithm {
+			return fmt.Errorf("the algorithm comes first: %w", err)
+		}
+		return err
 	}
 	if err := line.fits(algorithm); err != nil {
 		return err
@@ -156,7 +159,11 @@ func (line SigningKey) fits(algorithm keyring.Algorithm) error {
 	return nil
 }
 
-const defaultAlgorithm = keyring.Algorithm("ES256")
+const (
+	defaultAlgorithm = keyring.Algorithm("ES256")
+
+	longestAlgorithm = 10 // what is longer is the secret
+)
 
 // serverKeys is what a server signs with: the keys of its config, those that are
 // generated in Caddy's storage, and what is derived from the server secret there.

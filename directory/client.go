@@ -207,7 +207,7 @@ func (c *Client) prepare(options Options) error {
 	case c.Secret != "":
 		c.hash = password.Digest(secretDigestKey, c.Secret)
 	case c.SecretHash != "":
-		hash, err := password.Parse(c.SecretHash, options.AllowWeakHashes)
+		hash, err := password.ParseSecret(c.SecretHash, options.AllowWeakHashes)
 		if err != nil {
 			return err
 		}

@@ -193,12 +193,14 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 		{"a scope twice", `"scopes": ["a", "a"]`, `scopes: duplicate scope "a"`},
 
 		{"a negative access_token_ttl", `"access_token_ttl": -1000000000`, `access_token_ttl: it must be whole seconds`},
+		{"a number without a unit", `"access_token_ttl": 15`, `access_token_ttl: it must be whole seconds, at least 1s and at most 10 years; in JSON a number without a unit is nanoseconds: write "15s"`},
+		{"a poll without a unit", `"revocation_poll": 5`, `revocation_poll: it must be 100ms to 5m; in JSON a number without a unit is nanoseconds: write "5s"`},
 		{"fractions of a second", `"access_token_ttl": 1500000000`, `access_token_ttl: it must be whole seconds`},
 		{"an access_token_ttl of text that is no duration", `"access_token_ttl": "long"`, `invalid duration "long"`},
 		{"a negative leeway", `"leeway": -1`, `leeway: it must be 0s to 5m`},
 		{"no grants", `"grants": []`, `grants: an empty list would offer nothing: leave it out for all grants`},
-		{"an unknown grant", `"grants": ["password", "implicit"]`, `grants: "implicit" is not offered here, only password, refresh_token and client_credentials are`},
-		{"an empty grant", `"grants": [""]`, `grants: "" is not offered here`},
+		{"an unknown grant", `"grants": ["password", "implicit"]`, `grants: no such grant type "implicit": there are password, refresh_token and client_credentials`},
+		{"an empty grant", `"grants": [""]`, `grants: no such grant type ""`},
 		{"a grant twice", `"grants": ["password", "password"]`, `grants: duplicate grant type password`},
 		{"a negative refresh_token_ttl", `"refresh_token_ttl": -1000000000`, `refresh_token_ttl: it must be whole seconds`},
 		{"a refresh_token_ttl over ten years", `"refresh_token_ttl": "3651d"`, `refresh_token_ttl: it must be whole seconds, at least 1s and at most 10 years`},
@@ -242,7 +244,7 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 		{"a public client that introspects", client(`"id": "web", "public": true, "introspect": ["https://api.example.com"]`), `introspect: a public client may not ask about tokens`},
 		{"a client that introspects an empty audience", client(`"id": "web", "secret": "web-s3cret", "introspect": [""]`), `introspect: a value is empty`},
 		{"a client that introspects an empty placeholder", client(`"id": "web", "secret": "web-s3cret", "introspect": ["{env.CADDY_GRANT_EMPTY}"]`), `introspect: `},
-		{"a client with an unknown grant", client(`"id": "web", "public": true, "grants": ["implicit"]`), `grants: "implicit" is not offered here`},
+		{"a client with an unknown grant", client(`"id": "web", "public": true, "grants": ["implicit"]`), `grants: no such grant type "implicit"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

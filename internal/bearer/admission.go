@@ -120,10 +120,10 @@ func (n Named) Lookup(path string) any { return token.ClaimAt(n.Claim, path) }
 // ValidateRequirement checks a rule on a claim.
 func ValidateRequirement(claim string, values []string) error {
 	if claim == "" {
-		return errors.New("require: it has no claim: write a claim and its values, such as groups staff")
+		return errors.New("require: it has no claim: write a claim and its values, such as \"require groups staff\"")
 	}
 	if len(values) == 0 {
-		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one, such as groups staff", claim)
+		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one, such as \"require groups staff\"", claim)
 	}
 	for i, value := range values {
 		switch domain, isDomain := strings.CutPrefix(value, anyAddress); {

@@ -5,6 +5,7 @@ package caddyargs
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -47,11 +48,6 @@ func AtMostOne(d *caddyfile.Dispenser) (string, error) {
 	return "", nil
 }
 
-// Some takes one argument or more; without the line there is no restriction.
-func Some(d *caddyfile.Dispenser) ([]string, error) {
-	return List(d, "no restriction of its own")
-}
-
 // List takes one argument or more. without says what leaving the line out means.
 func List(d *caddyfile.Dispenser, without string) ([]string, error) {
 	setting := d.Val()
@@ -62,10 +58,10 @@ func List(d *caddyfile.Dispenser, without string) ([]string, error) {
 	return args, nil
 }
 
-// Scopes takes one scope or more.
-func Scopes(d *caddyfile.Dispenser) ([]string, error) {
+// Scopes takes one scope or more. without says what leaving the line out means.
+func Scopes(d *caddyfile.Dispenser, without string) ([]string, error) {
 	setting := d.Val()
-	scopes, err := Some(d)
+	scopes, err := List(d, without)
 	if err != nil {
 		return nil, err
 	}
@@ -80,12 +76,18 @@ func Grants(d *caddyfile.Dispenser, without string) ([]string, error) {
 		return nil, err
 	}
 	for _, grantType := range grants {
+		if strings.Contains(grantType, ",") {
+			return nil, d.Errf("grants %s: separate grant types by spaces: \"grants %s\"", grantType,
+				strings.Join(strings.FieldsFunc(strings.Join(grants, " "), isSeparator), " "))
+		}
 		if says := inTables(grantType, GrantTypes); says != "" {
 			return nil, d.Errf("grants %s: %s", grantType, says)
 		}
 	}
 	return grants, nil
 }
+
+func isSeparator(r rune) bool { return r == ',' || r == ' ' }
 
 // Flag takes no argument, and is true.
 func Flag(d *caddyfile.Dispenser) (bool, error) {

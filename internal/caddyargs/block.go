@@ -61,6 +61,9 @@ func (b *Block) Unrecognized(d *caddyfile.Dispenser) error {
 	if len(owners) > 0 {
 		return d.Errf("%s: it belongs to %s", what, strings.Join(owners, ", or to "))
 	}
+	if slices.Contains(directives, word) {
+		return d.Errf("%s: it is a directive: is a } missing before it?", what)
+	}
 	if meant := suggestion.Nearest(word, known); meant != "" {
 		return d.Errf("%s: did you mean %s?", what, meant)
 	}

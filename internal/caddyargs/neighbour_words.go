@@ -36,7 +36,7 @@ var Everywhere = []Neighbour{
 	{`api_key api_token personal_access_token`,
 		`keys for scripts are in a file that token_endpoint names, "api_keys json <path>", and a bearer_auth takes them where it has "keys", see docs/api-keys.md`},
 	{`reverse_proxy proxy proxy_pass upstream upstreams respond file_server`,
-		`the app is not named here, but in the site after this directive: "reverse_proxy localhost:9000"`},
+		`the app is not named here, but in the site after this directive and its }: "reverse_proxy localhost:9000"`},
 	{`trusted_proxies trust_proxy real_ip* real_client_ip_header set_real_ip_from x_forwarded_for`,
 		`the addresses of a load balancer are set in Caddy's global option servers, see docs/sites.md#behind-a-load-balancer-that-ends-tls`},
 }

@@ -122,7 +122,7 @@ var wordsOfBearerAuth = []Neighbour{
 
 	// whose token
 	{`issuers iss issuer_whitelist trusted_issuers allowed_issuers extra_jwt_issuers oidc_issuer_url
-	authority jwks jwk jwks_url jwks_uri jwk_url jwks_file key sign_key verify_key public_key
+	authority jwks jwk jwks_url jwks_uri jwk_url jwks_file sign_key verify_key public_key
 	public_keys trusted_tokens`,
 		`to take tokens that another server issued, write "issuer https://id.example.com { audience <audience> }", see docs/outside-issuers.md`},
 	{`secret jwt_secret token_secret hmac_secret shared_secret signing_key signing_secret`,

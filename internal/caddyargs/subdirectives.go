@@ -34,6 +34,14 @@ var subdirectives = []block{
 	}},
 }
 
+// directives are of a site, ours and what of Caddy's often follows them. In a block of
+// ours they are where a brace is missing.
+var directives = []string{
+	"token_endpoint", "bearer_auth", "abort", "basic_auth", "encode", "error", "forward_auth",
+	"handle", "handle_errors", "handle_path", "log", "php_fastcgi", "redir", "request_body",
+	"rewrite", "root", "route", "templates", "try_files", "uri",
+}
+
 // block is a directive or subdirective that has a block.
 type block struct {
 	of   string

@@ -77,7 +77,11 @@ client: it gets none.
 			}
 			done := fmt.Sprintf("Added the client %s to %s.", id, f.path)
 			if public, err := cmd.Flags().GetBool("public"); err != nil || public {
-				return firstError(err, f.edit(cmd, true, func(file *useredit.File) error { return file.Add(id, "", m.members...) }, done))
+				add := func(file *useredit.File) error { return file.Add(id, "", m.members...) }
+				if err := firstError(err, f.try(true, add)); err != nil {
+					return err
+				}
+				return f.edit(cmd, true, add, done)
 			}
 			add := func(hash string) func(*useredit.File) error {
 				return func(file *useredit.File) error { return file.Add(id, hash, m.members...) }

@@ -121,6 +121,9 @@ func (f entriesFile) try(create bool, change func(*useredit.File) error) error {
 		return err
 	}
 	if _, err := useredit.Edit(data, f.format, f.list, change); err != nil {
+		if errors.As(err, new(useredit.EntryError)) {
+			return err
+		}
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
 	return nil

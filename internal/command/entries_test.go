@@ -125,7 +125,9 @@ func TestWhatClientsCannotHaveIsRefused(t *testing.T) {
 		"add kiosk":                                  `it has a client "kiosk" already; for a new secret, run "caddy grant client rotate-secret"`,
 		"add kiosk --public":                         `it has a client "kiosk" already`,
 		"add ü":                                      "printable ASCII",
-		"add web --grants implicit":                  `grants: "implicit" is not offered here`,
+		"add web --grants implicit":                  `client "web": grants: no such grant type "implicit": there are`,
+		"add web --grants client_credential":         `client "web": grants: no such grant type "client_credential": did you mean client_credentials?`,
+		"add web --public --grants pasword":          `client "web": grants: no such grant type "pasword": did you mean password?`,
 		"add web --access-token-ttl soon":            "soon",
 		"add web --default-scopes a --scopes b":      `"a" is not among the client's scopes`,
 		"add web --public --introspect x":            "a public client may not ask about tokens",
@@ -143,4 +145,26 @@ func TestWhatClientsCannotHaveIsRefused(t *testing.T) {
 		d.refuse("", why, append(append([]string{"client"}, strings.Fields(args)...), "--file", "FILE/clients.json")...)
 	}
 	d.unchanged("clients.json", file)
+}
+
+func TestWhatIsWrongWithAFlagIsNotBlamedOnTheFile(t *testing.T) {
+	for args, want := range map[string]string{
+		"client add web --grants client_credential":               `client "web": grants: no such grant type "client_credential": did you mean client_credentials?`,
+		"client add web --public --access-token-ttl 1ms":          `client "web": access_token_ttl: it must be whole seconds, at least 1s and at most 10 years`,
+		"client add web --grants=password|refresh_token":          `--grants: "password refresh_token" contains a space: put a comma between two of them, and no space`,
+		"user add bob --scopes=read|write":                        `--scopes: "read write" contains a space: put a comma between two of them, and no space`,
+		"key add rep --client web --scopes=contacts.read|write,a": `--scopes: "contacts.read write" contains a space: put a comma between two of them, and no space`,
+	} {
+		grant := &cobra.Command{Use: "grant", SilenceUsage: true, SilenceErrors: true}
+		Build(grant)
+		grant.SetIn(strings.NewReader("x\n"))
+		words := strings.Fields(args)
+		for i := range words {
+			words[i] = strings.ReplaceAll(words[i], "|", " ")
+		}
+		grant.SetArgs(append(words, "--file", filepath.Join(t.TempDir(), "new.json")))
+		if err := grant.ExecuteContext(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
 }

@@ -125,7 +125,7 @@ func keyOfFlags(cmd *cobra.Command, name string) (*apikey.Key, error) {
 	k.Audience, errs[4] = flags.GetStringSlice("audience")
 	k.Expires, errs[5] = flags.GetString("expires")
 	k.Note, errs[6] = flags.GetString("note")
-	if err := firstError(errs[:]...); err != nil {
+	if err := firstError(append(errs[:], checkListFlag("scopes", k.Scopes))...); err != nil {
 		return nil, err
 	}
 	if k.User == "" && k.UserID == "" && k.Client == "" {

@@ -54,7 +54,23 @@ func (m *memberFlags) list(flag, member string) {
 	if value == nil {
 		value = []string{}
 	}
+	if err == nil {
+		err = checkListFlag(flag, value)
+	}
 	m.add(flag, member, value, err)
+}
+
+// checkListFlag finds what is wrong with a flag, before a file is blamed for it.
+func checkListFlag(flag string, value []string) error {
+	switch flag {
+	case "scopes", "default-scopes", "grants":
+		for _, one := range value {
+			if strings.Contains(one, " ") {
+				return fmt.Errorf("--%s: %q contains a space: put a comma between two of them, and no space", flag, one)
+			}
+		}
+	}
+	return nil
 }
 
 func (m *memberFlags) yes(flag, member string) {

@@ -142,7 +142,7 @@ func (r *userImport) read() (*userimport.Result, error) {
 	options.Claims, errs[3] = flags.GetStringSlice("claims")
 	options.Scopes, errs[4] = flags.GetStringSlice("scopes")
 	options.ScopesFrom, errs[5] = flags.GetString("scopes-from")
-	if err := firstError(errs[:]...); err != nil {
+	if err := firstError(append(errs[:], checkListFlag("scopes", options.Scopes))...); err != nil {
 		return nil, err
 	}
 	switch {

@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 		"internal/password", "internal/remembered", "internal/session",
 	},
 	"internal/wire":        {"internal/buffer", "internal/oauth"},
-	"internal/oauth":       {},
+	"internal/oauth":       {"internal/suggestion"},
 	"internal/pathreading": {},
 
 	// what a config says
@@ -40,8 +40,8 @@ var arrows = map[string][]string{
 	"internal/command": {
 		"directory", "internal/adminapi", "internal/apikey", "internal/configreview", "internal/explain",
 		"internal/fileedit", "internal/oauthclient", "internal/password", "internal/passwordadvice", "internal/setting",
-		"internal/statuspage", "internal/statusview", "internal/timewords", "internal/tokenstore",
-		"internal/topview", "internal/useredit", "internal/userimport",
+		"internal/statuspage", "internal/statusview", "internal/suggestion", "internal/timewords",
+		"internal/tokenstore", "internal/topview", "internal/useredit", "internal/userimport",
 	},
 	"internal/configreview": {
 		"directory", "internal/apikey", "internal/browser", "internal/clock", "internal/configcheck", "internal/livefile",

@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -52,8 +53,8 @@ func findAlgorithm(name string) *algorithm {
 	return nil
 }
 
-// validateAlgorithm checks a name from the config. The error does not repeat an unknown
-// name, which may be a secret written in the wrong place.
+// validateAlgorithm checks a name from the config. The error repeats an unknown
+// name only if that has the form of one: it may be a secret written in the wrong place.
 func validateAlgorithm(name string) error {
 	if findAlgorithm(name) != nil {
 		return nil
@@ -75,8 +76,14 @@ func validateAlgorithm(name string) error {
 	case "NONE":
 		return errors.New("refusing unsigned tokens (none): " + choice)
 	}
+	if likeAlgorithm.MatchString(name) {
+		return fmt.Errorf("%s is not an algorithm: %s", name, choice)
+	}
 	return errors.New("unrecognized algorithm: " + choice)
 }
+
+// likeAlgorithm is the form of a name, which no secret has.
+var likeAlgorithm = regexp.MustCompile(`^(?i:hs|rs|ps|es|ed|sha|rsa|ecdsa)-?[0-9]{3,5}k?$`)
 
 // fits tells whether an algorithm is for a key of that kind.
 func (a *algorithm) fits(public crypto.PublicKey) bool {

@@ -12,6 +12,7 @@ import (
 	"crypto/elliptic"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -59,8 +60,8 @@ var profiles = []profile{
 
 // ParseAlgorithm returns the algorithm of that exact name. `none` is refused in any
 // spelling, and so is a name in another case (RFC 7515 §4.1.1: names are
-// case-sensitive). The error lists the accepted names; it does not repeat the unknown
-// name, which may be a secret written in the wrong place.
+// case-sensitive). The error lists the accepted names; it repeats an unknown name
+// only if that has the form of one, since it may be a secret written in the wrong place.
 func ParseAlgorithm(name string) (Algorithm, error) {
 	p, err := Algorithm(name).profile()
 	return p.algorithm, err
@@ -85,8 +86,14 @@ func (a Algorithm) profile() (profile, error) {
 	if strings.EqualFold(strings.TrimSpace(string(a)), "none") {
 		return profile{}, errors.New("refusing unsigned tokens (none): use one of " + listAlgorithms(", ", nil))
 	}
+	if likeAlgorithm.MatchString(string(a)) {
+		return profile{}, fmt.Errorf("%s is not a signing algorithm: use one of %s", string(a), listAlgorithms(", ", nil))
+	}
 	return profile{}, errors.New("unrecognized signing algorithm: use one of " + listAlgorithms(", ", nil))
 }
+
+// likeAlgorithm is the form of a name, which no secret has.
+var likeAlgorithm = regexp.MustCompile(`^(?i:hs|rs|ps|es|ed|sha|hmac|rsa|ecdsa)-?[0-9]{3,5}k?$`)
 
 // listAlgorithms joins the names of the algorithms that keep accepts; nil accepts all.
 func listAlgorithms(separator string, keep func(profile) bool) string {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/suggestion"
 )
 
 // Grant types of RFC 6749 §4.3.2, §6 and §4.4.2.
@@ -18,7 +20,10 @@ const (
 func ValidateGrantTypes(grants, offered []string) error {
 	for i, grantType := range grants {
 		if !slices.Contains(offered, grantType) {
-			return fmt.Errorf("grants: %q is not offered here, only %s are", grantType, enumerate(offered))
+			if meant := suggestion.Nearest(grantType, offered); meant != "" {
+				return fmt.Errorf("grants: no such grant type %q: did you mean %s?", grantType, meant)
+			}
+			return fmt.Errorf("grants: no such grant type %q: there are %s", grantType, enumerate(offered))
 		}
 		if slices.Contains(grants[:i], grantType) {
 			return fmt.Errorf("grants: duplicate grant type %s", grantType)

@@ -80,6 +80,16 @@ func Parse(encoded string, allowWeak bool) (Hash, error) {
 	return Hash{}, err
 }
 
+// ParseSecret is Parse for the secret of a client, which can be kept in plaintext, too.
+func ParseSecret(encoded string, allowWeak bool) (Hash, error) {
+	h, err := Parse(encoded, allowWeak)
+	switch err {
+	case errPlaintext, errDES, errHex, errBase64Digest:
+		err = errPlainSecret
+	}
+	return h, err
+}
+
 // errUnknown says that a text has no accepted prefix.
 const errUnknown refusal = "unknown"
 

@@ -6,7 +6,12 @@ import "strings"
 // one.
 type refusal string
 
-func (r refusal) Error() string { return "reading password hash: " + string(r) }
+func (r refusal) Error() string {
+	if r == errPlainSecret {
+		return string(r)
+	}
+	return "reading password hash: " + string(r)
+}
 
 // remedy names a cost, because htpasswd -B alone uses 5 and the new hash would cause
 // the next warning.
@@ -93,5 +98,6 @@ const (
 	errBase64Digest    refusal = "it looks like a plain MD5 or SHA digest in base64, which is guessed almost at once" + remedy
 	errDES             refusal = "it looks like DES crypt (13 characters), which ignores all but the first 8 of a password, or like a plaintext password" + remedy
 	errDollar          refusal = "it begins with $ but with no supported prefix: $2a$, $2b$, $2y$, $argon2id$, $y$, $apr1$, $1$, $5$ or $6$" + remedy
+	errPlainSecret     refusal = `secret_hash: it looks like the secret itself, not like a hash of it: a Caddyfile has a plaintext one as "secret {file./path/to/secret}"; for a file, make a hash with "caddy grant client rotate-secret"`
 	errPlaintext       refusal = "it looks like a plaintext password: passwords are only kept as hashes" + remedy
 )

@@ -44,6 +44,11 @@ func ResolveSecret(repl *caddy.Replacer, setting, value string) (string, error) 
 	out, err := Resolve(repl, setting, value)
 	switch {
 	case err != nil && !wholePlaceholder.MatchString(value):
+		for _, placeholder := range knownPlaceholder.FindAllString(value, -1) {
+			if _, err := Resolve(repl, setting, placeholder); err != nil {
+				return "", err
+			}
+		}
 		return "", fmt.Errorf("%s: it holds a placeholder that is unknown or empty; a literal { is written \\{", setting)
 	case err != nil:
 		return "", err
@@ -71,6 +76,10 @@ func ResolveList(repl *caddy.Replacer, setting string, values []string) ([]strin
 
 // wholePlaceholder is a value that is only a placeholder.
 var wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
+
+// knownPlaceholder names a variable or a file. Other words in braces may be a piece of a
+// secret.
+var knownPlaceholder = regexp.MustCompile(`\{(env\.[A-Z_][A-Z0-9_]{0,63}|file\.\.?/[\pL\pN._/@+-]{1,255})\}`)
 
 // pathShorthand is how a Caddyfile is read where a file is named without a slash.
 const pathShorthand = "{http.request.uri.path.file."

@@ -20,6 +20,9 @@ func checkLiteralSecretWith(stat func(string) (fs.FileInfo, error), setting, val
 	if unclosedPlaceholder.MatchString(value) || unclosedVariable.MatchString(value) {
 		return fmt.Errorf("%w; a literal { is written \\{", errUnclosedPlaceholder(setting))
 	}
+	if found := colonPlaceholder.FindStringSubmatch(value); found != nil {
+		return errColon(setting, strings.ToLower(found[2]), strings.TrimPrefix(found[3], "//"))
+	}
 	if likePlaceholder.MatchString(value) {
 		end := strings.IndexAny(value, ".:")
 		name := strings.TrimSuffix(value[end+1:], "}")
@@ -81,10 +84,24 @@ func isFileHere(stat func(string) (fs.FileInfo, error), value string) bool {
 // kind.
 func errLikePlaceholder(setting, kind, name string) error {
 	const problem = "%s: this looks like a path or a placeholder without its braces, and would be taken literally: "
-	if kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= maxFilePath && plainPath.MatchString(name) {
+	if mayBeShown(kind, name) {
 		return fmt.Errorf(problem+"write {%s.%s}", setting, kind, name)
 	}
 	return fmt.Errorf(problem+"write {file./path/to/secret} or {env.NAME}; if this is the secret itself, keep it in such a file or variable", setting)
+}
+
+// errColon says that a placeholder has a colon in place of its dot.
+func errColon(setting, kind, name string) error {
+	if mayBeShown(kind, name) {
+		return fmt.Errorf("%s: {%s:%s} is not a placeholder: write {%s.%s}, with a dot", setting, kind, name, kind, name)
+	}
+	return fmt.Errorf("%s: it holds a placeholder with a colon: write {file./path/to/secret} or {env.NAME}, with a dot", setting)
+}
+
+// mayBeShown tells whether a name has the form of a variable or of a path, which a piece
+// of a secret has not.
+func mayBeShown(kind, name string) bool {
+	return kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= maxFilePath && plainPath.MatchString(name)
 }
 
 // checkReplacedSecret refuses a secret in which a placeholder is left after
@@ -108,6 +125,9 @@ var (
 	// where a random secret may well have {$, its name or its default must end the
 	// value.
 	unclosedVariable = regexp.MustCompile(`^\{\$[A-Z_][A-Z0-9_]+[^}]*$|[^\\]\{\$[A-Z_][A-Z0-9_]+(:[^}]*)?$`)
+
+	// colonPlaceholder is a placeholder with a colon where its dot belongs.
+	colonPlaceholder = regexp.MustCompile(`(^|[^\\])\{(?i:(file|env)):([^{}]+)\}`)
 
 	// likePlaceholder is a placeholder without its opening brace, or the URL of a file.
 	likePlaceholder = regexp.MustCompile(`^(?i:file\.|env\.|file:/)`)

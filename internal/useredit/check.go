@@ -2,6 +2,7 @@ package useredit
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -55,6 +56,28 @@ func Check(data []byte, format Format, list List) error {
 	return userfile.Htpasswd(data, func(line int, id, hash string) error {
 		return clients.Add(&directory.Client{ID: id, SecretHash: hash}, line)
 	})
+}
+
+// EntryError is an error of a new entry, whatever the file is.
+type EntryError struct{ error }
+
+// checkEntry finds what is wrong with a new entry alone, in a file that has only this one.
+func checkEntry(list List, name, hash string, members []Member) error {
+	if len(members) == 0 {
+		return nil // the name is checked already, and what the format can have depends on it
+	}
+	alone, err := parseJSON(nil, list)
+	if err != nil {
+		return err
+	}
+	if err := alone.add(name, hash, members); err != nil {
+		return err
+	}
+	var problems *userfile.Problems
+	if err := Check(alone.bytes(), JSON, list); !errors.As(err, &problems) {
+		return err
+	}
+	return EntryError{fmt.Errorf("%s %s: %w", list.one(), directory.Shown(name), errors.Unwrap(problems.Unwrap()[0]))}
 }
 
 // checkName refuses what cannot be a name, before there is a hash.

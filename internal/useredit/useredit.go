@@ -188,6 +188,9 @@ func (f *File) Add(name, hash string, members ...Member) error {
 	if err := f.Free(name); err != nil {
 		return err
 	}
+	if err := checkEntry(f.list, name, hash, members); err != nil {
+		return err
+	}
 	return f.content.add(name, hash, members)
 }
 

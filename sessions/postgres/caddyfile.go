@@ -19,7 +19,7 @@ import (
 func (p *Postgres) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the module
 	if !d.Args(&p.URL) || d.NextArg() {
-		return d.Err("sessions postgres takes one URL: write postgres://<user>@<host>/<database>?sslmode=verify-full, or {env.URL}")
+		return d.Err("postgres takes one URL: write \"sessions postgres postgres://<user>@<host>/<database>?sslmode=verify-full\", or \"also postgres ...\" in the block of another engine; the URL can be {env.URL}")
 	}
 	seen := make(map[string]bool)
 	for d.NextBlock(0) {

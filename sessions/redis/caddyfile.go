@@ -19,7 +19,7 @@ import (
 func (s *Sessions) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the name of the module
 	if !d.Args(&s.URL) || d.NextArg() {
-		return d.Err("redis takes one argument: write redis redis://<host>:6379/0")
+		return d.Err("redis takes one URL: write \"sessions redis redis://<host>:6379/0\", or \"also redis ...\" in the block of another engine")
 	}
 	settings := map[string]*string{
 		"username": &s.Username, "password": &s.Password, "prefix": &s.Prefix,

@@ -42,8 +42,8 @@ func TestTheCaddyfileSetsEachMember(t *testing.T) {
 
 func TestWhatIsWrongInACaddyfileIsSaidWithoutASecret(t *testing.T) {
 	for text, says := range map[string]string{
-		"redis": "redis takes one argument",
-		"redis redis://x redis://:" + secret + "@y":                              "redis takes one argument",
+		"redis": `redis takes one URL: write "sessions redis redis://<host>:6379/0", or "also redis ..."`,
+		"redis redis://x redis://:" + secret + "@y":                              "redis takes one URL",
 		"redis redis://x {\npasword " + secret + "\n}":                           "unrecognized subdirective pasword: those of redis are username",
 		"redis redis://x {\nredis://u:" + secret + "@y\n}":                       "unrecognized subdirective: those",
 		"redis redis://x {\npassword\n}":                                         "password takes one argument",
