@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
 )
@@ -166,6 +167,10 @@ func (s *HtpasswdUsers) Open(options directory.Options) error {
 		err := userfile.Htpasswd(data, func(line int, name, hash string) error {
 			return set.Add(&directory.User{Username: name, PasswordHash: hash}, line)
 		})
+		var problems *userfile.Problems
+		if errors.As(err, &problems) && problems.Several() && password.IsRefusal(err) {
+			err = fmt.Errorf("%w; to start with the users whose hashes are accepted, run \"caddy grant user import <this file> --from htpasswd --file <new file>\"", err)
+		}
 		return set, err
 	})
 }

@@ -105,6 +105,9 @@ func (u *User) Validate() error {
 	size := 0
 	for name, value := range u.Claims {
 		if IsReservedClaim(name) {
+			if member := setBy[name]; member != "" {
+				return fmt.Errorf("claims: %q is the user's %q: set that instead", name, member)
+			}
 			return fmt.Errorf("claims: %q has a meaning of its own in tokens or placeholders: choose another name", name)
 		}
 		if err := validateName("claims: name", name); err != nil {
@@ -169,5 +172,8 @@ var reservedClaims = []string{
 	"active", "token_type",
 	"cnf", "act", "may_act",
 }
+
+// setBy are the members of a user that set a reserved claim.
+var setBy = map[string]string{"sub": "id", "user_id": "id", "scope": "scopes"}
 
 const maxClaimsSize = 4 << 10

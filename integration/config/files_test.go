@@ -87,6 +87,22 @@ func TestMistakesInFilesAreNamed(t *testing.T) {
 	}
 }
 
+// A file of another program can have hundreds of hashes that are not accepted.
+func TestWhatToDoAboutManyHashesIsSaidOnce(t *testing.T) {
+	s := harness.NewSite(t)
+	s.Reload("", "http://127.0.0.1:%PORT% {\n}\n") // begins the log
+	var lines strings.Builder
+	for i := range 50 {
+		fmt.Fprintf(&lines, "user%d:rSvl0eZ0biLcA\n", i)
+	}
+	s.WriteOld("many", lines.String())
+	err := s.TryReload("", harness.WebSite("users htpasswd %DIR%/many"))
+	harness.WantLoadError(t, err, "50 problems: line 1: \"user0\"", "and 30 more", `run "caddy grant user import <this file> --from htpasswd`)
+	if got := strings.Count(err.Error(), "caddy hash-password"); got != 1 {
+		t.Errorf("the remedy is there %d times: %v", got, err)
+	}
+}
+
 // D5: what an editor leaves around a secret is a part of it, and does not show.
 func TestWhatIsAroundASecretInAFileIsWarnedOf(t *testing.T) {
 	s := harness.NewSite(t)

@@ -230,6 +230,7 @@ func TestJSONConfigsAreRefused(t *testing.T) {
 		{"a user without a name", user(`"password_hash": "` + harness.HashBcrypt + `"`), `user 1 "": username: it must have 1 to 255 bytes`},
 		{"a user without a hash", user(`"username": "alice"`), `user 1 "alice": it has no password_hash: make one with`},
 		{"a password in place of the hash", user(`"username": "alice", "password_hash": "my-s3cret"`), `user 1 "alice": `},
+		{"a claim that id sets", user(`"username": "alice", "password_hash": "` + harness.HashBcrypt + `", "claims": {"sub": "x"}`), `claims: "sub" is the user's "id": set that instead`},
 		{"a claim with a reserved name", user(`"username": "alice", "password_hash": "` + harness.HashBcrypt + `", "claims": {"aud": "x"}`), `claims: "aud" has a meaning of its own`},
 		{"a user with an empty scope", user(`"username": "alice", "password_hash": "` + harness.HashBcrypt + `", "scopes": [""]`), `scopes`},
 		{"a username with a newline", user(`"username": "al\nice", "password_hash": "` + harness.HashBcrypt + `"`), `username: it must be without control characters`},

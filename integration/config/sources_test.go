@@ -214,7 +214,7 @@ func TestClientsInAFile(t *testing.T) {
 		{"no list of users", `{"clients":[]}`, `"users"`},
 		{"a list alone", `[]`, "no JSON object"},
 		{"something behind it", `{"users":[]} {}`, "something follows"},
-		{"an unknown key of a user", `{"users":[{"username":"a","hash":"x"}]}`, `unknown key "hash"`},
+		{"an unknown key of a user", `{"users":[{"username":"a","hash":"x"}]}`, `unknown key "hash"; the hash is "password_hash"`},
 		{"a comma too many", "{\"users\":[\n],}", "line 2"},
 		{"nothing", "", "empty"},
 		{"UTF-16", "\xff\xfe{\x00", "UTF-16"},

@@ -121,7 +121,7 @@ func TestMistakesInJSONAreNamedByPlaceAndNotShown(t *testing.T) {
 	for text, want := range map[string]string{
 		``:                   "the file is empty",
 		`{"users": []}`:      `no list "api_keys"`,
-		`{"keys": []}`:       "those of a file are users, clients and api_keys",
+		`{"keys": []}`:       "the known keys are api_keys, clients, users",
 		`[]`:                 "no JSON object",
 		`{"api_keys": {}}`:   `key "api_keys" must be a list`,
 		`{"api_keys": [{}]}`: "api_keys[0] (line 1): name: there is none",

@@ -104,7 +104,7 @@ func TestWhatCannotBeDoneIsSaidAndLeavesTheFileAlone(t *testing.T) {
 		{"x\n", "a name with a colon", "add a:b -f FILE/users"},
 		{"x\n", "control characters", "add a\nb -f FILE/users"},
 		{"x\n", "--claims: it is not JSON", "add dave -f FILE/users.json --claims {"},
-		{"x\n", `"sub" has a meaning of its own`, `add dave -f FILE/users.json --claims {"sub":1}`},
+		{"x\n", `claims: "sub" is the user's "id": set that instead`, `add dave -f FILE/users.json --claims {"sub":1}`},
 		{"x\n", `correct the file first, which Caddy refuses as it is: line 2: "alice" is already on line 1`, "passwd alice -f FILE/broken"},
 		{"x\n", "correct the file first, which Caddy refuses as it is: line 1", "passwd bob -f FILE/plain"},
 		{"", "line 1", "list -f FILE/plain"},

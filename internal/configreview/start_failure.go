@@ -87,7 +87,7 @@ var (
 	// of a file, and of an entry in it, with the advice at the end
 	ofFile      = regexp.MustCompile(`(users|clients) file (.+?): `)
 	nameOfEntry = regexp.MustCompile(`: line \d+: "([^"\\]+)": `)
-	hashAdvice  = regexp.MustCompile(`; (?:make a new one with "caddy hash-password|(?:set one|set a password|add one) with: htpasswd)[^;\n]*$`)
+	hashAdvice  = regexp.MustCompile(`; (?:make a new one with "caddy hash-password|(?:set one|set a password) with: htpasswd|add one with "caddy grant)[^;\n]*$`)
 
 	ofNamed = regexp.MustCompile(`server "([a-z0-9_-]+)": `)
 )

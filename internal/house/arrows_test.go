@@ -75,7 +75,7 @@ var arrows = map[string][]string{
 	"internal/sharedfailures": {"internal/throttle"},
 	"internal/storagecheck":   {},
 	"internal/throttle":       {},
-	"internal/userfile":       {},
+	"internal/userfile":       {"internal/suggestion"},
 
 	"internal/buffer":     {},
 	"internal/clock":      {},

@@ -1,6 +1,9 @@
 package password
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // refusal is an error of Parse. All are constants: a text built from the hash cannot be
 // one.
@@ -16,6 +19,9 @@ func (r refusal) Error() string {
 // remedy names a cost, because htpasswd -B alone uses 5 and the new hash would cause
 // the next warning.
 const remedy = `; make a new one with "caddy hash-password --algorithm argon2id" or "htpasswd -B -C 12"`
+
+// IsRefusal tells whether a hash was refused.
+func IsRefusal(err error) bool { return errors.As(err, new(refusal)) }
 
 // WithoutRemedy takes off a reason or an advice that a new hash is the remedy, for a
 // command that knows a shorter way, and tells whether it is.

@@ -30,7 +30,7 @@ const (
 
 // ErrEmpty is returned by [Htpasswd] for a file without any entry: it is empty, or has
 // only white space and comments.
-var ErrEmpty = errors.New("no entries in it; add one with: htpasswd -B -C 12 <file> <name>")
+var ErrEmpty = errors.New(`no entries in it; add one with "caddy grant user add", or with "caddy grant client add" in a file of clients`)
 
 var (
 	errNoColon  = errors.New(`no colon in it; a line is name:hash`)

@@ -146,7 +146,7 @@ func (w *walker) key(seen map[string]bool) (string, error) {
 	key, _ := token.(string) // an object has no other keys
 	switch {
 	case !sections[key]:
-		return "", fmt.Errorf("%w; those of a file are users, clients and api_keys", unknownKey(key, sections))
+		return "", unknownKey(key, sections)
 	case seen[key]:
 		return "", fmt.Errorf("duplicate key %q", key)
 	}

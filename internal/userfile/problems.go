@@ -15,7 +15,8 @@ const maxShown = 20
 var ErrDuplicate = errors.New("the name is already taken")
 
 // Problems is the error of [Htpasswd] and [List]: everything that is wrong with a file,
-// in the order of the file. It prints the first 20 and counts the rest. errors.Is and
+// in the order of the file. It prints the first 20 and counts the rest, and what to do
+// about several of them only once. errors.Is and
 // errors.As reach the errors of each.
 type Problems struct {
 	shown []*problem
@@ -28,17 +29,27 @@ func (p *Problems) Error() string {
 	if p.count > 1 {
 		fmt.Fprintf(&b, "%d problems: ", p.count)
 	}
+	said := make(map[string]bool)
 	for i, one := range p.shown {
 		if i > 0 {
 			b.WriteString("; ")
 		}
-		b.WriteString(one.Error())
+		text := one.Error()
+		if end := strings.LastIndex(text, "; "); end >= 0 && said[text[end:]] {
+			text = text[:end]
+		} else if end >= 0 {
+			said[text[end:]] = true
+		}
+		b.WriteString(text)
 	}
 	if more := p.count - len(p.shown); more > 0 {
 		fmt.Fprintf(&b, "; and %d more", more)
 	}
 	return b.String()
 }
+
+// Several tells whether there is more than one.
+func (p *Problems) Several() bool { return p.count > 1 }
 
 // Unwrap returns the problems that Error prints.
 func (p *Problems) Unwrap() []error {

@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/suggestion"
 )
 
 // Bounds of one entry.
@@ -113,8 +117,20 @@ func unknownKey(key string, names map[string]bool) error {
 			return fmt.Errorf("unknown key %s; it is written %q", showKey(key), name)
 		}
 	}
-	return fmt.Errorf("unknown key %s", showKey(key))
+	for _, name := range hashKeys {
+		if names[name] && (key == "hash" || key == "password" || key == "secret") {
+			return fmt.Errorf("unknown key %s; the hash is %q", showKey(key), name)
+		}
+	}
+	known := slices.Sorted(maps.Keys(names))
+	if name := suggestion.Nearest(key, known); name != "" {
+		return fmt.Errorf("unknown key %s; did you mean %q?", showKey(key), name)
+	}
+	return fmt.Errorf("unknown key %s; the known keys are %s", showKey(key), strings.Join(known, ", "))
 }
+
+// hashKeys are the names that a hash has in the lists.
+var hashKeys = []string{"password_hash", "secret_hash", "hash"}
 
 // quoted returns the length of the JSON string at the start of raw, quotes included.
 func quoted(raw []byte) int {
