@@ -22,7 +22,7 @@ func TestAConfigWithoutAnEndpointHasNoServers(t *testing.T) {
 		t.Errorf("it prints %s", out)
 	}
 	for _, args := range [][]string{{"revoke", "--user", "alice"}, {"reload"}, {"status", "--server", "default"}} {
-		if _, errs := n.grant(1, args...); !strings.HasPrefix(errs, "Error: the running config has no authorization server") {
+		if _, errs := n.grant(1, args...); !strings.HasPrefix(errs, "Error: the running config has no token_endpoint") {
 			t.Errorf("%v: %s", args, errs)
 		}
 	}

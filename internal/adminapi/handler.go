@@ -114,7 +114,7 @@ func (h Handler) server(name string) (Server, error) {
 	}
 	names := slices.Sorted(maps.Keys(h.Servers))
 	if len(names) == 0 {
-		return nil, refused(http.StatusNotFound, "the running config has no authorization server: no site of it has a token_endpoint")
+		return nil, refused(http.StatusNotFound, "the running config has no token_endpoint")
 	}
 	if meant := suggestion.Nearest(name, names); meant != "" {
 		return nil, refused(http.StatusNotFound, "there is no server of that name: did you mean %s?", meant)

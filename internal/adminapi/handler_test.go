@@ -199,7 +199,7 @@ func TestAConfigWithoutServersHasAnEmptyList(t *testing.T) {
 	if encoded, _ := json.Marshal(value); err != nil || string(encoded) != "[]" {
 		t.Errorf("%s, %v", encoded, err)
 	}
-	if _, err := (Handler{}).server("default"); err == nil || !strings.Contains(err.Error(), "no authorization server") {
+	if _, err := (Handler{}).server("default"); err == nil || !strings.Contains(err.Error(), "no token_endpoint") {
 		t.Error(err)
 	}
 }

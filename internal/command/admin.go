@@ -35,7 +35,7 @@ func addAdminFlags(cmd *cobra.Command) {
 
 // addServerFlag adds the flag that says which of its servers.
 func addServerFlag(cmd *cobra.Command) {
-	cmd.Flags().String("server", "", "name of the authorization server (default: the only one)")
+	cmd.Flags().String("server", "", "name of the server (default: the only one)")
 }
 
 // flagValue is the value of a flag that the command has.
@@ -128,4 +128,4 @@ func withHint(err error) error {
 	}
 }
 
-var errNoServer = errors.New("the running config has no authorization server: no site of it has a token_endpoint")
+var errNoServer = errors.New("the running config has no token_endpoint")

@@ -50,7 +50,7 @@ config can tell; 1 if it is refused, and 2 if that could not be told.
 		RunE: runExplain,
 	}
 	addAdminFlags(cmd)
-	cmd.Flags().String("server", "", "name of the authorization server (default: the one that issued it)")
+	cmd.Flags().String("server", "", "name of the server (default: the one that issued it)")
 	cmd.Flags().StringArray("scope", nil, "scopes that a bearer_auth asks for, with spaces between them (can be repeated)")
 	cmd.Flags().StringArray("audience", nil, "audience that a bearer_auth asks for (can be repeated)")
 	cmd.Flags().String("jwks", "", "URL or file of a key set to verify with, in place of a running Caddy")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
+	"github.com/caddygrant/caddy-grant/internal/statusview"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -35,7 +36,7 @@ issuers are not in it, see GET /grant/issuers of the admin API.
 		RunE: runStatus,
 	}
 	addNodesFlags(cmd)
-	cmd.Flags().String("server", "", "name of the authorization server (default: all)")
+	cmd.Flags().String("server", "", "name of the server (default: all)")
 	addWebFlags(cmd)
 	addJSONFlag(cmd)
 	return cmd
@@ -72,7 +73,7 @@ func runStatus(cmd *cobra.Command, _ []string) error {
 	case wantsJSON(cmd):
 		return printJSON(cmd, statuses)
 	case len(statuses) == 0:
-		cmd.PrintErrln("The running config has no authorization server: no site of it has a token_endpoint.")
+		cmd.PrintErrln("The running config has no token_endpoint.")
 	}
 	issuers, err := issuersOf(cmd, client)
 	if err != nil {
@@ -108,6 +109,7 @@ func issuersOf(cmd *cobra.Command, client *adminapi.Client) ([]adminapi.Issuer, 
 // printIssuers prints outside issuers for people.
 func printIssuers(w io.Writer, issuers []adminapi.Issuer, now time.Time) error {
 	rows := [][]string{{"OUTSIDE ISSUER", "KEYS", "FETCHED"}}
+	var failures []string
 	for _, issuer := range issuers {
 		keys, fetched := "no keys yet", "-"
 		if issuer.FetchedAt != nil {
@@ -117,11 +119,18 @@ func printIssuers(w io.Writer, issuers []adminapi.Issuer, now time.Time) error {
 			}
 		}
 		if issuer.Error != "" {
-			fetched += ", the last attempt failed: " + issuer.Error
+			fetched = strings.TrimPrefix(fetched+", the last attempt failed", "-, ")
+			failures = append(failures, printable(issuer.URL)+": "+statusview.Printable(issuer.Error))
 		}
-		rows = append(rows, []string{printable(issuer.URL), keys, printable(fetched)})
+		rows = append(rows, []string{printable(issuer.URL), keys, fetched})
 	}
-	return table(w, "", rows...)
+	if err := table(w, "", rows...); err != nil {
+		return err
+	}
+	for _, failure := range failures {
+		fmt.Fprintln(w, "  "+failure)
+	}
+	return nil
 }
 
 // printStatus prints a server for people.

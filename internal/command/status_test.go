@@ -20,3 +20,23 @@ func TestStatusTellsWithdrawnKeysOfAnIssuerFromKeysThatHaveNotCome(t *testing.T)
 		}
 	}
 }
+
+func TestWhyAnIssuerFailsIsBelowTheTable(t *testing.T) {
+	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+	before := now.Add(-time.Hour)
+	const why = `status 401 instead of 200; the metadata is of the issuer "http://localhost:9002"`
+	var out strings.Builder
+	err := printIssuers(&out, []adminapi.Issuer{
+		{URL: "https://a.example", Error: why},
+		{URL: "https://b.example", Keys: 2, FetchedAt: &before, Error: "gone\nx"},
+	}, now)
+	const want = `OUTSIDE ISSUER     KEYS         FETCHED
+https://a.example  no keys yet  the last attempt failed
+https://b.example  2 keys       1 hour ago, the last attempt failed
+  https://a.example: ` + why + `
+  https://b.example: gone\nx
+`
+	if err != nil || out.String() != want {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,7 +93,11 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 			err = inURL.Err
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %v", f.limit)
+			return nil, silence{fmt.Errorf("no answer within %v", f.limit)}
+		}
+		dial, ok := errors.AsType[*net.OpError](err)
+		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted || ok && dial.Op == "dial" {
+			return nil, silence{err}
 		}
 		return nil, err
 	}
@@ -121,6 +127,9 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 	}
 	return &document{body: body, maxAge: maxAge(response.Header)}, nil
 }
+
+// silence is the error of a server that does not answer at all, or not as itself.
+type silence struct{ error }
 
 // isJSON tells whether a Content-Type is one of JSON (RFC 8259 §11, RFC 6839 §3.1).
 func isJSON(contentType string) bool {
@@ -166,11 +175,27 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 		}
 		keys, err := read.keys(issuer, from)
 		if err != nil {
-			err = errors.Join(append(failures, err)...)
+			err = inOneLine(append(failures, err))
 		}
 		return keys, err
 	}
-	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", errors.Join(failures...))
+	if !slices.ContainsFunc(failures, func(err error) bool { return !errors.As(err, new(silence)) }) {
+		return nil, fmt.Errorf("the issuer cannot be reached, or does not answer: %w", failures[0])
+	}
+	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", inOneLine(failures))
+}
+
+// inOneLine joins errors as a log line can have them.
+func inOneLine(errs []error) error {
+	var all error
+	for _, err := range errs {
+		if all == nil {
+			all = err
+		} else {
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
 }
 
 // metadata is what is read of an issuer's metadata.

@@ -123,7 +123,7 @@ func answerGzip(body []byte) http.HandlerFunc {
 func TestAServerThatIsNotTrustedHasNoKeys(t *testing.T) {
 	s := startServer(t, es256("k"))
 	f := s.follow(t, slow, func(o *Options) { o.Transport = NewTransport(nil) })
-	if status := f.next(t); status.Err == nil || !strings.Contains(status.Err.Error(), "certificate") {
+	if status := f.next(t); status.Err == nil || !strings.Contains(status.Err.Error(), "certificate") || strings.Contains(status.Err.Error(), "no metadata") {
 		t.Error(status.Err)
 	}
 	if s.times(oidcPath) != 0 {
@@ -151,6 +151,27 @@ func TestAnErrorDoesNotRepeatAQuery(t *testing.T) {
 	f := s.follow(t, slow, func(o *Options) { o.JWKSURL = s.URL + "/jwks?key=hunter2" })
 	status := f.next(t)
 	if status.Err == nil || strings.Contains(status.Err.Error(), "hunter2") || !strings.Contains(status.Err.Error(), s.URL+"/jwks: ") {
+		t.Error(status.Err)
+	}
+}
+
+// It may well have metadata.
+func TestAnIssuerThatIsDownIsSaidToBe(t *testing.T) {
+	s := startServer(t, es256("k"))
+	s.Server.Close()
+	status := s.follow(t, slow, nil).next(t)
+	if status.Err == nil || !strings.HasPrefix(status.Err.Error(), "the issuer cannot be reached, or does not answer: "+s.URL[:8]) ||
+		strings.Contains(status.Err.Error(), "no metadata") || strings.Count(status.Err.Error(), "refused") != 1 {
+		t.Error(status.Err)
+	}
+}
+
+func TestWhatFailsAtBothPlacesIsOneLine(t *testing.T) {
+	s := startServer(t, es256("k"))
+	s.set(oidcPath, answerStatus(401))
+	s.set(oauthPath, answerStatus(403))
+	status := s.follow(t, slow, nil).next(t)
+	if status.Err == nil || strings.Contains(status.Err.Error(), "\n") || !strings.Contains(status.Err.Error(), "status 401 instead of 200; https://") {
 		t.Error(status.Err)
 	}
 }
