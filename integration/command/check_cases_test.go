@@ -230,10 +230,14 @@ func checkCases(t *testing.T, weak string) []checkCase {
 
 		// tokens
 		{name: "a check without scopes", rule: "no-scopes", bad: []string{siteScopes, "\tbearer_auth { # HERE\n"}, says: "scopes read"},
+		{name: "a check without scopes, of a server whose scopes have a comma", rule: "no-scopes",
+			bad: []string{"\t\tscopes read write\n", "\t\tscopes read,write\n", siteScopes, "\tbearer_auth { # HERE\n"}, says: `as in "scopes read"`, also: []string{"scope-with-comma"}},
 		{name: "a check without scopes, of a client that has them", rule: "no-scopes",
 			bad: []string{"\t\tscopes read write\n", "", siteSecret, siteSecret + "\t\t\tscopes read\n", siteScopes, "\tbearer_auth { # HERE\n"}},
 		{name: "a check without scopes, of a server without them", rule: "no-scopes",
-			bad: []string{"\t\tscopes read write\n", "", siteScopes, "\tbearer_auth { # HERE\n"}, says: "every user"},
+			bad: []string{"\t\tscopes read write\n", "", siteScopes, "\tbearer_auth { # HERE\n"}, says: "has none: every user may do all"},
+		{name: "a check without scopes that takes clients", rule: "no-scopes",
+			bad: []string{"\t\tscopes read write\n", "", siteScopes, "\tbearer_auth { # HERE\n\t\tclients\n"}, says: "every user, and every client that acts for itself, may do all"},
 		{name: "a scope that no client may ask for", rule: "unobtainable-scopes", bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes admin\n"}, says: "admin"},
 		{name: "a claim that no token has", rule: "unknown-claim", bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tcopy_claims user_id>X-User\n"}, says: "write sub instead"},
 		{name: "an audience that no check asks for", rule: "unasked-audience",

@@ -439,3 +439,13 @@ func TestAWrongPasswordIsRefusedWithoutShowingIt(t *testing.T) {
 		}
 	}
 }
+
+func TestALoginWithoutTheRightClientNamesTheFlag(t *testing.T) {
+	t.Parallel()
+	p := newPerson(t)
+	p.wantRefused(t, "client authentication failed; if the client has a secret, add --client-secret-file", "correct horse\n",
+		"login", p.URL(""), "--username", "alice", "--client-id", "web")
+	p.Reload("", strings.Replace(loginSite, "\t\tdefault_client  cli\n", "", 1))
+	p.wantRefused(t, "/token has no default client: add --client-id, and --client-secret-file if", "correct horse\n",
+		"login", p.URL(""), "--username", "alice")
+}

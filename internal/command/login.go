@@ -183,7 +183,7 @@ func logIn(cmd *cobra.Command, store *tokenstore.Store, client *oauthclient.Clie
 		return client.LogIn(ctx, session.Endpoints, credentials, session.Username, asked, scopes)
 	})
 	if err != nil {
-		return session, err
+		return session, ofClient(err, credentials)
 	}
 	unlock, err := store.Lock(cmd.Context(), session.URL)
 	if err != nil {
@@ -199,6 +199,20 @@ func logIn(cmd *cobra.Command, store *tokenstore.Store, client *oauthclient.Clie
 		}
 	}
 	return session, store.Save(&session)
+}
+
+// ofClient says which flag is missing where the server does not know the client.
+func ofClient(err error, sent oauthclient.Credentials) error {
+	refused, ok := errors.AsType[*oauthclient.Error](err)
+	switch {
+	case !ok || refused.Code != "invalid_client":
+		return err
+	case sent.ID == "":
+		return fmt.Errorf("%s has no default client: add --client-id, and --client-secret-file if the client has a secret", refused.Endpoint)
+	case sent.Secret == "":
+		return fmt.Errorf("%w; if the client has a secret, add --client-secret-file", err)
+	}
+	return err
 }
 
 // askForLogin asks for what the flags leave open, and returns the password.

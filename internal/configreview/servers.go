@@ -141,13 +141,29 @@ func (r *review) ofChecks() {
 			}
 			r.at(at, "unknown-server", fmt.Sprintf("there is no token_endpoint named %q: \"caddy validate\" accepts this, but Caddy does not start", c.Server), remedy)
 		case !r.asksForScopes(c) && r.hasScopes(server):
-			r.at(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, so any token of server %q is enough%s", c.Server, onHosts(c.hosts)),
+			r.at(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, so any %s of server %q is enough%s", tokenOf(c), c.Server, onHosts(c.hosts)),
 				"name the scopes that the app needs, as in \"scopes "+r.exampleScope(server)+"\"")
 		case !r.asksForScopes(c):
-			r.note(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, and server %q has none: every user and every client may do all that the app offers%s", c.Server, onHosts(c.hosts)),
+			r.note(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, and server %q has none: %s may do all that the app offers%s", c.Server, callersOf(c), onHosts(c.hosts)),
 				"nothing, if that is meant; else give token_endpoint scopes, and name those that the app needs in bearer_auth")
 		}
 	}
+}
+
+// tokenOf and callersOf say whom a bearer_auth lets pass: clients that act for themselves
+// only where it says so.
+func tokenOf(c *check) string {
+	if c.Clients == nil {
+		return "user's token"
+	}
+	return "token"
+}
+
+func callersOf(c *check) string {
+	if c.Clients == nil {
+		return "every user"
+	}
+	return "every user, and every client that acts for itself,"
 }
 
 func onHosts(hosts []string) string {
@@ -169,12 +185,14 @@ func (r *review) hasScopes(e *endpoint) bool { return r.exampleScope(e) != "" }
 
 // exampleScope is a scope that tokens of a server may have, or "".
 func (r *review) exampleScope(e *endpoint) string {
-	if len(e.Scopes) > 0 {
-		return e.Scopes[0]
-	}
+	lists := [][]string{e.Scopes}
 	for _, c := range r.clients(e) {
-		if len(c.Scopes) > 0 {
-			return c.Scopes[0]
+		lists = append(lists, c.Scopes)
+	}
+	for _, scopes := range lists {
+		if len(scopes) > 0 {
+			first, _, _ := strings.Cut(scopes[0], ",") // with a comma it is a list in error
+			return first
 		}
 	}
 	return ""

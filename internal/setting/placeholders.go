@@ -44,8 +44,8 @@ func ResolveSecret(repl *caddy.Replacer, setting, value string) (string, error) 
 	out, err := Resolve(repl, setting, value)
 	switch {
 	case err != nil && !wholePlaceholder.MatchString(value):
-		for _, placeholder := range knownPlaceholder.FindAllString(value, -1) {
-			if _, err := Resolve(repl, setting, placeholder); err != nil {
+		for _, found := range knownPlaceholder.FindAllStringSubmatch(value, -1) {
+			if _, err := Resolve(repl, setting, found[0]); err != nil && mayBeShown(found[1], found[2]) {
 				return "", err
 			}
 		}
@@ -77,9 +77,9 @@ func ResolveList(repl *caddy.Replacer, setting string, values []string) ([]strin
 // wholePlaceholder is a value that is only a placeholder.
 var wholePlaceholder = regexp.MustCompile(`^\{[a-z_]+\.[^{}]*\}$`)
 
-// knownPlaceholder names a variable or a file. Other words in braces may be a piece of a
+// knownPlaceholder is of a variable or a file. Other words in braces may be a piece of a
 // secret.
-var knownPlaceholder = regexp.MustCompile(`\{(env\.[A-Z_][A-Z0-9_]{0,63}|file\.\.?/[\pL\pN._/@+-]{1,255})\}`)
+var knownPlaceholder = regexp.MustCompile(`\{(env|file)\.([^{}]+)\}`)
 
 // pathShorthand is how a Caddyfile is read where a file is named without a slash.
 const pathShorthand = "{http.request.uri.path.file."

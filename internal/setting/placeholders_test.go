@@ -24,3 +24,18 @@ func TestAFileNamedWithoutASlashIsExplained(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Only what has the form of a variable or of a file is named: the rest may be a secret.
+func TestAPlaceholderWithinASecretIsNamed(t *testing.T) {
+	for value, want := range map[string]string{
+		"prefix-{env.NOT_SET_HERE}":          "secret: the environment variable of {env.NOT_SET_HERE} is not set, or empty",
+		"prefix-{file./not/there}":           "secret: the file of {file./not/there} is missing, empty or not readable by Caddy",
+		"s3cret{s3cret}":                     `secret: it holds a placeholder that is unknown or empty; a literal { is written \{`,
+		"s3cret{env.s3cret}":                 `secret: it holds a placeholder that is unknown or empty; a literal { is written \{`,
+		"prefix-{env.NOT_SET_HERE}{s3cret.}": "secret: the environment variable of {env.NOT_SET_HERE} is not set, or empty",
+	} {
+		if _, err := ResolveSecret(caddy.NewReplacer(), "secret", value); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %q", value, err, want)
+		}
+	}
+}
