@@ -183,7 +183,7 @@ func (f *clientFile) ByID(ctx context.Context, id string) (*directory.Client, er
 	return f.Snapshot().ByID(ctx, id)
 }
 
-var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client. For people with browsers alone \"login_page\" is enough, and for scripts alone \"api_keys\"")
+var errNoClients = errors.New("no clients: add \"client <id>\" with a block that holds \"secret {file./path/to/secret}\", or \"clients htpasswd <path>\" or \"clients json <path>\"; apps ask for tokens in the name of a client. If only people with browsers use the apps, \"login_page\" is enough, and if only scripts do, \"api_keys\" is")
 
 var errPlainSecret = errors.New("secret: secrets in plaintext are not accepted in a file: write secret_hash with the output of \"caddy hash-password\"")
 

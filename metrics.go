@@ -67,10 +67,10 @@ var (
 		"event")
 
 	engineSuccessful = gauge("engine_last_attempt_successful",
-		"Whether the last attempt to reach an engine of sessions succeeded (1), or sessions in it are unavailable (0).",
+		"Whether the last attempt to reach a session engine succeeded (1), or sessions in it are unavailable (0).",
 		"server", "engine")
 	engineFailures = counter("engine_failures_total",
-		"Calls of an engine of sessions that failed, by call: epoch (asking whether it still has its sessions), load (of a session), swap (a refresh), revoke, revoked (reading what other nodes revoked), or sweep.",
+		"Calls of a session engine that failed, by call: epoch (asking whether it still has its sessions), load (of a session), swap (a refresh), revoke, revoked (reading what other nodes revoked), or sweep.",
 		"server", "engine", "call")
 )
 

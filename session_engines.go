@@ -121,14 +121,13 @@ func unknownEngine(setting, name string) string {
 		}
 		return text
 	}
-	text := fmt.Sprintf("%s %s: Caddy was built without an engine of that name; it has %s", setting, name, compiled)
 	if like := suggestion.Nearest(name, compiledEngines()); like != "" {
-		return fmt.Sprintf("%s: did you mean %s?", text, like)
+		return fmt.Sprintf("%s %s: there is no such engine: did you mean %s?", setting, name, like)
 	}
 	if name == engineRedis || name == enginePostgres {
-		text += fmt.Sprintf(": build it with github.com/caddygrant/caddy-grant/sessions/%s too", name)
+		return fmt.Sprintf("%s %s: this Caddy was built without that engine: build one with github.com/caddygrant/caddy-grant/sessions/%s", setting, name, name)
 	}
-	return text
+	return fmt.Sprintf("%s %s: there is no such engine in this build of Caddy, which has %s", setting, name, compiled)
 }
 
 // engineOfURL is the engine for which a URL is that was written in place of its name;
@@ -226,7 +225,7 @@ func (c *Config) openEngines(ctx caddy.Context, logger *zap.Logger) (opened sess
 		}
 		opener, ok := module.(sessions.Opener)
 		if !ok || !session.IsEngineName(names[i]) {
-			err = fmt.Errorf("module %T in namespace %s is not an engine of sessions", module, sessionsNamespace)
+			err = fmt.Errorf("module %T in namespace %s is not a session engine", module, sessionsNamespace)
 		} else if opened.All[names[i]], err = opener.OpenSessions(c.Name, logger.With(zap.String("engine", names[i]))); err != nil {
 			err = fmt.Errorf("sessions %s: %w", names[i], err)
 		}

@@ -102,10 +102,10 @@ func (x *serverSessions) followEngine(ctx context.Context, name string) {
 func (x *serverSessions) tookEngine(name string, err error) {
 	switch changed := x.inEngines[name].took(err); {
 	case changed && err != nil:
-		x.logger.Error("an engine of sessions fails; until it answers as it should, its sessions are unavailable, and what other nodes revoke there is not known here",
+		x.logger.Error("a session engine fails; until it answers, its sessions are unavailable, and this node does not learn what other nodes revoke there",
 			zap.String("engine", name), zap.Error(err))
 	case changed:
-		x.logger.Info("an engine of sessions answers again", zap.String("engine", name))
+		x.logger.Info("a session engine answers again", zap.String("engine", name))
 	}
 }
 

@@ -43,7 +43,7 @@ func TestPrometheusHasDataForEachPanel(t *testing.T) {
 	for _, panel := range d.Panels {
 		for _, target := range panel.Targets {
 			if strings.Contains(target.Expr, "caddy_grant_engine_") {
-				continue // this Caddy is built without an engine of sessions
+				continue // this Caddy is built without a session engine
 			}
 			queries++
 			found, err := r.prometheus.queryRange(t.Context(), d.expand(target.Expr, of), of)

@@ -40,7 +40,7 @@ func TestExplainATokenOfAnOutsideIssuer(t *testing.T) {
 		t.Errorf("a good one, offline: status %d, %+v", status, x)
 	}
 	_, printed, _ := grant(t, s.Dir, issuer.Token(), append([]string{"explain"}, admin...)...)
-	if !strings.HasPrefix(printed, "Access token, good, as the running config, for the outside issuer "+issuer.URL+" says.") {
+	if !strings.HasPrefix(printed, "Access token, good according to the running config for the outside issuer "+issuer.URL+".") {
 		t.Errorf("it prints %s", printed)
 	}
 
@@ -188,7 +188,7 @@ func TestExplainAnAPIKey(t *testing.T) {
 			{expired, "expiry", "it expired", nil},
 			{ownerless, "owner", `the user "carol"`, nil},
 			{key, "scope", `it has "read"`, []string{"--scope", "write"}},
-			{key, "audience", "it is for none", []string{"--audience", "app"}},
+			{key, "audience", "it names no audience", []string{"--audience", "app"}},
 		} {
 			status, x := explainedBy(t, s, test.key, append(args, test.args...)...)
 			wantFailing(t, x, test.check, test.says)

@@ -356,7 +356,7 @@ func TestExplainTellsAGoodTokenAndChangesNothing(t *testing.T) {
 		t.Errorf("status with a config: status %d: %s%s", status, stdout, stderr)
 	}
 	for _, input := range []string{"Authorization: Bearer " + session.Access, "bearer " + session.Access, `"` + session.Access + `"`, `{"access_token":"` + session.Access + `","token_type":"Bearer"}`} {
-		if status, stdout, stderr := grant(t, f.Dir, input, "explain", "--address", f.Admin()); status != 0 || !strings.HasPrefix(stdout, "Access token, good, as the server default says.\n") {
+		if status, stdout, stderr := grant(t, f.Dir, input, "explain", "--address", f.Admin()); status != 0 || !strings.HasPrefix(stdout, "Access token, good according to the server default.\n") {
 			t.Errorf("status %d for %.20s: %s%s", status, input, stdout, stderr)
 		}
 	}

@@ -269,7 +269,7 @@ func TestABrowserLogsInToCaddyfileExample(t *testing.T) {
 		t.Fatalf("the login: %d %s", a.Status, a.Body)
 	}
 	who := b.open("/")
-	if !strings.Contains(string(who.Body), "You are demo. You came by login_page") {
+	if !strings.Contains(string(who.Body), "You are demo. You came through login_page") {
 		t.Fatalf("the page says: %d %s", who.Status, who.Body)
 	}
 	out := regexp.MustCompile(`href=(/[^>]+)>Log out`).FindSubmatch(who.Body)

@@ -1,4 +1,4 @@
-// Package engines runs nodes, which are Caddy processes, on the engines of sessions that
+// Package engines runs nodes, which are Caddy processes, on the session engines that
 // are modules of their own, with the real Redis and the real PostgreSQL behind them. It is
 // a module of its own, so that what the engines need is nothing that caddy-grant needs.
 package engines

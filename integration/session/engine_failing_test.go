@@ -22,7 +22,7 @@ func TestAnEngineThatIsDownAtTheStartKeepsCaddyFromNothing(t *testing.T) {
 	if a.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	s.awaitError("an engine of sessions fails", `"engine":"memory"`)
+	s.awaitError("a session engine fails", `"engine":"memory"`)
 	stored = web.WantGoing(t, stored) // it needs no engine
 	before := len(s.Logged(func(line map[string]any) bool { return line["msg"] == "read the revocations" }))
 	s.memory.Start()

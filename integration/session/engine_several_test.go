@@ -81,7 +81,7 @@ func TestAtAStartTheEnginesOfAllServersAreAskedAtOnce(t *testing.T) {
 	}, s.name, spare)
 	s.Reload("", s.otherServer(spare))
 	for _, line := range s.errors() {
-		if strings.Contains(line, "an engine of sessions fails") {
+		if strings.Contains(line, "a session engine fails") {
 			t.Errorf("one waited for the other: %s", line)
 		}
 	}

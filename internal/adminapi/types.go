@@ -128,7 +128,7 @@ type Knowledge struct {
 	Engines []Engine `json:"engines,omitempty"`
 }
 
-// Engine is an engine of sessions, or the storage, as this process reaches it.
+// Engine is a session engine, or the storage, as this process reaches it.
 type Engine struct {
 	Name         string     `json:"name"`
 	Error        string     `json:"error,omitempty"`         // of the last attempt; empty: it answers

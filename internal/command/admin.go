@@ -16,11 +16,12 @@ import (
 
 // addressHelp ends the help text of the commands that speak to a running Caddy.
 const addressHelp = `
-The address of Caddy's admin endpoint is found as by 'caddy reload': it is that
-of --address, or the one in the config of --config, or the default one. It can
-be a Unix socket, such as unix//run/caddy-admin.sock. For remote admin it is a
-URL, such as https://edge.example.com:2021, and --cert and --key are those of a
-certificate that the config permits.`
+The address of Caddy's admin endpoint is that of --address, or the one in the
+config of --config, or the default: localhost:2019, or $CADDY_ADMIN. A Caddyfile
+in this directory is read only if --config names it. The address can be a Unix
+socket, such as unix//run/caddy-admin.sock. For remote admin it is a URL, such as
+https://edge.example.com:2021, and --cert and --key are those of a certificate
+that the config permits.`
 
 // addAdminFlags adds the flags that say which Caddy to ask.
 func addAdminFlags(cmd *cobra.Command) {

@@ -22,7 +22,7 @@ func newCheckCommand() *cobra.Command {
 	var ignored []string
 	cmd := &cobra.Command{
 		Use:   "check [--config PATH] [--adapter NAME] [--format text|json|sarif | --json] [--level error|warning|note] [--ignore RULE...] [--verbose]",
-		Short: "Checks a config for what is weak, open or hardly meant",
+		Short: "Checks a config for what is weak, open or probably not intended",
 		Long: `
 Loads a config as "caddy validate" does and prints what an operator should know,
 though Caddy starts with it: weak hashes, files that others can read, secrets in

@@ -190,7 +190,7 @@ func explainedByIssuers(cmd *cobra.Command, client *adminapi.Client, request adm
 		return answer, false, nil // also of a Caddy that knows no outside issuers
 	}
 	said, _ := explain.Decode(request.Token).Claims["iss"].(string)
-	return explainedToken{Explanation: found, By: "the running config, for the outside issuer " + said}, true, err
+	return explainedToken{Explanation: found, By: "the running config for the outside issuer " + said}, true, err
 }
 
 // fails tells whether a check fails, and not only none could tell.
@@ -209,9 +209,9 @@ func (x explainedToken) verdict() string {
 	case x.Active && skips:
 		return kind + ", good, as far as " + by + " tells."
 	case x.Active:
-		return kind + ", good, as " + by + " says."
+		return kind + ", good according to " + by + "."
 	case x.fails():
-		return kind + ", refused, as " + by + " says."
+		return kind + ", refused according to " + by + "."
 	}
 	return kind + ": " + by + " does not tell whether it is good."
 }

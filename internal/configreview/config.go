@@ -66,7 +66,7 @@ type endpoint struct {
 
 type signingKey struct{ Secret, File string }
 
-// engine is an engine of sessions, which may be of another module.
+// engine is a session engine, which may be of another module.
 type engine map[string]any
 
 // text is a setting that is a text, empty if there is none.

@@ -35,8 +35,8 @@ type Severity string
 // The severities, the worst first.
 const (
 	Error   Severity = "error"   // it does not work, or others get in
-	Warning Severity = "warning" // it makes an attack easier, or is hardly meant
-	Note    Severity = "note"    // it may be meant
+	Warning Severity = "warning" // it makes an attack easier, or is probably not intended
+	Note    Severity = "note"    // it may be intended
 )
 
 // Severities are all of them, the worst first.

@@ -125,11 +125,11 @@ func (r *review) ofChecks() {
 		server := r.config.server(c.Server)
 		switch {
 		case c.Off:
-			r.at(at, "check-off", "bearer_auth is off: what is behind it is open to everyone"+onHosts(c.hosts), "nothing, if that is meant: leave it out with --ignore check-off; else remove off")
+			r.at(at, "check-off", "bearer_auth is off: what is behind it is open to everyone"+onHosts(c.hosts), "nothing, if that is intended: leave it out with --ignore check-off; else remove off")
 		case c.IssuersOnly:
 			if !r.asksForScopes(c) {
 				r.note(at, "no-scopes", "bearer_auth asks for no scope and no claim: every user of its issuers who can get a token for this audience may do all that the app offers"+onHosts(c.hosts),
-					"nothing, if that is meant; else name what the app needs with scopes or require")
+					"nothing, if that is intended; else name what the app needs with scopes or require")
 			}
 		case server == nil:
 			remedy := "add a token_endpoint to a site"
@@ -145,7 +145,7 @@ func (r *review) ofChecks() {
 				"name the scopes that the app needs, as in \"scopes "+r.exampleScope(server)+"\"")
 		case !r.asksForScopes(c):
 			r.note(at, "no-scopes", fmt.Sprintf("bearer_auth asks for no scope, and server %q has none: %s may do all that the app offers%s", c.Server, callersOf(c), onHosts(c.hosts)),
-				"nothing, if that is meant; else give token_endpoint scopes, and name those that the app needs in bearer_auth")
+				"nothing, if that is intended; else give token_endpoint scopes, and name those that the app needs in bearer_auth")
 		}
 	}
 }

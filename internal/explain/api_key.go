@@ -65,7 +65,10 @@ func foundOf(check string, found *apikey.Identity, reason string) string {
 		}
 	case checkAudience:
 		audience, _ := found.Claim("aud").([]string)
-		text = "it is for " + list(audience)
+		text = "it names no audience"
+		if len(audience) > 0 {
+			text = "it is for " + list(audience)
+		}
 	case checkScope:
 		text = "it has " + list(found.Scopes()) + ", as its line says"
 		if lacking := apikey.Lacking(key.Scopes, found.Scopes()); len(lacking) > 0 {

@@ -57,8 +57,8 @@ var german = Words{
 			"Öffnen Sie die Adresse mit https:// am Anfang.",
 		},
 		WrongHost: {
-			"Unter dieser Adresse können Sie sich nicht anmelden.",
-			"Verwenden Sie zum Anmelden eine Adresse unter {domain}.",
+			"Unter dieser Internetadresse können Sie sich nicht anmelden.",
+			"Verwenden Sie zum Anmelden eine Internetadresse unter {domain}.",
 		},
 		NoAccess: {
 			"Ihr Konto hat keinen Zugriff.",

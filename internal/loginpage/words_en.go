@@ -54,8 +54,8 @@ var english = Words{
 			"Open the address with https:// at the beginning.",
 		},
 		WrongHost: {
-			"You cannot log in at this address.",
-			"Use an address at {domain} to log in.",
+			"You cannot log in at this web address.",
+			"To log in, use a web address under {domain}.",
 		},
 		NoAccess: {
 			"Your account does not have access.",

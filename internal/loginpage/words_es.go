@@ -60,8 +60,8 @@ var spanish = Words{
 			"Abra la dirección con https:// al principio.",
 		},
 		WrongHost: {
-			"No puede iniciar sesión en esta dirección.",
-			"Para iniciar sesión, use una dirección de {domain}.",
+			"No puede iniciar sesión en esta dirección web.",
+			"Para iniciar sesión, use una dirección web de {domain}.",
 		},
 		NoAccess: {
 			"Su cuenta no tiene acceso.",

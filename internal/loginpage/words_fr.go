@@ -57,8 +57,8 @@ var french = Words{
 			"Ouvrez l’adresse en commençant par https://.",
 		},
 		WrongHost: {
-			"Vous ne pouvez pas vous connecter à cette adresse.",
-			"Pour vous connecter, utilisez une adresse du domaine {domain}.",
+			"Vous ne pouvez pas vous connecter à cette adresse web.",
+			"Pour vous connecter, utilisez une adresse web du domaine {domain}.",
 		},
 		NoAccess: {
 			"Votre compte n’a pas accès à ce site.",

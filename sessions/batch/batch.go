@@ -1,4 +1,4 @@
-// Package batch is for engines of sessions that can send several calls together, so that
+// Package batch is for session engines that can send several calls together, so that
 // calls made at the same time share one write, one round trip and one wait for the disk.
 package batch
 

@@ -1,4 +1,4 @@
-// Package sessionstest is the suite that an engine of sessions has to pass, whatever it
+// Package sessionstest is the suite that a session engine has to pass, whatever it
 // is made of, and an engine in memory, for tests of what uses engines. A module that has
 // an engine calls [TestEngine] in a test of its own, best with the race detector:
 //

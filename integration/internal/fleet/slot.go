@@ -49,7 +49,7 @@ func (s *slot) give()      { s.taken.Store(false) }
 // graceful tells whether a grace applies to the session.
 func (n *name) graceful() bool { return n.random[0]&1 == 1 }
 
-// homes are the days and engines of sessions: what is the same in many IDs.
+// homes are the days and session engines: what is the same in many IDs.
 type homes struct {
 	mu  sync.RWMutex
 	all []home
