@@ -2,7 +2,6 @@ package caddygrant
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,6 +17,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/configcheck"
 	"github.com/caddygrant/caddy-grant/internal/event"
 	"github.com/caddygrant/caddy-grant/internal/listenerguard"
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 )
 
@@ -241,7 +241,7 @@ func (a *App) checkEngines() error {
 		})
 	}
 	checked.Wait()
-	return errors.Join(failed...)
+	return oneline.Join(failed...)
 }
 
 // Stop restores the bounds of the previous config, unless a later one has set its own:

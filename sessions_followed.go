@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/sessions"
@@ -102,7 +103,7 @@ func (x *serverSessions) followEngine(ctx context.Context, name string) {
 func (x *serverSessions) tookEngine(name string, err error) {
 	switch changed := x.inEngines[name].took(err); {
 	case changed && err != nil:
-		x.logger.Error("a session engine fails; until it answers, its sessions are unavailable, and this node does not learn what other nodes revoke there",
+		x.logger.Error("a session engine fails; until it works again, its sessions are unavailable, and this node does not learn what other nodes revoke there",
 			zap.String("engine", name), zap.Error(err))
 	case changed:
 		x.logger.Info("a session engine answers again", zap.String("engine", name))
@@ -189,14 +190,14 @@ func (x *serverSessions) checkEngines(ctx context.Context) error {
 		})
 	}
 	asked.Wait()
-	return errors.Join(unsuitable...)
+	return oneline.Join(unsuitable...)
 }
 
 // keepEpoch notices when an engine has lost what was in it.
 func (x *serverSessions) keepEpoch(ctx context.Context, name string) error {
 	epoch, err := x.KeepEpoch(ctx, name)
 	if epoch != "" {
-		x.logger.Error("an engine has lost its sessions: all that began there before have ended",
+		x.logger.Error("a session engine has lost its sessions: all that began there before have ended",
 			zap.String("engine", name), zap.String("epoch", epoch))
 	}
 	return err
@@ -253,7 +254,7 @@ func (x *serverSessions) sweep(ctx context.Context) {
 		}
 		more, err := x.SweepEngines(ctx)
 		if err != nil && ctx.Err() == nil {
-			x.logger.Error("removing old sessions from an engine", zap.Error(err))
+			x.logger.Error("removing old sessions from a session engine", zap.Error(err))
 		}
 		if more {
 			wait = time.Minute

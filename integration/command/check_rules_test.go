@@ -16,7 +16,7 @@ import (
 // check cannot have: it reads each file for the first time, and its storage is empty.
 var atRunTime = []string{
 	"file cannot be used", "[PANIC]", "file is unusable", "a source cannot tell", "a source panics",
-	"reading revocations", "removing old sessions from", "an engine ", "all sessions in storage ended",
+	"reading revocations", "removing old sessions from", "a session engine ", "all sessions in storage ended",
 	"getting the server's keys from storage", "reading the server's keys from storage",
 	"making the token for the app", "renewing a session cookie", "the session that a login replaces goes on",
 	"sharing failed logins by the storage", "the database cannot be asked now", "an operator ", "storing that API keys have ended",

@@ -67,7 +67,7 @@ func TestMetricsOfEngines(t *testing.T) {
 	for _, line := range s.Logged(func(line map[string]any) bool { return line["engine"] == "memory" }) {
 		said = append(said, fmt.Sprint(line["level"], " ", line["msg"]))
 	}
-	if got := strings.Join(said, "\n"); got != "error a session engine fails; until it answers, its sessions are unavailable, and this node does not learn what other nodes revoke there\n"+
+	if got := strings.Join(said, "\n"); got != "error a session engine fails; until it works again, its sessions are unavailable, and this node does not learn what other nodes revoke there\n"+
 		"info a session engine answers again" {
 		t.Errorf("the log says:\n%s", got)
 	}

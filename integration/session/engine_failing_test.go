@@ -98,7 +98,7 @@ func TestAfterAnEngineWasEmptiedNothingWorksUntilAReloadAndThenNothingOfBefore(t
 	for range 3 {
 		session = web.WantGoing(t, session)
 	}
-	s.awaitError("an engine has lost its sessions", "memory", inEngine(t, session.Access).Epoch)
+	s.awaitError("a session engine has lost its sessions", "memory", inEngine(t, session.Access).Epoch)
 	web.Revoke(session.Refresh).Want(t, 200, "")
 	web.WantOver(t, session)
 }
@@ -121,7 +121,7 @@ func TestAnEpochThatAnotherNodeMadeIsTakenUp(t *testing.T) {
 	session := web.WantGoing(t, web.Login(t, "alice"))
 	web.Revoke(session.Access).Want(t, 200, "")
 	web.WantOver(t, session)
-	s.awaitError("an engine has lost its sessions", epoch)
+	s.awaitError("a session engine has lost its sessions", epoch)
 }
 
 func TestAnUnsuitableEngineRefusesTheConfigAndTheOldOneGoesOn(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -175,27 +176,14 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 		}
 		keys, err := read.keys(issuer, from)
 		if err != nil {
-			err = inOneLine(append(failures, err))
+			err = oneline.Join(append(failures, err)...)
 		}
 		return keys, err
 	}
 	if !slices.ContainsFunc(failures, func(err error) bool { return !errors.As(err, new(silence)) }) {
 		return nil, fmt.Errorf("the issuer cannot be reached, or does not answer: %w", failures[0])
 	}
-	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", inOneLine(failures))
-}
-
-// inOneLine joins errors as a log line can have them.
-func inOneLine(errs []error) error {
-	var all error
-	for _, err := range errs {
-		if all == nil {
-			all = err
-		} else {
-			all = fmt.Errorf("%w; %w", all, err)
-		}
-	}
-	return all
+	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", oneline.Join(failures...))
 }
 
 // metadata is what is read of an issuer's metadata.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 )
 
 // Follower keeps up with what a server generates in storage: Read takes over what is
@@ -194,7 +196,7 @@ func (f *Follower) update(ctx context.Context,
 		if err == nil && len(keys) > 0 {
 			read[a] = keys
 		}
-		failed = errors.Join(failed, err)
+		failed = oneline.Join(failed, err)
 	}
 
 	m := f.options.Memory
@@ -204,7 +206,7 @@ func (f *Follower) update(ctx context.Context,
 		m.secret = secret
 	}
 	maps.Copy(m.keys, read)
-	return errors.Join(failed, f.use(m))
+	return oneline.Join(failed, f.use(m))
 }
 
 // use passes on what is in memory, if nothing is missing there.

@@ -204,7 +204,7 @@ func TestWhatAPageOffersFitsWhatItSays(t *testing.T) {
 			t.Errorf("%s %s: a button to log out: %v", test.kind, test.problem, got)
 		}
 		if test.problem == ScopeMissing && !strings.Contains(textOf(page), "orders:write") ||
-			test.problem == WrongHost && !strings.Contains(textOf(page), "example.com to log in") {
+			test.problem == WrongHost && !strings.Contains(textOf(page), "under example.com") {
 			t.Errorf("%s: %q", test.problem, textOf(page))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
@@ -79,7 +80,7 @@ func (s *Store) readFeed(ctx context.Context, e *engine) error {
 			}
 			return e.unavailable("reading revocations", ErrReading) // the next poll begins anew
 		case err != nil && ctx.Err() != nil && time.Since(began) > pollPatience:
-			return e.unavailable("reading revocations", errors.Join(ErrReading, err))
+			return e.unavailable("reading revocations", oneline.Join(ErrReading, err))
 		case err != nil:
 			return e.unavailable("reading revocations", err)
 		case next == "" || len(next) > sessions.MaxCursor:
@@ -168,7 +169,7 @@ func (s *Store) SweepEngines(ctx context.Context) (more bool, err error) {
 		}
 		return swept{more, err}
 	}) {
-		more, err = more || each.more, errors.Join(err, each.err)
+		more, err = more || each.more, oneline.Join(err, each.err)
 	}
 	return more, err
 }

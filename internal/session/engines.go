@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 	"github.com/caddygrant/caddy-grant/sessions"
 )
 
@@ -173,7 +174,7 @@ func (s *Store) KeepEpochs(ctx context.Context) (renewed []Renewal, err error) {
 		if k.Epoch != "" {
 			renewed = append(renewed, k.Renewal)
 		}
-		err = errors.Join(err, k.err)
+		err = oneline.Join(err, k.err)
 	}
 	return renewed, err
 }

@@ -123,7 +123,7 @@ func TestSeveralEnginesAreAskedAtOnceAndTheirErrorsHaveAnOrder(t *testing.T) {
 			}
 			_, err = n.KeepEpochs(t.Context())
 			var order string
-			for _, line := range strings.Split(err.Error(), "\n") {
+			for _, line := range strings.Split(err.Error(), "; ") {
 				_, rest, _ := strings.Cut(line, "in the engine ")
 				order += rest[:1]
 			}
@@ -137,7 +137,7 @@ func TestSeveralEnginesAreAskedAtOnceAndTheirErrorsHaveAnOrder(t *testing.T) {
 			for _, e := range n.engines {
 				e.Meet(hangsAlways)
 			}
-			if _, err := n.SweepEngines(t.Context()); strings.Count(err.Error(), "\n") != 3 || time.Since(begun) > sweepLimit {
+			if _, err := n.SweepEngines(t.Context()); strings.Count(err.Error(), "; ") != 3 || time.Since(begun) > sweepLimit {
 				t.Errorf("after %v: %v", time.Since(begun), err)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 )
 
 // Rotate exchanges a generation for the next one. Within the grace after that, and as
@@ -183,11 +184,11 @@ func (s *Store) confirm(ctx, held context.Context, id ID, next record, stored er
 	case st.swept:
 		return ErrOver
 	case err != nil || late != nil:
-		return unavailable("storing a session", errors.Join(stored, late, err))
+		return unavailable("storing a session", oneline.Join(stored, late, err))
 	case st.Answer != next.Answer && stored == nil:
 		return unavailable("storing a session", errors.New("storage has something other than what was stored in it"))
 	case st.Answer != next.Answer:
-		return unavailable("storing a session", errors.Join(stored, errNotStored))
+		return unavailable("storing a session", oneline.Join(stored, errNotStored))
 	}
 	return nil
 }

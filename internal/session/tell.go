@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddygrant/caddy-grant/internal/clock"
+	"github.com/caddygrant/caddy-grant/internal/oneline"
 )
 
 // BeginNotices makes the object that tells of news, unless there is one, so that from
@@ -143,7 +144,7 @@ func (s *Store) storeLatest(ctx context.Context, number int64) error {
 		return err
 	}
 	if decodeLatest(content) != latest {
-		return unavailable("storing "+key, errors.Join(stored, errors.New("storage does not have what was stored in it")))
+		return unavailable("storing "+key, oneline.Join(stored, errors.New("storage does not have what was stored in it")))
 	}
 	return nil
 }
