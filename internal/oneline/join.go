@@ -1,5 +1,6 @@
 // Package oneline joins errors into one that is a single line, as a log and a table need
-// it: with [errors.Join] each has a line of its own.
+// it: with [errors.Join] each has a line of its own, and what go.uber.org/multierr makes
+// is logged by zap in three fields.
 package oneline
 
 import "strings"
