@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -121,17 +120,24 @@ func (s *bearerState) withhold(r *http.Request) {
 // session that lets the request through. All else there is the app's own.
 func (s *bearerState) removeKeys(r *http.Request) {
 	sent := r.Header["Authorization"]
-	if !slices.ContainsFunc(sent, bearerKey.MatchString) || !slices.Equal(sent, s.authorization) {
+	if !slices.ContainsFunc(sent, hasBearerKey) || !slices.Equal(sent, s.authorization) {
 		return
 	}
-	r.Header["Authorization"] = slices.DeleteFunc(slices.Clone(sent), bearerKey.MatchString)
+	r.Header["Authorization"] = slices.DeleteFunc(slices.Clone(sent), hasBearerKey)
 	if len(r.Header["Authorization"]) == 0 {
 		r.Header.Del("Authorization")
 	}
 }
 
-// bearerKey finds an API key in an Authorization header, alone or in a list.
-var bearerKey = regexp.MustCompile(`(?i:(?:^|,)[ \t]*bearer)[ \t]+` + apikey.Prefix)
+// hasBearerKey tells whether an Authorization header has an API key, alone or in a list.
+func hasBearerKey(value string) bool {
+	for credential := range strings.SplitSeq(value, ",") {
+		if slices.ContainsFunc(bearer.TokensIn([]string{credential}), apikey.LooksLike) {
+			return true
+		}
+	}
+	return false
+}
 
 // removeIdentityHeaders removes the identity headers once per request, so that no check
 // removes what another check has set.

@@ -272,7 +272,7 @@ func checkCases(t *testing.T, weak string) []checkCase {
 			good: []string{"example.com {", "{\n\tservers {\n\t\ttrusted_proxies static 10.0.0.0/8\n\t\ttrusted_proxies_strict\n\t}\n}\nexample.com {"}, says: "add trusted_proxies_strict"},
 		{name: "a cookie of a domain without a site", rule: "foreign-cookie-domain",
 			bad:  []string{siteUsers, siteUsers + "\t\tlogin_page {\n\t\t\tcookie_domain example.org # HERE\n\t\t}\n"},
-			good: []string{siteUsers, siteUsers + "\t\tlogin_page {\n\t\t\tcookie_domain example.com\n\t\t}\n"}, says: "example.org every login is refused"},
+			good: []string{siteUsers, siteUsers + "\t\tlogin_page {\n\t\t\tcookie_domain example.com\n\t\t}\n"}, says: "domain example.org: every login is refused"},
 		{name: "pages that caches may keep", rule: "cacheable-pages",
 			bad: []string{"example.com {", "example.com {\n\theader X-Robots-Tag none\n\theader { # HERE\n\t\tCache-Control \"public, max-age=60\"\n\t\t-Server\n\t}\n", siteUsers, siteUsers + "\t\tlogin_page\n"}},
 	}...)

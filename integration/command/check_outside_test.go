@@ -36,7 +36,7 @@ func outsideCases() []checkCase {
 	return []checkCase{
 		// API keys
 		{name: "API keys that the default log gets", rule: "logged-key", bad: shown, good: options("\tlog {\n" + filter + "\t}\n"),
-			files: keys(good), says: `"default" gets the API keys give this log "format filter" "request>headers>X-Api-Key delete"`},
+			files: keys(good), says: `give this log "format filter" with a block that has the line "request>headers>X-Api-Key delete"`},
 		{name: "API keys in a header that a filter spells in another way", rule: "logged-key",
 			bad: options("\tlog {\n\t\tformat filter {\n\t\t\trequest>headers>X-API-Key delete\n\t\t}\n\t}\n"), files: keys(good)},
 		{name: "API keys that the log of a site gets", rule: "logged-key",

@@ -208,7 +208,7 @@ func TestEachFindingIsMadeAtItsLineAndGoneOnceItIsMended(t *testing.T) {
 			if test.good == nil {
 				return // the site itself, which is good
 			}
-			for _, f := range checked(t, checkFixture(t, replaced(t, checkedSite, test.good), nil)) {
+			for _, f := range checked(t, checkFixture(t, replaced(t, checkedSite, test.good), test.files)) {
 				if !slices.Contains(test.also, f.Rule) {
 					t.Errorf("once it is mended: %+v", f)
 				}

@@ -7,10 +7,11 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/internal/compact"
 )
 
 // algorithm is a way to sign with a key pair (RFC 7518 §3.1, RFC 8037 §3.1). Those with
@@ -76,14 +77,11 @@ func validateAlgorithm(name string) error {
 	case "NONE":
 		return errors.New("refusing unsigned tokens (none): " + choice)
 	}
-	if likeAlgorithm.MatchString(name) {
+	if compact.LooksLikeAlgorithm(name) {
 		return fmt.Errorf("%s is not an algorithm: %s", name, choice)
 	}
 	return errors.New("unrecognized algorithm: " + choice)
 }
-
-// likeAlgorithm is the form of a name, which no secret has.
-var likeAlgorithm = regexp.MustCompile(`^(?i:hs|rs|ps|es|ed|sha|rsa|ecdsa)-?[0-9]{3,5}k?$`)
 
 // fits tells whether an algorithm is for a key of that kind.
 func (a *algorithm) fits(public crypto.PublicKey) bool {

@@ -12,11 +12,12 @@ import (
 	"crypto/elliptic"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/caddygrant/caddy-grant/internal/compact"
 )
 
 // Algorithm is the `alg` of a JWS: HS256, HS384, HS512, RS256, RS384, RS512, PS256,
@@ -86,14 +87,11 @@ func (a Algorithm) profile() (profile, error) {
 	if strings.EqualFold(strings.TrimSpace(string(a)), "none") {
 		return profile{}, errors.New("refusing unsigned tokens (none): use one of " + listAlgorithms(", ", nil))
 	}
-	if likeAlgorithm.MatchString(string(a)) {
+	if compact.LooksLikeAlgorithm(string(a)) {
 		return profile{}, fmt.Errorf("%s is not a signing algorithm: use one of %s", string(a), listAlgorithms(", ", nil))
 	}
 	return profile{}, errors.New("unrecognized signing algorithm: use one of " + listAlgorithms(", ", nil))
 }
-
-// likeAlgorithm is the form of a name, which no secret has.
-var likeAlgorithm = regexp.MustCompile(`^(?i:hs|rs|ps|es|ed|sha|hmac|rsa|ecdsa)-?[0-9]{3,5}k?$`)
 
 // listAlgorithms joins the names of the algorithms that keep accepts; nil accepts all.
 func listAlgorithms(separator string, keep func(profile) bool) string {
