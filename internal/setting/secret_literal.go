@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // CheckLiteralSecret refuses a secret, as the config has it, that was meant to be read
@@ -101,7 +102,13 @@ func errColon(setting, kind, name string) error {
 // mayBeShown tells whether a name has the form of a variable or of a path, which a piece
 // of a secret has not.
 func mayBeShown(kind, name string) bool {
-	return kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= maxFilePath && plainPath.MatchString(name)
+	return kind == "env" && len(name) <= 64 && variableName.MatchString(name) || kind == "file" && len(name) <= maxFilePath && isPlainPath(name)
+}
+
+// isPlainPath tells whether a path can be in a placeholder, and in a message.
+func isPlainPath(path string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(path, "."), "/") &&
+		!strings.ContainsFunc(path, func(r rune) bool { return r == '{' || r == '}' || unicode.Is(unicode.C, r) })
 }
 
 // checkReplacedSecret refuses a secret in which a placeholder is left after
@@ -136,9 +143,6 @@ var (
 
 	// pathFromElsewhere begins as few random secrets do, and continues as a path.
 	pathFromElsewhere = regexp.MustCompile(`^(@?(\.\./|~/)|@\.?/)[\pL\pN._/@+ -]*$`)
-
-	// plainPath is a path that can be in a placeholder, and in a message.
-	plainPath = regexp.MustCompile(`^\.?/[^{}\pC]*$`)
 )
 
 // maxFilePath is the longest path in a message.
