@@ -114,7 +114,11 @@ http://127.0.0.1:%PORT% {
 }
 `))
 	p := harness.StartQuickProcess(t, config, s.Address())
-	token := s.Login("alice", "correct horse").Text(t, "access_token")
+	first := s.Login("alice", "correct horse")
+	if first.Status != 200 {
+		t.Fatalf("%s\n%s", first.Body, p.Printed())
+	}
+	token := first.Text(t, "access_token")
 	keys := string(s.Do(s.Request("GET", "/token/jwks", "")).Body)
 	storage := s.Dir + "/storage"
 	if err := os.Rename(storage, storage+".away"); err != nil {

@@ -166,7 +166,7 @@ func (s *Store) loadLatest(ctx context.Context, known *noticeSet) (*latestNotice
 		content, err = s.load(ctx, key)
 	}
 	if err == nil && content == nil && known == nil {
-		err = s.checkNoNotices(ctx)
+		content, err = s.latestAmongNotices(ctx)
 	}
 	switch {
 	case err != nil:
@@ -193,14 +193,18 @@ type decodedLatest struct {
 	latest  latestNotice
 }
 
-// checkNoNotices is an error if there are notices, and so the object that tells of news
-// must be there too.
-func (s *Store) checkNoNotices(ctx context.Context) error {
+// latestAmongNotices is the object that tells of news, where a look found none. If there
+// are notices it must be there, and may have been made since that look.
+func (s *Store) latestAmongNotices(ctx context.Context) (content []byte, err error) {
 	names, err := s.list(ctx, s.noticeKey(""))
-	if err == nil && slices.ContainsFunc(names, func(name string) bool { return name == latestName || noticeName.MatchString(name) }) {
-		err = unavailable("loading "+s.noticeKey(latestName), errors.New("there are notices without it"))
+	if err != nil || !slices.ContainsFunc(names, func(name string) bool { return name == latestName || noticeName.MatchString(name) }) {
+		return nil, err
 	}
-	return err
+	key := s.noticeKey(latestName)
+	if content, err = s.load(ctx, key); err == nil && content == nil {
+		err = unavailable("loading "+key, errors.New("there are notices without it"))
+	}
+	return content, err
 }
 
 // loadNotices reads the notices that are not known yet. The one of the latest number has

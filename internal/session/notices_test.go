@@ -509,6 +509,17 @@ func TestANewProcessLacksNoNoticeThatIsReplacedWhileItReads(t *testing.T) {
 	})
 }
 
+// As for a login in the first moment of a new server.
+func TestANodeReadsTheNoticesInTheMomentInWhichTheyBegin(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		a, b := newNode(storage), newNode(storage)
+		b.storage.add(&rule{op: "list", part: "notices", times: 1, before: func() { must(t, a.BeginNotices(t.Context())) }})
+		must(t, b.ReadNotices(t.Context()))
+		b.wantEnded(t, b.claims(t), false)
+	})
+}
+
 // Before the first reading succeeds, nothing is known, and so nothing is granted.
 func TestNoRefreshGoesOnBeforeTheNoticesAreRead(t *testing.T) {
 	for _, what := range []fault{refused, hangs, unseen, hangsUnseen, panics} {
