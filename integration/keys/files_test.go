@@ -42,7 +42,6 @@ func (l live) conflicts() []map[string]any {
 }
 
 func TestANameInTwoFilesIsRefusedUntilItIsInOne(t *testing.T) {
-	t.Parallel()
 	keys := make(ring)
 	first := keys.lines("same", "user=alice", "alone", "user=alice")
 	l := startTwoFiles(t, keys, first, keys.line("bobs", "user=bob"))
@@ -96,7 +95,6 @@ func TestANameInTwoFilesIsRefusedUntilItIsInOne(t *testing.T) {
 }
 
 func TestAKeyInTwoFilesIsRefusedUntilItIsInOne(t *testing.T) {
-	t.Parallel()
 	keys := make(ring)
 	shared := keys.line("shared", "user=alice")
 	l := startTwoFiles(t, keys, shared, keys.line("bobs", "user=bob"))

@@ -30,7 +30,7 @@ func JSONConfig(dir, address string, handlers ...string) string {
 }`, filepath.Join(dir, "storage"), address, strings.Join(handlers, ", "))
 }
 
-// Validate does what `caddy validate` does.
+// Validate does what `caddy validate` does, in this process: one at a time.
 func Validate(t *testing.T, config string) error {
 	t.Helper()
 	var parsed caddy.Config
