@@ -18,6 +18,17 @@ var reserved = []string{
 	"id", "token_id", "session_id",
 }
 
+// whyReserved is what an error says of a reserved claim. Some a user has in other ways.
+func whyReserved(name string) string {
+	switch name {
+	case "sub", "user_id":
+		return fmt.Sprintf(`%q is the user's "id": set that instead`, name)
+	case "scope":
+		return `"scope" is the user's "scopes": set that instead`
+	}
+	return fmt.Sprintf("%q has a meaning of its own in tokens or placeholders: choose another name", name)
+}
+
 // H9: a token never has one claim twice, since users cannot bring ours along.
 func TestReservedClaims(t *testing.T) {
 	s := harness.NewSite(t)
@@ -25,14 +36,14 @@ func TestReservedClaims(t *testing.T) {
 	for _, name := range reserved {
 		t.Run("H9: "+name+" is refused as a user's claim in the Caddyfile", func(t *testing.T) {
 			_, err := harness.Adapt(s.Expand(harness.WebSite("user alice " + hash + " {\nclaim " + name + " x\n}")))
-			harness.WantLoadError(t, err, "alice", name, "choose another name")
+			harness.WantLoadError(t, err, "alice", whyReserved(name))
 		})
 	}
 	t.Run("H9: all of them are refused in a file, by entry", func(t *testing.T) {
 		var entries, texts []string
 		for i, name := range reserved[:20] { // as many as an error shows
 			entries = append(entries, fmt.Sprintf(`{"username":"u%d","password_hash":%q,"claims":{%q:"x"}}`, i, hash, name))
-			texts = append(texts, fmt.Sprintf("users[%d]", i), fmt.Sprintf("%q has a meaning", name))
+			texts = append(texts, fmt.Sprintf("users[%d]", i), whyReserved(name))
 		}
 		file := s.WriteOld("users.json", `{"users":[`+strings.Join(entries, ",\n")+`]}`)
 		harness.WantLoadError(t, s.TryReload("", harness.WebSite("users json %DIR%/users.json")), append(texts, file)...)
@@ -40,7 +51,7 @@ func TestReservedClaims(t *testing.T) {
 	for _, test := range []struct{ name, claims, text string }{
 		{"H9: a claim twice", `{"role":"a","role":"b"}`, "duplicate key"},
 		{"H9: a claim twice, once in escapes", `{"role":"a","r\u006fle":"b"}`, "duplicate key"},
-		{"H9: a reserved claim in escapes", `{"\u0073ub":"x"}`, `"sub" has a meaning`},
+		{"H9: a reserved claim in escapes", `{"\u0073ub":"x"}`, `"sub" is the user's "id"`},
 		{"H9: a member twice inside a claim", `{"role":{"a":1,"a":2}}`, "duplicate key"},
 		{"a claim without a name", `{"":"x"}`, "claims"},
 		{"claims that are a list", `["x"]`, "must be an object"},
