@@ -93,16 +93,22 @@ func (r *server) do(args ...any) any {
 	return result
 }
 
+// newShard is a server that can be a part of a cluster.
+func newShard(t *testing.T) *server {
+	t.Helper()
+	needRedis(t)
+	prepared, err := realserver.NewShard()
+	shard := newServerOf(t, prepared, err)
+	shard.start()
+	return shard
+}
+
 // newCluster is three servers without replicas, each of which answers for a third of the
 // keys.
 func newCluster(t *testing.T) (shards []*server) {
 	t.Helper()
-	needRedis(t)
 	for range 3 {
-		prepared, err := realserver.NewShard()
-		shard := newServerOf(t, prepared, err)
-		shard.start()
-		shards = append(shards, shard)
+		shards = append(shards, newShard(t))
 	}
 	if err := realserver.JoinShards(prepared(shards)...); err != nil {
 		t.Fatal(err)

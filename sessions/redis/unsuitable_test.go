@@ -15,7 +15,6 @@ func TestRedisSaysWhatIsUnsuitable(t *testing.T) {
 	for options, says := range map[string]string{
 		"--maxmemory-policy allkeys-lru":  "noeviction",
 		"--maxmemory-policy volatile-ttl": "noeviction",
-		"--cluster-enabled yes":           "cluster=true",
 		"--rename-command INFO NONE":      "",
 	} {
 		r := newServer(t, strings.Fields(options)...)
@@ -29,6 +28,9 @@ func TestRedisSaysWhatIsUnsuitable(t *testing.T) {
 		if !errors.Is(err, sessions.ErrUnsuitable) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", options, err)
 		}
+	}
+	if _, err := open(t, newShard(t).url()).Epoch(t.Context()); !errors.Is(err, sessions.ErrUnsuitable) || !strings.Contains(err.Error(), "cluster=true") {
+		t.Errorf("a part of a cluster: %v", err)
 	}
 	master := newServer(t)
 	replica := newServer(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", master.port))
