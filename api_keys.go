@@ -3,7 +3,6 @@ package caddygrant
 import (
 	"context"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -13,8 +12,6 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/explain"
-	"github.com/caddygrant/caddy-grant/internal/session"
-	"github.com/caddygrant/caddy-grant/internal/storagecheck"
 	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
@@ -26,6 +23,7 @@ type apiKeys struct {
 	clients *directory.ClientDirectory
 	policy  *token.Policy
 	ended   endedKeys
+	owners  *ownerWatch
 	logger  *zap.Logger
 
 	mu         sync.Mutex
@@ -33,11 +31,13 @@ type apiKeys struct {
 }
 
 func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
-	return &apiKeys{
+	k := &apiKeys{
 		server: server, files: &apiKeyFiles{all: files, logger: logger}, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
 		ended:      endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
 		identities: make(map[string]*apikey.Identity),
 	}
+	k.owners = newOwnerWatch(k)
+	return k
 }
 
 // verify finds out whose key it is, by the owners as they are now.
@@ -92,9 +92,8 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 	case err != nil:
 		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 	case user == nil && client == nil:
-		why := k.whyGone(ctx, key, apikey.ErrOwnerGone)
-		k.ended.end(key, why)
-		return nil, why
+		k.owners.miss(key)
+		return nil, k.whyGone(ctx, key, apikey.ErrOwnerGone)
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
 	case client != nil:
@@ -118,6 +117,7 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 	if made != nil && made.Key() == key && made.User() == user && made.Client() == client {
 		return made
 	}
+	k.owners.found(key)
 	made = k.newIdentity(key, user, client)
 	k.identities[key.Name] = made
 	return made
@@ -190,127 +190,34 @@ func (k *apiKeys) idOfOwner(key *apikey.Key) string {
 	return user.ID
 }
 
-// noteUse makes the use of a key known, once an hour for each key.
-func (k *apiKeys) noteUse(name string) {
-	if observeAPIKeyUse(k.server, name, clock.Now()) {
-		k.logger.Info("API key used", zap.String("api_key", name))
-	}
-}
-
-// follow looks at the owners once the config has run for a while: a config that is
-// mended at once, or that another app keeps from starting, must end no key. It tells the
-// other nodes of what has ended, until ctx ends.
+// follow keeps up with the owners of the keys, and tells the other nodes of what has
+// ended, until ctx ends.
 func (k *apiKeys) follow(ctx context.Context) {
-	if len(k.files.all) == 0 {
-		return
-	}
-	go k.ended.tell(ctx)
-	select {
-	case <-ctx.Done():
-	case <-time.After(settledAfter):
-		k.heed()
+	if len(k.files.all) > 0 {
+		go k.ended.tell(ctx)
+		k.owners.run(ctx)
 	}
 }
 
-// heed looks at the owners of all keys, when a file has changed: a key ends with its
-// owner, also if nothing uses it meanwhile. Sources that have to be asked are left out.
+// heed looks at the keys and their owners again, when a file has changed.
 func (k *apiKeys) heed() {
 	k.files.reportConflicts()
 	known := make(map[string]bool)
 	for _, file := range k.files.all {
 		for key := range file.Snapshot().All() {
 			known[key.Name] = true
-			if k.isLive(key) || k.files.areTwo(key) {
-				continue
-			}
-			if user, client, err := k.ownerOf(context.Background(), key); err == nil && user == nil && client == nil {
-				k.ended.end(key, k.whyGone(context.Background(), key, apikey.ErrOwnerGone))
-			}
 		}
 	}
 	forgetAPIKeys(k.server, func(name string) bool { return known[name] })
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	clear(k.identities) // the scopes of a user may depend on clients that have changed
+	k.mu.Unlock()
+	k.owners.wake()
 }
 
-// endedKeys are the keys that ended with their owners, for good: another user of the
-// same name must not get them. An owner with an id is told apart by that.
-type endedKeys struct {
-	sessions *serverSessions // nil without a storage: then none has ended
-	logger   *zap.Logger
-	news     chan struct{} // wakes tell: a key has ended that other nodes do not know of
-}
-
-// has tells whether a key has ended, here or at another node.
-func (e *endedKeys) has(ctx context.Context, key *apikey.Key) (bool, error) {
-	if field, _ := key.Owner(); field == "user_id" || e.sessions == nil {
-		return false, nil
-	}
-	of := key.Fingerprint()
-	ended, known := e.sessions.memory.KeyEnded(of)
-	if known {
-		return ended, nil
-	}
-	if _, err := e.sessions.Version(ctx); err != nil { // which reads the notices
-		return false, err
-	}
-	if ended, known = e.sessions.memory.KeyEnded(of); !known {
-		return false, session.ErrUnavailable
-	}
-	return ended, nil
-}
-
-// end ends a key, at once here and soon at the other nodes. why is ErrOwnerHasID, or
-// anything else for an owner who is gone.
-func (e *endedKeys) end(key *apikey.Key, why error) {
-	field, name := key.Owner()
-	if field == "user_id" || e.sessions == nil {
-		return
-	}
-	if !e.sessions.memory.EndKey(key.Fingerprint()) {
-		return
-	}
-	logger := e.logger.With(zap.String("api_key", key.Name), zap.String("owner", field+" "+name))
-	if why == apikey.ErrOwnerHasID {
-		logger.Warn("API key ended: its owner has an id now", zap.String("advice", "name the owner of a new key by user_id in place of user"))
-	} else {
-		logger.Warn("API key ended: its owner is gone",
-			zap.String("advice", "delete its line; another owner of that name needs a key of their own, made with \"caddy grant key add\""))
-	}
-	select {
-	case e.news <- struct{}{}:
-	default: // tell is to be woken already
+// noteUse makes the use of a key known, once an hour for each key.
+func (k *apiKeys) noteUse(name string) {
+	if observeAPIKeyUse(k.server, name, clock.Now()) {
+		k.logger.Info("API key used", zap.String("api_key", name))
 	}
 }
-
-// tell tells all nodes of what has ended here, until ctx ends. What could not be told is
-// left for the config that comes after.
-func (e *endedKeys) tell(ctx context.Context) {
-	failing := false
-	for {
-		err := e.sessions.TellEndedKeys(ctx)
-		var again <-chan time.Time // nil: only once there is news
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			again = time.After(retryEnding)
-			if !failing {
-				e.logger.Error("storing that API keys have ended; they are ended here, and other nodes learn of it once this works", storagecheck.Failure(err)...)
-			}
-		}
-		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-again:
-		case <-e.news:
-		}
-	}
-}
-
-const (
-	retryEnding  = 10 * time.Second
-	settledAfter = 5 * time.Second
-)

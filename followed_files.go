@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -23,6 +24,9 @@ type fileState struct {
 	// reload reads the file now, for all servers that follow it: see
 	// [livefile.File.Reload].
 	reload func(context.Context) error
+
+	// isCurrent is [livefile.File.IsCurrent].
+	isCurrent func(time.Time) bool
 }
 
 // following is a source that follows a file. The built-in sources that do are the only
@@ -33,7 +37,7 @@ type following interface{ fileState() fileState }
 func (f *followedFile[T]) fileState() fileState {
 	return fileState{
 		path: f.key.path, reads: f.key.reads,
-		entries: f.Snapshot().Len(), Status: f.file.Status(), reload: f.file.Reload,
+		entries: f.Snapshot().Len(), Status: f.file.Status(), reload: f.file.Reload, isCurrent: f.file.IsCurrent,
 	}
 }
 

@@ -57,3 +57,53 @@ func TestACheckIsAnsweredByTheGoroutineThatPolls(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What decides by the absence of an entry has to know that no change is on its way.
+func TestAFileIsCurrentUnlessAnEarlierChangeIsNotActive(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(x *fixture)
+		want   bool
+	}{
+		"unchanged":                     {func(*fixture) {}, true},
+		"changed, and not read yet":     {func(x *fixture) { x.write("two"); x.clock = x.clock.Add(2 * Rest) }, false},
+		"changed, and read":             {func(x *fixture) { x.write("two"); x.clock = x.clock.Add(2 * Rest); x.polls(3) }, true},
+		"changed just now":              {func(x *fixture) { x.write("two") }, true},
+		"broken, and not read yet":      {func(x *fixture) { x.write("bad"); x.clock = x.clock.Add(2 * Rest) }, false},
+		"broken":                        {func(x *fixture) { x.write("bad"); x.clock = x.clock.Add(2 * Rest); x.polls(3) }, false},
+		"broken, then changed just now": {func(x *fixture) { x.write("bad"); x.clock = x.clock.Add(2 * Rest); x.polls(3); x.write("two") }, false},
+		"gone":                          {func(x *fixture) { x.must(os.Remove(x.path)) }, false},
+		"gone for a while":              {func(x *fixture) { x.must(os.Remove(x.path)); x.polls(3) }, false},
+		"broken, then as it was": {func(x *fixture) {
+			x.write("bad")
+			x.clock = x.clock.Add(2 * Rest)
+			x.polls(3)
+			x.write("one")
+			x.clock = x.clock.Add(2 * Rest)
+			x.polls(3)
+		}, true},
+		"written again with the same words": {func(x *fixture) { x.write("one"); x.clock = x.clock.Add(2 * Rest); x.polls(3) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := newFixture(t, "one")
+			test.change(x)
+			if err := x.file.behind(x.clock); (err == nil) != test.want {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func TestAFileThatIsNotFollowedIsNotCurrent(t *testing.T) {
+	x := prepare(t)
+	x.write("one")
+	x.clock = x.clock.Add(Rest * 5)
+	file, err := Open(x.options())
+	x.must(err)
+	if !file.IsCurrent(x.clock) {
+		t.Error("it is not current")
+	}
+	x.must(file.Close())
+	if file.IsCurrent(x.clock) {
+		t.Error("it is current")
+	}
+}

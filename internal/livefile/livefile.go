@@ -69,7 +69,7 @@ type File[T any] struct {
 	close sync.Once
 	stop  chan struct{}
 	done  chan struct{}
-	asked chan question // by Check and Reload
+	asked chan question // by Check, IsCurrent and Reload
 
 	follower // touched only by Open and the polling goroutine
 }
@@ -102,6 +102,19 @@ func (f *File[T]) Check() error {
 		return <-answer
 	case <-f.done:
 		return f.Status().Err
+	}
+}
+
+// IsCurrent tells whether the active version is what the file was at that time, or later:
+// false means that something else was written before then, which does not fit or takes
+// effect soon. It must not be called by what Options has.
+func (f *File[T]) IsCurrent(at time.Time) bool {
+	answer := make(chan error, 1)
+	select {
+	case f.asked <- question{func() error { return f.behind(at) }, answer}:
+		return <-answer == nil
+	case <-f.done:
+		return false
 	}
 }
 

@@ -97,6 +97,21 @@ func (f *File[T]) checkOnce(s sight) error {
 	return err
 }
 
+var errBehind = errors.New("a change is not active yet")
+
+// behind is IsCurrent within the goroutine that polls. A change that was not at rest at
+// that time came later than what took effect by then.
+func (f *File[T]) behind(at time.Time) error {
+	if err := f.Status().Err; err != nil {
+		return err
+	}
+	s := look(f.options.Path)
+	if s.same(f.judged) || s.info != nil && s.info.ModTime().After(at.Add(-Rest)) {
+		return nil
+	}
+	return errBehind
+}
+
 // poll looks at the file once and loads a change that is at rest.
 func (f *File[T]) poll() {
 	f.step()
