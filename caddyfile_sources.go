@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/caddyargs"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 )
@@ -55,6 +56,13 @@ func (s *endpointSources) addTo(c *Config) {
 		c.ClientsRaw = append(c.ClientsRaw, module(InlineClients{Clients: s.clients}, "inline"))
 	}
 	c.ClientsRaw = append(c.ClientsRaw, s.moreClients...)
+}
+
+// mayBeMachines tells whether a config may do without users. Only a start shows what files
+// of clients say.
+func (s *endpointSources) mayBeMachines(c *Config) bool {
+	acts := func(client directory.Client) bool { return slices.Contains(client.Grants, oauth.GrantTypeClientCredentials) }
+	return c.needsNoUsers() && (len(s.moreClients) > 0 || len(c.APIKeys) > 0 || slices.ContainsFunc(s.clients, acts))
 }
 
 func parseUser(d *caddyfile.Dispenser, sources *endpointSources) error {

@@ -37,7 +37,8 @@ type Config struct {
 
 	// The grant types that the server offers: `password`, `refresh_token` and
 	// `client_credentials`. Without `refresh_token` no client gets a refresh token.
-	// `client_credentials` is offered only while a client lists it. Default: all.
+	// `client_credentials` is offered only while a client lists it. Default: all, and
+	// without users `client_credentials` alone.
 	Grants []string `json:"grants,omitzero"`
 
 	// How long an access token is valid, at least one second. Default: `1h`.
@@ -236,7 +237,11 @@ func (c *Config) validate() error {
 
 // validateSessions checks and completes the settings of refresh tokens and sessions.
 func (c *Config) validateSessions() error {
-	if c.Grants == nil {
+	switch {
+	case c.Grants != nil:
+	case len(c.UsersRaw) == 0:
+		c.Grants = []string{oauth.GrantTypeClientCredentials}
+	default:
 		c.Grants = grantTypeNames()
 	}
 	if len(c.Grants) == 0 {

@@ -79,6 +79,9 @@ func (s *Server) provision(ctx caddy.Context) error {
 	if s.clients, err = loadClients(ctx, &s.Config, settings); err != nil {
 		return err
 	}
+	if err := s.checkMachines(); err != nil {
+		return err
+	}
 	if err := checkDefaultClient(ctx, s.logger, s.clients, s.DefaultClient); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	})
 	hashKinds.Warn()
 
-	if s.keyFiles, err = openAPIKeys(s.APIKeys, settings.Options); err != nil {
+	if s.keyFiles, err = openAPIKeys(s.APIKeys, settings.Options, keyFilesNow(s.Name)); err != nil {
 		return err
 	}
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {

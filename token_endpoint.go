@@ -27,6 +27,8 @@ func serveToken(x *exchange) error {
 	}
 	if x.user != nil {
 		caddyrequest.SetUserID(x.r, x.user.Subject())
+	} else {
+		caddyrequest.AddLogField(x.r, zap.String("client_id", x.client.ID))
 	}
 	caddyrequest.AddLogField(x.r, zap.String("grant_type", x.grantType()))
 	event.EmitIssued(x.facts, issued.Scope, issued.TokenID)

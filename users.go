@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/directory"
+	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
@@ -24,7 +25,7 @@ func init() {
 
 // loadUsers opens the sources of a config in order.
 func loadUsers(ctx caddy.Context, c *Config, settings directory.Settings) (*directory.UserDirectory, error) {
-	if len(c.UsersRaw) == 0 {
+	if len(c.UsersRaw) == 0 && !c.needsNoUsers() {
 		return nil, errNoUsers
 	}
 	sources, err := openSources[directory.Users](ctx, c, "UsersRaw", "users", settings.Options)
@@ -217,7 +218,22 @@ func (f *userFile) BySubject(ctx context.Context, sub string) (*directory.User, 
 	return f.Snapshot().BySubject(ctx, sub)
 }
 
-var errNoUsers = errors.New("no users: add \"users htpasswd <path>\", \"users json <path>\" or \"user <username> <hash>\"")
+var errNoUsers = errors.New("no users: add \"users htpasswd <path>\", \"users json <path>\" or \"user <username> <hash>\" (a server without users needs a client with \"grants client_credentials\", and no other grant)")
+
+// needsNoUsers tells whether the settings, apart from the clients, offer nothing that
+// takes a user.
+func (c *Config) needsNoUsers() bool {
+	return c.LoginPage == nil && !slices.ContainsFunc(c.Grants, func(grantType string) bool { return grantType != oauth.GrantTypeClientCredentials })
+}
+
+// checkMachines refuses a server without users and without a client that acts for itself
+// or may own API keys: somebody forgot the users.
+func (s *Server) checkMachines() error {
+	if len(s.users.All()) > 0 || s.clients.AnyMayAct() || len(s.clients.All()) > 0 && len(s.APIKeys) > 0 {
+		return nil
+	}
+	return errNoUsers
+}
 
 // Interface guards
 var (

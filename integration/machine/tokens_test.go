@@ -187,3 +187,18 @@ func TestRevokeWritesNothingOfAClientThatMayNotAct(t *testing.T) {
 	}
 	wantPasses(t, s, own)
 }
+
+// Beside who it was, the access log has no user, and no token.
+func TestTheAccessLogNamesAClientThatGetsATokenForItself(t *testing.T) {
+	s := start(t, "")
+	itself(s.As("backup")).Want(t, 200, "")
+	s.As("web").Login(t, "alice")
+	harness.Eventually(t, "the access log has both requests", func() bool {
+		seen := make(map[any]any)
+		for _, line := range s.Logged(func(line map[string]any) bool { return line["logger"] == "http.log.access" && line["status"] == 200.0 }) {
+			seen[line["grant_type"]] = line["client_id"]
+		}
+		client, there := seen["password"]
+		return seen["client_credentials"] == "backup" && there && client == nil
+	})
+}
