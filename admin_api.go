@@ -35,13 +35,11 @@ func (*adminAPI) Routes() []caddy.AdminRoute {
 // serveAdminAPI looks at the config that runs when the request comes. The endpoint is
 // there before the apps of its own config are, and a while after they were replaced.
 func serveAdminAPI(w http.ResponseWriter, r *http.Request) error {
-	config := caddy.ActiveContext()
-	if config.Context == nil {
+	if caddy.ActiveContext().Context == nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errors.New("no config runs: Caddy is still starting, or stopping; try again")}
 	}
 	handler := adminapi.Handler{Logger: caddy.Log().Named(appID)}
-	if running, err := config.AppIfConfigured(appID); err == nil {
-		app := running.(*App)
+	if app := runningApp(); app != nil {
 		handler.Logger = app.logger // else logs that include grant.admin alone have nothing
 		handler.Servers = make(map[string]adminapi.Server)
 		for name, server := range app.servers {

@@ -63,6 +63,19 @@ type checker interface {
 	start()
 }
 
+// runningApp is that of the config that runs, nil if there is none.
+func runningApp() *App {
+	config := caddy.ActiveContext()
+	if config.Context == nil {
+		return nil
+	}
+	running, err := config.AppIfConfigured(appID)
+	if err != nil {
+		return nil
+	}
+	return running.(*App)
+}
+
 // CaddyModule returns the Caddy module information.
 func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/bearer"
 	"github.com/caddygrant/caddy-grant/internal/browser"
 	"github.com/caddygrant/caddy-grant/internal/caddyrequest"
@@ -312,7 +311,7 @@ func (b *BearerAuth) setIdentityHeaders(r *http.Request, sender bearer.Named) {
 // server alone, as a session cookie is. Where another check of the request leaves it for
 // the app, it stays.
 func (b *BearerAuth) withholdKey(state *bearerState, r *http.Request) {
-	if !b.accepted.keys || !slices.ContainsFunc(bearer.TokensIn(state.authorization), apikey.LooksLike) {
+	if !b.accepted.keys || !slices.ContainsFunc(state.authorization, hasBearerKey) {
 		return
 	}
 	switch {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -72,7 +73,7 @@ func (a *accepted) credentialOf(r *http.Request, state *bearerState) (bearer.Cre
 	}
 	here := taken[a.keyHeader]
 	switch {
-	case len(taken) > 1 || len(here) > 1:
+	case len(taken) > 1 || len(here) > 1 || len(here) == 1 && strings.Contains(here[0], ","): // as proxies join headers
 		return bearer.Credential{}, bearer.InvalidRequest("more than one header with an API key")
 	case refusal == nil || len(bearer.TokensIn(state.authorization)) > 0:
 		return bearer.Credential{}, bearer.InvalidRequest("a Bearer token and an API key")

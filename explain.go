@@ -109,7 +109,7 @@ func loadOwners(ctx caddy.Context, s *Server, checker *token.Checker, sources di
 // explainKeyByConfig looks an API key up in the files of a config. Whether it ended with
 // an owner who has come back is in the storage.
 func explainKeyByConfig(ctx context.Context, s *Server, checker *token.Checker, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
-	files, err := openAPIKeys(s.APIKeys, directory.Options{})
+	files, err := openAPIKeys(s.APIKeys, directory.Options{}, nil)
 	defer releaseAPIKeys(files)
 	if err != nil {
 		return adminapi.Explanation{}, err

@@ -25,7 +25,6 @@ type followedFile[T fileContent] struct {
 	file   *livefile.File[T]
 	key    fileKey
 	pooled share[pooledFile[T]]
-	before bool // followed before this config opened it
 }
 
 // fileContent is a parsed file.
@@ -85,7 +84,7 @@ func (f *followedFile[T]) open(path, reads, format string, options directory.Opt
 	if err != nil {
 		return fmt.Errorf("%s file %w", reads, err)
 	}
-	f.file, f.key, f.pooled, f.before = pooled.value.File, key, pooled, followed
+	f.file, f.key, f.pooled = pooled.value.File, key, pooled
 	if followed {
 		f.checkAtReload()
 	}

@@ -91,9 +91,9 @@ func (f APIKeyFile) validate() error {
 // apiKeyFile is the active version of a file.
 type apiKeyFile struct{ followedFile[*apikey.Set] }
 
-// openAPIKeys opens the files of a config. Those that it returns have to be released,
-// also after an error.
-func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, error) {
+// openAPIKeys opens the files of a server, which had those before in the config before.
+// What it returns has to be released, also after an error.
+func openAPIKeys(files []APIKeyFile, allow directory.Options, before []*apiKeyFile) ([]*apiKeyFile, error) {
 	var opened []*apiKeyFile
 	for _, f := range files {
 		if err := f.validate(); err != nil {
@@ -103,9 +103,25 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options) ([]*apiKeyFile, er
 		if err := file.open(f.Path, apikey.Section, f.Source, allow, apikey.Formats[f.Source]); err != nil {
 			return opened, err
 		}
-		opened = append(opened, file)
+		twice := isAmong(file, opened)
+		if opened = append(opened, file); twice {
+			return opened, fmt.Errorf("api_keys %s: the file is there twice", file.key.path)
+		}
 	}
-	return opened, checkConflicts(opened)
+	return opened, checkConflicts(opened, before)
+}
+
+// keyFilesNow are those of the running server of that name.
+func keyFilesNow(server string) []*apiKeyFile {
+	if app := runningApp(); app != nil && app.servers[server] != nil {
+		return app.servers[server].keyFiles
+	}
+	return nil
+}
+
+// isAmong tells whether a file is one of these.
+func isAmong(file *apiKeyFile, files []*apiKeyFile) bool {
+	return slices.ContainsFunc(files, func(other *apiKeyFile) bool { return other.key.path == file.key.path })
 }
 
 // releaseAPIKeys leaves the files.
@@ -115,12 +131,12 @@ func releaseAPIKeys(files []*apiKeyFile) {
 	}
 }
 
-// checkConflicts refuses files that contradict each other, unless all of them were
-// followed before: then a change while Caddy ran is the cause, which must not delay
-// another change of the config. The keys are refused when they are used.
-func checkConflicts(files []*apiKeyFile) error {
+// checkConflicts refuses files that contradict each other, unless the server had all of
+// them before: then a change while Caddy ran is the cause, which must not delay another
+// change of the config. The keys are refused when they are used.
+func checkConflicts(files, before []*apiKeyFile) error {
 	for _, c := range apikey.Conflicts(appendSets(nil, files)) {
-		if file, other := files[c.File], files[c.Other]; !file.before || !other.before {
+		if file, other := files[c.File], files[c.Other]; !isAmong(file, before) || !isAmong(other, before) {
 			return c.Error(file.String(), other.String())
 		}
 	}

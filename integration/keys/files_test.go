@@ -140,3 +140,31 @@ func TestServersMayHaveTheSameKeys(t *testing.T) {
 		}
 	}
 }
+
+// What another server follows already is as new to this one as a file that nobody does.
+func TestAReloadIsRefusedThatBringsAConflict(t *testing.T) {
+	keys := make(ring)
+	site := harness.NewSite(t)
+	site.Write("keys.txt", keys.line("same", "user=alice"))
+	site.Write("other.txt", keys.line("same", "user=alice"))
+	endpoint := func(name string, files ...string) string {
+		text := "route /" + name + "* {\ntoken_endpoint /" + name + "/token {\nname " + name + "\nuser alice " + harness.HashCheap + "\n"
+		for _, file := range files {
+			text += "api_keys lines %DIR%/" + file + "\n"
+		}
+		return text + "}\nbearer_auth " + name + " {\nkeys\n}\nrespond in\n}\n"
+	}
+	config := func(endpoints ...string) string {
+		return "http://127.0.0.1:%PORT% {\nbind 127.0.0.1\n" + strings.Join(endpoints, "") + "}\n"
+	}
+	site.Reload("", config(endpoint("one", "keys.txt"), endpoint("two", "other.txt")))
+	for _, one := range []string{endpoint("one", "keys.txt", "other.txt"), endpoint("one", "other.txt", "keys.txt")} {
+		harness.WantLoadError(t, site.TryReload("", config(one, endpoint("two", "other.txt"))), `the API key "same" is in api_keys file `)
+	}
+	for _, path := range []string{"keys.txt", "../" + site.Dir[strings.LastIndex(site.Dir, "/")+1:] + "/keys.txt"} {
+		harness.WantLoadError(t, site.TryReload("", config(endpoint("one", "keys.txt", path))), "api_keys "+site.Path("keys.txt")+": the file is there twice")
+	}
+	if a := site.Do(site.Request("GET", "/one", "", harness.Bearer(keys.key("same")))); a.Status != 200 {
+		t.Errorf("got %d", a.Status)
+	}
+}

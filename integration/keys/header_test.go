@@ -99,6 +99,7 @@ func TestTwoCredentialsAreRefused(t *testing.T) {
 		"a key in both places":                      {harness.Bearer(key), inHeader(key)},
 		"two keys":                                  {inHeader(key), inHeader(other)},
 		"the same key in two headers":               {inHeader(key), inHeader(key)},
+		"two keys that a proxy has joined":          {inHeader(key + ", " + other)},
 		"two keys in two spellings":                 {inHeader(key), "x-API-key: " + other},
 		"Basic with Bearer after it, and a key":     {"Authorization: Basic YTpi, Bearer " + key, inHeader(key)},
 		"two headers Authorization, and a key":      {harness.Basic("a", "b"), harness.Basic("a", "b"), inHeader(key)},
@@ -193,7 +194,7 @@ func TestAKeyInATrailerIsNotTaken(t *testing.T) {
 func TestABearerKeyOnAnOpenPathIsRemoved(t *testing.T) {
 	e := startHeader(t)
 	key := e.key("deploy")
-	for _, authorization := range []string{"Bearer " + key, "bearer " + key, "BEARER   " + key, "Bearer cgk_nonsense"} {
+	for _, authorization := range []string{"Bearer " + key, "bearer " + key, "BEARER   " + key, "Bearer cgk_nonsense", "Bearer\t" + key, "Basic YTpi, Bearer " + key} {
 		e.received(t, "/bearer/open", "Authorization: "+authorization).WantIdentity(t, "Authorization", "")
 		e.received(t, "/private/open/x", "Authorization: "+authorization).WantIdentity(t, "Authorization", "")
 		e.received(t, "/kept/open", "Authorization: "+authorization).WantIdentity(t, "Authorization", authorization)

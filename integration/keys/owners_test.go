@@ -16,7 +16,7 @@ const checks = `
 	bearer_auth /clients* {
 		keys
 		clients
-		copy_claims sub>X-User username>X-Name client_id>X-Client key_name>X-Key
+		copy_claims sub>X-User username>X-Name client_id>X-Client key_name>X-Key gty>X-Kind
 	}
 	bearer_auth /prefixed* {
 		keys
@@ -142,9 +142,10 @@ func TestAClientsKeyIsNeverTakenForAUser(t *testing.T) {
 		t.Errorf("logged %v", line)
 	}
 	got := e.received(t, "/clients", key, "X-User: mallory", "X_name: mallory")
-	for header, want := range map[string]string{"X-User": "", "X-Name": "", "X-Client": "batch", "X-Key": "nightly"} {
+	for header, want := range map[string]string{"X-User": "", "X-Name": "", "X-Client": "batch", "X-Key": "nightly", "X-Kind": "client-credentials"} {
 		got.WantIdentity(t, header, want)
 	}
+	e.received(t, "/clients", harness.Bearer(e.key("deploy"))).WantIdentity(t, "X-Kind", "")
 	got = e.received(t, "/prefixed", key)
 	for header, want := range map[string]string{"X-User": "svc:batch", "X-Name": "svc:batch", "X-Client": "batch"} {
 		got.WantIdentity(t, header, want)

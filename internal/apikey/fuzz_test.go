@@ -52,7 +52,7 @@ func FuzzParseLines(f *testing.F) {
 				}
 			}
 			if k.Expires != "" {
-				again.WriteString(" expires=" + k.Expires)
+				again.WriteString(" expires=" + string(k.Expires))
 			}
 			if k.Note != "" {
 				again.WriteString(" note=" + k.Note)

@@ -89,6 +89,11 @@ func (i *Identity) Claim(name string) any {
 		return ""
 	case "client_id", "cid":
 		return i.clientID()
+	case "gty":
+		if i.IsClient() {
+			return token.ActingClient
+		}
+		return nil
 	case "scope":
 		return i.scope
 	case "aud":

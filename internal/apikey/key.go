@@ -3,6 +3,7 @@ package apikey
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,7 +41,7 @@ type Key struct {
 
 	// When the key ends: a day, as in 2027-01-31, which is midnight UTC at its start,
 	// or a time of RFC 3339. Default: never.
-	Expires string `json:"expires,omitempty"`
+	Expires End `json:"expires,omitempty"`
 
 	// What the key is for, at most 255 bytes. Default: none.
 	Note string `json:"note,omitempty"`
@@ -80,7 +81,7 @@ func (k *Key) Validate() error {
 			return fmt.Errorf("audience: %s is a duplicate: remove it", shown(audience))
 		}
 	}
-	ends, err := ParseEnd(k.Expires)
+	ends, err := ParseEnd(string(k.Expires))
 	if err != nil {
 		return err
 	}
@@ -151,6 +152,24 @@ func shown(text string) string {
 	return directory.Shown(text)
 }
 
+// End is when a key ends, as it is written.
+type End string
+
+// UnmarshalJSON refuses a member without a value: who wrote it meant some end.
+func (e *End) UnmarshalJSON(data []byte) error {
+	var text string
+	if err := json.Unmarshal(data, &text); err != nil {
+		return errors.New("key \"expires\": must be a string")
+	}
+	if text == "" {
+		return errors.New("expires: it is empty: write a date, or leave it out for a key that does not end")
+	}
+	*e = End(text)
+	return nil
+}
+
+var errEnd = errors.New("expires: not a date: write it as 2027-01-31, which is midnight UTC, or as 2027-01-31T18:00:00Z")
+
 // ParseEnd reads when a key ends: a day, which begins at midnight UTC, or a time of RFC
 // 3339. Of an empty text it is the zero time, never.
 func ParseEnd(text string) (time.Time, error) {
@@ -162,7 +181,7 @@ func ParseEnd(text string) (time.Time, error) {
 			return end.UTC().Truncate(time.Second), nil
 		}
 	}
-	return time.Time{}, errors.New("expires: not a date: write it as 2027-01-31, which is midnight UTC, or as 2027-01-31T18:00:00Z")
+	return time.Time{}, errEnd
 }
 
 // String keeps the hash out of logs.

@@ -94,7 +94,7 @@ func TestAKeyEndsAtTheStartOfTheDayInUTC(t *testing.T) {
 		"2027-01-31T01:00:00+02:00": time.Date(2027, 1, 30, 23, 0, 0, 0, time.UTC),
 	} {
 		k := valid()
-		k.Expires = text
+		k.Expires = End(text)
 		if err := k.Validate(); err != nil || !k.Ends().Equal(want) {
 			t.Errorf("%q ends at %v: %v", text, k.Ends(), err)
 		}

@@ -18,7 +18,7 @@ func (k *Key) Line() (string, error) {
 	}
 	add("scopes", strings.Join(k.Scopes, ","))
 	add("audience", strings.Join(k.Audience, ","))
-	add("expires", k.Expires)
+	add("expires", string(k.Expires))
 	add("note", k.Note)
 	line := strings.Join(parts, " ")
 	if read, err := parseLine(line); err != nil || strings.TrimSpace(line) != line || !k.same(read) {

@@ -137,7 +137,7 @@ var fields = map[string]func(k *Key, value string) error{
 	"user":    func(k *Key, value string) error { k.User = value; return nil },
 	"user_id": func(k *Key, value string) error { k.UserID = value; return nil },
 	"client":  func(k *Key, value string) error { k.Client = value; return nil },
-	"expires": func(k *Key, value string) error { k.Expires = value; return nil },
+	"expires": func(k *Key, value string) error { k.Expires = End(value); return nil },
 	"scopes": func(k *Key, value string) (err error) {
 		k.Scopes, err = list("scopes", value)
 		return err

@@ -133,6 +133,7 @@ func TestMistakesInJSONAreNamedByPlaceAndNotShown(t *testing.T) {
 		`{"api_keys": [{"name": "deploy", "Hash": "HASH", "user": "alice"}]}`:                                                           `it is written "hash"`,
 		`{"api_keys": [{"name": "deploy", "hash": "HASH", "user": null}]}`:                                                              `key "user" is null`,
 		`{"api_keys": [{"name": "deploy", "hash": "HASH", "user": "alice", "scopes": "a"}]}`:                                            `key "scopes": must be a list`,
+		`{"api_keys": [{"name": "deploy", "hash": "HASH", "user": "alice", "expires": ""}]}`:                                            "expires: it is empty",
 		`{"api_keys": [{"name": "deploy", "hash": "HASH", "user": "alice", "expires": 1800000000}]}`:                                    `key "expires": must be a string`,
 		`{"api_keys": [{"name": "deploy", "hash": "HASH", "hash": "H1", "user": "alice"}]}`:                                             `duplicate key "hash"`,
 		"{\"api_keys\": [{\"name\": \"d\", \"hash\": \"H1\", \"user\": \"a\"},\n{\"name\": \"d\", \"hash\": \"H2\", \"user\": \"a\"}]}": `api_keys[1] (line 2): "d" is already on api_keys[0] (line 1)`,

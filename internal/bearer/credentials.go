@@ -61,8 +61,8 @@ func TokenOf(r *http.Request, authorization []string) (string, *Error) {
 // have one. No more are looked at than a client sends by mistake.
 func TokensIn(authorization []string) (tokens []string) {
 	for _, value := range authorization[:min(len(authorization), maxCredentials)] {
-		scheme, token, _ := strings.Cut(strings.Trim(value, " \t"), " ")
-		if token = strings.Trim(token, " \t"); strings.EqualFold(scheme, "Bearer") && token != "" {
+		scheme, token, _ := strings.Cut(strings.ReplaceAll(strings.Trim(value, " \t"), "\t", " "), " ")
+		if token = strings.Trim(token, " "); strings.EqualFold(scheme, "Bearer") && token != "" {
 			tokens = append(tokens, token)
 		}
 	}

@@ -123,7 +123,8 @@ func keyOfFlags(cmd *cobra.Command, name string) (*apikey.Key, error) {
 	k.Client, errs[2] = flags.GetString("client")
 	k.Scopes, errs[3] = flags.GetStringSlice("scopes")
 	k.Audience, errs[4] = flags.GetStringSlice("audience")
-	k.Expires, errs[5] = flags.GetString("expires")
+	expires, err := flags.GetString("expires")
+	errs[5] = err
 	k.Note, errs[6] = flags.GetString("note")
 	if err := firstError(append(errs[:], checkListFlag("scopes", k.Scopes))...); err != nil {
 		return nil, err
@@ -137,11 +138,15 @@ func keyOfFlags(cmd *cobra.Command, name string) (*apikey.Key, error) {
 	case len(k.Audience) == 0:
 		return nil, errors.New("--audience is empty: leave it out for the audiences of the owner")
 	}
+	if flags.Changed("expires") && expires == "" {
+		return nil, errors.New("--expires is empty: leave it out for a key that does not end")
+	}
 	k.Note = strings.TrimSpace(k.Note)
-	var err error
-	if k.Expires, err = keyEnd(k.Expires, time.Now()); err != nil {
+	end, err := keyEnd(expires, time.Now())
+	if err != nil {
 		return nil, err
 	}
+	k.Expires = apikey.End(end)
 	tried := *k
 	tried.Hash = apikey.DigestOf("").Hash() // until there is a key
 	return k, tried.Validate()

@@ -46,12 +46,12 @@ Hashes are not shown.
 			keys := []listedKey{}
 			rows := [][]string{{"NAME", "OWNER", "SCOPES", "AUDIENCE", "EXPIRES", "NOTE"}}
 			for k := range set.All() {
-				listed := listedKey{k.Name, k.User, k.UserID, k.Client, k.Scopes, k.Audience, k.Expires, k.Expired(now), k.Note}
+				listed := listedKey{k.Name, k.User, k.UserID, k.Client, k.Scopes, k.Audience, string(k.Expires), k.Expired(now), k.Note}
 				if listed.Scopes == nil {
 					listed.Scopes = []string{}
 				}
 				keys = append(keys, listed)
-				expires := k.Expires
+				expires := listed.Expires
 				if listed.Expired {
 					expires += " (expired)"
 				}

@@ -114,7 +114,7 @@ func (o *object) addKey(k *apikey.Key) error {
 		members = append(members, Member{"audience", texts(k.Audience)})
 	}
 	if k.Expires != "" {
-		members = append(members, Member{"expires", text(k.Expires)})
+		members = append(members, Member{"expires", text(string(k.Expires))})
 	}
 	if k.Note != "" {
 		members = append(members, Member{"note", text(k.Note)})

@@ -168,7 +168,7 @@ func FuzzKeyEdits(f *testing.F) {
 		kept := func(set *apikey.Set) (all []string) {
 			for k := range set.All() {
 				if k.Name != name {
-					line := append([]string{k.Name, k.Hash, k.User, k.UserID, k.Client, k.Expires, k.Note, "scopes"}, k.Scopes...)
+					line := append([]string{k.Name, k.Hash, k.User, k.UserID, k.Client, string(k.Expires), k.Note, "scopes"}, k.Scopes...)
 					all = append(all, strings.Join(append(append(line, "audience"), k.Audience...), "\x00"))
 				}
 			}
