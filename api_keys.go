@@ -17,14 +17,13 @@ import (
 
 // apiKeys verifies the API keys of a server.
 type apiKeys struct {
-	server  string // its name
-	files   *apiKeyFiles
-	users   *directory.UserDirectory
-	clients *directory.ClientDirectory
-	policy  *token.Policy
-	ended   endedKeys
-	owners  *ownerWatch
-	logger  *zap.Logger
+	server string // its name
+	files  *apiKeyFiles
+	owners keyOwners
+	policy *token.Policy
+	ended  *endedKeys
+	watch  *ownerWatch
+	logger *zap.Logger
 
 	mu         sync.Mutex
 	identities map[string]*apikey.Identity // made so far, by the names of the keys
@@ -32,11 +31,11 @@ type apiKeys struct {
 
 func newAPIKeys(server string, files []*apiKeyFile, tokens *token.Checker, sessions *serverSessions, logger *zap.Logger) *apiKeys {
 	k := &apiKeys{
-		server: server, files: &apiKeyFiles{all: files, logger: logger}, users: tokens.Users, clients: tokens.Clients, policy: tokens.Policy, logger: logger,
-		ended:      endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
+		server: server, files: &apiKeyFiles{all: files, logger: logger}, owners: keyOwners{tokens.Users, tokens.Clients}, policy: tokens.Policy, logger: logger,
+		ended:      &endedKeys{sessions: sessions, logger: logger, news: make(chan struct{}, 1)},
 		identities: make(map[string]*apikey.Identity),
 	}
-	k.owners = newOwnerWatch(k)
+	k.watch = newOwnerWatch(k.files, k.owners, k.ended, logger)
 	return k
 }
 
@@ -85,19 +84,19 @@ func (k *apiKeys) identify(ctx context.Context, key *apikey.Key) (*apikey.Identi
 	if ended, err := k.ended.has(ctx, key); err != nil {
 		return nil, token.Unchecked("whether API keys have ended is not known yet", err)
 	} else if ended {
-		return nil, k.whyGone(ctx, key, apikey.ErrEnded)
+		return nil, k.owners.whyGone(ctx, key, apikey.ErrEnded)
 	}
-	user, client, err := k.ownerOf(ctx, key)
+	user, client, err := k.owners.of(ctx, key)
 	switch {
 	case err != nil:
 		return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 	case user == nil && client == nil:
-		k.owners.miss(key)
-		return nil, k.whyGone(ctx, key, apikey.ErrOwnerGone)
+		k.watch.miss(key)
+		return nil, k.owners.whyGone(ctx, key, apikey.ErrOwnerGone)
 	case user != nil && user.Disabled:
 		return nil, apikey.ErrOwnerDisabled
 	case client != nil:
-		switch named, err := k.users.RecentlyHasName(ctx, client.ID); {
+		switch named, err := k.owners.users.RecentlyHasName(ctx, client.ID); {
 		case err != nil:
 			return nil, token.Unchecked("the owners of API keys cannot be looked up", err)
 		case named:
@@ -117,7 +116,7 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 	if made != nil && made.Key() == key && made.User() == user && made.Client() == client {
 		return made
 	}
-	k.owners.found(key)
+	k.watch.found(key)
 	made = k.newIdentity(key, user, client)
 	k.identities[key.Name] = made
 	return made
@@ -126,8 +125,8 @@ func (k *apiKeys) identity(key *apikey.Key, user *directory.User, client *direct
 func (k *apiKeys) newIdentity(key *apikey.Key, user *directory.User, client *directory.Client) *apikey.Identity {
 	allowed, audience := key.Scopes, k.policy.Audience
 	switch {
-	case client == nil && user.Scopes == nil && !k.clients.IsLive():
-		allowed = k.policy.ScopesOfUsers(k.clients.Known())
+	case client == nil && user.Scopes == nil && !k.owners.clients.IsLive():
+		allowed = k.policy.ScopesOfUsers(k.owners.clients.Known())
 	case client != nil:
 		allowed = k.policy.AllowedScopes(client)
 		if client.Audience != nil {
@@ -137,65 +136,12 @@ func (k *apiKeys) newIdentity(key *apikey.Key, user *directory.User, client *dir
 	return apikey.NewIdentity(key, user, client, allowed, audience, k.policy.Issuer)
 }
 
-// ownerOf looks the owner of a key up. A user that has an id is another user than one of
-// that name without an id.
-func (k *apiKeys) ownerOf(ctx context.Context, key *apikey.Key) (*directory.User, *directory.Client, error) {
-	field, name := key.Owner()
-	if field == "client" {
-		if name == token.LoginPage {
-			return nil, nil, nil
-		}
-		client, err := k.clients.RecentByID(ctx, name)
-		return nil, client, err
-	}
-	user, err := k.users.RecentBySubject(ctx, name)
-	if user != nil && (user.ID == "") != (field == "user") {
-		user = nil
-	}
-	return user, nil, err
-}
-
-// whyGone is err for an owner who is gone, and ErrOwnerHasID for a user who is there but
-// has an id, by which the key has to name them.
-func (k *apiKeys) whyGone(ctx context.Context, key *apikey.Key, err error) error {
-	if field, name := key.Owner(); field == "user" {
-		if user, _, failed := k.ownerOf(ctx, key); user != nil || failed != nil {
-			return err // another user of that name, who does not inherit the key
-		}
-		if has, _ := k.users.RecentlyHasName(ctx, name); has {
-			return apikey.ErrOwnerHasID
-		}
-	}
-	return err
-}
-
-// isLive tells whether the owner of a key may be in a source that has to be asked.
-func (k *apiKeys) isLive(key *apikey.Key) bool {
-	if key.IsClients() {
-		return k.clients.IsLive()
-	}
-	return k.users.IsLive()
-}
-
-// idOfOwner is the id of the user in memory that a key names by the username, empty if
-// there is no such user, or one without an id.
-func (k *apiKeys) idOfOwner(key *apikey.Key) string {
-	if key.User == "" || k.users.IsLive() {
-		return ""
-	}
-	user, err := k.users.ByUsername(context.Background(), key.User)
-	if err != nil || user == nil {
-		return ""
-	}
-	return user.ID
-}
-
 // follow keeps up with the owners of the keys, and tells the other nodes of what has
 // ended, until ctx ends.
 func (k *apiKeys) follow(ctx context.Context) {
 	if len(k.files.all) > 0 {
 		go k.ended.tell(ctx)
-		k.owners.run(ctx)
+		k.watch.run(ctx)
 	}
 }
 
@@ -212,7 +158,7 @@ func (k *apiKeys) heed() {
 	k.mu.Lock()
 	clear(k.identities) // the scopes of a user may depend on clients that have changed
 	k.mu.Unlock()
-	k.owners.wake()
+	k.watch.wake()
 }
 
 // noteUse makes the use of a key known, once an hour for each key.

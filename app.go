@@ -166,7 +166,11 @@ func (a *App) joinServer(ctx caddy.Context, config Config, definedAt string) (*S
 	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, verifier: a.verifier.value}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
-	if err := server.provision(ctx); err != nil {
+	var before []*apiKeyFile
+	if running := runningApp(); running != nil && running.servers[config.Name] != nil {
+		before = running.servers[config.Name].keyFiles
+	}
+	if err := server.provision(ctx, before); err != nil {
 		return nil, fmt.Errorf("server %q: %w", config.Name, err)
 	}
 	if server.LoginPage != nil {

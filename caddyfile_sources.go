@@ -61,7 +61,9 @@ func (s *endpointSources) addTo(c *Config) {
 // mayBeMachines tells whether a config may do without users. Only a start shows what files
 // of clients say.
 func (s *endpointSources) mayBeMachines(c *Config) bool {
-	acts := func(client directory.Client) bool { return slices.Contains(client.Grants, oauth.GrantTypeClientCredentials) }
+	acts := func(client directory.Client) bool {
+		return slices.Contains(client.Grants, oauth.GrantTypeClientCredentials)
+	}
 	return c.needsNoUsers() && (len(s.moreClients) > 0 || len(c.APIKeys) > 0 || slices.ContainsFunc(s.clients, acts))
 }
 

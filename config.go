@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -233,6 +234,12 @@ func (c *Config) validate() error {
 		}
 	}
 	return oauth.ValidateScopes("scopes", c.Scopes)
+}
+
+// needsNoUsers tells whether the settings, apart from the clients, offer nothing that
+// takes a user.
+func (c *Config) needsNoUsers() bool {
+	return c.LoginPage == nil && !slices.ContainsFunc(c.Grants, func(grantType string) bool { return grantType != oauth.GrantTypeClientCredentials })
 }
 
 // validateSessions checks and completes the settings of refresh tokens and sessions.

@@ -111,14 +111,6 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options, before []*apiKeyFi
 	return opened, checkConflicts(opened, before)
 }
 
-// keyFilesNow are those of the running server of that name.
-func keyFilesNow(server string) []*apiKeyFile {
-	if app := runningApp(); app != nil && app.servers[server] != nil {
-		return app.servers[server].keyFiles
-	}
-	return nil
-}
-
 // isAmong tells whether a file is one of these.
 func isAmong(file *apiKeyFile, files []*apiKeyFile) bool {
 	return slices.ContainsFunc(files, func(other *apiKeyFile) bool { return other.key.path == file.key.path })

@@ -120,10 +120,10 @@ func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 	for _, file := range keys.files.all {
 		var gone, unnamed, excessive, lacking []string
 		for key := range file.Snapshot().All() {
-			if keys.isLive(key) {
+			if keys.owners.isLive(key) {
 				continue
 			}
-			user, client, err := keys.ownerOf(context.Background(), key)
+			user, client, err := keys.owners.of(context.Background(), key)
 			switch {
 			case err != nil:
 			case key.Expired(clock.Now()): // whatever else it has
@@ -131,7 +131,7 @@ func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 				if scopes := apikey.Lacking(key.Scopes, keys.newIdentity(key, user, client).Scopes()); len(scopes) > 0 {
 					excessive, lacking = append(excessive, key.Name), append(lacking, scopes...)
 				}
-			case keys.idOfOwner(key) != "":
+			case keys.owners.idOf(key) != "":
 				unnamed = append(unnamed, key.Name)
 			default:
 				gone = append(gone, key.Name)

@@ -48,8 +48,9 @@ type Server struct {
 }
 
 // provision resolves placeholders, loads the sources and reads the keys that exist. It
-// leaves no trace, since `caddy validate` comes this far.
-func (s *Server) provision(ctx caddy.Context) error {
+// leaves no trace, since `caddy validate` comes this far. before are the files of API keys
+// that the server of that name has in the config that runs.
+func (s *Server) provision(ctx caddy.Context, before []*apiKeyFile) error {
 	s.logger = ctx.Logger().With(zap.String("server", s.Name))
 	if !validName.MatchString(s.Name) {
 		return fmt.Errorf("name %q: it must be 1 to 32 of the characters a-z, 0-9, _ and -", s.Name)
@@ -102,7 +103,7 @@ func (s *Server) provision(ctx caddy.Context) error {
 	})
 	hashKinds.Warn()
 
-	if s.keyFiles, err = openAPIKeys(s.APIKeys, settings.Options, keyFilesNow(s.Name)); err != nil {
+	if s.keyFiles, err = openAPIKeys(s.APIKeys, settings.Options, before); err != nil {
 		return err
 	}
 	if s.throttle, err = newServerThrottle(s.Name, s.Throttle); err != nil {
@@ -142,6 +143,15 @@ func (s *Server) provision(ctx caddy.Context) error {
 	s.keys.read(ctx)
 	s.sessions.readRevocations(ctx)
 	return nil
+}
+
+// checkMachines refuses a server without users and without a client that acts for itself
+// or may own API keys: somebody forgot the users.
+func (s *Server) checkMachines() error {
+	if len(s.users.All()) > 0 || s.clients.AnyMayAct() || len(s.clients.All()) > 0 && len(s.APIKeys) > 0 {
+		return nil
+	}
+	return errNoUsers
 }
 
 // connect builds the parts that answer requests.

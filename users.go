@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddygrant/caddy-grant/directory"
-	"github.com/caddygrant/caddy-grant/internal/oauth"
 	"github.com/caddygrant/caddy-grant/internal/password"
 	"github.com/caddygrant/caddy-grant/internal/setting"
 	"github.com/caddygrant/caddy-grant/internal/userfile"
@@ -219,21 +218,6 @@ func (f *userFile) BySubject(ctx context.Context, sub string) (*directory.User, 
 }
 
 var errNoUsers = errors.New("no users: add \"users htpasswd <path>\", \"users json <path>\" or \"user <username> <hash>\" (a server without users needs a client with \"grants client_credentials\", and no other grant)")
-
-// needsNoUsers tells whether the settings, apart from the clients, offer nothing that
-// takes a user.
-func (c *Config) needsNoUsers() bool {
-	return c.LoginPage == nil && !slices.ContainsFunc(c.Grants, func(grantType string) bool { return grantType != oauth.GrantTypeClientCredentials })
-}
-
-// checkMachines refuses a server without users and without a client that acts for itself
-// or may own API keys: somebody forgot the users.
-func (s *Server) checkMachines() error {
-	if len(s.users.All()) > 0 || s.clients.AnyMayAct() || len(s.clients.All()) > 0 && len(s.APIKeys) > 0 {
-		return nil
-	}
-	return errNoUsers
-}
 
 // Interface guards
 var (

@@ -8,12 +8,73 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
 	"github.com/caddygrant/caddy-grant/internal/clock"
 	"github.com/caddygrant/caddy-grant/internal/livefile"
 	"github.com/caddygrant/caddy-grant/internal/session"
 	"github.com/caddygrant/caddy-grant/internal/storagecheck"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
+
+// keyOwners are the users and clients that may own API keys.
+type keyOwners struct {
+	users   *directory.UserDirectory
+	clients *directory.ClientDirectory
+}
+
+// of looks the owner of a key up. A user that has an id is another user than one of
+// that name without an id.
+func (o keyOwners) of(ctx context.Context, key *apikey.Key) (*directory.User, *directory.Client, error) {
+	field, name := key.Owner()
+	if field == "client" {
+		if name == token.LoginPage {
+			return nil, nil, nil
+		}
+		client, err := o.clients.RecentByID(ctx, name)
+		return nil, client, err
+	}
+	user, err := o.users.RecentBySubject(ctx, name)
+	if user != nil && (user.ID == "") != (field == "user") {
+		user = nil
+	}
+	return user, nil, err
+}
+
+// whyGone is err for an owner who is gone, and ErrOwnerHasID for a user who is there but
+// has an id, by which the key has to name them.
+func (o keyOwners) whyGone(ctx context.Context, key *apikey.Key, err error) error {
+	if field, name := key.Owner(); field == "user" {
+		if user, _, failed := o.of(ctx, key); user != nil || failed != nil {
+			return err // another user of that name, who does not inherit the key
+		}
+		if has, _ := o.users.RecentlyHasName(ctx, name); has {
+			return apikey.ErrOwnerHasID
+		}
+	}
+	return err
+}
+
+// isLive tells whether the owner of a key may be in a source that has to be asked.
+func (o keyOwners) isLive(key *apikey.Key) bool {
+	if key.IsClients() {
+		return o.clients.IsLive()
+	}
+	return o.users.IsLive()
+}
+
+// idOf is the id of the user in memory that a key names by the username, empty if
+// there is no such user, or one without an id.
+func (o keyOwners) idOf(key *apikey.Key) string {
+	if key.User == "" || o.users.IsLive() {
+		return ""
+	}
+	user, err := o.users.ByUsername(context.Background(), key.User)
+	if err != nil || user == nil {
+		return ""
+	}
+	return user.ID
+}
 
 // ownerWatch ends the API keys of owners who leave, also those that nothing uses
 // meanwhile. Which keys these are it knows for one config.
@@ -23,8 +84,11 @@ import (
 // that another app keeps from starting, ends none. A key that comes later is refused until
 // its owner comes.
 type ownerWatch struct {
-	keys *apiKeys
-	news chan time.Time // when a file has changed, or a key was used without an owner
+	files  *apiKeyFiles
+	owners keyOwners
+	ended  *endedKeys
+	logger *zap.Logger
+	news   chan time.Time // when a file has changed, or a key was used without an owner
 
 	mu     sync.Mutex           // of what follows, by the fingerprints of keys
 	first  map[string]bool      // there since the config began; nil before the first look
@@ -33,9 +97,9 @@ type ownerWatch struct {
 	warned map[string]bool      // that have had no owner yet
 }
 
-func newOwnerWatch(keys *apiKeys) *ownerWatch {
+func newOwnerWatch(files *apiKeyFiles, owners keyOwners, ended *endedKeys, logger *zap.Logger) *ownerWatch {
 	return &ownerWatch{
-		keys: keys, news: make(chan time.Time, 1),
+		files: files, owners: owners, ended: ended, logger: logger, news: make(chan time.Time, 1),
 		missed: make(map[string]time.Time), owned: make(map[string]bool), warned: make(map[string]bool),
 	}
 }
@@ -106,12 +170,12 @@ func (w *ownerWatch) look(ctx context.Context, at time.Time) (certain bool) {
 	w.begin()
 	certain = true
 	var gone []*apikey.Key
-	for _, file := range w.keys.files.all {
+	for _, file := range w.files.all {
 		for key := range file.Snapshot().All() {
-			if !w.mayEnd(key) || !certain && w.keys.isLive(key) { // a source that fails is not asked again
+			if !w.mayEnd(key) || !certain && w.owners.isLive(key) { // a source that fails is not asked again
 				continue
 			}
-			switch user, client, err := w.keys.ownerOf(ctx, key); {
+			switch user, client, err := w.owners.of(ctx, key); {
 			case err != nil:
 				certain = false
 			case user != nil || client != nil:
@@ -125,7 +189,7 @@ func (w *ownerWatch) look(ctx context.Context, at time.Time) (certain bool) {
 		return false
 	}
 	for _, key := range gone {
-		w.keys.ended.end(key, w.keys.whyGone(ctx, key, apikey.ErrOwnerGone))
+		w.ended.end(key, w.owners.whyGone(ctx, key, apikey.ErrOwnerGone))
 	}
 	return certain
 }
@@ -138,7 +202,7 @@ func (w *ownerWatch) begin() {
 		return
 	}
 	w.first = make(map[string]bool)
-	for _, file := range w.keys.files.all {
+	for _, file := range w.files.all {
 		for key := range file.Snapshot().All() {
 			w.first[key.Fingerprint()] = true
 		}
@@ -147,10 +211,10 @@ func (w *ownerWatch) begin() {
 
 // mayEnd tells whether the owner of a key has to be looked for.
 func (w *ownerWatch) mayEnd(key *apikey.Key) bool {
-	if w.keys.isLive(key) && !w.isDoubtful(key.Fingerprint()) {
+	if w.owners.isLive(key) && !w.isDoubtful(key.Fingerprint()) {
 		return false
 	}
-	return !w.keys.ended.isEnded(key) && !w.keys.files.areTwo(key)
+	return !w.ended.isEnded(key) && !w.files.areTwo(key)
 }
 
 // isDoubtful tells whether the source of an owner has to be asked: the key was used
@@ -172,7 +236,7 @@ func (w *ownerWatch) hadOwner(key *apikey.Key) bool {
 	if !w.first[of] && !w.warned[of] { // of those from the start, a warning has told
 		w.warned[of] = true
 		field, name := key.Owner()
-		w.keys.logger.Warn("an API key is refused until its owner is there", zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
+		w.logger.Warn("an API key is refused until its owner is there", zap.String("api_key", key.Name), zap.String("owner", field+" "+name),
 			zap.String("advice", "add the owner, or correct its name; an owner in the config is there once Caddy has reloaded it"))
 	}
 	return false
@@ -182,7 +246,7 @@ func (w *ownerWatch) hadOwner(key *apikey.Key) bool {
 // that time: each is followed for itself, and an owner may be on the way from one to
 // another, or into the file that the key came with.
 func (w *ownerWatch) filesAreCurrent(at time.Time) bool {
-	for _, file := range followedFiles(w.keys.users, w.keys.clients, nil) {
+	for _, file := range followedFiles(w.owners.users, w.owners.clients, nil) {
 		if !file.isCurrent(at) {
 			return false
 		}
