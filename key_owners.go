@@ -188,8 +188,13 @@ func (w *ownerWatch) look(ctx context.Context, at time.Time) (certain bool) {
 	if len(gone) > 0 && !w.filesAreCurrent(at) {
 		return false
 	}
-	for _, key := range gone {
-		w.ended.end(key, w.owners.whyGone(ctx, key, apikey.ErrOwnerGone))
+	for _, key := range gone { // once more, since a file may have come meanwhile
+		switch user, client, err := w.owners.of(ctx, key); {
+		case err != nil:
+			certain = false
+		case user == nil && client == nil:
+			w.ended.end(key, w.owners.whyGone(ctx, key, apikey.ErrOwnerGone))
+		}
 	}
 	return certain
 }
