@@ -246,7 +246,7 @@ func (b *BearerAuth) resolve(servers map[string]*Server) (issuersOnly bool, err 
 	}
 	b.accepted.prefixes, err = prefixesOf(b.outside, b.accepted.clientPrefix)
 	if err == nil {
-		err = checkNames(b.outside, !b.accepted.issuersOnly, usedClaims(b.CopyClaims, b.Require))
+		err = checkNames(b.outside, !b.accepted.issuersOnly, claimUses(b.CopyClaims, b.Require))
 	}
 	return b.accepted.issuersOnly, err
 }
@@ -343,7 +343,7 @@ func (b *BearerAuth) Validate() error {
 	if b.Clients != nil {
 		clientPrefix = b.Clients.UsernamePrefix
 	}
-	if err := validateNames(b.Issuers, clientPrefix, usedClaims(b.CopyClaims, b.Require)); err != nil {
+	if err := validateNames(b.Issuers, clientPrefix, claimUses(b.CopyClaims, b.Require)); err != nil {
 		return err
 	}
 	return validateCopyClaims(b.CopyClaims, b.Keys)

@@ -306,25 +306,5 @@ func prefixesOf(defined []*definedIssuer, clientPrefix string) (prefixes []strin
 	return prefixes, nil
 }
 
-// checkNames refuses issuers whose users an app could not tell apart. used are the
-// claims that headers and requirements are made of, with the setting that says so. own
-// tells whether the tokens of a token_endpoint are taken, too.
-func checkNames(defined []*definedIssuer, own bool, used map[string]string) error {
-	if len(defined) == 0 || len(defined) == 1 && !own {
-		return nil
-	}
-	for _, d := range defined {
-		for _, claim := range []string{"sub", "username", "client_id", "cid"} {
-			if by, is := used[claim]; is && d.settings.UsernamePrefix == "" {
-				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and the users and clients of %s have no username_prefix, so one of them could be taken for another's: remove \"username_prefix\" there, or give it one", by, d.settings.URL)
-			}
-		}
-		if by, is := used[d.settings.UsernameClaim]; is && d.settings.UsernameClaim != "sub" && d.settings.UsernameClaim != "username" {
-			return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and %s names the users of %s without a prefix, so a user of one could be taken for a user of another: use the claim username instead, which has the prefix", by, d.settings.UsernameClaim, d.settings.URL)
-		}
-	}
-	return nil
-}
-
 // Interface guards
 var _ adminapi.Issuers = (*outsideIssuers)(nil)

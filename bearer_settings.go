@@ -3,6 +3,7 @@ package caddygrant
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -66,12 +67,12 @@ func validateIssuers(all []OutsideIssuer) error {
 
 // validateNames refuses outside issuers whose users cannot be told apart, as far as the
 // rest of the config makes no difference.
-func validateNames(issuers []OutsideIssuer, clientPrefix string, used map[string]string) error {
+func validateNames(issuers []OutsideIssuer, clientPrefix string, uses []claimUse) error {
 	var defined []*definedIssuer
 	for i := range issuers {
 		if one := &issuers[i]; !one.isReference() {
 			d := &definedIssuer{settings: one.settings()}
-			if err := d.settings.Validate(); err != nil {
+			if err := d.settings.Validate(); err != nil || strings.Contains(d.settings.UsernamePrefix+clientPrefix, "{") {
 				return nil // with placeholders, which are not known yet
 			}
 			defined = append(defined, d)
@@ -80,21 +81,61 @@ func validateNames(issuers []OutsideIssuer, clientPrefix string, used map[string
 	if _, err := prefixesOf(defined, clientPrefix); err != nil {
 		return err
 	}
-	return checkNames(defined, false, used)
+	return checkNames(defined, false, uses)
 }
 
-// usedClaims are the claims that headers and requirements are made of, with the setting
-// that says so.
-func usedClaims(copied []CopyClaim, required []RequiredClaim) map[string]string {
-	used := make(map[string]string)
+// claimUse is a claim that a header or a requirement is made of.
+type claimUse struct {
+	claim   string
+	setting string // that says so
+	domain  string // one of the `*@example.com` that it is compared with; empty if there is none
+	names   bool   // it tells users apart: not so if it is compared with domains alone
+}
+
+// claimUses are the claims that headers and requirements are made of.
+func claimUses(copied []CopyClaim, required []RequiredClaim) []claimUse {
+	var uses []claimUse
 	for _, c := range copied {
-		used[c.Claim] = "copy_claims " + c.Claim + ">" + c.Header
+		uses = append(uses, claimUse{claim: c.Claim, setting: "copy_claims " + c.Claim + ">" + c.Header, names: true})
 	}
 	for _, r := range required {
-		used[r.Claim] = "require " + r.Claim
+		use := claimUse{claim: r.Claim, setting: "require " + r.Claim}
+		for _, value := range r.Values {
+			if bearer.IsDomain(value) {
+				use.domain = value
+			} else {
+				use.names = true
+			}
+		}
+		uses = append(uses, use)
 	}
-	return used
+	return uses
 }
+
+// checkNames refuses issuers whose users an app could not tell apart, and requirements
+// that none of them can meet. uses are the claims that headers and requirements are made
+// of. own tells whether the tokens of a token_endpoint are taken, too.
+func checkNames(defined []*definedIssuer, own bool, uses []claimUse) error {
+	several := len(defined) > 1 || len(defined) == 1 && own
+	for _, d := range defined {
+		for _, use := range uses {
+			isName := slices.Contains(prefixedClaims, use.claim)
+			switch prefix := d.settings.UsernamePrefix; {
+			case isName && use.domain != "" && !bearer.MayBeginAddress(prefix):
+				return fmt.Errorf("%s %s: the %s of users of %s begins with %q, so it is never an e-mail address: use the claim email instead", use.setting, use.domain, use.claim, d.settings.URL, prefix)
+			case !several:
+			case isName && prefix == "":
+				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and the users and clients of %s have no username_prefix, so one of them could be taken for another's: remove \"username_prefix\" there, or give it one", use.setting, d.settings.URL)
+			case !isName && use.names && use.claim == d.settings.UsernameClaim:
+				return fmt.Errorf("%s: this bearer_auth takes the tokens of several issuers, and %s names the users of %s without a prefix, so a user of one could be taken for a user of another: use the claim username instead, which has the prefix", use.setting, use.claim, d.settings.URL)
+			}
+		}
+	}
+	return nil
+}
+
+// prefixedClaims are the claims that have the prefix of an issuer.
+var prefixedClaims = []string{"sub", "username", "client_id", "cid"}
 
 // warnOfCredentials says what a config opens by which credentials it takes.
 func warnOfCredentials(logger *zap.Logger, outside []*definedIssuer, a *accepted) {

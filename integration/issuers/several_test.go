@@ -102,6 +102,30 @@ func TestNamesOfSeveralIssuersWithoutAPrefixAreWarnedOf(t *testing.T) {
 	}
 }
 
+// A domain of addresses tells no users apart, so it may be asked for also where an address
+// names the users of one of several issuers.
+func TestADomainOfAddressesMayBeAskedForOfSeveralIssuers(t *testing.T) {
+	staff, partners := outside.New(t, outside.Options{Path: "/staff"}), outside.New(t, outside.Options{Path: "/partners"})
+	named := trusting(staff, "claims username=email", "username_prefix dex:")
+	address := func(issuer *outside.Issuer, address string) string {
+		return issuer.Token(outside.Claim("email", address), outside.Claim("email_verified", true))
+	}
+	e := startSite(t, ownServer, bearer("", named, trusting(partners), copied))
+	e.eventually(address(staff, "alice@example.com"), 200)
+	e.knows(partners)
+	for name, lines := range map[string][]string{
+		"beside the own server":   {ownServer, bearer("", named, "require email *@example.com *@example.org", copied)},
+		"beside another issuer":   {bearer("", named, trusting(partners), "require email *@example.com", copied)},
+		"with a prefix of a name": {bearer("", trusting(staff, "claims username=email", "username_prefix dex-"), trusting(partners, "username_prefix p-"), "require username *@example.com", copied)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e.serve(lines...)
+			e.want(t, address(staff, "alice@example.com"), 200)
+			e.want(t, address(staff, "alice@evil.example"), 403)
+		})
+	}
+}
+
 // issuers_only takes no own token, although there is a server.
 func TestIssuersOnlyTakesNoOwnToken(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
@@ -144,6 +168,12 @@ func TestConfigsThatAreNotRightAreRefused(t *testing.T) {
 		{"several without a prefix, with client_id required", []string{ownServer, bearer("", trusting(staff, "username_prefix -"), "require client_id phone")}, []string{"require client_id", "username_prefix"}},
 		{"prefixes that differ in case alone", []string{bearer("", trusting(staff, "username_prefix staff:"), trusting(partners, "username_prefix STAFF:"))}, []string{"begin alike"}},
 		{"several without a prefix, with the claim behind username copied", []string{ownServer, bearer("", trusting(staff, "username_prefix -", "claims username=email"), "copy_claims email>X-Name")}, []string{"email", "without a prefix"}},
+		{"the claim behind username copied, beside a domain that is required", []string{ownServer, bearer("", trusting(staff, "claims username=email"), "require email *@example.com", "copy_claims email>X-Name")}, []string{"copy_claims email>X-Name", "without a prefix"}},
+		{"an address among domains of the claim behind username", []string{ownServer, bearer("", trusting(staff, "claims username=email"), "require email *@example.com bob@example.org")}, []string{"require email", "without a prefix"}},
+		{"a domain of names with a prefix that is in no address", []string{bearer("", trusting(staff, "claims username=email", "username_prefix dex:"), "require username *@example.com")}, []string{"require username *@example.com", `"dex:"`, "use the claim email"}},
+		{"a domain of subjects with the prefix of an issuer", []string{ownServer, bearer("", trusting(staff), "require sub alice *@example.com")}, []string{"require sub *@example.com", "use the claim email"}},
+		{"a domain of clients with the prefix of an issuer", []string{bearer("", trusting(staff), "clients", "require client_id *@example.com")}, []string{"require client_id *@example.com", "use the claim email"}},
+		{"a domain of names of an issuer that is defined elsewhere", []string{ownServer, bearer("/staff/*", trusting(staff)), bearer("", "issuer "+staff.URL, "require username *@example.com")}, []string{"require username *@example.com", "use the claim email"}},
 		{"a prefix that begins another", []string{bearer("", trusting(staff, "username_prefix s"), trusting(partners, "username_prefix staff:"), copied)}, []string{"prefix"}},
 		{"the same prefix", []string{bearer("", trusting(staff, "username_prefix x:"), trusting(partners, "username_prefix x:"), copied)}, []string{"prefix"}},
 		{"a prefix that no header can have", []string{bearer("", trusting(staff, "username_prefix ü:"))}, []string{"username_prefix", "ASCII"}},

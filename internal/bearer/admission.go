@@ -70,8 +70,15 @@ func (r *Requirement) isMet(n Named) bool {
 
 // isOfAddresses tells whether the claim has e-mail addresses.
 func (r *Requirement) isOfAddresses() bool {
-	return r.Claim == "email" || slices.ContainsFunc(r.Values, func(wanted string) bool { return strings.HasPrefix(wanted, anyAddress) })
+	return r.Claim == "email" || slices.ContainsFunc(r.Values, IsDomain)
 }
+
+// IsDomain tells whether a value of a requirement stands for all e-mail addresses of a
+// domain.
+func IsDomain(value string) bool { return strings.HasPrefix(value, anyAddress) }
+
+// MayBeginAddress tells whether a name with a prefix can be an e-mail address of a domain.
+func MayBeginAddress(prefix string) bool { return !strings.ContainsFunc(prefix, isSpecial) }
 
 // isVerified tells whether an e-mail address is not said to be unverified (OpenID
 // Connect Core §5.1).
