@@ -87,9 +87,10 @@ type BearerAuth struct {
 	// Default: none.
 	Scopes []string `json:"scopes,omitempty"`
 
-	// The audiences of which a token of the server must name one; for the tokens of an
-	// outside issuer its own setting says so. Placeholders are replaced at start.
-	// Default: those of the server.
+	// The audiences of which a token or key of the server must name one. For the tokens
+	// of an outside issuer its own setting says so, and where only such tokens are taken,
+	// this one is an error. Placeholders are replaced at start. Default: those of the
+	// server.
 	Audience []string `json:"audience,omitzero"`
 
 	// The claims that a token needs, each with one of its values. Default: none.
@@ -228,6 +229,9 @@ func (b *BearerAuth) defineIssuers(ctx caddy.Context) error {
 func (b *BearerAuth) resolve(servers map[string]*Server) (issuersOnly bool, err error) {
 	if len(b.Issuers) > 0 && len(servers) == 0 && b.Server == defaultName && b.Keys == nil {
 		b.accepted.issuersOnly = true
+		if b.Audience != nil {
+			return false, errAudienceOfIssuers
+		}
 	}
 	for _, one := range b.Issuers {
 		for _, server := range servers {
@@ -328,6 +332,8 @@ func (b *BearerAuth) Validate() error {
 		return errors.New("issuers_only: there is no issuer: add \"issuer <url>\" with a block, or remove issuers_only")
 	case b.IssuersOnly && b.Keys != nil:
 		return errors.New("keys: API keys belong to a token_endpoint, and with issuers_only this bearer_auth takes nothing of one: remove one of the two")
+	case b.IssuersOnly && b.Audience != nil:
+		return errAudienceOfIssuers
 	}
 	if b.Keys != nil && b.Keys.Header != "" {
 		if err := bearer.ValidateKeyHeader(b.Keys.Header); err != nil {
@@ -356,6 +362,9 @@ func (b *BearerAuth) hasSettings() bool {
 		b.Issuers != nil || b.IssuersOnly || b.Keys != nil ||
 		b.ForwardToken || b.Optional || b.Shadow
 }
+
+// errAudienceOfIssuers is for an audience that would be asked of no token.
+var errAudienceOfIssuers = errors.New("audience: it is about the tokens and keys of a token_endpoint, and this bearer_auth takes only those of outside issuers: move it into the block of each issuer, and give an issuer that has no block here one")
 
 // Interface guards
 var (

@@ -56,7 +56,7 @@ func TestTwoPathsMayTakeOneIssuerDifferently(t *testing.T) {
 // The audience of a check is about own tokens, and that of an issuer about its tokens.
 func TestTheAudienceOfAnIssuerIsSetInItsBlock(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
-	e := start(t, trusting(issuer), "audience https://orders.example.com")
+	e := startSite(t, ownServer, bearer("", trusting(issuer), "audience https://orders.example.com", copied))
 	e.knows(issuer)
 	e.want(t, issuer.Token(), 200)
 	e.want(t, issuer.Token(outside.Claim("aud", "https://orders.example.com")), 401)
@@ -180,6 +180,9 @@ func TestConfigsThatAreNotRightAreRefused(t *testing.T) {
 		{"a prefix of clients that no header can have", []string{bearer("", trusting(staff), "clients ü:")}, []string{"clients", "ASCII"}},
 		{"the own issuer as an outside one", []string{ownServer, bearer("", "issuer https://api.example.com {\n"+audience+"\n}")}, []string{"https://api.example.com"}},
 		{"issuers_only without an issuer", []string{ownServer, bearer("", "issuers_only")}, []string{"issuers_only"}},
+		{"an audience of the check with issuers_only", []string{ownServer, bearer("", trusting(staff), "issuers_only", "audience admin-api")}, []string{"audience: it is about the tokens and keys of a token_endpoint", "into the block of each issuer"}},
+		{"an audience of the check and an issuer that is defined elsewhere", []string{bearer("", trusting(staff)), bearer("/admin/*", "issuer "+staff.URL, "issuers_only", "audience admin-api")}, []string{"audience: it is about"}},
+		{"an audience of the check without a token_endpoint", []string{bearer("", trusting(staff), "audience admin-api")}, []string{"audience: it is about"}},
 		{"an unknown line", []string{bearer("", block(audience, "audiences x"))}, []string{"audiences"}},
 		{"two max_lifetime", []string{bearer("", block(audience, "max_lifetime 1h", "max_lifetime 2h"))}, []string{"max_lifetime"}},
 		{"a max_lifetime that is nothing", []string{bearer("", block(audience, "max_lifetime 0s"))}, []string{"max_lifetime"}},
