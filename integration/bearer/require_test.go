@@ -12,15 +12,18 @@ import (
 const requireUsers = `{"users": [
 	{"username": "alice", "password_hash": "HASH", "claims": {
 		"email": "alice@example.com", "role": "editor", "groups": ["staff", "admins"], "level": 3, "ratio": 1e2, "vip": true, "off": false,
-		"realm": {"roles": ["reader", "writer"], "deep": {"team": "red"}, "deep.er": "x"},
+		"realm": {"roles": ["reader", "writer"], "empty": "x", "null": "x", "none": "x", "deep": {"team": "red"}, "deep.er": "x"},
 		"realm.roles": "exact", "https://example.com/roles": ["owner"], "https://example.com": {"nested": "yes"},
+		"realm.empty": "", "realm.null": null, "realm.none": [],
 		"empty": "", "none": [], "mixed": ["text", 7, true, null], "star": "*"
 	}},
 	{"username": "bob", "id": "u-2", "password_hash": "HASH", "claims": {
 		"email": "bob@EXAMPLE.com", "email_verified": true, "realm": {"roles": ["reader"]}, "groups": "staff", "level": "3", "vip": "true", "mails": ["bob@example.com"]
 	}},
-	{"username": "carol", "password_hash": "HASH", "claims": {"email": "carol@example.com", "email_verified": false, "mail": "carol@example.com"}},
-	{"username": "dave", "password_hash": "HASH", "claims": {"email": "dave@sub.example.com"}},
+	{"username": "carol", "password_hash": "HASH", "claims": {
+		"email": "carol@example.com", "email_verified": false, "mail": "carol@example.com", "work": {"email": "carol@example.com"}
+	}},
+	{"username": "dave", "password_hash": "HASH", "claims": {"email": "dave@sub.example.com", "work": {"email": "dave@example.com", "email_verified": null}, "home": {"email": "dave@example.com"}}},
 	{"username": "erin", "password_hash": "HASH", "claims": {"email": "erin@evil.com@example.com"}},
 	{"username": "frank", "password_hash": "HASH", "claims": {"email": ["frank@example.com"], "email_verified": "false"}},
 	{"username": "grace", "password_hash": "HASH", "claims": {"email": "@example.com"}},
@@ -61,6 +64,9 @@ var requirements = []struct {
 	{"require realm.deep.er x", "alice"},
 	{"require realm.roles exact", "alice"}, // the exact name goes first
 	{"require realm.roles reader", "bob"},  // and alone, where it is there
+	{"require realm.empty x", ""},          // be it empty
+	{"require realm.null x", ""},           // or null
+	{"require realm.none x", ""},           //
 	{"require realm reader", ""},           // an object is no value
 	{"require realm.roles.0 reader", ""},   // nor is a list an object
 	{"require realm.missing.team red", ""}, //
@@ -83,6 +89,8 @@ var requirements = []struct {
 	{"require email carol@example.com", ""},    // and must be verified, if that is said
 	{"require mail *@example.com", ""},         // also in another claim
 	{"require mail carol@example.com", "carol"},
+	{"require work.email carol@example.com dave@example.com", ""}, // that is said above or beside it
+	{"require home.email *@example.com", "dave"},
 	{"require mails *@example.com", "bob"},
 	{"require login *@kelvin.com", ""}, // only ASCII letters have two cases
 	{"require email *@evil.com *@evil.com@example.com", "invalid"},

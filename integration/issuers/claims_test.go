@@ -1,6 +1,7 @@
 package issuers
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/outside"
@@ -95,6 +96,9 @@ func TestRequireAsksForAValueOfAClaim(t *testing.T) {
 		{"nested", []string{"require realm_access.roles admin"}, []outside.Change{outside.Claim("realm_access", map[string]any{"roles": []string{"admin"}})}, 200},
 		{"a name that is a URL", []string{"require https://example.com/roles admin"}, []outside.Change{outside.Claim("https://example.com/roles", []string{"admin"})}, 200},
 		{"the exact name before the nested one", []string{"require a.b admin"}, []outside.Change{outside.Claim("a.b", "user"), outside.Claim("a", map[string]any{"b": "admin"})}, 403},
+		{"the exact name before the nested one, where it is empty", []string{"require a.b admin"}, []outside.Change{outside.Claim("a.b", ""), outside.Claim("a", map[string]any{"b": "admin"})}, 403},
+		{"the exact name before the nested one, where it is null", []string{"require a.b admin"}, []outside.Change{outside.Claim("a.b", json.RawMessage("null")), outside.Claim("a", map[string]any{"b": "admin"})}, 403},
+		{"the exact name within an object, where it is empty", []string{"require o.a.b admin"}, []outside.Change{outside.Claim("o", map[string]any{"a.b": "", "a": map[string]any{"b": "admin"}})}, 403},
 		{"an object is not a value", []string{"require groups admins"}, []outside.Change{outside.Claim("groups", map[string]any{"admins": true})}, 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -180,6 +180,71 @@ func TestAnAddressIsVerifiedAlikeForNamesAndRequirements(t *testing.T) {
 	}
 }
 
+// An address that is a member of an object, or whose claim has a namespace, is verified by
+// the claim beside it and by email_verified.
+func TestAnAddressUnderALongerNameIsVerifiedAsWell(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	const address = "alice@example.com"
+	null := json.RawMessage("null")
+	for claim, with := range map[string]func(beside ...any) []outside.Change{
+		"user.email": func(beside ...any) []outside.Change {
+			user := map[string]any{"email": address}
+			if len(beside) > 0 {
+				user["email_verified"] = beside[0]
+			}
+			return []outside.Change{outside.Claim("user", user)}
+		},
+		"https://example.com/email": func(beside ...any) []outside.Change {
+			changes := []outside.Change{outside.Claim("https://example.com/email", address)}
+			if len(beside) > 0 {
+				changes = append(changes, outside.Claim("https://example.com/email_verified", beside[0]))
+			}
+			return changes
+		},
+		"urn:example:email": func(beside ...any) []outside.Change {
+			changes := []outside.Change{outside.Claim("urn:example:email", address)}
+			if len(beside) > 0 {
+				changes = append(changes, outside.Claim("urn:example:email_verified", beside[0]))
+			}
+			return changes
+		},
+	} {
+		for _, test := range []struct {
+			name    string
+			changes []outside.Change
+			ok      bool
+		}{
+			{"nothing says so", with(), true},
+			{"true beside it", with(true), true},
+			{"the string true beside it", with("true"), true},
+			{"true beside it and above", append(with(true), outside.Claim("email_verified", true)), true},
+			{"false beside it", with(false), false},
+			{"false beside it, and true above", append(with(false), outside.Claim("email_verified", true)), false},
+			{"the string false beside it", with("false"), false},
+			{"null beside it", with(null), false},
+			{"false above", append(with(), outside.Claim("email_verified", false)), false},
+			{"false above, and true beside it", append(with(true), outside.Claim("email_verified", false)), false},
+			{"null above", append(with(), outside.Claim("email_verified", null)), false},
+		} {
+			t.Run(claim+", "+test.name, func(t *testing.T) {
+				token := issuer.Token(test.changes...)
+				named, required := 401, 403
+				if test.ok {
+					named, required = 200, 200
+				}
+				e.serve(bearer("", trusting(issuer, "claims username="+claim)))
+				e.want(t, token, named)
+				for _, value := range []string{address, "*@example.com"} {
+					e.serve(bearer("", trusting(issuer), "require "+claim+" "+value))
+					e.want(t, token, required)
+				}
+			})
+		}
+	}
+}
+
 // What a client sends under the names of the identity headers does not reach the app.
 func TestForgedIdentityHeadersAreRemovedBesideAnOutsideToken(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})

@@ -106,7 +106,7 @@ func (i *Identity) Claim(name string) any {
 	case "key_name":
 		return i.key.Name
 	}
-	return i.OwnClaim(name)
+	return i.claims[name]
 }
 
 func (i *Identity) clientID() string {
@@ -131,6 +131,9 @@ func (i *Identity) readClaims() {
 	}
 }
 
-// OwnClaim returns a claim of the user's own, nil if there is none, in the form in
-// which it is read from a token.
-func (i *Identity) OwnClaim(name string) any { return i.claims[name] }
+// OwnClaim returns a claim of the user's own, in the form in which it is read from a
+// token, and whether there is one.
+func (i *Identity) OwnClaim(name string) (claim any, there bool) {
+	claim, there = i.claims[name]
+	return claim, there
+}

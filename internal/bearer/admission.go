@@ -55,7 +55,7 @@ func (n Named) Unmet(all []Requirement) string {
 // isMet tells whether the claim, or an element of it if it is a list, is one of the
 // values.
 func (r *Requirement) isMet(n Named) bool {
-	if r.isOfAddresses() && !isVerified(n) {
+	if r.isOfAddresses() && !token.IsVerified(n.find, r.Claim) {
 		return false
 	}
 	switch claim := n.Lookup(r.Claim).(type) {
@@ -70,7 +70,7 @@ func (r *Requirement) isMet(n Named) bool {
 
 // isOfAddresses tells whether the claim has e-mail addresses.
 func (r *Requirement) isOfAddresses() bool {
-	return r.Claim == "email" || slices.ContainsFunc(r.Values, IsDomain)
+	return token.IsAddress(r.Claim) || slices.ContainsFunc(r.Values, IsDomain)
 }
 
 // IsDomain tells whether a value of a requirement stands for all e-mail addresses of a
@@ -79,13 +79,6 @@ func IsDomain(value string) bool { return strings.HasPrefix(value, anyAddress) }
 
 // MayBeginAddress tells whether a name with a prefix can be an e-mail address of a domain.
 func MayBeginAddress(prefix string) bool { return !strings.ContainsFunc(prefix, isSpecial) }
-
-// isVerified tells whether an e-mail address is not said to be unverified (OpenID
-// Connect Core §5.1).
-func isVerified(n Named) bool {
-	verified := n.Claim("email_verified")
-	return verified == nil || token.IsTrue(verified)
-}
 
 // accepts compares one value of a claim.
 func (r *Requirement) accepts(value any) bool {
@@ -122,7 +115,19 @@ func isSpecial(c rune) bool {
 }
 
 // Lookup is the claim at a path as the app may get it, see [token.ClaimAt].
-func (n Named) Lookup(path string) any { return token.ClaimAt(n.Claim, path) }
+func (n Named) Lookup(path string) any {
+	claim, _ := token.ClaimAt(n.find, path)
+	return claim
+}
+
+// find is Claim, and tells whether there is one, which may be null.
+func (n Named) find(name string) (claim any, there bool) {
+	if claim = n.Claim(name); claim != nil {
+		return claim, true
+	}
+	_, there = n.OwnClaim(name)
+	return nil, there
+}
 
 // ValidateRequirement checks a rule on a claim.
 func ValidateRequirement(claim string, values []string) error {

@@ -16,9 +16,9 @@ type Identity interface {
 	// Claim returns a claim by its exact name, nil or empty if there is none.
 	Claim(name string) any
 
-	// OwnClaim returns a claim that neither RFC 7519 nor this module defines, nil if
-	// there is none.
-	OwnClaim(name string) any
+	// OwnClaim returns a claim that neither RFC 7519 nor this module defines, and whether
+	// there is one, which may be null.
+	OwnClaim(name string) (claim any, there bool)
 
 	// HasScope tells whether a scope was granted.
 	HasScope(scope string) bool
@@ -61,7 +61,7 @@ func (n Named) Placeholder(name string) string {
 	case ok:
 		claim = n.Claim(of)
 	default:
-		claim = n.OwnClaim(name)
+		claim, _ = n.OwnClaim(name)
 	}
 	value, _ := token.Scalar(claim)
 	return value

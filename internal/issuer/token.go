@@ -83,12 +83,18 @@ func (t *Token) Claim(name string) any {
 	return t.claims[name]
 }
 
-// OwnClaim returns a claim that is neither registered nor ours, nil if there is none.
-func (t *Token) OwnClaim(name string) any {
+// OwnClaim returns a claim that is neither registered nor ours, and whether there is one.
+func (t *Token) OwnClaim(name string) (claim any, there bool) {
 	if directory.IsReservedClaim(name) {
-		return nil
+		return nil, false
 	}
-	return t.claims[name]
+	return t.signed(name)
+}
+
+// signed is a claim as it was signed.
+func (t *Token) signed(name string) (claim any, there bool) {
+	claim, there = t.claims[name]
+	return claim, there
 }
 
 // memory is about how many bytes a token of that length takes in memory.
@@ -225,7 +231,7 @@ func (t *Token) readUsername(path string) (string, error) {
 	if !ok || !isName(username) {
 		return "", token.Error("the claim that names its user is missing or malformed")
 	}
-	if verified, there := t.claims["email_verified"]; path == "email" && there && !token.IsTrue(verified) {
+	if token.IsAddress(path) && !token.IsVerified(t.signed, path) {
 		return "", token.Error("the e-mail address of its user is not verified")
 	}
 	return username, nil
@@ -233,7 +239,8 @@ func (t *Token) readUsername(path string) (string, error) {
 
 // at returns a claim by a path, nil if there is none.
 func (t *Token) at(path string) any {
-	return token.ClaimAt(func(name string) any { return t.claims[name] }, path)
+	claim, _ := token.ClaimAt(t.signed, path)
+	return claim
 }
 
 // isName tells whether a text can name a user or a client. U+FFFD is what the decoder

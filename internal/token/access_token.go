@@ -95,13 +95,14 @@ func (t *AccessToken) Claim(name string) any {
 // and there is no user.
 func (t *AccessToken) IsClient() bool { return t.GrantType != "" }
 
-// OwnClaim returns a claim of the user's own, nil if there is none. What an app that
+// OwnClaim returns a claim of the user's own, and whether there is one. What an app that
 // shares an HMAC secret with us signed under a reserved name is not the user's.
-func (t *AccessToken) OwnClaim(name string) any {
+func (t *AccessToken) OwnClaim(name string) (claim any, there bool) {
 	if directory.IsReservedClaim(name) {
-		return nil
+		return nil, false
 	}
-	return t.Others[name]
+	claim, there = t.Others[name]
+	return claim, there
 }
 
 // ParseAccessToken reads the claims of RFC 9068 §2.2 and of this module. All claims
@@ -348,9 +349,6 @@ func Scalar(claim any) (string, bool) {
 	}
 	return "", false
 }
-
-// IsTrue tells whether a claim is true, or says so in a string, as Cognito writes it.
-func IsTrue(claim any) bool { return claim == true || claim == "true" }
 
 // MaxNumericDate is the end of the year 9999, in unix seconds.
 const MaxNumericDate = 253402300799

@@ -18,8 +18,12 @@ func TestAClaimIsFoundByItsExactNameBeforeDots(t *testing.T) {
 		"a":                       map[string]any{"b.c": "short", "": "unnamed"},
 		"a.b":                     map[string]any{"c": "long"},
 		"none":                    nil,
+		"r.empty":                 "",
+		"r.null":                  nil,
+		"r.list":                  []any{},
+		"r":                       map[string]any{"empty": "nested", "null": "nested", "list": "nested", "in.null": nil, "in": map[string]any{"null": "nested"}},
 	}
-	claim := func(name string) any { return claims[name] }
+	claim := func(name string) (any, bool) { claim, there := claims[name]; return claim, there }
 	for path, want := range map[string]any{
 		"plain":                        "p",
 		"realm_access.roles":           "exact",
@@ -35,13 +39,17 @@ func TestAClaimIsFoundByItsExactNameBeforeDots(t *testing.T) {
 		"missing":                      nil,
 		"missing.x":                    nil,
 		"realm_access.missing":         nil,
-		"empty":                        nil,
+		"empty":                        "",
+		"r.empty":                      "", // also where it is nothing
+		"r.null":                       nil,
+		"r.list":                       []any{},
+		"r.in.null":                    nil,
 		"none.x":                       nil,
 		"":                             nil,
 		".":                            nil,
 		"...":                          nil,
 	} {
-		if got := ClaimAt(claim, path); !reflect.DeepEqual(got, want) {
+		if got, _ := ClaimAt(claim, path); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q is %v, want %v", path, got, want)
 		}
 	}
