@@ -156,6 +156,9 @@ func (b *BearerAuth) Provision(ctx caddy.Context) error {
 	if b.Scopes, err = setting.ResolveList(caddy.NewReplacer(), "scopes", b.Scopes); err != nil {
 		return err
 	}
+	if err := resolveRules(caddy.NewReplacer(), b.Require, b.Clients); err != nil {
+		return err
+	}
 	if b.open, err = pathreading.ParseOpen(b.Open); err != nil {
 		return err
 	}
@@ -349,7 +352,7 @@ func (b *BearerAuth) Validate() error {
 	if b.Clients != nil {
 		clientPrefix = b.Clients.UsernamePrefix
 	}
-	if err := validateNames(b.Issuers, clientPrefix, claimUses(b.CopyClaims, b.Require)); err != nil {
+	if err := validateNames(b.Issuers, clientPrefix, claimUses(b.CopyClaims, withoutPlaceholders(b.Require))); err != nil {
 		return err
 	}
 	return validateCopyClaims(b.CopyClaims, b.Keys)

@@ -17,6 +17,7 @@ import (
 	"github.com/caddygrant/caddy-grant/internal/explain"
 	"github.com/caddygrant/caddy-grant/internal/issuer"
 	"github.com/caddygrant/caddy-grant/internal/setting"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // OutsideIssuer is another authorization server whose access tokens a `bearer_auth`
@@ -45,8 +46,8 @@ type OutsideIssuer struct {
 
 	// What is put before the names of the issuer's users, in headers, placeholders, logs
 	// and requirements, so that the users of two issuers are never taken for one another:
-	// ASCII without spaces. Placeholders are replaced at start. Default: the issuer and
-	// `#`.
+	// ASCII without spaces, or `-` for nothing. Placeholders are replaced at start.
+	// Default: the issuer and `#`.
 	UsernamePrefix *string `json:"username_prefix,omitempty"`
 
 	// How long a token may be valid at most, from `iat` to `exp`, since nothing revokes
@@ -62,7 +63,7 @@ type OutsideIssuer struct {
 }
 
 // IssuerClaims are the names of claims. A name with dots is that of a member of an
-// object, unless there is a claim of that very name.
+// object, unless there is a claim of that very name. They have no placeholders.
 type IssuerClaims struct {
 	// The scopes, in a string or a list. Default: `scope`, or else `scp`.
 	Scope string `json:"scope,omitempty"`
@@ -96,6 +97,11 @@ func (o *OutsideIssuer) check() error {
 		}
 		return nil
 	}
+	for _, claim := range []string{o.Claims.Scope, o.Claims.Username, o.Claims.Audience} {
+		if err := token.CheckClaimName(claim); err != nil {
+			return fmt.Errorf("issuer %s: claims: %w", o.Issuer, err)
+		}
+	}
 	settings := o.settings()
 	if err := settings.Validate(); err != nil {
 		return fmt.Errorf("issuer %s: %w", o.Issuer, err)
@@ -120,8 +126,8 @@ func (o *OutsideIssuer) resolve(repl *caddy.Replacer) error {
 	if o.Audience, err = setting.ResolveList(repl, "audience", o.Audience); err != nil {
 		return err
 	}
-	if o.UsernamePrefix != nil && *o.UsernamePrefix != "" {
-		prefix, err := setting.Resolve(repl, "username_prefix", *o.UsernamePrefix)
+	if o.UsernamePrefix != nil {
+		prefix, err := resolvePrefix(repl, "username_prefix", *o.UsernamePrefix)
 		if err != nil {
 			return err
 		}
@@ -129,6 +135,18 @@ func (o *OutsideIssuer) resolve(repl *caddy.Replacer) error {
 	}
 	return o.check()
 }
+
+// resolvePrefix replaces placeholders in a prefix of names, which may be - for none.
+func resolvePrefix(repl *caddy.Replacer, name, prefix string) (string, error) {
+	resolved, err := setting.Resolve(repl, name, prefix)
+	if resolved == noPrefix {
+		resolved = ""
+	}
+	return resolved, err
+}
+
+// noPrefix is how a config says that names have no prefix.
+const noPrefix = "-"
 
 func (o *OutsideIssuer) settings() issuer.Settings {
 	prefix := issuer.DefaultPrefix(o.Issuer)

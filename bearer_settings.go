@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddygrant/caddy-grant/internal/bearer"
+	"github.com/caddygrant/caddy-grant/internal/setting"
 )
 
 // The settings of a BearerAuth that have parts.
@@ -20,8 +22,8 @@ type RequiredClaim struct {
 	Claim string `json:"claim"`
 
 	// The values, compared with strings, numbers and booleans as they are written.
-	// `*@example.com` stands for all e-mail addresses of the domain. At least one.
-	// Required.
+	// `*@example.com` stands for all e-mail addresses of the domain. Placeholders are
+	// replaced at start. At least one. Required.
 	Values []string `json:"values"`
 }
 
@@ -36,8 +38,9 @@ type AcceptedKeys struct {
 // AcceptedClients says how an app knows clients that act for themselves.
 type AcceptedClients struct {
 	// What is put before the client id to make the `sub` and `username` of the client
-	// for headers and placeholders. A user whose name begins with it is refused.
-	// Default: a client has neither, only a `client_id`.
+	// for headers and placeholders: ASCII without spaces, or `-` for neither. A user
+	// whose name begins with it is refused. Placeholders are replaced at start. Default:
+	// a client has neither, only a `client_id`.
 	UsernamePrefix string `json:"username_prefix,omitempty"`
 }
 
@@ -63,6 +66,28 @@ func validateIssuers(all []OutsideIssuer) error {
 		}
 	}
 	return nil
+}
+
+// resolveRules replaces placeholders in the values of requirements and in the prefix of
+// clients, which may be nil.
+func resolveRules(repl *caddy.Replacer, required []RequiredClaim, clients *AcceptedClients) (err error) {
+	for i := range required {
+		r := &required[i]
+		if r.Values, err = setting.ResolveList(repl, "require "+r.Claim, r.Values); err != nil {
+			return err
+		}
+	}
+	if clients != nil {
+		clients.UsernamePrefix, err = resolvePrefix(repl, "clients", clients.UsernamePrefix)
+	}
+	return err
+}
+
+// withoutPlaceholders are the requirements whose values are known before the start.
+func withoutPlaceholders(required []RequiredClaim) []RequiredClaim {
+	return slices.DeleteFunc(slices.Clone(required), func(r RequiredClaim) bool {
+		return strings.Contains(strings.Join(r.Values, ""), "{")
+	})
 }
 
 // validateNames refuses outside issuers whose users cannot be told apart, as far as the

@@ -166,6 +166,9 @@ func parseAcceptedKeys(d *caddyfile.Dispenser, b *BearerAuth) error {
 
 func parseAcceptedClients(d *caddyfile.Dispenser, b *BearerAuth) error {
 	prefix, err := caddyargs.AtMostOne(d)
+	if prefix == noPrefix {
+		prefix = ""
+	}
 	b.Clients = &AcceptedClients{UsernamePrefix: prefix}
 	return err
 }
@@ -283,7 +286,7 @@ func parseUsernamePrefix(d *caddyfile.Dispenser, one *OutsideIssuer) error {
 		return d.Err("username_prefix takes one argument: a prefix, or - for none")
 	}
 	prefix := args[0]
-	if prefix == "-" {
+	if prefix == noPrefix {
 		prefix = ""
 	}
 	one.UsernamePrefix = &prefix

@@ -134,6 +134,9 @@ func ValidateRequirement(claim string, values []string) error {
 	if claim == "" {
 		return errors.New("require: it has no claim: write a claim and its values, such as \"require groups staff\"")
 	}
+	if err := token.CheckClaimName(claim); err != nil {
+		return fmt.Errorf("require: %w", err)
+	}
 	if len(values) == 0 {
 		return fmt.Errorf("require %s: it has no values: write those of which the claim must have one, such as \"require groups staff\"", claim)
 	}

@@ -8,12 +8,17 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // ValidateCopyClaim checks that a claim may be copied to an identity header.
 func ValidateCopyClaim(claim, header string) error {
 	if claim == "" {
 		return errors.New("copy_claims: a claim has no name: write claim>Header, such as sub>X-User")
+	}
+	if err := token.CheckClaimName(claim); err != nil {
+		return fmt.Errorf("copy_claims: %w", err)
 	}
 	if !httpguts.ValidHeaderFieldName(header) {
 		return fmt.Errorf("copy_claims: %q is not the name of a header", header)

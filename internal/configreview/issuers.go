@@ -25,7 +25,7 @@ func (r *review) ofOutsideIssuers(c *check) {
 		if ttl := time.Duration(issuer.MaxLifetime); ttl > usualLifetime {
 			r.at(at("max_lifetime"), "long-outside-tokens", fmt.Sprintf("tokens of %s may be valid for %s: nothing revokes them here, so a user who leaves goes on for as long", name, duration(ttl)), "")
 		}
-		if issuer.UsernamePrefix == nil || *issuer.UsernamePrefix != "" {
+		if issuer.UsernamePrefix == nil || !slices.Contains([]string{"", "-"}, resolved(*issuer.UsernamePrefix)) {
 			continue
 		}
 		if len(c.Issuers) > 1 || !c.IssuersOnly {

@@ -1,6 +1,9 @@
 package token
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Claims returns a claim by its exact name. there tells whether there is one, which may
 // be empty or null.
@@ -25,4 +28,12 @@ func ClaimAt(claims Claims, path string) (claim any, there bool) {
 		}
 	}
 	return nil, false
+}
+
+// CheckClaimName refuses a placeholder in the name of a claim, where none is replaced.
+func CheckClaimName(name string) error {
+	if _, after, found := strings.Cut(name, "{"); found && strings.Contains(after, "}") {
+		return fmt.Errorf("%q: placeholders are not replaced in the name of a claim; in a Caddyfile {$NAME} is, while it is read", name)
+	}
+	return nil
 }
