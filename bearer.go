@@ -279,6 +279,11 @@ func (b *BearerAuth) register(ctx caddy.Context) {
 			return err == nil && needed
 		},
 	}
+	for i := range b.Issuers {
+		if b.Issuers[i].isReference() {
+			check.Referenced++
+		}
+	}
 	for _, r := range b.Require {
 		check.Require = append(check.Require, r.Claim)
 	}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
@@ -95,6 +96,24 @@ func outsideCases() []checkCase {
 		{name: "a required claim that no user has", rule: "unmeetable-claim",
 			bad:  []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\trequire groups staff\n"},
 			good: []string{siteScopes, siteScopes + "\t\trequire groups staff\n" + issuer + issuerEnd}, says: "groups"},
+		{name: "a user by the name without the prefix of the issuer", rule: "unmeetable-claim",
+			bad:  append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire groups staff\n\t\trequire username alice https://id.example.org#bob # HERE\n"),
+			good: append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire username https://id.example.org#alice\n"), says: `username to be "alice", and here that always begins with the prefix of an issuer, "https://id.example.org#" write the prefix`},
+		{name: "a client by the name without the prefix of an issuer that is defined elsewhere", rule: "unmeetable-claim",
+			bad:  append(alone("\t\t\tusername_prefix staff:\n"), siteProxy, "\tbearer_auth /jobs* {\n\t\tscopes read\n\t\tissuers_only\n\t\tissuer https://id.example.org\n\t\tclients\n\t\trequire client_id nightly # HERE\n\t}\n"+siteProxy),
+			says: `of an issuer, "staff:"`},
+		{name: "a user by the name, beside the own server", rule: "unmeetable-claim",
+			bad:  append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire sub alice # HERE\n"),
+			good: append(outside(""), siteScopes, siteScopes+"\t\trequire sub alice\n"), says: "https://id.example.org#"},
+		{name: "a user by the name of an issuer without a prefix", rule: "unmeetable-claim", also: []string{"unprefixed-issuer"},
+			bad:  append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire cid web # HERE\n"),
+			good: append(alone("\t\t\tusername_prefix -\n"), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire sub alice\n"), says: "https://id.example.org#"},
+		{name: "a domain of addresses without its star", rule: "unmeetable-claim",
+			bad:  append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire user.email @example.org # HERE\n"),
+			good: append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire user.email *@example.org\n\t\trequire groups @staff\n"), says: `write "*@example.org"`},
+		{name: "two values with a comma between", rule: "value-with-comma", severity: configreview.Warning,
+			bad:  append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire groups staff,ops # HERE\n"),
+			good: append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\trequire groups cn=staff,dc=example,dc=org \"Doe, Jane\"\n"), says: "spaces"},
 		{name: "the name of an API key where none are taken", rule: "unknown-claim",
 			bad:   append(taken, "\t\tkeys\n", "\t\tkeys\n\t}\n\tbearer_auth /a* { # HERE\n\t\tscopes read\n\t\tcopy_claims key_name>X-Key\n"),
 			files: keys(good), says: "key_name"},
@@ -102,6 +121,9 @@ func outsideCases() []checkCase {
 		// outside issuers
 		{name: "an issuer that no block defines", rule: "will-not-start",
 			bad: []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tissuer https://id.example.org\n"}, says: "write a block with"},
+		{name: "an audience that is not asked of the tokens of an issuer", rule: "outside-audience",
+			bad:  []string{siteCheck, siteScopes + issuer + issuerEnd + "\t}\n\tbearer_auth /admin* { # HERE\n\t\tscopes read\n\t\taudience https://example.com\n\t\tissuer https://id.example.org\n\t}\n"},
+			good: []string{siteCheck, siteScopes + issuer + issuerEnd + "\t}\n\tbearer_auth /admin* {\n\t\tscopes read\n\t\taudience https://example.com\n" + strings.Replace(issuer, "contacts", "admin", 1) + issuerEnd + "\t}\n"}, says: "give it a block here"},
 		{name: "e-mail addresses of two issuers", rule: "ambiguous-name",
 			bad:  []string{siteScopes, "\tbearer_auth { # HERE\n\t\tscopes read\n\t\tcopy_claims email>X-Email\n" + issuer + issuerEnd},
 			good: append(alone(""), "\t\tissuers_only\n", "\t\tissuers_only\n\t\tcopy_claims email>X-Email\n"), says: "sub or username"},

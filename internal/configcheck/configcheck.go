@@ -37,6 +37,7 @@ type Check struct {
 
 	Server                string // the name of the authorization server
 	Issuers               int    // how many outside issuers there are whose tokens are taken, too
+	Referenced            int    // how many of these are defined by another check, with their audience
 	IssuersOnly           bool   // tokens of outside issuers alone; there need be no server
 	Keys                  bool   // API keys are taken
 	Clients               bool   // clients that act for themselves may pass

@@ -6,6 +6,16 @@ import (
 	"go.uber.org/zap"
 )
 
+// ofOutsideAudience is about an audience that an outside issuer, which another check
+// defines, has to have there.
+func (w *warnings) ofOutsideAudience(c *Check, p placement) {
+	if c.Audience == nil || c.Referenced == 0 {
+		return
+	}
+	w.warn("an audience is not asked of the tokens of an outside issuer", p.where(),
+		"audience is about tokens and keys of the token_endpoint, and an issuer without a block has the audience of the bearer_auth that defines it: give it a block here, with the audience that its tokens need here")
+}
+
 // ofIssuers is about names by which an app takes the users of several issuers for one
 // another. The claims sub and username have the prefix of the issuer; what the issuers
 // themselves call an e-mail address or a display name has none.

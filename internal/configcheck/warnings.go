@@ -37,6 +37,7 @@ func Warn(logger *zap.Logger, http *caddyhttp.App, config Config) {
 		w.ofSettings(p.check, p)
 		w.ofMatchers(p.check, p)
 		w.ofIssuers(p.check, p)
+		w.ofOutsideAudience(p.check, p)
 		if server := servers[p.check.Server]; server != nil {
 			w.ofKeys(p.check, p, server)
 			if p.check.Issuers == 0 { // whose tokens may have any scope and claim

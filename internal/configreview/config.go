@@ -103,13 +103,19 @@ type check struct {
 	Issuers     []outsideIssuer
 	IssuersOnly bool `json:"issuers_only"`
 	Keys        *struct{ Header string }
-	Clients     *struct{}
-	Require     []struct{ Claim string }
+	Clients     *struct {
+		UsernamePrefix string `json:"username_prefix"`
+	}
+	Require []struct {
+		Claim  string
+		Values []string
+	}
 }
 
 // outsideIssuer is another authorization server whose tokens a check takes.
 type outsideIssuer struct {
 	Issuer         string
+	Audience       []string
 	UsernamePrefix *string        `json:"username_prefix"`
 	MaxLifetime    caddy.Duration `json:"max_lifetime"`
 	IDTokens       bool           `json:"id_tokens"`

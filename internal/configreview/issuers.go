@@ -25,7 +25,7 @@ func (r *review) ofOutsideIssuers(c *check) {
 		if ttl := time.Duration(issuer.MaxLifetime); ttl > usualLifetime {
 			r.at(at("max_lifetime"), "long-outside-tokens", fmt.Sprintf("tokens of %s may be valid for %s: nothing revokes them here, so a user who leaves goes on for as long", name, duration(ttl)), "")
 		}
-		if issuer.UsernamePrefix == nil || !slices.Contains([]string{"", "-"}, resolved(*issuer.UsernamePrefix)) {
+		if issuer.UsernamePrefix == nil || !isNone(*issuer.UsernamePrefix) {
 			continue
 		}
 		if len(c.Issuers) > 1 || !c.IssuersOnly {
@@ -38,13 +38,22 @@ func (r *review) ofOutsideIssuers(c *check) {
 
 // ofIssuerSetting is the place of a setting of an issuer.
 func (r *review) ofIssuerSetting(c *check, i int, issuer, setting string) position {
+	return r.ofCheckSetting(c, "issuers/"+strconv.Itoa(i)+"/"+setting, func(n *node) *node {
+		n = n.child("issuer", issuer)
+		if child := n.child(setting); child != nil {
+			return child
+		}
+		return n
+	})
+}
+
+// ofCheckSetting is the place of a setting of a check: its path in JSON, or the line that
+// is found in the Caddyfile.
+func (r *review) ofCheckSetting(c *check, path string, line func(*node) *node) position {
 	if r.lines != nil {
-		return r.position(c.path + "/issuers/" + strconv.Itoa(i) + "/" + setting)
+		return r.position(c.path + "/" + path)
 	}
-	n := find(r.tree, func(n *node) bool { return n.is("bearer_auth") && n.String() == c.DefinedAt }).child("issuer", issuer)
-	if child := n.child(setting); child != nil {
-		return child.position
-	}
+	n := line(find(r.tree, func(n *node) bool { return n.is("bearer_auth") && n.String() == c.DefinedAt }))
 	if n != nil {
 		return n.position
 	}

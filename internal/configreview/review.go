@@ -69,6 +69,7 @@ func Review(options Options) ([]Finding, error) {
 	r.ofLogs()
 	for _, c := range r.config.checks {
 		r.ofOutsideIssuers(c)
+		r.ofRequirements(c)
 	}
 	logged, err := provision(source.adapted, options.Verbose)
 	for _, entry := range logged {

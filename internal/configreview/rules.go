@@ -78,11 +78,13 @@ var Rules = []Rule{
 	// what tokens must be like
 	{"no-scopes", Warning, "no `bearer_auth` of a site asks for a scope, though the server's tokens have scopes: any token is enough; a note where they have none", "name the scopes that the app needs, with scopes"},
 	{"unobtainable-scopes", Error, "a `bearer_auth` wants scopes that no client may ask for", "add them to a client or to the server"},
-	{"unmeetable-claim", Error, "a `bearer_auth` requires a claim that no token has", "give the claim to users, or correct its name"},
+	{"unmeetable-claim", Error, "a `bearer_auth` requires a claim that no token has, or a value of one that none can have", "give the claim to users, or correct its name"},
+	{"value-with-comma", Warning, "a value of `require` has a comma in it: values are separated by spaces", "write spaces in place of commas"},
 	{"unknown-claim", Warning, "`copy_claims` names a claim that no token has", "correct its name"},
 	{"unasked-audience", Warning, "clients have an audience that no `bearer_auth` asks for", "add it to audience in the bearer_auth of its app"},
 
 	// outside issuers
+	{"outside-audience", Warning, "a `bearer_auth` has an `audience`, which is not asked of the tokens of an outside issuer that has no block there", "give the issuer a block there, with the audience of its tokens"},
 	{"ambiguous-name", Warning, "`copy_claims` gives an app e-mail addresses or other names that users of several issuers can have alike", "give the app sub or username, which have the prefix of the issuer"},
 	{"unprefixed-issuer", Warning, "an outside issuer has an empty `username_prefix`, beside other issuers; a note where it is alone", "remove username_prefix, or give the issuer a prefix of its own"},
 	{"id-tokens", Note, "ID tokens of an outside issuer are taken", "remove id_tokens if the issuer has access tokens; else let audience name the clients of this app alone"},

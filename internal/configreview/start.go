@@ -42,6 +42,7 @@ var startRules = []struct{ message, rule string }{
 	{"bearer_auth takes API keys, and its server has none", "no-api-keys"},
 	{"no bearer_auth takes the API keys of a server", "untaken-keys"},
 	{"no bearer_auth lets the API keys of clients pass", "refused-clients"},
+	{"an audience is not asked of the tokens of an outside issuer", "outside-audience"},
 	{"copy_claims gives the app a name that users of several issuers can have alike", "ambiguous-name"},
 	{"a scope has a comma in its name", "scope-with-comma"},
 	{"an app is proxied with a bearer_auth before it, and without", "unchecked-upstream"},

@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	},
 	"internal/configreview": {
 		"directory", "internal/apikey", "internal/browser", "internal/clock", "internal/configcheck", "internal/livefile",
-		"internal/oauth", "internal/password", "internal/userfile",
+		"internal/oauth", "internal/password", "internal/token", "internal/userfile",
 	},
 	"internal/explain": {
 		"directory", "internal/adminapi", "internal/apikey", "internal/bearer", "internal/clock",
