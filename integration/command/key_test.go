@@ -304,3 +304,31 @@ func TestAKeyThatCannotBePrintedIsSaid(t *testing.T) {
 	}
 	wantText(t, stderr.String(), "the key could not be printed, and is lost: run \"caddy grant key revoke deploy\"")
 }
+
+// Names that are placeholders are known where Caddy runs; secrets and hashes that are do
+// not matter.
+func TestSecretsThatArePlaceholdersKeepNoOwnerFromBeingKnown(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "keys", "# keys\n")
+	d.write("config.json", strings.ReplaceAll(`{"apps": {"http": {"servers": {"a": {"routes": [{"handle": [{"handler": "token_endpoint", "scopes": ["contacts.read"],
+		"users": [{"source": "inline", "users": [{"username": "alice", "password_hash": "{env.ALICE}"}, {"username": "bob", "id": "7"}]}],
+		"clients": [{"source": "inline", "clients": [{"id": "web", "secret": "{file./etc/caddy/web.secret}"}]}],
+		"api_keys": [{"source": "lines", "path": "%DIR%/keys"}]}]}]}}}}}`, "%DIR%", filepath.ToSlash(d.dir)))
+	config := []string{"-f", "keys", "-c", "config.json"}
+	for _, owner := range []string{"--user=alcie", "--client=wbe", "--user-id=alice"} {
+		d.refuse("", "config.json has no ", append([]string{"key", "add", "x", owner}, config...)...)
+	}
+	for owner, lacking := range map[string]string{"--user=alice": "the user alice", "--client=web": "the client web"} {
+		_, _, said := d.key(append([]string{"of-" + strings.TrimPrefix(owner, "--")[:3], owner, "--scopes", "contacts.reed"}, config...)...)
+		wantText(t, said, lacking+" cannot have the scopes contacts.reed", lacking+" is in config.json itself: if the running Caddy does not have this ", "yet, it ends the key for good. Then reload it, and make another key.")
+	}
+	_, _, said := d.key(append([]string{"of-bob", "--user", "bob"}, config...)...)
+	wantText(t, said, "The user with the id 7 is in config.json itself: if the running Caddy does not have this user yet, the key is refused until you reload it.")
+	if _, _, said := d.key("new", "--user", "alice", "-f", "new", "-c", "config.json"); strings.Contains(said, "itself") {
+		t.Errorf("of a file that no running Caddy has: %s", said)
+	}
+
+	d.write("config.json", strings.Replace(d.read("config.json"), `"web"`, `"{env.WEB}"`, 1))
+	d.key(append([]string{"live", "--client", "whoever"}, config...)...)
+	d.refuse("", `config.json has no user "alcie"`, append([]string{"key", "add", "x", "--user", "alcie"}, config...)...)
+}

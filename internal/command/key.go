@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -96,6 +97,11 @@ func addKey(cmd *cobra.Command, name string) error {
 	done := []string{fmt.Sprintf("Added the key %s of the %s to %s.", name, ownerWords(owner, whose), f.path)}
 	if said != "" {
 		done = append(done, said)
+	}
+	if _, err := os.Stat(f.path); err == nil { // a running Caddy does not have a new file either
+		if said := servers.ofInlineOwner(key); said != "" {
+			done = append(done, said)
+		}
 	}
 	if len(key.Scopes) == 0 {
 		done = append(done, "It has no scopes, so it passes only where none are asked for.")

@@ -1,11 +1,11 @@
 package command
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/caddygrant/caddy-grant/directory"
 	"github.com/caddygrant/caddy-grant/internal/apikey"
@@ -23,12 +23,7 @@ func (f entriesFile) ownKey(servers keyServers, k *apikey.Key) (said string, err
 	}
 	entries, all := f.owners(servers, list)
 	field, name := k.Owner()
-	i := slices.IndexFunc(entries, func(e useredit.Entry) bool {
-		if field == "user_id" {
-			return e.User.ID == name
-		}
-		return e.Name == name
-	})
+	i := slices.IndexFunc(entries, func(e useredit.Entry) bool { return owns(e, k) })
 	switch {
 	case i < 0 && all:
 		return "", fmt.Errorf("%s has no %s: add the owner first, or correct the name", servers.config, ownerWords(field, directory.Shown(name)))
@@ -37,6 +32,42 @@ func (f entriesFile) ownKey(servers keyServers, k *apikey.Key) (said string, err
 	}
 	k.User, k.UserID = "", entries[i].User.ID
 	return fmt.Sprintf("The user %s has an id, so the key belongs to it and survives a new name.", name), nil
+}
+
+// owns tells whether a user, or a client, is the owner that a key names.
+func owns(e useredit.Entry, k *apikey.Key) bool {
+	field, name := k.Owner()
+	if field == "user_id" {
+		return e.User.ID == name
+	}
+	return e.Name == name
+}
+
+// ofInlineOwner is what a person should know of the owner of a key who is in the config
+// itself, where a running Caddy reads it only at a reload. It is empty for another owner.
+func (s keyServers) ofInlineOwner(k *apikey.Key) string {
+	list := useredit.Users
+	if k.IsClients() {
+		list = useredit.Clients
+	}
+	for _, server := range s.all {
+		for i, source := range sourcesOf(server.settings, list) {
+			if source.Source != "inline" {
+				continue
+			}
+			entries, _ := entriesOfSource(s.config, server.settings[string(list)].([]any)[i], list)
+			if !slices.ContainsFunc(entries, func(e useredit.Entry) bool { return owns(e, k) }) {
+				continue
+			}
+			field, name := k.Owner()
+			text := fmt.Sprintf("The %s is in %s itself: if the running Caddy does not have ", ownerWords(field, printable(name)), s.config)
+			if field == "user_id" {
+				return text + "this user yet, the key is refused until you reload it."
+			}
+			return text + "this " + field + " yet, it ends the key for good. Then reload it, and make another key."
+		}
+	}
+	return ""
 }
 
 // owners are the users, or the clients, of the servers that have the file, and of the
@@ -51,8 +82,8 @@ func (f entriesFile) owners(servers keyServers, list useredit.List) (entries []u
 	return append(entries, found...), all
 }
 
-// entriesOfSource reads a source of a config. An error says that it cannot be read here,
-// as it is with a database.
+// entriesOfSource reads a source of a config. An error says that it may have others which
+// cannot be read here, as it is with a database.
 func entriesOfSource(config string, source any, list useredit.List) (entries []useredit.Entry, err error) {
 	encoded, err := json.Marshal(source)
 	if err != nil {
@@ -68,14 +99,23 @@ func entriesOfSource(config string, source any, list useredit.List) (entries []u
 	}
 	switch settings.Source {
 	case "inline":
-		if bytes.Contains(encoded, []byte("{env.")) || bytes.Contains(encoded, []byte("{file.")) {
-			return nil, errors.New("a name may be a placeholder")
-		}
+		known := true
 		for _, u := range settings.Users {
-			entries = append(entries, useredit.Entry{Name: u.Username, User: u})
+			if isLiteral(u.Username) && isLiteral(u.ID) {
+				entries = append(entries, useredit.Entry{Name: u.Username, User: u})
+			} else {
+				known = false
+			}
 		}
 		for _, c := range settings.Clients {
-			entries = append(entries, useredit.Entry{Name: c.ID, Client: c})
+			if isLiteral(c.ID) {
+				entries = append(entries, useredit.Entry{Name: c.ID, Client: c})
+			} else {
+				known = false
+			}
+		}
+		if !known {
+			return entries, errors.New("a name is a placeholder")
 		}
 		return entries, nil
 	case string(useredit.Htpasswd), string(useredit.JSON):
@@ -86,4 +126,10 @@ func entriesOfSource(config string, source any, list useredit.List) (entries []u
 		return entriesFile{path, useredit.Format(settings.Source), list}.entries()
 	}
 	return nil, fmt.Errorf("%s is not a file", settings.Source)
+}
+
+// isLiteral tells whether a name is what it says. What a placeholder stands for is known
+// where Caddy runs.
+func isLiteral(name string) bool {
+	return !strings.Contains(name, "{")
 }
