@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,13 +76,16 @@ client: it gets none.
 			if m.err != nil {
 				return m.err
 			}
-			done := fmt.Sprintf("Added the client %s to %s.", id, f.path)
+			done := []string{fmt.Sprintf("Added the client %s to %s.", id, f.path)}
+			if grants, err := cmd.Flags().GetStringSlice("grants"); err == nil && slices.Contains(grants, clientCredentials) {
+				done = append(done, f.namedAlike(id, id))
+			}
 			if public, err := cmd.Flags().GetBool("public"); err != nil || public {
 				add := func(file *useredit.File) error { return file.Add(id, "", m.members...) }
 				if err := firstError(err, f.try(true, add)); err != nil {
 					return err
 				}
-				return f.edit(cmd, true, add, done)
+				return f.edit(cmd, true, add, done...)
 			}
 			add := func(hash string) func(*useredit.File) error {
 				return func(file *useredit.File) error { return file.Add(id, hash, m.members...) }
@@ -89,7 +93,7 @@ client: it gets none.
 			if err := f.try(true, add(exampleHash)); err != nil {
 				return withAdvice(err, useredit.ErrExists, `for a new secret, run "caddy grant client rotate-secret"`)
 			}
-			return f.putSecret(cmd, true, add, done)
+			return f.putSecret(cmd, true, add, done...)
 		},
 	}
 	addFileFlags(cmd, useredit.Clients)
@@ -155,7 +159,7 @@ Removes a client from a file. Its sessions end, and its tokens are refused.
 				return err
 			}
 			return f.edit(cmd, false, func(file *useredit.File) error { return file.Remove(args[0]) },
-				fmt.Sprintf("Removed the client %s from %s. Its tokens are refused, too.", args[0], f.path))
+				fmt.Sprintf("Removed the client %s from %s. Its tokens are refused, too.", args[0], f.path), f.freedName(args[0]))
 		},
 	}
 	addFileFlags(cmd, useredit.Clients)

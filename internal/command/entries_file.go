@@ -129,7 +129,7 @@ func (f entriesFile) try(create bool, change func(*useredit.File) error) error {
 	return nil
 }
 
-// edit changes the file, and says on stderr what was done.
+// edit changes the file, and says on stderr what was done. Empty lines of that are left out.
 func (f entriesFile) edit(cmd *cobra.Command, create bool, change func(*useredit.File) error, done ...string) error {
 	return f.rewrite(cmd, create, func(old []byte) ([]byte, error) { return useredit.Edit(old, f.format, f.list, change) }, done...)
 }
@@ -155,7 +155,9 @@ func (f entriesFile) rewrite(cmd *cobra.Command, create bool, change func(old []
 		return err
 	}
 	for _, line := range done {
-		cmd.PrintErrln(line)
+		if line != "" {
+			cmd.PrintErrln(line)
+		}
 	}
 	if !isNew {
 		cmd.PrintErrln("A running Caddy applies this within about 6 seconds, without a reload.")

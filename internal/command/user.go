@@ -65,7 +65,11 @@ scopes and claims are for JSON files.
 			if err != nil {
 				return err
 			}
-			return f.edit(cmd, true, add(hash), fmt.Sprintf("Added the user %s to %s.", name, f.path))
+			id, err := cmd.Flags().GetString("id")
+			if err != nil {
+				return err
+			}
+			return f.edit(cmd, true, add(hash), fmt.Sprintf("Added the user %s to %s.", name, f.path), f.namedAlike(name, id))
 		},
 	}
 	addFileFlags(cmd, useredit.Users)
@@ -205,7 +209,7 @@ go on to see the old name as the subject.
 			if err != nil {
 				return err
 			}
-			done := []string{fmt.Sprintf("Renamed the user %s of %s to %s.", args[0], f.path, args[1]), ""}
+			done := []string{fmt.Sprintf("Renamed the user %s of %s to %s.", args[0], f.path, args[1]), "", f.freedName(args[0])}
 			return f.edit(cmd, false, func(file *useredit.File) error {
 				if err := file.Rename(args[0], args[1], keep); err != nil {
 					return err
@@ -213,6 +217,7 @@ go on to see the old name as the subject.
 				entry, err := file.Find(args[1])
 				if err == nil && entry.User.ID != "" {
 					done[1] = fmt.Sprintf("The user's id stays %s, so their tokens stay valid.", entry.User.ID)
+					done[2] = "" // Caddy knows the id
 				} else {
 					done[1] = fmt.Sprintf("The user's tokens end, and apps see a new subject, %s.", args[1])
 				}
@@ -242,7 +247,7 @@ password for later, use "disable".
 				return err
 			}
 			err = f.edit(cmd, false, func(file *useredit.File) error { return file.Remove(args[0]) },
-				fmt.Sprintf("Removed the user %s from %s. Their tokens are refused, too.", args[0], f.path))
+				fmt.Sprintf("Removed the user %s from %s. Their tokens are refused, too.", args[0], f.path), f.freedName(args[0]))
 			return withAdvice(err, useredit.ErrNoneLeft, `to lock the user out, set another password with "caddy grant user passwd"`)
 		},
 	}
