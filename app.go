@@ -163,7 +163,7 @@ func (a *App) joinServer(ctx caddy.Context, config Config, definedAt string) (*S
 	if err := a.checkLimits.merge(config.Name, config.PasswordChecks); err != nil {
 		return nil, err
 	}
-	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, verifier: a.verifier.value}
+	server := &Server{Config: config, fingerprint: fingerprint, definedAt: definedAt, siblings: a.servers, outside: a.issuers, verifier: a.verifier.value}
 	// registered first: what it took before an error is released by Cleanup
 	a.servers[config.Name] = server
 	var before []*apiKeyFile

@@ -285,6 +285,15 @@ func (o *outsideIssuers) List(context.Context) ([]adminapi.Issuer, error) {
 	return list, nil
 }
 
+// urls are the issuers whose tokens are taken, each once.
+func (o *outsideIssuers) urls() (all []string) {
+	for _, one := range o.running {
+		all = append(all, one.URL())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // Explain implements [adminapi.Issuers].
 func (o *outsideIssuers) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
 	claimed, _ := issuer.ClaimedIssuer(request.Token)

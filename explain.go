@@ -34,7 +34,13 @@ func explainByConfig(ctx context.Context, config []byte, name string, request ad
 	if err != nil {
 		return "", adminapi.Explanation{}, err
 	}
+	outside := issuerURLs(config)
 	names := slices.Sorted(maps.Keys(servers))
+	if name == "" {
+		if x, ok := explain.OfNoIssuer(request.Token, outside, len(names) == 0); ok {
+			return "all bearer_auths", x, nil
+		}
+	}
 	switch {
 	case len(names) == 0:
 		return "", adminapi.Explanation{}, errors.New("the config has no token_endpoint")
@@ -49,7 +55,7 @@ func explainByConfig(ctx context.Context, config []byte, name string, request ad
 	}
 	loaded, cancel := caddy.NewContext(caddy.Context{Context: ctx})
 	defer cancel()
-	x, err := explainBySettings(loaded, settings, request)
+	x, err := explainBySettings(loaded, settings, outside, request)
 	if err != nil {
 		return "", adminapi.Explanation{}, fmt.Errorf("server %q: %w", name, err)
 	}
@@ -57,7 +63,7 @@ func explainByConfig(ctx context.Context, config []byte, name string, request ad
 }
 
 // explainBySettings loads of a server only what tokens are checked with.
-func explainBySettings(ctx caddy.Context, config Config, request adminapi.ExplainRequest) (x adminapi.Explanation, err error) {
+func explainBySettings(ctx caddy.Context, config Config, outside []string, request adminapi.ExplainRequest) (x adminapi.Explanation, err error) {
 	s := &Server{Config: config, logger: zap.NewNop()}
 	if err := s.resolve(caddy.NewReplacer()); err != nil {
 		return x, err
@@ -93,7 +99,7 @@ func explainBySettings(ctx caddy.Context, config Config, request adminapi.Explai
 	if err := loadOwners(ctx, s, checker, sources); err != nil {
 		return x, err
 	}
-	offline := explain.Config{Checker: checker, Ring: ring, Generates: len(configured) < len(keys)}
+	offline := explain.Config{Checker: checker, Ring: ring, Generates: len(configured) < len(keys), Outside: outside}
 	return offline.Token(ctx, request), nil
 }
 
@@ -204,6 +210,19 @@ func explainOutside(ctx context.Context, config []byte, request adminapi.Explain
 		return "", x, false, nil
 	}
 	return claimed, (&explain.Outside{Issuers: judges, Offline: true}).Token(ctx, request), true, nil
+}
+
+// issuerURLs are the outside issuers of a config, each once.
+func issuerURLs(config []byte) (urls []string) {
+	var root any
+	_ = json.Unmarshal(config, &root) // serversIn says what is wrong with it
+	for _, one := range issuersIn(root) {
+		if one.resolve(caddy.NewReplacer()) == nil {
+			urls = append(urls, one.Issuer)
+		}
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls)
 }
 
 // issuersIn are the outside issuers of all handlers of a part of a config.

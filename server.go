@@ -27,6 +27,7 @@ type Server struct {
 	startedAt   time.Time          // when the config took effect
 	started     atomic.Bool        // whether it has, for the goroutines that follow files
 	siblings    map[string]*Server // all of the config, by name
+	outside     *outsideIssuers    // that the config takes
 
 	logger        *zap.Logger
 	calls         share[pooledCalls]

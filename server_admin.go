@@ -329,7 +329,8 @@ func (s *Server) Explain(ctx context.Context, request adminapi.ExplainRequest) (
 	}
 	x := explain.Server{
 		Checker: s.tokens, Sessions: s.sessions, Grace: time.Duration(s.RefreshGrace),
-		Issuer: func(raw string) string { return issuedBySibling(s, raw) },
+		Issuer:  func(raw string) string { return issuedBySibling(s, raw) },
+		Outside: s.outside.urls(),
 	}
 	return x.Token(ctx, request), nil
 }

@@ -160,6 +160,13 @@ func explainedByCaddy(cmd *cobra.Command, request adminapi.ExplainRequest) (best
 		if err != nil {
 			return best, err
 		}
+		issuers, err := issuerURLs(cmd, client)
+		if err != nil {
+			return best, err
+		}
+		if x, ok := explain.OfNoIssuer(request.Token, issuers, len(statuses) == 0); ok {
+			return explainedToken{Explanation: x, By: "the running config"}, nil
+		}
 		if len(statuses) == 0 {
 			return best, errNoServer
 		}
@@ -191,6 +198,16 @@ func explainedByIssuers(cmd *cobra.Command, client *adminapi.Client, request adm
 	}
 	said, _ := explain.Decode(request.Token).Claims["iss"].(string)
 	return explainedToken{Explanation: found, By: "the running config for the outside issuer " + said}, true, err
+}
+
+// issuerURLs are the outside issuers that the running config takes.
+func issuerURLs(cmd *cobra.Command, client *adminapi.Client) (urls []string, err error) {
+	issuers, err := issuersOf(cmd, client)
+	for _, one := range issuers {
+		urls = append(urls, one.URL)
+	}
+	slices.Sort(urls)
+	return slices.Compact(urls), err
 }
 
 // fails tells whether a check fails, and not only none could tell.

@@ -9,12 +9,12 @@ import (
 )
 
 // Decoded is what a token says of itself, without a look at its signature: anyone can
-// write that. Both are nil if it is not a JWT.
+// write that. Both are nil if it is not a JWT, and the claims if it is encrypted.
 type Decoded struct {
 	Header map[string]any
 	Claims map[string]any
 
-	payload     []byte
+	payload     []byte // nil if it is not base64url
 	dots        int
 	isCut       bool // before its signature
 	looksSealed bool // as a session cookie does
@@ -23,20 +23,23 @@ type Decoded struct {
 // Decode reads the header and the claims of a token. Numbers stay as they are written.
 func Decode(raw string) Decoded {
 	d := Decoded{dots: strings.Count(raw, "."), looksSealed: looksSealed(raw)}
-	if d.dots != 2 || len(raw) > mostDecoded {
+	if d.dots != 2 && d.dots != 4 || len(raw) > mostDecoded {
 		return d
 	}
 	parts := strings.Split(raw, ".")
 	header, _ := object(parts[0])
-	if header == nil || header["alg"] == nil {
+	if header == nil || header["alg"] == nil || d.dots == 4 && header["enc"] == nil {
 		return d
 	}
-	d.Header, d.isCut = header, parts[2] == ""
+	if d.Header = header; d.isEncrypted() {
+		return d
+	}
+	d.isCut = parts[2] == ""
 	d.Claims, d.payload = object(parts[1])
 	return d
 }
 
-// object reads a part, nil if it is not a JSON object.
+// object reads a part. The members are nil if it is not a JSON object.
 func object(encoded string) (members map[string]any, decoded []byte) {
 	decoded, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
@@ -45,7 +48,7 @@ func object(encoded string) (members map[string]any, decoded []byte) {
 	decoder := json.NewDecoder(bytes.NewReader(decoded))
 	decoder.UseNumber()
 	if decoder.Decode(&members) != nil {
-		return nil, nil
+		return nil, decoded
 	}
 	return members, decoded
 }
@@ -56,6 +59,9 @@ func (d Decoded) typ() string { return member(d.Header, "typ") }
 
 // isUnsigned tells whether the token says that there is nothing to verify.
 func (d Decoded) isUnsigned() bool { return strings.EqualFold(d.alg(), "none") }
+
+// isEncrypted tells whether it is a JWE (RFC 7516 §7.1), which has five parts.
+func (d Decoded) isEncrypted() bool { return d.dots == 4 && d.Header != nil }
 
 // saysRefresh tells whether the token says that it is a refresh token of this module.
 func (d Decoded) saysRefresh() bool { return strings.EqualFold(d.typ(), "refresh+jwt") }

@@ -29,6 +29,9 @@ type Server struct {
 	// Issuer names another server of the same config that issued a token, or is empty.
 	// It may be nil.
 	Issuer func(raw string) string
+
+	// Outside are the outside issuers that the same config takes.
+	Outside []string
 }
 
 // Sessions knows which refresh token of a session is the current one.
@@ -50,6 +53,7 @@ func (s *Server) Token(ctx context.Context, request adminapi.ExplainRequest) adm
 		}
 	}
 	f := factsOf(s.Checker, request)
+	f.outside = s.Outside
 	checked, err := s.Checker.Check(ctx, request.Token)
 	f.token = checked
 	switch {
@@ -99,12 +103,13 @@ type Config struct {
 	Checker   *token.Checker
 	Ring      *keyring.Ring // of the keys that are configured
 	Generates bool          // whether it has others in storage
+	Outside   []string      // issuers that the same config takes
 }
 
 // Token explains what can be told of an access token by the config alone.
 func (c *Config) Token(ctx context.Context, request adminapi.ExplainRequest) adminapi.Explanation {
 	f := factsOf(c.Checker, request)
-	f.offline, f.generates = true, c.Generates
+	f.offline, f.generates, f.outside = true, c.Generates, c.Outside
 	checked, err := c.Checker.CheckByConfig(ctx, c.Ring, request.Token)
 	f.token = checked
 	if err == nil {
@@ -122,6 +127,7 @@ type facts struct {
 	leeway         time.Duration
 	server, issuer string
 	other          string   // server that issued it
+	outside        []string // issuers that the config takes, too
 	users, clients []string // sources
 	audience       []string // that is asked for
 	scopes         []string // that are asked for

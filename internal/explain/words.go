@@ -242,6 +242,9 @@ func notAToken(f *facts) string {
 	if f.decoded.isUnsigned() {
 		return "it is not signed: alg is none"
 	}
+	if f.decoded.isEncrypted() {
+		return "it is an encrypted token (JWE), which only the one can read for whom it is encrypted"
+	}
 	if f.decoded.isCut {
 		return "its signature is missing: there is nothing after the last dot"
 	}
@@ -281,6 +284,9 @@ func unknownKeyRemedy(f *facts) string {
 		return "ask the running Caddy, without --offline, or verify it with the server's key set, with --jwks"
 	}
 	if iss := f.decoded.text("iss"); iss != "" && iss != f.issuer {
+		if len(f.outside) > 0 {
+			return "it names the issuer " + shown(iss) + "; the config takes those of this server, and " + list(f.outside) + ": " + otherIssuer(iss, f.outside)
+		}
 		return "it names the issuer " + shown(iss) + ", which is another server: get a token from this server"
 	}
 	return "it comes from another server, or from before the storage was lost, or its key has retired: log in again"
