@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -117,6 +118,17 @@ func TestStatusShowsOutsideIssuers(t *testing.T) {
 		_, printed, _ := grant(t, s.Dir, "", append([]string{"status"}, admin...)...)
 		return strings.Contains(printed, issuer.URL) && strings.Contains(printed, "1 key")
 	})
+	var listed []map[string]any
+	_, printed, stderr := grant(t, s.Dir, "", append([]string{"status", "--issuers", "--json"}, admin...)...)
+	if err := json.Unmarshal([]byte(printed), &listed); err != nil || len(listed) != 1 || listed[0]["issuer"] != issuer.URL || listed[0]["keys"] != 1.0 || stderr != "" {
+		t.Errorf("as JSON: %v\n%s%s", err, printed, stderr)
+	}
+	if _, printed, _ := grant(t, s.Dir, "", append([]string{"status", "--issuers"}, admin...)...); !strings.HasPrefix(printed, "OUTSIDE ISSUER") || !strings.Contains(printed, issuer.URL) {
+		t.Errorf("it prints %s", printed)
+	}
+	if _, printed, _ := grant(t, s.Dir, "", append([]string{"status", "--json"}, admin...)...); printed != "[]\n" {
+		t.Errorf("the servers are %s", printed)
+	}
 	issuer.Down()
 	s.Reload("", strings.Replace(outsideSite(issuer), "issuer "+issuer.URL, "issuer "+issuer.URL+"/other", 1)) // another one, whose first keys do not come
 	harness.Eventually(t, "the error is shown", func() bool {

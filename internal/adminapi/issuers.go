@@ -3,6 +3,7 @@ package adminapi
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,26 @@ type Issuer struct {
 	Keys      int        `json:"keys"`                 // that can verify tokens
 	FetchedAt *time.Time `json:"fetched_at,omitempty"` // none: not yet
 	Error     string     `json:"error,omitempty"`      // of the last attempt
+}
+
+// IssuerNames tell issuers apart, for people: the URL, and where the keys are if there
+// are several sets of keys of one issuer. Nothing of a query is in them, which may have a
+// secret.
+func IssuerNames(issuers []Issuer) []string {
+	names := make([]string, len(issuers))
+	for i, one := range issuers {
+		names[i] = one.URL
+		if !slices.ContainsFunc(issuers, func(other Issuer) bool { return other.URL == one.URL && other.JWKSURL != one.JWKSURL }) {
+			continue
+		}
+		place := "its metadata"
+		if u, err := url.Parse(one.JWKSURL); err == nil && one.JWKSURL != "" { // a config has none that fails
+			u.User, u.RawQuery, u.Fragment = nil, "", ""
+			place = u.String()
+		}
+		names[i] += " (keys of " + place + ")"
+	}
+	return names
 }
 
 // NotAnIssuer is the error for a token of an issuer that the config does not take.

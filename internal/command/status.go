@@ -1,10 +1,8 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddygrant/caddy-grant/internal/adminapi"
-	"github.com/caddygrant/caddy-grant/internal/statusview"
 )
 
 func newStatusCommand() *cobra.Command {
@@ -25,20 +22,24 @@ users and clients are loaded, how busy password checks are, and how many account
 and addresses have to wait after wrong passwords. Below them are the outside issuers
 whose tokens are taken, with their keys.
 
-With --json, the output is a list of all servers, or with --server an object; outside
-issuers are not in it, see GET /grant/issuers of the admin API.
+With --json, the output is a list of all servers, or with --server an object. Outside
+issuers are not in it: --issuers shows them alone, with --json as a list.
 ` + webHelp + addressHelp,
 		Example: `  caddy grant status
   caddy grant status --address unix//run/caddy-admin.sock
   caddy grant status --server default --json
+  caddy grant status --issuers --json
   caddy grant status --web --open`,
 		Args: noArgs,
 		RunE: runStatus,
 	}
 	addNodesFlags(cmd)
 	cmd.Flags().String("server", "", "name of the server (default: all)")
+	cmd.Flags().Bool("issuers", false, "show the outside issuers alone")
 	addWebFlags(cmd)
 	addJSONFlag(cmd)
+	cmd.MarkFlagsMutuallyExclusive("issuers", "server")
+	cmd.MarkFlagsMutuallyExclusive("issuers", "web")
 	return cmd
 }
 
@@ -55,6 +56,12 @@ func runStatus(cmd *cobra.Command, _ []string) error {
 	client, err := adminClient(cmd)
 	if err != nil {
 		return err
+	}
+	switch alone, err := cmd.Flags().GetBool("issuers"); {
+	case err != nil:
+		return err
+	case alone:
+		return showIssuers(cmd, client)
 	}
 	if name := flagValue(cmd, "server"); name != "" {
 		status, err := wait(cmd, client.Server(name).Status)
@@ -94,43 +101,6 @@ func runStatus(cmd *cobra.Command, _ []string) error {
 		fmt.Fprintln(cmd.OutOrStdout())
 	}
 	return printIssuers(cmd.OutOrStdout(), issuers, time.Now())
-}
-
-// issuersOf are the outside issuers of a running Caddy, none if it is of a version without
-// them.
-func issuersOf(cmd *cobra.Command, client *adminapi.Client) ([]adminapi.Issuer, error) {
-	issuers, err := wait(cmd, client.Issuers().List)
-	if answered, is := errors.AsType[*adminapi.Error](err); is && answered.Status == http.StatusNotFound {
-		return nil, nil
-	}
-	return issuers, err
-}
-
-// printIssuers prints outside issuers for people.
-func printIssuers(w io.Writer, issuers []adminapi.Issuer, now time.Time) error {
-	rows := [][]string{{"OUTSIDE ISSUER", "KEYS", "FETCHED"}}
-	var failures []string
-	for _, issuer := range issuers {
-		keys, fetched := "no keys yet", "-"
-		if issuer.FetchedAt != nil {
-			keys, fetched = english.Plural(issuer.Keys, "key", ""), ago(*issuer.FetchedAt, now)
-			if issuer.Keys == 0 {
-				keys = "withdrawn"
-			}
-		}
-		if issuer.Error != "" {
-			fetched = strings.TrimPrefix(fetched+", the last attempt failed", "-, ")
-			failures = append(failures, printable(issuer.URL)+": "+statusview.Printable(issuer.Error))
-		}
-		rows = append(rows, []string{printable(issuer.URL), keys, fetched})
-	}
-	if err := table(w, "", rows...); err != nil {
-		return err
-	}
-	for _, failure := range failures {
-		fmt.Fprintln(w, "  "+failure)
-	}
-	return nil
 }
 
 // printStatus prints a server for people.

@@ -96,8 +96,8 @@ func fileFact(file adminapi.File, now time.Time) Fact {
 }
 
 // issuerFact is about the keys of an outside issuer.
-func issuerFact(issuer adminapi.Issuer, now time.Time) Fact {
-	fact := Fact{Label: "Issuer", Text: issuer.URL + ": "}
+func issuerFact(name string, issuer adminapi.Issuer, now time.Time) Fact {
+	fact := Fact{Label: "Issuer", Text: name + ": "}
 	switch {
 	case issuer.FetchedAt == nil:
 		fact.Text += "no keys yet, so its tokens are answered 503"

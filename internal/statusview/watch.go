@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/caddygrant/caddy-grant/internal/adminapi"
 )
 
 // usualPatience is how long a node may take to answer.
@@ -121,8 +123,9 @@ func (h *history) show(address string, s *sample, now time.Time) Node {
 	if len(s.statuses) > 0 {
 		node.Facts = append(node.Facts, h.hashing(s.statuses[0].Checks)) // all servers share it
 	}
-	for _, issuer := range s.issuers { // which belong to no server
-		node.Facts = append(node.Facts, issuerFact(issuer, now))
+	names := adminapi.IssuerNames(s.issuers)
+	for i, issuer := range s.issuers { // which belong to no server
+		node.Facts = append(node.Facts, issuerFact(names[i], issuer, now))
 	}
 	for i := range s.statuses {
 		status := &s.statuses[i]
