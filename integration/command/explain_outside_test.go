@@ -89,13 +89,27 @@ func TestExplainSaysThatAnotherSiteRefusesATokenOfAnOutsideIssuer(t *testing.T) 
 	harness.Eventually(t, "the keys are there", func() bool { return s.Do(s.Request("GET", "/", "", harness.Bearer(issuer.Token()))).Status == 200 })
 	for _, args := range [][]string{{"--address", s.Admin()}, {"--offline", "--config", s.Write("Caddyfile", s.Expand(site)), "--adapter", "caddyfile"}} {
 		_, x := explainedBy(t, s, issuer.Token(), args...)
-		if i := slices.IndexFunc(x.Checks, func(c adminapi.CheckResult) bool { return c.Check == "issuer" }); !x.Active || !strings.Contains(x.Checks[i].Found, "other bearer_auths that take its tokens refuse this one") {
+		if i := slices.IndexFunc(x.Checks, func(c adminapi.CheckResult) bool { return c.Check == "issuer" }); !x.Active || !strings.Contains(x.Checks[i].Found, "other bearer_auths that take its tokens refuse this one: name what they ask for with --audience") {
 			t.Errorf("%v: %+v", args, x.Checks)
 		}
 		_, x = explainedBy(t, s, issuer.Token(outside.Claim("aud", []string{outside.Audience, "other"})), args...)
 		if i := slices.IndexFunc(x.Checks, func(c adminapi.CheckResult) bool { return c.Check == "issuer" }); !x.Active || strings.Contains(x.Checks[i].Found, "refuse") {
 			t.Errorf("a token that all take, %v: %+v", args, x.Checks)
 		}
+	}
+}
+
+// What another site asks for is not always an audience.
+func TestExplainSaysWhyAnotherSiteRefusesATokenOfAnOutsideIssuer(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	takes := func(more string) string {
+		return "bearer_auth {\n\t\t\tissuer " + issuer.URL + " {\n\t\t\t\taudience " + outside.Audience + "\n\t\t\t\t" + more + "\n\t\t\t}\n\t\t}\n"
+	}
+	s := harness.Apart(t, "http://127.0.0.1:%PORT% {\n\thandle /other* {\n\t\t"+takes("max_lifetime 1m")+"\t\trespond other\n\t}\n\thandle {\n\t\t"+takes("")+"\t\trespond in\n\t}\n}\n")
+	harness.Eventually(t, "the keys are there", func() bool { return s.Do(s.Request("GET", "/", "", harness.Bearer(issuer.Token()))).Status == 200 })
+	_, x := explainedBy(t, s, issuer.Token(), "--address", s.Admin())
+	if i := slices.IndexFunc(x.Checks, func(c adminapi.CheckResult) bool { return c.Check == "issuer" }); !x.Active || !strings.HasSuffix(x.Checks[i].Found, "another bearer_auth that takes its tokens refuses this one: it is good for longer than max_lifetime") {
+		t.Errorf("%+v", x.Checks)
 	}
 }
 
@@ -190,6 +204,11 @@ func TestExplainAnAPIKey(t *testing.T) {
 		}
 		if last := x.Checks[len(x.Checks)-1]; last.Check != "scope" || last.Found != `its line names "read", "reed", and it has "read": its owner cannot have "reed"` {
 			t.Errorf("%v: %+v", args, last)
+		}
+		for _, header := range []string{"X-Api-Key: ", "x-api-key:", "Authorization: Bearer "} {
+			if status, x := explainedBy(t, s, header+key, args...); status != 0 || x.Kind != "api_key" {
+				t.Errorf("%s: status %d, %+v", header, status, x)
+			}
 		}
 		for _, test := range []struct {
 			key, check, says string

@@ -30,8 +30,8 @@ func newExplainCommand() *cobra.Command {
 Reads a token from stdin, or asks for it on a terminal without showing it, and
 says what each check of it found, in order, up to the first that fails, and what
 to do about it. It takes an access token, also one of an outside issuer, a
-refresh token or an API key, also as it stands in an Authorization header or in
-the answer of the token endpoint. The token is never printed.
+refresh token or an API key, also as it stands in a header or in the answer of the
+token endpoint. The token is never printed.
 
 A running Caddy is asked over its admin API what a bearer_auth would say: by
 itself, or one that asks for --scope and --audience. With --jwks the token is

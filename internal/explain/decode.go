@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
+
+	"github.com/caddygrant/caddy-grant/internal/apikey"
 )
 
 // Decoded is what a token says of itself, without a look at its signature: anyone can
@@ -74,8 +76,8 @@ func member(of map[string]any, name string) string {
 	return text
 }
 
-// Clean takes a token out of what people paste: a whole Authorization header, quotes,
-// or the answer of a token endpoint.
+// Clean takes a token out of what people paste: a whole header, quotes, or the answer of
+// a token endpoint.
 func Clean(input string) string {
 	text := strings.TrimSpace(input)
 	var answer struct {
@@ -86,6 +88,10 @@ func Clean(input string) string {
 	}
 	text = strings.Trim(text, `"'`)
 	text = authorization.ReplaceAllString(text, "")
+	// A header of the operator's choice may have an API key, and nothing else.
+	if _, value, ok := strings.Cut(text, ":"); ok && apikey.LooksLike(strings.TrimSpace(value)) {
+		text = value
+	}
 	return strings.TrimSpace(text)
 }
 

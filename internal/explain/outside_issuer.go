@@ -27,7 +27,7 @@ type Outside struct {
 // this audience too if the request has one. Where several take its tokens, it is the
 // one that says most, and whether others refuse the token.
 func (o *Outside) Token(ctx context.Context, request adminapi.ExplainRequest) (best adminapi.Explanation) {
-	refused := false
+	var refused adminapi.CheckResult // by one of them
 	for i, one := range o.Issuers {
 		f := &issuerFacts{
 			now: clock.Now(), settings: one.Settings(), audience: request.Audience, scopes: request.Scopes,
@@ -37,10 +37,17 @@ func (o *Outside) Token(ctx context.Context, request adminapi.ExplainRequest) (b
 		if i == 0 || x.Active && !best.Active || x.Active == best.Active && len(x.Checks) > len(best.Checks) {
 			best = x
 		}
-		refused = refused || !x.Active
+		if last := x.Checks[len(x.Checks)-1]; !x.Active && refused.Check != checkAudience {
+			refused = last
+		}
 	}
-	if i := slices.IndexFunc(best.Checks, func(c adminapi.CheckResult) bool { return c.Check == checkIssuer }); best.Active && refused {
+	i := slices.IndexFunc(best.Checks, func(c adminapi.CheckResult) bool { return c.Check == checkIssuer })
+	switch {
+	case !best.Active:
+	case refused.Check == checkAudience:
 		best.Checks[i].Found += "; other bearer_auths that take its tokens refuse this one: name what they ask for with --audience"
+	case refused.Check != "":
+		best.Checks[i].Found += "; another bearer_auth that takes its tokens refuses this one: " + refused.Found
 	}
 	return best
 }
