@@ -113,12 +113,13 @@ func (w *loadWarnings) warnOfNames() {
 }
 
 // warnOfKeys says which API keys are refused since two files have them, since there is no
-// such owner, or since they name a user that has an id by the username, and which name
-// scopes that their owners cannot have. It looks at what is in memory.
+// such owner, since they name a user that has an id by the username, or since their owner
+// is a client that is named like a user, and which name scopes that their owners cannot
+// have. It looks at what is in memory.
 func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 	keys.files.reportConflicts()
 	for _, file := range keys.files.all {
-		var gone, unnamed, excessive, lacking []string
+		var gone, unnamed, alike, excessive, lacking []string
 		for key := range file.Snapshot().All() {
 			if keys.owners.isLive(key) {
 				continue
@@ -127,6 +128,8 @@ func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 			switch {
 			case err != nil:
 			case key.Expired(clock.Now()): // whatever else it has
+			case client != nil && w.users.KnownName(client.ID):
+				alike = append(alike, key.Name)
 			case user != nil || client != nil:
 				if scopes := apikey.Lacking(key.Scopes, keys.newIdentity(key, user, client).Scopes()); len(scopes) > 0 {
 					excessive, lacking = append(excessive, key.Name), append(lacking, scopes...)
@@ -146,6 +149,8 @@ func (w *loadWarnings) warnOfKeys(keys *apiKeys) {
 			"correct the owner or delete the line: a user or client who gets that name later does not get these keys, so make new ones with \"caddy grant key add\"")
 		w.warnOfOwners(file, "API keys are refused, since they name a user who has an id by the username", unnamed,
 			"write user_id and the id of the user in place of user")
+		w.warnOfOwners(file, "API keys are refused, since their owners are clients with the name of a user", alike,
+			"give these clients ids that no user has as username or id, and make new keys for them: apps could take a client for the user")
 	}
 }
 

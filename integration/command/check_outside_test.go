@@ -53,6 +53,12 @@ func outsideCases() []checkCase {
 				"users.json": `{"users": [{"username": "alice", "id": "17", "password_hash": "` + harness.HashBcrypt + `"}]}`,
 				"keys":       good,
 			}, at: "%DIR%/keys:1", says: "write user_id"},
+		{name: "API keys of clients with the name or the id of a user", rule: "key-of-client-named-like-user",
+			bad: append(taken, siteUsers, "\t\tusers json %DIR%/users.json\n", "\t\tkeys\n", "\t\tkeys\n\t\tclients\n"),
+			files: map[string]string{
+				"users.json": `{"users": [{"username": "web", "id": "17", "password_hash": "` + harness.HashBcrypt + `"}, {"username": "alice", "password_hash": "` + harness.HashBcrypt + `"}]}`,
+				"keys":       good + hash("nightly") + "client=web scopes=read expires=2999-01-31\n",
+			}, at: "%DIR%/keys:2", says: "api keys: nightly"},
 		{name: "an API key in JSON that has expired", rule: "expired-key",
 			bad:   append(taken, "api_keys lines", "api_keys json"),
 			files: keys("{\"api_keys\": [\n{\"name\": \"deploy\", \"hash\": \"" + apikey.DigestOf("a").Hash() + "\", \"user\": \"alice\", \"expires\": \"2020-01-31\"}]}"),

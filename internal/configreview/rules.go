@@ -38,6 +38,7 @@ var Rules = []Rule{
 
 	// API keys
 	{"ownerless-key", Warning, "API keys whose owner is not there, or who name a user that has an id by the username: they are refused", "correct the owner, or delete the line"},
+	{"key-of-client-named-like-user", Warning, "API keys whose owner is a client with the username or the id of a user: they are refused", "give the client an id that no user has, and make a new key for it"},
 	{"expired-key", Warning, "an API key has expired", "delete its line"},
 	{"endless-key", Note, "an API key never expires", "set expires to a day"},
 	{"scopeless-key", Warning, "an API key has no scopes, and each `bearer_auth` that takes keys asks for some; a note where one asks for none", "give it the scopes that its script needs, with scopes"},

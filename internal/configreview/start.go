@@ -37,6 +37,7 @@ var startRules = []struct{ message, rule string }{
 	{"API keys are refused, since they name a user who has an id by the username", "ownerless-key"},
 	{"API key ended: its owner", "ownerless-key"},
 	{"an API key is refused until its owner is there", "ownerless-key"},
+	{"API keys are refused, since their owners are clients with the name of a user", "key-of-client-named-like-user"},
 	{"API keys name scopes that their owners cannot have", "unobtainable-key-scopes"},
 	{"default_scopes of clients name scopes that these may not ask for", "unobtainable-default-scopes"},
 	{"bearer_auth takes API keys, and its server has none", "no-api-keys"},
