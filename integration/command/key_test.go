@@ -320,7 +320,7 @@ func TestSecretsThatArePlaceholdersKeepNoOwnerFromBeingKnown(t *testing.T) {
 	}
 	for owner, lacking := range map[string]string{"--user=alice": "the user alice", "--client=web": "the client web"} {
 		_, _, said := d.key(append([]string{"of-" + strings.TrimPrefix(owner, "--")[:3], owner, "--scopes", "contacts.reed"}, config...)...)
-		wantText(t, said, lacking+" cannot have the scopes contacts.reed", "The"+lacking[3:]+" is in config.json itself: if the running Caddy does not have this", "yet, it ends the key for good. Then reload it, and make another key.")
+		wantText(t, said, lacking+" cannot have the scopes contacts.reed", "The"+lacking[3:]+" is in config.json itself: if the running Caddy does not have this", "yet, the key is refused until you reload it.")
 	}
 	_, _, said := d.key(append([]string{"of-bob", "--user", "bob"}, config...)...)
 	wantText(t, said, "The user with the id 7 is in config.json itself: if the running Caddy does not have this user yet, the key is refused until you reload it.")

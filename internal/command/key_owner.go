@@ -60,11 +60,8 @@ func (s keyServers) ofInlineOwner(k *apikey.Key) string {
 				continue
 			}
 			field, name := k.Owner()
-			text := fmt.Sprintf("The %s is in %s itself: if the running Caddy does not have ", ownerWords(field, printable(name)), s.config)
-			if field == "user_id" {
-				return text + "this user yet, the key is refused until you reload it."
-			}
-			return text + "this " + field + " yet, it ends the key for good. Then reload it, and make another key."
+			return fmt.Sprintf("The %s is in %s itself: if the running Caddy does not have this %s yet, the key is refused until you reload it.",
+				ownerWords(field, printable(name)), s.config, strings.TrimSuffix(field, "_id"))
 		}
 	}
 	return ""
