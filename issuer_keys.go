@@ -19,18 +19,21 @@ type issuerKeys struct {
 	issuer  string
 	jwksURL string // empty: that of the metadata
 	trusted *trustedTransport
+	status  *issuerStatus
 }
 
 // joinIssuerKeys begins to follow the keys of an issuer, unless a config does so
 // already. In any case the authorities are those of this config from now on.
 func joinIssuerKeys(of issuerKey, trusted *tls.Config) share[*issuerKeys] {
 	s := join(of, func() *issuerKeys {
-		startIssuer(of.issuer)
-		keys := &issuerKeys{issuer: of.issuer, jwksURL: of.jwksURL, trusted: newTrustedTransport(trusted)}
+		keys := &issuerKeys{
+			issuer: of.issuer, jwksURL: of.jwksURL,
+			trusted: newTrustedTransport(trusted), status: startIssuer(of.issuer),
+		}
 		keys.Keys = issuer.Follow(issuer.Options{
 			URL: of.issuer, JWKSURL: of.jwksURL, Transport: keys.trusted, Logger: issuerLogger,
 			Observe: func(status issuer.Status) {
-				observeIssuer(of.issuer, status.Keys, status.Fetched, status.Err == nil)
+				keys.status.observe(status.Keys, status.Fetched, status.Err == nil)
 			},
 		})
 		return keys
@@ -43,7 +46,7 @@ func joinIssuerKeys(of issuerKey, trusted *tls.Config) share[*issuerKeys] {
 func (k *issuerKeys) Destruct() error {
 	k.Close()
 	k.trusted.trust(nil)
-	forgetIssuer(k.issuer)
+	k.status.forget()
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package caddygrant
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -63,33 +64,78 @@ func unfollowView(server string) {
 	viewFollowers.End(labelset.Of{server}, func() { revocationsRead.DeleteLabelValues(server) })
 }
 
-// issuerFollowers counts the sets of keys that are followed of each outside issuer: at a
-// reload that changes where its keys are, there are two for a moment.
-var issuerFollowers labelset.Followers
+// issuerStatuses are what the series of each outside issuer are made of: a status of each
+// set of its keys that is followed. There are several where blocks differ in jwks_url or in
+// tls_trust_pool, and at a reload that changes these. The worst counts.
+var issuerStatuses = struct {
+	sync.Mutex
+	of map[string][]*issuerStatus
+}{of: make(map[string][]*issuerStatus)}
+
+// issuerStatus is what the last attempt to fetch a set of keys came to.
+type issuerStatus struct {
+	issuer     string
+	attempted  bool
+	keys       int
+	fetched    time.Time
+	successful bool
+}
 
 // startIssuer creates the series of an outside issuer, before its keys are known.
-func startIssuer(issuer string) {
-	issuerFollowers.Begin(labelset.Of{issuer}, func(first bool) {
-		if first {
-			observeIssuer(issuer, 0, time.Time{}, false)
-		}
-	})
+func startIssuer(issuer string) *issuerStatus {
+	issuerStatuses.Lock()
+	defer issuerStatuses.Unlock()
+	s := &issuerStatus{issuer: issuer}
+	issuerStatuses.of[issuer] = append(issuerStatuses.of[issuer], s)
+	setIssuer(issuer)
+	return s
 }
 
-// observeIssuer is called after each attempt to fetch the keys of an issuer.
-func observeIssuer(issuer string, keys int, fetched time.Time, successful bool) {
-	issuerKeyCount.WithLabelValues(issuer).Set(float64(keys))
-	issuerFetchSuccessful.WithLabelValues(issuer).Set(float(successful))
-	issuerFetchSuccess.WithLabelValues(issuer).Set(unixSeconds(fetched))
+// observe is called after each attempt to fetch the keys.
+func (s *issuerStatus) observe(keys int, fetched time.Time, successful bool) {
+	issuerStatuses.Lock()
+	defer issuerStatuses.Unlock()
+	s.attempted, s.keys, s.fetched, s.successful = true, keys, fetched, successful
+	setIssuer(s.issuer)
 }
 
-// forgetIssuer removes the series of an issuer once none of its keys are followed.
-func forgetIssuer(issuer string) {
-	issuerFollowers.End(labelset.Of{issuer}, func() {
-		for _, of := range []*prometheus.GaugeVec{issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess} {
-			of.DeleteLabelValues(issuer)
+// forget is called once the keys are no longer followed. The series are removed with the
+// last ones of the issuer.
+func (s *issuerStatus) forget() {
+	issuerStatuses.Lock()
+	defer issuerStatuses.Unlock()
+	left := slices.DeleteFunc(issuerStatuses.of[s.issuer], func(other *issuerStatus) bool { return other == s })
+	issuerStatuses.of[s.issuer] = left
+	if len(left) > 0 {
+		setIssuer(s.issuer)
+		return
+	}
+	delete(issuerStatuses.of, s.issuer)
+	for _, of := range []*prometheus.GaugeVec{issuerKeyCount, issuerFetchSuccessful, issuerFetchSuccess} {
+		of.DeleteLabelValues(s.issuer)
+	}
+}
+
+// setIssuer sets the series of an issuer. Keys that no attempt has been made for yet
+// count only if there are no others: they are no sign of an outage.
+func setIssuer(issuer string) {
+	var worst issuerStatus
+	for _, s := range issuerStatuses.of[issuer] {
+		switch {
+		case !s.attempted:
+		case !worst.attempted:
+			worst = *s
+		default:
+			worst.keys = min(worst.keys, s.keys)
+			worst.successful = worst.successful && s.successful
+			if s.fetched.Before(worst.fetched) {
+				worst.fetched = s.fetched
+			}
 		}
-	})
+	}
+	issuerKeyCount.WithLabelValues(issuer).Set(float64(worst.keys))
+	issuerFetchSuccessful.WithLabelValues(issuer).Set(float(worst.successful))
+	issuerFetchSuccess.WithLabelValues(issuer).Set(unixSeconds(worst.fetched))
 }
 
 // keyUses are the last uses of API keys that were made known, by server and name, across

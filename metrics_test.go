@@ -174,17 +174,34 @@ func TestTheUseOfAKeyIsNewsOnceAnHour(t *testing.T) {
 }
 
 // A reload that changes jwks_url follows the issuer's keys anew before it leaves those
-// that were followed until then.
-func TestTheSeriesOfAnIssuerStayWhileAConfigHasIt(t *testing.T) {
+// that were followed until then, and several blocks may have another jwks_url each.
+func TestTheSeriesOfAnIssuerTellTheWorstOfItsKeys(t *testing.T) {
 	const issuer = "https://moved.example.com"
-	startIssuer(issuer)
-	observeIssuer(issuer, 2, time.Now(), true)
-	startIssuer(issuer)
-	forgetIssuer(issuer)
-	if keys, there := seriesOf(t, issuer)["issuer_keys "+issuer]; !there || keys != 2 {
-		t.Errorf("%v keys, there: %v", keys, there)
+	const keys, successful, fetched = "issuer_keys ", "issuer_keys_last_fetch_successful ", "issuer_keys_last_fetch_success_timestamp_seconds "
+	want := func(when string, k, s, f float64) {
+		t.Helper()
+		got := seriesOf(t, issuer)
+		if got[keys+issuer] != k || got[successful+issuer] != s || got[fetched+issuer] != f || len(got) != 3 {
+			t.Errorf("%s: %v", when, got)
+		}
 	}
-	forgetIssuer(issuer)
+	first := startIssuer(issuer)
+	want("before the first attempt", 0, 0, 0)
+	first.observe(2, time.Unix(100, 0), true)
+	second := startIssuer(issuer)
+	want("while others begin", 2, 1, 100)
+	second.observe(0, time.Time{}, false)
+	want("while others cannot be fetched", 0, 0, 0)
+	first.observe(2, time.Unix(200, 0), true)
+	want("after a fetch of those that can", 0, 0, 0)
+	second.forget()
+	want("once the others are left", 2, 1, 200)
+	third := startIssuer(issuer)
+	third.observe(3, time.Unix(300, 0), true)
+	want("with more keys elsewhere", 2, 1, 200)
+	first.forget()
+	want("once only these are followed", 3, 1, 300)
+	third.forget()
 	if left := seriesOf(t, issuer); len(left) != 0 {
 		t.Errorf("left of an issuer that is gone: %v", left)
 	}

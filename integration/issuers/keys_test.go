@@ -310,32 +310,3 @@ func TestARestartBeginsWithoutKeys(t *testing.T) {
 	e.serve(config)
 	e.want(t, issuer.Token(), 503)
 }
-
-// The metrics tell an outage, and forget an issuer that no config has.
-func TestTheMetricsOfAnIssuersKeys(t *testing.T) {
-	issuer := outside.New(t, outside.Options{})
-	issuer.Publish(outside.NewKey(t, "EdDSA"), outside.NewKey(t, "ES256").With(map[string]any{"use": "enc"}))
-	e := startSite(t, bearer("", trusting(issuer), "open /metrics"), "metrics /metrics")
-	label := `{issuer="` + issuer.URL + `"}`
-	value := func(name string) float64 {
-		value, there := e.Metrics()[name+label]
-		if !there {
-			return -1
-		}
-		return value
-	}
-	e.knows(issuer)
-	if keys, well := value("issuer_keys"), value("issuer_keys_last_fetch_successful"); keys != 2 || well != 1 {
-		t.Errorf("%v keys, successful %v", keys, well)
-	}
-	issuer.Down()
-	e.get("/contacts", issuer.Token(outside.By(outside.NewKey(t, "ES256"))))
-	harness.Eventually(t, "the metrics tell the outage", func() bool { return value("issuer_keys_last_fetch_successful") == 0 })
-	if keys := value("issuer_keys"); keys != 2 {
-		t.Errorf("%v keys during an outage", keys)
-	}
-	e.serve(ownServer, bearer("", "open /metrics"), "metrics /metrics")
-	if keys := value("issuer_keys"); keys != -1 {
-		t.Errorf("%v keys of an issuer that is gone", keys)
-	}
-}
