@@ -118,6 +118,9 @@ func TestAnIssuerOfAPrivateAuthority(t *testing.T) {
 	issuer := outside.New(t, outside.Options{TLS: true})
 	e := start(t, trusting(issuer))
 	harness.Eventually(t, "the log tells it", func() bool { return len(e.failuresOf(issuer)) > 0 })
+	if advice, _ := e.failuresOf(issuer)[0]["advice"].(string); !strings.Contains(advice, "tls_trust_pool") {
+		t.Errorf("the line has the advice %q", advice)
+	}
 	e.want(t, issuer.Token(), 503)
 	if issuer.Fetches(outside.OpenIDMetadata) > 0 {
 		t.Error("an unknown authority was trusted")

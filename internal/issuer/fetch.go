@@ -96,8 +96,10 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil, silence{fmt.Errorf("no answer within %v", f.limit)}
 		}
-		dial, ok := errors.AsType[*net.OpError](err)
-		if _, untrusted := errors.AsType[*tls.CertificateVerificationError](err); untrusted || ok && dial.Op == "dial" {
+		if _, refused := errors.AsType[*tls.CertificateVerificationError](err); refused {
+			return nil, silence{fmt.Errorf("%w: %w", errCertificate, err)}
+		}
+		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 			return nil, silence{err}
 		}
 		return nil, err
@@ -131,6 +133,11 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 
 // silence is the error of a server that does not answer at all, or not as itself.
 type silence struct{ error }
+
+func (s silence) Unwrap() error { return s.error }
+
+// errCertificate is the error of a server that answers, but may be another one.
+var errCertificate = errors.New("its certificate is not accepted")
 
 // isJSON tells whether a Content-Type is one of JSON (RFC 8259 §11, RFC 6839 §3.1).
 func isJSON(contentType string) bool {
@@ -181,6 +188,9 @@ func (f *fetcher) findKeys(ctx context.Context, issuer string) (*url.URL, error)
 		return keys, err
 	}
 	if !slices.ContainsFunc(failures, func(err error) bool { return !errors.As(err, new(silence)) }) {
+		if errors.Is(failures[0], errCertificate) {
+			return nil, fmt.Errorf("the issuer's metadata cannot be fetched: %w", failures[0])
+		}
 		return nil, fmt.Errorf("the issuer cannot be reached, or does not answer: %w", failures[0])
 	}
 	return nil, fmt.Errorf("there is no metadata: check the issuer's URL, or set jwks_url: %w", oneline.Join(failures...))

@@ -121,13 +121,41 @@ func answerGzip(body []byte) http.HandlerFunc {
 }
 
 func TestAServerThatIsNotTrustedHasNoKeys(t *testing.T) {
+	for name, change := range map[string]func(*server, *Options){
+		"for its metadata": func(*server, *Options) {},
+		"for its keys":     func(s *server, o *Options) { o.JWKSURL = s.URL + "/jwks" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startServer(t, es256("k"))
+			f := s.follow(t, slow, func(o *Options) {
+				o.Transport = NewTransport(nil)
+				change(s, o)
+			})
+			status := f.next(t)
+			if status.Err == nil || !strings.Contains(status.Err.Error(), ": its certificate is not accepted: ") ||
+				strings.Contains(status.Err.Error(), "no metadata") || strings.Contains(status.Err.Error(), "cannot be reached") {
+				t.Error(status.Err)
+			}
+			if s.times(oidcPath)+s.times(jwksPath) != 0 {
+				t.Error("it was asked all the same")
+			}
+			lines := f.lines.TakeAll()
+			if advice := fmt.Sprint(lines[0].ContextMap()["advice"]); len(lines) != 1 || !strings.Contains(advice, "tls_trust_pool") {
+				t.Errorf("%d lines, the first with the advice %q", len(lines), advice)
+			}
+		})
+	}
+}
+
+// Another authority does not help against a certificate of another host.
+func TestACertificateOfAnotherHostIsNotAnUnknownAuthority(t *testing.T) {
 	s := startServer(t, es256("k"))
-	f := s.follow(t, slow, func(o *Options) { o.Transport = NewTransport(nil) })
-	if status := f.next(t); status.Err == nil || !strings.Contains(status.Err.Error(), "certificate") || strings.Contains(status.Err.Error(), "no metadata") {
+	f := s.follow(t, slow, func(o *Options) { o.URL = strings.Replace(o.URL, "127.0.0.1", "localhost", 1) })
+	if status := f.next(t); status.Err == nil || !strings.Contains(status.Err.Error(), "its certificate is not accepted") {
 		t.Error(status.Err)
 	}
-	if s.times(oidcPath) != 0 {
-		t.Error("it was asked all the same")
+	if line := f.lines.All()[0]; line.ContextMap()["advice"] != nil {
+		t.Errorf("%v", line.ContextMap())
 	}
 }
 
