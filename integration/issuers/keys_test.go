@@ -310,3 +310,51 @@ func TestARestartBeginsWithoutKeys(t *testing.T) {
 	e.serve(config)
 	e.want(t, issuer.Token(), 503)
 }
+
+// Without a kid only the first 4 keys are tried. An issuer that puts the key that it signs
+// with in front has said which.
+func TestTheOrderOfKeysWithoutAKidIsThatOfTheIssuer(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	var keys []*outside.Key
+	for range 5 {
+		keys = append(keys, outside.NewKey(t, "ES256").With(map[string]any{"kid": nil}))
+	}
+	signedBy := func(key *outside.Key) string {
+		return issuer.Token(outside.By(key), outside.Header("kid", nil))
+	}
+	issuer.PublishOnly(keys...)
+	e := start(t, trusting(issuer))
+	e.eventually(signedBy(keys[0]), 200)
+	e.want(t, signedBy(keys[4]), 401)
+	issuer.PublishOnly(keys[4], keys[0], keys[1], keys[2], keys[3])
+	e.eventually(signedBy(keys[4]), 200)
+}
+
+// Tokens of a key that is published for encryption, or with its private part, are refused,
+// and the log says why.
+func TestAKeyThatIsAddedAndNotUsableIsLogged(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	e := start(t, trusting(issuer))
+	e.knows(issuer)
+	for name, test := range map[string]struct {
+		member, value, level, says string
+	}{
+		"for encryption":        {"use", "enc", "info", "it is not for signatures (use enc)"},
+		"with its private part": {"d", "aHVudGVyMg", "warn", "an outside issuer publishes private keys"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key := outside.NewKey(t, "ES256")
+			issuer.Publish(key.With(map[string]any{test.member: test.value}))
+			e.want(t, issuer.Token(outside.By(key)), 401) // and a fetch is asked for
+			harness.Eventually(t, "the log tells it", func() bool {
+				return len(e.Logged(func(line map[string]any) bool {
+					return line["level"] == test.level && strings.Contains(fmt.Sprint(line), test.says)
+				})) == 1
+			})
+			if strings.Contains(e.RawLog(), "aHVu") {
+				t.Error("the private part is in the log")
+			}
+			e.want(t, issuer.Token(), 200)
+		})
+	}
+}

@@ -134,9 +134,7 @@ func (k *Keys) fetched(t testing.TB, keys ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !set.same(k.current.Load()) {
-		k.current.Store(set)
-	}
+	k.adopt(set)
 }
 
 // wasAsked tells whether a token asked for a fetch, and forgets it.

@@ -20,9 +20,9 @@ type Issuer struct {
 	memory   atomic.Pointer[memory]
 }
 
-// memory is the tokens that were verified with one set of keys.
+// memory is the tokens that were verified with one set of keys, in whatever order.
 type memory struct {
-	set     *keySet
+	set     *keySet // its origin
 	checked *remembered.Cache[*Token]
 }
 
@@ -103,8 +103,8 @@ func (i *Issuer) ReadUnverified(raw string) (*Token, error) {
 // the digest of it, nil if there is none. What can change about it is for
 // [Issuer.CheckTimes].
 func (i *Issuer) Recall(digest remembered.Digest) *Token {
-	m := i.memory.Load()
-	if m == nil || m.set != i.keys.current.Load() {
+	m, set := i.memory.Load(), i.keys.current.Load()
+	if m == nil || set == nil || m.set != set.origin {
 		return nil
 	}
 	t, _ := m.checked.Get(digest)
@@ -115,12 +115,12 @@ func (i *Issuer) Recall(digest remembered.Digest) *Token {
 // with an empty one, since the key of a token may be gone.
 func (i *Issuer) checkedWith(set *keySet) *remembered.Cache[*Token] {
 	before := i.memory.Load()
-	if before != nil && before.set == set {
+	if before != nil && before.set == set.origin {
 		return before.checked
 	}
-	now := &memory{set, remembered.New[*Token](maxRemembered, maxRememberedSize)}
+	now := &memory{set.origin, remembered.New[*Token](maxRemembered, maxRememberedSize)}
 	if !i.memory.CompareAndSwap(before, now) { // another request did so
-		if m := i.memory.Load(); m.set == set {
+		if m := i.memory.Load(); m.set == set.origin {
 			return m.checked
 		}
 	}

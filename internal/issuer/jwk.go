@@ -65,45 +65,50 @@ func (p *private) isPresent() bool {
 }
 
 // parseKey reads one key of a set. The error says why the key cannot verify tokens,
-// without anything of the key but its short names.
+// without anything of the key but its short names; the key then has no more than its
+// `kid`.
 func parseKey(encoded []byte) (*key, error) {
 	var read *jwk
 	if !utf8.Valid(encoded) || token.DecodeStrictly(encoded, &read) != nil || read == nil {
-		return nil, errors.New("it is not a JSON Web Key, or has a duplicate member")
+		return new(key), errors.New("it is not a JSON Web Key, or has a duplicate member")
 	}
+	k := &key{id: read.ID}
 	switch {
 	case read.Type == "":
-		return nil, errors.New("it has no kty")
+		return k, errors.New("it has no kty")
 	case read.Type == "oct":
-		return nil, errors.New("it is a shared secret (kty oct)")
+		return k, errors.New("it is a shared secret (kty oct)")
 	case read.isPresent():
-		return nil, errors.New("it is a private key, which must not be published: the issuer has to replace it")
+		return k, errPrivate
 	case read.Use != "" && read.Use != "sig":
-		return nil, fmt.Errorf("it is not for signatures (use %s)", brief(read.Use))
+		return k, fmt.Errorf("it is not for signatures (use %s)", brief(read.Use))
 	case read.Operations != nil && !slices.Contains(read.Operations, "verify"):
-		return nil, errors.New("it is not for verifying (key_ops)")
+		return k, errors.New("it is not for verifying (key_ops)")
 	case len(read.ID) > maxKeyID:
-		return nil, fmt.Errorf("its kid has more than %d bytes", maxKeyID)
+		return k, fmt.Errorf("its kid has more than %d bytes", maxKeyID)
 	}
-	k := &key{id: read.ID, algorithm: read.Algorithm}
-	var err error
-	if k.public, err = read.public(); err != nil {
-		return nil, err
+	public, err := read.public()
+	if err != nil {
+		return k, err
 	}
-	if k.algorithm != "" {
-		a := findAlgorithm(k.algorithm)
-		if a == nil || !a.fits(k.public) {
-			return nil, fmt.Errorf("its alg %s is not for signatures with a key of its kind", brief(k.algorithm))
+	if read.Algorithm != "" {
+		a := findAlgorithm(read.Algorithm)
+		if a == nil || !a.fits(public) {
+			return k, fmt.Errorf("its alg %s is not for signatures with a key of its kind", brief(read.Algorithm))
 		}
 		k.algorithm = a.name
 	}
 	text, err := json.Marshal([]any{k.id, k.algorithm, read.material})
 	if err != nil {
-		return nil, fmt.Errorf("it cannot be encoded again: %w", err)
+		return k, fmt.Errorf("it cannot be encoded again: %w", err)
 	}
-	k.text = string(text)
+	k.public, k.text = public, string(text)
 	return k, nil
 }
+
+// errPrivate is also said of by itself in the log, since it is a danger to all who trust
+// the issuer.
+var errPrivate = errors.New("it is a private key, which must not be published: the issuer has to replace it")
 
 // public reads the key itself.
 func (m *material) public() (crypto.PublicKey, error) {

@@ -15,7 +15,12 @@ import (
 type keySet struct {
 	keys     []*key
 	byID     map[string][]*key
-	unusable []string // why other keys are not used, one line each
+	unusable []string // why other keys are not used, one line each of the first few
+
+	refused []string // all other keys, sorted, to compare sets by: the kid and why
+	private []string // the kid of each key that was published with its private part, sorted
+
+	origin *keySet // the first set that had these keys, in another order perhaps
 }
 
 // parseKeySet reads a JWK Set (RFC 7517 §5). Keys that cannot verify tokens are left
@@ -31,10 +36,11 @@ func parseKeySet(encoded []byte) (*keySet, error) {
 		return nil, fmt.Errorf("it has %d keys, the maximum is %d", n, maxKeys)
 	}
 	set := &keySet{byID: make(map[string][]*key)}
+	set.origin = set
 	for i, encoded := range *document.Keys {
 		k, err := parseKey(encoded)
 		if err != nil {
-			set.refuse(i, err)
+			set.refuse(i, k, err)
 			continue
 		}
 		set.keys = append(set.keys, k)
@@ -42,6 +48,8 @@ func parseKeySet(encoded []byte) (*keySet, error) {
 			set.byID[k.id] = append(set.byID[k.id], k)
 		}
 	}
+	slices.Sort(set.refused)
+	slices.Sort(set.private)
 	return set, nil
 }
 
@@ -56,22 +64,48 @@ func (s *keySet) whyEmpty() error {
 	return errors.New("it has no key to verify tokens with: " + strings.Join(s.unusable, "; "))
 }
 
-// refuse notes why a key is not used, of the first few.
-func (s *keySet) refuse(index int, why error) {
+// refuse notes why a key is not used.
+func (s *keySet) refuse(index int, k *key, why error) {
+	name := fmt.Sprintf("key %d", index+1)
+	if k.id != "" {
+		name += fmt.Sprintf(" (kid %s)", brief(k.id))
+	}
 	switch n := len(s.unusable); {
 	case n < maxUnusable:
-		s.unusable = append(s.unusable, fmt.Sprintf("key %d: %v", index+1, why))
+		s.unusable = append(s.unusable, fmt.Sprintf("%s: %v", name, why))
 	case n == maxUnusable:
 		s.unusable = append(s.unusable, "and more")
 	}
+	s.refused = append(s.refused, brief(k.id)+" "+why.Error())
+	if errors.Is(why, errPrivate) {
+		s.private = append(s.private, k.id)
+	}
 }
 
-// same tells whether both have the same keys, in any order.
+// same tells whether both have the same usable keys, in any order.
 func (s *keySet) same(other *keySet) bool {
 	if s == nil || other == nil {
 		return s == other
 	}
 	return slices.Equal(s.texts(), other.texts())
+}
+
+// sameOrder tells whether two sets of the same keys have them in the same order.
+func (s *keySet) sameOrder(other *keySet) bool {
+	return slices.EqualFunc(s.keys, other.keys, func(a, b *key) bool { return a.text == b.text })
+}
+
+// sameRefused tells whether a set, nil for none, has the same keys that are not usable.
+func (s *keySet) sameRefused(before *keySet) bool {
+	return before != nil && slices.Equal(s.refused, before.refused)
+}
+
+// hasOtherPrivate tells whether a private key is published that was not in a set before,
+// nil for none.
+func (s *keySet) hasOtherPrivate(before *keySet) bool {
+	return slices.ContainsFunc(s.private, func(id string) bool {
+		return before == nil || !slices.Contains(before.private, id)
+	})
 }
 
 func (s *keySet) texts() []string {
@@ -106,14 +140,23 @@ func (s *keySet) candidates(id string, a *algorithm) (keys []*key, known, more b
 
 // ids are the `kid` of the keys, for the log.
 func (s *keySet) ids() []string {
-	var ids []string
-	for _, k := range s.keys {
-		if len(ids) == maxShownIDs {
-			return append(ids, "and more")
-		}
-		ids = append(ids, brief(k.id))
+	ids := make([]string, len(s.keys))
+	for i, k := range s.keys {
+		ids[i] = k.id
 	}
-	return ids
+	return shownIDs(ids)
+}
+
+// shownIDs are the first few of many `kid`.
+func shownIDs(ids []string) []string {
+	var shown []string
+	for _, id := range ids {
+		if len(shown) == maxShownIDs {
+			return append(shown, "and more")
+		}
+		shown = append(shown, brief(id))
+	}
+	return shown
 }
 
 const (

@@ -2,7 +2,6 @@ package issuer
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,6 +26,8 @@ type Keys struct {
 	asked   chan struct{} // has a place for one request for a fetch
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when the goroutine has ended
+
+	seen *keySet // the last set that was fetched, for the log; the goroutine's own
 }
 
 // Options say whose keys are followed, and how.
@@ -168,25 +169,38 @@ func (k *Keys) wait(ctx context.Context, began time.Time, next time.Duration) bo
 // attempt is one fetch, and returns after which time to make the next one.
 func (k *Keys) attempt(ctx context.Context) (next time.Duration, err error) {
 	set, next, err := k.fetch(ctx)
-	before, status := k.current.Load(), k.Status()
-	failedBefore := status.Err != nil
-	status.Err = err
+	before := outcome{status: k.Status(), current: k.current.Load(), seen: k.seen}
+	now := before
+	now.status.Err = err
 	if err == nil {
-		status.Fetched, status.Keys = time.Now(), len(set.keys)
-	}
-	changed := err == nil && !set.same(before)
-	if changed { // an equal set keeps its place, and with it what was verified by it
-		k.current.Store(set)
+		now.status.Fetched, now.status.Keys = time.Now(), len(set.keys)
+		now.changed, now.seen = k.adopt(set), set
 	}
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return next, err
 	}
-	k.status.Store(&status)
-	k.report(status, set, before, changed, failedBefore)
+	k.status.Store(&now.status)
+	k.seen = now.seen
+	k.report(before, now)
 	if k.options.Observe != nil {
-		k.options.Observe(status)
+		k.options.Observe(now.status)
 	}
 	return next, err
+}
+
+// adopt makes a set that was fetched the current one, and tells whether it has other keys.
+// What an equal set has verified stays verified.
+func (k *Keys) adopt(set *keySet) (changed bool) {
+	before := k.current.Load()
+	switch {
+	case !set.same(before):
+		k.current.Store(set)
+		return true
+	case !set.sameOrder(before): // which decides on the keys that a token without a kid is tried with
+		set.origin = before.origin
+		k.current.Store(set)
+	}
+	return false
 }
 
 // fetch fetches the keys, and the metadata that says where they are. A panic is an
@@ -229,41 +243,4 @@ func (k *Keys) where(ctx context.Context) (*url.URL, error) {
 		return nil, fmt.Errorf("jwks_url: %w", err)
 	}
 	return at, nil
-}
-
-// report writes a line when fetching begins to fail, when it works again, and when
-// there are other keys.
-func (k *Keys) report(status Status, set, before *keySet, changed, failedBefore bool) {
-	if k.options.Logger == nil {
-		return
-	}
-	log := k.options.Logger().With(zap.String("issuer", k.options.URL))
-	if _, unknown := errors.AsType[x509.UnknownAuthorityError](status.Err); unknown {
-		log = log.With(zap.String("advice", "if the issuer's certificate is from a private authority, name it with tls_trust_pool"))
-	}
-	switch {
-	case status.Err != nil && failedBefore: // said when it began
-	case status.Err != nil && before == nil:
-		log.Error("cannot fetch the keys of an outside issuer: its tokens cannot be checked until this works", zap.Error(status.Err))
-	case status.Err != nil && before.isEmpty():
-		log.Error("cannot fetch the keys of an outside issuer: it has withdrawn its keys, so its tokens stay refused until this works", zap.Error(status.Err))
-	case status.Err != nil:
-		log.Error("cannot fetch the keys of an outside issuer: the keys fetched before stay in use", zap.Error(status.Err))
-	case failedBefore && before != nil:
-		log.Info("the keys of an outside issuer can be fetched again", zap.Int("keys", len(set.keys)))
-	}
-	if changed {
-		fields := []zap.Field{zap.Int("keys", len(set.keys)), zap.Strings("kids", set.ids())}
-		if len(set.unusable) > 0 {
-			fields = append(fields, zap.Strings("not_used", set.unusable))
-		}
-		switch {
-		case before == nil:
-			log.Info("fetched the keys of an outside issuer", fields...)
-		case set.isEmpty():
-			log.Warn("an outside issuer has withdrawn its keys: its tokens are refused until it publishes a key that can verify them", fields...)
-		default:
-			log.Info("the keys of an outside issuer changed", fields...)
-		}
-	}
 }

@@ -2,11 +2,13 @@ package issuer
 
 import (
 	"context"
+	"crypto/elliptic"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +17,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddygrant/caddy-grant/internal/remembered"
 )
 
 func TestANewKeyIsSeenWithoutAnyToken(t *testing.T) {
@@ -58,6 +62,39 @@ func TestATokenWithANewKeyPassesSoonAfterItsFirstRefusal(t *testing.T) {
 	f.until(t, "has both keys", func(s Status) bool { return s.Keys == 2 })
 	if _, err := i.Check(t.Context(), raw); err != nil {
 		t.Error(err)
+	}
+}
+
+// Without a kid only the first keys are tried, so an issuer puts the one that it signs
+// with first. What was verified before stays known.
+func TestATokenWithoutAKidIsTriedWithTheKeysInTheirLatestOrder(t *testing.T) {
+	atClock(t, now)
+	key := signer{"", "ES256", otherECKey()}
+	var keys []any
+	for range maxCandidates {
+		keys = append(keys, signer{"", "ES256", newECKey(elliptic.P256())})
+	}
+	s := startServer(t, append(slices.Clone(keys), key)...)
+	f := s.follow(t, slow, nil)
+	f.next(t)
+	i := newIssuer(t, f.Keys, nil)
+	known := keys[0].(signer).token(claims(nil), nil)
+	if _, err := i.Check(t.Context(), known); err != nil {
+		t.Fatal(err)
+	}
+	raw := key.token(claims(nil), nil)
+	s.set(jwksPath, answerBody("application/json", jwks(append([]any{key}, keys...)...)))
+	got, err := i.Check(t.Context(), raw)
+	wantRefused(t, got, err, "the first 4 keys that fit")
+	f.next(t)
+	if _, err := i.Check(t.Context(), raw); err != nil {
+		t.Error(err)
+	}
+	if i.Recall(remembered.DigestOf(known)) == nil {
+		t.Error("what was verified is forgotten")
+	}
+	if lines := f.lines.FilterMessageSnippet("changed").All(); len(lines) != 0 {
+		t.Errorf("the same keys are said to have changed: %v", lines)
 	}
 }
 
