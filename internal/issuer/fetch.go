@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -63,8 +62,8 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 
 // document is an answer.
 type document struct {
-	body   []byte
-	maxAge time.Duration // of Cache-Control; negative if it does not say
+	body  []byte
+	fresh time.Duration // for how long it may be used; negative if it does not say
 }
 
 // get fetches one document. The error names the URL.
@@ -110,7 +109,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 	case response.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("status %d instead of 200", response.StatusCode)
 	}
-	if coding := response.Header.Get("Content-Encoding"); coding != "" {
+	if coding := strings.Join(response.Header.Values("Content-Encoding"), ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil, errors.New("the answer has a content coding that was not asked for")
 	}
 	if types := response.Header.Values("Content-Type"); len(types) != 1 || !isJSON(types[0]) {
@@ -128,7 +127,7 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 	case len(body) > maxBody:
 		return nil, fmt.Errorf("the answer is larger than %d KiB", maxBody>>10)
 	}
-	return &document{body: body, maxAge: maxAge(response.Header)}, nil
+	return &document{body: body, fresh: freshness(response.Header)}, nil
 }
 
 // silence is the error of a server that does not answer at all, or not as itself.
@@ -146,24 +145,6 @@ func isJSON(contentType string) bool {
 		return false
 	}
 	return mediaType == "application/json" || strings.HasPrefix(mediaType, "application/") && strings.HasSuffix(mediaType, "+json")
-}
-
-// maxAge is how long an answer may be kept (RFC 9111 §5.2.2.1), negative if it does not
-// say.
-func maxAge(header http.Header) time.Duration {
-	for _, line := range header.Values("Cache-Control") {
-		for directive := range strings.SplitSeq(line, ",") {
-			name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
-			if !strings.EqualFold(name, "max-age") {
-				continue
-			}
-			seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
-			if err == nil {
-				return time.Duration(seconds) * time.Second
-			}
-		}
-	}
-	return -1
 }
 
 // findKeys returns where an issuer's keys are by its metadata: of OpenID Connect

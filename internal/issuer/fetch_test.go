@@ -3,11 +3,9 @@ package issuer
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -79,6 +77,13 @@ func TestKeysAreFoundByMetadata(t *testing.T) {
 		}, false},
 		{"of the type of RFC 7517", func(s *server, _ *Options) { s.set(jwksPath, answerBody("application/jwk-set+json", jwks(key))) }, false},
 		{"compressed", func(s *server, _ *Options) { s.set(jwksPath, answerGzip(jwks(key))) }, false},
+		{"in no other coding", func(s *server, _ *Options) {
+			keys := s.answers[jwksPath]
+			s.set(jwksPath, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Encoding", "identity")
+				keys(w, r)
+			})
+		}, false},
 		{"of almost 512 KiB", func(s *server, _ *Options) {
 			body := jwks(key)
 			s.set(jwksPath, answerBody("application/json", append(body, bytes.Repeat([]byte(" "), maxBody-len(body))...)))
@@ -249,43 +254,5 @@ func TestWhatIsSentToAnIssuerIsNotMore(t *testing.T) {
 			t.Errorf("%s %v", r.Method, r.Header)
 		}
 		f.ask()
-	}
-}
-
-// RFC 9111 §5.2.2.1.
-func TestHowLongKeysMayBeKept(t *testing.T) {
-	for header, want := range map[string]time.Duration{
-		"":                            -1,
-		"no-store":                    -1,
-		"max-age=60":                  time.Minute,
-		"public, max-age=3600":        time.Hour,
-		"MAX-AGE=60":                  time.Minute,
-		`max-age="60"`:                time.Minute,
-		"max-age=0":                   0,
-		"max-age=-1":                  -1,
-		"max-age=99999999999999":      -1,
-		"max-age=1e3":                 -1,
-		"s-maxage=60":                 -1,
-		"max-age=x, max-age=60":       time.Minute,
-		"max-age":                     -1,
-		"no-transform,max-age=120,x=": 2 * time.Minute,
-	} {
-		if got := maxAge(http.Header{"Cache-Control": {header}}); got != want {
-			t.Errorf("%q: %v", header, got)
-		}
-	}
-	p := usualPace
-	for header, want := range map[string]time.Duration{
-		"": 15 * time.Minute, "max-age=0": time.Minute, "max-age=59": time.Minute, "max-age=600": 10 * time.Minute, "max-age=99999": time.Hour,
-	} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Cache-Control", header)
-			answerBody("application/json", jwks(es256("k")))(w, r)
-		}))
-		k := &Keys{options: Options{URL: staff, JWKSURL: s.URL}, pace: p, fetcher: newFetcher(NewTransport(nil), p.limit)}
-		if _, next, err := k.fetch(context.Background()); err != nil || next != want {
-			t.Errorf("%q: the next fetch is in %v, %v", header, next, err)
-		}
-		s.Close()
 	}
 }

@@ -54,7 +54,7 @@ type Status struct {
 
 // pace is how often keys are fetched.
 type pace struct {
-	refresh, minRefresh, maxRefresh time.Duration // by default, and what Cache-Control can say
+	refresh, minRefresh, maxRefresh time.Duration // by default, and what the issuer's caching can say
 	firstRetry                      time.Duration // after a failure, then twice as long each time
 	maxFirstRetry, maxRetry         time.Duration // until the first keys, and later
 	asked                           time.Duration // from one fetch to one that a token asks for
@@ -227,8 +227,8 @@ func (k *Keys) fetch(ctx context.Context) (set *keySet, next time.Duration, err 
 		return nil, 0, fmt.Errorf("the keys at %s cannot be used: %w", shown(from), err)
 	}
 	next = k.pace.refresh
-	if found.maxAge >= 0 {
-		next = min(max(found.maxAge, k.pace.minRefresh), k.pace.maxRefresh)
+	if found.fresh >= 0 {
+		next = min(max(found.fresh, k.pace.minRefresh), k.pace.maxRefresh)
 	}
 	return set, next, nil
 }
