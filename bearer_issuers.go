@@ -89,12 +89,13 @@ func (o *OutsideIssuer) validate() error {
 	return o.check()
 }
 
-// check checks the settings, which have no placeholders or no longer have any.
+// check checks the settings, which have no placeholders or no longer have any. A URL that
+// is not one of an issuer is not repeated: it may have a password.
 func (o *OutsideIssuer) check() error {
+	if err := issuer.ValidateURL(o.Issuer); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
 	if o.isReference() {
-		if err := issuer.ValidateURL(o.Issuer); err != nil {
-			return fmt.Errorf("issuer: %w", err)
-		}
 		return nil
 	}
 	for _, claim := range []string{o.Claims.Scope, o.Claims.Username, o.Claims.Audience} {
@@ -273,7 +274,7 @@ func (o *outsideIssuers) List(context.Context) ([]adminapi.Issuer, error) {
 		}
 		known[keys] = true
 		status := keys.Status()
-		one := adminapi.Issuer{URL: keys.issuer, JWKSURL: keys.jwksURL, Keys: status.Keys}
+		one := adminapi.Issuer{URL: keys.issuer, JWKSURL: issuer.ShownURL(keys.jwksURL), Keys: status.Keys}
 		if !status.Fetched.IsZero() {
 			one.FetchedAt = &status.Fetched
 		}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -162,6 +163,25 @@ func TestStatusShowsOutsideIssuers(t *testing.T) {
 		if response.StatusCode != want {
 			t.Errorf("%s: %d", method, response.StatusCode)
 		}
+	}
+}
+
+// A query of jwks_url may be what lets Caddy get the keys.
+func TestAListOfIssuersHasNoQueries(t *testing.T) {
+	issuer := outside.New(t, outside.Options{})
+	s := harness.Apart(t, strings.Replace(outsideSite(issuer), "audience ", "jwks_url "+issuer.URL+"/keys?key=hunter2\n\t\t\taudience ", 1))
+	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Admin()+"/grant/issuers", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(body), `"jwks_url":"`+issuer.URL+`/keys"`) || strings.Contains(string(body), "hunter2") {
+		t.Errorf("%s, %v", body, err)
 	}
 }
 

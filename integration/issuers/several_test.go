@@ -202,3 +202,29 @@ func TestConfigsThatAreNotRightAreRefused(t *testing.T) {
 	s.Reload("", app.In(site(bearer("", trusting(staff, "username_prefix s:"), trusting(partners, "username_prefix staff:"), copied))))
 	s.Reload("", app.In(site(ownServer, bearer("", trusting(staff, "username_prefix -")))))
 }
+
+// A URL that is refused may have a password or a key.
+func TestAURLThatIsRefusedIsNotRepeated(t *testing.T) {
+	app := harness.NewApp(t)
+	s := harness.NewSite(t)
+	s.Write("password", "https://a:hunter2@id.example.com")
+	s.Write("query", "https://id.example.com/?key=hunter2")
+	for url, says := range map[string]string{
+		"https://a:hunter2@id.example.com":    "password",
+		"https://id.example.com/?key=hunter2": "query",
+		"{file.%DIR%/password}":               "password",
+		"{file.%DIR%/query}":                  "query",
+	} {
+		for _, block := range []string{"", " {\n\taudience a\n}", " {\n\taudience a\n\tjwks_url https://a:hunter2@id.example.com/keys\n}"} {
+			err := s.TryReload("", app.In(site(bearer("", "issuer "+url+block))))
+			harness.WantLoadError(t, err, "issuer: it is not the URL of an issuer", says)
+			if strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), ": issuer: issuer:") {
+				t.Errorf("%s: %v", url, err)
+			}
+		}
+	}
+	err := s.TryReload("", app.In(site(bearer("", "issuer https://id.example.com {\n\taudience a\n\tjwks_url https://a:hunter2@id.example.com/keys\n}"))))
+	if harness.WantLoadError(t, err, "jwks_url", "password"); strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
+	}
+}

@@ -92,6 +92,9 @@ func (f *fetcher) fetch(ctx context.Context, from *url.URL) (*document, error) {
 		if inURL, ok := errors.AsType[*url.Error](err); ok { // it repeats the query
 			err = inURL.Err
 		}
+		if strings.HasPrefix(err.Error(), "failed to parse Location header") { // and repeats it
+			return nil, errors.New("redirected to what is not a URL")
+		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil, silence{fmt.Errorf("no answer within %v", f.limit)}
 		}
@@ -210,7 +213,7 @@ func (m *metadata) keys(issuer string, from *url.URL) (*url.URL, error) {
 	}
 	keys, err := parseNext(from, m.JWKS)
 	if err != nil {
-		return nil, fmt.Errorf("the metadata at %s has the jwks_uri %q: %w", shown(from), clipped(m.JWKS), err)
+		return nil, fmt.Errorf("the metadata at %s has the jwks_uri %q: %w", shown(from), clipped(ShownURL(m.JWKS)), err)
 	}
 	return keys, nil
 }

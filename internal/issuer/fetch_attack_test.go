@@ -54,6 +54,18 @@ func TestWhatAnIssuerAnswersIsBounded(t *testing.T) {
 			s.set(oidcPath, answerJSON(m{"issuer": s.URL, "jwks_uri": "file:///etc/passwd"}))
 		}, "file:///etc/passwd"},
 		{"a relative jwks_uri", func(s *server) { s.set(oidcPath, answerJSON(m{"issuer": s.URL, "jwks_uri": "/jwks"})) }, "not an absolute URL"},
+		{"a jwks_uri with a password", func(s *server) {
+			s.set(oidcPath, answerJSON(m{"issuer": s.URL, "jwks_uri": "https://a:hunter2@id.example.com/jwks"}))
+		}, `"https://id.example.com/jwks"|user or a password`},
+		{"a jwks_uri over http with a query", func(s *server) {
+			s.set(oidcPath, answerJSON(m{"issuer": s.URL, "jwks_uri": "http://id.example.com/jwks?key=hunter2#hunter2"}))
+		}, `"http://id.example.com/jwks"|fragment`},
+		{"a jwks_uri without slashes", func(s *server) {
+			s.set(oidcPath, answerJSON(m{"issuer": s.URL, "jwks_uri": "https:a:hunter2@id.example.com/jwks"}))
+		}, `"https:…"|not an absolute URL`},
+		{"a jwks_uri that is not a URL", func(s *server) {
+			s.set(oidcPath, answerJSON(m{"issuer": s.URL, "jwks_uri": "https://a:hunter2@id.example.com/%zz"}))
+		}, "not a URL"},
 		{"metadata that is null", func(s *server) { s.set(oidcPath, answerJSON(nil)) }, "not a JSON object"},
 		{"metadata that is a page", func(s *server) { s.set(oidcPath, answerBody("text/html", []byte("<html>"))) }, `"text/html"|application/json`},
 
@@ -112,6 +124,7 @@ func TestWhatAnIssuerAnswersIsBounded(t *testing.T) {
 		{"a redirect of the metadata to http", func(s *server) { s.set(oidcPath, redirect(plain.Server.URL+oidcPath)) }, "redirected to|must be https"},
 		{"a redirect to another scheme", func(s *server) { s.set(jwksPath, redirect("gopher://id.example.com/")) }, "redirected to"},
 		{"a redirect with a password", func(s *server) { s.set(jwksPath, redirect("https://a:hunter2@id.example.com/")) }, "user or a password"},
+		{"a redirect to what is not a URL", func(s *server) { s.set(jwksPath, redirect("https://a:hunter2@id.example.com/%zz")) }, "redirected to what is not a URL"},
 		{"a redirect without a place", func(s *server) {
 			s.set(jwksPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusFound) })
 		}, "status 302"},

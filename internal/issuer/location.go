@@ -77,9 +77,23 @@ func metadataURLs(issuer *url.URL) []*url.URL {
 	}
 }
 
-// shown is a URL for the log. A query may have a secret.
+// shown is a URL for the log. A query may have a secret, and so may a user, a fragment
+// and what stands in place of a host.
 func shown(u *url.URL) string {
+	if u.Opaque != "" {
+		return u.Scheme + ":…"
+	}
 	without := *u
-	without.RawQuery, without.ForceQuery, without.User = "", false, nil
+	without.RawQuery, without.ForceQuery, without.User, without.Fragment, without.RawFragment = "", false, nil, "", ""
 	return without.String()
+}
+
+// ShownURL is a URL as a log or an answer may repeat it: without what may be secret. It is
+// empty for what is not a URL.
+func ShownURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return shown(u)
 }
