@@ -305,8 +305,9 @@ func TestDocsModes(t *testing.T) {
 		return line["logger"] == "http.handlers.bearer_auth" && line["msg"] == "request refused"
 	}) {
 		for _, field := range []string{"server", "client_ip", "status", "oauth_error", "reason"} {
-			if _, there := line[field]; !there || line["level"] != "info" {
-				t.Errorf("%s is not in %v", field, line)
+			want := field != "oauth_error" || line["reason"] != "no Authorization header"
+			if _, there := line[field]; there != want || line["level"] != "info" {
+				t.Errorf("want %s to be in it: %v; %v", field, want, line)
 			}
 		}
 	}

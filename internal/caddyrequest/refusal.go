@@ -24,7 +24,11 @@ func (f Refusal) Line(logger *zap.Logger, facts, details func() []zap.Field) (wr
 	if entry == nil {
 		return func(...zap.Field) {}
 	}
-	fields := append(facts(), zap.Int("status", f.Status), zap.String("oauth_error", f.Code), zap.String("reason", f.Reason))
+	fields := append(facts(), zap.Int("status", f.Status))
+	if f.Code != "" {
+		fields = append(fields, zap.String("oauth_error", f.Code))
+	}
+	fields = append(fields, zap.String("reason", f.Reason))
 	fields = append(fields, details()...)
 	if f.Remedy != "" {
 		fields = append(fields, zap.String("remedy", f.Remedy))
