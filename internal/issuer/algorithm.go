@@ -78,7 +78,7 @@ func validateAlgorithm(name string) error {
 		return errors.New("refusing unsigned tokens (none): " + choice)
 	}
 	if compact.LooksLikeAlgorithm(name) {
-		return fmt.Errorf("%s is not an algorithm: %s", name, choice)
+		return fmt.Errorf("%s is not a supported algorithm: %s", name, choice)
 	}
 	return errors.New("unrecognized algorithm: " + choice)
 }
