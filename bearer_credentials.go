@@ -127,11 +127,13 @@ func (a *accepted) verifierOf(shown *bearer.Credential) (verifier, *bearer.Error
 	server := a.app.servers[a.server]
 	if len(shown.Raw) <= maxTokenLength {
 		shown.Digest = remembered.DigestOf(shown.Raw)
-		if outside := a.outsideIssuerOf(*issuers, shown); outside != nil {
-			return outside, nil
-		}
 	}
+	outside, err := a.outsideIssuerOf(*issuers, shown)
 	switch {
+	case err != nil:
+		return nil, bearer.InvalidToken(err.Error())
+	case outside != nil:
+		return outside, nil
 	case a.issuersOnly:
 		return nil, bearer.InvalidToken("it names no issuer whose tokens are taken here")
 	case server == nil:
@@ -155,27 +157,30 @@ func (a *accepted) keysVerifier(shown *bearer.Credential) (verifier, *bearer.Err
 }
 
 // outsideIssuerOf is the issuer that a token names, or nil. A token that was checked
-// before, here or by the server, is recalled and not read again.
-func (a *accepted) outsideIssuerOf(issuers []*outsideIssuer, shown *bearer.Credential) *outsideIssuer {
+// before, here or by the server, is recalled and not read again. An error is the reason why
+// it can be of no issuer.
+func (a *accepted) outsideIssuerOf(issuers []*outsideIssuer, shown *bearer.Credential) (_ *outsideIssuer, err error) {
 	if len(issuers) == 0 {
-		return nil
+		return nil, nil
 	}
 	claimed, known := a.app.servers[a.server].issuerOf(shown.Digest)
 	if !known {
 		for _, one := range issuers {
 			if before := one.Recall(shown.Digest); before != nil {
 				shown.Recalled = before
-				return one
+				return one, nil
 			}
 		}
-		claimed, _ = issuer.ClaimedIssuer(shown.Raw)
+		if claimed, err = issuer.ClaimedIssuer(shown.Raw); err != nil {
+			return nil, err
+		}
 	}
 	for _, one := range issuers {
 		if one.URL() == claimed {
-			return one
+			return one, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // counts tells whether a credential takes precedence over the session of a browser, even
@@ -188,7 +193,8 @@ func (a *accepted) counts(raw string) bool {
 	if issuers == nil || len(raw) > maxTokenLength {
 		return false
 	}
-	return a.outsideIssuerOf(*issuers, &bearer.Credential{Raw: raw, Digest: remembered.DigestOf(raw)}) != nil
+	outside, err := a.outsideIssuerOf(*issuers, &bearer.Credential{Raw: raw, Digest: remembered.DigestOf(raw)})
+	return err == nil && outside != nil
 }
 
 // named is an identity under the names that the app knows it by.

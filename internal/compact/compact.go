@@ -44,7 +44,7 @@ type Header struct {
 }
 
 // ReadHeader reads an encoded header; false if it is not a JSON object, or has a
-// duplicate or malformed member.
+// duplicate or malformed member: [IsObject] tells which.
 func ReadHeader(part string) (*Header, bool) {
 	decoded, err := Decode(part)
 	if err != nil {
@@ -56,4 +56,11 @@ func ReadHeader(part string) (*Header, bool) {
 		return nil, false
 	}
 	return h, true
+}
+
+// IsObject tells whether a part is a JSON object in UTF-8, with whatever members.
+func IsObject(part string) bool {
+	decoded, err := Decode(part)
+	var members map[string]json.RawMessage
+	return err == nil && utf8.Valid(decoded) && json.Unmarshal(decoded, &members) == nil && members != nil
 }

@@ -41,12 +41,19 @@ func TestWhatCanBeReadInTwoWaysIsNotAHeader(t *testing.T) {
 	if h, ok := header(`{"alg":"ES256","ALG":"none","kid":"a","typ":"at+jwt","jku":"https://x"}`); !ok || h.Algorithm != "ES256" || h.KeyID != "a" || h.Type != "at+jwt" || h.Critical != nil {
 		t.Errorf("%+v, %t", h, ok)
 	}
-	for _, text := range []string{
-		"", "null", "[]", `"x"`, "{", `{"alg":"none","alg":"ES256"}`, `{"kid":1}`, `{"typ":[]}`, "{\"kid\":\"\xff\"}", `{"alg":"ES256"}{}`,
+	for text, isObject := range map[string]bool{
+		"": false, "null": false, "[]": false, `"x"`: false, "{": false, "{\"kid\":\"\xff\"}": false, `{"alg":"ES256"}{}`: false,
+		`{"alg":"none","alg":"ES256"}`: true, `{"kid":1}`: true, `{"typ":[]}`: true,
 	} {
 		if h, ok := header(text); ok {
 			t.Errorf("%q is %+v", text, h)
 		}
+		if IsObject(base64.RawURLEncoding.EncodeToString([]byte(text))) != isObject {
+			t.Errorf("%q: want an object to be %v", text, isObject)
+		}
+	}
+	if IsObject("e30=") || !IsObject("e30") {
+		t.Error("a part in another spelling is an object, or one is not")
 	}
 	for _, text := range []string{`{"crit":null}`, `{"crit":[]}`, `{"crit":["exp"]}`} {
 		if h, ok := header(text); !ok || h.Critical == nil {

@@ -14,10 +14,12 @@ const (
 // issuerRefusals are the reasons in the words of the check itself, which say what was
 // found.
 var issuerRefusals = map[string]issuerRefusal{
-	"not a signed token in compact form":         {checkFormat, "send the value of access_token as the issuer gave it: whole, without quotes and line breaks. An opaque token cannot be verified: ask the issuer for a JWT"},
-	"the token has a critical header":            {checkFormat, strangeToken},
-	"typ is not that of an access token":         {checkFormat, "send the access token: the typ of its header is JWT or at+jwt"},
-	"iss is not the issuer whose keys verify it": {checkIssuer, "write the issuer in the config byte for byte as iss has it; a / at the end makes a difference"},
+	"not a signed token in compact form":                                     {checkFormat, "send the value of access_token as the issuer gave it: whole, without quotes and line breaks. An opaque token cannot be verified: ask the issuer for a JWT"},
+	"it is longer than 16 KiB, the maximum for a token of an outside issuer": {checkFormat, "have the issuer write less into its tokens for this app: names of groups usually make them long"},
+	"a member of its header is duplicated or has the wrong type":             {checkFormat, "ask who runs the issuer why it signs such a token: alg, kid and typ of its header are texts"},
+	"the token has a critical header":                                        {checkFormat, strangeToken},
+	"typ is not that of an access token":                                     {checkFormat, "send the access token: the typ of its header is JWT or at+jwt"},
+	"iss is not the issuer whose keys verify it":                             {checkIssuer, "write the issuer in the config byte for byte as iss has it; a / at the end makes a difference"},
 
 	"no keys of the outside issuer yet":                                                   {checkKeys, "see that Caddy reaches the issuer; the log of grant.issuers and \"caddy grant status\" say what is wrong, and it is tried again"},
 	"its algorithm is not one that is accepted of this issuer":                            {checkKey, "add the algorithm to algorithms if the issuer signs with it; HS256 and none are never taken"},

@@ -17,10 +17,10 @@ import (
 // it cannot be read, or names another issuer. alone is without a token_endpoint in the
 // config. ok is false if it is for one of them, or for a token_endpoint, to explain it.
 func OfNoIssuer(raw string, issuers []string, alone bool) (x adminapi.Explanation, ok bool) {
-	claimed, named := issuer.ClaimedIssuer(raw)
+	claimed, _ := issuer.ClaimedIssuer(raw) // why it cannot be read is said below
 	d := Decode(raw)
 	switch {
-	case len(issuers) == 0, named && slices.Contains(issuers, claimed):
+	case len(issuers) == 0, slices.Contains(issuers, claimed):
 		return x, false
 	case !alone && !slices.Contains(issuers, d.text("iss")):
 		return x, false
@@ -37,7 +37,7 @@ func OfNoIssuer(raw string, issuers []string, alone bool) (x adminapi.Explanatio
 		return withCheck(x, adminapi.CheckResult{Check: checkFormat, Found: found, Remedy: remedy}), true
 	}
 	x = withCheck(x, adminapi.CheckResult{Check: checkFormat, Passed: true, Found: "it is a signed token (JWT)"})
-	if !named {
+	if claimed == "" {
 		if found := d.malformed(); found != "" {
 			return withCheck(x, adminapi.CheckResult{Check: checkClaims, Found: found, Remedy: strangeToken}), true
 		}

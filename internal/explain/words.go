@@ -130,6 +130,11 @@ var refusals = map[string]refusal{
 		}
 		return "send the value of access_token as the token endpoint gave it: whole, without quotes and line breaks"
 	}},
+	"it is longer than 8 KiB, the maximum for a token of this server": {checkFormat, always("it has more than 8 KiB, and no token of the server is longer"),
+		always("it comes from another server: get one from this server")},
+	"a member of its header is duplicated or has the wrong type": {checkFormat,
+		always("its header has a member twice, or alg, kid or typ is not a text"),
+		always("no server of this kind issues such a token: find out who sends it")},
 	"the token has a critical header": {checkFormat, always("its header has crit: it demands an extension that the server does not know"),
 		always("it comes from another server: get one from this server")},
 
@@ -252,7 +257,7 @@ func notAToken(f *facts) string {
 		return what + ". It may be a session cookie: those are for browsers, and only the server can read them"
 	}
 	if f.decoded.dots == 2 {
-		return what + ": the parts are there, and one is damaged or cut, or the token is longer than the server reads"
+		return what + ": the parts are there, and one is damaged or cut"
 	}
 	return what
 }

@@ -15,7 +15,10 @@ const MaxTokenLength = 16 << 10
 // readHeader reads an encoded header and what it says of the key and the type.
 func readHeader(encoded string) (*compact.Header, error) {
 	h, ok := compact.ReadHeader(encoded)
-	if !ok {
+	switch {
+	case !ok && compact.IsObject(encoded):
+		return nil, token.Error("a member of its header is duplicated or has the wrong type")
+	case !ok:
 		return nil, errMalformed
 	}
 	if h.Critical != nil {
@@ -37,24 +40,36 @@ func readHeader(encoded string) (*compact.Header, error) {
 func isAccessToken(h *compact.Header) bool { return h.Type == "at+jwt" }
 
 // ClaimedIssuer is the `iss` of a token, which is not verified: it is only to choose by
-// which issuer to judge the token. It returns false if there is none.
-func ClaimedIssuer(raw string) (string, bool) {
+// which issuer to judge the token. It is empty if there is none, or if it is not a token at
+// all. An error is the reason why no issuer can be chosen.
+func ClaimedIssuer(raw string) (string, error) {
+	if len(raw) > MaxTokenLength {
+		return "", errTooLong
+	}
 	parts, ok := compact.Split(raw, MaxTokenLength)
 	if !ok {
-		return "", false
+		return "", nil
 	}
 	payload, err := compact.Decode(parts.Payload)
-	if err != nil || !utf8.Valid(payload) {
-		return "", false
+	if err != nil {
+		return "", nil
 	}
 	// Into a struct, in which other claims are skipped and take no memory.
-	var claims struct {
-		Issuer string `json:"iss"`
+	var claims *struct {
+		Issuer any `json:"iss"`
 	}
-	if token.DecodeStrictly(payload, &claims) != nil {
-		return "", false
+	if !utf8.Valid(payload) || token.DecodeStrictly(payload, &claims) != nil || claims == nil {
+		if !compact.IsObject(parts.Header) {
+			return "", nil
+		}
+		return "", errClaims
 	}
-	return claims.Issuer, claims.Issuer != ""
+	url, _ := claims.Issuer.(string)
+	return url, nil
 }
 
-const errMalformed = token.Error("not a signed token in compact form")
+const (
+	errMalformed = token.Error("not a signed token in compact form")
+	errTooLong   = token.Error("it is longer than 16 KiB, the maximum for a token of an outside issuer")
+	errClaims    = token.Error("its claims are not a JSON object, or a claim is duplicated")
+)

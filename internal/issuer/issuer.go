@@ -41,7 +41,7 @@ func (i *Issuer) Settings() Settings { return i.settings }
 // the token. No request waits for the issuer.
 func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 	if len(raw) > MaxTokenLength {
-		return nil, errMalformed
+		return nil, errTooLong
 	}
 	set := i.keys.current.Load()
 	if set == nil {
@@ -74,6 +74,9 @@ func (i *Issuer) Check(_ context.Context, raw string) (*Token, error) {
 // keys. Anyone can write such a token: it is to explain what is wrong with one, and never
 // lets a request pass.
 func (i *Issuer) ReadUnverified(raw string) (*Token, error) {
+	if len(raw) > MaxTokenLength {
+		return nil, errTooLong
+	}
 	parts, ok := compact.Split(raw, MaxTokenLength)
 	if !ok {
 		return nil, errMalformed

@@ -263,25 +263,32 @@ func TestARememberedTokenIsCheckedWithoutAllocation(t *testing.T) {
 
 func TestTheClaimedIssuerIsReadFromTokensOnly(t *testing.T) {
 	of := func(payload string) string { return "e30." + base64url.EncodeToString([]byte(payload)) + ".AA" }
-	for _, test := range []struct{ name, raw, want string }{
-		{"a token", of(`{"iss":"https://a"}`), "https://a"},
-		{"one among nested claims", of(`{"a":{"iss":"https://b"},"iss":"https://a"}`), "https://a"},
-		{"a long one", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 12000) + `"}`), "https://a"},
-		{"one that is too long", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 3*MaxTokenLength/4) + `"}`), ""},
-		{"a duplicate", of(`{"iss":"https://a","iss":"https://a"}`), ""},
-		{"null", of(`{"iss":null}`), ""},
-		{"empty", of(`{"iss":""}`), ""},
-		{"a number", of(`{"iss":1}`), ""},
-		{"another case", of(`{"ISS":"https://a"}`), ""},
-		{"not an object", of(`["https://a"]`), ""},
-		{"not UTF-8", of("{\"iss\":\"https://a\xff\"}"), ""},
-		{"padding", "e30.eyJpc3MiOiJhIn0=.AA", ""},
-		{"stray bits", "e30.eyJpc3MiOiJhIn1.AA", ""},
-		{"no signature", "e30.eyJpc3MiOiJhIn0.", ""},
-		{"a deep one", of(strings.Repeat("[", 12000)), ""},
+	for _, test := range []struct {
+		name, raw, want string
+		why             error
+	}{
+		{"a token", of(`{"iss":"https://a"}`), "https://a", nil},
+		{"one among nested claims", of(`{"a":{"iss":"https://b"},"iss":"https://a"}`), "https://a", nil},
+		{"a long one", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 12000) + `"}`), "https://a", nil},
+		{"one that is too long", of(`{"iss":"https://a","b":"` + strings.Repeat("b", 3*MaxTokenLength/4) + `"}`), "", errTooLong},
+		{"a duplicate", of(`{"iss":"https://a","iss":"https://a"}`), "", errClaims},
+		{"a duplicate of another claim", of(`{"iss":"https://a","sub":"a","sub":"b"}`), "", errClaims},
+		{"more after it", of(`{"iss":"https://a"}{}`), "", errClaims},
+		{"a payload that is null", of(`null`), "", errClaims},
+		{"a duplicate in what is not a token", "AA." + base64url.EncodeToString([]byte(`{"iss":"a","iss":"a"}`)) + ".AA", "", nil},
+		{"null", of(`{"iss":null}`), "", nil},
+		{"empty", of(`{"iss":""}`), "", nil},
+		{"a number", of(`{"iss":1}`), "", nil},
+		{"another case", of(`{"ISS":"https://a"}`), "", nil},
+		{"not an object", of(`["https://a"]`), "", errClaims},
+		{"not UTF-8", of("{\"iss\":\"https://a\xff\"}"), "", errClaims},
+		{"padding", "e30.eyJpc3MiOiJhIn0=.AA", "", nil},
+		{"stray bits", "e30.eyJpc3MiOiJhIn1.AA", "", nil},
+		{"no signature", "e30.eyJpc3MiOiJhIn0.", "", nil},
+		{"a deep one", of(strings.Repeat("[", 12000)), "", errClaims},
 	} {
-		if got, ok := ClaimedIssuer(test.raw); got != test.want || ok != (test.want != "") {
-			t.Errorf("%s: %q, %v", test.name, got, ok)
+		if got, err := ClaimedIssuer(test.raw); got != test.want || err != test.why {
+			t.Errorf("%s: %q, %v", test.name, got, err)
 		}
 	}
 }

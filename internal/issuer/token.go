@@ -104,7 +104,7 @@ func (t *Token) memory(length int) int { return 400 + length + token.MemoryOf(t.
 func (i *Issuer) read(h *compact.Header, payload []byte) (*Token, error) {
 	var claims map[string]any
 	if !utf8.Valid(payload) || token.DecodeStrictly(payload, &claims) != nil || claims == nil {
-		return nil, token.Error("its claims are not a JSON object, or a claim is duplicated")
+		return nil, errClaims
 	}
 	t := &Token{issuer: i.settings.URL, claims: claims}
 	if claims["iss"] != t.issuer {

@@ -11,6 +11,8 @@ import (
 // refused.
 var (
 	ErrMalformed    = errors.New("not a signed token in compact form")
+	ErrTooLong      = errors.New("it is longer than 8 KiB, the maximum for a token of this server")
+	ErrHeader       = errors.New("a member of its header is duplicated or has the wrong type")
 	ErrCritical     = errors.New("the token has a critical header")
 	ErrUnknownKey   = errors.New("this server has no key with the token's kid")
 	ErrWrongKey     = errors.New("the token's algorithm is not that of its key")
@@ -37,6 +39,9 @@ const MaxTokenLength = 8 << 10
 // spelling: base64url is accepted only without padding, line breaks and stray bits, and
 // ECDSA only with the lower s, so that no byte of it can be changed.
 func (r *Ring) Verify(token string) (string, []byte, error) {
+	if len(token) > MaxTokenLength {
+		return "", nil, ErrTooLong
+	}
 	parts, ok := compact.Split(token, MaxTokenLength)
 	if !ok {
 		return "", nil, ErrMalformed
@@ -75,7 +80,10 @@ func (r *Ring) keyOf(encoded string) (key *Key, typ string, err error) {
 		return key, r.typ, nil
 	}
 	h, ok := compact.ReadHeader(encoded)
-	if !ok {
+	switch {
+	case !ok && compact.IsObject(encoded):
+		return nil, "", ErrHeader
+	case !ok:
 		return nil, "", ErrMalformed
 	}
 	if h.Critical != nil {

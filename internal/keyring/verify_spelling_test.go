@@ -27,10 +27,12 @@ func TestI17WhatIsNotATokenInCompactFormIsRefused(t *testing.T) {
 		`{"payload":"` + parts[1] + `","signatures":[{"protected":"` + parts[0] + `","signature":"` + parts[2] +
 			`"},{"protected":"` + parts[0] + `","signature":"AAAA"}]}`,
 		token + "," + token, "Bearer " + token, "\ufeff" + token, token + "\x00", "é" + token, token + "\xff",
-		strings.Repeat("A", 16<<10), strings.Repeat(".", MaxTokenLength), strings.Repeat(".", 1<<20),
-		token + strings.Repeat("A", 16<<10),
+		strings.Repeat(".", MaxTokenLength),
 	} {
 		refuse(t, ring, wrong, ErrMalformed)
+	}
+	for _, long := range []string{strings.Repeat("A", 16<<10), strings.Repeat(".", 1<<20), token + strings.Repeat("A", 16<<10)} {
+		refuse(t, ring, long, ErrTooLong)
 	}
 }
 

@@ -191,7 +191,7 @@ func TestI15I16KeyIDIsLookedUpAmongTheKeysAndNowhereElse(t *testing.T) {
 		}
 	}
 	for _, kid := range []string{"0", "true", `["` + id + `"]`, `{"kid":"` + id + `"}`} {
-		refuse(t, ring, forge(t, `{"alg":"HS256","kid":`+kid+`}`, jwt.SigningMethodHS256, ring.Signer().private()), ErrMalformed)
+		refuse(t, ring, forge(t, `{"alg":"HS256","kid":`+kid+`}`, jwt.SigningMethodHS256, ring.Signer().private()), ErrHeader)
 	}
 	refuse(t, ring, forge(t, `{"alg":"HS256","kid":null}`, jwt.SigningMethodHS256, ring.Signer().private()), ErrUnknownKey)
 }
@@ -246,12 +246,12 @@ func TestHeadersThatAreRefusedUnderAGoodSignature(t *testing.T) {
 		{"escapes", `{"\u0061lg":"HS\u003256","kid":"KID","typ":"J\u0057T"}`, nil},
 		{"unknown members", `{"alg":"HS256","kid":"KID","typ":"JWT","cty":"JWT","x":{"alg":"none"}}`, nil},
 		{"other case beside the right one", `{"alg":"HS256","kid":"KID","typ":"JWT","ALG":"none","Kid":"x","CRIT":["x"]}`, nil},
-		{"H9: alg twice", `{"alg":"HS256","alg":"HS256","kid":"KID","typ":"JWT"}`, ErrMalformed},
-		{"H9: alg twice, none first", `{"alg":"none","alg":"HS256","kid":"KID","typ":"JWT"}`, ErrMalformed},
-		{"H9: alg twice, once escaped", `{"alg":"HS256","\u0061\u006cg":"none","kid":"KID","typ":"JWT"}`, ErrMalformed},
-		{"H9: kid twice", `{"alg":"HS256","kid":"x","kid":"KID","typ":"JWT"}`, ErrMalformed},
-		{"H9: typ twice", `{"alg":"HS256","kid":"KID","typ":"JWT","typ":"refresh+jwt"}`, ErrMalformed},
-		{"H9: an unknown member twice", `{"alg":"HS256","kid":"KID","typ":"JWT","x":1,"x":2}`, ErrMalformed},
+		{"H9: alg twice", `{"alg":"HS256","alg":"HS256","kid":"KID","typ":"JWT"}`, ErrHeader},
+		{"H9: alg twice, none first", `{"alg":"none","alg":"HS256","kid":"KID","typ":"JWT"}`, ErrHeader},
+		{"H9: alg twice, once escaped", `{"alg":"HS256","\u0061\u006cg":"none","kid":"KID","typ":"JWT"}`, ErrHeader},
+		{"H9: kid twice", `{"alg":"HS256","kid":"x","kid":"KID","typ":"JWT"}`, ErrHeader},
+		{"H9: typ twice", `{"alg":"HS256","kid":"KID","typ":"JWT","typ":"refresh+jwt"}`, ErrHeader},
+		{"H9: an unknown member twice", `{"alg":"HS256","kid":"KID","typ":"JWT","x":1,"x":2}`, ErrHeader},
 		{"I14: crit", `{"alg":"HS256","kid":"KID","typ":"JWT","crit":["exp"],"exp":1}`, ErrCritical},
 		{"I14: crit that names what is known", `{"alg":"HS256","kid":"KID","typ":"JWT","crit":["alg"]}`, ErrCritical},
 		{"I14: crit with b64", `{"alg":"HS256","kid":"KID","typ":"JWT","crit":["b64"],"b64":false}`, ErrCritical},
@@ -259,8 +259,8 @@ func TestHeadersThatAreRefusedUnderAGoodSignature(t *testing.T) {
 		{"I14: crit empty", `{"alg":"HS256","kid":"KID","typ":"JWT","crit":[]}`, ErrCritical},
 		{"I14: crit of another type", `{"alg":"HS256","kid":"KID","typ":"JWT","crit":0}`, ErrCritical},
 		{"I14: crit escaped", `{"alg":"HS256","kid":"KID","typ":"JWT","\u0063rit":["x"]}`, ErrCritical},
-		{"I12: typ is a number", `{"alg":"HS256","kid":"KID","typ":1}`, ErrMalformed},
-		{"I12: typ is a list", `{"alg":"HS256","kid":"KID","typ":["JWT"]}`, ErrMalformed},
+		{"I12: typ is a number", `{"alg":"HS256","kid":"KID","typ":1}`, ErrHeader},
+		{"I12: typ is a list", `{"alg":"HS256","kid":"KID","typ":["JWT"]}`, ErrHeader},
 		{"alg in other case", `{"alg":"hs256","kid":"KID","typ":"JWT"}`, ErrWrongKey},
 		{"alg with a space", `{"alg":"HS256 ","kid":"KID","typ":"JWT"}`, ErrWrongKey},
 		{"the name of alg in other case", `{"Alg":"HS256","kid":"KID","typ":"JWT"}`, ErrWrongKey},

@@ -54,7 +54,7 @@ func (c *Checker) CheckDigested(ctx context.Context, raw string, of remembered.D
 		return nil, errNoKeys
 	}
 	if len(raw) > keyring.MaxTokenLength {
-		return nil, keyring.ErrMalformed
+		return nil, keyring.ErrTooLong
 	}
 	digest := digestToken(of)
 	before, remembered := keys.checked.Get(digest)
