@@ -297,10 +297,7 @@ func (o *outsideIssuers) urls() (all []string) {
 
 // Explain implements [adminapi.Issuers].
 func (o *outsideIssuers) Explain(ctx context.Context, request adminapi.ExplainRequest) (adminapi.Explanation, error) {
-	claimed, err := issuer.ClaimedIssuer(request.Token)
-	if err != nil && len(o.byURL) == 1 && len(o.running) > 0 { // it has no other to be of
-		claimed = o.running[0].URL()
-	}
+	claimed, _ := issuer.ClaimedIssuer(request.Token)
 	var judges []*issuer.Issuer
 	for _, one := range o.running {
 		if one.URL() == claimed {

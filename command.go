@@ -200,26 +200,17 @@ func addServerOf(servers map[string]Config, endpoint map[string]any) error {
 // explainOutside says what a config alone tells of the token of an outside issuer. ok is
 // false if the config takes no tokens of the issuer that the token names.
 func explainOutside(ctx context.Context, config []byte, request adminapi.ExplainRequest) (url string, x adminapi.Explanation, ok bool, err error) {
-	claimed, unreadable := issuer.ClaimedIssuer(request.Token)
-	if claimed == "" && unreadable == nil {
+	claimed, _ := issuer.ClaimedIssuer(request.Token)
+	if claimed == "" {
 		return "", x, false, nil
 	}
 	var root any
 	if err := json.Unmarshal(config, &root); err != nil {
 		return "", x, false, nil // which serversIn says
 	}
-	var all []OutsideIssuer
-	for _, one := range issuersIn(root) {
-		if err := one.resolve(caddy.NewReplacer()); err == nil && !one.isReference() {
-			all = append(all, one)
-		}
-	}
-	if unreadable != nil && len(all) > 0 && !slices.ContainsFunc(all, func(one OutsideIssuer) bool { return one.Issuer != all[0].Issuer }) {
-		claimed = all[0].Issuer // it has no other to be of
-	}
 	var judges []*issuer.Issuer
-	for _, one := range all {
-		if one.Issuer != claimed {
+	for _, one := range issuersIn(root) {
+		if err := one.resolve(caddy.NewReplacer()); err != nil || one.Issuer != claimed || one.isReference() {
 			continue
 		}
 		settings := one.settings()
