@@ -191,7 +191,7 @@ func rowsOfAlert(t *testing.T, name, link string) (rows []string) {
 
 // Log lines that the page tells to look for are there.
 func TestDocsLogLinesWorthAnAlert(t *testing.T) {
-	sources := repo.Read(t, "signing_key.go") + repo.Read(t, "api_keys.go") + repo.Read(t, "sessions_followed.go") + repo.Read(t, "internal/storagecheck/background.go")
+	sources := repo.Read(t, "signing_key.go") + repo.Read(t, "key_owners.go") + repo.Read(t, "sessions_followed.go") + repo.Read(t, "internal/storagecheck/background.go")
 	lines := 0
 	for line := range strings.Lines(section(t, "### What no metric shows")) {
 		cells := row(line)
