@@ -149,6 +149,10 @@ func TestANewOwnerOfAnOldNameDoesNotInheritItsKeys(t *testing.T) {
 	l.soon("/app", "bobs", 401)
 	l.soon("/app", "nightly", 401)
 	l.want(200, "carols", "webs")
+	ended := func() []map[string]any {
+		return l.Logged(func(line map[string]any) bool { return line["msg"] == "API key ended: its owner is gone" })
+	}
+	harness.Eventually(t, "the keys have ended", func() bool { return len(ended()) == 3 }) // alices, unused, nightly
 
 	l.write(all, list(batch, other))
 	l.soon("/app", "bobs", 200) // whose id came back, and which tells that the file was read
@@ -162,9 +166,8 @@ func TestANewOwnerOfAnOldNameDoesNotInheritItsKeys(t *testing.T) {
 	l.want(401, "nightly")
 	l.want(200, "carols", "webs")
 
-	ended := l.Logged(func(line map[string]any) bool { return line["msg"] == "API key ended: its owner is gone" })
-	if len(ended) != 3 { // alices, unused, nightly
-		t.Errorf("the log says that keys ended: %v", ended)
+	if n := len(ended()); n != 3 {
+		t.Errorf("the log says of %d keys that they ended", n)
 	}
 
 	l.Reload("", strings.Replace(liveSite, "scopes          read write", "scopes          read write more", 1))
