@@ -170,13 +170,7 @@ func TestPrometheusScrapesAsAService(t *testing.T) {
 	short(t, "machine-prometheus")
 	config := "global: {scrape_interval: 1s}\n" + recipe(t, "machine-prometheus", "https://api.example.com", origin(s), "scheme: https", "scheme: http",
 		"[api.example.com]", "["+s.Address()+"]", "/etc/prometheus", dir)
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	address := freeAddress(t)
-	daemon(t, dir, address, "prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
-	prometheus := "http://" + address
+	prometheus := startPrometheus(t, dir, config)
 	harness.Eventually(t, "it has scraped three times", func() bool {
 		return query(t, prometheus, "app_answers_total") == "42" && query(t, prometheus, `count_over_time(up{job="app"}[5m]) >= 3`) != ""
 	})

@@ -61,6 +61,28 @@ func get(t *testing.T, from string) string {
 	return string(body)
 }
 
+// startPrometheus runs a Prometheus until the test ends, and waits until it answers: it
+// listens before it is ready.
+func startPrometheus(t *testing.T, dir, config string) (url string) {
+	t.Helper()
+	file := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	daemon(t, dir, address, "prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
+	url = "http://" + address
+	harness.Eventually(t, "Prometheus is ready", func() bool {
+		response, err := http.Get(url + "/-/ready")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+	return url
+}
+
 // query is the value of an expression in Prometheus, and "" if there is none.
 func query(t *testing.T, prometheus, expression string) string {
 	t.Helper()
@@ -87,13 +109,7 @@ func TestPrometheusScrapesBehindTheEdge(t *testing.T) {
 	config := recipe(t, "prometheus-scrape", "https://api.example.com", origin(s), "scheme: https", "scheme: http",
 		"[api.example.com]", "["+s.Address()+"]", "/etc/prometheus", dir, "…", password)
 	config = "global: {scrape_interval: 1s}\n" + config
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	address := freeAddress(t)
-	daemon(t, dir, address, "prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
-	prometheus := "http://" + address
+	prometheus := startPrometheus(t, dir, config)
 	harness.Eventually(t, "it has scraped three times", func() bool {
 		return query(t, prometheus, "app_answers_total") == "42" && query(t, prometheus, `count_over_time(up{job="app"}[5m]) >= 3`) != ""
 	})
