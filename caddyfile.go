@@ -124,7 +124,7 @@ func checkWhole(h httpcaddyfile.Helper, handler *Handler, sources *endpointSourc
 	switch {
 	case len(handler.ClientsRaw) == 0 && handler.LoginPage == nil && len(handler.APIKeys) == 0:
 		return h.Err(errNoClients.Error())
-	case len(handler.UsersRaw) == 0 && !sources.mayBeMachines(&handler.Config):
+	case len(handler.UsersRaw) == 0 && !sources.mayLackUsers(&handler.Config):
 		return h.Err(errNoUsers.Error())
 	case handler.Typ == token.TypeAccessToken && handler.Issuer == "":
 		return h.WrapErr(errNeedsIssuer)

@@ -58,9 +58,9 @@ func (s *endpointSources) addTo(c *Config) {
 	c.ClientsRaw = append(c.ClientsRaw, s.moreClients...)
 }
 
-// mayBeMachines tells whether a config may do without users. Only a start shows what files
+// mayLackUsers tells whether a config may do without users. Only a start shows what files
 // of clients say.
-func (s *endpointSources) mayBeMachines(c *Config) bool {
+func (s *endpointSources) mayLackUsers(c *Config) bool {
 	acts := func(client directory.Client) bool {
 		return slices.Contains(client.Grants, oauth.GrantTypeClientCredentials)
 	}

@@ -105,7 +105,7 @@ func openAPIKeys(files []APIKeyFile, allow directory.Options, before []*apiKeyFi
 		}
 		twice := isAmong(file, opened)
 		if opened = append(opened, file); twice {
-			return opened, fmt.Errorf("api_keys %s: the file is there twice", file.key.path)
+			return opened, fmt.Errorf("api_keys %s: the file is listed twice", file.key.path)
 		}
 	}
 	return opened, checkConflicts(opened, before)

@@ -81,7 +81,7 @@ func (s *Server) provision(ctx caddy.Context, before []*apiKeyFile) error {
 	if s.clients, err = loadClients(ctx, &s.Config, settings); err != nil {
 		return err
 	}
-	if err := s.checkMachines(); err != nil {
+	if err := s.checkUsers(); err != nil {
 		return err
 	}
 	if err := checkDefaultClient(ctx, s.logger, s.clients, s.DefaultClient); err != nil {
@@ -146,9 +146,9 @@ func (s *Server) provision(ctx caddy.Context, before []*apiKeyFile) error {
 	return nil
 }
 
-// checkMachines refuses a server without users and without a client that acts for itself
+// checkUsers refuses a server without users and without a client that acts for itself
 // or may own API keys: somebody forgot the users.
-func (s *Server) checkMachines() error {
+func (s *Server) checkUsers() error {
 	if len(s.users.All()) > 0 || s.clients.AnyMayAct() || len(s.clients.All()) > 0 && len(s.APIKeys) > 0 {
 		return nil
 	}

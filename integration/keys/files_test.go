@@ -162,7 +162,7 @@ func TestAReloadIsRefusedThatBringsAConflict(t *testing.T) {
 		harness.WantLoadError(t, site.TryReload("", config(one, endpoint("two", "other.txt"))), `the API key "same" is in api_keys file `)
 	}
 	for _, path := range []string{"keys.txt", "../" + site.Dir[strings.LastIndex(site.Dir, "/")+1:] + "/keys.txt"} {
-		harness.WantLoadError(t, site.TryReload("", config(endpoint("one", "keys.txt", path))), "api_keys "+site.Path("keys.txt")+": the file is there twice")
+		harness.WantLoadError(t, site.TryReload("", config(endpoint("one", "keys.txt", path))), "api_keys "+site.Path("keys.txt")+": the file is listed twice")
 	}
 	if a := site.Do(site.Request("GET", "/one", "", harness.Bearer(keys.key("same")))); a.Status != 200 {
 		t.Errorf("got %d", a.Status)

@@ -1,9 +1,9 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -28,8 +28,7 @@ type Issuer struct {
 }
 
 // IssuerNames tell issuers apart, for people: the URL, and where the keys are if there
-// are several sets of keys of one issuer. Nothing of a query is in them, which may have a
-// secret.
+// are several sets of keys of one issuer.
 func IssuerNames(issuers []Issuer) []string {
 	names := make([]string, len(issuers))
 	for i, one := range issuers {
@@ -37,12 +36,7 @@ func IssuerNames(issuers []Issuer) []string {
 		if !slices.ContainsFunc(issuers, func(other Issuer) bool { return other.URL == one.URL && other.JWKSURL != one.JWKSURL }) {
 			continue
 		}
-		place := "its metadata"
-		if u, err := url.Parse(one.JWKSURL); err == nil && one.JWKSURL != "" { // a config has none that fails
-			u.User, u.RawQuery, u.Fragment = nil, "", ""
-			place = u.String()
-		}
-		names[i] += " (keys of " + place + ")"
+		names[i] += " (keys of " + cmp.Or(one.JWKSURL, "its metadata") + ")"
 	}
 	return names
 }

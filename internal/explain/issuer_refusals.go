@@ -15,7 +15,7 @@ const (
 // found.
 var issuerRefusals = map[string]issuerRefusal{
 	"not a signed token in compact form":                                     {checkFormat, "send the value of access_token as the issuer gave it: whole, without quotes and line breaks. An opaque token cannot be verified: ask the issuer for a JWT"},
-	"it is longer than 16 KiB, the maximum for a token of an outside issuer": {checkFormat, "have the issuer write less into its tokens for this app: names of groups usually make them long"},
+	"it is longer than 16 KiB, the maximum for a token of an outside issuer": {checkFormat, "have the issuer make shorter tokens for this app: names of groups usually make them long"},
 	"a member of its header is duplicated or has the wrong type":             {checkFormat, "ask who runs the issuer why it signs such a token: alg, kid and typ of its header are texts"},
 	"the token has a critical header":                                        {checkFormat, strangeToken},
 	"typ is not that of an access token":                                     {checkFormat, "send the access token: the typ of its header is JWT or at+jwt"},

@@ -56,7 +56,7 @@ func (d Decoded) unreadable(raw string) (found, remedy string) {
 	switch {
 	case len(raw) > issuer.MaxTokenLength:
 		return fmt.Sprintf("it has %d bytes, and the maximum is %d", len(raw), issuer.MaxTokenLength),
-			"have the issuer make shorter tokens, for example with fewer groups or roles in them"
+			issuerRefusals["it is longer than 16 KiB, the maximum for a token of an outside issuer"].remedy
 	case d.isUnsigned():
 		return notAToken(&facts{decoded: d}), neverUnsigned
 	case d.isEncrypted():

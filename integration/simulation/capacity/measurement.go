@@ -131,8 +131,8 @@ func (m *measurement) refreshes(ctx context.Context) error {
 	return nil
 }
 
-// place spreads consecutive calls over all sessions. There are so many more sessions than
-// clients that no two clients use one at the same time.
+// place spreads consecutive calls over all sessions, of which there are far more than
+// clients, so no two clients use one at the same time.
 func (m *measurement) place(i int) int { return i * 7919 % len(m.ids) }
 
 func (m *measurement) twoNodes(ctx context.Context) error {
