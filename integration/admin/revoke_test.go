@@ -86,6 +86,7 @@ func TestARevocationOutlivesARestart(t *testing.T) {
 	a.process.Stop()
 	b.process.Kill()
 	b.process = harness.StartQuickProcess(t, b.Path("node.caddyfile"), b.Address())
+	b.awaitConfig()
 	b.Client.CloseIdleConnections()
 	harness.Eventually(t, "the sessions are over", func() bool { return !b.passes(s) && !b.passes(page) })
 	b.wantOver(s)
