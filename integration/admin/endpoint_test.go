@@ -14,8 +14,7 @@ func TestAConfigWithoutAnEndpointHasNoServers(t *testing.T) {
 	t.Parallel()
 	n := &node{Site: harness.NewSite(t), admin: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))}
 	config := n.Write("plain.caddyfile", n.Expand("{\n\tadmin "+n.admin+"\n\tpersist_config off\n\tstorage file_system \"%DIR%/storage\"\n}\nhttp://127.0.0.1:%PORT% {\n\trespond hello\n}\n"))
-	harness.StartQuickProcess(t, config, n.Address())
-	n.awaitConfig()
+	harness.StartQuickProcess(t, config)
 	if got := n.Do(n.Request(http.MethodGet, "http://"+n.admin+"/grant/servers", "")); got.Status != 200 || string(got.Body) != "[]\n" {
 		t.Errorf("%d %s", got.Status, got.Body)
 	}

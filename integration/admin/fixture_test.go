@@ -15,7 +15,6 @@ import (
 	"testing"
 
 	"github.com/caddygrant/caddy-grant/integration/internal/harness"
-	"github.com/caddygrant/caddy-grant/internal/adminapi"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -78,22 +77,8 @@ func startNode(t *testing.T, storage, lines, admin string) *node {
 	}
 	n := &node{Site: harness.NewSite(t), admin: admin, storage: storage}
 	config := n.Write("node.caddyfile", n.text(lines))
-	n.process = harness.StartQuickProcess(t, config, n.Address())
-	n.awaitConfig()
+	n.process = harness.StartQuickProcess(t, config)
 	return n
-}
-
-// awaitConfig waits until the config runs: the ports are open a moment before.
-func (n *node) awaitConfig() {
-	n.T.Helper()
-	harness.Eventually(n.T, "the admin API answers", func() bool {
-		client, err := adminapi.NewClient(adminapi.Endpoint{Address: n.admin})
-		if err != nil {
-			n.T.Fatal(err)
-		}
-		_, err = client.Servers(n.T.Context())
-		return err == nil
-	})
 }
 
 // text is the Caddyfile of the node.

@@ -59,7 +59,7 @@ http://127.0.0.1:%PORT% {
 	respond "the app"
 }
 `))
-	o.process = startReady(t, o.Site, "etc/Caddyfile")
+	o.process = harness.StartProcess(t, o.Site.Dir, "etc/Caddyfile")
 	return o
 }
 

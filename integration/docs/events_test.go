@@ -127,8 +127,7 @@ func TestExampleOfEvents(t *testing.T) {
 	path := s.Write(config, strings.NewReplacer("8080", strconv.Itoa(s.Port),
 		"exec examples/", "exec "+s.Dir+"/examples/", " .caddy-grant-example", " "+s.Dir+"/.caddy-grant-example",
 		"unix/.caddy", "unix/"+s.Dir+"/.caddy").Replace(text))
-	p := harness.StartQuickProcess(t, path, s.Address())
-	harness.Eventually(t, "Caddy is ready", func() bool { return strings.Contains(p.Printed(), "serving initial configuration") })
+	p := harness.StartQuickProcess(t, path)
 	e := &example{Site: s, Process: p}
 	if printed := e.comments("events"); !strings.Contains(printed[len(printed)-1], "invalid_grant") {
 		t.Errorf("the second use got %q", printed)

@@ -97,16 +97,7 @@ func startExample(t *testing.T, name string) *example {
 	backend := "127.0.0.1:" + strconv.Itoa(harness.FreePort(t))
 	second := strconv.Itoa(harness.FreePort(t))
 	s.Write(config, strings.NewReplacer("8080", strconv.Itoa(s.Port), "8081", second, "127.0.0.1:9000", backend).Replace(text))
-	return &example{Site: s, Process: startReady(t, s, config), backend: backend, second: second}
-}
-
-// startReady runs a config and waits until everything is started: Caddy listens before
-// the keys of a first start are there, and answers 503 until then.
-func startReady(t *testing.T, s *harness.Site, config string) *harness.Process {
-	t.Helper()
-	p := harness.StartProcess(t, s.Dir, config, s.Address())
-	harness.Eventually(t, "Caddy is ready", func() bool { return strings.Contains(p.Printed(), "serving initial configuration") })
-	return p
+	return &example{Site: s, Process: harness.StartProcess(t, s.Dir, config), backend: backend, second: second}
 }
 
 // ask sends a request to a host of the example.

@@ -72,7 +72,7 @@ func TestDocsAdminHasMetrics(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(options+endpointAt(port)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	harness.StartProcess(t, dir, "Caddyfile", fmt.Sprintf("127.0.0.1:%d", port))
+	harness.StartProcess(t, dir, "Caddyfile")
 	response, err := http.Get(fmt.Sprintf("http://localhost:%d/metrics", admin))
 	if err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func startDemo(t *testing.T) (*harness.Site, *strings.Replacer) {
 	s := harness.NewSite(t)
 	port := strings.NewReplacer("8080", strconv.Itoa(s.Port))
 	s.Write("Caddyfile.example", port.Replace(repo.Read(t, "Caddyfile.example")))
-	startReady(t, s, "Caddyfile.example")
+	harness.StartProcess(t, s.Dir, "Caddyfile.example")
 	return s, port
 }
 

@@ -26,7 +26,7 @@ func testDemo(t *testing.T, blocks map[string]block) {
 	if !ok {
 		t.Fatalf("not the command that runs it: %s", blocks["run"].text)
 	}
-	p := startReady(t, s, strings.TrimSpace(args))
+	p := harness.StartProcess(t, s.Dir, strings.TrimSpace(args))
 
 	curl := strings.ReplaceAll(blocks["curl"].text, "8080", port)
 	answer := shell(t, s.Dir, curl, "")

@@ -99,7 +99,7 @@ func (n *node) configure(sessions string) (text string) {
 func (n *node) restart() {
 	n.fleet.t.Helper()
 	n.Client.CloseIdleConnections()
-	n.process = harness.StartQuickProcess(n.fleet.t, n.config, n.Address())
+	n.process = harness.StartQuickProcess(n.fleet.t, n.config)
 }
 
 // errors are the last lines of the node's log that have an error.

@@ -32,7 +32,7 @@ func newNode(t *testing.T, storage, hash string, keys ring, users, clients, file
 func (n *node) start() *node {
 	n.T.Helper()
 	n.Client.CloseIdleConnections()
-	n.process = harness.StartQuickProcess(n.T, n.config, n.Address())
+	n.process = harness.StartQuickProcess(n.T, n.config)
 	return n
 }
 

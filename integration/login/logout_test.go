@@ -183,7 +183,7 @@ func TestLoggingOutOnAnotherNode(t *testing.T) {
 	one := startSite(t, "", site)
 	two := harness.FreePort(t)
 	config := strings.NewReplacer("%PORT%", fmt.Sprint(two), "%OPTIONS%", "", "%DIR%/log.json", "%DIR%/two.json").Replace(harness.GlobalOptions + site)
-	harness.StartQuickProcess(t, one.Write("two.caddyfile", one.Expand(config)), fmt.Sprintf("127.0.0.1:%d", two))
+	harness.StartQuickProcess(t, one.Write("two.caddyfile", one.Expand(config)))
 	node := *one
 	node.Port = two
 	there := func(b *tab) *tab {

@@ -128,7 +128,7 @@ func TestUsersOfBasicAuthGetInBeforeAndWhileTheyMove(t *testing.T) {
 	before := harness.NewSite(t)
 	before.Write("Caddyfile", "{\n\tadmin off\n\tpersist_config off\n\tstorage file_system storage\n}\n"+
 		oldConfig(t, "from-basic-auth", "Caddyfile.before", "app.example.com", "http://"+before.Address(), "127.0.0.1:9000", e.app.In("%APP%")))
-	harness.StartProcess(t, before.Dir, "Caddyfile", before.Address())
+	harness.StartProcess(t, before.Dir, "Caddyfile")
 	password := harness.Basic("alice", "alice-password")
 	for name, test := range map[string]struct {
 		header string

@@ -71,7 +71,7 @@ func TestPrometheusSeesAnAttack(t *testing.T) {
 	}
 
 	write("Caddyfile", repo.Read(t, "Caddyfile.example")+blockOf(t, "metrics-loopback"))
-	harness.StartProcess(t, dir, "Caddyfile", fmt.Sprintf("127.0.0.1:%d", caddy))
+	harness.StartProcess(t, dir, "Caddyfile")
 	write("prometheus.yml", blockOf(t, "prometheus"))
 	run("alerts")
 	p := startPrometheus(t, dir)

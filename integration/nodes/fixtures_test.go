@@ -86,7 +86,7 @@ http://127.0.0.1:%PORT% {
 func (n *clusterNode) start() *clusterNode {
 	n.cluster.t.Helper()
 	n.Client.CloseIdleConnections()
-	n.process = harness.StartProcess(n.cluster.t, n.Dir, n.config, n.Address())
+	n.process = harness.StartProcess(n.cluster.t, n.Dir, n.config)
 	return n
 }
 

@@ -326,7 +326,7 @@ func TestNodesStartWithAStorageThatHangs(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	harness.StartProcess(t, s.Dir, config, s.Address())
+	harness.StartProcess(t, s.Dir, config)
 	s.Do(s.Request("GET", "/", "")).Want(t, 200, "")
 	s.Login("alice", "correct horse").Want(t, 503, "temporarily_unavailable")
 }

@@ -34,10 +34,10 @@ func TestProcessesShareGeneratedKeys(t *testing.T) {
 	storage file_system "%DIR%/storage"
 }
 `+harness.BasicSite))
-	p := harness.StartProcess(t, s.Dir, config, s.Address())
+	p := harness.StartProcess(t, s.Dir, config)
 	first := s.Do(s.Request("GET", "/token/jwks", "")).Body
 	p.Stop()
-	harness.StartProcess(t, s.Dir, config, s.Address())
+	harness.StartProcess(t, s.Dir, config)
 	second := s.Do(s.Request("GET", "/token/jwks", "")).Body
 	if string(first) != string(second) {
 		t.Fatalf("keys changed from %s to %s", first, second)

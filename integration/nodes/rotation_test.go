@@ -44,7 +44,7 @@ http://127.0.0.1:%PORT% {
 	respond /app "in"
 }
 `))
-		harness.StartQuickProcess(t, config, node.Address())
+		harness.StartQuickProcess(t, config)
 	}
 
 	keys := publishedKeys(t, a, b)

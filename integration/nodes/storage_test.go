@@ -113,7 +113,7 @@ http://127.0.0.1:%PORT% {
 	respond /app "in"
 }
 `))
-	p := harness.StartQuickProcess(t, config, s.Address())
+	p := harness.StartQuickProcess(t, config)
 	first := s.Login("alice", "correct horse")
 	if first.Status != 200 {
 		t.Fatalf("%s\n%s", first.Body, p.Printed())

@@ -55,6 +55,7 @@ func TestRefreshTokensEnd(t *testing.T) {
 		used = idle.Refreshed(t, used.Refresh)
 	})
 	t.Run("G14: one that was not used has ended", func(t *testing.T) {
+		sleepUntil(numericClaim(t, unused.Refresh, "exp")) // it may have begun later than the first
 		idle.Refresh(unused.Refresh).Want(t, 400, "invalid_grant")
 		if got := s.Reason(); got != "refresh_token_expired" {
 			t.Errorf("refused for %q", got)
@@ -78,6 +79,7 @@ func TestRefreshTokensEnd(t *testing.T) {
 		}
 		sleepUntil(end)
 		absolute.Refresh(session.Refresh).Want(t, 400, "invalid_grant")
+		sleepUntil(numericClaim(t, untouched.Refresh, "session_exp")) // it may have begun later than the first
 		absolute.Refresh(untouched.Refresh).Want(t, 400, "invalid_grant")
 		if got := s.Reason(); got != "refresh_token_expired" {
 			t.Errorf("refused for %q", got)

@@ -180,7 +180,7 @@ func TestRefreshSurvivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := s.Write("Caddyfile", s.Expand(harness.WithoutPKI+config("")))
-	harness.StartProcess(t, s.Dir, file, s.Address())
+	harness.StartProcess(t, s.Dir, file)
 	settle(s, t)
 	t.Run("G18, I22: state, revocations and replays are known after it", func(t *testing.T) { x.wantSurvived(t, s.Web()) })
 }

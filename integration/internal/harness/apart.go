@@ -118,17 +118,7 @@ func (a *apart) load(s *Site, config []byte) error {
 	return err
 }
 
-// start waits until the config is loaded: before, it is null or the answer waits.
-func (a *apart) start(s *Site, config []byte) error {
-	path := s.Write("apart.json", string(config))
-	a.process = startProcess(s.T, quickCaddyCommand(s.T, "run", "--config", path))
-	return a.process.wait(func() bool {
-		response, err := s.Client.Get("http://" + a.admin + "/config/")
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		return err == nil && len(body) > len("null\n")
-	})
+func (a *apart) start(s *Site, config []byte) (err error) {
+	a.process, err = startRunning(s.T, quickCaddyCommand(s.T, "run", "--config", s.Write("apart.json", string(config))))
+	return err
 }

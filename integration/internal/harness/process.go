@@ -71,17 +71,54 @@ func commandIn(ctx context.Context, t *testing.T, dir, binary string, args ...st
 }
 
 // StartProcess runs `caddy run --config <config>` in dir until the test ends, and waits
-// until it accepts connections at address.
-func StartProcess(t *testing.T, dir, config, address string) *Process {
+// until the config runs.
+func StartProcess(t *testing.T, dir, config string) *Process {
 	t.Helper()
-	return startListening(t, CaddyCommand(context.Background(), t, dir, "run", "--config", config, "--adapter", "caddyfile"), address)
+	return startCaddy(t, CaddyCommand(context.Background(), t, dir, "run", "--config", config, "--adapter", "caddyfile"))
 }
 
 // StartQuickProcess does the same with a Caddy that looks at its files and keys more
 // often than the product does: the program of the tests. The package needs [Main].
-func StartQuickProcess(t *testing.T, config, address string) *Process {
+func StartQuickProcess(t *testing.T, config string) *Process {
 	t.Helper()
-	return startListening(t, quickCaddyCommand(t, "run", "--config", config, "--adapter", "caddyfile"), address)
+	return startCaddy(t, quickCaddyCommand(t, "run", "--config", config, "--adapter", "caddyfile"))
+}
+
+func startCaddy(t *testing.T, run *exec.Cmd) *Process {
+	t.Helper()
+	p, err := startRunning(t, run)
+	if err != nil {
+		t.Fatalf("starting Caddy: %v", err)
+	}
+	return p
+}
+
+// startRunning waits for Caddy to say that its config runs. Its ports are open a moment
+// before, when the admin API and what needs the whole config still answer 503.
+func startRunning(t *testing.T, run *exec.Cmd) (*Process, error) {
+	t.Helper()
+	pingback, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pingback.Close()
+	run.Args = append(run.Args, "--pingback", pingback.Addr().String())
+	runs := make(chan struct{})
+	go func() {
+		if conn, err := pingback.Accept(); err == nil {
+			conn.Close()
+			close(runs)
+		}
+	}()
+	p := startProcess(t, run)
+	return p, p.wait(func() bool {
+		select {
+		case <-runs:
+			return true
+		default:
+			return false
+		}
+	})
 }
 
 func startListening(t *testing.T, cmd *exec.Cmd, address string) *Process {
