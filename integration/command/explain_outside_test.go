@@ -171,7 +171,14 @@ func TestStatusShowsOutsideIssuers(t *testing.T) {
 // A query of jwks_url may be what lets Caddy get the keys.
 func TestAListOfIssuersHasNoQueries(t *testing.T) {
 	issuer := outside.New(t, outside.Options{})
-	s := harness.Apart(t, strings.Replace(outsideSite(issuer), "audience ", "jwks_url "+issuer.URL+"/keys?key=hunter2\n\t\t\taudience ", 1))
+	site := strings.Replace(outsideSite(issuer), "audience ", "jwks_url "+issuer.URL+"/keys?key=hunter2\n\t\t\taudience ", 1)
+	s := harness.Apart(t, strings.Replace(site, "\trespond", "\tbearer_auth /other {\n\t\tissuer "+issuer.URL+" {\n\t\t\taudience other\n\t\t}\n\t}\n\trespond", 1))
+	_, printed, _ := grant(t, s.Dir, "", "status", "--issuers", "--address", s.Admin())
+	for _, want := range []string{"(keys of " + issuer.URL + "/keys)", "(keys of its metadata)"} {
+		if !strings.Contains(printed, want) || strings.Contains(printed, "hunter2") {
+			t.Errorf("no %q in %s", want, printed)
+		}
+	}
 	r, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+s.Admin()+"/grant/issuers", nil)
 	if err != nil {
 		t.Fatal(err)
