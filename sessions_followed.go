@@ -65,9 +65,11 @@ func (x *serverSessions) followRevocations(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if changed := x.stored.took(err); changed && err != nil {
+		reading := errors.Is(err, session.ErrReading) // that has neither failed nor ended
+		switch changed := !reading && x.stored.took(err); {
+		case changed && err != nil:
 			x.logger.Error("reading revocations; what other nodes revoke is not known here until that works again", storagecheck.Failure(err)...)
-		} else if changed {
+		case changed:
 			x.logger.Info("revocations are read again")
 		}
 		x.observe(heard)
@@ -155,7 +157,8 @@ func (x *serverSessions) await(ctx context.Context) {
 }
 
 // read reads what other nodes have revoked in storage since the last time. heard tells
-// whether notices were read.
+// whether notices were read. The error is a [session.ErrReading] where nothing failed, and
+// not everything was read yet.
 func (x *serverSessions) read(ctx context.Context) (heard bool, err error) {
 	err = x.BeginNotices(ctx)
 	unheard := x.ReadNotices(ctx)
@@ -165,7 +168,7 @@ func (x *serverSessions) read(ctx context.Context) (heard bool, err error) {
 	}
 	polled := x.PollStorage(ctx)
 	if errors.Is(polled, session.ErrReading) {
-		polled = nil
+		return heard, cmp.Or(err, polled)
 	}
 	return heard, cmp.Or(polled, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddygrant/caddy-grant/internal/oauth"
+	"github.com/caddygrant/caddy-grant/internal/session"
 )
 
 func TestARefusalOfAFailedStorageHasARemedy(t *testing.T) {
@@ -54,6 +57,60 @@ func TestTheMetricOfReadRevocationsStandsStillWhereNoticesCannotBeRead(t *testin
 		synctest.Wait()
 		x.release()
 	})
+}
+
+// A list of revocations that hangs: the reading goes on in the background after the first
+// attempt has failed, and that is not yet a success.
+func TestRevocationsCountAsReadAgainOnceTheyAre(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		storage := &hangingLists{FileStorage: &certmagic.FileStorage{Path: t.TempDir()}}
+		other := session.NewStore(storage, "grant/x", session.NewMemory(), time.Now)
+		core, logged := observer.New(zap.InfoLevel)
+		x := newServerSessions(zap.New(core), sessionsOptions{
+			server: t.Name(), storage: storage, place: storagePlace{"grant/x", t.Name()}, poll: time.Second,
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		x.start(ctx, true)
+		time.Sleep(10 * time.Second)
+		storage.hang.Store(true)
+		id := session.NewID(time.Now().Add(time.Hour))
+		if err := other.Revoke(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if revoked, _ := x.memory.InView(id); revoked {
+			t.Error("a list that hangs was read")
+		}
+		if knowledgeOf(x).Error == "" || logged.FilterMessage("revocations are read again").Len() > 0 {
+			t.Errorf("error %q, and the log says %v", knowledgeOf(x).Error, logged.All())
+		}
+
+		storage.hang.Store(false)
+		time.Sleep(20 * time.Minute)
+		synctest.Wait()
+		if revoked, _ := x.memory.InView(id); !revoked || knowledgeOf(x).Error != "" || logged.FilterMessage("revocations are read again").Len() != 1 {
+			t.Errorf("revoked %t, error %q, and the log says %v", revoked, knowledgeOf(x).Error, logged.All())
+		}
+		cancel()
+		synctest.Wait()
+		x.release()
+	})
+}
+
+// hangingLists does not list what was revoked in an hour while it hangs.
+type hangingLists struct {
+	*certmagic.FileStorage
+	hang atomic.Bool
+}
+
+func (h *hangingLists) List(ctx context.Context, key string, recursive bool) ([]string, error) {
+	if strings.HasPrefix(key, "grant/x/revocations/") && h.hang.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return h.FileStorage.List(ctx, key, recursive)
 }
 
 // Also where no tokens are checked, and so no revocations of sessions are read.
