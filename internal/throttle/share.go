@@ -170,12 +170,9 @@ func (t *Throttle) tableNow(kind Kind) *table {
 }
 
 // clearOthers forgives what other nodes have told of a key, and says whether there was
-// anything.
-func (t *Throttle) clearOthers(kind Kind, key Key) bool {
-	in := t.table(kind)
-	if _, has := in.others[key]; !has {
-		return false
-	}
+// anything. What a third node says it has forgiven is forgiven here too: that node says
+// so only until it has heard that it was done, which may be before this one has.
+func (t *Throttle) clearOthers(kind Kind, key Key) (had bool) {
 	for i := range t.shared.nodes {
 		node := &t.shared.nodes[i]
 		of := Failed{node.ID, kind, key}
@@ -188,9 +185,10 @@ func (t *Throttle) clearOthers(kind Kind, key Key) bool {
 		}
 		t.shared.cleared[of] = c.total()
 		t.shared.recent = append(t.shared.recent, of)
+		had = true
 	}
-	delete(in.others, key)
-	return true
+	delete(t.table(kind).others, key)
+	return had
 }
 
 // clearAllOthers is clearOthers for all pairs with such an owner.

@@ -190,6 +190,28 @@ func TestASuccessForgivesOnlyWhatItsNodeHasSeen(t *testing.T) {
 	}
 }
 
+func TestASuccessForgivesAlsoWhatAnotherNodeTakesForForgivenForAWhile(t *testing.T) {
+	s := newServer(t, Limits{}, 3)
+	hears, fails, forgives := s.nodes[0], s.nodes[1], s.nodes[2]
+	good := from("198.51.100.1", "alice")
+	fails.fails(1, from("192.0.2.1", "alice"))
+	fails.publish()
+	hears.hear(fails)
+	forgives.hear(fails)
+	forgives.succeeds(good)
+	forgives.publish()
+	hears.hear(forgives)
+	hears.succeeds(good)
+	fails.hear(forgives)
+	fails.publish()
+	forgives.hear(fails)
+	forgives.publish() // no more of it: it has heard that it was done
+	hears.hear(forgives)
+	if got := hears.counted("alice"); got != 0 {
+		t.Errorf("%d failures count again after the success", got)
+	}
+}
+
 func TestASuccessForgivesWhatASourceThatIsKnownGoodElsewhereHasFailed(t *testing.T) {
 	s := newServer(t, Limits{}, 2)
 	owner := from("198.51.100.1", "alice")
