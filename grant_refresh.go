@@ -139,7 +139,7 @@ func (g *refreshGrant) refuse(ctx context.Context, req *clientRequest, token *to
 		return errStorage(ctx, cause)
 	case errors.Is(cause, session.ErrRevoked):
 		// the feed may lack it, if the process that revoked it was interrupted
-		if known, _ := g.sessions.memory.InView(token.Session); !known {
+		if !g.sessions.memory.HasRevocation(token.Session) {
 			err := g.sessions.Revoke(ctx, allowance.OwnerOf(token), token.Session)
 			if _, refused := allowance.Refused(err); err != nil && !refused { // if refused, it is done at the next use
 				return errStorage(ctx, err)

@@ -109,7 +109,7 @@ func revokeSession(ctx context.Context, x *exchange, of allowance.Owner, id sess
 	}
 	// a session that is already revoked costs nothing, and must not keep the user from
 	// revoking another
-	if revoked, _ := x.server.sessions.memory.InView(id); !revoked {
+	if !x.server.sessions.memory.HasRevocation(id) {
 		if err := x.server.throttle.allowRevocation(of); err != nil {
 			return err
 		}

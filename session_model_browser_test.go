@@ -191,7 +191,7 @@ func (m *modelRun) logInOver(t *rapid.T, n *modelNode, former *modelCookie) {
 	default:
 		m.judge(t, n, what, former.session, r, modelAnswer{status: r.status}, func(w modelWorld, at modelMoment) (right []modelOutcome, slips []modelWorld) {
 			done := modelAnswer{status: http.StatusSeeOther}
-			if !good || w.knows[at.node] || w.ended || asks {
+			if !good || w.knows[at.node] || w.ended || w.over || asks { // nor is it good where the day is known to be swept
 				right = append(right, modelOutcome{done, w})
 			}
 			if !good || w.knows[at.node] {

@@ -121,7 +121,7 @@ func (x *serverSessions) Rotate(ctx context.Context, of allowance.Owner, c sessi
 func (x *serverSessions) Revoke(ctx context.Context, of allowance.Owner, id session.ID) error {
 	err := x.revocable(of).Revoke(ctx, id)
 	if _, refused := allowance.Refused(err); refused {
-		if revoked, _ := x.memory.InView(id); revoked { // it is waiting to be written, or was written meanwhile
+		if x.memory.HasRevocation(id) { // it is waiting to be written, or was written meanwhile
 			return nil // it no longer gives a token
 		}
 	}

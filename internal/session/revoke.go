@@ -88,7 +88,7 @@ func (s *Store) revoke(ctx context.Context, id ID, lost func(context.Context) er
 		return err
 	}
 	if over && s.memory.view.has(id) {
-		return nil // the view comes from the feed
+		return nil // what the view has is in the feed
 	}
 	undo, err := s.takeFor(id)
 	if err != nil {

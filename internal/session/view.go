@@ -65,6 +65,12 @@ func (m *Memory) InView(id ID) (revoked, known bool) {
 	return m.view.holds(id) || m.later.has(id), id.engine == "" && m.view.complete && id.day >= m.view.knowFrom
 }
 
+// HasRevocation tells whether the revocation of a session is in the feed, or waits to be
+// put there. The end of a day that is swept is none: other nodes need not know of that.
+func (m *Memory) HasRevocation(id ID) bool {
+	return m.view.has(id) || m.later.has(id)
+}
+
 // ViewReadAt is when the revocations in the storage were last read completely, zero if
 // never.
 func (m *Memory) ViewReadAt() time.Time {
@@ -102,12 +108,17 @@ func (v *view) sweep(days []string) {
 	}
 }
 
+// holds tells whether a session counts as revoked: by a revocation, or as its day is swept.
 func (v *view) holds(id ID) bool {
 	if id.engine == "" && len(v.swept) > 0 { // an engine says itself what is over, by its own clock
 		if _, swept := v.swept[id.day]; swept {
 			return true
 		}
 	}
+	return v.hasRevocation(id)
+}
+
+func (v *view) hasRevocation(id ID) bool {
 	day := v.revoked[id.day]
 	if day == nil {
 		return false // so most checks decode nothing
@@ -116,10 +127,11 @@ func (v *view) holds(id ID) bool {
 	return held
 }
 
+// has tells whether the revocation of a session is known, see HasRevocation.
 func (v *view) has(id ID) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	return v.holds(id)
+	return v.hasRevocation(id)
 }
 
 func (v *view) add(id ID) {

@@ -210,6 +210,33 @@ func TestWhatWasSweptWithTheFeedStaysRevokedWhereAClockGoesBack(t *testing.T) {
 	})
 }
 
+// The clocks of two nodes go wrong in the same way, and a sweep by the right time ends
+// the day on which their sessions end. Only one of the two learns of that.
+func TestARevocationOnASweptDayReachesNodesThatDoNotKnowOfTheSweep(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		storage := newShelf()
+		a, b, right := newNode(storage), newNode(storage), newNode(storage)
+		const late = 20 * 24 * time.Hour
+		a.skew, b.skew = -late, -late
+		ends := time.Now().Add(time.Hour - late)
+		must(t, a.Revoke(t.Context(), NewID(ends)))
+		must(t, right.Revoke(t.Context(), monthAhead())) // else every day were past
+		must(t, b.Poll(t.Context()))
+		swept, err := right.Sweep(t.Context())
+		must(t, err)
+		if swept.Days != 1 {
+			t.Fatalf("%+v was swept", swept)
+		}
+		a = a.restart()
+		must(t, a.Poll(t.Context()))
+		id := NewID(ends)
+		a.wantInView(t, id, true)
+		must(t, a.Revoke(t.Context(), id))
+		must(t, b.Poll(t.Context()))
+		b.wantInView(t, id, true)
+	})
+}
+
 // The lifetime of access tokens does not matter: a session of ten years can have an
 // equally long one.
 func TestARevocationIsKnownToLaterNodesForAsLongAsTheSessionLasts(t *testing.T) {
