@@ -42,7 +42,8 @@ func (n *node) restart() *node {
 }
 
 // inBubble runs a test whose time passes only while everything that it started waits.
-// What still runs or waits at its end makes it fail.
+// What still runs or waits a minute after its end makes it fail: calls that were given up
+// end by themselves.
 func inBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,6 +58,7 @@ func inBubble(t *testing.T, f func(t *testing.T)) {
 			time.Sleep(time.Hour)
 		})
 		f(t)
+		time.Sleep(time.Minute)
 	})
 }
 
