@@ -111,8 +111,8 @@ func (v *visitors) kinds() []kind {
 	}
 }
 
-// repeat does it at random moments, each time in a goroutine of its own: one that waits
-// keeps no other from coming.
+// repeat does it at once and then at random moments, each time in a goroutine of its own:
+// one that waits keeps no other from coming.
 func (k kind) repeat(ctx context.Context, length time.Duration) {
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -120,10 +120,10 @@ func (k kind) repeat(ctx context.Context, length time.Duration) {
 		return
 	}
 	for over := time.Now().Add(time.Duration((k.until - k.from) * float64(length))); time.Now().Before(over); {
+		all.Go(func() { k.do(ctx) })
 		if !pause(ctx, time.Duration(rand.ExpFloat64()/k.perSecond*float64(time.Second))) {
 			return
 		}
-		all.Go(func() { k.do(ctx) })
 	}
 }
 
