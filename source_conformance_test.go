@@ -52,7 +52,7 @@ func (f *followedFor[T]) write(t *testing.T, content []byte) {
 	if err := os.WriteFile(f.path, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); f.current() == before; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); f.current() == before; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the change of the file is not followed")
 		}

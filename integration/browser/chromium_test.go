@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long a page may take for anything.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 // needBrowser skips what a checkout does not need, so the variable says that everything
 // is there; then it must be.

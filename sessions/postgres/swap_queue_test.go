@@ -52,7 +52,7 @@ func gatedSwaps(t *testing.T, n int, panics bool) (g *gate, states []sessions.St
 		swap(t, plain[0], id, 1, newAnswer())
 		all.Go(func() { states[i], errs[i] = engine.Swap(t.Context(), id, 2, fmt.Sprintf("%032d", i)) })
 	}
-	for deadline := time.Now().Add(5 * time.Second); g.statements.Load() < 4; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); g.statements.Load() < 4; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("there are fewer statements at the gate than may be under way at once")
 		}

@@ -57,7 +57,7 @@ func TestRedisReplicaIsNotRead(t *testing.T) {
 	id := newID(epochOf(t, e))
 	swap(t, e, id, 1)
 	replica.do("REPLICAOF", "127.0.0.1", master.port)
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for replica.do("DBSIZE") != master.do("DBSIZE") || !strings.Contains(replica.do("INFO", "replication").(string), "master_link_status:up") {
 		if time.Now().After(deadline) {
 			t.Fatal("the replica has no data")

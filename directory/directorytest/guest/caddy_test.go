@@ -168,8 +168,8 @@ func TestAUserIsCutOff(t *testing.T) {
 					t.Errorf("introspection: %s", a.body)
 				}
 			}
-			for s.app(access).status == 200 {
-				if since := time.Since(changed); since > 1500*time.Millisecond {
+			for since := time.Since(changed); s.app(access).status == 200; since = time.Since(changed) {
+				if since > 1500*time.Millisecond {
 					t.Fatalf("the token is good %v after the change", since)
 				}
 				time.Sleep(10 * time.Millisecond)
@@ -236,7 +236,7 @@ func TestASourceThatIsDown(t *testing.T) {
 	group.Wait()
 	begun := time.Now()
 	s.login("alice", password).want(t, 503, "temporarily_unavailable") // at once: there are enough that hang
-	if took := time.Since(begun); took > 2*time.Second {
+	if took := time.Since(begun); took > 4*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if a := s.app(early); a.status != 200 {

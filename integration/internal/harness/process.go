@@ -179,7 +179,7 @@ func (p *Process) Stop() {
 	_ = p.Cmd.Process.Signal(os.Interrupt)
 	select {
 	case <-p.ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(Patience):
 		p.t.Fatalf("Caddy does not stop:\n%s", p.Printed())
 	}
 }

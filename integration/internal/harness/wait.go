@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Eventually waits until ok is true, for at most a minute and a half: within a minute
-// all nodes follow a rotation, and machines can be slow.
+// Eventually waits until ok is true, for at most three minutes: within a minute all
+// nodes follow a rotation, and machines can be slow.
 func Eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(90 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		if ok() {
 			return
 		}
@@ -20,7 +20,7 @@ func Eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // Patience is how long a test waits for an answer before it calls it missing.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // UpgradesOver waits until the proxies of this process have no upgraded connection left.
 // Caddy, as it ends, closes those that it has, also while it still copies them.

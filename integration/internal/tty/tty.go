@@ -67,6 +67,9 @@ func Start(t *testing.T, cmd *exec.Cmd, columns, rows int) *Terminal {
 	return s
 }
 
+// patience is how long a test waits for what does not come.
+const patience = 2 * time.Minute
+
 // Text is what the screen shows, without the spaces at the ends of its lines.
 func (s *Terminal) Text() string {
 	s.mu.Lock()
@@ -88,7 +91,7 @@ func (s *Terminal) Printed() string {
 // Until waits for what the screen is to show.
 func (s *Terminal) Until(ok func(text string) bool) string {
 	s.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		text := s.Text()
 		if ok(text) {
 			return text
@@ -143,7 +146,7 @@ func (s *Terminal) End() int {
 			s.t.Fatal(err)
 		}
 		return 0
-	case <-time.After(time.Minute):
+	case <-time.After(patience):
 		s.t.Fatalf("the command does not end; the screen shows\n%s", s.Text())
 		return -1
 	}
