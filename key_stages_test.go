@@ -4,11 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/caddygrant/caddy-grant/internal/keyring"
+	"github.com/caddygrant/caddy-grant/internal/token"
 )
 
 // shownStages are the stages of keys, in short.
@@ -70,5 +77,41 @@ func TestTheStagesOfConfiguredAndGeneratedKeys(t *testing.T) {
 		if err := app.Cleanup(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Who reads of a rotation in the log, or handles its event, may ask for a token at once.
+func TestAKeySignsBeforeItsRotationIsToldOf(t *testing.T) {
+	keys := &serverKeys{server: "default", typ: token.TypeJWT, configured: []configuredKey{{algorithm: defaultAlgorithm}}}
+	var (
+		told      []string
+		generated keyring.Generated
+	)
+	core, _ := observer.New(zap.InfoLevel)
+	keys.logger = zap.New(core, zap.Hooks(func(entry zapcore.Entry) error {
+		told = append(told, entry.Message+": "+keys.active.Load().Ring.Signer().ID())
+		return nil
+	}))
+	follower := keyring.NewFollower(keyring.FollowerOptions{
+		Store: keyring.NewStore(&certmagic.FileStorage{Path: t.TempDir()}, "grant/default"), Memory: keyring.NewMemory(),
+		Algorithms: []keyring.Algorithm{defaultAlgorithm}, Lifetime: func() time.Duration { return time.Hour },
+		Use: func(set keyring.Generated) error {
+			generated = set
+			return keys.use(set)
+		},
+	})
+	if err := follower.Attempt(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	key, err := keyring.GenerateKey(defaultAlgorithm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated.Keys[defaultAlgorithm] = append([]*keyring.Key{key}, generated.Keys[defaultAlgorithm]...)
+	if err := keys.use(generated); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"signing key changed: " + key.ID()}; !slices.Equal(told, want) {
+		t.Errorf("%q, want %q", told, want)
 	}
 }

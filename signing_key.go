@@ -274,11 +274,11 @@ func (k *serverKeys) use(generated keyring.Generated) error {
 	if before != nil && before.Same(set) {
 		return nil // and keeps what it has checked
 	}
+	k.active.Store(set) // before others hear of it
 	if before != nil && before.Ring.Signer().ID() != ring.Signer().ID() {
 		k.logger.Info("signing key changed", zap.String("kid", ring.Signer().ID()))
 		event.EmitKeyRotated(k.server, ring.Signer().ID(), string(ring.Signer().Algorithm()))
 	}
-	k.active.Store(set)
 	return nil
 }
 
